@@ -1,0 +1,55 @@
+# Everything a newcomer needs. `make` alone lists the targets.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+
+.DEFAULT_GOAL := help
+
+.PHONY: help
+help:  ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: setup
+setup: $(INSTALLED)  ## Make .venv with everything (a few minutes, about 3.5 GB)
+
+$(INSTALLED): pyproject.toml tools/install.py
+	@$(PYTHON) -c 'import sys; sys.exit("revloop needs Python 3.11 or later: make PYTHON=python3.12" if sys.version_info < (3, 11) else 0)'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python tools/install.py
+	@touch $@
+
+.PHONY: demo
+demo: $(INSTALLED)  ## Revise a few responses on a real vLLM server, from start to stop
+	$(BIN)/revloop demo
+
+.PHONY: test
+test: $(INSTALLED)  ## Run all tests, on a real vLLM server
+	$(BIN)/python -m pytest
+
+.PHONY: lint
+lint: $(INSTALLED)  ## Check style, formatting and types
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+
+.PHONY: format
+format: $(INSTALLED)  ## Format the code
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+.PHONY: coverage
+coverage: $(INSTALLED)  ## Run all tests and show which branches none of them takes
+	$(BIN)/python -m pytest --cov --cov-report=term-missing
+
+.PHONY: critic
+critic: $(INSTALLED)  ## Train the demo critic anew, base and all, into build/critic (about an hour)
+	$(BIN)/python -m revloop.demo.training build/critic
+
+.PHONY: wheel
+wheel: $(INSTALLED)  ## Build the wheel into dist/
+	$(BIN)/python -m pip wheel --no-deps --wheel-dir dist .
+
+.PHONY: clean
+clean:  ## Remove .venv and everything that was built
+	rm -rf $(VENV) dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage* htmlcov

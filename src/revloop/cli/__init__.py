@@ -1,0 +1,5 @@
+"""The command line: ``revloop``."""
+
+from revloop.cli.app import main
+
+__all__ = ["main"]

@@ -1,0 +1,65 @@
+"""The command itself: its subcommands, and how every error ends."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from revloop._version import __version__
+from revloop.cli import demo, finetune, output, plan, records, revise, serve, show
+from revloop.errors import RevloopError
+
+app = typer.Typer(
+    name="revloop",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+    epilog="Exit codes: 0 done, 2 wrong usage, 3 bad input, "
+    "4 the engine failed or rounds are missing, 5 the store cannot be used, "
+    "6 the model cannot be served, 7 the critic cannot be trained, 130 interrupted.",
+)
+app.command("revise", epilog=revise.EXAMPLE)(revise.revise)
+app.command("show", epilog=show.EXAMPLE)(show.show)
+app.command("serve", epilog=serve.EXAMPLE, context_settings=serve.PASSES_OPTIONS_ON)(serve.serve)
+app.command("plan", epilog=plan.EXAMPLE)(plan.plan)
+app.command("finetune", epilog=finetune.EXAMPLE)(finetune.finetune)
+app.command("demo", epilog=demo.EXAMPLE)(demo.demo)
+app.add_typer(records.app, name="records", help="Check, import, split and render feedback records.")
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        output.results.print(f"revloop {__version__}", highlight=False)
+        raise typer.Exit
+
+
+@app.callback()
+def revloop(
+    _version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Print the version."
+        ),
+    ] = False,
+) -> None:
+    """Make a model's answers better: rounds of critique and revision, every version kept."""
+
+
+def main() -> int:
+    """Run the command line; an error that can be expected shows no traceback.
+
+    Returns:
+        The exit code, where typer has not ended the process itself.
+    """
+    try:
+        app()
+    except RevloopError as exc:
+        output.complain(str(exc))
+        return exc.exit_code
+    except BrokenPipeError:
+        # whoever read our results (head, less) has closed the pipe: nothing went wrong
+        sys.stderr.close()
+    return 0

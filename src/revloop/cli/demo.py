@@ -1,0 +1,190 @@
+"""``revloop demo``: the main job from end to end, with the critic that ships with revloop."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import anyio
+import typer
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from revloop.cli import output
+from revloop.cli.options import Iterations
+from revloop.demo import CRITIC_FOLDER, demo_drafts
+from revloop.demo.figures import (
+    critique_statements,
+    fault_counts,
+    round_figures,
+    useless_requests,
+)
+from revloop.engines import open_engine
+from revloop.engines.choice import SHIPPED_CRITIC
+from revloop.errors import MissingExtraError, ServingError
+from revloop.reviser import AsyncReviser
+from revloop.serving import ServerOptions, VllmServer, stopping_on_sigterm
+from revloop.settings import DEFAULT_ITERATIONS, EngineOptions
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from revloop.trajectory import Draft, Trajectory
+
+EXAMPLE = "Example: `revloop demo --iterations 3`"
+
+
+def demo(
+    iterations: Iterations = DEFAULT_ITERATIONS,
+    drafts: Annotated[int, typer.Option(min=1, help="Drafts to revise.")] = 24,
+    seed: Annotated[int, typer.Option(min=0, help="Which drafts: another seed, others.")] = 0,
+    shown: Annotated[int, typer.Option(min=0, help="Trajectories to print in full.")] = 2,
+    store: Annotated[
+        Path | None,
+        typer.Option(help="Where the versions go. Else: a new file here.", metavar="PATH"),
+    ] = None,
+    in_process: Annotated[
+        bool, typer.Option("--in-process", help="Use transformers in this process, no server.")
+    ] = False,
+) -> None:
+    """Start a vLLM server with the shipped critic, revise a few responses, and stop it again."""
+    path = store or Path(f"revloop-demo-{datetime.now().astimezone():%Y%m%d-%H%M%S}.sqlite")
+    with stopping_on_sigterm(), _engine_options(in_process=in_process) as options:
+        trajectories = anyio.run(
+            _revise_all, demo_drafts(drafts, seed=seed), iterations, options, path
+        )
+    for trajectory in _most_mended(trajectories)[:shown]:
+        output.results.rule(output.printable(trajectory.draft.id))
+        output.print_trajectory(trajectory)
+    output.results.rule("All drafts, by the exact judge")
+    output.results.print(_rounds_table(trajectories, iterations))
+    _print_summary(trajectories)
+    output.results.print(f"\nEvery version is stored in {path}. Look at them with:")
+    output.results.print(f"  revloop show {path}")
+
+
+@contextmanager
+def _engine_options(*, in_process: bool) -> Iterator[EngineOptions]:
+    """How to reach the shipped critic while the block runs: on a server, where one can run."""
+    server = None if in_process else _start_server()
+    if server is None:
+        yield EngineOptions()
+        return
+    try:
+        output.say(f"vLLM is up at {server.base_url}; its log: {server.log_path}")
+        yield EngineOptions(base_url=server.base_url, model=server.model)
+    finally:
+        server.stop()
+        output.say("The server has stopped.")
+
+
+def _start_server() -> VllmServer | None:
+    options = ServerOptions(
+        model=str(CRITIC_FOLDER),
+        served_model_name=SHIPPED_CRITIC,
+        tensor_parallel_size=min(2, os.cpu_count() or 1),
+        enforce_eager=True,
+    )
+    try:
+        with output.stages("starting vLLM") as tell:
+            server = VllmServer(options, on_progress=tell)
+            server.start()
+    except (MissingExtraError, ServingError) as exc:
+        output.say(f"No vLLM server can run here: {exc}\nUsing transformers in this process.")
+        return None
+    return server
+
+
+async def _revise_all(
+    drafts: list[Draft], iterations: int, options: EngineOptions, store: Path
+) -> list[Trajectory]:
+    """All trajectories, in the order of their drafts."""
+    done: dict[str, Trajectory] = {}
+    engine = await open_engine(options, shipped_critic=CRITIC_FOLDER)
+    with _progress_bar() as bar:
+        rounds = bar.add_task("rounds", total=len(drafts) * iterations)
+        async with (
+            AsyncReviser(engine=engine, store=store) as reviser,
+            anyio.create_task_group() as tasks,
+        ):
+
+            async def revise(draft: Draft) -> None:
+                trajectory = await reviser.revise(
+                    draft,
+                    iterations=iterations,
+                    on_version=lambda version: bar.advance(rounds, min(version.round, 1)),
+                )
+                bar.advance(rounds, iterations - trajectory.rounds)
+                done[draft.id] = trajectory
+
+            for draft in drafts:
+                tasks.start_soon(revise, draft)
+    await engine.aclose()
+    return [done[draft.id] for draft in drafts]
+
+
+def _progress_bar() -> Progress:
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        console=output.progress,
+        transient=True,
+    )
+
+
+def _most_mended(trajectories: list[Trajectory]) -> list[Trajectory]:
+    """Those first that had the most faults and lost them: what the critic can do, not its mean."""
+
+    def mended(trajectory: Trajectory) -> int:
+        first, *_, last = fault_counts(trajectory, max(1, trajectory.rounds))
+        return first - last
+
+    return sorted(trajectories, key=mended, reverse=True)
+
+
+def _rounds_table(trajectories: list[Trajectory], rounds: int) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    columns = (
+        "after round",
+        "won",
+        "tied",
+        "lost",
+        "win rate",
+        "without a fault",
+        "faults a draft",
+    )
+    for column in columns:
+        table.add_column(column, justify="right")
+    for figures in round_figures(trajectories, rounds):
+        compared = (figures.wins, figures.ties, figures.losses, f"{figures.win_rate:.1%}")
+        table.add_row(
+            str(figures.round),
+            *(("", "", "", "") if figures.round == 0 else (str(cell) for cell in compared)),
+            f"{figures.fault_free:.0%}",
+            f"{figures.mean_faults:.2f}",
+        )
+    return table
+
+
+def _print_summary(trajectories: list[Trajectory]) -> None:
+    made, true = critique_statements(trajectories)
+    if made:
+        output.results.print(
+            f"Statements of the critiques that are true: {true / made:.1%} of {made}."
+        )
+    useless, requests = useless_requests(trajectories)
+    output.results.print(f"Requests that gave text of no use: {useless} of {requests}.")
+    reasons = Counter(t.end.reason.value for t in trajectories if t.end is not None)
+    counted = ", ".join(f"{reason} {count}" for reason, count in reasons.most_common())
+    versions = sum(t.rounds for t in trajectories)
+    saved = sum(t.end.calls_saved for t in trajectories if t.end is not None)
+    output.results.print(
+        f"{len(trajectories)} drafts, {versions} revised versions. Ended: {counted}. "
+        f"Requests that stopping early saved: {saved}."
+    )

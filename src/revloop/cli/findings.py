@@ -1,0 +1,83 @@
+"""What a person is told of records: findings on stderr, a summary on stdout, or all as JSON."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from pydantic import Field
+from rich.table import Table
+
+from revloop.cli import output
+from revloop.records import Finding
+from revloop.trajectory import Frozen
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from revloop.records import Lengths, Report
+
+_SHOWN_OF_A_KIND = 20
+
+
+class Outcome(Frozen):
+    """What a command made of a file of records."""
+
+    written: dict[str, int] = Field(description="Lines written, by file.")
+    findings: tuple[Finding, ...] = Field(description="What could not be used, by line.")
+
+
+def tell_findings(findings: Iterable[Finding]) -> None:
+    """Print findings on stderr, the first 20 of each kind: a file may have one on every line."""
+    told: Counter[str] = Counter()
+    for finding in findings:
+        told[finding.kind.value] += 1
+        if told[finding.kind.value] <= _SHOWN_OF_A_KIND:
+            output.say(f"line {finding.line}: {finding.kind.value}: {finding.reason}")
+    for kind, count in told.items():
+        if count > _SHOWN_OF_A_KIND:
+            output.say(f"... and {count - _SHOWN_OF_A_KIND} more of {kind}; --json lists them all")
+
+
+def tell_outcome(outcome: Outcome, *, as_json: bool) -> None:
+    """Print what was written on stdout, and findings on stderr or with it."""
+    if as_json:
+        output.results.print(outcome.model_dump_json(indent=2))
+        return
+    tell_findings(outcome.findings)
+    for name, count in outcome.written.items():
+        output.results.print(output.printable(f"{name}: {count} lines"))
+
+
+def print_report(report: Report) -> None:
+    """Print a report: findings on stderr, everything else on stdout."""
+    tell_findings(report.findings)
+    for what in report.not_checked:
+        output.say(f"Not checked: {what}")
+    output.results.print(f"{report.valid} of {report.lines} lines hold a valid record")
+    _print_counts("can teach", report.lessons)
+    output.results.print(f"fit the prompt set: {report.rendered}")
+    _print_counts("findings", Counter(finding.kind.value for finding in report.findings))
+    if report.languages:
+        _print_counts("languages", report.languages)
+    lengths = {f"{name} (characters)": found for name, found in report.characters.items()}
+    if report.tokens is not None:
+        lengths["rendered (tokens)"] = report.tokens
+    if lengths:
+        output.results.print(_table(lengths))
+
+
+def _print_counts(heading: str, counts: Mapping[str, int]) -> None:
+    told = ", ".join(f"{name} {count}" for name, count in counts.items()) or "none"
+    output.results.print(f"{heading}: {told}")
+
+
+def _table(lengths: Mapping[str, Lengths]) -> Table:
+    table = Table(box=None, pad_edge=False)
+    table.add_column("length of")
+    for heading in ("texts", "least", "median", "95%", "most"):
+        table.add_column(heading, justify="right")
+    for name, found in lengths.items():
+        figures = (found.count, found.minimum, found.median, found.p95, found.maximum)
+        table.add_row(name, *map(str, figures))
+    return table

@@ -1,0 +1,132 @@
+"""Options that several commands share, so that they have the same names and say the same."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from pydantic import SecretStr
+
+from revloop.errors import InputError
+
+_ENGINE, _LOOP = "Engine", "Loop"
+
+Iterations = Annotated[
+    int, typer.Option("--iterations", "-n", help="Rounds of critique and revision.")
+]
+Store = Annotated[
+    Path | None,
+    typer.Option(help="File that every version is committed to.", metavar="PATH"),
+]
+BaseUrl = Annotated[
+    str | None,
+    typer.Option(
+        help="Address of an OpenAI-compatible server. Else: REVLOOP_BASE_URL.",
+        metavar="URL",
+        rich_help_panel=_ENGINE,
+    ),
+]
+Model = Annotated[
+    str | None,
+    typer.Option(
+        help="With a server: the model it serves. Without: a model folder or hub id to run in "
+        "this process. Else: REVLOOP_MODEL, or the critic that ships with revloop.",
+        rich_help_panel=_ENGINE,
+    ),
+]
+TensorParallelSize = Annotated[
+    int,
+    typer.Option(
+        "--tensor-parallel-size",
+        "-tp",
+        min=1,
+        help="GPUs that share the model.",
+        rich_help_panel=_ENGINE,
+    ),
+]
+Tokenizer = Annotated[
+    str | None,
+    typer.Option(
+        help="Folder of the served model, to send exact tokens. Found by itself for a vLLM server "
+        "on this machine.",
+        metavar="PATH",
+        rich_help_panel=_ENGINE,
+    ),
+]
+ApiKeyFile = Annotated[
+    Path | None,
+    typer.Option(
+        help="File that holds the server's key. Else: REVLOOP_API_KEY.",
+        metavar="PATH",
+        rich_help_panel=_ENGINE,
+    ),
+]
+Prompts = Annotated[
+    str,
+    typer.Option(
+        help="Prompt set: cnr (a fine-tuned critic), chat (any instruction-tuned model), or a "
+        "folder of your own.",
+        metavar="NAME|DIR",
+        rich_help_panel=_LOOP,
+    ),
+]
+SinglePass = Annotated[
+    bool,
+    typer.Option(
+        "--single-pass",
+        help="Critique and revision in one request.",
+        rich_help_panel=_LOOP,
+    ),
+]
+Temperature = Annotated[
+    float | None,
+    typer.Option(
+        min=0, help="0: the likeliest token. Else: the prompt set's.", rich_help_panel=_LOOP
+    ),
+]
+TopP = Annotated[
+    float | None,
+    typer.Option(help="Nucleus to draw tokens from, above 0 to 1.", rich_help_panel=_LOOP),
+]
+Seed = Annotated[
+    int, typer.Option(min=0, help="Where random choices start.", rich_help_panel=_LOOP)
+]
+StopScore = Annotated[
+    float | None,
+    typer.Option(help="End when a critique's score is at least this.", rich_help_panel=_LOOP),
+]
+
+
+def read_key(path: Path | None) -> SecretStr | None:
+    """The key in a file, if one is named.
+
+    Raises:
+        InputError: The file cannot be read, or holds no key.
+    """
+    if path is None:
+        return None
+    key = read_text(path).strip()
+    if not key:
+        raise InputError(f"{path} holds no key.")
+    return SecretStr(key)
+
+
+def read_text(path: Path | None) -> str:
+    """The text of a file, or of standard input where none is named.
+
+    Raises:
+        InputError: It cannot be read, or is not UTF-8.
+    """
+    name = "standard input" if path is None else str(path)
+    try:
+        raw = sys.stdin.buffer.read() if path is None else path.read_bytes()
+        return raw.decode("utf-8-sig")
+    except OSError as exc:
+        raise InputError(f"{name} cannot be read: {exc.strerror}.") from exc
+    except UnicodeDecodeError as exc:
+        raise InputError(
+            f"{name} is not UTF-8: byte {exc.start} is 0x{raw[exc.start]:02x}. Convert it first, "
+            "with iconv for example."
+        ) from exc

@@ -1,0 +1,143 @@
+"""What a person sees: results on stdout, progress and errors on stderr."""
+
+from __future__ import annotations
+
+import unicodedata
+from contextlib import contextmanager
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.text import Text
+
+from revloop.textdiff import word_diff
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from rich.status import Status
+
+    from revloop.trajectory import Trajectory, Version
+
+results = Console(soft_wrap=True, highlight=False, markup=False, emoji=False)
+progress = Console(stderr=True, soft_wrap=True, highlight=False, markup=False, emoji=False)
+
+_STYLES = {"same": "", "removed": "red strike", "added": "green"}
+_MARKS = {"same": ("", ""), "removed": ("[-", "-]"), "added": ("{+", "+}")}
+# letters that reorder the text around them, so that it can be made to look like another one
+_REORDERING = "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
+
+
+def printable(text: str) -> str:
+    """A text as it is safe to show in a terminal.
+
+    Control characters (an escape sequence can clear the screen, or worse) become the Unicode
+    pictures of themselves; marks that reorder text become their numbers.
+    """
+    return "".join(_shown(letter) for letter in text)
+
+
+def complain(message: str) -> None:
+    """Print an error on stderr."""
+    progress.print(Text.assemble(("Error: ", "bold red"), printable(message)))
+
+
+def say(message: str) -> None:
+    """Print a line of progress on stderr."""
+    progress.print(Text(printable(message), style="dim"))
+
+
+def diff_text(old: str, new: str, *, coloured: bool) -> Text:
+    """What changed, in colours, or between ``[-`` ``-]`` and ``{+`` ``+}`` without them."""
+    shown = Text()
+    for change in word_diff(old, new):
+        before, after = ("", "") if coloured else _MARKS[change.kind]
+        shown.append(before + printable(change.text) + after, _STYLES[change.kind])
+    return shown
+
+
+def print_trajectory(trajectory: Trajectory, *, console: Console = results) -> None:
+    """Print every version with its critique and what changed since the one before."""
+    coloured = console.color_system is not None
+    for message in trajectory.draft.conversation:
+        _paragraph(console, f"{message.role}:", Text(printable(message.content)))
+    _paragraph(console, "version 0, the response:", Text(printable(trajectory.original)))
+    for before, version in pairwise(trajectory.versions):
+        if version.critique is not None:
+            critique = Text(printable(version.critique.raw.strip()), style="italic")
+            _paragraph(console, f"critique of version {before.round}:", critique)
+        changed = diff_text(before.text, version.text, coloured=coloured)
+        if before.text == version.text:
+            changed = Text("(unchanged)", style="dim")
+        _paragraph(console, f"version {version.round}:", changed)
+    detail = "Not finished." if trajectory.end is None else trajectory.end.detail
+    console.print(Text(printable(f"{detail} {totals(trajectory)}"), style="dim"))
+
+
+class StageTeller:
+    """Tells of the stages of a long start on stderr: a live line in a terminal, else plain ones."""
+
+    def __init__(self, status: Status) -> None:
+        self._status = status
+        self._stage = ""
+
+    def __call__(self, elapsed_s: float, stage: str) -> None:
+        """Tell that a stage is under way, so many seconds after the start."""
+        line = printable(f"{elapsed_s:3.0f} s: {stage}")
+        if progress.is_terminal:
+            self._status.update(Text(line))
+        elif stage != self._stage:
+            say(line)
+        self._stage = stage
+
+    def stop(self) -> None:
+        """Take the live line away."""
+        self._status.stop()
+
+
+@contextmanager
+def stages(first: str) -> Iterator[StageTeller]:
+    """Tell of the stages of a long start while the block runs, or until ``stop``."""
+    with progress.status(Text(first)) as status:
+        yield StageTeller(status)
+
+
+def totals(trajectory: Trajectory) -> str:
+    """Rounds, tokens and seconds of a trajectory in one sentence."""
+    usage = trajectory.usage
+    cached = "" if usage.cached_tokens is None else f" ({usage.cached_tokens} from the cache)"
+    return (
+        f"Rounds: {trajectory.rounds}; tokens: {usage.prompt_tokens} read{cached}, "
+        f"{usage.generated_tokens} written; engine: {trajectory.latency_s:.1f} s."
+    )
+
+
+def version_teller(iterations: int) -> Callable[[Version], None]:
+    """A function that tells of each new version on stderr."""
+
+    def tell(version: Version) -> None:
+        if version.round == 0:
+            return
+        score = None if version.critique is None else version.critique.score
+        scored = "" if score is None else f"version {version.round - 1} scored {score:g}, "
+        say(
+            f"round {version.round} of {iterations}: {scored}"
+            f"{version.usage.generated_tokens} tokens in {version.latency_s:.1f} s"
+        )
+
+    return tell
+
+
+def _paragraph(console: Console, heading: str, body: Text) -> None:
+    console.print(Text(heading, style="bold cyan"))
+    console.print(body)
+    console.print()
+
+
+def _shown(letter: str) -> str:
+    code, is_space = ord(letter), unicodedata.category(letter).startswith("Z")
+    if letter in "\n\t" or is_space or (letter.isprintable() and letter not in _REORDERING):
+        return letter
+    if code < 0x20:
+        return chr(0x2400 + code)
+    return "\u2421" if code == 0x7F else f"<U+{code:04X}>"

@@ -1,0 +1,284 @@
+"""``revloop records``: check, import, split and render feedback records.
+
+The reader of revloop's own stores is here, on the top floor: records are on floor 1, and must not
+know the store above them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Annotated, TextIO
+
+import typer
+from pydantic import BaseModel
+
+from revloop.cli import output
+from revloop.cli.files import Force, new_file
+from revloop.cli.findings import Outcome, print_report, tell_findings, tell_outcome
+from revloop.cli.options import Prompts
+from revloop.engines.tokens import PromptTokenizer
+from revloop.errors import InputError, MissingExtraError
+from revloop.prompts import PromptSet
+from revloop.records import (
+    DEFAULT_CONTEXT_TOKENS,
+    DEFAULT_LIKENESS,
+    DEFAULT_SHARES,
+    FORMATS,
+    PARTS,
+    STORE_SOURCE,
+    Checks,
+    Entry,
+    Finding,
+    FindingKind,
+    LanguageDetector,
+    Lesson,
+    NearDuplicates,
+    Report,
+    TrainingText,
+    assign_parts,
+    import_records,
+    only_entries,
+    prompt_key,
+    read_records,
+    read_rows,
+    records_of_trajectories,
+    training_texts,
+    validate,
+)
+from revloop.settings import DEFAULT_PROMPTS
+from revloop.store import Store
+
+app = typer.Typer(no_args_is_help=True, rich_markup_mode="markdown")
+
+File = Annotated[
+    Path, typer.Argument(metavar="FILE", help="JSONL file of records; .gz is unpacked.")
+]
+Output = Annotated[
+    Path | None,
+    typer.Option("--output", help="File to write. Else: standard output.", metavar="PATH"),
+]
+Json = Annotated[
+    bool, typer.Option("--json", help="Print the summary and all findings as JSON, on stdout.")
+]
+_FORMAT_NAMES = ", ".join((*FORMATS, STORE_SOURCE))
+
+
+@app.command("validate", epilog="Example: `revloop records validate records.jsonl`")
+def validate_file(
+    file: File,
+    prompts: Prompts = DEFAULT_PROMPTS,
+    tokenizer: Annotated[
+        Path | None,
+        typer.Option(help="Folder of the critic, to count its tokens.", metavar="PATH"),
+    ] = None,
+    context_tokens: Annotated[
+        int, typer.Option(min=1, help="The critic's context; Falcon-40B's is 2048.")
+    ] = DEFAULT_CONTEXT_TOKENS,
+    likeness: Annotated[
+        float | None,
+        typer.Option(
+            min=0,
+            max=1,
+            help=f"From here on two records are near duplicates. Else: {DEFAULT_LIKENESS}.",
+        ),
+    ] = None,
+    output_file: Annotated[
+        Path | None,
+        typer.Option(
+            "--output", help="Write the lines without an error to this file.", metavar="PATH"
+        ),
+    ] = None,
+    force: Force = False,
+    as_json: Json = False,
+) -> None:
+    """Check records: what is missing, empty, repeated, too long or off the scale, by line."""
+    count = None if tokenizer is None else PromptTokenizer.from_folder(tokenizer).count
+    checks = Checks(
+        prompts=PromptSet.load(prompts),
+        count_tokens=count,
+        context_tokens=context_tokens,
+        near_duplicates=_near_duplicates(likeness),
+        languages=_languages(),
+    )
+    with ExitStack() as opened:
+        # opened first, so that a name that cannot be used is told before the work, not after it
+        out = opened.enter_context(new_file(output_file, force=force)) if output_file else None
+        report = validate(read_records(file), checks)
+        if as_json:
+            output.results.print(report.model_dump_json(indent=2))
+        else:
+            print_report(report)
+        if not report.valid:
+            raise _nothing_valid(file)
+        if out is not None:
+            _write(_valid_records(file, report), out)
+
+
+@app.command(
+    "import", epilog="Example: `revloop records import aligner train.jsonl --output records.jsonl`"
+)
+def import_file(
+    format_name: Annotated[str, typer.Argument(metavar="FORMAT", help=f"One of: {_FORMAT_NAMES}.")],
+    file: Annotated[
+        Path,
+        typer.Argument(
+            metavar="FILE", help="JSONL file of the format (.gz is unpacked), or a store."
+        ),
+    ],
+    output_file: Output = None,
+    force: Force = False,
+    as_json: Json = False,
+) -> None:
+    """Make records of a public data set's rows, or of the rounds of a store."""
+    if format_name not in {*FORMATS, STORE_SOURCE}:
+        raise InputError(f"There is no format '{format_name}'. Known: {_FORMAT_NAMES}.")
+    findings: list[Finding] = []
+    with _destination(output_file, force=force, as_json=as_json) as out, ExitStack() as opened:
+        if format_name == STORE_SOURCE:
+            store = opened.enter_context(Store.open_to_read(file))
+            imported = records_of_trajectories(store.trajectories())
+        else:
+            imported = import_records(format_name, read_rows(file))
+        written = _write((entry.record for entry in only_entries(imported, findings)), out)
+        if not written:
+            tell_findings(findings)
+            raise _nothing_valid(file)
+    _tell(output_file, written, findings, as_json=as_json)
+
+
+@app.command("split", epilog="Example: `revloop records split records.jsonl --output split`")
+def split_file(
+    file: File,
+    output_folder: Annotated[
+        Path,
+        typer.Option("--output", help="Folder for train, validation and test.", metavar="DIR"),
+    ],
+    shares: Annotated[
+        tuple[float, float, float],
+        typer.Option(min=0, help="Of train, validation and test."),
+    ] = DEFAULT_SHARES,
+    seed: Annotated[int, typer.Option(min=0, help="Where random choices start.")] = 0,
+    force: Force = False,
+    as_json: Json = False,
+) -> None:
+    """Split records into train, validation and test, so that no prompt is in two of them."""
+    findings: list[Finding] = []
+    keys = [prompt_key(entry.record) for entry in only_entries(read_records(file), findings)]
+    if not keys:
+        tell_findings(findings)
+        raise _nothing_valid(file)
+    parts = assign_parts(keys, shares=shares, seed=seed)
+    paths = [output_folder / f"{part}.jsonl" for part in PARTS]
+    _make_folder(output_folder)
+    with ExitStack() as opened:
+        files = [opened.enter_context(new_file(path, force=force)) for path in paths]
+        entries = only_entries(read_records(file), [])
+        for entry, part in zip(entries, parts, strict=True):
+            _write([entry.record], files[part])
+    written = {str(path): parts.count(index) for index, path in enumerate(paths)}
+    tell_outcome(Outcome(written=written, findings=tuple(findings)), as_json=as_json)
+
+
+@app.command("render", epilog="Example: `revloop records render records.jsonl --prompts cnr`")
+def render_file(
+    file: File,
+    prompts: Prompts = DEFAULT_PROMPTS,
+    lesson: Annotated[
+        Lesson | None, typer.Option(help="Only records that can teach this. Else: all.")
+    ] = None,
+    output_file: Output = None,
+    force: Force = False,
+    as_json: Json = False,
+) -> None:
+    """Write records as training text, prompt and target, just as the loop will send them."""
+    findings: list[Finding] = []
+    prompt_set = PromptSet.load(prompts)
+    with _destination(output_file, force=force, as_json=as_json) as out:
+        entries = only_entries(read_records(file), findings)
+        wanted = (entry for entry in entries if lesson in {None, entry.record.lesson})
+        written = _write(_rendered(wanted, prompt_set, findings), out)
+        if not written:
+            tell_findings(findings)
+            raise _nothing_valid(file)
+    _tell(output_file, written, findings, as_json=as_json)
+
+
+def _rendered(
+    entries: Iterable[Entry], prompts: PromptSet, findings: list[Finding]
+) -> Iterator[TrainingText]:
+    for line, record in entries:
+        try:
+            yield from training_texts(record, prompts)
+        except InputError as exc:
+            kind = FindingKind.NOT_RENDERED
+            findings.append(Finding(line=line, kind=kind, reason=str(exc)))
+
+
+def _near_duplicates(likeness: float | None) -> NearDuplicates | None:
+    """What finds near duplicates; None where its library is missing and nobody asked for it."""
+    try:
+        return NearDuplicates(DEFAULT_LIKENESS if likeness is None else likeness)
+    except MissingExtraError:
+        if likeness is not None:
+            raise
+        return None
+
+
+def _languages() -> LanguageDetector | None:
+    try:
+        return LanguageDetector()
+    except MissingExtraError:
+        return None
+
+
+def _valid_records(file: Path, report: Report) -> Iterator[BaseModel]:
+    bad = report.error_lines
+    entries = only_entries(read_records(file), [])
+    return (entry.record for entry in entries if entry.line not in bad)
+
+
+@contextmanager
+def _destination(path: Path | None, *, force: bool, as_json: bool) -> Iterator[TextIO | None]:
+    """The file to write, or None for standard output."""
+    if path is None:
+        if as_json:
+            raise InputError("--json prints a summary on stdout: name a file with --output.")
+        yield None
+        return
+    with new_file(path, force=force) as file:
+        yield file
+
+
+def _write(values: Iterable[BaseModel], out: TextIO | None) -> int:
+    """Write values as JSON, one a line; returns how many there were."""
+    count = 0
+    for value in values:
+        line = value.model_dump_json(exclude_defaults=True)
+        if out is None:
+            output.results.print(line)
+        else:
+            out.write(f"{line}\n")
+        count += 1
+    return count
+
+
+def _tell(path: Path | None, written: int, findings: list[Finding], *, as_json: bool) -> None:
+    findings.sort(key=lambda finding: finding.line)
+    if path is None:
+        tell_findings(findings)
+    else:
+        outcome = Outcome(written={str(path): written}, findings=tuple(findings))
+        tell_outcome(outcome, as_json=as_json)
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as exc:
+        raise InputError(f"The folder {folder} cannot be made: {exc.strerror}.") from exc
+
+
+def _nothing_valid(file: Path) -> InputError:
+    return InputError(f"{file} holds nothing that can be used; the findings tell why.")

@@ -1,0 +1,120 @@
+"""``revloop revise``: one response, from an argument, a file or standard input."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from revloop.cli import output
+from revloop.cli.options import (
+    ApiKeyFile,
+    BaseUrl,
+    Iterations,
+    Model,
+    Prompts,
+    Seed,
+    SinglePass,
+    StopScore,
+    Store,
+    Temperature,
+    TensorParallelSize,
+    Tokenizer,
+    TopP,
+    read_key,
+    read_text,
+)
+from revloop.errors import EngineError, InputError
+from revloop.reviser import Reviser
+from revloop.settings import DEFAULT_ITERATIONS, DEFAULT_PROMPTS
+from revloop.trajectory import Draft, as_draft
+
+EXAMPLE = (
+    'Example: `revloop revise "Thier answer." --prompt "The question?" --iterations 3 '
+    "--base-url http://127.0.0.1:8000`"
+)
+
+
+def revise(
+    response: Annotated[
+        str | None, typer.Argument(help="The response; left out: read from standard input.")
+    ] = None,
+    file: Annotated[
+        Path | None, typer.Option(help="Read the response from this file.", metavar="PATH")
+    ] = None,
+    prompt: Annotated[str | None, typer.Option(help="What the response answers.")] = None,
+    draft_id: Annotated[
+        str | None, typer.Option("--id", help="The draft's name in the store.")
+    ] = None,
+    iterations: Iterations = DEFAULT_ITERATIONS,
+    base_url: BaseUrl = None,
+    model: Model = None,
+    tensor_parallel_size: TensorParallelSize = 1,
+    tokenizer: Tokenizer = None,
+    api_key_file: ApiKeyFile = None,
+    prompts: Prompts = DEFAULT_PROMPTS,
+    single_pass: SinglePass = False,
+    temperature: Temperature = None,
+    top_p: TopP = None,
+    seed: Seed = 0,
+    early_stop: Annotated[
+        bool, typer.Option(help="End when a round changes nothing or goes back.")
+    ] = True,
+    stop_score: StopScore = None,
+    store: Store = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print the whole trajectory as JSON.")
+    ] = False,
+) -> None:
+    """Make one response better by rounds of critique and revision.
+
+    The last version goes to standard output, the progress to standard error.
+    """
+    draft = _draft(_read_response(response, file), prompt, draft_id)
+    with Reviser(
+        base_url=base_url,
+        model=model,
+        tensor_parallel_size=tensor_parallel_size,
+        tokenizer=tokenizer,
+        api_key=read_key(api_key_file),
+        prompts=prompts,
+        single_pass=single_pass,
+        temperature=temperature,
+        top_p=top_p,
+        seed=seed,
+        early_stop=early_stop,
+        stop_score=stop_score,
+        store=store,
+    ) as reviser:
+        tell = output.version_teller(iterations)
+        trajectory = reviser.revise(draft, iterations=iterations, on_version=tell)
+    end = trajectory.end
+    if end is not None:
+        output.say(f"{end.detail} {output.totals(trajectory)}")
+    if as_json:
+        output.results.print(trajectory.model_dump_json(indent=2))
+    else:
+        shown = output.printable(trajectory.final) if sys.stdout.isatty() else trajectory.final
+        output.results.print(shown)
+    if end is not None and end.reason.is_failure:
+        output.complain(f"Only {trajectory.rounds} of {iterations} rounds were done.")
+        raise typer.Exit(EngineError.exit_code)
+
+
+def _read_response(argument: str | None, file: Path | None) -> str:
+    if argument is not None and file is not None:
+        raise InputError("Give the response as an argument or with --file, not both.")
+    if argument is not None:
+        return argument
+    if file is not None:
+        return read_text(file)
+    if sys.stdin.isatty():
+        output.say("Reading the response from standard input; end it with Ctrl-D.")
+    return read_text(None)
+
+
+def _draft(response: str, prompt: str | None, draft_id: str | None) -> Draft:
+    named = {} if draft_id is None else {"id": draft_id}
+    return as_draft({"response": response, "prompt": prompt, **named})

@@ -1,0 +1,70 @@
+"""``revloop serve``: a vLLM server, up until Ctrl-C."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from pydantic import ValidationError
+
+from revloop.cli import output
+from revloop.cli.options import ApiKeyFile, read_key
+from revloop.errors import InputError
+from revloop.serving import ServerOptions, VllmServer, stopping_on_sigterm
+from revloop.trajectory import explain
+
+EXAMPLE = "Example: `revloop serve ./critic --tensor-parallel-size 2 -- --max-model-len 2048`"
+PASSES_OPTIONS_ON = {"allow_extra_args": True, "ignore_unknown_options": False}
+
+
+def serve(
+    context: typer.Context,
+    model: Annotated[str, typer.Argument(help="Model folder or hub id.")],
+    tensor_parallel_size: Annotated[
+        int, typer.Option("--tensor-parallel-size", "-tp", min=1, help="GPUs that share the model.")
+    ] = 1,
+    host: Annotated[
+        str, typer.Option(help="Address to bind to; this machine only, unless you say otherwise.")
+    ] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Port to bind to.")] = 8000,
+    served_model_name: Annotated[
+        str | None, typer.Option(help="The name that requests use. Else: MODEL as given.")
+    ] = None,
+    eager: Annotated[
+        bool, typer.Option("--eager", help="Do not compile the model: up sooner, slower after.")
+    ] = False,
+    log: Annotated[
+        Path | None, typer.Option(help="Where vLLM's output goes.", metavar="PATH")
+    ] = None,
+    api_key_file: ApiKeyFile = None,
+) -> None:
+    """Serve a model with vLLM and wait until Ctrl-C. Options after -- go to vLLM as they stand."""
+    try:
+        options = ServerOptions(
+            model=model,
+            tensor_parallel_size=tensor_parallel_size,
+            host=host,
+            port=port,
+            served_model_name=served_model_name,
+            enforce_eager=eager,
+            log_path=log,
+            api_key=read_key(api_key_file),
+            vllm_options=tuple(context.args),
+        )
+    except ValidationError as exc:
+        raise InputError(f"An option cannot be used: {explain(exc)}.") from exc
+    with (
+        stopping_on_sigterm(),
+        output.stages("starting vLLM") as tell,
+        VllmServer(options, on_progress=tell) as server,
+    ):
+        tell.stop()
+        output.say(f"Log: {server.log_path}")
+        output.results.print(f"{server.model} is served at {server.base_url}")
+        output.say("Ctrl-C stops it.")
+        try:
+            server.wait()
+        except KeyboardInterrupt:
+            output.say("Stopping the server ...")
+    output.say("The server has stopped.")

@@ -1,0 +1,58 @@
+"""``revloop show``: what a version store holds."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from revloop.cli import output
+from revloop.errors import InputError
+from revloop.store import Store
+
+EXAMPLE = (
+    "Example: `revloop show versions.sqlite` lists, `revloop show versions.sqlite 7` shows one."
+)
+
+_PIPED_CHARACTERS = 160
+
+
+def show(
+    store: Annotated[Path, typer.Argument(help="The store.", metavar="STORE")],
+    draft_id: Annotated[
+        str | None, typer.Argument(help="Id of a draft or a trajectory.", metavar="[ID]")
+    ] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print trajectories as JSON, one a line.")
+    ] = False,
+) -> None:
+    """List the trajectories of a store, or show one with all of its versions and critiques."""
+    with Store.open_to_read(store) as opened:
+        found = list(opened.trajectories(name=draft_id)) if draft_id is not None else None
+        if found is not None and not found:
+            raise InputError(f"{store} has no trajectory '{draft_id}'.")
+        if as_json:
+            for trajectory in found or opened.trajectories():
+                output.results.print(trajectory.model_dump_json())
+        elif found is not None:
+            for trajectory in found:
+                output.print_trajectory(trajectory)
+        else:
+            _list(opened)
+
+
+def _list(opened: Store) -> None:
+    """One line for each trajectory, written as it is read: a store may hold millions."""
+    output.results.print(_line("id", "rounds", "ended", "last version"), style="bold")
+    for trajectory in opened.trajectories():
+        ended = "not yet" if trajectory.end is None else trajectory.end.reason.value
+        preview = " ".join(trajectory.final.split())
+        line = _line(trajectory.draft.id, str(trajectory.rounds), ended, preview)
+        output.results.print(output.printable(line))
+
+
+def _line(draft_id: str, rounds: str, ended: str, preview: str) -> str:
+    line = f"{draft_id:<16}  {rounds:>6}  {ended:<18}  {preview}"
+    width = output.results.width if output.results.is_terminal else _PIPED_CHARACTERS
+    return line if len(line) <= width else line[: width - 1] + "…"

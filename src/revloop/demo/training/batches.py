@@ -1,0 +1,102 @@
+"""Examples to padded batches of about equal size, longest with longest."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import islice
+from typing import TYPE_CHECKING
+
+import torch
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from random import Random
+
+    from transformers import PreTrainedTokenizerFast
+
+    from revloop.demo.training.tasks import Example
+
+POOL = 768
+VERDICTS = (" right", " fault", "once", "twice", "missing")
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """An example as token ids, with the weight of each in the loss."""
+
+    ids: list[int]
+    weights: list[float]
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Token ids (rows, length), the weight of each as a target, and how many are no padding."""
+
+    ids: torch.Tensor
+    weights: torch.Tensor
+    tokens: int
+
+
+class Encoder:
+    """Turns examples into token ids with loss weights.
+
+    Args:
+        tokenizer: the critic's.
+        verdict_weight: the weight of the tokens that say whether something is right; 1 for the
+            others.
+
+    """
+
+    def __init__(self, tokenizer: PreTrainedTokenizerFast, verdict_weight: float = 1.0) -> None:
+        self.tokenizer = tokenizer
+        self.verdict_weight = verdict_weight
+        vocabulary = tokenizer.get_vocab()
+        self.verdicts = {
+            vocabulary[word.replace(" ", "Ġ")]
+            for word in VERDICTS
+            if word.replace(" ", "Ġ") in vocabulary
+        }
+
+    def __call__(self, example: Example) -> Encoded:
+        """Encode an example, part by part."""
+        ids: list[int] = []
+        weights: list[float] = []
+        for text, learnt in example.parts:
+            part = self.tokenizer(text)["input_ids"]
+            ids += part
+            weights += [self._weight(token) if learnt else 0.0 for token in part]
+        return Encoded(ids, weights)
+
+    def _weight(self, token: int) -> float:
+        return self.verdict_weight if token in self.verdicts else 1.0
+
+
+def batches(examples: Iterable[Encoded], rng: Random, tokens: int) -> Iterator[Batch]:
+    """Batches of about that many tokens; examples of like length together, in random order."""
+    source = iter(examples)
+    while pool := list(islice(source, POOL)):
+        pool.sort(key=lambda encoded: len(encoded.ids))
+        made = list(_cut(pool, tokens))
+        rng.shuffle(made)
+        yield from made
+
+
+def _cut(pool: list[Encoded], tokens: int) -> Iterator[Batch]:
+    rows: list[Encoded] = []
+    for encoded in pool:
+        if rows and len(encoded.ids) * (len(rows) + 1) > tokens:
+            yield _pad(rows)
+            rows = []
+        rows.append(encoded)
+    if rows:
+        yield _pad(rows)
+
+
+def _pad(rows: list[Encoded]) -> Batch:
+    length = -(-max(len(row.ids) for row in rows) // 8) * 8
+    ids = torch.zeros(len(rows), length, dtype=torch.long)
+    weights = torch.zeros(len(rows), length)
+    for i, row in enumerate(rows):
+        ids[i, : len(row.ids)] = torch.tensor(row.ids)
+        weights[i, : len(row.ids)] = torch.tensor(row.weights)
+    return Batch(ids, weights, sum(len(row.ids) for row in rows))

@@ -1,0 +1,172 @@
+"""What the two stages are trained on: the tasks of the instruct base, and the critic's records.
+
+The base learns single skills, each under a heading of its own: to write a message, to repeat and
+compare words, to mark a message against its facts, to list faults, to correct a message. It never
+sees the layout of the critic. That, and putting the skills together, is what the records teach.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import count
+from typing import TYPE_CHECKING
+
+from revloop.demo.critique import mend, write_critique
+from revloop.demo.messages import (
+    HELD_OUT_SOURCE,
+    OWN_WORDS,
+    MessageDraft,
+    Source,
+    draw_draft,
+    made_up_word,
+    near_word,
+    write,
+)
+from revloop.demo.phrases import DAYS
+from revloop.demo.training.tokenizer import END
+from revloop.trajectory import Draft
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from random import Random
+
+    from revloop.prompts import PromptSet
+
+WRITING_SHARE = 0.05
+# To tell whether two words are the same is the hardest of the skills, and nothing true can be
+# said without it. So the base begins with words, most of the time, and comes to messages as it
+# goes.
+WORDS_SHARE_FIRST, WORDS_SHARE_LAST, WORDS_EXAMPLES = 0.75, 0.15, 40_000
+BASE_SOURCE = Source(made_up=0.65, near=0.2)
+RECORD_SOURCE = Source(made_up=0.5, near=0.1)
+DRAFT_SOURCE = HELD_OUT_SOURCE
+
+
+@dataclass(frozen=True)
+class Example:
+    """A text in parts; the loss counts the parts that are marked as learnt.
+
+    Args:
+        parts: pairs of text and whether it is learnt; cut only at line breaks.
+
+    """
+
+    parts: tuple[tuple[str, bool], ...]
+
+
+def base_examples(rng: Random, start: int = 0) -> Iterator[Example]:
+    """The endless text of the first stage.
+
+    Args:
+        rng: where the choices come from.
+        start: how many examples were drawn before, when a training goes on.
+    """
+    for made in count(start):
+        kind = rng.random()
+        first = max(0.0, 1.0 - made / WORDS_EXAMPLES)
+        words_share = WORDS_SHARE_LAST + (WORDS_SHARE_FIRST - WORDS_SHARE_LAST) * first
+        if kind < words_share:
+            yield _words_example(rng)
+        elif kind < words_share + WRITING_SHARE:
+            draft = draw_draft(rng, BASE_SOURCE)
+            yield Example(
+                (
+                    (_heading("Prompt", draft.prompt) + "### Response:\n", False),
+                    (write(draft.facts, rng) + END, True),
+                )
+            )
+        else:
+            yield _message_example(rng)
+
+
+def _heading(title: str, text: str) -> str:
+    return f"### {title}:\n{text}\n\n"
+
+
+def _words_example(rng: Random) -> Example:
+    """Repeats or compares words, known ones and words that no dictionary has."""
+    words = [_some_word(rng) for _ in range(rng.randint(5, 15))]
+    if rng.random() < 0.1:
+        asked, answer = "Repeat these words: " + " ".join(words), " ".join(words)
+    else:
+        pairs = [(word, word if rng.random() < 0.5 else _other(word, rng)) for word in words]
+        asked = "Compare these words: " + ", ".join(f"{first} {second}" for first, second in pairs)
+        marks = [
+            f"{second} (want {first}, {'right' if first == second else 'fault'})"
+            for first, second in pairs
+        ]
+        answer = " ".join(marks)
+    return Example(
+        ((_heading("Prompt", asked) + "### Response:\n", False), (f" {answer}{END}", True))
+    )
+
+
+def _some_word(rng: Random) -> str:
+    kind = rng.random()
+    if kind < 0.4:
+        return rng.choice(OWN_WORDS)
+    if kind < 0.5:
+        return rng.choice(DAYS)
+    word = made_up_word(rng)
+    return word.capitalize() if rng.random() < 0.4 else word
+
+
+def _other(word: str, rng: Random) -> str:
+    """Another word of the same sort; a made-up one differs now and then by a letter."""
+    if word in DAYS or word in OWN_WORDS:
+        return rng.choice(
+            [other for other in (DAYS if word in DAYS else OWN_WORDS) if other != word]
+        )
+    if rng.random() < 0.2 and len(word) > 1:
+        return near_word(word, rng)
+    other = made_up_word(rng)
+    return other.capitalize() if word[0].isupper() else other
+
+
+def _message_example(rng: Random) -> Example:
+    """A message with faults, and two or three of: its marks, its faults, its correction."""
+    draft = draw_draft(rng, BASE_SOURCE)
+    critique = write_critique(draft.prompt, draft.response)
+    sections = [
+        _heading("Marked response", critique.reading),
+        _heading("Corrected message", mend(draft.prompt, draft.response)),
+    ]
+    if rng.random() < 0.25:
+        sections.reverse()
+    if rng.random() < 0.4:
+        sections.insert(
+            sections.index(_heading("Marked response", critique.reading)) + 1,
+            _heading("Faults", critique.negative),
+        )
+    context = _heading("Prompt", draft.prompt) + _heading("Response", draft.response)
+    return Example(((context, False), ("".join(sections).rstrip("\n") + END, True)))
+
+
+@dataclass(frozen=True)
+class Record:
+    """A record of the paper's shape: a draft, its critique, and the revised response."""
+
+    draft: MessageDraft
+    critique: str
+    revision: str
+
+
+def make_records(rng: Random, number: int, source: Source = RECORD_SOURCE) -> list[Record]:
+    """Records of critique and revision, with the true critique and the mended response."""
+    drafts = (draw_draft(rng, source) for _ in range(number))
+    return [
+        Record(
+            draft,
+            write_critique(draft.prompt, draft.response).text(),
+            mend(draft.prompt, draft.response),
+        )
+        for draft in drafts
+    ]
+
+
+def record_example(record: Record, prompts: PromptSet) -> Example:
+    """A record as the critic is trained on it: in the very texts that the loop will send."""
+    draft = Draft(prompt=record.draft.prompt, response=record.draft.response)
+    asked = prompts.critique_prompt(draft, draft.response)
+    answer = record.critique + prompts.bridge + record.revision + END
+    return Example(((str(asked), False), (answer, True)))

@@ -1,0 +1,171 @@
+"""One batch through a transformers model, each row with settings and random numbers of its own."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from revloop.errors import ModelConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+_STOP_WINDOW_TOKENS = 8  # beyond one token for each byte of the stop text
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """What one row of a batch needs.
+
+    Attributes:
+        prompt_ids: Token ids to continue.
+        limit_tokens: Most tokens to generate.
+        stop: Texts that end the row.
+        temperature: 0 takes the likeliest token.
+        top_p: Only the likeliest tokens with this summed probability are drawn from.
+        seed: Where the row's own random numbers start.
+    """
+
+    prompt_ids: list[int]
+    limit_tokens: int
+    stop: tuple[str, ...]
+    temperature: float
+    top_p: float
+    seed: int
+
+
+class BatchGenerator:
+    """A causal model that continues several prompts at once. Not safe for several threads."""
+
+    def __init__(self, model: Any, spell: Callable[[list[int]], str], *, version: str) -> None:
+        self.version = version
+        self.context_tokens: int = model.config.get_text_config().max_position_embeddings
+        self._model = model
+        self._spell = spell
+        ends = model.generation_config.eos_token_id
+        self._end_ids = frozenset(ends if isinstance(ends, list) else [ends])
+
+    @classmethod
+    def load(cls, model: str, spell: Callable[[list[int]], str]) -> BatchGenerator:
+        """Load a model folder or hub id: safetensors only, and no code that comes with it.
+
+        Args:
+            model: The folder or hub id.
+            spell: Turns generated token ids into text, for finding stop texts.
+
+        Raises:
+            ModelConfigError: There is no such model, or it is no causal model.
+        """
+        import torch  # heavy and optional
+        import transformers
+
+        transformers.utils.logging.disable_progress_bar()
+        try:
+            loaded = transformers.AutoModelForCausalLM.from_pretrained(
+                model, dtype="auto", use_safetensors=True, trust_remote_code=False
+            )
+        except (OSError, ValueError, KeyError) as exc:
+            reason = str(exc).strip().splitlines() or [type(exc).__name__]
+            raise ModelConfigError(f"{model} cannot be loaded: {reason[0]}") from exc
+        accelerator = torch.accelerator.current_accelerator()
+        loaded.to(accelerator if accelerator is not None else "cpu").eval()
+        return cls(loaded, spell, version=transformers.__version__)
+
+    def generate(self, rows: Sequence[Row]) -> list[list[int]]:
+        """Continue every row.
+
+        Returns:
+            For each row the generated ids, an end token included, up to the row's own end.
+        """
+        import torch  # heavy and optional
+
+        width = max(len(row.prompt_ids) for row in rows)
+        pads = [width - len(row.prompt_ids) for row in rows]
+        ids = [[0] * pad + row.prompt_ids for pad, row in zip(pads, rows, strict=True)]
+        mask = [[0] * pad + [1] * (width - pad) for pad in pads]
+        device = self._model.device
+        ends = _RowEnds(rows, width, self._spell)
+        output = self._model.generate(
+            input_ids=torch.tensor(ids, device=device),
+            attention_mask=torch.tensor(mask, device=device),
+            max_new_tokens=max(row.limit_tokens for row in rows),
+            do_sample=False,  # rows that sample do so in their logits: see _RowSampler
+            logits_processor=[_RowSampler(rows)],
+            stopping_criteria=[ends],
+            pad_token_id=min(self._end_ids),
+        )
+        return [
+            self._row(generated[width:].tolist(), ends.lengths[index])
+            for index, generated in enumerate(output)
+        ]
+
+    def _row(self, ids: list[int], length: int | None) -> list[int]:
+        """A row without the padding that follows its end."""
+        ids = ids[:length]
+        for index, token in enumerate(ids):
+            if token in self._end_ids:
+                return ids[: index + 1]
+        return ids
+
+
+class _RowEnds:
+    """Ends each row at its own limit or stop text (a stopping criterion of transformers)."""
+
+    def __init__(
+        self, rows: Sequence[Row], prompt_tokens: int, spell: Callable[[list[int]], str]
+    ) -> None:
+        self.lengths: list[int | None] = [None] * len(rows)
+        self._rows = rows
+        self._prompt_tokens = prompt_tokens
+        self._spell = spell
+
+    def __call__(self, input_ids: Any, scores: Any, **_: object) -> Any:  # noqa: ARG002
+        import torch  # heavy and optional
+
+        length = input_ids.shape[1] - self._prompt_tokens
+        for index, row in enumerate(self._rows):
+            if self.lengths[index] is None and self._has_ended(row, input_ids[index], length):
+                self.lengths[index] = length
+        ended = [length is not None for length in self.lengths]
+        return torch.tensor(ended, device=input_ids.device)
+
+    def _has_ended(self, row: Row, ids: Any, length: int) -> bool:
+        if length >= row.limit_tokens:
+            return True
+        if not row.stop:
+            return False
+        longest = max(len(stop.encode()) for stop in row.stop) + _STOP_WINDOW_TOKENS
+        tail = self._spell(ids[-min(length, longest) :].tolist())
+        return any(stop in tail for stop in row.stop)
+
+
+class _RowSampler:
+    """Draws each row's token with its own random numbers (a logits processor of transformers).
+
+    Adding Gumbel noise to the logits and taking the largest is the same as drawing from their
+    softmax (Maddison et al. 2014, arXiv 1411.0030, section 2), so the rows of a batch can be
+    sampled without a random number generator that they share.
+    """
+
+    def __init__(self, rows: Sequence[Row]) -> None:
+        import torch  # heavy and optional
+
+        self._rows = rows
+        self._randoms = [torch.Generator().manual_seed(row.seed) for row in rows]
+
+    def __call__(self, input_ids: Any, scores: Any) -> Any:  # noqa: ARG002
+        sampled = scores.float().clone()
+        for index, row in enumerate(self._rows):
+            if row.temperature > 0:
+                sampled[index] = self._noisy(sampled[index] / row.temperature, index)
+        return sampled
+
+    def _noisy(self, logits: Any, index: int) -> Any:
+        import torch  # heavy and optional
+
+        ordered, order = logits.sort(descending=True)
+        probabilities = ordered.softmax(-1)
+        outside = probabilities.cumsum(-1) - probabilities >= self._rows[index].top_p
+        logits = logits.masked_fill(outside.scatter(0, order, outside), -torch.inf)
+        uniform = torch.rand(logits.shape, generator=self._randoms[index]).to(logits.device)
+        return logits - torch.log(-torch.log(uniform.clamp_min(torch.finfo(uniform.dtype).tiny)))

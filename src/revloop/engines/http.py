@@ -1,0 +1,219 @@
+"""An OpenAI-compatible server as engine."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+from revloop.engines.base import Completion, Request, room_for_answer
+from revloop.engines.replies import (
+    ServedModel,
+    one_line,
+    read_completion,
+    served,
+    served_version,
+)
+from revloop.engines.retry import RetryPolicy
+from revloop.engines.tokens import PromptTokenizer
+from revloop.engines.transport import Deadlines, Transport
+from revloop.errors import InputError, ModelNotServedError, RejectedError
+from revloop.trajectory import EngineInfo
+
+if TYPE_CHECKING:
+    from pydantic import SecretStr
+
+_FIRST_CONTACT_ATTEMPTS = 3
+"""A mistyped address should be told at once; patience is for servers that have answered."""
+
+
+class HttpEngine:
+    """A model behind ``/v1/completions`` and ``/v1/chat/completions``.
+
+    Make one with :meth:`connect`. It must be used and closed in the event loop that made it.
+    """
+
+    def __init__(
+        self,
+        transport: Transport,
+        model: ServedModel,
+        *,
+        version: str | None,
+        tokenizer: PromptTokenizer | None,
+        retries: RetryPolicy,
+    ) -> None:
+        self._transport = transport
+        self._model = model
+        self._version = version
+        self._tokenizer = tokenizer
+        self._retries = retries
+
+    @classmethod
+    async def connect(
+        cls,
+        base_url: str,
+        *,
+        model: str | None = None,
+        api_key: SecretStr | None = None,
+        tokenizer: str | Path | None = None,
+        retries: RetryPolicy | None = None,
+        deadlines: Deadlines | None = None,
+    ) -> Self:
+        """Ask a server what it serves, and get ready to use it.
+
+        Args:
+            base_url: The server's address, with or without ``/v1``.
+            model: The model to use; may be left out where the server serves just one.
+            api_key: Sent as bearer token, and nowhere else: redirects are not followed.
+            tokenizer: The model's folder, for prompts that are sent as exact tokens. Found by
+                itself where a vLLM server names a folder that is here too.
+            retries: When to send a request again.
+            deadlines: When to give a request up.
+
+        Raises:
+            EngineError: The server cannot be reached, refuses the key, or does not serve the model.
+            InputError: The address is none, or the server serves several models and none is named.
+            ModelConfigError: The tokenizer folder holds no tokenizer.
+        """
+        known = None if tokenizer is None else PromptTokenizer.from_folder(tokenizer)
+        patient = retries or RetryPolicy()
+        hurried = patient.model_copy(
+            update={"attempts": min(patient.attempts, _FIRST_CONTACT_ATTEMPTS)}
+        )
+        transport = Transport(base_url, api_key=api_key, deadlines=deadlines or Deadlines())
+        try:
+            chosen = await _find_model(transport, model, hurried)
+            version = await _ask_version(transport, hurried) if chosen.is_vllm else None
+            folder = _folder_here(chosen.root)
+            if known is None and chosen.is_vllm and folder is not None:
+                known = PromptTokenizer.from_folder(folder)
+        except BaseException:
+            await transport.aclose()
+            raise
+        return cls(transport, chosen, version=version, tokenizer=known, retries=patient)
+
+    @property
+    def info(self) -> EngineInfo:
+        """Kind, model and version, for the record."""
+        return EngineInfo(kind="http", model=self._model.id, version=self._version)
+
+    @property
+    def context_tokens(self) -> int | None:
+        """The server's ``max_model_len``; None where it does not tell."""
+        return self._model.context_tokens
+
+    @property
+    def sends_token_ids(self) -> bool:
+        """Whether completion prompts are sent as exact tokens."""
+        return self._tokenizer is not None and self._model.is_vllm
+
+    def count_tokens(self, text: str) -> int | None:
+        """Number of tokens of ``text``, or None without a tokenizer."""
+        return None if self._tokenizer is None else self._tokenizer.count(text)
+
+    async def generate(self, request: Request) -> Completion:
+        """Generate once; passing faults are retried. See :class:`~revloop.engines.base.Engine`."""
+        prompt_ids = self._encode(request)
+        limit = request.max_tokens
+        if prompt_ids is not None:
+            limit = room_for_answer(len(prompt_ids), request, self.context_tokens)
+        path = "/v1/completions" if isinstance(request.prompt, str) else "/v1/chat/completions"
+        body = self._body(request, prompt_ids, limit)
+        started = time.perf_counter()
+        answer, retries = await self._transport.ask(
+            "POST", path, read_completion, self._retries, body=body, max_tokens=limit
+        )
+        text, prefix = answer.text, None
+        if prompt_ids is not None and isinstance(request.prompt, str):
+            if request.keep_prefix and self._tokenizer is not None:
+                prefix = self._tokenizer.prefix(request.prompt, prompt_ids, text, answer.token_ids)
+            text = _without_stop(text, request.stop, answer.stop_text)
+        return Completion(
+            text=text,
+            finish_reason=answer.finish_reason,
+            limit_tokens=limit,
+            usage=answer.usage,
+            latency_s=time.perf_counter() - started,
+            prefix=prefix,
+            retries=retries,
+        )
+
+    async def aclose(self) -> None:
+        """Close all connections."""
+        await self._transport.aclose()
+
+    def _encode(self, request: Request) -> list[int] | None:
+        if not self.sends_token_ids or self._tokenizer is None:
+            return None
+        if not isinstance(request.prompt, str):
+            return None
+        return self._tokenizer.encode(request.prompt, request.prefix)
+
+    def _body(self, request: Request, prompt_ids: list[int] | None, limit: int) -> dict[str, Any]:
+        sampling = request.sampling
+        body: dict[str, Any] = {
+            "model": self._model.id,
+            "max_tokens": limit,
+            "temperature": sampling.temperature,
+            "top_p": sampling.top_p,
+            "seed": sampling.seed,
+        }
+        if request.stop:
+            body["stop"] = list(request.stop)
+        if not isinstance(request.prompt, str):
+            body["messages"] = [message.model_dump() for message in request.prompt]
+        elif prompt_ids is None:
+            body["prompt"] = request.prompt
+        else:
+            body["prompt"] = prompt_ids
+            if request.keep_prefix:
+                body["return_token_ids"] = True
+                body["include_stop_str_in_output"] = True
+        return body
+
+
+async def _find_model(
+    transport: Transport, wanted: str | None, retries: RetryPolicy
+) -> ServedModel:
+    try:
+        models, _ = await transport.ask("GET", "/v1/models", served, retries)
+    except ModelNotServedError:
+        if wanted is not None:
+            # some servers have no such list: the model's name must do
+            return ServedModel(id=wanted, is_vllm=False)
+        raise RejectedError(
+            f"{transport.address} does not list its models (404 for /v1/models). If it is an "
+            "OpenAI-compatible server, name the model."
+        ) from None
+    names = one_line(", ".join(model.id for model in models)) or "none"
+    if wanted is not None:
+        for model in models:
+            if model.id == wanted:
+                return model
+        raise ModelNotServedError(
+            f"{transport.address} does not serve '{wanted}'; it serves: {names}."
+        )
+    if len(models) != 1:
+        raise InputError(f"{transport.address} serves these models: {names}. Name the one to use.")
+    return models[0]
+
+
+async def _ask_version(transport: Transport, retries: RetryPolicy) -> str | None:
+    try:
+        version, _ = await transport.ask("GET", "/version", served_version, retries)
+    except RejectedError:
+        return None  # a proxy may let nothing through but /v1
+    return version
+
+
+def _folder_here(root: str | None) -> Path | None:
+    """The folder that a vLLM server serves, if it has a tokenizer that can be read here."""
+    try:
+        return Path(root) if root and (Path(root) / "tokenizer.json").is_file() else None
+    except OSError:  # a folder of another user, or a name that no folder here can have
+        return None
+
+
+def _without_stop(text: str, stops: tuple[str, ...], stop_text: str | None) -> str:
+    """The text without the stop text that was kept in it for the sake of its tokens."""
+    return text.removesuffix(stop_text) if stop_text is not None and stop_text in stops else text

@@ -1,0 +1,87 @@
+"""Tokenising prompts on our side, so that text stays data and prefixes stay exact."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tokenizers import Tokenizer as FastTokenizer
+
+from revloop.engines.base import TokenPrefix
+from revloop.errors import ModelConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+class PromptTokenizer:
+    """A model's tokenizer, which reads special tokens in a text as the letters they are.
+
+    A response that contains ``<|endoftext|>`` is about that string: were it read as the token, the
+    critic would take the text before it for another document. Tokens that the model wants around
+    every prompt (a beginning-of-sequence token) are still added.
+
+    Source of the behaviour: ``encode_special_tokens`` of Hugging Face tokenizers.
+    """
+
+    def __init__(self, tokenizer: FastTokenizer) -> None:
+        tokenizer.encode_special_tokens = True
+        tokenizer.no_truncation()
+        tokenizer.no_padding()
+        self._tokenizer = tokenizer
+        added = tokenizer.get_added_tokens_decoder()
+        self._special = frozenset(i for i, token in added.items() if token.special)
+
+    @classmethod
+    def from_folder(cls, folder: str | Path) -> PromptTokenizer:
+        """Load ``tokenizer.json`` of a model folder.
+
+        Raises:
+            ModelConfigError: The folder has none, or it is broken.
+        """
+        path = Path(folder) / "tokenizer.json"
+        if not path.is_file():
+            raise ModelConfigError(f"{folder} has no tokenizer.json.")
+        try:
+            return cls(FastTokenizer.from_file(str(path)))
+        except Exception as exc:
+            raise ModelConfigError(f"{path} is not a tokenizer: {exc}.") from exc
+
+    def count(self, text: str) -> int:
+        """Number of tokens of ``text`` alone."""
+        return len(self._encode(text, whole=False))
+
+    def encode(self, prompt: str, prefix: TokenPrefix | None = None) -> list[int]:
+        """The token ids of a prompt.
+
+        Args:
+            prompt: The whole prompt.
+            prefix: The tokens of its start, if they are known; they are used as they are.
+        """
+        if prefix is not None and prompt.startswith(prefix.text):
+            rest = prompt[len(prefix.text) :]
+            return [*prefix.token_ids, *self._encode(rest, whole=False)]
+        return self._encode(prompt, whole=True)
+
+    def has_ended(self, generated_ids: Sequence[int]) -> bool:
+        """Whether generated ids end with an end token."""
+        return bool(generated_ids) and generated_ids[-1] in self._special
+
+    def prefix(
+        self, prompt: str, prompt_ids: Sequence[int], generated: str, generated_ids: Sequence[int]
+    ) -> TokenPrefix | None:
+        """Prompt and generated text as a prefix for the next prompt.
+
+        Returns:
+            None where the generated ids, but for an end token, do not spell the generated text:
+            the last token may reach beyond the stop text that ended it.
+        """
+        ids = list(generated_ids)
+        while ids and ids[-1] in self._special:
+            ids.pop()
+        if self._tokenizer.decode(ids, skip_special_tokens=False) != generated:
+            return None
+        return TokenPrefix(prompt + generated, (*prompt_ids, *ids))
+
+    def _encode(self, text: str, *, whole: bool) -> list[int]:
+        return list(self._tokenizer.encode(text, add_special_tokens=whole).ids)

@@ -1,0 +1,144 @@
+"""transformers inside this process, for machines without vLLM.
+
+Requests that wait at the same time are generated together. Whoever has the turn takes all that
+wait, up to the batch size, and generates for them too; there is no background task.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from dataclasses import dataclass, field
+from typing import Self
+
+import anyio.to_thread
+
+from revloop.engines.base import Completion, Request, room_for_answer
+from revloop.engines.generation import BatchGenerator, Row
+from revloop.engines.local_tokens import LocalTokenizer
+from revloop.trajectory import EngineInfo, Usage
+
+DEFAULT_BATCH_SIZE = 16
+
+
+@dataclass(slots=True, eq=False)
+class _Job:
+    request: Request
+    row: Row
+    started: float = field(default_factory=time.perf_counter)
+    result: Completion | None = None
+
+
+class TransformersEngine:
+    """A causal model of transformers on this machine's GPU or CPU. Make one with :meth:`load`."""
+
+    def __init__(
+        self, model: str, generator: BatchGenerator, tokenizer: LocalTokenizer, *, batch_size: int
+    ) -> None:
+        self._model = model
+        self._generator = generator
+        self._tokenizer = tokenizer
+        self._batch_size = batch_size
+        self._waiting: list[_Job] = []
+        self._turn = asyncio.Lock()
+        self._model_in_use = threading.Lock()  # a cancelled batch goes on in its thread
+
+    @classmethod
+    def load(
+        cls, model: str, *, name: str | None = None, batch_size: int = DEFAULT_BATCH_SIZE
+    ) -> Self:
+        """Load a model.
+
+        Args:
+            model: A model folder or hub id.
+            name: What the model is called in the record; None: as ``model``.
+            batch_size: Most requests that are generated together.
+
+        Raises:
+            MissingExtraError: torch or transformers is not installed.
+            ModelConfigError: There is no such model, or it is no causal model.
+        """
+        tokenizer = LocalTokenizer.from_model(model)
+        generator = BatchGenerator.load(model, tokenizer.text)
+        return cls(name or model, generator, tokenizer, batch_size=batch_size)
+
+    @property
+    def info(self) -> EngineInfo:
+        """Kind, model and version, for the record."""
+        version = self._generator.version
+        return EngineInfo(kind="transformers", model=self._model, version=version)
+
+    @property
+    def context_tokens(self) -> int:
+        """The model's ``max_position_embeddings``."""
+        return self._generator.context_tokens
+
+    def count_tokens(self, text: str) -> int:
+        """Number of tokens of ``text``."""
+        return self._tokenizer.count(text)
+
+    async def generate(self, request: Request) -> Completion:
+        """Generate once. See :class:`~revloop.engines.base.Engine`."""
+        job = self._job(request)
+        self._waiting.append(job)
+        try:
+            while job.result is None:
+                async with self._turn:
+                    if job.result is None:
+                        await self._generate_waiting()
+        finally:
+            if job in self._waiting:
+                self._waiting.remove(job)
+        return job.result
+
+    async def aclose(self) -> None:
+        """Nothing is held but memory, which goes with the engine."""
+
+    def _job(self, request: Request) -> _Job:
+        prompt_ids = self._tokenizer.ids(request)
+        row = Row(
+            prompt_ids=prompt_ids,
+            limit_tokens=room_for_answer(len(prompt_ids), request, self.context_tokens),
+            stop=request.stop,
+            temperature=request.sampling.temperature,
+            top_p=request.sampling.top_p,
+            seed=request.sampling.seed,
+        )
+        return _Job(request, row)
+
+    async def _generate_waiting(self) -> None:
+        jobs = self._waiting[: self._batch_size]
+        rows = [job.row for job in jobs]
+        # whoever cancels does not wait for the batch; the others' rows are then generated anew
+        generated = await anyio.to_thread.run_sync(self._run, rows, abandon_on_cancel=True)
+        for job, ids in zip(jobs, generated, strict=True):
+            job.result = self._completion(job, ids)
+        self._waiting = [job for job in self._waiting if job.result is None]
+
+    def _run(self, rows: list[Row]) -> list[list[int]]:
+        with self._model_in_use:
+            return self._generator.generate(rows)
+
+    def _completion(self, job: _Job, ids: list[int]) -> Completion:
+        request, prefix = job.request, None
+        spelt, stop = cut_after_stop(self._tokenizer.text(ids), request.stop)
+        if request.keep_prefix and isinstance(request.prompt, str):
+            prefix = self._tokenizer.prefix(request.prompt, job.row.prompt_ids, spelt, ids)
+        return Completion(
+            text=spelt.removesuffix(stop),
+            finish_reason="stop" if stop or self._tokenizer.has_ended(ids) else "length",
+            limit_tokens=job.row.limit_tokens,
+            usage=Usage(prompt_tokens=len(job.row.prompt_ids), generated_tokens=len(ids)),
+            latency_s=time.perf_counter() - job.started,
+            prefix=prefix,
+        )
+
+
+def cut_after_stop(text: str, stops: tuple[str, ...]) -> tuple[str, str]:
+    """The text up to the end of the first stop text in it, and that stop text ("" for none)."""
+    found = [(text.index(stop) + len(stop), stop) for stop in stops if stop in text]
+    if not found:
+        return text, ""
+    end, stop = min(found)
+    return text[:end], stop

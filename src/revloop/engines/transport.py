@@ -1,0 +1,181 @@
+"""Requests to one HTTP server: deadlines, retries, and every failure as an error of ours.
+
+The client is aiohttp: at 256 requests in flight it costs 0.3 ms of CPU a request, where httpx (and
+the OpenAI client on top of it) costs 12 to 20 ms and lets the server idle.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import aiohttp
+from yarl import URL
+
+from revloop.engines.replies import check_status, json_object
+from revloop.errors import BadReplyError, InputError, UnreachableError
+
+if TYPE_CHECKING:
+    from pydantic import SecretStr
+
+    from revloop.engines.retry import RetryPolicy
+
+Read = TypeVar("Read")
+Reader = Callable[[Mapping[str, Any], str], Read]
+"""Takes what is wanted out of a reply; the second argument names the server for messages."""
+
+_LARGEST_REPLY_BYTES = 64 * 2**20
+_NO_CONNECTION_LIMIT = 0  # the loop's own limiter decides how many requests are in flight
+
+
+@dataclass(frozen=True, slots=True)
+class Deadlines:
+    """How long a request may take before it is given up and tried again.
+
+    Attributes:
+        connect_s: Seconds until the connection stands.
+        answer_s: Seconds until the whole answer is there, apart from generating it.
+        token_s: Seconds more for each token that was asked for: a server that is full of other
+            work is slow, not dead.
+    """
+
+    connect_s: float = 10.0
+    answer_s: float = 120.0
+    token_s: float = 0.5
+
+    def timeout(self, max_tokens: int = 0) -> aiohttp.ClientTimeout:
+        """The limits for one request of so many tokens."""
+        total_s = self.answer_s + self.token_s * max_tokens
+        return aiohttp.ClientTimeout(total=total_s, sock_connect=self.connect_s)
+
+
+class Transport:
+    """Connections to one server. To be made, used and closed in the same event loop.
+
+    Args:
+        base_url: The server's address, with or without ``/v1``.
+        api_key: Sent as bearer token to this server and nowhere else: redirects are not followed.
+        deadlines: When to give a request up.
+
+    Raises:
+        InputError: The address is none, or the key cannot stand in a header.
+    """
+
+    def __init__(self, base_url: str, *, api_key: SecretStr | None, deadlines: Deadlines) -> None:
+        self.address = _address(base_url)
+        self._deadlines = deadlines
+        self._key = "" if api_key is None else _usable_key(api_key)
+        self._session = aiohttp.ClientSession(
+            headers={"Authorization": f"Bearer {self._key}"} if self._key else {},
+            connector=aiohttp.TCPConnector(limit=_NO_CONNECTION_LIMIT),
+        )
+
+    async def ask(
+        self,
+        method: str,
+        path: str,
+        read: Reader[Read],
+        retries: RetryPolicy,
+        *,
+        body: Mapping[str, Any] | None = None,
+        max_tokens: int = 0,
+    ) -> tuple[Read, int]:
+        """Send a request as often as the policy allows.
+
+        Reading is part of each try: an answer out of form is asked for again.
+
+        Returns:
+            What was read, and how many times the request was sent again.
+
+        Raises:
+            EngineError: The request failed for good; the class says how.
+        """
+        timeout = self._deadlines.timeout(max_tokens)
+        async for attempt in retries.retrying():
+            with attempt:
+                reply = await self._ask_once(method, path, body, timeout)
+                answer = read(reply, self.address + path)
+        return answer, attempt.retry_state.attempt_number - 1
+
+    async def aclose(self) -> None:
+        """Close all connections."""
+        await self._session.close()
+
+    async def _ask_once(
+        self,
+        method: str,
+        path: str,
+        body: Mapping[str, Any] | None,
+        timeout: aiohttp.ClientTimeout,  # noqa: ASYNC109 - aiohttp's own, for one request
+    ) -> Mapping[str, Any]:
+        where = self.address + path
+        try:
+            async with self._session.request(
+                method, where, json=body, timeout=timeout, allow_redirects=False
+            ) as response:
+                raw = await _read_bounded(response, where)
+        except TimeoutError as exc:
+            raise UnreachableError(f"{where} gave no answer within {timeout.total:g} s.") from exc
+        except aiohttp.ClientPayloadError as exc:
+            raise BadReplyError(f"{where} broke off in the middle of its answer.") from exc
+        except (aiohttp.ClientError, ConnectionError, asyncio.IncompleteReadError) as exc:
+            raise UnreachableError(
+                f"{where} cannot be reached: {_reason(exc)}. Is the server running?"
+            ) from exc
+        if response.status != 200:
+            raw = self._without_key(raw)
+        model = "" if body is None else body["model"]
+        check_status(response.status, response.headers, raw, where, model=model)
+        return json_object(raw, where)
+
+    def _without_key(self, raw: bytes) -> bytes:
+        """An error's body without the key, which some servers repeat."""
+        return raw.replace(self._key.encode(), b"(the key)") if self._key else raw
+
+
+def _address(base_url: str) -> str:
+    if "@" in base_url:
+        raise InputError(
+            "The server's address holds a user name or a password, which would end up in messages "
+            "and logs. Put the server's key into REVLOOP_API_KEY."
+        )
+    address = base_url.strip().rstrip("/").removesuffix("/v1")
+    try:
+        url = URL(address)
+        host = (url.raw_host or "").encode("idna")
+        usable = url.scheme in {"http", "https"} and host and url.port
+    except ValueError:
+        usable = False
+    if not usable or "?" in address or "#" in address:
+        raise InputError(
+            f"'{base_url}' is no server address: it begins with http:// or https://, "
+            "as in http://127.0.0.1:8000."
+        )
+    return address
+
+
+def _usable_key(api_key: SecretStr) -> str:
+    key = api_key.get_secret_value().strip()
+    if not key.isascii() or not key.isprintable():
+        raise InputError("The API key holds characters that cannot stand in an HTTP header.")
+    return key
+
+
+async def _read_bounded(response: aiohttp.ClientResponse, where: str) -> bytes:
+    """The body, unless it is larger than any honest answer."""
+    body = bytearray()
+    async for chunk in response.content.iter_any():
+        body += chunk
+        if len(body) > _LARGEST_REPLY_BYTES:
+            raise BadReplyError(f"{where} answers with more than {_LARGEST_REPLY_BYTES} bytes.")
+    return bytes(body)
+
+
+def _reason(exc: BaseException) -> str:
+    if isinstance(exc, aiohttp.ServerDisconnectedError):
+        return "it closed the connection"
+    if isinstance(exc, OSError) and exc.strerror:
+        return exc.strerror
+    return str(exc) or type(exc).__name__

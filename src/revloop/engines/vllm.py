@@ -1,0 +1,174 @@
+"""vLLM inside this process: the same engine as behind the server, with no HTTP between."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import itertools
+import os
+import time
+from functools import partial
+from typing import TYPE_CHECKING, Any, Self
+
+import anyio.to_thread
+
+from revloop.engines.base import Completion, Request, room_for_answer
+from revloop.engines.local_tokens import LocalTokenizer
+from revloop.errors import BadReplyError, MissingExtraError, ModelConfigError, RejectedError
+from revloop.serving.config import known_shape, read_config
+from revloop.serving.cpu import BLOCK_TOKENS, cpu_environment, vllm_runs_on_cpu
+from revloop.trajectory import EngineInfo, Usage
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+_SHUTDOWN_S = 15.0
+
+
+class VllmEngine:
+    """``AsyncLLM`` of vLLM, asked for finished outputs only.
+
+    Make one with :meth:`load`. It must be used and closed in the event loop that made it.
+    """
+
+    def __init__(self, llm: Any, tokenizer: LocalTokenizer, *, model: str, version: str) -> None:
+        self._llm = llm
+        self._tokenizer = tokenizer
+        self._model = model
+        self._version = version
+        self._ids = itertools.count()
+
+    @classmethod
+    def load(
+        cls, model: str, *, tensor_parallel_size: int = 1, options: Mapping[str, Any] | None = None
+    ) -> Self:
+        """Load a model; takes from half a minute to many, by its size.
+
+        Args:
+            model: A model folder or hub id.
+            tensor_parallel_size: Number of GPUs (on a CPU: cores) that hold the model together.
+            options: More of vLLM's engine arguments, by their Python names.
+
+        Raises:
+            MissingExtraError: vLLM is not installed.
+            ModelConfigError: There is no such model, or vLLM cannot load it.
+        """
+        shape = known_shape(read_config(model), model)
+        os.environ.setdefault("VLLM_LOGGING_LEVEL", "ERROR")
+        try:
+            import vllm  # heavy and optional
+            from vllm.engine.arg_utils import AsyncEngineArgs
+            from vllm.v1.engine.async_llm import AsyncLLM
+        except ImportError as exc:
+            raise MissingExtraError(
+                "vLLM is not installed: pip install 'revloop[vllm]' (GPU) or 'revloop[cpu]'."
+            ) from exc
+        tokenizer = LocalTokenizer.from_model(model)
+        settings: dict[str, Any] = {"model": model, "tensor_parallel_size": tensor_parallel_size}
+        if vllm_runs_on_cpu():
+            settings["block_size"] = BLOCK_TOKENS
+            os.environ.update(cpu_environment(shape, tensor_parallel_size, os.environ))
+        settings |= options or {}
+        try:
+            # not kept in a variable: an error that vLLM holds on to keeps this frame alive, and a
+            # variable in it would outlive the engine
+            return cls(
+                AsyncLLM.from_engine_args(AsyncEngineArgs(**settings)),
+                tokenizer,
+                model=model,
+                version=vllm.__version__,
+            )
+        except (RuntimeError, ValueError, OSError, TypeError) as exc:
+            raise ModelConfigError(
+                f"vLLM cannot load {model}: {exc}\nvLLM starts processes that import the script "
+                "anew: in a script, the call must stand below `if __name__ == '__main__':`."
+            ) from exc
+
+    @property
+    def info(self) -> EngineInfo:
+        """Kind, model and version, for the record."""
+        return EngineInfo(kind="vllm", model=self._model, version=self._version)
+
+    @property
+    def context_tokens(self) -> int:
+        """The most tokens that vLLM takes (``max_model_len``)."""
+        length: int = self._llm.model_config.max_model_len
+        return length
+
+    def count_tokens(self, text: str) -> int:
+        """Number of tokens of ``text``."""
+        return self._tokenizer.count(text)
+
+    async def generate(self, request: Request) -> Completion:
+        """Generate once. See :class:`~revloop.engines.base.Engine`."""
+        from vllm import SamplingParams  # heavy and optional
+        from vllm.sampling_params import RequestOutputKind
+
+        prompt_ids = self._tokenizer.ids(request)
+        limit = room_for_answer(len(prompt_ids), request, self.context_tokens)
+        params = SamplingParams(
+            max_tokens=limit,
+            temperature=request.sampling.temperature,
+            top_p=request.sampling.top_p,
+            seed=request.sampling.seed,
+            stop=list(request.stop),
+            include_stop_str_in_output=request.keep_prefix,
+            output_kind=RequestOutputKind.FINAL_ONLY,
+        )
+        started = time.perf_counter()
+        output = await self._finished({"type": "token", "prompt_token_ids": prompt_ids}, params)
+        return self._completion(request, output, limit, time.perf_counter() - started)
+
+    async def aclose(self) -> None:
+        """End vLLM's processes, and wait for them."""
+        if self._llm is not None:
+            llm, self._llm = self._llm, None
+            if llm.output_handler is not None:
+                # else it takes the end of the engine for a failure, and says so at length
+                llm.output_handler.cancel()
+                await asyncio.wait([llm.output_handler])
+            await anyio.to_thread.run_sync(partial(llm.shutdown, timeout=_SHUTDOWN_S))
+            del llm
+            gc.collect()  # its finaliser fails, with a traceback, in an interpreter that is ending
+
+    async def _finished(self, prompt: Mapping[str, Any], params: object) -> Any:
+        from vllm.exceptions import VLLMValidationError  # heavy and optional
+        from vllm.v1.engine.exceptions import EngineDeadError, EngineGenerateError
+
+        outputs = self._llm.generate(prompt, params, f"revloop-{next(self._ids)}")
+        try:
+            finished = [output async for output in outputs]
+        except (VLLMValidationError, ValueError) as exc:
+            raise RejectedError(f"vLLM refuses the request: {exc}") from exc
+        except (EngineDeadError, EngineGenerateError) as exc:
+            raise RejectedError(f"vLLM's engine has ended: {exc}") from exc
+        if not finished or finished[-1].outputs[0].finish_reason not in {"stop", "length"}:
+            raise BadReplyError("vLLM gave the request up before it was finished.")
+        return finished[-1]
+
+    def _completion(
+        self,
+        request: Request,
+        output: Any,
+        limit: int,
+        latency_s: float,
+    ) -> Completion:
+        answer, prefix, text = output.outputs[0], None, output.outputs[0].text
+        if request.keep_prefix and isinstance(request.prompt, str):
+            ids = output.prompt_token_ids
+            prefix = self._tokenizer.prefix(request.prompt, ids, text, answer.token_ids)
+            if isinstance(answer.stop_reason, str):
+                text = text.removesuffix(answer.stop_reason)
+        return Completion(
+            text=text,
+            finish_reason=answer.finish_reason,
+            limit_tokens=limit,
+            usage=Usage(
+                prompt_tokens=len(output.prompt_token_ids),
+                cached_tokens=output.num_cached_tokens,
+                generated_tokens=len(answer.token_ids),
+            ),
+            latency_s=latency_s,
+            prefix=prefix,
+        )

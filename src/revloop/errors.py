@@ -1,0 +1,141 @@
+"""Every error that revloop raises on purpose.
+
+A message says what happened, where, and what to do about it. Errors of other libraries are
+translated once, where they cross into revloop, with the original as ``__cause__``.
+
+    RevloopError
+    ├── InputError                 a draft, a file or an option that cannot be used
+    ├── PromptSetError             a prompt set folder that cannot be used
+    ├── MissingExtraError          a feature whose optional dependency is not installed
+    ├── StoreError                 a version store that cannot be opened, read or written
+    │   └── RunMismatchError       a store whose run was made with other settings
+    ├── ServingError               a model that cannot be planned, served or stopped
+    │   ├── ModelConfigError       a model whose config cannot be read
+    │   └── DoesNotFitError        a deployment that cannot work on the hardware named
+    ├── TrainingError              a critic that cannot be trained
+    │   ├── TooLittleMemoryError       the training would not fit
+    │   └── DivergedError              the loss or the gradient is no longer a number
+    └── EngineError                an engine that did not give a usable answer
+        ├── ContextFullError       the prompt leaves too little room in the model's context
+        ├── RejectedError          the engine refuses the request and always will
+        │   ├── AuthenticationError    the key is missing or wrong
+        │   └── ModelNotServedError    the server does not serve the model asked for
+        └── TransientError         the same request may succeed when it is sent again
+            ├── UnreachableError       no connection, or one that broke
+            ├── OverloadedError        the server asks to be left alone for a while
+            └── BadReplyError          an answer that is not what the protocol promises
+"""
+
+from __future__ import annotations
+
+
+class RevloopError(Exception):
+    """The root of the tree: catch this to catch everything that revloop raises on purpose.
+
+    Attributes:
+        exit_code: What the command line exits with when this error ends a command.
+    """
+
+    exit_code = 1
+
+
+class InputError(RevloopError):
+    """A draft, a file or an option cannot be used as it was given."""
+
+    exit_code = 3
+
+
+class PromptSetError(RevloopError):
+    """A prompt set folder is missing a file, misspells one, or holds a setting that is wrong."""
+
+    exit_code = 3
+
+
+class MissingExtraError(RevloopError):
+    """A feature needs an optional dependency that is not installed."""
+
+    exit_code = 3
+
+
+class StoreError(RevloopError):
+    """A version store cannot be opened, read or written."""
+
+    exit_code = 5
+
+
+class RunMismatchError(StoreError):
+    """A store holds a run made with settings that would give other results."""
+
+
+class ServingError(RevloopError):
+    """A model cannot be planned, served or stopped."""
+
+    exit_code = 6
+
+
+class ModelConfigError(ServingError):
+    """A model's configuration cannot be found, read or understood."""
+
+
+class DoesNotFitError(ServingError):
+    """A deployment cannot work: heads that do not divide, or memory that does not suffice."""
+
+
+class TrainingError(RevloopError):
+    """A critic cannot be trained, or its training cannot go on."""
+
+    exit_code = 7
+
+
+class TooLittleMemoryError(TrainingError):
+    """The training would not fit into memory; said before the first step."""
+
+
+class DivergedError(TrainingError):
+    """The loss or the gradient is no longer a number; the checkpoints before it are kept."""
+
+
+class EngineError(RevloopError):
+    """An engine did not give a usable answer."""
+
+    exit_code = 4
+
+
+class ContextFullError(EngineError):
+    """The prompt leaves too little room for an answer in the model's context."""
+
+
+class RejectedError(EngineError):
+    """The engine refuses the request and would refuse it again."""
+
+
+class AuthenticationError(RejectedError):
+    """The server wants a key, or does not accept the one it was given."""
+
+
+class ModelNotServedError(RejectedError):
+    """The server does not serve the model that was asked for."""
+
+
+class TransientError(EngineError):
+    """The same request may succeed when it is sent again.
+
+    Attributes:
+        retry_after_s: Seconds the server asked to be left alone, or None if it named no time.
+    """
+
+    def __init__(self, message: str, *, retry_after_s: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+
+
+class UnreachableError(TransientError):
+    """No connection to the server could be made, or it broke before the answer was whole."""
+
+
+class OverloadedError(TransientError):
+    """The server is too busy, or is failing for the moment (408, 409, 429, 5xx)."""
+
+
+class BadReplyError(TransientError):
+    """The answer is not what the protocol promises: HTML, half a body, a missing field."""

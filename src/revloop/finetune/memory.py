@@ -1,0 +1,222 @@
+"""How much memory a training takes on each GPU, by arithmetic, before anything is loaded.
+
+Sources: 16 bytes a parameter for AdamW with fp32 masters is ZeRO's count (arXiv 1910.02054,
+section 3.1); the activations of a layer are those of Korthikanti et al. (arXiv 2205.05198, equation
+2) without the attention matrix, which neither SDPA nor FlashAttention keeps; 4-bit NormalFloat with
+double quantisation takes 4.127 bits a weight (QLoRA, arXiv 2305.14314, section 3). None of it has
+been measured by revloop on a 40B.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Self
+
+from revloop.errors import TooLittleMemoryError
+from revloop.serving.cpu import available_memory_gib
+
+if TYPE_CHECKING:
+    from revloop.finetune.base import Anatomy
+    from revloop.finetune.settings import FinetuneSettings
+
+GPU_RESERVE_GIB = 2.0
+"""Assumed, not measured: CUDA's context, NCCL's buffers, and what the allocator cannot use."""
+
+CPU_RESERVE_GIB = 0.5
+"""Assumed: the libraries and the data of one process on a CPU."""
+
+_ACTIVATION_BYTES = 34
+_NF4_BYTES = 4.127 / 8
+_FP32, _BF16 = 4, 2
+_ADAMW_STATES = 2
+_GATHERED_LAYERS = 2
+_GIB = 2**30
+_LOGIT_CHUNK_TOKENS = 1024
+_ON = {"1", "true", "yes"}
+
+
+@dataclass(frozen=True, slots=True)
+class Hardware:
+    """What a training runs on.
+
+    Attributes:
+        processes: Training processes over all machines, one for each GPU; 1 on a CPU.
+        memory_gib: What one GPU (on a CPU: the machine) has free, or None where it is not known.
+        sharded: Whether weights, gradients and optimizer are shared out over the processes (FSDP,
+            DeepSpeed ZeRO 3), rather than whole on each.
+        is_gpu: Whether the processes have GPUs.
+    """
+
+    processes: int = 1
+    memory_gib: float | None = None
+    sharded: bool = False
+    is_gpu: bool = False
+
+    @classmethod
+    def here(cls) -> Self:
+        """What this process was started on, by the variables that accelerate sets."""
+        import torch  # heavy and optional
+
+        is_gpu = torch.cuda.is_available()
+        free = torch.cuda.mem_get_info()[0] / _GIB if is_gpu else available_memory_gib()
+        environment = os.environ
+        zero_3 = environment.get("ACCELERATE_DEEPSPEED_ZERO_STAGE") == "3"
+        fsdp = environment.get("ACCELERATE_USE_FSDP", "").lower() in _ON
+        return cls(
+            processes=int(environment.get("WORLD_SIZE", "1")),
+            memory_gib=free,
+            sharded=fsdp or zero_3,
+            is_gpu=is_gpu,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """What a training takes on each GPU, in GiB.
+
+    Attributes:
+        weights_gib: Weights, and adapters.
+        gradients_gib: A gradient for each weight that is trained.
+        optimizer_gib: AdamW's two moments, in fp32.
+        gathered_gib: Whole layers that a sharded model gathers while it computes, or the bf16
+            copies of fp32 weights where it is not sharded.
+        activations_gib: What the forward pass keeps for the backward pass.
+        reserve_gib: Assumed for everything else.
+        trained_parameters: Parameters that are trained.
+        hardware: What it was estimated for.
+    """
+
+    weights_gib: float
+    gradients_gib: float
+    optimizer_gib: float
+    gathered_gib: float
+    activations_gib: float
+    reserve_gib: float
+    trained_parameters: int
+    hardware: Hardware
+
+    @property
+    def total_gib(self) -> float:
+        """All parts together."""
+        return sum(gib for _, gib in self.parts())
+
+    @property
+    def fits(self) -> bool:
+        """Whether it fits; True where the memory is not known."""
+        memory = self.hardware.memory_gib
+        return memory is None or self.total_gib <= memory
+
+    def parts(self) -> list[tuple[str, float]]:
+        """Each part's name and size in GiB."""
+        return [
+            ("weights", self.weights_gib),
+            ("gradients", self.gradients_gib),
+            ("optimizer", self.optimizer_gib),
+            ("gathered layers", self.gathered_gib),
+            ("activations", self.activations_gib),
+            ("reserve", self.reserve_gib),
+        ]
+
+    def check(self) -> None:
+        """Refuse a training that would not fit.
+
+        Raises:
+            TooLittleMemoryError: It would not; the message has the estimate and ways out.
+        """
+        if self.fits:
+            return
+        parts = ", ".join(f"{name} {gib:.1f}" for name, gib in self.parts())
+        where = "each GPU" if self.hardware.is_gpu else "this machine"
+        raise TooLittleMemoryError(
+            f"The training would take {self.total_gib:.1f} GiB on {where}, and "
+            f"{self.hardware.memory_gib:.1f} GiB are there ({parts}). Adapters (--method lora) "
+            "need no gradients for the base, FSDP (--accelerate-config fsdp-8) shares the model "
+            "out over GPUs, and --micro-batch-size or --max-tokens make the activations smaller."
+        )
+
+
+def estimate(
+    anatomy: Anatomy, settings: FinetuneSettings, tokens: int, hardware: Hardware
+) -> Estimate:
+    """Estimate the memory that one GPU needs.
+
+    With N parameters, A of them trained (adapters, or all), shared over S processes (1 if not
+    sharded), and c bytes a number in the computation (2 in bf16, 4 in fp32):
+
+    * weights: 4 N / S for full training, whose masters are fp32; c N / S + 4 A / S with adapters;
+      with QLoRA 0.516 bytes for each weight of a linear layer and 2 for the rest, on each GPU.
+    * gradients 4 A / S, AdamW 8 A / S.
+    * gathered: sharded, two layers and the embedding at c bytes (one layer computes while the next
+      arrives) and one layer's gradient; else autocast's bf16 copies, 2 N, for full training.
+    * activations, for m sequences of T tokens and width h: each layer's input, c m T h, and one
+      layer in full, 17 c m T h; without gradient checkpointing all layers in full. Logits come in
+      chunks of 1,024 tokens, in fp32, twice: TRL's fused output layer does not keep them.
+
+    Args:
+        anatomy: The base.
+        settings: The training.
+        tokens: Length of the longest example.
+        hardware: What it is to run on.
+    """
+    computed = _BF16 if settings.precision == "bf16" else _FP32
+    shards = hardware.processes if hardware.sharded else 1
+    trained = _trained(anatomy, settings)
+    # accelerate leaves quantised weights whole on each GPU
+    weights = _weight_bytes(anatomy, settings, computed) / (
+        1 if settings.method == "qlora" else shards
+    )
+    if settings.uses_adapters:
+        weights += _FP32 * trained / shards
+    batch_tokens = settings.micro_batch_size * tokens
+    reserve = GPU_RESERVE_GIB if hardware.is_gpu else CPU_RESERVE_GIB
+    return Estimate(
+        weights_gib=weights / _GIB,
+        gradients_gib=_FP32 * trained / shards / _GIB,
+        optimizer_gib=_ADAMW_STATES * _FP32 * trained / shards / _GIB,
+        gathered_gib=_gathered_bytes(anatomy, settings, computed, shards) / _GIB,
+        activations_gib=_activation_bytes(anatomy, settings, computed, batch_tokens) / _GIB,
+        reserve_gib=reserve,
+        trained_parameters=trained,
+        hardware=hardware,
+    )
+
+
+def _trained(anatomy: Anatomy, settings: FinetuneSettings) -> int:
+    if not settings.uses_adapters:
+        return anatomy.parameters
+    return anatomy.adapter_parameters(settings.lora.rank, settings.lora.target_modules)
+
+
+def _weight_bytes(anatomy: Anatomy, settings: FinetuneSettings, computed: int) -> float:
+    if settings.method == "full":
+        return _FP32 * anatomy.parameters
+    if settings.method == "lora":
+        return computed * anatomy.parameters
+    others = anatomy.parameters - anatomy.linear_parameters
+    return _NF4_BYTES * anatomy.linear_parameters + _BF16 * others
+
+
+def _gathered_bytes(
+    anatomy: Anatomy, settings: FinetuneSettings, computed: int, shards: int
+) -> float:
+    layer, embedding = anatomy.layer_parameters, anatomy.vocabulary_size * anatomy.hidden_size
+    if settings.method == "qlora":
+        return 0  # whole on each GPU; one matrix at a time is turned back into bf16
+    if shards > 1:
+        gradient = _FP32 * layer if settings.method == "full" else 0
+        return computed * (_GATHERED_LAYERS * layer + embedding) + gradient
+    if settings.method == "full" and settings.precision == "bf16":
+        return _BF16 * anatomy.parameters
+    return 0
+
+
+def _activation_bytes(
+    anatomy: Anatomy, settings: FinetuneSettings, computed: int, batch_tokens: int
+) -> float:
+    numbers = batch_tokens * anatomy.hidden_size
+    whole_layer = _ACTIVATION_BYTES / _BF16 * computed * numbers
+    logits = 2 * _FP32 * min(batch_tokens, _LOGIT_CHUNK_TOKENS) * anatomy.vocabulary_size
+    if settings.gradient_checkpointing:
+        return anatomy.layers * computed * numbers + whole_layer + logits
+    return anatomy.layers * whole_layer + logits

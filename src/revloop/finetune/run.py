@@ -1,0 +1,251 @@
+"""Fine-tune a critic: from a file of records to a model folder that can be served."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from revloop.errors import InputError
+from revloop.finetune.base import Base
+from revloop.finetune.curves import draw_curves
+from revloop.finetune.examples import Encoder, Examples, divide, read_usable, summary
+from revloop.finetune.export import export
+from revloop.finetune.memory import Estimate, Hardware, estimate
+from revloop.finetune.run_folder import Identity, RunFile, RunFolder, versions
+from revloop.finetune.settings import FinetuneSettings
+from revloop.finetune.training import Job, check_launch, check_libraries, train
+from revloop.prompts import PromptSet
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from revloop.finetune.watch import TrainingStep
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A fine-tuning that could start now.
+
+    Attributes:
+        job: What would be trained, and how.
+        identity: What decides the weights.
+        records: The file of records.
+        validation: The file of held-out records, or None where a share is held out.
+        estimate: The memory that it would take.
+    """
+
+    job: Job
+    identity: Identity
+    records: Path
+    validation: Path | None
+    estimate: Estimate
+
+
+@dataclass(frozen=True, slots=True)
+class Finetuned:
+    """What came out.
+
+    Attributes:
+        folder: The run folder.
+        model: The critic, a model folder to be served; None where the training was stopped
+            before its end, or where another process writes it.
+        steps: Steps done.
+        validation_loss: The lowest loss on held-out records, in nats a token, or None.
+    """
+
+    folder: Path
+    model: Path | None
+    steps: int
+    validation_loss: float | None
+
+
+def plan(
+    records: str | Path,
+    base: str,
+    settings: FinetuneSettings | None = None,
+    *,
+    validation: str | Path | None = None,
+    hardware: Hardware | None = None,
+) -> Plan:
+    """Do everything of a fine-tuning that comes before the first step, and write nothing.
+
+    Args:
+        records: JSONL file of feedback records.
+        base: Folder or hub id of the base model.
+        settings: How to train; None: the defaults.
+        validation: JSONL file of held-out records; None: a share of ``records``.
+        hardware: What it is to run on; None: what this process was started on.
+
+    Raises:
+        InputError: No record can be used, or settings do not suit each other.
+        ModelConfigError: The base is no causal model, or has no end token.
+        MissingExtraError: A library is missing.
+        PromptSetError: The prompt set cannot be used.
+    """
+    settings = settings or FinetuneSettings()
+    records = Path(records)
+    validation = None if validation is None else Path(validation)
+    prompts = PromptSet.load(settings.prompts)
+    inspected = Base.inspect(base)
+    encoder = Encoder(
+        prompts=prompts,
+        tokenizer=inspected.tokenizer,
+        end_id=inspected.end_id,
+        max_tokens=_max_tokens(settings, inspected),
+    )
+    training, held_out = _examples(records, validation, settings, encoder)
+    job = Job(inspected, settings, training, held_out, hardware or Hardware.here())
+    _ = job.accumulation_steps  # that it can be told is the check
+    longest = max(training.longest_tokens, held_out.longest_tokens)
+    identity = Identity(
+        base=base,
+        settings=settings,
+        prompt_set_digest=prompts.digest,
+        training_digest=training.digest,
+        validation_digest=held_out.digest,
+    )
+    sized = estimate(inspected.anatomy, settings, longest, job.hardware)
+    return Plan(job, identity, records, validation, sized)
+
+
+def finetune(
+    records: str | Path,
+    base: str,
+    output: str | Path,
+    settings: FinetuneSettings | None = None,
+    *,
+    validation: str | Path | None = None,
+    resume: bool = False,
+    on_plan: Callable[[Plan], None] | None = None,
+    on_step: Callable[[TrainingStep], None] | None = None,
+) -> Finetuned:
+    """Train a critic on feedback records by supervised fine-tuning.
+
+    Started by ``accelerate launch``, each process calls it; the first one writes.
+
+    Args:
+        records: JSONL file of feedback records.
+        base: Folder or hub id of the base model.
+        output: The run folder; empty or not there yet, unless ``resume``.
+        settings: How to train; None: the defaults.
+        validation: JSONL file of held-out records; None: a share of ``records``.
+        resume: Go on with the run in ``output``, which must have been made with the same base,
+            settings and records.
+        on_plan: Called once before the training starts.
+        on_step: Called after each step and each evaluation.
+
+    Raises:
+        InputError: As :func:`plan`; or the output folder is not empty, or holds another run.
+        TooLittleMemoryError: The training would not fit; nothing has been written.
+        DivergedError: The loss is no longer a number; the checkpoints before it are kept.
+        ModelConfigError: As :func:`plan`; or the weights cannot be loaded.
+        MissingExtraError, PromptSetError: As :func:`plan`.
+    """
+    folder = RunFolder(Path(output))
+    planned = check(records, base, output, settings, validation=validation, resume=resume)
+    if folder.model.is_dir():  # it appears when it is whole: there is nothing left to do
+        return _result(folder, folder.model)
+    if on_plan is not None:
+        on_plan(planned)
+    writes = _is_first_process()
+    if writes:
+        _prepare(folder, planned, resume=resume)
+    finished = train(planned.job, folder, resume=resume, on_step=on_step)
+    return _result(folder, _write(folder, planned) if finished and writes else None)
+
+
+def check(
+    records: str | Path,
+    base: str,
+    output: str | Path,
+    settings: FinetuneSettings | None = None,
+    *,
+    validation: str | Path | None = None,
+    resume: bool = False,
+    hardware: Hardware | None = None,
+) -> Plan:
+    """Everything that can be refused before a fine-tuning starts; nothing is written.
+
+    Arguments and errors are those of :func:`finetune`, and ``hardware`` that of :func:`plan`.
+    """
+    folder = RunFolder(Path(output))
+    # of several processes, the first may have begun the folder by now
+    if not resume and _is_first_process():
+        folder.check_new()
+    check_libraries(settings or FinetuneSettings())
+    if hardware is None:
+        check_launch()
+    planned = plan(records, base, settings, validation=validation, hardware=hardware)
+    planned.estimate.check()
+    if resume:
+        folder.check_same(planned.identity)
+    return planned
+
+
+def _is_first_process() -> bool:
+    return os.environ.get("RANK", "0") == "0"
+
+
+def _max_tokens(settings: FinetuneSettings, base: Base) -> int:
+    if settings.max_tokens is None:
+        return base.context_tokens
+    if settings.max_tokens > base.context_tokens:
+        raise InputError(
+            f"max_tokens is {settings.max_tokens:,}, and {base.model} takes sequences of at most "
+            f"{base.context_tokens:,} tokens."
+        )
+    return settings.max_tokens
+
+
+def _examples(
+    records: Path, validation: Path | None, settings: FinetuneSettings, encoder: Encoder
+) -> tuple[Examples, Examples]:
+    usable, findings = read_usable(records)
+    if validation is not None:
+        training, (held_out, more) = usable, read_usable(validation)
+    else:
+        share = settings.validation_share
+        training, held_out = divide(usable, validation_share=share, seed=settings.seed)
+        more = []
+    sides = encoder.examples(training, findings), encoder.examples(held_out, more)
+    for side, path in ((sides[0], records), (sides[1], validation)):
+        if not side.of and path is not None:
+            why = summary(side.left_out)
+            raise InputError(f"{path} holds no record that can be trained on{why}.")
+    return sides
+
+
+def _prepare(folder: RunFolder, planned: Plan, *, resume: bool) -> None:
+    if resume:
+        folder.drop_broken_checkpoints()
+        return
+    job = planned.job
+    folder.start(
+        RunFile(
+            identity=planned.identity,
+            records=str(planned.records),
+            validation=None if planned.validation is None else str(planned.validation),
+            training_records=job.training.records,
+            validation_records=job.validation.records,
+            processes=job.hardware.processes,
+            versions=versions(),
+        )
+    )
+
+
+def _write(folder: RunFolder, planned: Plan) -> Path | None:
+    """Metrics, curves and the critic of a training that came to its end."""
+    history = folder.history()
+    folder.write_metrics(history)
+    draw_curves(history, folder.path / "curves.png")
+    best = folder.best_checkpoint()
+    return None if best is None else export(best, folder, planned.job.base, planned.job.settings)
+
+
+def _result(folder: RunFolder, model: Path | None) -> Finetuned:
+    history = folder.history()
+    losses = [row["eval_loss"] for row in history if "eval_loss" in row]
+    steps = max((int(row["step"]) for row in history), default=0)
+    return Finetuned(folder.path, model, steps, min(losses, default=None))

@@ -1,0 +1,196 @@
+"""The run folder: all that is needed to repeat a fine-tuning, to go on with it, and its critic.
+
+==================  =======================================================================
+name                what it is
+==================  =======================================================================
+``run.json``        base, settings, digests of records and prompt set, versions
+``checkpoints/``    the best and the last checkpoint, optimizer and random state included
+``metrics.jsonl``   a line for each step and each evaluation
+``curves.png``      the same as curves
+``adapter/``        the LoRA adapter by itself, where one was trained
+``model/``          the critic: a model folder like any other, to be served
+==================  =======================================================================
+"""
+
+from __future__ import annotations
+
+import json
+import platform
+import shutil
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING, Any
+
+from pydantic import ValidationError
+
+from revloop._version import __version__
+from revloop.errors import InputError
+from revloop.finetune.settings import FinetuneSettings
+from revloop.trajectory import Frozen, explain
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_LIBRARIES = ("torch", "transformers", "trl", "peft", "accelerate", "datasets", "bitsandbytes")
+_STATE = "trainer_state.json"
+_CHECKPOINT = "checkpoint-"
+
+
+class Identity(Frozen):
+    """What decides the weights: a run is only gone on with where all of it is the same."""
+
+    base: str
+    settings: FinetuneSettings
+    prompt_set_digest: str
+    training_digest: str
+    validation_digest: str
+
+    def differences(self, other: Identity) -> list[str]:
+        """What differs, as ``name: this one's value, not the other's value``."""
+        mine, theirs = _flat(self.model_dump(mode="json")), _flat(other.model_dump(mode="json"))
+        return [
+            f"{k}: {mine[k]!r}, not {theirs.get(k)!r}" for k in mine if mine[k] != theirs.get(k)
+        ]
+
+
+class RunFile(Frozen):
+    """The content of ``run.json``."""
+
+    identity: Identity
+    records: str
+    validation: str | None
+    training_records: int
+    validation_records: int
+    processes: int
+    versions: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class RunFolder:
+    """A run folder.
+
+    Attributes:
+        path: Where it is.
+    """
+
+    path: Path
+
+    @property
+    def checkpoints(self) -> Path:
+        """Where checkpoints go."""
+        return self.path / "checkpoints"
+
+    @property
+    def model(self) -> Path:
+        """Where the critic goes."""
+        return self.path / "model"
+
+    @property
+    def adapter(self) -> Path:
+        """Where the adapter goes."""
+        return self.path / "adapter"
+
+    def check_new(self) -> None:
+        """Check that nothing is there that a new run could harm.
+
+        Raises:
+            InputError: The folder holds something, or is a file.
+        """
+        if not self.path.exists():
+            return
+        if not self.path.is_dir():
+            raise InputError(f"{self.path} is a file. Name a folder for the run (--output).")
+        if any(self.path.iterdir()):
+            hint = " To go on with the run in it, add --resume." if self._file.is_file() else ""
+            raise InputError(
+                f"{self.path} is not empty, and nothing in it will be overwritten. Name a new "
+                f"folder (--output).{hint}"
+            )
+
+    def check_same(self, identity: Identity) -> None:
+        """Check that the run in the folder is the one that is asked for.
+
+        Raises:
+            InputError: There is no run, or it has another base, other settings or other records.
+        """
+        try:
+            found = RunFile.model_validate_json(self._file.read_bytes())
+        except FileNotFoundError as exc:
+            raise InputError(f"{self.path} holds no run to resume: there is no run.json.") from exc
+        except OSError as exc:
+            raise InputError(f"{self._file} cannot be read: {exc.strerror}.") from exc
+        except ValidationError as exc:
+            raise InputError(f"{self._file} is not a run of this version: {explain(exc)}.") from exc
+        if differences := identity.differences(found.identity):
+            raise InputError(
+                f"The run in {self.path} was made differently: {'; '.join(differences)}. Resume "
+                "it as it was, or name a new folder (--output)."
+            )
+
+    def start(self, run: RunFile) -> None:
+        """Make the folder and write ``run.json``."""
+        self.path.mkdir(parents=True, exist_ok=True)
+        self._file.write_text(run.model_dump_json(indent=2) + "\n", encoding="utf-8")
+
+    def last_checkpoint(self) -> Path | None:
+        """The last whole checkpoint, or None. The trainer's state is what is written last."""
+        whole = [path.parent for path in self.checkpoints.glob(f"{_CHECKPOINT}*/{_STATE}")]
+        return max(whole, key=_step, default=None)
+
+    def best_checkpoint(self) -> Path | None:
+        """The checkpoint with the lowest loss on held-out records; else the last one."""
+        last = self.last_checkpoint()
+        if last is None:
+            return None
+        best = self.checkpoints / f"{_CHECKPOINT}{_state(last).get('best_global_step')}"
+        return best if (best / _STATE).is_file() else last
+
+    def drop_broken_checkpoints(self) -> None:
+        """Remove what a killed process left of a checkpoint that it was writing."""
+        for path in self.checkpoints.glob(f"{_CHECKPOINT}*"):
+            if not (path / _STATE).is_file():
+                shutil.rmtree(path)
+
+    def history(self) -> list[dict[str, float]]:
+        """What the last checkpoint knows of the steps up to it."""
+        last = self.last_checkpoint()
+        return [] if last is None else list(_state(last)["log_history"])
+
+    def write_metrics(self, history: list[dict[str, float]]) -> None:
+        """Write ``metrics.jsonl`` anew: after a resume no step stands there twice."""
+        lines = "".join(json.dumps(row) + "\n" for row in history)
+        (self.path / "metrics.jsonl").write_text(lines, encoding="utf-8")
+
+    @property
+    def _file(self) -> Path:
+        return self.path / "run.json"
+
+
+def versions() -> dict[str, str]:
+    """Versions of revloop, Python and the libraries that compute."""
+    found = {"revloop": __version__, "python": platform.python_version()}
+    for name in _LIBRARIES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def _step(checkpoint: Path) -> int:
+    return int(checkpoint.name.removeprefix(_CHECKPOINT))
+
+
+def _state(checkpoint: Path) -> dict[str, Any]:
+    state: dict[str, Any] = json.loads((checkpoint / _STATE).read_text(encoding="utf-8"))
+    return state
+
+
+def _flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for name, value in values.items():
+        if isinstance(value, dict):
+            flat |= _flat(value, f"{prefix}{name}.")
+        else:
+            flat[f"{prefix}{name}"] = value
+    return flat

@@ -1,0 +1,123 @@
+"""What is watched while a critic is trained: progress, divergence, and the wish to stop."""
+
+from __future__ import annotations
+
+import math
+import signal
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from revloop.errors import DivergedError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from types import FrameType
+
+_WATCHED = ("loss", "grad_norm", "eval_loss")
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingStep:
+    """How far a training is.
+
+    Attributes:
+        step: Steps done.
+        steps: Steps in all, unless it stops early.
+        epoch: Times that the records were seen.
+        loss: Mean loss of a target token in this step, in nats; None after an evaluation.
+        validation_loss: The same on held-out records; None where this was no evaluation.
+    """
+
+    step: int
+    steps: int
+    epoch: float
+    loss: float | None
+    validation_loss: float | None
+
+
+class StopRequest:
+    """Whether somebody asked the training to stop."""
+
+    def __init__(self) -> None:
+        self.is_made = False
+
+    def __call__(self, number: int, _frame: FrameType | None) -> None:
+        """Handle a signal: stop after this step; at once when asked a second time."""
+        if self.is_made:
+            signal.signal(number, signal.SIG_DFL)
+            raise KeyboardInterrupt
+        self.is_made = True
+
+
+@contextmanager
+def stopping_on_request(*, alone: bool) -> Iterator[StopRequest]:
+    """While the block runs, Ctrl-C and SIGTERM ask for a stop after a checkpoint.
+
+    Args:
+        alone: Whether this is the only process. Several would stop at different steps, and wait
+            for each other for ever: there, signals end the training at once.
+    """
+    request = StopRequest()
+    if not alone:
+        yield request
+        return
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    before = [signal.signal(number, request) for number in numbers]
+    try:
+        yield request
+    finally:
+        for number, handler in zip(numbers, before, strict=True):
+            signal.signal(number, handler)
+
+
+def make_callback(tell: Callable[[TrainingStep], None] | None, stop: StopRequest) -> Any:
+    """A callback of transformers' Trainer that watches over a training.
+
+    It raises :class:`~revloop.errors.DivergedError` before a checkpoint is written of weights that
+    are no longer numbers, since the trainer logs a step before it saves it.
+
+    Args:
+        tell: Called after each step and each evaluation; None: nobody wants to know.
+        stop: When made, the step under way is the last, and is saved.
+    """
+    from transformers import TrainerCallback  # heavy and optional
+
+    # a class inside of a function, since its base class is in an optional library
+    class Watch(TrainerCallback):  # type: ignore[misc]
+        def on_log(
+            self, _args: Any, state: Any, _control: Any, logs: dict[str, Any], **_: Any
+        ) -> None:
+            check_finite(logs, state.global_step)
+            if tell is not None and {"loss", "eval_loss"} & set(logs):
+                tell(
+                    TrainingStep(
+                        step=state.global_step,
+                        steps=state.max_steps,
+                        epoch=state.epoch or 0.0,
+                        loss=logs.get("loss"),
+                        validation_loss=logs.get("eval_loss"),
+                    )
+                )
+
+        def on_step_end(self, _args: Any, _state: Any, control: Any, **_: Any) -> None:
+            if stop.is_made:
+                control.should_save = True
+                control.should_training_stop = True
+
+    return Watch()
+
+
+def check_finite(logs: dict[str, Any], step: int) -> None:
+    """Stop a training whose numbers are no longer numbers.
+
+    Raises:
+        DivergedError: The loss or the gradient's norm is NaN or infinite.
+    """
+    for name in _WATCHED:
+        if name in logs and not math.isfinite(float(logs[name])):
+            raise DivergedError(
+                f"The training diverged: at step {step} the {name} is {float(logs[name])}. The "
+                "checkpoints before it are kept. Begin a new run with a lower --learning-rate, or "
+                "look for records that are nothing like the others."
+            )

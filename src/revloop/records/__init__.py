@@ -1,0 +1,56 @@
+"""Feedback records: read, check, import, split, and render them as training text."""
+
+from revloop.records.formats import FORMATS, Format, import_records
+from revloop.records.likeness import LanguageDetector, NearDuplicates
+from revloop.records.reading import (
+    Entry,
+    Finding,
+    FindingKind,
+    Row,
+    only_entries,
+    read_records,
+    read_rows,
+)
+from revloop.records.record import Lesson, Record
+from revloop.records.rendering import TrainingText, training_texts
+from revloop.records.splitting import DEFAULT_SHARES, PARTS, assign_parts, prompt_key
+from revloop.records.validation import (
+    DEFAULT_CONTEXT_TOKENS,
+    DEFAULT_LIKENESS,
+    Checks,
+    Lengths,
+    Report,
+    validate,
+)
+from revloop.records.versions import STORE_SOURCE, records_of_trajectories
+
+__all__ = [
+    "DEFAULT_CONTEXT_TOKENS",
+    "DEFAULT_LIKENESS",
+    "DEFAULT_SHARES",
+    "FORMATS",
+    "PARTS",
+    "STORE_SOURCE",
+    "Checks",
+    "Entry",
+    "Finding",
+    "FindingKind",
+    "Format",
+    "LanguageDetector",
+    "Lengths",
+    "Lesson",
+    "NearDuplicates",
+    "Record",
+    "Report",
+    "Row",
+    "TrainingText",
+    "assign_parts",
+    "import_records",
+    "only_entries",
+    "prompt_key",
+    "read_records",
+    "read_rows",
+    "records_of_trajectories",
+    "training_texts",
+    "validate",
+]

@@ -1,0 +1,130 @@
+"""The feedback record: what a critic is trained on, one object a line of a JSONL file.
+
+The record is that of arXiv 2311.14543 (prompt, response, overall score, positive aspects, negative
+aspects, revised response), with room for what public data sets have instead: a critique in free
+form, a critique without a revision, a revision without a critique.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, Field, model_validator
+from pydantic_core import PydanticCustomError, PydanticSerializationError, to_json
+
+from revloop.trajectory import Draft, Frozen, Message, Text, digest_of
+
+_CONTENT = (
+    "prompt",
+    "messages",
+    "response",
+    "score",
+    "positive",
+    "negative",
+    "critique",
+    "revision",
+)
+
+
+def _writable(fields: dict[str, Any]) -> dict[str, Any]:
+    try:
+        to_json(fields)
+    except (PydanticSerializationError, ValueError) as exc:
+        raise ValueError(f"cannot be written as JSON again ({exc})") from exc
+    return fields
+
+
+class Lesson(StrEnum):
+    """What a record can teach."""
+
+    BOTH = "both"
+    CRITIQUE = "critique"
+    REVISION = "revision"
+
+
+def _digest_of_content(data: dict[str, Any]) -> str:
+    turns = [[m.role, m.content] for m in data.get("messages") or ()]
+    return digest_of(turns, *(data.get(name) for name in _CONTENT if name != "messages"))
+
+
+class Record(Frozen):
+    """A response, what somebody thinks of it, and what they made of it."""
+
+    prompt: Text | None = Field(default=None, description="A prompt of one turn.")
+    messages: Annotated[tuple[Message, ...], Field(min_length=1)] | None = Field(
+        default=None, description="A conversation, oldest turn first, without the response."
+    )
+    response: Text = Field(description="The text that was judged; never blank.")
+    score: float | None = Field(
+        default=None,
+        allow_inf_nan=False,
+        description="Overall score, on the scale of the prompt set that it is rendered with.",
+    )
+    positive: Text | None = Field(default=None, description="What is good about the response.")
+    negative: Text | None = Field(default=None, description="What could be better.")
+    critique: Text | None = Field(
+        default=None, description="A critique in free form, where there are no separate aspects."
+    )
+    revision: Text | None = Field(
+        default=None, description="The response made better; None where there is none, never blank."
+    )
+    source: Text | None = Field(default=None, description="Where the record comes from.")
+    extra: Annotated[dict[str, Any], AfterValidator(_writable)] = Field(
+        default_factory=dict, description="Your own fields."
+    )
+    id: Text = Field(
+        default_factory=_digest_of_content,
+        min_length=1,
+        coerce_numbers_to_str=True,
+        description="Its name; made from the content where it has none.",
+    )
+
+    @model_validator(mode="after")
+    def _usable(self) -> Record:
+        if self.prompt is not None and self.messages is not None:
+            raise ValueError("give 'prompt' or 'messages', not both")
+        if not self.response.strip():
+            raise ValueError("the response is empty")
+        if self.revision is not None and not self.revision.strip():
+            message = "the revision is empty: leave the field out where there is none"
+            raise PydanticCustomError("empty_revision", message)
+        if self.revision is None and not self.has_critique:
+            message = "it has no critique, no aspects and no revision: there is nothing to learn"
+            raise PydanticCustomError("missing", message)
+        return self
+
+    @property
+    def has_aspects(self) -> bool:
+        """Whether it says what is good or what could be better."""
+        return any(text and text.strip() for text in (self.positive, self.negative))
+
+    @property
+    def has_critique(self) -> bool:
+        """Whether there is a critique in words; a score alone is none."""
+        return self.has_aspects or bool(self.critique and self.critique.strip())
+
+    @property
+    def lesson(self) -> Lesson:
+        """What it can teach."""
+        if self.revision is None:
+            return Lesson.CRITIQUE
+        return Lesson.BOTH if self.has_critique else Lesson.REVISION
+
+    @property
+    def draft(self) -> Draft:
+        """Prompt and response as the loop takes them."""
+        return Draft(id=self.id, prompt=self.prompt, messages=self.messages, response=self.response)
+
+    @property
+    def critique_words(self) -> str:
+        """All that it says of the response, for measuring and comparing, not for training."""
+        return "\n".join(filter(None, (self.positive, self.negative, self.critique)))
+
+    @property
+    def content_digest(self) -> str:
+        """Names everything that it teaches, whatever its id, its source and its white space."""
+        data = self.model_dump(include=set(_CONTENT))
+        turns = [[m.role, " ".join(m.content.split())] for m in self.draft.conversation]
+        rest = [data[name] for name in _CONTENT if name not in {"prompt", "messages"}]
+        return digest_of(turns, [" ".join(x.split()) if isinstance(x, str) else x for x in rest])

@@ -1,0 +1,131 @@
+"""Training text: a record in the layout of a prompt set, by the functions that the loop uses.
+
+What a critic is trained on and what the loop sends to it agree to the letter, since both come from
+the same :class:`~revloop.prompts.PromptSet`. A record whose text the loop could not read back (a
+critique that holds the heading of the revision, say) is refused, and never trained on.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pydantic import Field
+
+from revloop.errors import InputError
+from revloop.parsing import write_critique, write_revision
+from revloop.records.record import Lesson
+from revloop.trajectory import Critique, Frozen, Message
+
+if TYPE_CHECKING:
+    from revloop.parsing import Labels
+    from revloop.prompts import PromptSet, Rendered
+    from revloop.records.record import Record
+
+_ANY_REVISION = "x"
+
+
+class TrainingText(Frozen):
+    """One example for supervised fine-tuning: the loss is on the target alone."""
+
+    id: str = Field(description="Of the record.")
+    lesson: Lesson = Field(description="What this example teaches.")
+    prompt: str | tuple[Message, ...] = Field(description="What the loop sends to the critic.")
+    target: str = Field(description="What the critic should write.")
+    ends: bool = Field(
+        description="Whether the end token follows the target. Not where a critique stands "
+        "without its revision: there the critic goes on, and the loop stops it."
+    )
+
+
+def training_texts(record: Record, prompts: PromptSet) -> tuple[TrainingText, ...]:
+    """The examples that a record makes in the layout of a prompt set.
+
+    With a completion set that is one: the critique, the bridge and the revision continue the
+    critique prompt. A critique alone ends with the bridge, at which the loop stops it; a revision
+    alone is asked for after an empty critique. With a chat set each turn of the critic is one.
+
+    Raises:
+        InputError: The prompt set has no place for the record: a score that it needs is missing or
+            off its scale, or the loop could not read the text back.
+    """
+    critique = _critique(record, prompts) if record.has_critique else ""
+    tags = prompts.settings.revision.tags
+    revision = "" if record.revision is None else write_revision(record.revision, tags)
+    opening = prompts.critique_prompt(record.draft, record.response)
+    if prompts.is_chat:
+        return _turns(record, prompts, opening, critique, revision)
+    if record.lesson is Lesson.REVISION:
+        return (_example(record, prompts.revision_prompt(opening, ""), revision),)
+    text = _example(record, opening, critique + prompts.bridge + revision)
+    return (text.model_copy(update={"ends": bool(revision)}),)
+
+
+def _turns(
+    record: Record, prompts: PromptSet, opening: Rendered, critique: str, revision: str
+) -> tuple[TrainingText, ...]:
+    if record.lesson is Lesson.REVISION:
+        raise InputError(
+            f"in a chat set such as '{prompts.name}' a revision answers the critique before it, "
+            "and the record has none"
+        )
+    first = _example(record, opening, critique, Lesson.CRITIQUE)
+    if record.lesson is Lesson.CRITIQUE:
+        return (first,)
+    prompt = prompts.revision_prompt(opening, critique)
+    return first, _example(record, prompt, revision, Lesson.REVISION)
+
+
+def _example(
+    record: Record, prompt: Rendered, target: str, lesson: Lesson | None = None
+) -> TrainingText:
+    taught = lesson or record.lesson
+    return TrainingText(id=record.id, lesson=taught, prompt=prompt, target=target, ends=True)
+
+
+def _critique(record: Record, prompts: PromptSet) -> str:
+    """The critique in the prompt set's form, if the loop would read it back as it is."""
+    labels = prompts.settings.critique.labels
+    if labels is not None and record.score is not None and record.has_aspects:
+        written = _under_headings(record, record.score, labels, prompts.name)
+    elif labels is not None and labels.required:
+        missing = "no score" if record.has_aspects else "no positive and negative aspects"
+        raise InputError(
+            f"prompt set '{prompts.name}' wants a score and aspects, and the record has {missing}"
+        )
+    else:
+        written = Critique(raw=_free_form(record))
+    read = _read_back(prompts, written.raw)
+    if read is None or read.raw != written.raw or (written.score is not None and read != written):
+        raise InputError(
+            f"the critique cannot be read back from the layout of prompt set '{prompts.name}': "
+            "does it hold one of its headings?"
+        )
+    return written.raw
+
+
+def _under_headings(record: Record, score: float, labels: Labels, name: str) -> Critique:
+    lowest, highest = labels.scale
+    if not lowest <= score <= highest:
+        raise InputError(
+            f"the score {score:g} is outside of the scale of prompt set '{name}', "
+            f"{lowest:g} to {highest:g}"
+        )
+    positive, negative = (record.positive or "").strip(), (record.negative or "").strip()
+    raw = write_critique(score, positive, negative, labels)
+    return Critique(raw=raw, score=score, positive=positive, negative=negative)
+
+
+def _free_form(record: Record) -> str:
+    if record.critique and record.critique.strip():
+        return record.critique.strip()
+    aspects = ((record.positive or "").strip(), (record.negative or "").strip())
+    return "\n\n".join(filter(None, aspects))
+
+
+def _read_back(prompts: PromptSet, critique: str) -> Critique | None:
+    """The critique as the loop reads it, in two passes or in one."""
+    if prompts.is_chat:
+        return prompts.parse_critique(critique)
+    revision = write_revision(_ANY_REVISION, prompts.settings.revision.tags)
+    both = prompts.parse_single_pass(critique + prompts.bridge + revision)
+    return both[0] if both is not None and both[1] == _ANY_REVISION else None

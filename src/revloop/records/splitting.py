@@ -1,0 +1,68 @@
+"""Train, validation and test, with no prompt on two sides."""
+
+from __future__ import annotations
+
+import random
+import unicodedata
+from collections import defaultdict
+from typing import TYPE_CHECKING
+
+from revloop.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from revloop.records.record import Record
+
+PARTS = ("train", "validation", "test")
+DEFAULT_SHARES = (0.8, 0.1, 0.1)
+
+
+def prompt_key(record: Record) -> str:
+    """The prompt as it is compared: without case, accents' encoding, punctuation and white space.
+
+    A record whose prompt is not known goes by its response.
+    """
+    turns = record.draft.conversation
+    text = "\n".join(turn.content for turn in turns) if turns else record.response
+    folded = unicodedata.normalize("NFKC", text).casefold()
+    words = "".join(letter if letter.isalnum() else " " for letter in folded).split()
+    return " ".join(words) or " ".join(text.split())
+
+
+def assign_parts(
+    keys: Sequence[str], *, shares: Sequence[float] = DEFAULT_SHARES, seed: int = 0
+) -> list[int]:
+    """Which part each record goes to, so that records with the same key stay together.
+
+    The groups are shuffled, and the largest go first, each to the part that is furthest from its
+    share: the shares are met to the record where no prompt has many records.
+
+    Args:
+        keys: One for each record, from :func:`prompt_key`.
+        shares: Of each part; they are scaled to add up to 1. A share of 0 leaves a part empty.
+        seed: Where the shuffling starts: same keys, shares and seed, same parts.
+
+    Returns:
+        Indices into ``shares``, one for each record.
+
+    Raises:
+        InputError: A share is negative or no number, or all are 0.
+    """
+    if not all(0 <= share < float("inf") for share in shares) or sum(shares) <= 0:
+        raise InputError("Shares are numbers from 0 up, and at least one is above 0.")
+    groups: dict[str, list[int]] = defaultdict(list)
+    for index, key in enumerate(keys):
+        groups[key].append(index)
+    shuffled = list(groups.values())
+    random.Random(seed).shuffle(shuffled)
+    shuffled.sort(key=len, reverse=True)
+    wanted = [share / sum(shares) * len(keys) for share in shares]
+    open_parts = [part for part, share in enumerate(shares) if share > 0]
+    parts = [0] * len(keys)
+    for group in shuffled:
+        part = max(open_parts, key=wanted.__getitem__)
+        wanted[part] -= len(group)
+        for index in group:
+            parts[index] = part
+    return parts

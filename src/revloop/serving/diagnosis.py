@@ -1,0 +1,167 @@
+"""Find out from vLLM's log how far it has come, and why it did not come up.
+
+An API server, an engine and several workers write into one log. When a worker fails, the engine
+fails because of it, then the API server because of that, each with a long trace; the last line
+says only "Engine core initialization failed. See root cause above." So look at the processes from
+the inside out, and take the exception that ended the innermost one first.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+_PREFIX = re.compile(
+    r"^\((?P<process>[\w-]+ pid=\d+)\) "
+    r"(?:[A-Z]+ [\d-]+ [\d:]+ \[[^\]]*\] ?)?(?P<text>.*)$"
+)
+_EXCEPTION = re.compile(r"^(?:\w+\.)*(?P<kind>\w*(?:Error|Exception))(?:: (?P<said>.*))?$")
+_TRACEBACK = "Traceback (most recent call last):"
+_SAME_CHAIN = re.compile(r"^(During handling of the above|The above exception was the direct)")
+_WRAPPER = re.compile(
+    r"Engine core initialization failed|WorkerProc initialization failed"
+    r"|Worker failed with error|EngineDeadError|EngineCore encountered an issue"
+)
+_USAGE_ERROR = re.compile(r"^\S+\.py: error: (?P<said>.+)$")
+_CRASH = re.compile(r"^(Fatal Python error: .*|.*terminate called after throwing.*)$")
+_KILLED = re.compile(r"(?P<who>Worker proc \S+) died unexpectedly \(exit code: -(?P<signal>\d+)\)")
+_PYDANTIC_TAIL = re.compile(r"\s*\[type=\w+, input_value=.*$")
+_LONGEST_CAUSE = 300
+
+_STAGES = (
+    (r"non-default args|Resolved architecture", "reading the model's config"),
+    (r"Initializing a V1 LLM engine", "starting the engine"),
+    (r"OpenMP thread binding|world_size=\d+ rank=", "starting the workers"),
+    (r"Starting to load model", "loading weights"),
+    (r"checkpoint shards:\s+(\d+%)", "loading weights, {}"),
+    (r"Loading weights took", "weights loaded"),
+    (r"torch\.compile takes|Dynamo bytecode|Compiling a graph", "compiling"),
+    (r"[Ww]arming up", "warming up"),
+    (r"KV cache size: ([\d,]+ tokens)", "KV cache of {} ready"),
+    (r"Capturing CUDA graph", "capturing CUDA graphs"),
+    (r"Starting vLLM server|Application startup complete", "opening the port"),
+)
+
+
+class _Line(NamedTuple):
+    number: int
+    process: str
+    text: str
+
+
+class _Cause(NamedTuple):
+    """An exception that ended a process, and the line of the log where it stands."""
+
+    line_number: int
+    text: str
+
+
+def stage(log: str) -> str | None:
+    """The last stage of starting that a piece of vLLM's log tells of, or None if it tells none."""
+    for line in reversed(log.splitlines()):
+        for pattern, name in _STAGES:
+            found = re.search(pattern, line)
+            if found is not None:
+                return name.format(*found.groups())
+    return None
+
+
+def root_cause(log: str) -> str | None:
+    """Why vLLM did not come up, in a line or two, or None if its log does not tell.
+
+    Args:
+        log: Everything that the server and its processes wrote.
+    """
+    lines = [_split(number, line) for number, line in enumerate(log.splitlines())]
+    for line in lines:
+        usage_error = _USAGE_ERROR.match(line.text)
+        if usage_error is not None:
+            return f"vLLM refuses its options: {usage_error['said']}"
+    workers = [line for line in lines if "Worker" in line.process]
+    engine = [line for line in lines if line.process.startswith("EngineCore")]
+    # what has no prefix is the API server's own, and comes last of all
+    rest = list(_causes(line for line in lines if not line.process))
+    cause = (
+        _first_cause(workers)
+        or _killed(lines)
+        or _first_cause(engine)
+        or (rest[-1].text if rest else None)
+    )
+    if cause is not None and len(cause) > _LONGEST_CAUSE:
+        return f"{cause[:_LONGEST_CAUSE].rsplit(' ', 1)[0]} ..."
+    return cause
+
+
+def _split(number: int, line: str) -> _Line:
+    prefixed = _PREFIX.match(line)
+    if prefixed is None:
+        return _Line(number, "", line)
+    return _Line(number, prefixed["process"], prefixed["text"])
+
+
+def _first_cause(lines: list[_Line]) -> str | None:
+    """What ended the first of several processes to fail: the others fail because of it."""
+    processes = dict.fromkeys(line.process for line in lines)
+    firsts = [
+        cause
+        for process in processes
+        for cause in list(_causes(line for line in lines if line.process == process))[:1]
+    ]
+    return min(firsts).text if firsts else None
+
+
+def _causes(lines: Iterable[_Line]) -> Iterator[_Cause]:
+    """The exceptions that ended a trace of one process, those that only wrap another left out.
+
+    Of exceptions that were raised while handling others, the last says what came of it all.
+    """
+    pending: _Cause | None = None
+    in_trace = is_chained = wants_more = False
+    for line in lines:
+        exception = _EXCEPTION.match(line.text) if in_trace else None
+        if line.text.startswith(_TRACEBACK):
+            if pending is not None and not is_chained:
+                yield pending
+                pending = None
+            in_trace, is_chained, wants_more = True, False, False
+        elif _SAME_CHAIN.match(line.text):
+            is_chained = True
+        elif exception is not None:
+            in_trace = False
+            text = f"{exception['kind']}: {exception['said'] or 'no message'}"
+            wants_more = not _WRAPPER.search(text)
+            pending = _Cause(line.number, text) if wants_more else pending
+        elif _CRASH.match(line.text):
+            pending, in_trace = _Cause(line.number, line.text), False
+        elif wants_more and pending is not None:
+            wants_more = _is_continued(pending.text, line.text)
+            if wants_more:
+                pending = pending._replace(text=_continued(pending.text, line.text))
+    if pending is not None:
+        yield pending
+
+
+def _is_continued(text: str, following: str) -> bool:
+    """Whether a message goes on: a validation error's second line, or a list of several lines."""
+    return bool(following.strip()) and (
+        " validation error" in text or text.endswith((":", ",", " "))
+    )
+
+
+def _continued(text: str, following: str) -> str:
+    said = _PYDANTIC_TAIL.sub("", following.strip()).removeprefix("Value error, ")
+    if " validation error" in text:
+        # pydantic counts the errors in one line, and says what they are in the next
+        return said
+    return f"{text.rstrip()} {said}"
+
+
+def _killed(lines: list[_Line]) -> str | None:
+    for line in lines:
+        killed = _KILLED.search(line.text)
+        if killed is not None:
+            return f"{killed['who']} was killed by signal {killed['signal']}"
+    return None

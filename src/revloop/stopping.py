@@ -1,0 +1,71 @@
+"""When a trajectory has reached its end, judged by its versions alone."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from revloop.trajectory import End, StopReason
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from revloop.settings import RunSettings
+    from revloop.trajectory import Critique, Version
+
+
+def end_of(versions: Sequence[Version], settings: RunSettings, iterations: int) -> End | None:
+    """Why no further round is to be done, or None if there is one.
+
+    A pure function of the versions, so that a trajectory that is read back from a store ends where
+    it would have ended without the interruption.
+
+    Args:
+        versions: All versions so far, version 0 first.
+        settings: Which ways to stop early are in force.
+        iterations: Rounds that were asked for.
+    """
+    last = versions[-1]
+    early = _early_reason(versions, settings)
+    if early is not None:
+        reason, detail = early
+        requests = 1 if settings.single_pass else 2
+        saved = requests * max(0, iterations - last.round)
+        if reason is StopReason.NOTHING_TO_IMPROVE and not settings.single_pass:
+            saved += 1  # the revision of the round whose critique found nothing
+        return End(reason=reason, detail=detail, calls_saved=saved)
+    if last.round >= iterations:
+        return End(reason=StopReason.ROUNDS_DONE, detail=f"All rounds are done ({last.round}).")
+    return None
+
+
+def found_nothing(critique: Critique | None, settings: RunSettings) -> bool:
+    """Whether a critique gave a score that calls for no revision."""
+    score = None if critique is None else critique.score
+    return settings.stop_score is not None and score is not None and score >= settings.stop_score
+
+
+def _early_reason(
+    versions: Sequence[Version], settings: RunSettings
+) -> tuple[StopReason, str] | None:
+    last = versions[-1]
+    if found_nothing(last.critique, settings) and last.critique is not None:
+        score = last.critique.score
+        return (
+            StopReason.NOTHING_TO_IMPROVE,
+            f"Round {last.round}: the critique's score is {score:g}.",
+        )
+    if not settings.early_stop or len(versions) < 2:
+        return None
+    text = _words(last.text)
+    if text == _words(versions[-2].text):
+        return StopReason.CONVERGED, f"Round {last.round} changed nothing."
+    for earlier in versions[:-2]:
+        if text == _words(earlier.text):
+            detail = f"Round {last.round} went back to version {earlier.round}."
+            return StopReason.CYCLE, detail
+    return None
+
+
+def _words(text: str) -> list[str]:
+    """A text, white space aside."""
+    return text.split()

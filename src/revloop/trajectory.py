@@ -1,0 +1,361 @@
+"""What travels through revloop: drafts, versions and trajectories, as small frozen models.
+
+A *draft* comes in: a prompt and the response that some model gave. Each *round* (one critique, one
+revision) makes a new *version* of the response; version 0 is the response that came in. Draft,
+versions and the reason why the rounds ended are a *trajectory*. Everything here serialises to JSON
+and back without loss (``model_dump_json`` and ``model_validate_json``).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from revloop.errors import InputError
+
+Role = Literal["system", "user", "assistant"]
+FinishReason = Literal["stop", "length"]
+
+
+def _encodable(text: str) -> str:
+    try:
+        text.encode()
+    except UnicodeEncodeError as exc:
+        where = f"U+{ord(text[exc.start]):04X} at character {exc.start}"
+        raise ValueError(f"holds a lone surrogate ({where}), which no encoding can carry") from exc
+    return text
+
+
+def _jsonable(extra: dict[str, Any]) -> dict[str, Any]:
+    try:
+        json.dumps(extra, ensure_ascii=False).encode()
+    except UnicodeEncodeError as exc:
+        raise ValueError("holds a lone surrogate, which no encoding can carry") from exc
+    except (TypeError, ValueError) as exc:
+        raise ValueError(f"holds something that JSON cannot carry ({exc})") from exc
+    return extra
+
+
+Text = Annotated[str, AfterValidator(_encodable)]
+"""Any text that UTF-8 can carry: all of Unicode but lone surrogates."""
+
+
+class Frozen(BaseModel):
+    """The base of every value here: immutable, and a key that it does not know is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="constants")
+
+
+def digest_of(*parts: object, length: int = 16) -> str:
+    """A short stable name for some JSON-serialisable values.
+
+    Args:
+        parts: Values that :func:`json.dumps` takes. Key order of mappings does not matter.
+        length: Number of hexadecimal digits, at most 64.
+
+    Returns:
+        The first ``length`` hexadecimal digits of the SHA-256 of the values' canonical JSON.
+    """
+    # ASCII-only JSON, so that a lone surrogate (legal in a Python string) has bytes to be hashed
+    text = json.dumps(parts, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode("ascii")).hexdigest()[:length]
+
+
+class Message(Frozen):
+    """One turn of a conversation."""
+
+    role: Role
+    content: Text
+
+
+_CONTENT = ("prompt", "messages", "response")
+
+
+def _digest_of_content(data: dict[str, Any]) -> str:
+    turns = [[m.role, m.content] for m in data["messages"] or ()]
+    return digest_of(data["prompt"], turns, data["response"])
+
+
+class Draft(Frozen):
+    """A response to be revised, and the prompt that it answers.
+
+    Give ``prompt`` or ``messages``, or neither if the prompt is not known; never both.
+    """
+
+    prompt: Text | None = Field(default=None, description="A prompt of one turn.")
+    messages: Annotated[tuple[Message, ...], Field(min_length=1)] | None = Field(
+        default=None, description="A conversation, oldest turn first, without the response."
+    )
+    response: Text = Field(description="The text to make better; never blank.")
+    id: Text = Field(
+        default_factory=_digest_of_content,
+        min_length=1,
+        coerce_numbers_to_str=True,
+        description="The caller's name for it; made from the content where the caller has none.",
+    )
+    extra: Annotated[dict[str, Any], AfterValidator(_jsonable)] = Field(
+        default_factory=dict, description="The caller's own fields, carried through untouched."
+    )
+
+    @model_validator(mode="after")
+    def _usable(self) -> Draft:
+        if self.prompt is not None and self.messages is not None:
+            raise ValueError("give 'prompt' or 'messages', not both")
+        if not self.response.strip():
+            raise ValueError("the response is empty")
+        return self
+
+    @property
+    def conversation(self) -> tuple[Message, ...]:
+        """The prompt as messages, oldest first; empty where no prompt is known."""
+        if self.messages is not None:
+            return self.messages
+        return () if self.prompt is None else (Message(role="user", content=self.prompt),)
+
+    @property
+    def content_digest(self) -> str:
+        """Names prompt and response together, whatever the id."""
+        return _digest_of_content({name: getattr(self, name) for name in _CONTENT})
+
+
+def as_draft(source: str | Mapping[str, Any] | Draft, *, prompt: object = None) -> Draft:
+    """Make a draft of whatever a caller holds.
+
+    Args:
+        source: A response, a mapping with ``response`` and maybe ``id``, ``prompt`` or
+            ``messages`` (other keys are carried in ``extra``), or a draft.
+        prompt: The prompt that a bare response answers: a string, or a sequence of chat messages.
+
+    Raises:
+        InputError: The draft is missing its response, or something in it has the wrong type.
+    """
+    if isinstance(source, Draft):
+        if prompt is not None:
+            raise InputError("The draft has its own prompt: leave out 'prompt'.")
+        return source
+    if isinstance(source, str):
+        data: dict[str, Any] = {"response": source}
+    elif isinstance(source, Mapping):
+        data = _by_field(source)
+    else:
+        kind = type(source).__name__
+        raise InputError(f"A response is a string, a mapping or a Draft, not {kind}.")
+    if prompt is not None and (data.get("prompt"), data.get("messages")) != (None, None):
+        raise InputError("The draft has its own prompt: leave out 'prompt'.")
+    if isinstance(prompt, str):
+        data["prompt"] = prompt
+    elif isinstance(prompt, Sequence):
+        data["messages"] = tuple(prompt)
+    elif prompt is not None:
+        kind = type(prompt).__name__
+        raise InputError(f"A prompt is a string or a sequence of messages, not {kind}.")
+    try:
+        return Draft.model_validate(data)
+    except ValidationError as exc:
+        raise InputError(f"The draft cannot be used: {explain(exc)}.") from exc
+
+
+def _by_field(source: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields of a draft, with the keys that are no field under ``extra``."""
+    data = {key: value for key, value in source.items() if key in Draft.model_fields}
+    extra = data.get("extra", {})
+    if not isinstance(extra, Mapping):
+        raise InputError(f"The draft's 'extra' is a mapping, not {type(extra).__name__}.")
+    return {**data, "extra": {**extra, **{k: v for k, v in source.items() if k not in data}}}
+
+
+def explain(exc: ValidationError) -> str:
+    """A validation error on one line, for a person: where, and what is wrong there."""
+    problems = []
+    for error in exc.errors(include_url=False, include_input=False):
+        if error["type"] == "default_factory_not_called":
+            continue  # a consequence of the field that is named beside it
+        where = ".".join(str(part) for part in error["loc"])
+        what = error["msg"].removeprefix("Value error, ")
+        problems.append(f"{where}: {what}" if where else what)
+    return "; ".join(problems)
+
+
+class Sampling(Frozen):
+    """How the next token is chosen."""
+
+    temperature: Annotated[float, Field(ge=0, le=10)] = Field(
+        default=0.0, description="0 takes the likeliest token each time, so a run can be repeated."
+    )
+    top_p: Annotated[float, Field(gt=0, le=1)] = Field(
+        default=1.0, description="Only the likeliest tokens with this summed probability; 1: all."
+    )
+    seed: Annotated[int, Field(ge=0, lt=2**63)] = Field(
+        default=0, description="Where random choices start. Each request gets its own from it."
+    )
+
+
+class Usage(Frozen):
+    """Tokens of one request, or of several added up."""
+
+    prompt_tokens: int = Field(default=0, ge=0)
+    cached_tokens: int | None = Field(
+        default=None,
+        ge=0,
+        description="Prompt tokens served from the prefix cache; None where nobody counted.",
+    )
+    generated_tokens: int = Field(default=0, ge=0)
+
+    def __add__(self, other: Usage) -> Usage:
+        counted = [n for n in (self.cached_tokens, other.cached_tokens) if n is not None]
+        return Usage(
+            prompt_tokens=self.prompt_tokens + other.prompt_tokens,
+            cached_tokens=sum(counted) if counted else None,
+            generated_tokens=self.generated_tokens + other.generated_tokens,
+        )
+
+
+class Critique(Frozen):
+    """What the critic said of a version."""
+
+    raw: Text = Field(description="To the letter as it was generated.")
+    score: float | None = Field(
+        default=None, description="On the prompt set's own scale; None where it names none."
+    )
+    positive: str | None = Field(default=None, description="What is good about the version.")
+    negative: str | None = Field(default=None, description="What could be better.")
+
+
+class Step(Frozen):
+    """One request to the engine."""
+
+    kind: Literal["critique", "revision", "both"]
+    attempt: int = Field(
+        ge=1, description="1 for the first try; more after text that was of no use."
+    )
+    finish_reason: FinishReason
+    usage: Usage
+    latency_s: float = Field(ge=0, description="Seconds from sending to the whole answer.")
+    retries: int = Field(
+        default=0, ge=0, description="Times it was sent again after a passing fault."
+    )
+    sampling: Sampling = Field(description="As sent, with the seed of this very request.")
+
+
+class EngineInfo(Frozen):
+    """Which engine and which model made something."""
+
+    kind: str = Field(description="'http', 'vllm' or 'transformers'.")
+    model: str = Field(description="The model's name, as the engine knows it.")
+    version: str | None = Field(default=None, description="The engine's version, where it tells.")
+
+
+class Version(Frozen):
+    """One text of the response, and how it came to be."""
+
+    round: int = Field(ge=0, description="0 is the response that came in.")
+    text: Text
+    critique: Critique | None = Field(
+        default=None, description="What led to this text; None for version 0."
+    )
+    steps: tuple[Step, ...] = Field(default=(), description="The requests it took, in order.")
+    engine: EngineInfo | None = Field(default=None, description="None for version 0.")
+    prompt_set: str | None = Field(
+        default=None, description="Digest of the prompt set; None for version 0."
+    )
+    created_at: datetime = Field(description="When it was finished, with its time zone.")
+
+    @property
+    def finish_reason(self) -> FinishReason | None:
+        """Why the last generation ended; None for version 0."""
+        return self.steps[-1].finish_reason if self.steps else None
+
+    @property
+    def usage(self) -> Usage:
+        """Tokens of all steps together, tries that were of no use included."""
+        return sum((step.usage for step in self.steps), Usage())
+
+    @property
+    def latency_s(self) -> float:
+        """Seconds that the engine took, all steps together."""
+        return sum(step.latency_s for step in self.steps)
+
+
+class StopReason(StrEnum):
+    """Why a trajectory ended."""
+
+    ROUNDS_DONE = "rounds_done"
+    CONVERGED = "converged"
+    CYCLE = "cycle"
+    NOTHING_TO_IMPROVE = "nothing_to_improve"
+    CONTEXT_FULL = "context_full"
+    TOKEN_LIMIT = "token_limit"  # noqa: S105 - the tokens of a text, not a secret
+    UNPARSEABLE = "unparseable"
+    ENGINE_FAILED = "engine_failed"
+
+    @property
+    def is_early_stop(self) -> bool:
+        """Whether the rounds left out would have brought nothing new."""
+        return self in _EARLY_STOPS
+
+    @property
+    def is_failure(self) -> bool:
+        """Whether rounds are missing that were asked for."""
+        return self is not StopReason.ROUNDS_DONE and not self.is_early_stop
+
+
+_EARLY_STOPS = {StopReason.CONVERGED, StopReason.CYCLE, StopReason.NOTHING_TO_IMPROVE}
+
+
+class End(Frozen):
+    """Why the rounds of a draft ended, with what a person should know about it."""
+
+    reason: StopReason
+    detail: str = Field(description="One sentence: what happened in which round, and what helps.")
+    calls_saved: int = Field(
+        default=0, ge=0, description="Requests that stopping early made needless."
+    )
+    steps: tuple[Step, ...] = Field(
+        default=(), description="The requests of a last round that gave no version."
+    )
+
+
+class Trajectory(Frozen):
+    """A draft, all of its versions, and why the rounds ended."""
+
+    id: str = Field(description="Same draft, settings, seed and engine build: same id.")
+    draft: Draft
+    versions: tuple[Version, ...] = Field(min_length=1)
+    end: End | None = Field(default=None, description="None while rounds are still to come.")
+
+    @property
+    def final(self) -> str:
+        """The text of the last version."""
+        return self.versions[-1].text
+
+    @property
+    def original(self) -> str:
+        """The response that came in."""
+        return self.versions[0].text
+
+    @property
+    def rounds(self) -> int:
+        """Number of rounds done."""
+        return self.versions[-1].round
+
+    @property
+    def steps(self) -> tuple[Step, ...]:
+        """All requests in order, those of a round that gave no version included."""
+        last = () if self.end is None else self.end.steps
+        return (*(step for version in self.versions for step in version.steps), *last)
+
+    @property
+    def usage(self) -> Usage:
+        """Tokens of all requests together."""
+        return sum((step.usage for step in self.steps), Usage())
+
+    @property
+    def latency_s(self) -> float:
+        """Seconds that the engine took, all requests together."""
+        return sum(step.latency_s for step in self.steps)

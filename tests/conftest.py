@@ -1,0 +1,212 @@
+"""What the tests share: one real vLLM server for the session, engines of all kinds, real drafts."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import hypothesis
+import pytest
+from anyio.from_thread import BlockingPortal, start_blocking_portal
+
+from revloop import AsyncReviser, Draft, Trajectory
+from revloop.engines import Engine, HttpEngine, TransformersEngine, VllmEngine
+from revloop.serving.guard import processes
+from stub_server import StubServer
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+
+REPOSITORY = Path(__file__).parents[1]
+DATA = Path(os.environ.get("REVLOOP_TEST_DATA", REPOSITORY.parent / "shared" / "data"))
+TINY_CRITIC = REPOSITORY / "tests" / "tiny_critic"  # made by tools/make_tiny_critic.py
+STOP_S = 90.0
+
+
+# the same examples on every run, and no failure because a machine is slow
+hypothesis.settings.register_profile("steady", deadline=None, derandomize=True)
+hypothesis.settings.load_profile("steady")
+
+
+@dataclass(frozen=True)
+class Served:
+    """The session's vLLM server.
+
+    Attributes:
+        base_url: Its address.
+        model: The name that it serves.
+        log_path: What vLLM wrote.
+        tensor_parallel_size: Workers that share the model.
+    """
+
+    base_url: str
+    model: str
+    log_path: Path
+    tensor_parallel_size: int
+
+
+@dataclass(frozen=True)
+class EngineAtHand:
+    """An engine that lives in an event loop of its own, for a whole session.
+
+    Attributes:
+        engine: The engine.
+        portal: Runs coroutines in its event loop.
+    """
+
+    engine: Engine
+    portal: BlockingPortal
+
+    def revise(
+        self, drafts: Sequence[Draft], *, iterations: int, **options: Any
+    ) -> list[Trajectory]:
+        """Revise drafts, all at once, and give the trajectories in the order of the drafts."""
+        return self.portal.call(_revise_all, self.engine, drafts, iterations, options)
+
+
+async def _revise_all(
+    engine: Engine, drafts: Sequence[Draft], iterations: int, options: dict[str, Any]
+) -> list[Trajectory]:
+    import anyio
+
+    found: dict[str, Trajectory] = {}
+    async with AsyncReviser(engine=engine, **options) as reviser, anyio.create_task_group() as all_:
+
+        async def one(draft: Draft) -> None:
+            found[draft.id] = await reviser.revise(draft, iterations=iterations)
+
+        for draft in drafts:
+            all_.start_soon(one, draft)
+    return [found[draft.id] for draft in drafts]
+
+
+@pytest.fixture(autouse=True)
+def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("REVLOOP_BASE_URL", "REVLOOP_API_KEY", "REVLOOP_MODEL"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture(scope="session")
+def tiny_critic() -> Path:
+    """The folder of a tiny Falcon that says something in the form of cnr after any text."""
+    return TINY_CRITIC
+
+
+@pytest.fixture(scope="session")
+def workers() -> int:
+    """The tensor-parallel size that this machine can run."""
+    return min(2, os.cpu_count() or 1)
+
+
+@pytest.fixture(scope="session")
+def vllm_server(
+    tmp_path_factory: pytest.TempPathFactory, tiny_critic: Path, workers: int
+) -> Iterator[Served]:
+    """A real vLLM server, started with `revloop serve` and stopped with SIGTERM."""
+    _need_vllm()
+    log = tmp_path_factory.mktemp("vllm") / "server.log"
+    port = _free_port()
+    command = [
+        *(sys.executable, "-m", "revloop", "serve", str(tiny_critic)),
+        *("--tensor-parallel-size", str(workers), "--port", str(port)),
+        *("--served-model-name", "tiny-critic", "--eager", "--log", str(log)),
+    ]
+    environment = {**os.environ, "VLLM_CPU_KVCACHE_SPACE": "1"}
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)
+    try:
+        assert process.stdout is not None
+        announced = process.stdout.readline()
+        if not announced:
+            pytest.fail(f"`revloop serve` did not come up; the log: {log}")
+        yield Served(announced.split()[-1], "tiny-critic", log, workers)
+    finally:
+        process.send_signal(signal.SIGTERM)
+        status = process.wait(STOP_S)
+        assert process.stdout is not None
+        process.stdout.close()
+    left = [other for other in processes() if other.parent == process.pid]
+    assert (status, left) == (128 + signal.SIGTERM, [])
+
+
+@pytest.fixture(scope="session")
+def engine_of(
+    request: pytest.FixtureRequest, tiny_critic: Path, workers: int
+) -> Iterator[Callable[[str], EngineAtHand]]:
+    """Gives an engine by its kind (http, vllm, transformers), the same one all session long."""
+    with start_blocking_portal() as portal:
+        opened: dict[str, EngineAtHand] = {}
+
+        async def start(kind: str) -> Engine:
+            if kind == "transformers":
+                return TransformersEngine.load(str(tiny_critic))
+            if kind == "vllm":
+                options = {"enforce_eager": True}
+                return VllmEngine.load(
+                    str(tiny_critic), tensor_parallel_size=workers, options=options
+                )
+            server: Served = request.getfixturevalue("vllm_server")
+            return await HttpEngine.connect(server.base_url)
+
+        def engine(kind: str) -> EngineAtHand:
+            if kind == "vllm":
+                _need_vllm()
+                os.environ.setdefault("VLLM_CPU_KVCACHE_SPACE", "1")
+            if kind == "http":
+                request.getfixturevalue("vllm_server")  # outside of the portal's thread
+            if kind not in opened:
+                opened[kind] = EngineAtHand(portal.call(start, kind), portal)
+            return opened[kind]
+
+        yield engine
+        for at_hand in opened.values():
+            portal.call(at_hand.engine.aclose)
+
+
+@pytest.fixture
+async def server() -> AsyncIterator[StubServer]:
+    """A server of one model that says nothing about itself."""
+    async with StubServer() as server:
+        yield server
+
+
+@pytest.fixture
+async def vllm() -> AsyncIterator[StubServer]:
+    """A stand-in for vLLM on this machine, with the shipped critic."""
+    async with StubServer(vllm_root=str(TINY_CRITIC), max_model_len=200) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def fastchat() -> Callable[[str], list[Draft]]:
+    """Drafts of FastChat's 80 questions, by the name of the model that answered."""
+
+    def load(model: str) -> list[Draft]:
+        path = DATA / "fastchat80" / f"{model}.jsonl"
+        if not path.is_file():
+            pytest.skip(f"there are no FastChat answers at {path.parent} (REVLOOP_TEST_DATA)")
+        rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+        return [
+            Draft(id=str(row["id"]), prompt=row["prompt"], response=row["response"]) for row in rows
+        ]
+
+    return load
+
+
+def _need_vllm() -> None:
+    if importlib.util.find_spec("vllm") is None:
+        pytest.skip("vLLM is not installed: it has no build for this machine")
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port

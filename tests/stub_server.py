@@ -1,0 +1,238 @@
+"""A small OpenAI-compatible server for tests: real HTTP over loopback, and as rude as told.
+
+    async with StubServer() as server:
+        server.on(COMPLETIONS, error(503), completion("Better."))
+        ...  # talk to server.base_url
+        assert len(server.asked(COMPLETIONS)) == 2
+
+Every path has a queue of *behaviours*, one for each request, in order; the last one stays for all
+that follow. A behaviour is any async function from a request to a response. Those that are made
+here:
+
+    answer(...)             a whole answer: status, headers, and a body that is JSON, text or bytes
+    completion(...)         a good answer of /v1/completions
+    chat_completion(...)    a good answer of /v1/chat/completions
+    model_list(...)         a good answer of /v1/models
+    error(...)              an error in the form that OpenAI-compatible servers give it
+    redirect(...)           302 to elsewhere
+    half(...)               half of a body, then the end of the connection
+    reset()                 the connection is reset, before or within the answer
+    raw(...)                bytes that need not be HTTP
+    hang()                  no answer until client or server go
+
+Unscripted, a server lists its models and answers "A better text." to everything; as a stand-in for
+vLLM (``vllm_root``) it also tells its version. All requests are kept in ``server.requests``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import socket
+import struct
+from collections import defaultdict
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Self
+
+from aiohttp import web
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from multidict import CIMultiDictProxy
+
+MODELS = "/v1/models"
+VERSION = "/version"
+COMPLETIONS = "/v1/completions"
+CHAT = "/v1/chat/completions"
+TEXT = "A better text."
+
+Behaviour = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+_closing = web.AppKey("closing", asyncio.Event)
+_RESET_ON_CLOSE = struct.pack("ii", 1, 0)  # SO_LINGER with no time to linger
+_GRACE_S = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """One request as it came in.
+
+    Attributes:
+        method: GET or POST.
+        path: Path and query.
+        headers: Looked up without regard to case.
+        body: The parsed JSON; None where there was no body.
+    """
+
+    method: str
+    path: str
+    headers: CIMultiDictProxy[str]
+    body: Any
+
+
+class StubServer:
+    """A server on a free port of 127.0.0.1, up within ``async with``.
+
+    Args:
+        models: The names that /v1/models lists.
+        vllm_root: Makes it a stand-in for vLLM that serves this folder.
+        max_model_len: The context length that it tells, in tokens; None: it does not.
+    """
+
+    def __init__(
+        self,
+        *,
+        models: Sequence[str] = ("critic",),
+        vllm_root: str | None = None,
+        max_model_len: int | None = None,
+    ) -> None:
+        self.base_url = ""
+        self.requests: list[Received] = []
+        self._queues: dict[str, list[Behaviour]] = defaultdict(lambda: [error(404)])
+        self._arrival = asyncio.Condition()
+        entry: dict[str, Any] = {"object": "model", "max_model_len": max_model_len}
+        if vllm_root is not None:
+            entry |= {"owned_by": "vllm", "root": vllm_root}
+            self.on(VERSION, answer({"version": "0.32.0"}))
+        self.on(MODELS, model_list(*({**entry, "id": model} for model in models)))
+        self.on(COMPLETIONS, completion())
+        self.on(CHAT, chat_completion())
+
+    async def __aenter__(self) -> Self:
+        app = web.Application()
+        app[_closing] = asyncio.Event()
+        app.router.add_route("*", "/{path:.*}", self._handle)
+        self._runner = web.AppRunner(
+            app, access_log=None, handler_cancellation=True, shutdown_timeout=_GRACE_S
+        )
+        await self._runner.setup()
+        await web.TCPSite(self._runner, "127.0.0.1", 0).start()
+        host, port = self._runner.addresses[0][:2]
+        self.base_url = f"http://{host}:{port}"
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        assert self._runner.app is not None
+        self._runner.app[_closing].set()
+        await self._runner.cleanup()
+
+    def on(self, path: str, *behaviours: Behaviour) -> None:
+        """Answer requests for a path with these, one after the other; the last one stays."""
+        self._queues[path] = list(behaviours)
+
+    def asked(self, path: str) -> list[Received]:
+        """The requests for a path, oldest first."""
+        return [request for request in self.requests if request.path == path]
+
+    async def until_asked(self, path: str, times: int = 1) -> None:
+        """Wait until so many requests for a path have come in."""
+        async with self._arrival:
+            await self._arrival.wait_for(lambda: len(self.asked(path)) >= times)
+
+    async def _handle(self, request: web.Request) -> web.StreamResponse:
+        body = json.loads(await request.read() or "null")
+        async with self._arrival:
+            self.requests.append(Received(request.method, request.path_qs, request.headers, body))
+            self._arrival.notify_all()
+        queue = self._queues[request.path]
+        behaviour = queue.pop(0) if len(queue) > 1 else queue[0]
+        return await behaviour(request)
+
+
+def answer(body: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Behaviour:
+    """A whole answer. Text and bytes are sent as they are, everything else as JSON."""
+    data = _as_bytes(body)
+
+    async def behave(request: web.Request) -> web.StreamResponse:
+        return web.Response(body=data, status=status, headers=headers)
+
+    return behave
+
+
+def completion(
+    text: str = TEXT, *, usage: Mapping[str, Any] | None = None, **choice: Any
+) -> Behaviour:
+    """A good answer of /v1/completions, with more fields for its choice."""
+    choice = {"index": 0, "text": text, "finish_reason": "stop"} | choice
+    return answer({"object": "text_completion", "choices": [choice], "usage": _usage(usage)})
+
+
+def chat_completion(text: str = TEXT, **choice: Any) -> Behaviour:
+    """A good answer of /v1/chat/completions, with more fields for its choice."""
+    message = {"role": "assistant", "content": text}
+    choice = {"index": 0, "message": message, "finish_reason": "stop"} | choice
+    return answer({"object": "chat.completion", "choices": [choice], "usage": _usage(None)})
+
+
+def model_list(*entries: Mapping[str, Any]) -> Behaviour:
+    """A good answer of /v1/models."""
+    return answer({"object": "list", "data": list(entries)})
+
+
+def error(
+    status: int, message: str = "Not now.", headers: Mapping[str, str] | None = None
+) -> Behaviour:
+    """An error, in the form that OpenAI-compatible servers give it."""
+    return answer({"error": {"message": message, "code": status}}, status, headers)
+
+
+def redirect(target: str) -> Behaviour:
+    """302 to another address."""
+    return answer("", 302, {"Location": target})
+
+
+def half(body: Any, *, then_reset: bool = False) -> Behaviour:
+    """The first half of a body whose whole length was announced; then the connection ends.
+
+    Args:
+        body: As for :func:`answer`.
+        then_reset: Whether the connection is reset, and not closed in an orderly way.
+    """
+    data = _as_bytes(body)
+    head = f"HTTP/1.1 200 OK\r\nContent-Length: {len(data)}\r\n\r\n"
+    return raw(head.encode() + data[: len(data) // 2], then_reset=then_reset)
+
+
+def reset() -> Behaviour:
+    """The connection is reset before a word was answered."""
+    return raw(b"", then_reset=True)
+
+
+def raw(data: bytes, *, then_reset: bool = False) -> Behaviour:
+    """Bytes that need not be HTTP; then the connection ends."""
+
+    async def behave(request: web.Request) -> web.StreamResponse:
+        transport = request.transport
+        assert transport is not None
+        transport.write(data)
+        if then_reset:
+            connection: socket.socket = transport.get_extra_info("socket")
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
+            transport.abort()
+        else:
+            transport.close()
+        return web.Response()  # goes nowhere
+
+    return behave
+
+
+def hang() -> Behaviour:
+    """No answer, until the client gives up or the server ends."""
+
+    async def behave(request: web.Request) -> web.StreamResponse:
+        await request.app[_closing].wait()
+        return web.Response(status=503)
+
+    return behave
+
+
+def _as_bytes(body: Any) -> bytes:
+    if isinstance(body, bytes):
+        return body
+    return (body if isinstance(body, str) else json.dumps(body)).encode()
+
+
+def _usage(more: Mapping[str, Any] | None) -> dict[str, Any]:
+    return {"prompt_tokens": 7, "completion_tokens": 3, "total_tokens": 10} | dict(more or {})
