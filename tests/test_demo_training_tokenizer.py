@@ -1,6 +1,6 @@
 """The tokenizer: any text comes back, and slots are spelt from small pieces."""
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from revloop.demo.phrases import HELD_OUT
@@ -9,13 +9,11 @@ from revloop.demo.training.tokenizer import END, VOCABULARY, make_tokenizer
 TOKENIZER = make_tokenizer()
 
 
-@settings(deadline=None)
 @given(st.text())
 def test_any_text_comes_back(text: str) -> None:
     assert TOKENIZER.decode(TOKENIZER(text)["input_ids"]) == text
 
 
-@settings(deadline=None)
 @given(st.text(), st.text())
 def test_text_cut_at_a_line_break_gives_the_same_pieces(first: str, second: str) -> None:
     first, second = first.replace(END, ""), second.replace(END, "")

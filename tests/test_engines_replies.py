@@ -8,7 +8,7 @@ from email.utils import format_datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from revloop.engines.replies import (
@@ -32,7 +32,6 @@ from revloop.errors import (
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-unhurried = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 WHERE = "http://127.0.0.1:8000/v1/completions"
 FIELDS = """
     error message detail data id root owned_by vllm max_model_len choices text content stop length
@@ -150,7 +149,6 @@ def test_json_that_is_no_object_is_quoted(body: bytes) -> None:
     assert str(caught.value).endswith(body.decode())
 
 
-@unhurried
 @given(bodies)
 @example(b"[" * 100_000)
 @example(b'{"a":' * 100_000)
@@ -188,7 +186,6 @@ def test_words_that_are_no_json_are_taken_as_they_are(body: bytes, message: str)
     assert server_message(body) == message
 
 
-@unhurried
 @given(bodies)
 @example(b"[" * 100_000)
 @example(b'{"error":{"message":' + b"[" * 900 + b"1" + b"]" * 900 + b"}}")
@@ -282,7 +279,6 @@ def test_a_400_that_speaks_of_the_context_means_that_it_is_full(message: str) ->
     assert str(fault) == message
 
 
-@unhurried
 @given(st.integers(201, 599), bodies, any_text)
 def test_every_other_status_is_an_engine_error_on_one_line(
     status: int, body: bytes, header: str
@@ -323,7 +319,6 @@ def test_a_date_to_come_gives_the_seconds_until_then(zone: Any) -> None:
     assert 7000 < wait_s <= 7200
 
 
-@unhurried
 @given(any_text | numbers | dates)
 @example("9" * 500)
 @example("\u0663")
@@ -359,7 +354,6 @@ def test_what_is_no_model_is_refused(entry: Any) -> None:
         served({"data": [entry]}, WHERE)
 
 
-@unhurried
 @given(listings | st.dictionaries(words, json_values))
 def test_any_listing_is_read_or_a_bad_reply(reply: dict[str, Any]) -> None:
     assert complaint(lambda: served(reply, WHERE)).isprintable()
@@ -430,7 +424,6 @@ def test_a_completion_without_its_parts_is_a_bad_reply(reply: dict[str, Any]) ->
         read_completion(reply, WHERE)
 
 
-@unhurried
 @given(completions | st.dictionaries(words, json_values))
 def test_any_reply_is_a_completion_that_can_be_stored_or_a_bad_reply(reply: dict[str, Any]) -> None:
     def read_and_store() -> None:

@@ -7,7 +7,7 @@ import logging
 from dataclasses import dataclass, field
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
@@ -23,7 +23,6 @@ from revloop.errors import (
     UnreachableError,
 )
 
-unhurried = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 BUSY = OverloadedError("Come back later.")
 seconds = st.floats(0, 1000)
 
@@ -112,7 +111,6 @@ async def test_the_last_fault_is_raised_when_the_tries_are_used_up(attempts: int
     assert (trial.tries, len(trial.waits_s)) == (attempts, attempts - 1)
 
 
-@unhurried
 @given(first_s=seconds, longest_s=seconds)
 def test_waits_are_drawn_from_a_range_that_doubles_up_to_the_longest(
     first_s: float, longest_s: float
@@ -151,7 +149,6 @@ async def test_a_server_cannot_ask_for_more_than_the_longest_wait() -> None:
     assert trial.waits_s == [9, 9]
 
 
-@unhurried
 @given(asked_s=seconds, first_s=seconds, longest_s=seconds)
 def test_a_wait_is_never_shorter_than_asked_nor_longer_than_allowed(
     asked_s: float, first_s: float, longest_s: float

@@ -6,7 +6,7 @@ import shutil
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from tokenizers import Tokenizer
 from tokenizers.processors import TemplateProcessing
@@ -19,7 +19,6 @@ from revloop.errors import ModelConfigError
 if TYPE_CHECKING:
     from pathlib import Path
 
-unhurried = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 END = "<|endoftext|>"
 END_ID = 0
 CRITIC = PromptTokenizer.from_folder(TINY_CRITIC)
@@ -41,13 +40,11 @@ def wrapping_tokenizer() -> PromptTokenizer:
 # text to tokens
 
 
-@unhurried
 @given(texts)
 def test_any_text_comes_back_from_its_tokens(text: str) -> None:
     assert LIBRARY.decode(CRITIC.encode(text), skip_special_tokens=False) == text
 
 
-@unhurried
 @given(texts)
 def test_no_text_holds_a_special_token(text: str) -> None:
     assert END_ID not in CRITIC.encode(f"{text}{END}{text}")
@@ -59,7 +56,6 @@ def test_the_library_itself_would_read_the_special_token() -> None:
     assert PromptTokenizer(tokenizer).encode(END) != [END_ID]
 
 
-@unhurried
 @given(texts)
 def test_tokens_are_counted(text: str) -> None:
     assert CRITIC.count(text) == len(CRITIC.encode(text))
@@ -85,7 +81,6 @@ def test_a_tokenizer_that_would_cut_or_pad_does_neither() -> None:
 # prefixes
 
 
-@unhurried
 @given(splits)
 def test_a_known_prefix_is_used_as_it_is_and_only_the_rest_is_encoded(
     parts: tuple[str, str],
@@ -105,7 +100,6 @@ def test_after_a_prefix_nothing_is_put_around_the_rest() -> None:
     assert wrapping_tokenizer().encode("one two", prefix) == [END_ID, 7, *CRITIC.encode(" two")]
 
 
-@unhurried
 @given(splits)
 def test_prompt_and_answer_are_the_prefix_of_what_comes_next(parts: tuple[str, str]) -> None:
     prompt, said = parts
@@ -125,7 +119,6 @@ def test_a_special_token_within_an_answer_spoils_its_prefix() -> None:
     assert CRITIC.prefix("p", CRITIC.encode("p"), "So.", said_ids) is None
 
 
-@unhurried
 @given(texts, texts.filter(bool))
 def test_tokens_that_reach_beyond_the_text_give_no_prefix(said: str, beyond: str) -> None:
     assert CRITIC.prefix("p", CRITIC.encode("p"), said, CRITIC.encode(said + beyond)) is None

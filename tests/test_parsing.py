@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
@@ -47,13 +47,11 @@ class TestCritique:
         )
 
     @given(texts)
-    @settings(deadline=None)
     def test_the_raw_text_is_kept_to_the_letter(self, text: str) -> None:
         critique = parse_critique(text, LENIENT)
         assert text.strip() == "" if critique is None else critique.raw == text
 
     @given(st.floats(1, 10).map(lambda x: round(x, 2)), texts, texts)
-    @settings(deadline=None)
     def test_any_parts_come_back_from_the_form(
         self, score: float, positive: str, negative: str
     ) -> None:
@@ -174,7 +172,6 @@ class TestRevision:
         assert parse_revision(generated, TAGS) == "Write <revised>x</revised> so."
 
     @given(texts.filter(lambda text: text.strip() != ""), texts, texts)
-    @settings(deadline=None)
     def test_any_text_comes_back_from_between_the_tags(
         self, text: str, before: str, after: str
     ) -> None:
@@ -182,14 +179,12 @@ class TestRevision:
         assert parse_revision(generated, TAGS) == text.strip()
 
     @given(texts)
-    @settings(deadline=None)
     def test_a_revision_has_no_white_space_around_it(self, text: str) -> None:
         assert parse_revision(text, None) == (text.strip() or None)
 
 
 class TestWriting:
     @given(st.floats(1, 10) | st.integers(1, 10), texts, texts)
-    @settings(deadline=None)
     def test_what_was_written_is_read_back(
         self, score: float, positive: str, negative: str
     ) -> None:
@@ -208,7 +203,6 @@ class TestWriting:
         )
 
     @given(texts)
-    @settings(deadline=None)
     def test_a_revision_is_read_back(self, text: str) -> None:
         for tags in (TAGS, None):
             assert parse_revision(write_revision(text, tags), tags) == (text.strip() or None)

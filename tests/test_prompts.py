@@ -7,7 +7,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from revloop.errors import PromptSetError
@@ -240,13 +240,11 @@ class TestChat:
 
 class TestTextIsData:
     @given(tricky, tricky)
-    @settings(deadline=None)
     def test_prompt_and_response_come_through_to_the_letter(self, prompt: str, text: str) -> None:
         rendered = CNR.critique_prompt(Draft(prompt=prompt, response="r"), text)
         assert rendered == f"### Prompt:\n{prompt}\n\n### Response:\n{text}\n\n### Critique:\n"
 
     @given(tricky, tricky)
-    @settings(deadline=None)
     def test_they_come_through_to_a_chat_too(self, prompt: str, text: str) -> None:
         draft = Draft(prompt=prompt, response="r")
         for rendered in (CHAT.critique_prompt(draft, text), CHAT.single_pass_prompt(draft, text)):
@@ -254,7 +252,6 @@ class TestTextIsData:
             assert expected in text_of(rendered)
 
     @given(tricky, tricky)
-    @settings(deadline=None)
     def test_each_turn_comes_through_to_the_letter(self, first: str, second: str) -> None:
         turns = (Message(role="user", content=first), Message(role="assistant", content=second))
         rendered = CNR.critique_prompt(Draft(messages=turns, response="r"), "5")
@@ -264,7 +261,6 @@ class TestTextIsData:
         )
 
     @given(tricky, tricky)
-    @settings(deadline=None)
     def test_the_revision_prompt_starts_with_critique_prompt_and_critique(
         self, text: str, critique: str
     ) -> None:
@@ -275,7 +271,6 @@ class TestTextIsData:
         assert second == first + critique + CNR.bridge
 
     @given(tricky, tricky)
-    @settings(deadline=None)
     def test_the_revision_chat_starts_with_critique_chat_and_critique(
         self, text: str, critique: str
     ) -> None:
@@ -296,7 +291,6 @@ class TestTextIsData:
 
 class TestSinglePass:
     @given(texts, tricky.filter(str.strip))
-    @settings(deadline=None)
     def test_critique_and_revision_come_back_from_around_the_bridge(
         self, negative: str, revision: str
     ) -> None:
@@ -309,7 +303,6 @@ class TestSinglePass:
         assert parsed[1] == generated[before + len(CNR.bridge) :].strip()
 
     @given(texts.filter(str.strip), tricky.filter(str.strip))
-    @settings(deadline=None)
     def test_a_chat_divides_at_the_first_opening_tag(self, critique: str, revision: str) -> None:
         generated = f"{critique}<revised_response>{revision}</revised_response>"
         parsed = CHAT.parse_single_pass(generated)

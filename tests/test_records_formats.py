@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from record_samples import ROWS, TURNS
@@ -196,7 +196,6 @@ json_values = st.recursive(
 
 
 @given(st.data(), st.sampled_from(sorted(ROWS)))
-@settings(deadline=None)
 def test_no_row_whatsoever_is_an_exception(data: st.DataObject, name: str) -> None:
     field = data.draw(st.sampled_from(sorted(ROWS[name])))
     found = imported(name, **{field: data.draw(json_values)})

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
@@ -24,7 +24,6 @@ def test_a_record_goes_to_json_and_back() -> None:
 
 
 @given(words, words, words)
-@settings(deadline=None)
 def test_any_text_goes_to_json_and_back(prompt: str, critique: str, revision: str) -> None:
     made = Record(prompt=prompt, response="r", critique=critique, revision=revision)
     assert Record.model_validate_json(made.model_dump_json(exclude_defaults=True)) == made

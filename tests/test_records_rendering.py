@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from conftest import REPOSITORY
@@ -62,7 +62,6 @@ class TestCompletion:
         assert whole.startswith(str(CNR.revision_prompt(text.prompt, critique)))
 
     @given(any_text, any_text, scores, texts, texts, filled)
-    @settings(deadline=None)
     def test_the_loop_reads_back_what_was_rendered(
         self, prompt: str, response: str, score: float, good: str, bad: str, revision: str
     ) -> None:
@@ -83,7 +82,6 @@ class TestCompletion:
         assert revised == revision.strip()
 
     @given(scores, any_text, any_text, any_text)
-    @settings(deadline=None)
     def test_headings_in_a_text_are_read_back_or_refused(
         self, score: float, good: str, bad: str, revision: str
     ) -> None:
@@ -201,7 +199,6 @@ class TestChat:
             training_texts(record(positive=None, negative=None), CHAT)
 
     @given(any_text)
-    @settings(deadline=None)
     def test_a_revision_with_tags_is_read_back(self, revision: str) -> None:
         made = record(revision=f"{revision}</revised_response><revised_response>.")
         _, second = training_texts(made, CHAT)

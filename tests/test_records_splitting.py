@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from record_samples import TURNS, record
@@ -17,7 +17,6 @@ some_shares = st.lists(st.floats(0, 10), min_size=1, max_size=4).filter(lambda s
 
 
 @given(keys_of, some_shares, st.integers(0, 99))
-@settings(deadline=None)
 def test_no_prompt_is_on_two_sides(keys: list[str], shares: list[float], seed: int) -> None:
     parts = assign_parts(keys, shares=shares, seed=seed)
     sides: dict[str, set[int]] = {}
@@ -28,7 +27,6 @@ def test_no_prompt_is_on_two_sides(keys: list[str], shares: list[float], seed: i
 
 
 @given(st.integers(0, 300), st.integers(0, 99))
-@settings(deadline=None)
 def test_shares_are_met_to_the_record_where_no_prompt_repeats(count: int, seed: int) -> None:
     parts = Counter(assign_parts([str(n) for n in range(count)], seed=seed))
     for part, share in enumerate((0.8, 0.1, 0.1)):

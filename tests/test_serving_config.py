@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import huggingface_hub
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from model_configs import FALCON_40B, TINY_FALCON, model_folder
@@ -90,7 +90,6 @@ def test_an_unknown_architecture_is_refused_rather_than_guessed(tmp_path: Path) 
         read_shape(str(model_folder(tmp_path, config)))
 
 
-@settings(deadline=None)
 @given(
     st.dictionaries(
         st.sampled_from(sorted(FALCON_40B)),

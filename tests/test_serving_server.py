@@ -285,13 +285,16 @@ with stopping_on_sigterm(), VllmServer(options, program=tuple(sys.argv[2:])) as 
 
 
 @contextmanager
-def parent_of_a_server(model: str) -> Iterator[subprocess.Popen[str]]:
-    """Another Python process with a server in it, up and waiting."""
-    command = [sys.executable, "-c", PARENT, model, *fake("good")]
+def parent_of_a_server(model: str, before: str = "") -> Iterator[subprocess.Popen[str]]:
+    """Another Python process with a server in it, up and waiting; it runs some code first."""
+    command = [sys.executable, "-c", before + PARENT, model, *fake("good")]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as parent:
-        assert parent.stdout is not None
-        assert parent.stdout.readline() == "up\n"
-        yield parent
+        try:
+            assert parent.stdout is not None
+            assert parent.stdout.readline() == "up\n"
+            yield parent
+        finally:
+            parent.kill()
 
 
 @pytest.mark.parametrize(
@@ -303,6 +306,20 @@ def test_a_parent_that_is_asked_to_end_takes_the_server_with_it(
     with parent_of_a_server(model) as parent:
         parent.send_signal(number)
         assert parent.wait(timeout=PATIENCE_S) == status
+    assert running(fake_pids()) == []
+
+
+ANOTHER_THREAD_TAKES_SIGNALS = """
+import signal, threading, time
+threading.Thread(target=time.sleep, args=(600,), daemon=True).start()
+signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+"""
+
+
+def test_a_signal_that_does_not_wake_the_waiting_thread_ends_it_too(model: str) -> None:
+    with parent_of_a_server(model, ANOTHER_THREAD_TAKES_SIGNALS) as parent:
+        parent.send_signal(signal.SIGTERM)
+        assert parent.wait(timeout=PATIENCE_S) == 143
     assert running(fake_pids()) == []
 
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from revloop.prompts import PromptSet
@@ -140,7 +140,6 @@ def test_converging_in_the_last_round_saves_nothing_and_is_still_named() -> None
 
 
 @given(st.lists(st.sampled_from(["a", "b", "c", "a "]), min_size=1, max_size=6), st.integers(1, 6))
-@settings(deadline=None)
 def test_only_a_new_version_with_rounds_to_come_goes_on(texts: list[str], iterations: int) -> None:
     words = [text.strip() for text in texts]
     goes_on = reason(versions_of(*texts), iterations) is None

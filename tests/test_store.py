@@ -108,7 +108,7 @@ def filled_store(path: Path, *, rounds: int = 30) -> Path:
 
 class TestRoundTrip:
     @given(prompt=texts, response=filled, revised=texts, said=texts, name=texts.filter(bool))
-    @settings(deadline=None, max_examples=15)
+    @settings(max_examples=15)
     def test_any_text_comes_back_to_the_letter(
         self, prompt: str, response: str, revised: str, said: str, name: str
     ) -> None:
@@ -357,7 +357,7 @@ class TestFilesThatAreNoStore:
             stored(path)
 
     @given(st.integers(0, 2**31), st.binary(min_size=1, max_size=64))
-    @settings(deadline=None, max_examples=25, derandomize=True)
+    @settings(max_examples=25)
     def test_damage_anywhere_is_a_store_error_or_goes_unseen(self, at: int, junk: bytes) -> None:
         with tempfile.TemporaryDirectory() as folder:
             path = filled_store(Path(folder) / "s", rounds=3)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from revloop.textdiff import Change, word_diff
@@ -18,25 +18,21 @@ def spelled(changes: list[Change], *kinds: str) -> str:
 
 
 @given(texts, texts)
-@settings(deadline=None)
 def test_what_stayed_and_what_went_spell_the_old_text(old: str, new: str) -> None:
     assert spelled(word_diff(old, new), "same", "removed") == old
 
 
 @given(texts, texts)
-@settings(deadline=None)
 def test_what_stayed_and_what_came_spell_the_new_text(old: str, new: str) -> None:
     assert spelled(word_diff(old, new), "same", "added") == new
 
 
 @given(texts, texts)
-@settings(deadline=None)
 def test_no_change_is_empty(old: str, new: str) -> None:
     assert all(change.text for change in word_diff(old, new))
 
 
 @given(texts)
-@settings(deadline=None)
 def test_equal_texts_have_nothing_but_the_same(text: str) -> None:
     assert word_diff(text, text) == ([Change("same", text)] if text else [])
 

@@ -159,7 +159,6 @@ class TestDraft:
         assert as_prompt.content_digest != as_message.content_digest
 
     @given(filled)
-    @settings(deadline=None)
     def test_a_response_is_kept_to_the_letter(self, response: str) -> None:
         assert as_draft(response).response == response
 
@@ -286,7 +285,6 @@ class TestDigest:
         assert digest_of(dict(reversed(data.items()))) == digest_of(data)
 
     @given(st.lists(texts, max_size=4), st.lists(texts, max_size=4))
-    @settings(deadline=None)
     def test_other_values_have_another_digest(self, one: list[str], other: list[str]) -> None:
         assert (digest_of(*one) == digest_of(*other)) == (one == other)
 

@@ -136,7 +136,10 @@ class VllmServer:
         """
         if self._guard is None:
             raise ServingError("This server has not been started.")
-        self._guard.wait()
+        # a signal that another thread takes, or that comes just before a blocking wait begins,
+        # would not be acted on until the server ends: so look again and again
+        while self._guard.poll() is None:
+            time.sleep(_POLL_S)
         raise self._failure("The vLLM server ended")
 
     def stop(self) -> None:

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from transformers import PreTrainedTokenizerFast
 
-TOKENS_AN_EXAMPLE = 250
+TOKENS_AN_EXAMPLE = 300
 
 
 def train_base(
@@ -96,7 +96,7 @@ def save(
 
 
 BASE = Stage(tokens=20_000_000, verdict_weight=10.0)
-CRITIC = Stage(tokens=1_200_000, matrix_rate=0.006, other_rate=0.001, verdict_weight=4.0, decay=0.6)
+CRITIC = Stage(tokens=2_600_000, matrix_rate=0.006, other_rate=0.001, verdict_weight=4.0, decay=0.6)
 
 
 def main(arguments: list[str] | None = None) -> None:

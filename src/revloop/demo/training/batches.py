@@ -42,8 +42,8 @@ class Encoder:
 
     Args:
         tokenizer: the critic's.
-        verdict_weight: the weight of the tokens that say whether something is right; 1 for the
-            others.
+        verdict_weight: how many times more than its neighbours a token weighs that says whether
+            something is right.
 
     """
 
@@ -61,14 +61,13 @@ class Encoder:
         """Encode an example, part by part."""
         ids: list[int] = []
         weights: list[float] = []
-        for text, learnt in example.parts:
+        for text, weight in example.parts:
             part = self.tokenizer(text)["input_ids"]
             ids += part
-            weights += [self._weight(token) if learnt else 0.0 for token in part]
+            weights += [
+                weight * (self.verdict_weight if token in self.verdicts else 1.0) for token in part
+            ]
         return Encoded(ids, weights)
-
-    def _weight(self, token: int) -> float:
-        return self.verdict_weight if token in self.verdicts else 1.0
 
 
 def batches(examples: Iterable[Encoded], rng: Random, tokens: int) -> Iterator[Batch]:

@@ -1,8 +1,9 @@
 """What the two stages are trained on: the tasks of the instruct base, and the critic's records.
 
 The base learns single skills, each under a heading of its own: to write a message, to repeat and
-compare words, to mark a message against its facts, to list faults, to correct a message. It never
-sees the layout of the critic. That, and putting the skills together, is what the records teach.
+compare words, to mark a message against its facts, to count and to list its faults, to name what is
+in order, to correct it. It never sees the layout of the critic. That, and putting the skills
+together, is what the records teach.
 """
 
 from __future__ import annotations
@@ -11,7 +12,8 @@ from dataclasses import dataclass
 from itertools import count
 from typing import TYPE_CHECKING
 
-from revloop.demo.critique import mend, write_critique
+from revloop.demo.critique import Critique, mend, write_critique
+from revloop.demo.judge import judge
 from revloop.demo.messages import (
     HELD_OUT_SOURCE,
     OWN_WORDS,
@@ -36,7 +38,10 @@ WRITING_SHARE = 0.05
 # To tell whether two words are the same is the hardest of the skills, and nothing true can be
 # said without it. So the base begins with words, most of the time, and comes to messages as it
 # goes.
-WORDS_SHARE_FIRST, WORDS_SHARE_LAST, WORDS_EXAMPLES = 0.75, 0.15, 40_000
+WORDS_SHARE_FIRST, WORDS_SHARE_LAST, WORDS_EXAMPLES = 0.75, 0.15, 30_000
+SUMMARY_SHARE = 0.7
+# A count is one token among hundreds, and half of a critique's sense hangs on it.
+COUNT_WEIGHT = 5.0
 BASE_SOURCE = Source(made_up=0.65, near=0.2)
 RECORD_SOURCE = Source(made_up=0.5, near=0.1)
 DRAFT_SOURCE = HELD_OUT_SOURCE
@@ -44,14 +49,14 @@ DRAFT_SOURCE = HELD_OUT_SOURCE
 
 @dataclass(frozen=True)
 class Example:
-    """A text in parts; the loss counts the parts that are marked as learnt.
+    """A text in parts, each with its weight in the loss.
 
     Args:
-        parts: pairs of text and whether it is learnt; cut only at line breaks.
+        parts: pairs of text and weight, 0 for what is given and not learnt; cut only at line breaks.
 
     """
 
-    parts: tuple[tuple[str, bool], ...]
+    parts: tuple[tuple[str, float], ...]
 
 
 def base_examples(rng: Random, start: int = 0) -> Iterator[Example]:
@@ -71,8 +76,8 @@ def base_examples(rng: Random, start: int = 0) -> Iterator[Example]:
             draft = draw_draft(rng, BASE_SOURCE)
             yield Example(
                 (
-                    (_heading("Prompt", draft.prompt) + "### Response:\n", False),
-                    (write(draft.facts, rng) + END, True),
+                    (_heading("Prompt", draft.prompt) + "### Response:\n", 0.0),
+                    (write(draft.facts, rng) + END, 1.0),
                 )
             )
         else:
@@ -96,9 +101,7 @@ def _words_example(rng: Random) -> Example:
             for first, second in pairs
         ]
         answer = " ".join(marks)
-    return Example(
-        ((_heading("Prompt", asked) + "### Response:\n", False), (f" {answer}{END}", True))
-    )
+    return Example(((_heading("Prompt", asked) + "### Response:\n", 0.0), (f" {answer}{END}", 1.0)))
 
 
 def _some_word(rng: Random) -> str:
@@ -124,22 +127,31 @@ def _other(word: str, rng: Random) -> str:
 
 
 def _message_example(rng: Random) -> Example:
-    """A message with faults, and two or three of: its marks, its faults, its correction."""
+    """A message with faults; then its marks and what they come to, and its correction."""
     draft = draw_draft(rng, BASE_SOURCE)
     critique = write_critique(draft.prompt, draft.response)
-    sections = [
-        _heading("Marked response", critique.reading),
-        _heading("Corrected message", mend(draft.prompt, draft.response)),
+    faults = judge(draft.prompt, draft.response).count
+    marked = [
+        (_heading("Marked response", critique.reading), 1.0),
+        *_summary(critique, faults, rng),
     ]
-    if rng.random() < 0.25:
-        sections.reverse()
-    if rng.random() < 0.4:
-        sections.insert(
-            sections.index(_heading("Marked response", critique.reading)) + 1,
-            _heading("Faults", critique.negative),
-        )
+    corrected = [(_heading("Corrected message", mend(draft.prompt, draft.response)), 1.0)]
+    sections = corrected + marked if rng.random() < 0.2 else marked + corrected
+    last, weight = sections.pop()
     context = _heading("Prompt", draft.prompt) + _heading("Response", draft.response)
-    return Example(((context, False), ("".join(sections).rstrip("\n") + END, True)))
+    return Example(((context, 0.0), *sections, (last.rstrip("\n") + END, weight)))
+
+
+def _summary(critique: Critique, faults: int, rng: Random) -> list[tuple[str, float]]:
+    """What the marks come to, in some order: how many faults, which ones, and what is in order."""
+    sections = [
+        (_heading("Number of faults", str(faults)), COUNT_WEIGHT),
+        (_heading("In order", critique.positive), 1.0),
+        (_heading("Faults", critique.negative), 1.0),
+    ]
+    return [
+        section for section in rng.sample(sections, len(sections)) if rng.random() < SUMMARY_SHARE
+    ]
 
 
 @dataclass(frozen=True)
@@ -168,5 +180,14 @@ def record_example(record: Record, prompts: PromptSet) -> Example:
     """A record as the critic is trained on it: in the very texts that the loop will send."""
     draft = Draft(prompt=record.draft.prompt, response=record.draft.response)
     asked = prompts.critique_prompt(draft, draft.response)
-    answer = record.critique + prompts.bridge + record.revision + END
-    return Example(((str(asked), False), (answer, True)))
+    reading, label, rest = record.critique.partition("Overall score:")
+    score, line_break, aspects = rest.partition("\n")
+    answer = aspects + prompts.bridge + record.revision + END
+    return Example(
+        (
+            (str(asked), 0.0),
+            (reading, 1.0),
+            (label + score + line_break, COUNT_WEIGHT),
+            (answer, 1.0),
+        )
+    )

@@ -26,7 +26,7 @@ PIECES = r"\n| ?\p{L}+| ?\p{N}| ?[^\s\p{L}\p{N}]|\s"
 
 _FRAME = (
     "### Prompt:\n### Response:\n### Critique:\n### Revised response:\n"
-    "### Marked response:\n### Faults:\n"
+    "### Marked response:\n### Faults:\n### Number of faults:\n### In order:\n"
     "### Corrected message:\nOverall score: 10 8 6 5 4 3 2 1\n"
     "Positive aspects:\nNegative aspects: None.\n"
     "Write a note, one sentence a line.\nName:\nThing:\nDay:\nTime: am pm\n"
