@@ -52,7 +52,7 @@ class Example:
     """A text in parts, each with its weight in the loss.
 
     Args:
-        parts: pairs of text and weight, 0 for what is given and not learnt; cut only at line breaks.
+        parts: pairs of text and weight, 0 for what is given; cut only at line breaks.
 
     """
 
