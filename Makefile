@@ -46,6 +46,10 @@ coverage: $(INSTALLED)  ## Run all tests and show which branches none of them ta
 critic: $(INSTALLED)  ## Train the demo critic anew, base and all, into build/critic (about an hour)
 	$(BIN)/python -m revloop.demo.training build/critic
 
+.PHONY: experiment
+experiment: $(INSTALLED)  ## Repeat the paper's experiment in miniature (half an hour)
+	$(BIN)/python -m benchmarks.experiment
+
 .PHONY: wheel
 wheel: $(INSTALLED)  ## Build the wheel into dist/
 	$(BIN)/python -m pip wheel --no-deps --wheel-dir dist .

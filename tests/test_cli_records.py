@@ -41,7 +41,7 @@ def records(tmp_path: Path) -> Path:
     return path
 
 
-@pytest.mark.parametrize("command", ["validate", "import", "split", "render"])
+@pytest.mark.parametrize("command", ["validate", "import", "split", "render", "generate"])
 async def test_the_help_shows_an_example(command: str) -> None:
     finished = await revloop("records", command, "--help", environment={"COLUMNS": "200"})
     assert finished.code == 0
@@ -281,3 +281,27 @@ class TestOutput:
     async def test_a_folder_is_no_file_to_write(self, records: Path) -> None:
         command = ("records", "render", str(records), "--output", str(records.parent), "--force")
         assert_failed(await revloop(*command), 3, "is a folder")
+
+
+class TestGenerate:
+    async def test_records_of_the_demo_are_written(self, tmp_path: Path) -> None:
+        path = tmp_path / "made.jsonl"
+        finished = await revloop("records", "generate", "3", "--output", str(path))
+        assert finished.code == 0
+        assert len(lines_of(path)) == 3
+        checked = await revloop("records", "validate", str(path))
+        assert "3 of 3 lines hold a valid record" in checked.out
+
+    async def test_without_a_file_they_go_to_stdout(self) -> None:
+        finished = await revloop("records", "generate", "2", "--seed", "4")
+        assert [json.loads(line)["source"] for line in finished.out.splitlines()] == [
+            "generated",
+            "generated",
+        ]
+
+    async def test_what_is_there_is_not_written_over(self, tmp_path: Path) -> None:
+        path = tmp_path / "made.jsonl"
+        path.write_text("mine", encoding="utf-8")
+        finished = await revloop("records", "generate", "2", "--output", str(path))
+        assert_failed(finished, 3, "already there")
+        assert path.read_text(encoding="utf-8") == "mine"

@@ -112,3 +112,9 @@ def test_each_kind_has_several_phrasings_of_each_line() -> None:
     for kind in KINDS:
         changed = Facts(kind, facts.name, facts.colour, facts.thing, facts.day, facts.time)
         assert all(len(set(options)) >= 2 for options in phrasings(changed))
+
+
+@given(SEEDS, st.integers(0, 5))
+def test_the_number_of_faults_can_be_asked_for(seed: int, faults: int) -> None:
+    draft = draw_draft(Random(seed), TRAINING, faults=(faults, faults))
+    assert judge(draft.prompt, draft.response).count == faults

@@ -142,6 +142,12 @@ class TestCompletion:
         with pytest.raises(InputError, match=words):
             training_texts(record(**changes), CNR)
 
+    def test_a_free_critique_that_has_the_headings_already_stands_as_it_is(self) -> None:
+        critique = "Read.\nOverall score: 3\nPositive aspects: a\nNegative aspects: b"
+        made = record(score=None, positive=None, negative=None, critique=critique)
+        (text,) = training_texts(made, CNR)
+        assert text.target == f"{critique}{CNR.bridge}{BOTTLES['revision']}"
+
     def test_a_part_that_is_not_there_leaves_its_heading_empty(self) -> None:
         (text,) = training_texts(record(negative=None), CNR)
         assert f"\nNegative aspects:{CNR.bridge}" in text.target

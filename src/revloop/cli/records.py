@@ -18,6 +18,7 @@ from revloop.cli import output
 from revloop.cli.files import Force, new_file
 from revloop.cli.findings import Outcome, print_report, tell_findings, tell_outcome
 from revloop.cli.options import Prompts
+from revloop.demo.records import demo_records
 from revloop.engines.tokens import PromptTokenizer
 from revloop.errors import InputError, MissingExtraError
 from revloop.prompts import PromptSet
@@ -203,6 +204,20 @@ def render_file(
             tell_findings(findings)
             raise _nothing_valid(file)
     _tell(output_file, written, findings, as_json=as_json)
+
+
+@app.command("generate", epilog="Example: `revloop records generate 1000 --output records.jsonl`")
+def generate(
+    count: Annotated[int, typer.Argument(min=1, help="How many records.")],
+    seed: Annotated[int, typer.Option(min=0, help="Where random choices start.")] = 0,
+    output_file: Output = None,
+    force: Force = False,
+    as_json: Json = False,
+) -> None:
+    """Write records of the demo's domain, made by a program: to try a fine-tuning on."""
+    with _destination(output_file, force=force, as_json=as_json) as out:
+        written = _write(demo_records(count, seed=seed), out)
+    _tell(output_file, written, [], as_json=as_json)
 
 
 def _rendered(

@@ -18,15 +18,17 @@ BASE_FOLDER = Path(__file__).parent / "base"
 """Folder of the instruct base that the critic was fine-tuned from."""
 
 
-def demo_drafts(count: int, *, seed: int = 0) -> list[Draft]:
+def demo_drafts(count: int, *, seed: int = 0, faults: tuple[int, int] | None = None) -> list[Draft]:
     """Held-out drafts of the demo's domain, the same for the same seed.
 
     Args:
         count: How many; the first ones are the same for any count.
         seed: Where the random choices start.
+        faults: The fewest and the most faults of a draft, 0 to 5. None: one draft in ten is free
+            of faults, the others have one to five.
     """
     random = Random(f"held out {seed}")
-    drawn = [draw_draft(random, HELD_OUT_SOURCE) for _ in range(count)]
+    drawn = [draw_draft(random, HELD_OUT_SOURCE, faults=faults) for _ in range(count)]
     return [
         Draft(id=f"demo-{number:04}", prompt=draft.prompt, response=draft.response)
         for number, draft in enumerate(drawn, start=1)

@@ -282,8 +282,21 @@ class MessageDraft:
         return self.facts.prompt()
 
 
-def draw_draft(rng: Random, source: Source) -> MessageDraft:
-    """A draft of the domain: one in ten is free of faults, the others have one to five, evenly."""
+def draw_draft(
+    rng: Random, source: Source, *, faults: tuple[int, int] | None = None
+) -> MessageDraft:
+    """A draft of the domain.
+
+    Args:
+        rng: Where the choices come from.
+        source: Where the words come from.
+        faults: The fewest and the most faults, each number as likely as another. None: one draft
+            in ten is free of faults, the others have one to five.
+
+    """
     facts = source.facts(rng)
-    faults = 0 if rng.random() < FAULT_FREE_SHARE else rng.randint(1, MOST_FAULTS)
-    return MessageDraft(facts, corrupt(facts, rng, faults, source))
+    if faults is None and rng.random() < FAULT_FREE_SHARE:
+        number = 0
+    else:
+        number = rng.randint(*(faults or (1, MOST_FAULTS)))
+    return MessageDraft(facts, corrupt(facts, rng, number, source))

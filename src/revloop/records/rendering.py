@@ -83,18 +83,22 @@ def _example(
 
 
 def _critique(record: Record, prompts: PromptSet) -> str:
-    """The critique in the prompt set's form, if the loop would read it back as it is."""
+    """The critique in the prompt set's form, if the loop would read it back as it is.
+
+    A critique in free form that has the set's headings already is taken as it stands.
+    """
     labels = prompts.settings.critique.labels
     if labels is not None and record.score is not None and record.has_aspects:
         written = _under_headings(record, record.score, labels, prompts.name)
-    elif labels is not None and labels.required:
-        missing = "no score" if record.has_aspects else "no positive and negative aspects"
-        raise InputError(
-            f"prompt set '{prompts.name}' wants a score and aspects, and the record has {missing}"
-        )
     else:
         written = Critique(raw=_free_form(record))
     read = _read_back(prompts, written.raw)
+    if read is None and written.score is None and labels is not None and labels.required:
+        missing = "no score" if record.has_aspects else "no positive and negative aspects"
+        raise InputError(
+            f"prompt set '{prompts.name}' wants a score and aspects, and the record has {missing}, "
+            "nor a critique with the headings of the set"
+        )
     if read is None or read.raw != written.raw or (written.score is not None and read != written):
         raise InputError(
             f"the critique cannot be read back from the layout of prompt set '{prompts.name}': "

@@ -1,0 +1,1 @@
+"""The paper's experiment in miniature: ``python -m benchmarks.experiment`` (`make experiment`)."""

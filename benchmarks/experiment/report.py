@@ -1,0 +1,113 @@
+"""The experiment's page and plots, from its results alone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from string import Template
+from typing import TYPE_CHECKING, Any
+
+import matplotlib as mpl
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    Measured = Mapping[str, Any]
+
+PAGE = Path(__file__).with_name("page.md")
+PAPER_WIN_RATES = (0.566, 0.619, 0.622, 0.653, 0.659)
+"""ChatGPT's answers after rounds 1 to 5 against the originals (arXiv 2311.14543)."""
+PLOTS = "experiment"
+MAIN = "two passes, greedy"
+
+
+def write_page(results: Measured, docs: Path) -> None:
+    """Write `experiment.md` and its plots into the folder of the docs."""
+    shipped, by_records = results["shipped"], results["by_records"]
+    strengths = {name: shipped[name] for name in shipped if "fault" in name}
+    ways = {name: shipped[name] for name in shipped if "fault" not in name}
+    critics = {f"{count} records": measured for count, measured in by_records.items()}
+    plots = docs / PLOTS
+    plots.mkdir(exist_ok=True)
+    _plot_rounds({"shipped critic (ours, exact judge)": shipped[MAIN]}, plots / "rounds.png", True)
+    _plot_rounds(critics, plots / "records.png")
+    _plot_rounds(strengths, plots / "strength.png")
+    _plot_rounds(ways, plots / "ways.png")
+    text = Template(PAGE.read_text(encoding="utf-8")).substitute(
+        date=results["date"],
+        machine=results["machine"],
+        versions=", ".join(f"{name} {number}" for name, number in results["versions"].items()),
+        drafts=shipped[MAIN]["drafts"],
+        rounds=_rounds_table(shipped[MAIN]),
+        records=_conditions_table(critics),
+        strength=_conditions_table(strengths),
+        ways=_conditions_table(ways),
+    )
+    (docs / "experiment.md").write_text(text, encoding="utf-8")
+
+
+def _rounds_table(measured: Measured) -> str:
+    head = ("after round", "won / tied / lost", "win rate (95% interval)", "paper")
+    lines = _head(*head, "without a fault", "faults a draft")
+    for row in measured["rounds"]:
+        number = row["round"]
+        compared = "| | |"
+        if number:
+            compared = (
+                f"{row['wins']} / {row['ties']} / {row['losses']} | {_win_rate(row)} "
+                f"| {PAPER_WIN_RATES[number - 1]:.1%}"
+            )
+        lines.append(
+            f"| {number} | {compared} | {row['fault_free']:.0%} | {row['mean_faults']:.2f} |"
+        )
+    return "\n".join(lines)
+
+
+def _conditions_table(conditions: Mapping[str, Measured]) -> str:
+    head = ("", "drafts", "after 1 round", "after 3", "after 5")
+    lines = _head(*head, "harmed", "true statements", "of no use")
+    for name, measured in conditions.items():
+        first, third, last = (measured["rounds"][number] for number in (1, 3, 5))
+        made = measured["statements"]
+        true = f"{measured['true_statements'] / made:.1%}" if made else "none made"
+        useless = f"{measured['useless_requests']} of {measured['requests']}"
+        lines.append(
+            f"| {name} | {measured['drafts']} | {first['win_rate']:.1%} | {third['win_rate']:.1%} "
+            f"| {_win_rate(last)} | {last['losses']} | {true} | {useless} |"
+        )
+    return "\n".join(lines)
+
+
+def _head(*columns: str) -> list[str]:
+    return [f"| {' | '.join(columns)} |", "| --- " * len(columns) + "|"]
+
+
+def _win_rate(row: Measured) -> str:
+    low, high = row["interval"]
+    return f"{row['win_rate']:.1%} ({low * 100:.1f} to {high * 100:.1f})"
+
+
+def _plot_rounds(conditions: Mapping[str, Measured], path: Path, paper: bool = False) -> None:
+    """Win rate by round, with its interval."""
+    mpl.use("Agg")
+    from matplotlib import pyplot as plt  # after the choice of its backend
+
+    figure, axes = plt.subplots(figsize=(6.4, 3.8), layout="constrained")
+    for name, measured in conditions.items():
+        rows = measured["rounds"][1:]
+        numbers = [row["round"] for row in rows]
+        axes.plot(numbers, [row["win_rate"] * 100 for row in rows], marker="o", label=name)
+        low, high = zip(*(row["interval"] for row in rows), strict=True)
+        axes.fill_between(numbers, [x * 100 for x in low], [x * 100 for x in high], alpha=0.2)
+    if paper:
+        axes.plot(
+            range(1, 6),
+            [rate * 100 for rate in PAPER_WIN_RATES],
+            *("s--",),
+            color="grey",
+            label="arXiv 2311.14543: ChatGPT's answers, open questions",
+        )
+    axes.axhline(50, color="black", linewidth=0.8)
+    axes.set(xlabel="rounds", ylabel="win rate against the original, %", xticks=range(1, 6))
+    axes.legend(frameon=False, fontsize="small")
+    figure.savefig(path, dpi=130)
+    plt.close(figure)

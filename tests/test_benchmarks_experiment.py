@@ -1,0 +1,94 @@
+"""The experiment in miniature: its figures, and the page that is made of them."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from benchmarks.experiment.__main__ import RECORDS, STRENGTHS, conditions
+from benchmarks.experiment.measure import ROUNDS, Condition, figures_of
+from benchmarks.experiment.report import MAIN, PAPER_WIN_RATES, write_page
+from revloop import Draft, Trajectory, Version
+from revloop.demo import demo_drafts
+from revloop.demo.critique import mend
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def trajectory(draft: Draft, *texts: str) -> Trajectory:
+    """A draft with those revised texts."""
+    versions = tuple(
+        Version(round=number, text=text, created_at=datetime.now(UTC))
+        for number, text in enumerate((draft.response, *texts))
+    )
+    return Trajectory(id=draft.id, draft=draft, versions=versions)
+
+
+@pytest.fixture(scope="module")
+def mended() -> list[Trajectory]:
+    """Four drafts that the first round mends, and four that it leaves as they are."""
+    drafts = demo_drafts(8, faults=(1, 3))
+    return [
+        trajectory(draft, mend(draft.prompt or "", draft.response) if n < 4 else draft.response)
+        for n, draft in enumerate(drafts)
+    ]
+
+
+def results(mended: list[Trajectory]) -> dict[str, Any]:
+    """The results of a whole experiment in which every condition gave the same."""
+    measured = {each.name: figures_of(each, mended) for each in conditions(8)}
+    return {
+        "date": "2026-01-31",
+        "machine": "a machine",
+        "versions": {"torch": "9.9"},
+        "shipped": measured,
+        "by_records": {str(count): measured[MAIN] for count in RECORDS},
+    }
+
+
+def test_the_win_rate_is_the_papers_and_its_interval_holds_it(mended: list[Trajectory]) -> None:
+    rounds = figures_of(Condition("any", 8), mended)["rounds"]
+    assert [row["round"] for row in rounds] == list(range(ROUNDS + 1))
+    assert rounds[1]["win_rate"] == (4 + 4 / 2) / 8
+    low, high = rounds[1]["interval"]
+    assert 0.5 < low < 0.75 < high < 1
+
+
+def test_the_interval_of_a_sure_thing_is_a_point(mended: list[Trajectory]) -> None:
+    (before, *_) = figures_of(Condition("any", 8), mended)["rounds"]
+    assert before["interval"] == (0.5, 0.5)
+
+
+def test_an_interval_narrows_with_more_drafts(mended: list[Trajectory]) -> None:
+    def width(trajectories: list[Trajectory]) -> float:
+        low, high = figures_of(Condition("any", 8), trajectories)["rounds"][1]["interval"]
+        return float(high - low)
+
+    assert width(mended * 16) == pytest.approx(width(mended) / 4, rel=0.2)
+
+
+def test_the_strengths_are_the_three_that_the_page_names() -> None:
+    by_faults = {each.name: each.faults for each in conditions(4) if each.faults is not None}
+    assert by_faults == STRENGTHS
+
+
+def test_the_page_tells_each_figure_beside_the_papers(
+    tmp_path: Path, mended: list[Trajectory]
+) -> None:
+    write_page(results(mended), tmp_path)
+    page = (tmp_path / "experiment.md").read_text(encoding="utf-8")
+    assert "| 1 | 4 / 4 / 0 | 75.0% (" in page
+    assert f"| {PAPER_WIN_RATES[0]:.1%} |" in page
+    assert "| 0 records | 8 | 75.0% |" in page
+    assert "$" not in page
+
+
+def test_the_page_shows_plots_that_are_there(tmp_path: Path, mended: list[Trajectory]) -> None:
+    write_page(results(mended), tmp_path)
+    for name in ("rounds", "records", "strength", "ways"):
+        picture = tmp_path / "experiment" / f"{name}.png"
+        assert picture.read_bytes().startswith(b"\x89PNG")
+        assert f"(experiment/{name}.png)" in (tmp_path / "experiment.md").read_text("utf-8")
