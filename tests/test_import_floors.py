@@ -23,6 +23,7 @@ FLOORS = {
     "parsing": 1,
     "prompts": 1,
     "records": 1,
+    "rows": 1,
     "settings": 1,
     "textdiff": 1,
     "serving": 2,
