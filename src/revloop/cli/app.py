@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from revloop._version import __version__
-from revloop.cli import demo, finetune, output, plan, records, revise, serve, show
+from revloop.cli import demo, export, finetune, output, plan, records, revise, serve, show
 from revloop.errors import RevloopError
 
 app = typer.Typer(
@@ -23,6 +23,7 @@ app = typer.Typer(
 )
 app.command("revise", epilog=revise.EXAMPLE)(revise.revise)
 app.command("show", epilog=show.EXAMPLE)(show.show)
+app.command("export", epilog=export.EXAMPLE)(export.export)
 app.command("serve", epilog=serve.EXAMPLE, context_settings=serve.PASSES_OPTIONS_ON)(serve.serve)
 app.command("plan", epilog=plan.EXAMPLE)(plan.plan)
 app.command("finetune", epilog=finetune.EXAMPLE)(finetune.finetune)

@@ -1,8 +1,9 @@
 """Drafts in, trajectories out: the files that a batch reads and writes."""
 
-from revloop.rows.reading import DEFAULT_ROW_BYTES, read_rows
+from revloop.rows.reading import AUTO, DEFAULT_ROW_BYTES, FORMS, read_rows
 from revloop.rows.row import Position, Rejected, Row
 from revloop.rows.writing import (
+    STANDARD_OUTPUT,
     RejectsWriter,
     TrajectoryWriter,
     open_output,
@@ -11,7 +12,10 @@ from revloop.rows.writing import (
 )
 
 __all__ = [
+    "AUTO",
     "DEFAULT_ROW_BYTES",
+    "FORMS",
+    "STANDARD_OUTPUT",
     "Position",
     "Rejected",
     "RejectsWriter",

@@ -2,21 +2,40 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator, Mapping
+from itertools import chain
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pydantic import ValidationError
+from pydantic_core import from_json
+
+from revloop.errors import InputError
+from revloop.rows import fastchat, tables
+from revloop.rows.formats import CONVERSIONS, NAMES, PLAIN, Converted, Form, Unusable, at, mapped
+from revloop.rows.lines import Item, elements_of, is_array, lines_of
+from revloop.rows.opening import STANDARD_INPUT, is_packed, name_of, opened, readable, unpacked
+from revloop.rows.row import Rejected, Row, shown
+from revloop.trajectory import Draft, explain
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-    from pathlib import Path
-
-    from revloop.rows.row import Position, Rejected, Row
+    from revloop.rows.row import Position
 
 DEFAULT_ROW_BYTES = 64 * 2**20
+AUTO = "auto"
+FORMS = (*(form.name for form in CONVERSIONS), fastchat.NAME)
+"""The names of all forms of rows."""
+
+_LOOKED_AT = 20
+_LINE_ENDINGS = (".jsonl", ".ndjson")
+
+Convert = Callable[[Mapping[str, Any]], Converted]
 
 
 def read_rows(
     source: str | Path,
     *,
-    form: str = "auto",
+    form: str = AUTO,
     fields: Mapping[str, str] | None = None,
     questions: Path | None = None,
     after: Position | None = None,
@@ -26,7 +45,7 @@ def read_rows(
 
     Args:
         source: A file (JSONL or a JSON array, plain, ``.gz`` or ``.zst``; Parquet), the folder of
-            a saved dataset, ``hf:OWNER/NAME[:SPLIT]``, or ``-`` for standard input.
+            a saved data set, ``hf:OWNER/NAME[:SPLIT]``, or ``-`` for standard input.
         form: One of :data:`FORMS`, or "auto" to recognise it from the first rows.
         fields: Our names (``id``, ``prompt``, ``messages``, ``response``) to those of the input; a
             dot goes one level down.
@@ -39,4 +58,168 @@ def read_rows(
             row is asked for, or where the input breaks off.
         MissingExtraError: It takes a library that is not installed.
     """
-    raise NotImplementedError
+    source, fields = str(source), dict(fields or {})
+    _check_options(form, fields)
+    with readable(name_of(source)):
+        items = _items(source, max_row_bytes, None)
+        first = _first(items)
+        convert = _converter(source, first, form, fields, questions)
+        if after is None:
+            items = chain(first, items)
+        elif _can_read_twice(source):
+            items = _items(source, max_row_bytes, after)
+        else:
+            items = (item for item in chain(first, items) if item.number > after.number)
+        for item in items:
+            yield _row(item, convert)
+
+
+def _check_options(form: str, fields: Mapping[str, str]) -> None:
+    if form not in {AUTO, *FORMS}:
+        raise InputError(f"There is no format '{form}'. Known: {', '.join((AUTO, *FORMS))}.")
+    if unknown := fields.keys() - set(NAMES):
+        raise InputError(
+            f"A row has no field '{min(unknown)}' that could be mapped. Known: {', '.join(NAMES)}."
+        )
+    if fields and form not in {AUTO, PLAIN.name}:
+        raise InputError(f"The format '{form}' names its fields itself: leave the mapping out.")
+
+
+def _items(source: str, max_bytes: int, after: Position | None) -> Iterator[Item]:
+    """The rows of any input, behind a position where one is given."""
+    if source.startswith(tables.HUB):
+        return tables.hub_rows(source, after)
+    if source != STANDARD_INPUT and Path(source).is_dir():
+        return tables.saved_rows(source, after)
+    return _file_items(source, max_bytes, after)
+
+
+def _file_items(source: str, max_bytes: int, after: Position | None) -> Iterator[Item]:
+    with opened(source) as file:
+        if tables.is_parquet(file.peek(4)):
+            if not _can_read_twice(source):
+                raise InputError(f"{name_of(source)} is Parquet, and cannot be read as a stream.")
+            yield from tables.parquet_rows(source, after)
+            return
+        seekable = _can_read_twice(source) and not is_packed(file)
+        text = unpacked(file, name_of(source))
+        if is_array(text) and not _is_lines(source):
+            yield from elements_of(text, max_bytes, after=after)
+        else:
+            yield from lines_of(text, max_bytes, after=after, seekable=seekable)
+
+
+def _can_read_twice(source: str) -> bool:
+    """Whether an input is no pipe, whose rows come but once."""
+    path = Path(source)
+    return source.startswith(tables.HUB) or path.is_dir() or path.is_file()
+
+
+def _is_lines(source: str) -> bool:
+    """Whether a name promises lines, so that an array at the start is a bad one."""
+    return any(ending in Path(source).suffixes for ending in _LINE_ENDINGS)
+
+
+def _first(items: Iterator[Item]) -> list[Item]:
+    """Rows up to the first whose form is sure, or those that are enough to say that none is."""
+    found, objects = [], 0
+    for item in items:
+        found.append(item)
+        data = _data(item)
+        if isinstance(data, Mapping):
+            objects += 1
+            if "response" in data or _known_form(data) or objects == _LOOKED_AT:
+                break
+    return found
+
+
+def _known_form(row: Mapping[str, Any]) -> str | None:
+    if fastchat.is_like(row):
+        return fastchat.NAME
+    return next((form.name for form in CONVERSIONS if form.is_like(row)), None)
+
+
+def _converter(
+    source: str,
+    first: list[Item],
+    form: str,
+    fields: Mapping[str, str],
+    questions: Path | None,
+) -> Convert:
+    """What makes drafts of the rows.
+
+    Raises:
+        InputError: None of the first rows is in a form that is known, or has a field that is named.
+    """
+    rows = [row for row in map(_data, first) if isinstance(row, Mapping)]
+    if fields:
+        for ours, theirs in fields.items():
+            if rows and all(at(row, theirs) is None for row in rows):
+                raise _nothing_named(name_of(source), rows, theirs, ours)
+        return mapped(fields)
+    if form == AUTO and rows:
+        last = rows[-1]
+        known = PLAIN.name if "response" in last else _known_form(last)
+        if known is None:
+            raise _nothing_named(name_of(source), rows, "response", "response")
+        form = known
+    if form == fastchat.NAME:
+        return fastchat.fastchat(source, questions).convert
+    forms: dict[str, Form] = {known.name: known for known in CONVERSIONS}
+    return forms.get(form, PLAIN).convert
+
+
+def _nothing_named(name: str, rows: list[Mapping[str, Any]], wanted: str, ours: str) -> InputError:
+    there = ", ".join(list(dict.fromkeys(key for row in rows for key in row))[:_LOOKED_AT])
+    looked = "first row" if len(rows) == 1 else f"first {len(rows)} rows"
+    return InputError(
+        f"{name}: there is no '{wanted}' in the {looked}. What is there: {there or 'nothing'}. "
+        f"Say which field is meant (--field {ours}=NAME), or which format "
+        f"(--format {'|'.join(FORMS)})."
+    )
+
+
+def _data(item: Item) -> Any:
+    """What a row holds; None where it cannot be looked into."""
+    try:
+        return _parsed(item)
+    except Unusable:
+        return None
+
+
+def _parsed(item: Item) -> Mapping[str, Any]:
+    if item.fault is not None:
+        raise Unusable(item.fault)
+    if isinstance(item.raw, Mapping):
+        return item.raw
+    try:
+        data = from_json(item.raw)
+    except ValueError as exc:  # all that can be wrong with JSON: deep nesting, endless digits
+        raise Unusable(_what_is_wrong(item.raw, exc)) from exc
+    if not isinstance(data, dict):
+        raise Unusable("no JSON object")
+    return data
+
+
+def _what_is_wrong(raw: bytes, exc: ValueError) -> str:
+    try:
+        raw.decode()
+    except UnicodeDecodeError as wrong:
+        return f"not UTF-8: byte {wrong.start} of the line is wrong"
+    what = str(exc).replace("at line 1 column", "at byte")
+    if "hex escape" in what or "surrogate" in what:
+        what = f"a lone surrogate, which no encoding can carry, or half an escape ({what})"
+    return f"not JSON that can be read: {what}"
+
+
+def _row(item: Item, convert: Convert) -> Row | Rejected:
+    try:
+        fields, rest = convert(_parsed(item))
+        draft = Draft.model_validate(fields)
+    except Unusable as exc:
+        reason = str(exc)
+    except ValidationError as exc:
+        reason = explain(exc)
+    else:
+        return Row(item.number, draft, rest, item.end_offset, item.raw)
+    return Rejected(item.number, reason, shown(item.raw), item.end_offset)

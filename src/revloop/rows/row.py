@@ -37,7 +37,8 @@ class Rejected:
     Attributes:
         number: Line of a JSONL file, else the row's number, from 1.
         reason: For a person: what is wrong, and where.
-        raw: The line as it stands; bytes that are no UTF-8 as ``\\xNN``. A row of a table: its JSON.
+        raw: The line as it stands, bytes that are no UTF-8 by their numbers; of a row of a table,
+            its JSON.
         end_offset: As in :class:`Position`.
     """
 

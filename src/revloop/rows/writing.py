@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+import gzip
+import sys
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
+
+from pydantic_core import to_json
+
+from revloop.errors import MissingExtraError
+from revloop.rows.opening import HINT
+from revloop.rows.parquet import ParquetWriter
+from revloop.rows.whole import of_its_own, whole_file, writable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -12,12 +21,29 @@ if TYPE_CHECKING:
     from revloop.rows.row import Rejected
     from revloop.trajectory import Trajectory
 
+STANDARD_OUTPUT = Path("-")
+
 
 class TrajectoryWriter(Protocol):
     """Takes trajectories, one after the other."""
 
     def write(self, trajectory: Trajectory, rest: Mapping[str, Any]) -> None:
         """Write one, with the other fields of its row."""
+
+
+class _JsonlWriter:
+    """Writes a trajectory as one line of JSON."""
+
+    def __init__(self, file: BinaryIO, path: Path, *, final_only: bool) -> None:
+        self._file, self._path, self._final_only = file, path, final_only
+
+    def write(self, trajectory: Trajectory, rest: Mapping[str, Any]) -> None:
+        if self._final_only:
+            line = to_json(final_row(trajectory, rest), inf_nan_mode="constants")
+        else:
+            line = with_rest(trajectory, rest).model_dump_json().encode()
+        with writable(self._path):
+            self._file.write(line + b"\n")
 
 
 @contextmanager
@@ -34,35 +60,119 @@ def open_output(path: Path, *, final_only: bool = False) -> Iterator[TrajectoryW
         InputError: It cannot be written.
         MissingExtraError: It takes a library that is not installed.
     """
-    raise NotImplementedError
+    if path == STANDARD_OUTPUT:
+        yield _JsonlWriter(sys.stdout.buffer, Path("standard output"), final_only=final_only)
+        sys.stdout.buffer.flush()
+        return
+    with whole_file(path) as file:
+        if path.suffix == ".parquet":
+            with ParquetWriter.on(file, path, final_only=final_only) as writer:
+                yield writer
+        else:
+            with _packed(file, path) as packed:
+                yield _JsonlWriter(packed, path, final_only=final_only)
+
+
+def with_rest(trajectory: Trajectory, rest: Mapping[str, Any]) -> Trajectory:
+    """A trajectory whose draft carries the other fields of its row in ``extra``."""
+    if not rest:
+        return trajectory
+    extra = {**trajectory.draft.extra, **rest}
+    draft = trajectory.draft.model_copy(update={"extra": extra})
+    return trajectory.model_copy(update={"draft": draft})
+
+
+def final_row(trajectory: Trajectory, rest: Mapping[str, Any]) -> dict[str, Any]:
+    """A row as it came in, with its last version as ``response``.
+
+    Another field of the row that has a name which is taken gets ``input_`` before it.
+    """
+    draft = trajectory.draft
+    row: dict[str, Any] = {"id": draft.id}
+    if draft.prompt is not None:
+        row["prompt"] = draft.prompt
+    if draft.messages is not None:
+        row["messages"] = [turn.model_dump() for turn in draft.messages]
+    row |= {"response": trajectory.final, "original_response": trajectory.original}
+    others = {**draft.extra, **rest}
+    taken = set(row)
+    for name, value in others.items():
+        free = name
+        while free in taken or (free != name and free in others):
+            free = f"input_{free}"
+        row[free] = value
+    return row
 
 
 class RejectsWriter:
-    """Writes the rows that cannot be used.
+    """Writes the rows that cannot be used, one object a line: ``line``, ``reason``, ``raw``.
 
     Attributes:
         count: How many there were.
     """
 
-    count: int
+    def __init__(self, path: Path | None, files: ExitStack) -> None:
+        self.count = 0
+        self._path, self._files = path, files
+        self._file: BinaryIO | None = None
 
     def write(self, rejected: Rejected) -> None:
-        """Write one."""
+        """Write one; the first makes the file."""
+        self.count += 1
+        if self._path is None:
+            return
+        if self._file is None:
+            self._file = self._files.enter_context(whole_file(self._path))
+        row = {"line": rejected.number, "reason": rejected.reason, "raw": rejected.raw}
+        with writable(self._path):
+            self._file.write(to_json(row) + b"\n")
 
 
 @contextmanager
 def open_rejects(output: Path) -> Iterator[RejectsWriter]:
     """The file beside an output for rows that cannot be used: ``OUTPUT.rejected.jsonl``.
 
-    It is there after the block if there was such a row; one from an earlier run is removed. Beside
-    standard output (``-``) there is none, and rows are only counted.
+    It is there after the block if there was such a row; else one from an earlier run is removed.
+    Beside standard output (``-``) there is none, and rows are only counted.
 
     Raises:
         InputError: It cannot be written.
     """
-    raise NotImplementedError
+    path = rejects_path(output)
+    with ExitStack() as files:
+        writer = RejectsWriter(path, files)
+        yield writer
+    if path is not None and not writer.count:
+        with writable(path):
+            path.unlink(missing_ok=True)
 
 
 def rejects_path(output: Path) -> Path | None:
     """Where the rejected rows of an output go; None for standard output."""
-    return None if str(output) == "-" else output.with_name(f"{output.name}.rejected.jsonl")
+    if output == STANDARD_OUTPUT:
+        return None
+    return output.with_name(f"{output.name}.rejected.jsonl")
+
+
+@contextmanager
+def _packed(file: BinaryIO, path: Path) -> Iterator[BinaryIO]:
+    """A file that packs what is written into it, if its name says so."""
+    if path.suffix == ".gz":
+        # no name and no time inside, so that the same rows make the same file
+        yield from _closed(gzip.GzipFile("", "wb", fileobj=file, mtime=0), path)
+    elif path.suffix == ".zst":
+        try:
+            import pyarrow as pa
+        except ImportError as exc:
+            raise MissingExtraError(f"Zstandard (.zst) needs pyarrow: {HINT}.") from exc
+        yield from _closed(pa.CompressedOutputStream(of_its_own(file), "zstd"), path)
+    else:
+        yield file
+
+
+def _closed(packed: Any, path: Path) -> Iterator[BinaryIO]:
+    try:
+        yield packed
+    finally:
+        with writable(path):  # the end of what is packed is written only now
+            packed.close()

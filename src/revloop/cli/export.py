@@ -1,0 +1,78 @@
+"""``revloop export``: what a version store holds, as a file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from revloop.cli import output
+from revloop.cli.files import Force
+from revloop.errors import InputError
+from revloop.rows import STANDARD_OUTPUT, open_output
+from revloop.store import Store
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from revloop.trajectory import Trajectory
+
+EXAMPLE = "Example: `revloop export versions.sqlite versions.jsonl`"
+
+
+def export(
+    store: Annotated[Path, typer.Argument(help="The store.", metavar="STORE")],
+    output_file: Annotated[
+        Path,
+        typer.Argument(
+            help="File to write: JSONL (plain, .gz or .zst) or .parquet, by its name; -: stdout.",
+            metavar="OUTPUT",
+        ),
+    ],
+    final_only: Annotated[
+        bool,
+        typer.Option(
+            "--final-only",
+            help="Each draft as it came in, with `response` replaced by the last version and the "
+            "one that came in under `original_response`. Else: all versions.",
+        ),
+    ] = False,
+    force: Force = False,
+) -> None:
+    """Write what a store holds so far, even while another process adds to it."""
+    _check_output(store, output_file, force=force)
+    written = unfinished = 0
+    with (
+        Store.open_to_read(store) as opened,
+        open_output(output_file, final_only=final_only) as out,
+    ):
+        for trajectory, rest in _rows(opened):
+            out.write(trajectory, rest)
+            written += 1
+            unfinished += trajectory.end is None
+    _tell(output_file, written, unfinished)
+
+
+def _rows(store: Store) -> Iterator[tuple[Trajectory, Mapping[str, Any]]]:
+    """What is written, in order: each trajectory, with the other fields of its row."""
+    for trajectory in store.trajectories():
+        yield trajectory, {}
+
+
+def _check_output(store: Path, path: Path, *, force: bool) -> None:
+    if path == STANDARD_OUTPUT:
+        return
+    if path.exists() and store.exists() and path.samefile(store):
+        raise InputError(f"{path} is the store itself: name another file to write.")
+    if path.is_file() and not force:
+        raise InputError(f"{path} is already there. Name another, or add --force to replace it.")
+
+
+def _tell(path: Path, written: int, unfinished: int) -> None:
+    what = "1 trajectory" if written == 1 else f"{written} trajectories"
+    not_finished = f", {unfinished} of them not finished" if unfinished else ""
+    if path == STANDARD_OUTPUT:
+        output.say(f"{what}{not_finished}")
+    else:
+        output.results.print(output.printable(f"{path}: {what}{not_finished}"))

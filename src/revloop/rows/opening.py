@@ -1,0 +1,91 @@
+"""Opening an input: packed or not, a file, a pipe or standard input."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import sys
+import zlib
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO, cast
+
+from revloop.errors import InputError, MissingExtraError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+HINT = "pip install 'revloop[data]'"
+STANDARD_INPUT = "-"
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+
+_BUFFER_BYTES = 2**17
+_GZIP, _ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
+_WIDE = (b"\xff\xfe", b"\xfe\xff")
+
+
+def name_of(source: str) -> str:
+    """An input, as a person would call it."""
+    return "standard input" if source == STANDARD_INPUT else source
+
+
+@contextmanager
+def readable(name: str) -> Iterator[None]:
+    """Errors of reading as ours.
+
+    Raises:
+        InputError: The input is not there, may not be read, or is damaged.
+    """
+    try:
+        yield
+    except (gzip.BadGzipFile, EOFError, zlib.error) as exc:
+        raise InputError(f"{name} is cut short or damaged: {exc}. Copy or make it anew.") from exc
+    except OSError as exc:
+        if exc.errno is None:  # pyarrow's own, about what is in the file
+            raise InputError(
+                f"{name} is cut short or damaged: {exc}. Copy or make it anew."
+            ) from exc
+        raise InputError(f"{name} cannot be read: {exc.strerror or exc}.") from exc
+
+
+@contextmanager
+def opened(source: str) -> Iterator[io.BufferedReader]:
+    """The bytes of a file or of standard input, as they stand there."""
+    if source == STANDARD_INPUT:
+        yield cast("io.BufferedReader", sys.stdin.buffer)
+    else:
+        with Path(source).open("rb", buffering=_BUFFER_BYTES) as file:
+            yield cast("io.BufferedReader", file)
+
+
+def is_packed(file: io.BufferedReader) -> bool:
+    """Whether the bytes are those of gzip or Zstandard, whatever the file's name."""
+    return file.peek(4).startswith((_GZIP, _ZSTD))
+
+
+def unpacked(file: io.BufferedReader, name: str) -> io.BufferedReader:
+    """The bytes without their packing.
+
+    Raises:
+        InputError: They are UTF-16 or UTF-32.
+        MissingExtraError: They are packed with Zstandard, and pyarrow is not installed.
+    """
+    head = file.peek(4)
+    plain = file
+    if head.startswith(_GZIP):
+        gzipped = cast("io.RawIOBase", gzip.GzipFile(fileobj=file))
+        plain = io.BufferedReader(gzipped, _BUFFER_BYTES)
+    elif head.startswith(_ZSTD):
+        plain = io.BufferedReader(_unpacked_zstd(file), _BUFFER_BYTES)
+    if plain.peek(2).startswith(_WIDE):
+        raise InputError(f"{name} is UTF-16 or UTF-32: convert it to UTF-8 first (iconv).")
+    return plain
+
+
+def _unpacked_zstd(file: BinaryIO) -> io.RawIOBase:
+    try:
+        import pyarrow as pa
+    except ImportError as exc:
+        raise MissingExtraError(f"Zstandard (.zst) needs pyarrow: {HINT}.") from exc
+    # of the libraries for Python 3.11, this is the one that notices a file that was cut short
+    return cast("io.RawIOBase", pa.CompressedInputStream(file, "zstd"))
