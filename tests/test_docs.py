@@ -18,6 +18,7 @@ from record_samples import BOTTLES, ROWS, write_jsonl
 from revloop import PromptSet, StopReason, revise
 from revloop.prompts import PromptSettings
 from revloop.records import FORMATS, Record, training_texts
+from revloop.rows import FORMS, Row, read_rows
 from scripted_engine import ScriptedEngine, cnr_rounds
 
 if TYPE_CHECKING:
@@ -151,6 +152,18 @@ def test_the_record_in_the_docs_is_a_record() -> None:
     (block,) = blocks("json")
     shown = Record.model_validate_json(str(block.values[0]))
     assert training_texts(shown, PromptSet.load("cnr"))
+
+
+def test_every_form_of_rows_is_in_its_table() -> None:
+    page = (REPOSITORY / "docs" / "data.md").read_text(encoding="utf-8")
+    assert set(re.findall(r"^\| `([\w-]+)` \| .* \| .* \|$", page, re.MULTILINE)) >= set(FORMS)
+
+
+@pytest.mark.parametrize("text", blocks("jsonl"))
+def test_the_rows_in_the_docs_can_be_read(text: str, tmp_path: Path) -> None:
+    path = tmp_path / "rows.jsonl"
+    path.write_text(text, encoding="utf-8")
+    assert all(isinstance(row, Row) for row in read_rows(path))
 
 
 def test_every_reason_to_end_is_explained() -> None:

@@ -56,8 +56,7 @@ def lines_of(
     """
     number, offset, wanted = 0, 0, after.number if after else 0
     if seekable and after is not None and after.end_offset is not None:
-        number, offset = after.number, after.end_offset
-        _enter(file, offset)
+        number, offset = after.number, _enter(file, after.end_offset)
     while raw := file.readline(max_bytes + 1):
         number += 1
         offset += len(raw)
@@ -77,16 +76,18 @@ def lines_of(
             yield Item(number, raw, end_offset)
 
 
-def _enter(file: BinaryIO, offset: int) -> None:
-    """Go to where a line ended before."""
+def _enter(file: BinaryIO, offset: int) -> int:
+    """Go to where a line ended before; returns where the next one starts."""
     file.seek(max(0, offset - 1))
-    before = file.read(1)
+    if offset == 0 or (before := file.read(1)) == b"\n":
+        return offset
     # the last line of a file may have had no end, and have got one since
-    if offset and (not before or (before != b"\n" and file.read(1) not in {b"\n", b""})):
+    if not before or (behind := file.read(1)) not in {b"\n", b""}:
         raise InputError(
             f"The input is not the one that was read before: no line ends at byte {offset:,}. "
             "Start over with another store, or give the input as it was."
         )
+    return offset + len(behind)
 
 
 def _pass_over_line(file: BinaryIO) -> int:

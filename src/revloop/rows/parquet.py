@@ -44,7 +44,7 @@ class ParquetWriter:
         except ImportError as exc:
             raise MissingExtraError(f"Parquet needs pyarrow: {HINT}.") from exc
         schema = _final_schema(pa) if final_only else _schema(pa)
-        with of_its_own(file) as given:
+        with of_its_own(file, path) as given:
             with writable(path):
                 inner = pq.ParquetWriter(given, schema, compression="zstd")
             writer = cls(inner, path, final_only=final_only)

@@ -206,9 +206,9 @@ def _what_is_wrong(raw: bytes, exc: ValueError) -> str:
         raw.decode()
     except UnicodeDecodeError as wrong:
         return f"not UTF-8: byte {wrong.start} of the line is wrong"
-    what = str(exc).replace("at line 1 column", "at byte")
-    if "hex escape" in what or "surrogate" in what:
-        what = f"a lone surrogate, which no encoding can carry, or half an escape ({what})"
+    what = str(exc).replace(" line 2 column 0", " its end").replace(" line 1 column", " byte")
+    if "hex escape" in what:
+        what = f"a lone surrogate, which no encoding can carry, or half an escape: {what}"
     return f"not JSON that can be read: {what}"
 
 

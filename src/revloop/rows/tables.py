@@ -78,7 +78,8 @@ def saved_rows(folder: str, after: Position | None = None) -> Iterator[Item]:
         found = _datasets().load_from_disk(folder, keep_in_memory=False).with_format("arrow")
     except (ValueError, KeyError, TypeError) as exc:  # what a damaged description comes to
         raise InputError(f"{folder} holds a data set that cannot be read: {exc}.") from exc
-    passed = min(passed, len(found))
+    if passed >= len(found):
+        return
     batches = found.skip(passed).iter(batch_size=_BATCH_ROWS)
     yield from _numbered((row for batch in batches for row in _rows(batch)), passed, passed)
 

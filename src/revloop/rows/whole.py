@@ -116,6 +116,19 @@ def _is_ours(file: BinaryIO, unfinished: Path, path: Path) -> bool:
     return os.path.samestat(os.fstat(file.fileno()), there)
 
 
-def of_its_own(file: BinaryIO) -> BinaryIO:
-    """The same file for a library that closes what it is given."""
-    return os.fdopen(os.dup(file.fileno()), "wb")
+@contextmanager
+def of_its_own(file: BinaryIO, path: Path) -> Iterator[BinaryIO]:
+    """The same file for a library that may close what it is given.
+
+    Raises:
+        InputError: It cannot be written.
+    """
+    given = os.fdopen(os.dup(file.fileno()), "wb")
+    try:
+        yield given
+        if not given.closed:
+            with writable(path):
+                given.flush()
+    finally:
+        with suppress(OSError):
+            given.close()

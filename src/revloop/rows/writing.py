@@ -165,7 +165,8 @@ def _packed(file: BinaryIO, path: Path) -> Iterator[BinaryIO]:
             import pyarrow as pa
         except ImportError as exc:
             raise MissingExtraError(f"Zstandard (.zst) needs pyarrow: {HINT}.") from exc
-        yield from _closed(pa.CompressedOutputStream(of_its_own(file), "zstd"), path)
+        with of_its_own(file, path) as given:
+            yield from _closed(pa.CompressedOutputStream(given, "zstd"), path)
     else:
         yield file
 
