@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from revloop.errors import InputError
-from revloop.rows.whole import whole_file
+from revloop.rows.whole import whole_file, writable
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 WRITE_AND_WAIT = """
 import sys
 from pathlib import Path
-from revloop.rows.whole import whole_file
+from revloop.rows.whole import whole_file, writable
 with whole_file(Path(sys.argv[1])) as file:
     file.write(b"half")
     file.flush()
@@ -171,3 +171,8 @@ def test_a_folder_that_is_not_there_is_told(tmp_path: Path) -> None:
     path = tmp_path / "missing" / "out.jsonl"
     with pytest.raises(InputError, match="cannot be written: No such file"), whole_file(path):
         pytest.fail("it was opened")
+
+
+def test_that_nobody_reads_any_more_is_no_error_of_the_file(tmp_path: Path) -> None:
+    with pytest.raises(BrokenPipeError), writable(tmp_path / "pipe"):
+        raise BrokenPipeError
