@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -48,3 +49,18 @@ def good(source: Path | str, **options: Any) -> list[Row]:
     rows, bad = good_and_bad(source, **options)
     assert bad == []
     return rows
+
+
+def file_of(folder: Path, *lines: bytes, name: str = "drafts.jsonl") -> Path:
+    """A file of these lines; the last one without an end."""
+    path = folder / name
+    path.write_bytes(b"\n".join(lines))
+    return path
+
+
+def line_of(**fields: Any) -> bytes:
+    """A row as a line of JSONL, without its end."""
+    return json.dumps(fields).encode()
+
+
+GOOD = line_of(prompt="Why?", response="Because.")
