@@ -43,8 +43,10 @@ coverage: $(INSTALLED)  ## Run all tests and show which branches none of them ta
 	$(BIN)/python -m pytest --cov --cov-report=term-missing
 
 .PHONY: critic
-critic: $(INSTALLED)  ## Train the demo critic anew, base and all, into build/critic (about an hour)
-	$(BIN)/python -m revloop.demo.training build/critic
+critic: $(INSTALLED)  ## Train the demo critic anew, base and all, into build/ (about an hour)
+	$(BIN)/python -m revloop.demo.training build/base
+	$(BIN)/revloop records generate 1000 --output build/records.jsonl --force
+	$(BIN)/revloop finetune build/records.jsonl --recipe demo --base build/base --output build/critic
 
 .PHONY: experiment
 experiment: $(INSTALLED)  ## Repeat the paper's experiment in miniature (half an hour)

@@ -129,6 +129,7 @@ async def test_the_critic_is_a_model_like_any_other(
     engine = TransformersEngine.load(str(done.model))
     answer = await engine.generate(Request("Thank Ali.", Sampling(), max_tokens=4))
     assert answer.usage.generated_tokens > 0
+    assert json.loads((done.model / "config.json").read_text("utf-8"))["use_cache"] is True
 
 
 def test_the_critic_keeps_the_bases_tokenizer(

@@ -36,6 +36,8 @@ def export(checkpoint: Path, folder: RunFolder, base: Base, settings: FinetuneSe
     else:
         model = load_causal(str(checkpoint), dtype=dtype)
     _end_with(model, base.end_id)
+    # the trainer switched it off in the checkpoint: generating would read everything again
+    model.config.use_cache = True
     unfinished = folder.path / "model.unfinished"
     shutil.rmtree(unfinished, ignore_errors=True)
     model.save_pretrained(unfinished, safe_serialization=True)

@@ -1,1 +1,1 @@
-"""How the demo critic is trained: not needed to use it. ``python -m revloop.demo.training``."""
+"""How the demo's base is trained: not needed to use it. ``python -m revloop.demo.training``."""

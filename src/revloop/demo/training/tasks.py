@@ -1,9 +1,8 @@
-"""What the two stages are trained on: the tasks of the instruct base, and the critic's records.
+"""What the instruct base is trained on: single skills, each under a heading of its own.
 
-The base learns single skills, each under a heading of its own: to write a message, to repeat and
-compare words, to mark a message against its facts, to count and to list its faults, to name what is
-in order, to correct it. It never sees the layout of the critic. That, and putting the skills
-together, is what the records teach.
+To write a message, to repeat and compare words, to mark a message against its facts, to count and
+to list its faults, to name what is in order, to correct it. The base never sees the layout of the
+critic. That, and putting the skills together, is what the records teach.
 """
 
 from __future__ import annotations
@@ -15,9 +14,7 @@ from typing import TYPE_CHECKING
 from revloop.demo.critique import Critique, mend, write_critique
 from revloop.demo.judge import judge
 from revloop.demo.messages import (
-    HELD_OUT_SOURCE,
     OWN_WORDS,
-    MessageDraft,
     Source,
     draw_draft,
     made_up_word,
@@ -26,13 +23,10 @@ from revloop.demo.messages import (
 )
 from revloop.demo.phrases import DAYS
 from revloop.demo.training.tokenizer import END
-from revloop.trajectory import Draft
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from random import Random
-
-    from revloop.prompts import PromptSet
 
 WRITING_SHARE = 0.05
 # To tell whether two words are the same is the hardest of the skills, and nothing true can be
@@ -43,8 +37,6 @@ SUMMARY_SHARE = 0.7
 # A count is one token among hundreds, and half of a critique's sense hangs on it.
 COUNT_WEIGHT = 5.0
 BASE_SOURCE = Source(made_up=0.65, near=0.2)
-RECORD_SOURCE = Source(made_up=0.5, near=0.1)
-DRAFT_SOURCE = HELD_OUT_SOURCE
 
 
 @dataclass(frozen=True)
@@ -60,7 +52,7 @@ class Example:
 
 
 def base_examples(rng: Random, start: int = 0) -> Iterator[Example]:
-    """The endless text of the first stage.
+    """The endless text that the base is trained on.
 
     Args:
         rng: where the choices come from.
@@ -152,42 +144,3 @@ def _summary(critique: Critique, faults: int, rng: Random) -> list[tuple[str, fl
     return [
         section for section in rng.sample(sections, len(sections)) if rng.random() < SUMMARY_SHARE
     ]
-
-
-@dataclass(frozen=True)
-class Record:
-    """A record of the paper's shape: a draft, its critique, and the revised response."""
-
-    draft: MessageDraft
-    critique: str
-    revision: str
-
-
-def make_records(rng: Random, number: int, source: Source = RECORD_SOURCE) -> list[Record]:
-    """Records of critique and revision, with the true critique and the mended response."""
-    drafts = (draw_draft(rng, source) for _ in range(number))
-    return [
-        Record(
-            draft,
-            write_critique(draft.prompt, draft.response).text(),
-            mend(draft.prompt, draft.response),
-        )
-        for draft in drafts
-    ]
-
-
-def record_example(record: Record, prompts: PromptSet) -> Example:
-    """A record as the critic is trained on it: in the very texts that the loop will send."""
-    draft = Draft(prompt=record.draft.prompt, response=record.draft.response)
-    asked = prompts.critique_prompt(draft, draft.response)
-    reading, label, rest = record.critique.partition("Overall score:")
-    score, line_break, aspects = rest.partition("\n")
-    answer = aspects + prompts.bridge + record.revision + END
-    return Example(
-        (
-            (str(asked), 0.0),
-            (reading, 1.0),
-            (label + score + line_break, COUNT_WEIGHT),
-            (answer, 1.0),
-        )
-    )
