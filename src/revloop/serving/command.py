@@ -138,17 +138,15 @@ def check_model(options: ServerOptions) -> ModelShape | None:
     return shape
 
 
-def command_line(options: ServerOptions, program: tuple[str, ...] = VLLM_PROGRAM) -> list[str]:
-    """The command that serves a model; its port must be settled.
+def vllm_options(options: ServerOptions) -> list[str]:
+    """The options that vLLM serves a model with on any machine, but for the model itself.
 
     Ours come first: of an option that is given twice, vLLM takes the last.
     """
-    folder = local_folder(options.model)
     ours = [
-        *("--model", options.model if folder is None else str(folder)),
         *("--served-model-name", options.served_model_name or options.model),
         *("--host", options.host),
-        *("--port", str(options.port)),
+        *(() if options.port is None else ("--port", str(options.port))),
         *("--tensor-parallel-size", str(options.tensor_parallel_size)),
         "--enable-prefix-caching",
         # without it a usage says nothing about prompt tokens that came from the prefix cache
@@ -156,9 +154,15 @@ def command_line(options: ServerOptions, program: tuple[str, ...] = VLLM_PROGRAM
     ]
     if options.enforce_eager:
         ours.append("--enforce-eager")
-    if vllm_runs_on_cpu():
-        ours += ["--block-size", str(BLOCK_TOKENS)]
-    return [*program, *ours, *options.vllm_options]
+    return [*ours, *options.vllm_options]
+
+
+def command_line(options: ServerOptions, program: tuple[str, ...] = VLLM_PROGRAM) -> list[str]:
+    """The command that serves a model on this machine; its port must be settled."""
+    folder = local_folder(options.model)
+    model = options.model if folder is None else str(folder)
+    block_size = ["--block-size", str(BLOCK_TOKENS)] if vllm_runs_on_cpu() else []
+    return [*program, "--model", model, *block_size, *vllm_options(options)]
 
 
 def child_environment(

@@ -1,0 +1,35 @@
+#!/usr/bin/env bash
+# @title
+# vLLM on a Ray cluster; one address serves all replicas, vLLM's own balancer shares requests out.
+#
+# On the first node:            bash serve-ray.sh head
+# On each of the others (@others):   bash serve-ray.sh worker ADDRESS_OF_THE_FIRST_NODE
+#
+# Needs on every node: vllm and ray, the model under the same name, and VLLM_API_KEY in the
+# environment. Ray trusts whoever reaches its port: keep it on a private network.
+set -euo pipefail
+
+: "${VLLM_API_KEY:?set it to the key that requests must bring}"
+ray_port=6379
+
+if [ "${1:-head}" = worker ]; then
+    exec ray start --block --address="${2:?name the first node}:$ray_port" --num-gpus=@node_gpus
+fi
+
+ray start --head --port="$ray_port" --num-gpus=@node_gpus
+trap 'ray stop' EXIT
+until python3 - @nodes <<'PYTHON'
+import sys
+
+import ray
+
+ray.init(address="auto", logging_level="error")
+sys.exit(sum(node["Alive"] for node in ray.nodes()) < int(sys.argv[1]))
+PYTHON
+do
+    echo "waiting for @nodes node(s) ..."
+    sleep 5
+done
+@environment
+vllm serve @model \
+    @options
