@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from command_line import revloop
 from conftest import REPOSITORY, TINY_CRITIC
 from record_samples import BOTTLES, ROWS, write_jsonl
 from revloop import PromptSet, StopReason, revise
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
 PAGES = [REPOSITORY / "README.md", *sorted((REPOSITORY / "docs").glob("*.md"))]
 BLOCK = re.compile(r"^```(?P<language>\w+)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
+FALCON_40B = REPOSITORY / "benchmarks" / "scale" / "falcon-40b"
 STATEFUL = {"finetuning.md"}
 """Pages whose commands build on each other, and are run in a test of their own."""
 
@@ -60,6 +62,7 @@ def commands() -> list[str]:
 def folder(tmp_path: Path) -> Path:
     """A folder that holds what the docs speak of."""
     (tmp_path / "critic").symlink_to(TINY_CRITIC)
+    (tmp_path / "falcon-40b-instruct").symlink_to(FALCON_40B)  # its config, which is all of it
     shutil.copytree(REPOSITORY / "prompts" / "cnr", tmp_path / "my-prompts")
     (tmp_path / "answer.txt").write_text("It keeps keys and values.", encoding="utf-8")
     write_jsonl(tmp_path / "records.jsonl", [BOTTLES, {**BOTTLES, "id": "2", "prompt": "Why?"}])
@@ -135,6 +138,13 @@ def test_the_demo_runs_from_start_to_stop(folder: Path, vllm_server: Served) -> 
     (store,) = folder.glob("revloop-demo-*.sqlite")
     assert store.name in finished.stdout
     assert run(f"revloop show {store.name}", folder, vllm_server).returncode == 0
+
+
+async def test_the_call_of_vllm_in_the_docs_is_the_one_that_is_printed(folder: Path) -> None:
+    (block,) = blocks("bash")
+    (command,) = (c for c in commands() if "h100" in c and c.endswith("--emit ray"))
+    printed = await revloop(*shlex.split(command)[1:], folder=folder)
+    assert str(block.values[0]) in printed.out
 
 
 def test_the_settings_in_the_docs_are_those_of_cnr() -> None:
