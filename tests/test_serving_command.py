@@ -18,6 +18,7 @@ from revloop.serving.command import (
     child_environment,
     command_line,
     option_value,
+    vllm_options,
     with_vllm_options,
 )
 
@@ -56,6 +57,23 @@ def test_the_users_own_options_come_last_so_that_they_win() -> None:
     options = ServerOptions(model="a/b", port=1, vllm_options=("--block-size", "64"))
     assert command_line(options)[-2:] == ["--block-size", "64"]
     assert flags(options, "--block-size") == "64"
+
+
+def test_the_options_for_any_machine_are_those_of_the_command_here() -> None:
+    options = ServerOptions(model="a/b", port=7, enforce_eager=True, vllm_options=("--seed", "1"))
+    assert command_line(options)[-len(vllm_options(options)) :] == vllm_options(options)
+
+
+def test_a_port_that_is_not_settled_is_left_out() -> None:
+    assert "--port" not in vllm_options(ServerOptions(model="a/b"))
+
+
+@pytest.mark.parametrize("on_cpu", [True, False])
+def test_the_options_for_any_machine_do_not_depend_on_this_one(
+    on_cpu: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(command_module, "vllm_runs_on_cpu", lambda: on_cpu)
+    assert "--block-size" not in vllm_options(ServerOptions(model="a/b"))
 
 
 def test_compilation_is_skipped_when_asked_for() -> None:

@@ -20,7 +20,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from model_configs import FALCON_40B
 from revloop.serving import Job, JobPlan, Lengths, ServerOptions, Way, card_named, emit, plan_job
-from revloop.serving.command import option_value, vllm_options
+from revloop.serving.command import VLLM_PROGRAM, option_value, vllm_options
 from revloop.serving.config import known_shape
 
 if TYPE_CHECKING:
@@ -518,3 +518,21 @@ def test_nothing_is_left_to_fill_in(way: Way, plan: JobPlan) -> None:
 def test_a_line_break_in_a_name_stays_in_the_name(way: Way) -> None:
     first = emit(way, "a\nb: c", REPLICAS).splitlines()[:3]
     assert all(line.startswith("#") for line in first)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("way", [Way.RAY, Way.SLURM])
+def test_every_option_is_one_of_vllms(way: Way, cluster: Cluster) -> None:
+    """By vLLM's own parser, which takes half a minute to import."""
+    pytest.importorskip("vllm")
+    cluster.add("srun", SRUN.format(tasks=6))
+    cluster.add("scontrol", 'printf "node%s\\n" 1 2 3 4 5 6')
+    for program in ("ray", "python3", "vllm"):
+        cluster.add(program)
+    cluster.run(emit(way, MODEL, PIPELINES))
+    known = subprocess.run(
+        [*VLLM_PROGRAM, "--help=all"], capture_output=True, text=True, check=True
+    ).stdout
+    options = {word for call in cluster.calls("vllm") for word in call if word.startswith("--")}
+    assert len(options) > 8
+    assert {option for option in options if f"{option}" not in known} == set()

@@ -60,7 +60,7 @@ def test_an_assumption_that_was_set_is_told_as_set() -> None:
 def test_the_layout_is_told_in_words() -> None:
     assert table()["Replicas"].explanation == "tensor-parallel size 2; 2 nodes of 8"
     idle = table(gpus=5, tensor_parallel_size=2)["Replicas"]
-    assert idle.explanation == "tensor-parallel size 2; 1 node of 8; 1 GPUs idle"
+    assert idle.explanation == "tensor-parallel size 2; 1 node of 8; 1 GPU idle"
     pipeline = table(gpus=2, card="l40s", gpus_per_node=1)["Replicas"]
     assert "tensor-parallel size 1, pipeline over 2 nodes" in pipeline.explanation
 

@@ -46,6 +46,7 @@ def test_the_wheel_holds_the_package_and_its_data_alone(wheel: Path) -> None:
     assert "revloop/prompt_sets/cnr/critique.txt" in names
     assert "revloop/finetune/recipes/falcon-40b-instruct.yaml" in names
     assert "revloop/finetune/recipes/fsdp-8.accelerate" in names
+    assert "revloop/serving/examples/slurm-pipeline.sh" in names
     assert all(name.startswith(("revloop/", "revloop-")) for name in names)
     assert not [name for name in names if name.endswith((".sqlite", ".log", ".pyc"))]
 

@@ -68,6 +68,11 @@ class Job(Frozen):
     iterations: PositiveInt = Field(description="Rounds that each draft goes through at most.")
     lengths: Lengths
 
+    @property
+    def rounds(self) -> float:
+        """Rounds of all drafts together."""
+        return self.drafts * self.lengths.rounds_of(self.iterations)
+
 
 class Limit(StrEnum):
     """What a job spends most of its time on, and so what would speed it up."""
@@ -121,20 +126,12 @@ class JobPlan(Frozen):
     @property
     def prompt_tokens(self) -> float:
         """Prompt tokens that are computed, all rounds together; cached ones are not counted."""
-        return (
-            self.job.drafts
-            * self.job.lengths.rounds_of(self.job.iterations)
-            * (self.job.lengths.read_tokens)
-        )
+        return self.job.rounds * self.job.lengths.read_tokens
 
     @property
     def generated_tokens(self) -> float:
         """Tokens that are generated, all rounds together."""
-        return (
-            self.job.drafts
-            * self.job.lengths.rounds_of(self.job.iterations)
-            * (self.job.lengths.generated_tokens)
-        )
+        return self.job.rounds * self.job.lengths.generated_tokens
 
     @property
     def tokens_per_s(self) -> float:
@@ -256,7 +253,7 @@ def _predict(
         limit=_limit(
             prefill_s / each_s,
             stage,
-            of_drafts=at_once == drafts_each,
+            of_drafts=drafts_each < min(cached, assumed.max_num_seqs),
             of_cache=cached < assumed.max_num_seqs,
         ),
     )

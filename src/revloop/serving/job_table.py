@@ -110,4 +110,5 @@ def _in_words(layout: Layout) -> str:
     if stages > 1:
         words += f", pipeline over {stages} nodes"
     words += f"; {layout.nodes:,} node{'s' if layout.nodes > 1 else ''} of {layout.gpus_per_node}"
-    return words + (f"; {layout.idle_gpus} GPUs idle" if layout.idle_gpus else "")
+    idle = layout.idle_gpus
+    return words + (f"; {idle} GPU{'s' if idle > 1 else ''} idle" if idle else "")
