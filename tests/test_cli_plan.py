@@ -107,6 +107,8 @@ async def test_a_job_without_hardware_is_wrong_usage(falcon: str, asked: tuple[s
         (("--gpu", "h100", "--gpus", "1", "--drafts", "10"), 6, "Use more GPUs, or larger ones"),
         ((*JOB, "--flops-share", "1.5"), 3, "flops_share"),
         ((*JOB, "--flops-share", "nan"), 3, "flops_share"),
+        ((*JOB, "--flops-share", "1e-310", "--emit", "slurm"), 3, "flops_share"),
+        ((*JOB, "--iterations", "9" * 400), 2, "--iterations"),
         ((*JOB, "--revision-tokens", "nan"), 2, "--revision-tokens"),
         ((*JOB, "--revision-tokens", "inf"), 6, "does not fit the context"),
         ((*JOB, "--gpu-memory-gib", "inf"), 2, "--gpu-memory-gib"),

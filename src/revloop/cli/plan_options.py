@@ -7,9 +7,10 @@ from typing import Annotated
 
 import typer
 
-from revloop.serving import Way, card_names
+from revloop.serving import Assumptions, Way, card_names
 
 _HARDWARE, _JOB, _ASSUMED = "Hardware", "A whole job", "Assumed"
+_DEFAULT = Assumptions()
 
 Model = Annotated[str, typer.Argument(help="Model folder or hub id; weights are not needed.")]
 TensorParallelSize = Annotated[
@@ -36,20 +37,27 @@ Gpu = Annotated[
     str | None,
     typer.Option(help=f"Kind of GPU: {card_names()}.", metavar="NAME", rich_help_panel=_HARDWARE),
 ]
-Gpus = Annotated[int | None, typer.Option(min=1, help="GPUs in all.", rich_help_panel=_HARDWARE)]
+Gpus = Annotated[
+    int | None, typer.Option(min=1, max=10**6, help="GPUs in all.", rich_help_panel=_HARDWARE)
+]
 GpusPerNode = Annotated[
     int | None,
-    typer.Option(min=1, help="GPUs in one server. Else: 8.", rich_help_panel=_HARDWARE),
+    typer.Option(min=1, max=1024, help="GPUs in one server. Else: 8.", rich_help_panel=_HARDWARE),
 ]
 Drafts = Annotated[
     int | None,
     typer.Option(
-        min=1, help="Plan a job of so many drafts: how long it takes.", rich_help_panel=_JOB
+        min=1,
+        max=10**12,
+        help="Plan a job of so many drafts: how long it takes.",
+        rich_help_panel=_JOB,
     ),
 ]
 Iterations = Annotated[
     int,
-    typer.Option("--iterations", "-n", min=1, help="Rounds for each.", rich_help_panel=_JOB),
+    typer.Option(
+        "--iterations", "-n", min=1, max=1000, help="Rounds for each.", rich_help_panel=_JOB
+    ),
 ]
 LengthsFrom = Annotated[
     Path | None,
@@ -86,27 +94,46 @@ Emit = Annotated[
 ]
 FlopsShare = Annotated[
     float | None,
-    typer.Option(help="Share of the FLOP/s that is reached.", rich_help_panel=_ASSUMED),
+    typer.Option(
+        help=f"Share of the FLOP/s that is reached. Else: {_DEFAULT.flops_share:g}.",
+        rich_help_panel=_ASSUMED,
+    ),
 ]
 BandwidthShare = Annotated[
     float | None,
-    typer.Option(help="Share of the bandwidth that is reached.", rich_help_panel=_ASSUMED),
+    typer.Option(
+        help=f"Share of the bandwidth that is reached. Else: {_DEFAULT.bandwidth_share:g}.",
+        rich_help_panel=_ASSUMED,
+    ),
 ]
 TensorParallelShare = Annotated[
     float | None,
     typer.Option(
-        help="Speed kept when the tensor-parallel size doubles.", rich_help_panel=_ASSUMED
+        help="Speed kept when the tensor-parallel size doubles. "
+        f"Else: {_DEFAULT.tensor_parallel_share:g}.",
+        rich_help_panel=_ASSUMED,
     ),
 ]
 PipelineShare = Annotated[
     float | None,
-    typer.Option(help="Speed kept in a pipeline over nodes.", rich_help_panel=_ASSUMED),
+    typer.Option(
+        help=f"Speed kept in a pipeline over nodes. Else: {_DEFAULT.pipeline_share:g}.",
+        rich_help_panel=_ASSUMED,
+    ),
 ]
 MaxNumSeqs = Annotated[
     int | None,
-    typer.Option(min=1, help="Drafts at once on one replica.", rich_help_panel=_ASSUMED),
+    typer.Option(
+        min=1,
+        max=10**6,
+        help=f"Drafts at once on one replica. Else: {_DEFAULT.max_num_seqs:g}.",
+        rich_help_panel=_ASSUMED,
+    ),
 ]
 GpuMemoryUtilization = Annotated[
     float | None,
-    typer.Option(help="Share of the memory that vLLM may use.", rich_help_panel=_ASSUMED),
+    typer.Option(
+        help=f"Share of the memory that vLLM may use. Else: {_DEFAULT.gpu_memory_utilization:g}.",
+        rich_help_panel=_ASSUMED,
+    ),
 ]

@@ -32,24 +32,24 @@ class Assumptions(Frozen):
 
     flops_share: float = Field(
         0.5,
-        gt=0,
+        ge=0.01,
         le=1,
         description="Share of the card's FLOP/s that is reached. Pope et al. reached 0.76 with "
         "large batches, with more care than a general engine takes.",
     )
     bandwidth_share: float = Field(
-        0.7, gt=0, le=1, description="Share of the card's memory bandwidth that is reached."
+        0.7, ge=0.01, le=1, description="Share of the card's memory bandwidth that is reached."
     )
     tensor_parallel_share: float = Field(
         0.9,
-        gt=0,
+        ge=0.01,
         le=1,
         description="Speed that each GPU keeps whenever the tensor-parallel size doubles, for the "
         "all-reduces after each layer. For cards with NVLink: without, take less.",
     )
     pipeline_share: float = Field(
         0.8,
-        gt=0,
+        ge=0.01,
         le=1,
         description="Speed that each GPU keeps in a pipeline over several nodes.",
     )
@@ -57,7 +57,7 @@ class Assumptions(Frozen):
         256, description="Sequences that one replica runs at once, as vLLM's option is called."
     )
     gpu_memory_utilization: float = Field(
-        GPU_MEMORY_UTILIZATION, gt=0, le=1, description="Share of the memory that vLLM may use."
+        GPU_MEMORY_UTILIZATION, ge=0.01, le=1, description="Share of the memory that vLLM may use."
     )
 
 
