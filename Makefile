@@ -52,6 +52,10 @@ critic: $(INSTALLED)  ## Train the demo critic anew, base and all, into build/ (
 experiment: $(INSTALLED)  ## Repeat the paper's experiment in miniature (half an hour)
 	$(BIN)/python -m benchmarks.experiment
 
+.PHONY: faults
+faults: $(INSTALLED)  ## Run the loop through every fault and tabulate what was lost (a minute)
+	$(BIN)/python -m tests.faults
+
 .PHONY: wheel
 wheel: $(INSTALLED)  ## Build the wheel into dist/
 	$(BIN)/python -m pip wheel --no-deps --wheel-dir dist .
