@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
 _CONTEXT_PHRASES = ("maximum context length", "maximum model length", "context length")
 _TRY_AGAIN_STATUSES = {408, 409, 425, 429}
+_REDIRECTS_FOR_NOW = {302, 303, 307}
+"""A proxy whose server is away sends them, and answers itself a moment later (RFC 9110, 15.4)."""
+
 _QUOTED_CHARACTERS = 300
 
 TokenId = Annotated[int, Field(ge=0, lt=2**32)]
@@ -105,13 +108,15 @@ def check_status(
         AuthenticationError: 401 and 403.
         ModelNotServedError: 404.
         ContextFullError: 400 that speaks of the context's length.
-        RejectedError: Everything else, redirects included.
+        BadReplyError: 302, 303 and 307: a redirect for now. None is ever followed.
+        RejectedError: Everything else, redirects for good included.
     """
     if status == 200:
         return
     if 300 <= status < 400:
         target = one_line(headers.get("Location", "")) or "another address"
-        raise RejectedError(f"{where} redirects to {target}. Give that server's address itself.")
+        said = f"{where} redirects to {target}. Give that server's address itself."
+        raise BadReplyError(said) if status in _REDIRECTS_FOR_NOW else RejectedError(said)
     said = server_message(body)
     if status in _TRY_AGAIN_STATUSES or status >= 500:
         wait_s = retry_after_s(headers.get("Retry-After"))
