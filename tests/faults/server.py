@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 Behind = Callable[[str, str, bytes], tuple[int, dict[str, Any]]]
 """Answers a method, a path and a body well: status and JSON."""
 
-HTML = b"<html><head><title>502 Bad Gateway</title></head><body>nginx</body></html>"
+_HTML = "<html><head><title>502 Bad Gateway</title></head><body>nginx. {}</body></html>"
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)  # SO_LINGER with no time to linger
 _PIECE = b"x" * 65536
 _GIGABYTE = 2**30
@@ -46,6 +46,11 @@ class Request:
     path: str
     headers: Mapping[str, str]
     body: bytes
+
+    @property
+    def key(self) -> str:
+        """The key that came with it, which errors repeat: it must not get any further."""
+        return self.headers.get("authorization", "no key").removeprefix("Bearer ")
 
     @property
     def content(self) -> str:
@@ -65,6 +70,7 @@ class FaultyServer:
         drip_s: Seconds between two bytes of an answer that drips.
 
     Attributes:
+        plan: Which request meets which fault; it may be changed while the server is up.
         base_url: Its address.
         asked: How often each content was asked.
         met: How often each fault was met.
@@ -88,7 +94,7 @@ class FaultyServer:
         self.in_vain: list[str] = []
         self.strayed = 0
         self.was_asked = asyncio.Event()
-        self._plan = plan
+        self.plan = plan
         self._behind = behind
         self._away_s, self._late_s, self._drip_s = away_s, late_s, drip_s
         self._answered: set[str] = set()
@@ -177,7 +183,7 @@ class FaultyServer:
         content = request.content
         if content in self._answered:
             self.in_vain.append(content)
-        fault = self._plan.fault_of(content, self.asked[content])
+        fault = self.plan.fault_of(content, self.asked[content])
         self.asked[content] += 1
         self.was_asked.set()
         if fault is not None:
@@ -217,8 +223,10 @@ class FaultyServer:
             case Fault.ENDLESS:
                 await _send_without_end(writer)
             case Fault.REDIRECT:
-                target = f"Location: {self.other_host}{request.path}"
+                target = f"Location: {self.other_host}{request.path}?key={request.key}"
                 await _send(writer, _whole(307, b"", target))
+            case _ if fault in _ERRORS:
+                await _send(writer, _ERRORS[fault](request.key))
             case _:
                 await _send(writer, _WRONG[fault](reply))
 
@@ -232,9 +240,13 @@ def _whole(status: int, body: bytes, *headers: str) -> bytes:
     return "\r\n".join(lines).encode() + b"\r\n\r\n" + body
 
 
-def _error(status: int, *headers: str) -> bytes:
-    body = {"error": {"message": "Not now.", "code": status}}
+def _error(status: int, key: str, *headers: str) -> bytes:
+    body = {"error": {"message": f"Not now, {key}.", "code": status}}
     return _whole(status, json.dumps(body).encode(), *headers)
+
+
+def _page(status: int, key: str) -> bytes:
+    return _whole(status, _HTML.format(key).encode(), "Content-Type: text/html")
 
 
 def _date() -> str:
@@ -260,14 +272,16 @@ def _packed() -> bytes:
     return _whole(200, body, "Content-Encoding: gzip")
 
 
+_ERRORS: dict[Fault, Callable[[str], bytes]] = {
+    Fault.BUSY: lambda key: _error(429, key),
+    Fault.BUSY_SECONDS: lambda key: _error(429, key, f"Retry-After: {_LATER_S}"),
+    Fault.BUSY_DATE: lambda key: _error(429, key, f"Retry-After: {_date()}"),
+    Fault.ERROR_500: lambda key: _error(500, key),
+    Fault.ERROR_502: lambda key: _page(502, key),
+    Fault.ERROR_503: lambda key: _error(503, key),
+    Fault.HTML: lambda key: _page(200, key),
+}
 _WRONG: dict[Fault, Callable[[dict[str, Any]], bytes]] = {
-    Fault.BUSY: lambda _: _error(429),
-    Fault.BUSY_SECONDS: lambda _: _error(429, f"Retry-After: {_LATER_S}"),
-    Fault.BUSY_DATE: lambda _: _error(429, f"Retry-After: {_date()}"),
-    Fault.ERROR_500: lambda _: _error(500),
-    Fault.ERROR_502: lambda _: _whole(502, HTML, "Content-Type: text/html"),
-    Fault.ERROR_503: lambda _: _error(503),
-    Fault.HTML: lambda _: _whole(200, HTML, "Content-Type: text/html"),
     Fault.TRUNCATED_JSON: lambda reply: _whole(200, json.dumps(reply).encode()[:-5]),
     Fault.WRONG_SHAPE: lambda reply: _whole(200, json.dumps([reply]).encode()),
     Fault.NO_CHOICES: lambda reply: _with_choices(reply, []),

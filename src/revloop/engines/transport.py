@@ -142,15 +142,14 @@ class Transport:
             raise UnreachableError(
                 f"{where} cannot be reached: {_reason(exc)}. Is the server running?"
             ) from exc
-        if response.status != 200:
-            raw = self._without_key(raw)
         model = "" if body is None else body["model"]
-        check_status(response.status, response.headers, raw, where, model=model)
-        return json_object(raw, where)
+        quoted = self._without_key
+        check_status(response.status, response.headers, raw, where, model=model, quoted=quoted)
+        return json_object(raw, where, quoted=quoted)
 
-    def _without_key(self, raw: bytes) -> bytes:
-        """An error's body without the key, which some servers repeat."""
-        return raw.replace(self._key.encode(), b"(the key)") if self._key else raw
+    def _without_key(self, said: bytes) -> bytes:
+        """What a server said, to be quoted, without the key: some servers repeat it."""
+        return said.replace(self._key.encode(), b"(the key)") if self._key else said
 
 
 def _address(base_url: str) -> str:
