@@ -43,7 +43,7 @@ def word_diff(old: str, new: str) -> list[Change]:
 class _Matching:
     """The words of one text that are the same words in another, in the same order.
 
-    difflib takes cubic time on words that repeat, hours for a text of some kilobytes. So it gets
+    difflib takes cubic time on words that repeat, minutes for a text of 5 kB. So it gets
     the stretches that it can do, until a budget is spent. Longer stretches are cut at words that
     stand once in either text (the patience diff of Bram Cohen); what is left counts as changed.
     """
