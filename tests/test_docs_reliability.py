@@ -10,6 +10,7 @@ import pytest
 from conftest import REPOSITORY
 from faults.kinds import Fault
 from faults.matrix import MIX, NOTHING, read_table
+from fuzz.targets import RUNS
 
 PAGE = (REPOSITORY / "docs" / "reliability.md").read_text(encoding="utf-8")
 NAMED = re.findall(r"`(test_\w+\.py)::(test_\w+)`", PAGE)
@@ -40,3 +41,8 @@ def test_the_table_has_every_fault_and_nothing_was_lost() -> None:
 def test_no_request_is_made_in_vain_but_where_only_a_deadline_ends_it() -> None:
     slow = {MIX, *(fault.value for fault in Fault if fault.is_slow)}
     assert {row["in vain"] for row in read_table(PAGE) if row["fault"] not in slow} == {"0"}
+
+
+def test_the_counts_of_fuzzing_are_those_of_the_command() -> None:
+    rows = re.findall(r"^\| `(\w+)`: [^|]+ \| (\d+) \|", PAGE, re.MULTILINE)
+    assert {target: int(runs) for target, runs in rows} == RUNS

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import aiohttp
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from faults.kinds import Fault, Plan
@@ -42,6 +42,7 @@ def always(fault: Fault) -> Plan:
 # which request meets which fault
 
 
+@settings(max_examples=25)
 @given(st.text(), st.integers(0, 100), st.integers(0, 5))
 def test_a_request_meets_the_same_fault_whenever_it_comes(
     content: str, times: int, seed: int

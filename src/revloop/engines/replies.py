@@ -192,8 +192,9 @@ def retry_after_s(header: str | None) -> float | None:
     """Seconds that a ``Retry-After`` header asks for (RFC 9110, 10.2.3: seconds or a date)."""
     if header is None:
         return None
-    if header.strip().isdecimal():
-        return float(header)
+    number = header.strip()
+    if number.isdecimal():
+        return float(number)
     try:
         moment = parsedate_to_datetime(header)
     except (ValueError, OverflowError):
