@@ -117,7 +117,7 @@ _SEEDS = {
         b'{"conversations":[{"from":"human","value":"p"},{"from":"gpt","value":"r"}]}\n',
     ],
 }
-RUNS = {"completions": 200_000, "generated": 100_000, "jsonl": 20_000, "prompt_sets": 10_000}
+RUNS = {"completions": 200_000, "generated": 100_000, "jsonl": 20_000, "prompt_sets": 5_000}
 """Inputs for each target in `make fuzz`."""
 
 TARGETS: dict[str, Callable[[bytes], None]] = {
