@@ -52,6 +52,17 @@ critic: $(INSTALLED)  ## Train the demo critic anew, base and all, into build/ (
 experiment: $(INSTALLED)  ## Repeat the paper's experiment in miniature (half an hour)
 	$(BIN)/python -m benchmarks.experiment
 
+.PHONY: faults
+faults: $(INSTALLED)  ## Run the loop through every fault and tabulate what was lost (a minute)
+	$(BIN)/python -m tests.faults
+
+.PHONY: fuzz
+fuzz: $(INSTALLED)  ## Fuzz all that reads what a stranger wrote, with atheris (some minutes)
+	$(BIN)/python -m pip install --quiet 'atheris>=3.0'
+	@for target in completions generated jsonl prompt_sets; do \
+		echo "$$target:"; $(BIN)/python -m tests.fuzz $$target || exit 1; \
+	done
+
 .PHONY: wheel
 wheel: $(INSTALLED)  ## Build the wheel into dist/
 	$(BIN)/python -m pip wheel --no-deps --wheel-dir dist .

@@ -20,6 +20,7 @@ from revloop.errors import (
     AuthenticationError,
     BadReplyError,
     ContextFullError,
+    EngineError,
     InputError,
     ModelNotServedError,
     OverloadedError,
@@ -203,12 +204,34 @@ async def test_without_a_key_none_is_sent(server: StubServer) -> None:
         assert "Authorization" not in server.requests[0].headers
 
 
-async def test_a_redirect_is_refused_and_the_key_stays_here(server: StubServer) -> None:
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+async def test_no_redirect_is_followed_and_the_key_stays_here(
+    server: StubServer, status: int
+) -> None:
     async with StubServer() as elsewhere:
-        server.on(MODELS, redirect(elsewhere.base_url + MODELS))
-        with pytest.raises(RejectedError, match=f"redirects to {elsewhere.base_url}"):
-            await HttpEngine.connect(server.base_url, api_key=SecretStr(KEY))
+        target = {"Location": elsewhere.base_url + MODELS}
+        server.on(MODELS, answer("", status, target))
+        with pytest.raises(EngineError, match=f"redirects to {elsewhere.base_url}"):
+            await HttpEngine.connect(server.base_url, api_key=SecretStr(KEY), retries=AT_ONCE)
         assert elsewhere.requests == []
+
+
+async def test_a_redirect_for_now_is_asked_again_where_it_came_from(server: StubServer) -> None:
+    server.on(COMPLETIONS, redirect("http://elsewhere/sorry.html"), completion())
+    async with connected(server) as engine:
+        assert (await engine.generate(ask())).retries == 1
+
+
+async def test_a_cookie_is_not_kept(server: StubServer) -> None:
+    server.on(COMPLETIONS, answer(b"", 503, {"Set-Cookie": "track=me; Path=/"}), completion())
+    async with connected(server) as engine:
+        await engine.generate(ask())
+    assert "Cookie" not in server.asked(COMPLETIONS)[-1].headers
+
+
+async def test_nobody_asks_for_a_packed_answer(server: StubServer) -> None:
+    async with connected(server):
+        assert server.asked(MODELS)[-1].headers["Accept-Encoding"] == "identity"
 
 
 async def test_where_a_redirect_leads_cannot_steer_a_terminal(server: StubServer) -> None:

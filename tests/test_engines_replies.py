@@ -216,7 +216,7 @@ def test_status_200_is_no_error() -> None:
     [
         (201, RejectedError),
         (301, RejectedError),
-        (307, RejectedError),
+        (307, BadReplyError),
         (400, RejectedError),
         (401, AuthenticationError),
         (403, AuthenticationError),

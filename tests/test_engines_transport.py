@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import gzip
 import json
+import tracemalloc
 import warnings
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -13,8 +15,11 @@ from typing import TYPE_CHECKING, Any
 import aiohttp
 import pytest
 
+from faults.kinds import Fault, Plan
+from faults.server import FaultyServer
 from http_at_hand import AT_ONCE, BRIEF, MODEL, ONCE, ask, connected, failure
 from revloop.engines import Deadlines, HttpEngine, RetryPolicy
+from revloop.engines.transport import largest_reply_bytes
 from revloop.errors import (
     BadReplyError,
     ContextFullError,
@@ -106,6 +111,7 @@ BAD_REPLIES = {
     "a negative count": completion(usage={"prompt_tokens": -1}),
     "half a body": half(TEXT_ANSWER),
     "zipped, it says": answer(TEXT_ANSWER, headers={"Content-Encoding": "gzip"}),
+    "zipped": answer(gzip.compress(b"{}"), headers={"Content-Encoding": "gzip"}),
 }
 BROKEN_CONNECTIONS = {
     "closed": raw(b""),
@@ -177,13 +183,25 @@ def test_more_tokens_are_given_more_time() -> None:
     assert deadlines.timeout(64).total == 132
 
 
-async def test_an_answer_larger_than_any_honest_one_is_not_read(
-    server: StubServer, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("revloop.engines.transport._LARGEST_REPLY_BYTES", 2000)
-    fault = await failure(server, completion("x" * 2000))
+@pytest.mark.parametrize("fault", [Fault.ENDLESS, Fault.PACKED])
+async def test_a_gigabyte_is_not_read(fault: Fault) -> None:
+    tracemalloc.start()
+    async with FaultyServer(Plan({fault: 1.0})) as server:
+        with pytest.raises(BadReplyError, match=r"more than 8388608 bytes|packed form \(gzip\)"):
+            await HttpEngine.connect(server.base_url, retries=ONCE)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 40 * 2**20
+
+
+def test_an_answer_of_more_tokens_may_be_longer() -> None:
+    assert largest_reply_bytes(1024) - largest_reply_bytes() == 2**20
+
+
+async def test_an_answer_longer_than_its_tokens_can_be_is_not_read(server: StubServer) -> None:
+    fault = await failure(server, completion("x" * largest_reply_bytes(16)))
     assert isinstance(fault, BadReplyError)
-    assert "more than 2000 bytes" in str(fault)
+    assert f"more than {largest_reply_bytes(16)} bytes" in str(fault)
 
 
 async def test_an_answer_of_many_packets_is_read_whole(server: StubServer) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import tracemalloc
 from typing import TYPE_CHECKING
 
 import pytest
@@ -99,7 +100,7 @@ def test_fields_that_are_wrong_have_their_kind(
     [
         (rb'"extra": {"x": "\ud800"}', "extra: cannot be written"),
         (b'"extra": {"x": ' + b"[" * 500 + b"]" * 500 + b"}", "extra: cannot be written"),
-        (rb'"\ud800": 1', "unicode"),
+        (rb'"\ud800": 1', "lone surrogate"),
         (rb'"id": "\ud800"', "id"),
         (b'"score": 1' + b"0" * 400, "score"),
         (b'"score": NaN', "score"),
@@ -145,3 +146,31 @@ def test_lines_are_read_one_by_one(tmp_path: Path) -> None:
     assert next(lines) == Entry(1, record())
     path.write_bytes(b"")  # what is not read yet was never in memory in a large file
     lines.close()  # type: ignore[attr-defined] # a generator
+
+
+@pytest.mark.parametrize("end", [b"", b"\n"], ids=["at the end", "in the middle"])
+def test_a_line_without_end_costs_only_itself(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, end: bytes
+) -> None:
+    monkeypatch.setattr("revloop.records.reading.LONGEST_LINE_BYTES", 1000)
+    path = tmp_path / "records.jsonl.gz"
+    lines = [b'{"a": 1}\n', b"x" * 5000 + end]
+    path.write_bytes(gzip.compress(b"".join([*lines, *([b'{"b": 2}\n'] if end else [])])))
+    rows = list(read_rows(path))
+    assert [row.line for row in rows] == [1, 2, 3][: 3 if end else 2]
+    assert "longer than" in getattr(rows[1], "reason", "")
+
+
+def test_a_packed_line_of_gigabytes_does_not_fill_the_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("revloop.records.reading.LONGEST_LINE_BYTES", 2**20)
+    path = tmp_path / "records.jsonl.gz"
+    with gzip.open(path, "wb", compresslevel=1) as packed:
+        for _ in range(16):
+            packed.write(b" " * 2**20)
+    tracemalloc.start()
+    assert [type(row) for row in read_rows(path)] == [Finding]
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 8 * 2**20

@@ -199,3 +199,13 @@ def test_a_missing_vllm_names_both_extras(monkeypatch: pytest.MonkeyPatch) -> No
 def test_settings_that_make_no_sense_are_refused(wrong: dict[str, object]) -> None:
     with pytest.raises(ValidationError, match="1 validation error for ServerOptions"):
         ServerOptions.model_validate({"model": "a/b"} | wrong)
+
+
+def test_weights_come_from_safetensors_unless_another_format_is_named() -> None:
+    assert flags(ServerOptions(model="a/b", port=1), "--load-format") == "safetensors"
+    options = ServerOptions(model="a/b", port=1, vllm_options=("--load-format", "gguf"))
+    assert command_line(options)[-2:] == ["--load-format", "gguf"]
+
+
+def test_no_code_of_a_model_runs_unless_asked_for() -> None:
+    assert "--trust-remote-code" not in command_line(ServerOptions(model="a/b", port=1))

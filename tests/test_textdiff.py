@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -84,3 +85,32 @@ def test_long_texts_are_compared_in_time_and_without_loss() -> None:
     changes = word_diff(old, new)
     assert spelled(changes, "same", "removed") == old
     assert spelled(changes, "same", "added") == new
+
+
+REPEATED = {
+    "alternating": ("a b ", "a c "),
+    "one word": ("a ", "a a a "),
+    "signs": ("[", "]["),
+    "lines": ("ab\n", "ab\nc\n"),
+    "few words": ("the quick brown fox ", "fox the brown quick "),
+}
+
+
+@pytest.mark.parametrize(("old", "new"), REPEATED.values(), ids=REPEATED.keys())
+def test_words_that_repeat_are_compared_in_time_and_without_loss(old: str, new: str) -> None:
+    old, new = old * 20_000, f"x {new * 20_000}"
+    changes = word_diff(old, new)
+    assert spelled(changes, "same", "removed") == old
+    assert spelled(changes, "same", "added") == new
+
+
+def test_a_change_in_a_long_text_is_found_between_rare_words() -> None:
+    words = [f"word{number}, and so" for number in range(20_000)]
+    old = " ".join(words)
+    words[777], words[15_000] = "gone", "here"
+    assert [c.text for c in word_diff(old, " ".join(words)) if c.kind != "same"] == [
+        "word777, and so",
+        "gone",
+        "word15000, and so",
+        "here",
+    ]

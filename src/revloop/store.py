@@ -55,6 +55,11 @@ CREATE TABLE IF NOT EXISTS versions (
 ) STRICT;
 """
 
+_ACTING_PARTS = """
+SELECT 1 FROM sqlite_schema
+WHERE type IN ('trigger', 'view') OR sql LIKE 'CREATE VIRTUAL%'
+"""
+
 # one statement, so that a trajectory that is being written is read as it is at one moment
 _NEXT_TRAJECTORY = """
 SELECT t.key, t.id, t.draft, t.ending, v.version
@@ -287,6 +292,11 @@ class Store:
         if version != _SCHEMA_VERSION:
             raise StoreError(
                 f"{self.path} has store version {version}; this revloop reads {_SCHEMA_VERSION}."
+            )
+        if self._rows(_ACTING_PARTS):
+            raise StoreError(
+                f"{self.path} holds a trigger or a view, which would act when the store is used. "
+                "No store that revloop made has one: do not use this file."
             )
 
     def _pragma(self, name: str) -> int:

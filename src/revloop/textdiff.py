@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import difflib
 import re
+from bisect import bisect_left
+from collections import Counter
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
+
+    Pair = tuple[int, int]
 
 _WORDS = re.compile(r"\w+|\s+|[^\w\s]")
-_EXACT_UP_TO_WORDS = 5_000
+_MOST_WORK = 50_000_000
 _RELATED_RATIO = 0.4
 
 
@@ -26,24 +30,115 @@ def word_diff(old: str, new: str) -> list[Change]:
 
     The "same" and "removed" texts together spell ``old``; "same" and "added" spell ``new``. It is
     made to be read, not to be short: a text that was written anew counts as one change, and so do
-    neighbouring changes with nothing but white space between them. Texts of more than 5,000 words
-    are compared with difflib's shortcut for frequent words.
+    neighbouring changes with nothing but white space between them. The work is bounded whatever the
+    texts: where words repeat too often to be told apart, the rare ones must do.
     """
     before, after = _WORDS.findall(old), _WORDS.findall(new)
-    shortcut = max(len(before), len(after)) > _EXACT_UP_TO_WORDS
-    matcher = difflib.SequenceMatcher(None, before, after, autojunk=shortcut)
-    if matcher.ratio() < _RELATED_RATIO:
+    pairs = _Matching(before, after).pairs()
+    if 2 * len(pairs) < _RELATED_RATIO * (len(before) + len(after)):
         return list(_replaced(old, new))
-    return list(_changes(matcher, before, after))
+    return list(_changes(pairs, before, after))
+
+
+class _Matching:
+    """The words of one text that are the same words in another, in the same order.
+
+    difflib takes cubic time on words that repeat, minutes for a text of 5 kB. So it gets
+    the stretches that it can do, until a budget is spent. Longer stretches are cut at words that
+    stand once in either text (the patience diff of Bram Cohen); what is left counts as changed.
+    """
+
+    def __init__(self, before: Sequence[str], after: Sequence[str]) -> None:
+        self._before = before
+        self._after = after
+        self._left = _MOST_WORK
+
+    def pairs(self) -> list[Pair]:
+        """Places of the same word in both texts, rising in both."""
+        found: list[Pair] = []
+        stretches = [(0, len(self._before), 0, len(self._after))]
+        while stretches:
+            low, high, new_low, new_high = self._without_ends(*stretches.pop(), found)
+            before, after = self._before[low:high], self._after[new_low:new_high]
+            work = _work(before, after)
+            if work <= self._left:
+                self._left -= work
+                matcher = difflib.SequenceMatcher(None, before, after, autojunk=False)
+                for start, new_start, size in matcher.get_matching_blocks():
+                    found += [(low + start + n, new_low + new_start + n) for n in range(size)]
+            elif anchors := _anchors(before, after):
+                at, new_at = low, new_low
+                for start, new_start in [*anchors, (high - low, new_high - new_low)]:
+                    stretches.append((at, low + start, new_at, new_low + new_start))
+                    at, new_at = low + start + 1, new_low + new_start + 1
+                found += [(low + start, new_low + new_start) for start, new_start in anchors]
+        return sorted(found)
+
+    def _without_ends(
+        self, low: int, high: int, new_low: int, new_high: int, found: list[Pair]
+    ) -> tuple[int, int, int, int]:
+        """A stretch without the words that it begins and ends with in both texts."""
+        before, after = self._before, self._after
+        while low < high and new_low < new_high and before[low] == after[new_low]:
+            found.append((low, new_low))
+            low, new_low = low + 1, new_low + 1
+        while low < high and new_low < new_high and before[high - 1] == after[new_high - 1]:
+            high, new_high = high - 1, new_high - 1
+            found.append((high, new_high))
+        return low, high, new_low, new_high
+
+
+def _work(before: Sequence[str], after: Sequence[str]) -> int:
+    """The most steps that difflib can take: pairs of the same word, times the words."""
+    counts, new_counts = Counter(before), Counter(after)
+    pairs = sum(count * new_counts[word] for word, count in counts.items())
+    return pairs * min(len(before), len(after))
+
+
+def _anchors(before: Sequence[str], after: Sequence[str]) -> list[Pair]:
+    """The longest rising run of words that stand once in either text."""
+    counts, new_counts = Counter(before), Counter(after)
+    new_places = {word: place for place, word in enumerate(after) if new_counts[word] == 1}
+    ends: list[int] = []  # for each length of a run, the lowest place that one can end with
+    lasts: list[Pair] = []
+    earlier: dict[Pair, Pair | None] = {}
+    for place, word in enumerate(before):
+        if counts[word] == 1 and word in new_places:
+            pair = (place, new_places[word])
+            length = bisect_left(ends, pair[1])
+            earlier[pair] = lasts[length - 1] if length else None
+            ends[length : length + 1] = [pair[1]]
+            lasts[length : length + 1] = [pair]
+    run: list[Pair] = []
+    last = lasts[-1] if lasts else None
+    while last is not None:
+        run.append(last)
+        last = earlier[last]
+    return run[::-1]
+
+
+def _opcodes(
+    pairs: Sequence[Pair], before: Sequence[str], after: Sequence[str]
+) -> Iterator[tuple[bool, str, str]]:
+    """Stretches of both texts in turn, with whether they are the same."""
+    at = new_at = start = 0
+    for place, new_place in [*pairs, (len(before), len(after))]:
+        if (place, new_place) != (at, new_at):
+            same = "".join(before[start:at])
+            yield True, same, same
+            yield False, "".join(before[at:place]), "".join(after[new_at:new_place])
+            start = place
+        at, new_at = place + 1, new_place + 1
+    same = "".join(before[start:])
+    yield True, same, same
 
 
 def _changes(
-    matcher: difflib.SequenceMatcher[str], before: list[str], after: list[str]
+    pairs: Sequence[Pair], before: Sequence[str], after: Sequence[str]
 ) -> Iterator[Change]:
     went = came = ""
-    for kind, start, stop, new_start, new_stop in matcher.get_opcodes():
-        old, new = "".join(before[start:stop]), "".join(after[new_start:new_stop])
-        if kind == "equal" and not (old.isspace() and (went or came)):
+    for is_same, old, new in _opcodes(pairs, before, after):
+        if is_same and old and not (old.isspace() and (went or came)):
             yield from _replaced(went, came)
             went = came = ""
             yield Change("same", old)

@@ -178,6 +178,8 @@ def explain(exc: ValidationError) -> str:
             continue  # a consequence of the field that is named beside it
         where = ".".join(str(part) for part in error["loc"])
         what = error["msg"].removeprefix("Value error, ")
+        if error["type"] == "string_unicode":
+            what = "holds a lone surrogate, which no encoding can carry"
         problems.append(f"{where}: {what}" if where else what)
     return "; ".join(problems)
 

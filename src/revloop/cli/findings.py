@@ -42,7 +42,7 @@ def tell_findings(findings: Iterable[Finding]) -> None:
 def tell_outcome(outcome: Outcome, *, as_json: bool) -> None:
     """Print what was written on stdout, and findings on stderr or with it."""
     if as_json:
-        output.results.print(outcome.model_dump_json(indent=2))
+        output.print_json(outcome.model_dump_json(indent=2))
         return
     tell_findings(outcome.findings)
     for name, count in outcome.written.items():

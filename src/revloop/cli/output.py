@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import sys
 import unicodedata
 from contextlib import contextmanager
 from itertools import pairwise
@@ -34,7 +36,20 @@ def printable(text: str) -> str:
     Control characters (an escape sequence can clear the screen, or worse) become the Unicode
     pictures of themselves; marks that reorder text become their numbers.
     """
-    return "".join(_shown(letter) for letter in text)
+    return text.translate(_SHOWN)
+
+
+def print_text(text: str) -> None:
+    """Print a text on stdout: as it is safe to show in a terminal, to the letter elsewhere.
+
+    Rich would leave carriage returns out and make spaces of tabs.
+    """
+    _write(printable(text) if sys.stdout.isatty() else text)
+
+
+def print_json(text: str) -> None:
+    """Print JSON on stdout, with every letter that could act on a terminal as its escape."""
+    _write(text.translate(_ESCAPED))
 
 
 def complain(message: str) -> None:
@@ -128,6 +143,11 @@ def version_teller(iterations: int) -> Callable[[Version], None]:
     return tell
 
 
+def _write(text: str) -> None:
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()  # a reader that has gone is told of here, not when Python ends
+
+
 def _paragraph(console: Console, heading: str, body: Text) -> None:
     console.print(Text(heading, style="bold cyan"))
     console.print(body)
@@ -141,3 +161,21 @@ def _shown(letter: str) -> str:
     if code < 0x20:
         return chr(0x2400 + code)
     return "\u2421" if code == 0x7F else f"<U+{code:04X}>"
+
+
+def _escaped(letter: str) -> str:
+    return letter if _shown(letter) == letter else json.dumps(letter)[1:-1]
+
+
+class _Letters(dict[int, str]):
+    """What :meth:`str.translate` puts for each letter, made when it is first met."""
+
+    def __init__(self, shown: Callable[[str], str]) -> None:
+        self._shown = shown
+
+    def __missing__(self, code: int) -> str:
+        return self.setdefault(code, self._shown(chr(code)))
+
+
+_SHOWN = _Letters(_shown)
+_ESCAPED = _Letters(_escaped)

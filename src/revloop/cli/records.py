@@ -108,7 +108,7 @@ def validate_file(
         out = opened.enter_context(new_file(output_file, force=force)) if output_file else None
         report = validate(read_records(file), checks)
         if as_json:
-            output.results.print(report.model_dump_json(indent=2))
+            output.print_json(report.model_dump_json(indent=2))
         else:
             print_report(report)
         if not report.valid:
@@ -272,7 +272,7 @@ def _write(values: Iterable[BaseModel], out: TextIO | None) -> int:
     for value in values:
         line = value.model_dump_json(exclude_defaults=True)
         if out is None:
-            output.results.print(line)
+            output.print_json(line)
         else:
             out.write(f"{line}\n")
         count += 1

@@ -94,10 +94,9 @@ def revise(
     if end is not None:
         output.say(f"{end.detail} {output.totals(trajectory)}")
     if as_json:
-        output.results.print(trajectory.model_dump_json(indent=2))
+        output.print_json(trajectory.model_dump_json(indent=2))
     else:
-        shown = output.printable(trajectory.final) if sys.stdout.isatty() else trajectory.final
-        output.results.print(shown)
+        output.print_text(trajectory.final)
     if end is not None and end.reason.is_failure:
         output.complain(f"Only {trajectory.rounds} of {iterations} rounds were done.")
         raise typer.Exit(EngineError.exit_code)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from revloop.errors import (
     AuthenticationError,
@@ -24,12 +25,22 @@ if TYPE_CHECKING:
 
 _CONTEXT_PHRASES = ("maximum context length", "maximum model length", "context length")
 _TRY_AGAIN_STATUSES = {408, 409, 425, 429}
+_REDIRECTS_FOR_NOW = {302, 303, 307}
+"""A proxy whose server is away sends them, and answers itself a moment later (RFC 9110, 15.4)."""
+
 _QUOTED_CHARACTERS = 300
 
+Quoted = Callable[[bytes], bytes]
 TokenId = Annotated[int, Field(ge=0, lt=2**32)]
 
 
-class ServedModel(BaseModel):
+class _Reply(BaseModel):
+    """What a server wrote: an error about it does not repeat it, should a key stand in it."""
+
+    model_config = ConfigDict(hide_input_in_errors=True)
+
+
+class ServedModel(_Reply):
     """One entry of ``/v1/models``."""
 
     id: str
@@ -38,7 +49,7 @@ class ServedModel(BaseModel):
     is_vllm: bool = False
 
 
-class Answer(BaseModel):
+class Answer(_Reply):
     """What is wanted of a completion's reply."""
 
     text: Text
@@ -95,24 +106,45 @@ def read_completion(reply: Mapping[str, Any], where: str) -> Answer:
         raise BadReplyError(f"{where} answers in a form that is not known: {explain(exc)}") from exc
 
 
+def _all_of_it(said: bytes) -> bytes:
+    return said
+
+
 def check_status(
-    status: int, headers: Mapping[str, str], body: bytes, where: str, *, model: str
+    status: int,
+    headers: Mapping[str, str],
+    body: bytes,
+    where: str,
+    *,
+    model: str,
+    quoted: Quoted = _all_of_it,
 ) -> None:
     """Turn an HTTP status that is not 200 into the error that it means.
+
+    Args:
+        status: The status.
+        headers: Looked up without regard to case.
+        body: The whole body.
+        where: Names the server for messages.
+        model: The model that was asked for, or nothing.
+        quoted: What of the server's words may be quoted.
 
     Raises:
         OverloadedError: 408, 409, 425, 429 and 5xx: try again, after ``Retry-After`` if given.
         AuthenticationError: 401 and 403.
         ModelNotServedError: 404.
         ContextFullError: 400 that speaks of the context's length.
-        RejectedError: Everything else, redirects included.
+        BadReplyError: 302, 303 and 307: a redirect for now. None is ever followed.
+        RejectedError: Everything else, redirects for good included.
     """
     if status == 200:
         return
     if 300 <= status < 400:
-        target = one_line(headers.get("Location", "")) or "another address"
-        raise RejectedError(f"{where} redirects to {target}. Give that server's address itself.")
-    said = server_message(body)
+        location = headers.get("Location", "").encode("utf-8", "surrogateescape")
+        target = one_line(quoted(location).decode("utf-8", "replace")) or "another address"
+        said = f"{where} redirects to {target}. Give that server's address itself."
+        raise BadReplyError(said) if status in _REDIRECTS_FOR_NOW else RejectedError(said)
+    said = server_message(quoted(body))
     if status in _TRY_AGAIN_STATUSES or status >= 500:
         wait_s = retry_after_s(headers.get("Retry-After"))
         raise OverloadedError(f"{where} answers {status}: {said}", retry_after_s=wait_s)
@@ -128,7 +160,7 @@ def check_status(
     raise RejectedError(f"{where} answers {status}: {said}")
 
 
-def json_object(body: bytes, where: str) -> Mapping[str, Any]:
+def json_object(body: bytes, where: str, *, quoted: Quoted = _all_of_it) -> Mapping[str, Any]:
     """The JSON object in a body.
 
     Raises:
@@ -137,9 +169,11 @@ def json_object(body: bytes, where: str) -> Mapping[str, Any]:
     try:
         value = json.loads(body)
     except (ValueError, RecursionError) as exc:
-        raise BadReplyError(f"{where} does not answer in JSON: {_excerpt(body)}") from exc
+        raise BadReplyError(f"{where} does not answer in JSON: {_excerpt(quoted(body))}") from exc
     if not isinstance(value, dict):
-        raise BadReplyError(f"{where} answers with JSON that is no object: {_excerpt(body)}")
+        raise BadReplyError(
+            f"{where} answers with JSON that is no object: {_excerpt(quoted(body))}"
+        )
     return value
 
 
@@ -158,8 +192,9 @@ def retry_after_s(header: str | None) -> float | None:
     """Seconds that a ``Retry-After`` header asks for (RFC 9110, 10.2.3: seconds or a date)."""
     if header is None:
         return None
-    if header.strip().isdecimal():
-        return float(header)
+    number = header.strip()
+    if number.isdecimal():
+        return float(number)
     try:
         moment = parsedate_to_datetime(header)
     except (ValueError, OverflowError):

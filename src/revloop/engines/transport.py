@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import aiohttp
 from yarl import URL
 
-from revloop.engines.replies import check_status, json_object
+from revloop.engines.replies import check_status, json_object, one_line
 from revloop.errors import BadReplyError, InputError, UnreachableError
 
 if TYPE_CHECKING:
@@ -26,13 +26,18 @@ Read = TypeVar("Read")
 Reader = Callable[[Mapping[str, Any], str], Read]
 """Takes what is wanted out of a reply; the second argument names the server for messages."""
 
-_LARGEST_REPLY_BYTES = 64 * 2**20
+_REPLY_BYTES = 8 * 2**20
+_REPLY_BYTES_PER_TOKEN = 2**10
+_NOT_PACKED = {"Accept-Encoding": "identity"}
 _NO_CONNECTION_LIMIT = 0  # the loop's own limiter decides how many requests are in flight
 
 
 @dataclass(frozen=True, slots=True)
 class Deadlines:
     """How long a request may take before it is given up and tried again.
+
+    The limits are on the whole answer, so a server that sends a byte now and then does not get
+    round them. With those here a request for 512 tokens has 376 seconds.
 
     Attributes:
         connect_s: Seconds until the connection stands.
@@ -49,6 +54,15 @@ class Deadlines:
         """The limits for one request of so many tokens."""
         total_s = self.answer_s + self.token_s * max_tokens
         return aiohttp.ClientTimeout(total=total_s, sock_connect=self.connect_s)
+
+
+def largest_reply_bytes(max_tokens: int = 0) -> int:
+    """Most bytes that are read of the reply to one request: what is longer is no honest answer.
+
+    A token is seldom more than a hundred bytes, its id and JSON's escapes included; the part that
+    does not grow has room for a long list of models, or for the token ids of a long prompt.
+    """
+    return _REPLY_BYTES + _REPLY_BYTES_PER_TOKEN * max_tokens
 
 
 class Transport:
@@ -68,8 +82,10 @@ class Transport:
         self._deadlines = deadlines
         self._key = "" if api_key is None else _usable_key(api_key)
         self._session = aiohttp.ClientSession(
-            headers={"Authorization": f"Bearer {self._key}"} if self._key else {},
+            headers=_NOT_PACKED | ({"Authorization": f"Bearer {self._key}"} if self._key else {}),
             connector=aiohttp.TCPConnector(limit=_NO_CONNECTION_LIMIT),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            auto_decompress=False,
         )
 
     async def ask(
@@ -93,9 +109,10 @@ class Transport:
             EngineError: The request failed for good; the class says how.
         """
         timeout = self._deadlines.timeout(max_tokens)
+        most_bytes = largest_reply_bytes(max_tokens)
         async for attempt in retries.retrying():
             with attempt:
-                reply = await self._ask_once(method, path, body, timeout)
+                reply = await self._ask_once(method, path, body, timeout, most_bytes)
                 answer = read(reply, self.address + path)
         return answer, attempt.retry_state.attempt_number - 1
 
@@ -109,13 +126,14 @@ class Transport:
         path: str,
         body: Mapping[str, Any] | None,
         timeout: aiohttp.ClientTimeout,  # noqa: ASYNC109 - aiohttp's own, for one request
+        most_bytes: int,
     ) -> Mapping[str, Any]:
         where = self.address + path
         try:
             async with self._session.request(
                 method, where, json=body, timeout=timeout, allow_redirects=False
             ) as response:
-                raw = await _read_bounded(response, where)
+                raw = await _read_bounded(response, where, most_bytes)
         except TimeoutError as exc:
             raise UnreachableError(f"{where} gave no answer within {timeout.total:g} s.") from exc
         except aiohttp.ClientPayloadError as exc:
@@ -124,15 +142,14 @@ class Transport:
             raise UnreachableError(
                 f"{where} cannot be reached: {_reason(exc)}. Is the server running?"
             ) from exc
-        if response.status != 200:
-            raw = self._without_key(raw)
         model = "" if body is None else body["model"]
-        check_status(response.status, response.headers, raw, where, model=model)
-        return json_object(raw, where)
+        quoted = self._without_key
+        check_status(response.status, response.headers, raw, where, model=model, quoted=quoted)
+        return json_object(raw, where, quoted=quoted)
 
-    def _without_key(self, raw: bytes) -> bytes:
-        """An error's body without the key, which some servers repeat."""
-        return raw.replace(self._key.encode(), b"(the key)") if self._key else raw
+    def _without_key(self, said: bytes) -> bytes:
+        """What a server said, to be quoted, without the key: some servers repeat it."""
+        return said.replace(self._key.encode(), b"(the key)") if self._key else said
 
 
 def _address(base_url: str) -> str:
@@ -163,13 +180,19 @@ def _usable_key(api_key: SecretStr) -> str:
     return key
 
 
-async def _read_bounded(response: aiohttp.ClientResponse, where: str) -> bytes:
-    """The body, unless it is larger than any honest answer."""
+async def _read_bounded(response: aiohttp.ClientResponse, where: str, most_bytes: int) -> bytes:
+    """The body, unless it is larger than any honest answer, or packed.
+
+    Nobody asked for a packed body, and a small one may unpack to any size.
+    """
+    coding = response.headers.get("Content-Encoding", "identity")
+    if coding.strip().lower() not in {"", "identity"}:
+        raise BadReplyError(f"{where} answers in a packed form ({one_line(coding)}), unasked.")
     body = bytearray()
     async for chunk in response.content.iter_any():
         body += chunk
-        if len(body) > _LARGEST_REPLY_BYTES:
-            raise BadReplyError(f"{where} answers with more than {_LARGEST_REPLY_BYTES} bytes.")
+        if len(body) > most_bytes:
+            raise BadReplyError(f"{where} answers with more than {most_bytes} bytes.")
     return bytes(body)
 
 

@@ -43,7 +43,7 @@ class VllmEngine:
     def load(
         cls, model: str, *, tensor_parallel_size: int = 1, options: Mapping[str, Any] | None = None
     ) -> Self:
-        """Load a model; takes from half a minute to many, by its size.
+        """Load a model, from safetensors only; takes from half a minute to many, by its size.
 
         Args:
             model: A model folder or hub id.
@@ -65,7 +65,11 @@ class VllmEngine:
                 "vLLM is not installed: pip install 'revloop[vllm]' (GPU) or 'revloop[cpu]'."
             ) from exc
         tokenizer = LocalTokenizer.from_model(model)
-        settings: dict[str, Any] = {"model": model, "tensor_parallel_size": tensor_parallel_size}
+        settings: dict[str, Any] = {
+            "model": model,
+            "tensor_parallel_size": tensor_parallel_size,
+            "load_format": "safetensors",  # whatever else a folder holds may run code
+        }
         if vllm_runs_on_cpu():
             settings["block_size"] = BLOCK_TOKENS
             os.environ.update(cpu_environment(shape, tensor_parallel_size, os.environ))

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import BinaryIO
 
+LONGEST_LINE_BYTES = 64 * 2**20
+"""A longer line is no record: a packed file of some kilobytes can hold one of many gigabytes."""
+
 _ARRAY = "a JSON array: one object has to stand on each line (jq -c '.[]' FILE makes it so)"
 
 
@@ -88,9 +91,11 @@ def read_rows(path: Path) -> Iterator[Row | Finding]:
         InputError: The file cannot be read at all.
     """
     with _opened(path) as file:
-        for number, raw in enumerate(file, start=1):
+        for number, raw in enumerate(_lines(file), start=1):
             text = raw.removeprefix(b"\xef\xbb\xbf") if number == 1 else raw
-            if text.strip():
+            if len(raw) > LONGEST_LINE_BYTES:
+                yield _unreadable(number, f"longer than {LONGEST_LINE_BYTES // 2**20} MiB")
+            elif text.strip():
                 yield _row(number, text)
 
 
@@ -130,6 +135,14 @@ def only_entries(items: Iterable[Entry | Finding], findings: list[Finding]) -> I
             findings.append(item)
         else:
             yield item
+
+
+def _lines(file: BinaryIO) -> Iterator[bytes]:
+    """The lines of a file; of one that is too long no more than tells that it is."""
+    while raw := file.readline(LONGEST_LINE_BYTES + 1):
+        yield raw
+        while len(raw) > LONGEST_LINE_BYTES and not raw.endswith(b"\n"):
+            raw = file.readline(LONGEST_LINE_BYTES + 1)
 
 
 def _row(line: int, raw: bytes) -> Row | Finding:

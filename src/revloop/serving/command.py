@@ -148,6 +148,8 @@ def vllm_options(options: ServerOptions) -> list[str]:
         *("--host", options.host),
         *(() if options.port is None else ("--port", str(options.port))),
         *("--tensor-parallel-size", str(options.tensor_parallel_size)),
+        # whatever else a folder holds may run code when it is read
+        *("--load-format", "safetensors"),
         "--enable-prefix-caching",
         # without it a usage says nothing about prompt tokens that came from the prefix cache
         "--enable-prompt-tokens-details",

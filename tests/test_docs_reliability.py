@@ -1,0 +1,48 @@
+"""What `docs/reliability.md` promises is held by tests that exist, and its table is a real one."""
+
+from __future__ import annotations
+
+import ast
+import re
+
+import pytest
+
+from conftest import REPOSITORY
+from faults.kinds import Fault
+from faults.matrix import MIX, NOTHING, read_table
+from fuzz.targets import RUNS
+
+PAGE = (REPOSITORY / "docs" / "reliability.md").read_text(encoding="utf-8")
+NAMED = re.findall(r"`(test_\w+\.py)::(test_\w+)`", PAGE)
+PROMISES = re.compile(r"^\| (?P<promise>[^|]+\.) \| (?P<test>[^|]+) \|$", re.MULTILINE)
+
+
+@pytest.mark.parametrize(("file", "name"), NAMED, ids=[name for _, name in NAMED])
+def test_a_test_that_is_named_exists(file: str, name: str) -> None:
+    tree = ast.parse((REPOSITORY / "tests" / file).read_text(encoding="utf-8"))
+    functions = (ast.FunctionDef, ast.AsyncFunctionDef)
+    assert name in {node.name for node in ast.walk(tree) if isinstance(node, functions)}
+
+
+def test_every_promise_names_a_test() -> None:
+    promises = list(PROMISES.finditer(PAGE))
+    assert len(promises) == len(NAMED) >= 30
+    assert all("::test_" in match["test"] for match in promises)
+
+
+def test_the_table_has_every_fault_and_nothing_was_lost() -> None:
+    rows = read_table(PAGE)
+    assert [row["fault"] for row in rows] == [NOTHING, *(fault.value for fault in Fault), MIX]
+    assert {(row["versions lost"], row["versions twice"]) for row in rows} == {("0", "0")}
+    assert {row["completed"] for row in rows} == {"100%"}
+    assert {row["same texts"] for row in rows} == {"yes"}
+
+
+def test_no_request_is_made_in_vain_but_where_only_a_deadline_ends_it() -> None:
+    slow = {MIX, *(fault.value for fault in Fault if fault.is_slow)}
+    assert {row["in vain"] for row in read_table(PAGE) if row["fault"] not in slow} == {"0"}
+
+
+def test_the_counts_of_fuzzing_are_those_of_the_command() -> None:
+    rows = re.findall(r"^\| `(\w+)`: [^|]+ \| (\d+) \|", PAGE, re.MULTILINE)
+    assert {target: int(runs) for target, runs in rows} == RUNS
