@@ -1,0 +1,25 @@
+"""The version store: one SQLite file that holds every version of every trajectory.
+
+A version is committed (and synced to disk) before the call that adds it returns, so a process that
+is killed loses at most the rounds in flight. Other processes may read while one writes (write-ahead
+log, https://sqlite.org/wal.html).
+
+A batch keeps its input's rows here too: which trajectory each row became, what else stood in it,
+which rows were rejected, and how far the input has been read.
+"""
+
+from revloop.store.rows import InputState, NewRow, NewReject, Pending, RunRows, StoredReject, StoredRow
+from revloop.store.store import Entry, Run, Store
+
+__all__ = [
+    "Entry",
+    "InputState",
+    "NewReject",
+    "NewRow",
+    "Pending",
+    "Run",
+    "RunRows",
+    "Store",
+    "StoredReject",
+    "StoredRow",
+]
