@@ -8,18 +8,8 @@ A batch keeps its input's rows here too: which trajectory each row became, what 
 which rows were rejected, and how far the input has been read.
 """
 
-from revloop.store.rows import InputState, NewRow, NewReject, Pending, RunRows, StoredReject, StoredRow
-from revloop.store.store import Entry, Run, Store
+from revloop.store.entries import Entry, Run
+from revloop.store.rows import InputState, NewRow, Pending, RunRows, StoredRow
+from revloop.store.store import Store
 
-__all__ = [
-    "Entry",
-    "InputState",
-    "NewReject",
-    "NewRow",
-    "Pending",
-    "Run",
-    "RunRows",
-    "Store",
-    "StoredReject",
-    "StoredRow",
-]
+__all__ = ["Entry", "InputState", "NewRow", "Pending", "Run", "RunRows", "Store", "StoredRow"]

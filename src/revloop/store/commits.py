@@ -92,7 +92,9 @@ class GroupCommits:
             if self._is_closed:
                 raise StoreError(f"{self._file.path} is closed.")
             if self._thread is None:
-                self._thread = threading.Thread(target=self._work, name="revloop store", daemon=True)
+                self._thread = threading.Thread(
+                    target=self._work, name="revloop store", daemon=True
+                )
                 self._thread.start()
             self._waiting.append(waiting)
             self._news.notify()

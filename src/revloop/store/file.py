@@ -55,8 +55,8 @@ CREATE TABLE IF NOT EXISTS inputs (
     run INTEGER PRIMARY KEY REFERENCES runs (id),
     name TEXT NOT NULL,
     fingerprint TEXT,       -- NULL: a stream, which cannot be looked at twice
-    rows_read INTEGER NOT NULL,
-    position INTEGER,       -- where the next row begins; NULL: not known
+    last INTEGER,           -- number of the last row that was entered or rejected
+    end_offset INTEGER,     -- where that row ends; NULL: not known
     is_whole INTEGER NOT NULL
 ) STRICT;
 CREATE TABLE IF NOT EXISTS rows (
@@ -72,7 +72,7 @@ CREATE TABLE IF NOT EXISTS rejects (
     run INTEGER NOT NULL REFERENCES runs (id),
     number INTEGER NOT NULL,
     reason TEXT NOT NULL,
-    raw TEXT NOT NULL,      -- as JSON in ASCII: a bad row may hold what no encoding can carry
+    raw TEXT NOT NULL,
     UNIQUE (run, number)
 ) STRICT;
 """
@@ -96,7 +96,10 @@ class StoreFile:
         if not path.parent.is_dir():
             raise StoreError(f"{path} cannot be made: there is no folder {path.parent}.")
         with translated(path):
-            return cls(_connect(path, "rwc"), path)._checked(to_write=True)
+            file = cls(_connect(path, "rwc"), path)
+            with file._closed_on_error():
+                file._prepare()
+        return file
 
     @classmethod
     def open_to_read(cls, path: Path) -> Self:
@@ -108,12 +111,28 @@ class StoreFile:
         if not path.is_file():
             raise StoreError(f"There is no store at {path}.")
         with translated(path):
-            return cls(_connect(path, _mode_to_read(path)), path)._checked(to_write=False)
+            file = cls(_connect(path, _mode_to_read(path)), path)
+            with file._closed_on_error():
+                file._check_identity()
+        return file
 
     def rows(self, sql: str, values: Parameters = ()) -> list[tuple[Any, ...]]:
         """All rows that a query gives."""
         with self._lock, translated(self.path):
             return self._connection.execute(sql, values).fetchall()
+
+    def rows_for(self, sql: str, first: object, wanted: Sequence[str]) -> Iterator[tuple[Any, ...]]:
+        """All rows that a query gives for any number of wanted values, some of them at a time.
+
+        Args:
+            sql: The query, with ``{rows}`` where ``(?), (?)`` shall stand.
+            first: The value of the one place before those.
+            wanted: The values.
+        """
+        size = _ROWS_A_STATEMENT[0]
+        for start in range(0, len(wanted), size):
+            part = wanted[start : start + size]
+            yield from self.rows(sql.format(rows=_places(len(part), 1)), (first, *part))
 
     def write(self, sql: str, values: Parameters) -> int:
         """Execute one statement; returns the key of the row that it made."""
@@ -136,7 +155,7 @@ class StoreFile:
                 while len(rows) - start >= size:
                     part = rows[start : start + size]
                     values = [value for row in part for value in row]
-                    self._connection.execute(sql.format(rows=places(size, len(part[0]))), values)
+                    self._connection.execute(sql.format(rows=_places(size, len(part[0]))), values)
                     start += size
 
     @contextmanager
@@ -172,16 +191,13 @@ class StoreFile:
         with self._lock:
             self._connection.close()
 
-    def _checked(self, *, to_write: bool) -> Self:
+    @contextmanager
+    def _closed_on_error(self) -> Iterator[None]:
         try:
-            if to_write:
-                self._prepare()
-            else:
-                self._check_identity()
+            yield
         except BaseException:
             self.close()
             raise
-        return self
 
     def _prepare(self) -> None:
         if self.pragma("application_id") == 0 and not self.rows("SELECT 1 FROM sqlite_schema"):
@@ -219,7 +235,7 @@ class StoreFile:
             )
 
 
-def places(rows: int, columns: int) -> str:
+def _places(rows: int, columns: int) -> str:
     """The places of some rows of values in a statement: ``(?, ?), (?, ?)``."""
     row = f"({', '.join('?' * columns)})"
     return ", ".join([row] * rows)

@@ -3,20 +3,49 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from pydantic_core import to_json
+
+from revloop.rows.row import Position, Rejected
 from revloop.store.entries import Entry, Run, end_in, trajectory_of, versions_of
-from revloop.store.file import places, readable
+from revloop.store.file import readable
 from revloop.trajectory import Draft, StopReason, Trajectory
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from revloop.rows.row import Row
     from revloop.store.file import StoreFile
 
-_AT_A_TIME = 64
-_LARGEST_KEY = 2**63 - 1
+_IDS_OF_TRAJECTORIES = (
+    "SELECT draft_id, content, key, NULL FROM trajectories "
+    "WHERE run = ? AND draft_id IN (VALUES {rows})"
+)
+_IDS_OF_ROWS = (
+    "SELECT r.draft_id, t.content, t.key, min(r.number) "
+    "FROM rows r JOIN trajectories t ON t.key = r.trajectory "
+    "WHERE r.run = ? AND r.draft_id IN (VALUES {rows}) GROUP BY r.draft_id"
+)
+_TRAJECTORY_OF_CONTENT = (
+    "SELECT content, min(key) FROM trajectories "
+    "WHERE run = ? AND content IN (VALUES {rows}) GROUP BY content"
+)
+_ENDED_SO = (
+    "SELECT key, id, draft, ending FROM trajectories "
+    "WHERE run = :run AND reason IS :reason AND key > :after ORDER BY key LIMIT 64"
+)
+_ENDED_AFTER = (
+    "SELECT key, id, draft, ending FROM trajectories "
+    "WHERE run = :run AND reason = :reason AND rounds = :rounds AND key > :after "
+    "ORDER BY key LIMIT 64"
+)
+_NEXT_ROWS = (
+    "SELECT r.number, r.draft_id, r.rest, t.key, t.id, t.draft, t.ending "
+    "FROM rows r JOIN trajectories t ON t.key = r.trajectory "
+    "WHERE r.run = ? AND r.number > ? ORDER BY r.number LIMIT 64"
+)
 _FAILURES = tuple(reason.value for reason in StopReason if reason.is_failure)
 
 
@@ -25,32 +54,14 @@ class NewRow:
     """A row to be entered.
 
     Attributes:
-        number: Its number in the input, 1 for the first.
-        draft: What it holds.
-        content: The draft's content digest.
-        rest: Its fields that are no part of the draft.
+        row: The row.
+        content: Its draft's content digest.
         trajectory_id: The id of the trajectory, if it becomes one of its own.
-        raw: The row as it stood in the input, should it be rejected.
     """
 
-    number: int
-    draft: Draft
+    row: Row
     content: str
     trajectory_id: str
-    rest: dict[str, Any] = field(default_factory=dict)
-    raw: Any = None
-
-
-@dataclass(frozen=True, slots=True)
-class NewReject:
-    """A row that cannot be used: its number, why, and how it stood in the input."""
-
-    number: int
-    reason: str
-    raw: Any
-
-
-StoredReject = NewReject
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,15 +71,13 @@ class InputState:
     Attributes:
         name: Its name when the run began.
         fingerprint: Tells whether it is still the same; None for a stream.
-        rows_read: Rows that have been entered or rejected.
-        position: Where the next row begins; None where that is not known.
+        position: The last row that was entered or rejected; None: nothing was read yet.
         is_whole: Whether all rows have been read.
     """
 
     name: str
     fingerprint: str | None
-    rows_read: int = 0
-    position: int | None = None
+    position: Position | None = None
     is_whole: bool = False
 
 
@@ -104,21 +113,20 @@ class RunRows:
 
     def input(self) -> InputState | None:
         """What is known of the input; None if none was begun."""
-        sql = (
-            "SELECT name, fingerprint, rows_read, position, is_whole FROM inputs WHERE run = ?"
-        )
-        for name, fingerprint, rows_read, position, is_whole in self._file.rows(sql, (self._run,)):
-            return InputState(name, fingerprint, rows_read, position, bool(is_whole))
+        sql = "SELECT name, fingerprint, last, end_offset, is_whole FROM inputs WHERE run = ?"
+        for name, fingerprint, last, end_offset, is_whole in self._file.rows(sql, (self._run,)):
+            position = None if last is None else Position(last, end_offset)
+            return InputState(name, fingerprint, position, bool(is_whole))
         return None
 
     def enter(
         self,
         state: InputState,
         rows: Sequence[NewRow],
-        rejects: Sequence[NewReject] = (),
+        rejects: Sequence[Rejected] = (),
         *,
         share: bool,
-    ) -> tuple[list[Pending], list[NewReject]]:
+    ) -> tuple[list[Pending], list[Rejected]]:
         """Commit rows, rejects and how far the input has been read, all together.
 
         Rows with the same content share the trajectory of the first where that is wanted, and
@@ -142,7 +150,7 @@ class RunRows:
             for row in rows:
                 sorting.sort(row)
             self._write(state, sorting, [*rejects, *sorting.rejects])
-        return sorting.new, sorting.rejects
+        return sorting.begun, sorting.rejects
 
     def pending(self, *, iterations: int, retry_failed: bool = False) -> Iterator[Pending]:
         """Trajectories that have rounds to come, few in memory at a time.
@@ -153,11 +161,11 @@ class RunRows:
         """
         if retry_failed:
             for reason in _FAILURES:
-                yield from self._ended("reason = ?", (reason,))
+                yield from self._ended(reason)
         done = StopReason.ROUNDS_DONE.value
         for rounds in range(iterations):
-            yield from self._ended("reason = ? AND rounds = ?", (done, rounds))
-        yield from self._ended("reason IS NULL", ())
+            yield from self._ended(done, rounds)
+        yield from self._ended(None)
 
     def counts(self) -> dict[tuple[StopReason | None, int], int]:
         """How many trajectories ended for which reason (None: not yet), after how many rounds."""
@@ -177,7 +185,7 @@ class RunRows:
             yield from found
             after = found[-1].number
 
-    def rejects(self) -> Iterator[StoredReject]:
+    def rejects(self) -> Iterator[Rejected]:
         """All rejected rows in the order of the input."""
         after = 0
         sql = (
@@ -186,7 +194,7 @@ class RunRows:
         )
         while found := self._file.rows(sql, (self._run, after)):
             ((after, reason, raw),) = found
-            yield StoredReject(after, reason, json.loads(raw))
+            yield Rejected(after, reason, raw)
 
     def reject_count(self) -> int:
         """Number of rejected rows."""
@@ -205,52 +213,29 @@ class RunRows:
         return key
 
     def _known_ids(self, rows: Sequence[NewRow]) -> Iterator[tuple[str, _Known]]:
-        ids = list({row.draft.id for row in rows})
-        for part in _parts(ids):
-            wanted = f"(VALUES {places(len(part), 1)})"
-            yield from (
-                (draft_id, _Known(content, key, number))
-                for draft_id, content, key, number in self._file.rows(
-                    "SELECT draft_id, content, key, NULL FROM trajectories "
-                    f"WHERE run = ? AND draft_id IN {wanted}",  # noqa: S608 - places only
-                    (self._run, *part),
-                )
-            )
-            yield from (
-                (draft_id, _Known(content, key, number))
-                for draft_id, content, key, number in self._file.rows(
-                    "SELECT r.draft_id, t.content, t.key, min(r.number) FROM rows r "
-                    "JOIN trajectories t ON t.key = r.trajectory "
-                    f"WHERE r.run = ? AND r.draft_id IN {wanted} "  # noqa: S608 - places only
-                    "GROUP BY r.draft_id",
-                    (self._run, *part),
-                )
-            )
+        ids = list({new.row.draft.id for new in rows})
+        for sql in (_IDS_OF_TRAJECTORIES, _IDS_OF_ROWS):
+            for draft_id, content, key, number in self._file.rows_for(sql, self._run, ids):
+                yield draft_id, _Known(content, key, number)
 
     def _known_contents(self, rows: Sequence[NewRow]) -> Iterator[tuple[str, int]]:
-        contents = list({row.content for row in rows})
-        for part in _parts(contents):
-            sql = (
-                "SELECT content, min(key) FROM trajectories WHERE run = ? "
-                f"AND content IN (VALUES {places(len(part), 1)}) GROUP BY content"  # noqa: S608
-            )
-            yield from self._file.rows(sql, (self._run, *part))
+        contents = list({new.content for new in rows})
+        for content, key in self._file.rows_for(_TRAJECTORY_OF_CONTENT, self._run, contents):
+            yield str(content), key
 
-    def _write(
-        self, state: InputState, sorting: _Sorting, rejects: Sequence[NewReject]
-    ) -> None:
+    def _write(self, state: InputState, sorting: _Sorting, rejects: Sequence[Rejected]) -> None:
         self._file.write_many(
             "INSERT INTO trajectories (key, run, draft_id, id, draft, content) VALUES {rows}",
             [
                 (
-                    new.entry.key,
+                    begun.entry.key,
                     self._run,
-                    row.draft.id,
-                    row.trajectory_id,
-                    row.draft.model_dump_json(),
-                    row.content,
+                    begun.draft.id,
+                    new.trajectory_id,
+                    begun.draft.model_dump_json(),
+                    new.content,
                 )
-                for new, row in zip(sorting.new, sorting.beginnings, strict=True)
+                for begun, new in zip(sorting.begun, sorting.beginnings, strict=True)
             ],
         )
         self._file.write_many(
@@ -259,65 +244,53 @@ class RunRows:
         )
         self._file.write_many(
             "INSERT INTO rejects (run, number, reason, raw) VALUES {rows}",
-            [(self._run, bad.number, bad.reason, json.dumps(bad.raw)) for bad in rejects],
+            [(self._run, bad.number, bad.reason, bad.raw) for bad in rejects],
         )
+        last = state.position
         self._file.write(
             "INSERT OR REPLACE INTO inputs "
-            "(run, name, fingerprint, rows_read, position, is_whole) VALUES (?, ?, ?, ?, ?, ?)",
+            "(run, name, fingerprint, last, end_offset, is_whole) VALUES (?, ?, ?, ?, ?, ?)",
             (
                 self._run,
                 state.name,
                 state.fingerprint,
-                state.rows_read,
-                state.position,
+                None if last is None else last.number,
+                None if last is None else last.end_offset,
                 int(state.is_whole),
             ),
         )
 
-    def _ended(self, condition: str, values: tuple[object, ...]) -> Iterator[Pending]:
+    def _ended(self, reason: str | None, rounds: int | None = None) -> Iterator[Pending]:
+        """Trajectories that ended for a reason (None: not yet), after some rounds (None: any)."""
         after = 0
-        while found := self._next_pending(condition, values, after):
+        while found := self._next_ended(reason, rounds, after):
             yield from found
             after = found[-1].entry.key
 
-    def _next_pending(
-        self, condition: str, values: tuple[object, ...], after: int
-    ) -> list[Pending]:
+    def _next_ended(self, reason: str | None, rounds: int | None, after: int) -> list[Pending]:
+        sql = _ENDED_SO if rounds is None else _ENDED_AFTER
+        values: dict[str, object] = {
+            "run": self._run,
+            "reason": reason,
+            "rounds": rounds,
+            "after": after,
+        }
         with self._file.moment(), readable(self._file.path):
-            rows = self._file.rows(
-                "SELECT key, id, draft, ending FROM trajectories "
-                f"WHERE run = ? AND {condition} AND key > ? "  # noqa: S608 - conditions of ours
-                "ORDER BY key LIMIT ?",
-                (self._run, *values, after, _AT_A_TIME),
-            )
             return [
                 Pending(
                     Entry(key, id_, versions_of(self._file, key), end_in(ending)),
                     Draft.model_validate_json(draft),
                 )
-                for key, id_, draft, ending in rows
+                for key, id_, draft, ending in self._file.rows(sql, values)
             ]
 
     def _next_rows(self, after: int) -> list[StoredRow]:
         with self._file.moment(), readable(self._file.path):
-            rows = self._file.rows(
-                "SELECT r.number, r.draft_id, r.rest, t.key, t.id, t.draft, t.ending "
-                "FROM rows r JOIN trajectories t ON t.key = r.trajectory "
-                "WHERE r.run = ? AND r.number > ? ORDER BY r.number LIMIT ?",
-                (self._run, after, _AT_A_TIME),
-            )
-            return [self._stored_row(*row) for row in rows]
+            rows = self._file.rows(_NEXT_ROWS, (self._run, after))
+            return [self._stored_row(row) for row in rows]
 
-    def _stored_row(
-        self,
-        number: int,
-        draft_id: str,
-        rest: str,
-        key: int,
-        id_: str,
-        draft_text: str,
-        ending: str | None,
-    ) -> StoredRow:
+    def _stored_row(self, row: tuple[Any, ...]) -> StoredRow:
+        number, draft_id, rest, key, id_, draft_text, ending = row
         draft = Draft.model_validate_json(draft_text)
         if draft.id != draft_id:
             draft = draft.model_copy(update={"id": draft_id})
@@ -341,40 +314,38 @@ class _Sorting:
     def __init__(self, next_key: int, *, share: bool) -> None:
         self.known_ids: dict[str, _Known] = {}
         self.known_contents: dict[str, int] = {}
-        self.new: list[Pending] = []
+        self.begun: list[Pending] = []
         self.beginnings: list[NewRow] = []
         self.placed: list[tuple[int, int, str, str]] = []
-        self.rejects: list[NewReject] = []
+        self.rejects: list[Rejected] = []
         self._next_key = next_key
         self._share = share
 
-    def sort(self, row: NewRow) -> None:
-        known = self.known_ids.get(row.draft.id)
-        if known is not None and known.content != row.content:
-            self.rejects.append(NewReject(row.number, _clash(row, known), row.raw))
+    def sort(self, new: NewRow) -> None:
+        """Place a row; call it for each, in their order."""
+        row, draft_id = new.row, new.row.draft.id
+        known = self.known_ids.get(draft_id)
+        if known is not None and known.content != new.content:
+            self.rejects.append(row.rejected(_clash(row, known)))
             return
         key = None if known is None else known.key
         if key is None and self._share:
-            key = self.known_contents.get(row.content)
+            key = self.known_contents.get(new.content)
         if key is None:
-            key = self._begin(row)
+            key = self._begin(new)
         if known is None or known.number is None:
-            self.known_ids[row.draft.id] = _Known(row.content, key, row.number)
-        self.known_contents.setdefault(row.content, key)
-        self.placed.append((row.number, key, row.draft.id, json.dumps(row.rest)))
+            self.known_ids[draft_id] = _Known(new.content, key, row.number)
+        self.known_contents.setdefault(new.content, key)
+        rest = to_json(row.rest, inf_nan_mode="constants").decode()
+        self.placed.append((row.number, key, draft_id, rest))
 
-    def _begin(self, row: NewRow) -> int:
+    def _begin(self, new: NewRow) -> int:
         key, self._next_key = self._next_key, self._next_key + 1
-        self.new.append(Pending(Entry(key, row.trajectory_id), row.draft))
-        self.beginnings.append(row)
+        self.begun.append(Pending(Entry(key, new.trajectory_id), new.row.draft))
+        self.beginnings.append(new)
         return key
 
 
-def _clash(row: NewRow, known: _Known) -> str:
+def _clash(row: Row, known: _Known) -> str:
     where = "of a draft in the store" if known.number is None else f"of line {known.number}"
     return f"line {row.number}: the id '{row.draft.id}' is that {where}, which has other content"
-
-
-def _parts(values: Sequence[str]) -> Iterator[Sequence[str]]:
-    for start in range(0, len(values), _AT_A_TIME):
-        yield values[start : start + _AT_A_TIME]
