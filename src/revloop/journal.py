@@ -5,13 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Self
 
-import anyio.to_thread
-
-from revloop.store import Entry, Pending
 from revloop.trajectory import Draft, End, StopReason, Trajectory, Version
 
 if TYPE_CHECKING:
-    from revloop.store import Run, Store
+    from revloop.store import Entry, Pending, Store
 
 
 @dataclass(slots=True)
@@ -24,16 +21,6 @@ class Journal:
     end: End | None = None
     store: Store | None = None
     entry: Entry | None = None
-
-    @classmethod
-    async def begin(
-        cls, store: Store | None, run: Run | None, trajectory_id: str, draft: Draft
-    ) -> Self:
-        """Start a journal, or go on with the stored one."""
-        if store is None or run is None:
-            return cls(trajectory_id, draft, [])
-        entry = await anyio.to_thread.run_sync(store.begin, run, trajectory_id, draft)
-        return cls.of(store, Pending(entry, draft))
 
     @classmethod
     def of(cls, store: Store | None, pending: Pending) -> Self:

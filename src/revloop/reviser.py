@@ -6,6 +6,7 @@ from contextlib import AsyncExitStack, ExitStack
 from functools import partial
 from typing import TYPE_CHECKING, Any, Self, TypedDict, Unpack
 
+from anyio import to_thread
 from anyio.from_thread import BlockingPortal, start_blocking_portal
 from pydantic import SecretStr, ValidationError
 
@@ -22,7 +23,7 @@ from revloop.settings import (
     LoopOptions,
     RunSettings,
 )
-from revloop.store import Run, Store
+from revloop.store import Entry, Pending, Run, Store
 from revloop.trajectory import (
     Draft,
     Message,
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from revloop.engines.base import Engine
-    from revloop.store import Pending
+    from revloop.engines.retry import RetryPolicy
 
     Source = str | Mapping[str, Any] | Draft
     Prompt = str | Sequence[Message | Mapping[str, str]] | None
@@ -55,6 +56,7 @@ class ReviserOptions(TypedDict, total=False):
         api_key: The server's key.
         tokenizer: Folder of the served model, to send exact tokens.
         tensor_parallel_size: GPUs for a model in this process.
+        retries: When a request to a server is sent again after a passing fault.
         engine: An engine of your own, instead of all the above.
         prompts: Name or folder of a prompt set.
         store: File that every version is committed to.
@@ -69,6 +71,7 @@ class ReviserOptions(TypedDict, total=False):
     api_key: str | SecretStr | None
     tokenizer: str | None
     tensor_parallel_size: int
+    retries: RetryPolicy | None
     engine: Engine | None
     prompts: str | Path
     store: str | Path | None
@@ -97,6 +100,7 @@ class AsyncReviser:
     def __init__(self, **options: Unpack[ReviserOptions]) -> None:
         rest: dict[str, Any] = dict(options)
         self._engine: Engine | None = rest.pop("engine", None)
+        self._retries: RetryPolicy | None = rest.pop("retries", None)
         self._prompts_source = rest.pop("prompts", None) or DEFAULT_PROMPTS
         self._store_path = rest.pop("store", None)
         self._wants_new_run = bool(rest.pop("new_run", False))
@@ -114,7 +118,9 @@ class AsyncReviser:
         async with AsyncExitStack() as opened:
             self._prompts = PromptSet.load(self._prompts_source)
             if self._engine is None:
-                self._engine = await open_engine(self._engine_options, shipped_critic=CRITIC_FOLDER)
+                self._engine = await open_engine(
+                    self._engine_options, shipped_critic=CRITIC_FOLDER, retries=self._retries
+                )
                 opened.push_async_callback(self._engine.aclose)
             self._settings = RunSettings.resolve(
                 self._loop_options, self._prompts, self._engine.info
@@ -184,11 +190,23 @@ class AsyncReviser:
         if iterations < 1:
             raise InputError(f"iterations is {iterations}; at least 1 round is needed.")
         draft = as_draft(response, prompt=prompt)
+        pending = await self.enter(draft)
+        return await self.go_on(
+            pending, engine=self.engine, iterations=iterations, on_version=on_version, again=False
+        )
+
+    async def enter(self, draft: Draft) -> Pending:
+        """Enter a draft into the store, if there is one, or find it there.
+
+        Raises:
+            InputError: The run has another draft under the same id, or the reviser is not open.
+            StoreError: It could not be stored.
+        """
         trajectory_id = self.trajectory_id(draft, draft.content_digest)
-        journal = await Journal.begin(self._store, self._run, trajectory_id, draft)
-        if journal.is_settled:
-            return journal.trajectory()
-        return await self._finish(journal, self.engine, iterations, on_version)
+        if self._store is None or self._run is None:
+            return Pending(Entry(0, trajectory_id), draft)
+        entry = await to_thread.run_sync(self._store.begin, self._run, trajectory_id, draft)
+        return Pending(entry, draft)
 
     async def go_on(
         self,
@@ -197,33 +215,23 @@ class AsyncReviser:
         engine: Engine,
         iterations: int,
         on_version: OnVersion | None = None,
+        again: bool = True,
     ) -> Trajectory:
-        """Do the rounds that a trajectory has to come, whatever ended it before.
+        """Do the rounds that a trajectory has to come.
 
         Args:
             pending: The trajectory, as it was entered into this reviser's store or made anew.
             engine: The reviser's engine, or something that stands before it.
             iterations: Rounds in all, at least 1.
             on_version: As for :meth:`revise`.
+            again: Whether to try again where it ended for a reason that is most likely to stand.
 
         Raises:
             StoreError: A version could not be stored.
         """
         journal = Journal.of(self._store, pending)
-        return await self._finish(journal, engine, iterations, on_version)
-
-    def trajectory_id(self, draft: Draft, content_digest: str) -> str:
-        """The id of a draft's trajectory, with these settings and this engine."""
-        engine = self.engine.info.model_dump()
-        return digest_of(draft.id, content_digest, self._settings.digest, engine)
-
-    async def _finish(
-        self,
-        journal: Journal,
-        engine: Engine,
-        iterations: int,
-        on_version: OnVersion | None,
-    ) -> Trajectory:
+        if journal.is_settled and not again:
+            return journal.trajectory()
         rounds = Rounds(
             journal.draft,
             engine,
@@ -237,6 +245,11 @@ class AsyncReviser:
             if on_version is not None:
                 on_version(version)
         return await journal.finish(rounds.end, rounds=iterations)
+
+    def trajectory_id(self, draft: Draft, content_digest: str) -> str:
+        """The id of a draft's trajectory, with these settings and this engine."""
+        engine = self.engine.info.model_dump()
+        return digest_of(draft.id, content_digest, self._settings.digest, engine)
 
 
 class Reviser:

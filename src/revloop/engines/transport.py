@@ -27,6 +27,8 @@ Reader = Callable[[Mapping[str, Any], str], Read]
 """Takes what is wanted out of a reply; the second argument names the server for messages."""
 
 _LARGEST_REPLY_BYTES = 64 * 2**20
+_TURNED_AWAY = {408, 429, 503}
+_METRICS_TIMEOUT = aiohttp.ClientTimeout(total=5.0)
 _NO_CONNECTION_LIMIT = 0  # the loop's own limiter decides how many requests are in flight
 
 
@@ -59,11 +61,15 @@ class Transport:
         api_key: Sent as bearer token to this server and nowhere else: redirects are not followed.
         deadlines: When to give a request up.
 
+    Attributes:
+        refused: Requests that were turned away for the moment, or not answered in time.
+
     Raises:
         InputError: The address is none, or the key cannot stand in a header.
     """
 
     def __init__(self, base_url: str, *, api_key: SecretStr | None, deadlines: Deadlines) -> None:
+        self.refused = 0
         self.address = _address(base_url)
         self._deadlines = deadlines
         self._key = "" if api_key is None else _usable_key(api_key)
@@ -99,6 +105,18 @@ class Transport:
                 answer = read(reply, self.address + path)
         return answer, attempt.retry_state.attempt_number - 1
 
+    async def text(self, path: str) -> str | None:
+        """What the server says at a path, asked once; None where it says nothing of use."""
+        where = self.address + path
+        try:
+            async with self._session.get(
+                where, timeout=_METRICS_TIMEOUT, allow_redirects=False
+            ) as response:
+                raw = await _read_bounded(response, where)
+        except (TimeoutError, aiohttp.ClientError, ConnectionError, BadReplyError):
+            return None
+        return raw.decode("utf-8", "replace") if response.status == 200 else None
+
     async def aclose(self) -> None:
         """Close all connections."""
         await self._session.close()
@@ -117,6 +135,7 @@ class Transport:
             ) as response:
                 raw = await _read_bounded(response, where)
         except TimeoutError as exc:
+            self.refused += 1
             raise UnreachableError(f"{where} gave no answer within {timeout.total:g} s.") from exc
         except aiohttp.ClientPayloadError as exc:
             raise BadReplyError(f"{where} broke off in the middle of its answer.") from exc
@@ -126,6 +145,7 @@ class Transport:
             ) from exc
         if response.status != 200:
             raw = self._without_key(raw)
+            self.refused += response.status in _TURNED_AWAY
         model = "" if body is None else body["model"]
         check_status(response.status, response.headers, raw, where, model=model)
         return json_object(raw, where)
