@@ -93,12 +93,14 @@ class Outcome:
     Attributes:
         ending: In a word.
         detail: In a sentence, where it did not just finish.
+        rows: Rows that were entered, and so have a trajectory.
         rejected: Rows that could not be used.
         failed: Trajectories that ended without all rounds.
     """
 
     ending: Ending
     detail: str
+    rows: int
     rejected: int
     failed: int
 
@@ -175,6 +177,7 @@ class Batch:
         return Outcome(
             self._ending or Ending.DONE,
             self._detail,
+            self._rows.row_count(),
             self._progress.rejected,
             self._progress.failed,
         )

@@ -49,7 +49,7 @@ class Source:
         )
 
     def fingerprint(self) -> str | None:
-        """Tells this input, read in this way, from others; None for standard input.
+        """Tells this input, read in this way, from others; None for a stream, which cannot be told.
 
         Of a file: its size and its first and last 64 KiB, which takes no time however large it is.
         A change in the middle that leaves the size as it was goes unseen. Of a folder: the names
@@ -58,9 +58,10 @@ class Source:
         Raises:
             InputError: The input cannot be read.
         """
-        if self.name == _STDIN:
-            return None
         path = Path(self.name)
+        is_stream = self.name == _STDIN or (path.exists() and not (path.is_file() or path.is_dir()))
+        if is_stream:
+            return None
         try:
             looks = _look(path) if path.exists() else [self.name]
         except OSError as exc:
