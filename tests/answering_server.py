@@ -10,6 +10,7 @@ which round it belongs to, whoever asks and whenever.
                     ``[["Draft 7", 2, "critique"], ...]``, 2 being the version that was sent
 ``POST /session``   ``{"signal": 9, "after": 3}``: forget what was asked; hold all answers until
                     ``/victim``; after the third request, send the signal to it
+``GET /until/100``  answers when a hundred requests have come in since the session began
 ``POST /victim``    ``{"pid": 123}``
 """
 
@@ -47,6 +48,8 @@ class Answers:
         self.asked: list[tuple[str, int, str]] = []
         self.released = asyncio.Event()
         self.released.set()
+        self.arrived = 0
+        self.arrival = asyncio.Condition()
         self.victim = 0
         self.signal = 0
         self.after: int | None = None
@@ -54,6 +57,9 @@ class Answers:
     async def completion(self, request: web.Request) -> web.Response:
         """Answer a prompt."""
         body = await request.json()
+        async with self.arrival:
+            self.arrived += 1
+            self.arrival.notify_all()
         await self.released.wait()
         is_critique = bool(body.get("stop"))
         found = _DRAFT.findall(body["prompt"])[-1]
@@ -70,6 +76,7 @@ class Answers:
         """Begin anew."""
         order: dict[str, Any] = await request.json()
         self.asked.clear()
+        self.arrived = 0
         self.signal, self.after = order.get("signal", 0), order.get("after")
         if self.after is not None:
             self.released.clear()
@@ -79,6 +86,13 @@ class Answers:
         """Let the answers go."""
         self.victim = (await request.json())["pid"]
         self.released.set()
+        return web.json_response({})
+
+    async def until_arrived(self, request: web.Request) -> web.Response:
+        """Wait until so many requests have come in since the session began."""
+        number = int(request.match_info["number"])
+        async with self.arrival:
+            await self.arrival.wait_for(lambda: self.arrived >= number)
         return web.json_response({})
 
     async def what_was_asked(self, _request: web.Request) -> web.Response:
@@ -99,6 +113,7 @@ def app() -> web.Application:
     made.router.add_post("/session", answers.session)
     made.router.add_post("/victim", answers.name_victim)
     made.router.add_get("/asked", answers.what_was_asked)
+    made.router.add_get("/until/{number}", answers.until_arrived)
     return made
 
 
