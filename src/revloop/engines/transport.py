@@ -15,7 +15,7 @@ import aiohttp
 from yarl import URL
 
 from revloop.engines.replies import check_status, json_object
-from revloop.errors import BadReplyError, InputError, UnreachableError
+from revloop.errors import BadReplyError, InputError, TransientError, UnreachableError
 
 if TYPE_CHECKING:
     from pydantic import SecretStr
@@ -99,8 +99,14 @@ class Transport:
             EngineError: The request failed for good; the class says how.
         """
         timeout = self._deadlines.timeout(max_tokens)
+        try:
+            return read(await self._ask_once(method, path, body, timeout), self.address + path), 0
+        except TransientError as exc:
+            failed = exc  # tenacity comes in only now: it costs as much as the request itself
         async for attempt in retries.retrying():
             with attempt:
+                if attempt.retry_state.attempt_number == 1:
+                    raise failed
                 reply = await self._ask_once(method, path, body, timeout)
                 answer = read(reply, self.address + path)
         return answer, attempt.retry_state.attempt_number - 1
