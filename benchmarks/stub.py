@@ -1,11 +1,12 @@
 """A server that answers at once, in a process of its own: what is left is the cost of revloop.
 
-    python -m benchmarks.stub [--vllm FOLDER]
+    python -m benchmarks.stub [--one-pass] [--vllm FOLDER]
 
-It speaks just enough HTTP, prints its port, and counts completions (``GET /count``). Critiques have
-about 400 characters, revisions 1,200, as real ones of chat answers do; no two revisions are equal,
-so no trajectory converges. With ``--vllm`` it passes for a vLLM server of a model folder on this
-machine, so that prompts are sent as token ids.
+It speaks just enough HTTP, prints its port, counts completions, and remembers when the first came
+in (``GET /count``; seconds of the system's monotonic clock). Critiques have about 400 characters,
+revisions 1,200, as real ones of chat answers do; no two revisions are equal, so no trajectory
+converges. With ``--one-pass`` every answer is a critique and a revision. With ``--vllm`` it passes
+for a vLLM server of a model folder on this machine, so that prompts are sent as token ids.
 """
 
 from __future__ import annotations
@@ -14,6 +15,9 @@ import argparse
 import asyncio
 import itertools
 import json
+import time
+
+from revloop import PromptSet
 
 CRITIQUE = (
     "Overall score: 6\nPositive aspects: The answer is friendly, and what it says about the first "
@@ -28,19 +32,22 @@ REVISION = "This sentence stands for a sentence of a revised answer, number {}. 
 class Stub:
     """Answers, and counts."""
 
-    def __init__(self, vllm_folder: str | None) -> None:
+    def __init__(self, vllm_folder: str | None, *, one_pass: bool) -> None:
         self.count = 0
+        self.first_at_s: float | None = None
         self._numbers = itertools.count()
         self._folder = vllm_folder
+        self._before_revision = CRITIQUE + PromptSet.load("cnr").bridge if one_pass else ""
 
     def body(self, head: bytes, body: bytes) -> bytes:
         """The reply to one request."""
         path = head.split(b" ", 2)[1]
         if path == b"/v1/completions":
             self.count += 1
+            self.first_at_s = self.first_at_s or time.monotonic()
             return self._completion(body)
         if path == b"/count":
-            return json.dumps({"count": self.count}).encode()
+            return json.dumps({"count": self.count, "first_at_s": self.first_at_s}).encode()
         if path == b"/version":
             return b'{"version": "0"}'
         model = {"id": "stub", "object": "model", "max_model_len": 8192}
@@ -50,7 +57,8 @@ class Stub:
 
     def _completion(self, body: bytes) -> bytes:
         is_critique = b'"stop":' in body
-        text = CRITIQUE if is_critique else REVISION.replace("{}", str(next(self._numbers)))
+        revision = REVISION.replace("{}", str(next(self._numbers)))
+        text = CRITIQUE if is_critique else self._before_revision + revision
         choice = {"index": 0, "text": text, "finish_reason": "stop", "stop_reason": None}
         usage = {
             "prompt_tokens": 700,
@@ -105,7 +113,9 @@ async def main() -> None:
     """Serve until killed."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--vllm", metavar="FOLDER")
-    stub = Stub(parser.parse_args().vllm)
+    parser.add_argument("--one-pass", action="store_true")
+    chosen = parser.parse_args()
+    stub = Stub(chosen.vllm, one_pass=chosen.one_pass)
     loop = asyncio.get_running_loop()
     server = await loop.create_server(lambda: Connection(stub), "127.0.0.1", 0)
     print(server.sockets[0].getsockname()[1], flush=True)

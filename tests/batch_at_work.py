@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import signal
 import sys
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from command_line import Finished, start
 from revloop import Store
 
 if TYPE_CHECKING:
+    import signal
     from collections.abc import AsyncIterator, Iterable, Mapping
 
 ITERATIONS = 5

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import shutil
 import sqlite3
 import subprocess
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from batch_at_work import Server, answering_server, assert_right, work_in
+from batch_at_work import Server, answering_server, assert_right, ended, work_in
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -79,14 +80,17 @@ async def test_a_store_that_may_not_grow_is_named_and_goes_on_later(
         "import resource, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (400 * 1024,) * 2);"
         "from revloop.cli import main; sys.exit(main())"
     )
-    arguments = ["batch", "drafts.jsonl", "out.jsonl", "--base-url", server.base_url]
-    command = [sys.executable, "-c", limited, *arguments]
-    full = subprocess.run(
-        command, cwd=work.folder, check=False, capture_output=True, text=True, timeout=300
+    arguments = ("batch", "drafts.jsonl", "out.jsonl", "--base-url", server.base_url)
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-c", limited, *arguments),
+        cwd=work.folder,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
     )
-    assert full.returncode == 5, full.stderr
-    assert "What was stored is intact" in full.stderr
-    assert "Traceback" not in full.stderr
+    full = await ended(process)
+    assert full.code == 5, full.err
+    assert "What was stored is intact" in full.err
+    assert "Traceback" not in full.err
     stored = assert_intact(work.store)
     assert stored > 0
     again = await work.run(server)
