@@ -7,6 +7,7 @@ A vLLM server tells it in Prometheus' text format at ``/metrics``, in the gauges
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
@@ -55,9 +56,11 @@ def read_load(metrics: str, refused: int) -> Load:
     values: dict[str, list[float]] = {}
     for match in _GAUGE.finditer(metrics):
         try:
-            values.setdefault(match["name"], []).append(float(match["value"]))
+            value = float(match["value"])
         except ValueError:
             continue
+        if math.isfinite(value):
+            values.setdefault(match["name"], []).append(value)
     running, waiting = (values.get(f"num_requests_{what}") for what in ("running", "waiting"))
     shares = values.get("kv_cache_usage_perc")
     return Load(
