@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-FOLDER = Path(__file__).parent / "results"
+ROOT = Path(__file__).parents[1]
+FOLDER = ROOT / "benchmarks" / "results"
 LIBRARIES = ("aiohttp", "anyio", "pydantic", "tokenizers")
 
 

@@ -9,7 +9,8 @@ which round it belongs to, whoever asks and whenever.
 ``GET /asked``      the rounds that were asked for since the last ``POST /session``, in order:
                     ``[["Draft 7", 2, "critique"], ...]``, 2 being the version that was sent
 ``POST /session``   ``{"signal": 9, "after": 3}``: forget what was asked; hold all answers until
-                    ``/victim``; after the third request, send the signal to it
+                    ``/victim``; after the third request, send the signal to it. Or
+                    ``{"refuse_after": 3}``: refuse the key from the fourth on
 ``GET /until/100``  answers when a hundred requests have come in since the session began
 ``POST /victim``    ``{"pid": 123}``
 """
@@ -53,6 +54,7 @@ class Answers:
         self.victim = 0
         self.signal = 0
         self.after: int | None = None
+        self.refuse_after: int | None = None
 
     async def completion(self, request: web.Request) -> web.Response:
         """Answer a prompt."""
@@ -61,6 +63,8 @@ class Answers:
             self.arrived += 1
             self.arrival.notify_all()
         await self.released.wait()
+        if self.refuse_after is not None and self.arrived > self.refuse_after:
+            raise web.HTTPUnauthorized
         is_critique = bool(body.get("stop"))
         found = _DRAFT.findall(body["prompt"])[-1]
         name, version = found[0], found[1].count("+")
@@ -77,6 +81,7 @@ class Answers:
         order: dict[str, Any] = await request.json()
         self.asked.clear()
         self.arrived = 0
+        self.refuse_after = order.get("refuse_after")
         self.signal, self.after = order.get("signal", 0), order.get("after")
         if self.after is not None:
             self.released.clear()

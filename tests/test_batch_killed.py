@@ -126,3 +126,36 @@ async def test_a_server_that_is_killed_and_comes_back_costs_nothing(
         finished = await ended(process)
         assert finished.code == 0, finished.err
         await assert_equals_an_undisturbed_run(back, work, tmp_path)
+
+
+async def test_a_second_batch_on_the_same_store_is_refused(server: Server, work: Work) -> None:
+    await server.tell("/session", after=10**9)
+    first = await work.begin(server)
+    await server.until_asked(1)
+    second = await work.run(server)
+    assert second.code == 5
+    assert "Another batch is at work on" in second.err
+    await server.tell("/victim", pid=0)
+    assert (await ended(first)).code == 0
+    assert_right(work, DRAFTS)
+
+
+async def test_an_engine_that_is_gone_for_good_ends_the_batch_and_retry_failed_goes_on(
+    server: Server, work: Work, tmp_path: Path
+) -> None:
+    await server.tell("/session", refuse_after=100)
+    gone = await work.run(server)
+    assert gone.code == 4, gone.err
+    assert "The engine failed 20 times in a row" in gone.err
+    assert "--retry-failed" in gone.err
+    assert not work.output.exists()
+    before = work.stored_rounds()
+    assert sum(before.values()) > 0
+    await server.tell("/session")
+    assert (await work.run(server)).code == 4  # those that failed are left as they are
+    await assert_nothing_was_asked_again(server, before)
+    before = work.stored_rounds()
+    await server.tell("/session")
+    assert (await work.run(server, "--retry-failed")).code == 0
+    await assert_nothing_was_asked_again(server, before)
+    await assert_equals_an_undisturbed_run(server, work, tmp_path)

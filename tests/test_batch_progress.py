@@ -65,6 +65,14 @@ class TestCounting:
         snapshot = progress.snapshot()
         assert (snapshot.in_round, snapshot.done, snapshot.converged) == ({}, 1, 1)
 
+    def test_after_its_last_round_a_trajectory_is_in_it_until_its_end_is_stored(self) -> None:
+        progress = Progress(iterations=2)
+        progress.took_up(1, None)
+        progress.made(version(2))
+        assert progress.snapshot().in_round == {2: 1}
+        progress.put_down(2, end(StopReason.ROUNDS_DONE))
+        assert progress.snapshot().in_round == {}
+
     def test_versions_and_tokens_are_counted_but_not_version_0(self) -> None:
         progress = Progress()
         progress.took_up(0, None)

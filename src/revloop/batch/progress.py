@@ -7,6 +7,7 @@ from collections import Counter, deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from revloop.settings import DEFAULT_ITERATIONS
 from revloop.trajectory import StopReason
 
 if TYPE_CHECKING:
@@ -57,23 +58,27 @@ class Progress:
     """Counts what happens in a batch.
 
     Attributes:
+        iterations: Rounds for each trajectory.
         limit: How many requests may be under way at the moment.
         rejected: Rows that could not be used.
         entered: Trajectories that came in, those of earlier runs included.
         is_whole: Whether the input has been read to its end.
         read_share: How much of the input has been read, 0 to 1; None where nobody can know.
+        failed: Trajectories that ended without all rounds.
+        versions: Versions made since the command began.
     """
 
+    iterations: int = DEFAULT_ITERATIONS
     limit: int = 0
     rejected: int = 0
     entered: int = 0
     is_whole: bool = False
     read_share: float | None = None
     failed: int = 0
+    versions: int = 0
     _done: int = 0
     _done_before: int = 0
     _converged: int = 0
-    _versions: int = 0
     _prompt_tokens: int = 0
     _cached_tokens: int | None = None
     _generated_tokens: int = 0
@@ -104,7 +109,7 @@ class Progress:
 
     def took_up(self, rounds_done: int, end: End | None) -> None:
         """A trajectory is under way; one that had ended does so no more."""
-        self._in_round[rounds_done + 1] += 1
+        self._in_round[self._round_after(rounds_done)] += 1
         if end is not None:
             self.failed -= end.reason.is_failure
             self._converged -= end.reason in _CONVERGED
@@ -113,8 +118,8 @@ class Progress:
         """A version was made and stored."""
         if version.round == 0:
             return
-        self._versions += 1
-        self._move(version.round, version.round + 1)
+        self.versions += 1
+        self._move(version.round, self._round_after(version.round))
         usage = version.usage
         self._prompt_tokens += usage.prompt_tokens
         self._generated_tokens += usage.generated_tokens
@@ -123,7 +128,7 @@ class Progress:
 
     def put_down(self, rounds_done: int, end: End | None) -> None:
         """A trajectory is under way no more: it ended, or the batch was told to stop."""
-        self._move(rounds_done + 1, None)
+        self._move(self._round_after(rounds_done), None)
         if end is not None:
             self._done += 1
             self.failed += end.reason.is_failure
@@ -142,7 +147,7 @@ class Progress:
             failed=self.failed,
             converged=self._converged,
             rejected=self.rejected,
-            versions=self._versions,
+            versions=self.versions,
             versions_per_s=versions_per_s,
             tokens_per_s=tokens_per_s,
             in_round=dict(sorted(self._in_round.items())),
@@ -151,15 +156,19 @@ class Progress:
             left_s=self._left_s(elapsed_s),
         )
 
+    def _round_after(self, rounds_done: int) -> int:
+        """The round that a trajectory is in; the last one until its end is stored."""
+        return min(rounds_done + 1, self.iterations)
+
     def _rates(self, now: float) -> tuple[float, float]:
         moments = self._moments or deque([(self._started, 0, 0)])
         self._moments = moments
-        moments.append((now, self._versions, self._generated_tokens))
+        moments.append((now, self.versions, self._generated_tokens))
         while len(moments) > 2 and moments[1][0] < now - _WINDOW_S:
             moments.popleft()
         then, versions, tokens = moments[0]
         seconds = max(now - then, 1e-9)
-        return (self._versions - versions) / seconds, (self._generated_tokens - tokens) / seconds
+        return (self.versions - versions) / seconds, (self._generated_tokens - tokens) / seconds
 
     def _left_s(self, elapsed_s: float) -> float | None:
         done_now = self._done - self._done_before

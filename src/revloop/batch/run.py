@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import StrEnum
 from itertools import chain
 from typing import TYPE_CHECKING
 
-import anyio
 from anyio import from_thread, to_thread
 
 from revloop.batch.gate import Concurrency
 from revloop.batch.intake import Intake, in_thread
 from revloop.batch.output import write_output, write_rejects
 from revloop.batch.workers import Workers
-from revloop.errors import InputError
+from revloop.errors import InputError, RevloopError
 from revloop.settings import DEFAULT_ITERATIONS
 from revloop.trajectory import StopReason
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from revloop.reviser import AsyncReviser
     from revloop.rows import Rejected
     from revloop.store import Pending, RunRows
-    from revloop.trajectory import Trajectory
+    from revloop.trajectory import End, Trajectory
 
 _FEWEST_FOR_A_SHARE = 100
 _ENGINE_IS_GONE_AFTER = 20
@@ -135,7 +135,7 @@ class Batch:
         self._options = options
         self._progress = progress
         self._rows: RunRows = reviser.store.rows(reviser.run)
-        self._failures_in_a_row = 0
+        self._failures_in_a_row = self._versions_at_failure = 0
         self._ending: Ending | None = None
         self._detail = ""
         greedy = reviser.settings.sampling.temperature == 0
@@ -169,9 +169,11 @@ class Batch:
             await self._workers.work_through(
                 in_thread(self._all_pending(), _FETCHED_AT_A_TIME), self._on_finished
             )
-        finally:
-            with anyio.CancelScope(shield=True):
+        except RevloopError:
+            with suppress(RevloopError):  # what went wrong first is what a person should know
                 await to_thread.run_sync(write_rejects, self._rows, self._output)
+            raise
+        await to_thread.run_sync(write_rejects, self._rows, self._output)
         if self._ending is None:
             await self._write_output()
         return Outcome(
@@ -203,19 +205,24 @@ class Batch:
         return reason is None or (reason.is_failure and self._options.retry_failed)
 
     async def _on_finished(self, trajectory: Trajectory) -> None:
-        reason = None if trajectory.end is None else trajectory.end.reason
-        if reason is not StopReason.ENGINE_FAILED:
-            self._failures_in_a_row = 0
-        else:
-            self._failures_in_a_row += 1
-            if self._failures_in_a_row >= _ENGINE_IS_GONE_AFTER and trajectory.end is not None:
-                self._stop(
-                    Ending.ENGINE_GONE,
-                    f"The engine failed {self._failures_in_a_row} times in a row; the last time: "
-                    f"{trajectory.end.detail} Those are tried again with --retry-failed.",
-                )
-        if reason is not None and reason.is_failure:
-            self._check_tolerance()
+        end = trajectory.end
+        if end is None or not end.reason.is_failure:
+            return
+        if end.reason is StopReason.ENGINE_FAILED:
+            self._note_failure(end)
+        self._check_tolerance()
+
+    def _note_failure(self, end: End) -> None:
+        """Stop when the engine fails again and again, and makes nothing between."""
+        if self._progress.versions != self._versions_at_failure:
+            self._failures_in_a_row, self._versions_at_failure = 0, self._progress.versions
+        self._failures_in_a_row += 1
+        if self._failures_in_a_row >= _ENGINE_IS_GONE_AFTER:
+            self._stop(
+                Ending.ENGINE_GONE,
+                f"The engine failed {self._failures_in_a_row} times in a row; the last time: "
+                f"{end.detail} Those are tried again with --retry-failed.",
+            )
 
     def _check_rejects_of_before(self) -> None:
         if self._options.tolerance.strict and (first := next(self._rows.rejects(), None)):

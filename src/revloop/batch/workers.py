@@ -45,6 +45,7 @@ class Workers:
         self._progress = progress
         first = min(bounds.most, max(bounds.least, FIRST_LIMIT))
         self._gate = Gate(first if isinstance(reviser.engine, ReportsLoad) else bounds.most)
+        self._progress.iterations = iterations
         self._progress.limit = self._gate.limit
         self._under_way = 0
         self._has_changed = anyio.Event()

@@ -22,6 +22,7 @@ from revloop.batch import (
     Progress,
     Source,
     Tolerance,
+    alone,
     failures_allowed,
 )
 from revloop.cli import output
@@ -221,7 +222,8 @@ def batch(
             return await running.run()
 
     interrupts = _Interrupts()
-    outcome = anyio.run(_watched, work, interrupts, progress, log_json)
+    with alone(store):
+        outcome = anyio.run(_watched, work, interrupts, progress, log_json)
     tell(progress, as_json=log_json)
     raise typer.Exit(_tell_outcome(outcome, output_file, store))
 
