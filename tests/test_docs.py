@@ -67,6 +67,10 @@ def folder(tmp_path: Path) -> Path:
     (tmp_path / "answer.txt").write_text("It keeps keys and values.", encoding="utf-8")
     write_jsonl(tmp_path / "records.jsonl", [BOTTLES, {**BOTTLES, "id": "2", "prompt": "Why?"}])
     write_jsonl(tmp_path / "aligner.jsonl", [ROWS["aligner"]])
+    write_jsonl(
+        tmp_path / "drafts.jsonl",
+        [{"id": str(n), "prompt": "Why?", "response": f"Because {n}."} for n in range(3)],
+    )
     engine = ScriptedEngine(cnr_rounds("Better."))
     revise("Good.", iterations=1, store=tmp_path / "rounds.sqlite", engine=engine)
     return tmp_path

@@ -29,13 +29,15 @@ FLOORS = {
     "serving": 2,
     "store": 2,
     "engines": 3,
+    "journal": 4,
     "loop": 4,
     "stopping": 4,
     "demo": 5,
     "finetune": 5,
     "reviser": 5,
-    "__main__": 6,
-    "cli": 6,
+    "batch": 6,
+    "__main__": 7,
+    "cli": 7,
 }
 """Each module or package of revloop, and its floor. A new one must be given a floor here."""
 

@@ -20,7 +20,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import revloop.store
+import revloop.store.file
 from revloop.errors import InputError, RunMismatchError, StoreError
 from revloop.prompts import PromptSet
 from revloop.settings import LoopOptions, RunSettings
@@ -180,7 +180,7 @@ class TestCommits:
         assert stored(path)[0].end == DONE
 
     def test_every_version_is_synced_to_disk(self, store: Store) -> None:
-        assert store._pragma("synchronous") == 2  # FULL
+        assert store._file.pragma("synchronous") == 2  # FULL
 
     def test_a_reader_does_not_keep_the_writer_waiting(self, store: Store, path: Path) -> None:
         entry = begin(store)
@@ -291,8 +291,8 @@ class TestFilesThatAreNoStore:
     def test_a_store_of_a_newer_version(self, path: Path, open_: Any) -> None:
         filled_store(path, rounds=1)
         with closing(sqlite3.connect(path)) as newer:
-            newer.execute("PRAGMA user_version = 2")
-        with pytest.raises(StoreError, match="has store version 2; this revloop reads 1"):
+            newer.execute("PRAGMA user_version = 3")
+        with pytest.raises(StoreError, match="has store version 3; this revloop reads 2"):
             open_(path)
 
     def test_a_file_that_is_not_there_is_not_made_by_reading(self, path: Path) -> None:
@@ -410,8 +410,8 @@ class TestFilesThatCannotBeWritten:
     def test_a_full_disk_leaves_what_was_stored(self, store: Store, path: Path) -> None:
         entry = begin(store)
         store.append(entry, version(0))
-        pages = store._pragma("page_count")
-        store._connection.execute(f"PRAGMA max_page_count = {pages + 2}")
+        pages = store._file.pragma("page_count")
+        store._file._connection.execute(f"PRAGMA max_page_count = {pages + 2}")
         with pytest.raises(StoreError, match=r"the disk is full\. What was stored is intact"):
             store.append(entry, version(1, "long " * 10_000))
         assert [each.round for each in stored(path)[0].versions] == [0]
@@ -422,7 +422,7 @@ class TestFilesThatCannotBeWritten:
         self, path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         filled_store(path, rounds=1)
-        monkeypatch.setattr(revloop.store, "_BUSY_TIMEOUT_S", 0.01)
+        monkeypatch.setattr(revloop.store.file, "_BUSY_TIMEOUT_S", 0.01)
         with closing(sqlite3.connect(path, isolation_level=None)) as other:
             other.execute("BEGIN IMMEDIATE")
             with pytest.raises(StoreError, match=r"versions\.sqlite: database is locked"):

@@ -6,6 +6,7 @@
 """
 
 from revloop._version import __version__
+from revloop.batch import arevise_many, revise_many
 from revloop.errors import (
     ContextFullError,
     EngineError,
@@ -53,5 +54,7 @@ __all__ = [
     "Version",
     "__version__",
     "arevise",
+    "arevise_many",
     "revise",
+    "revise_many",
 ]

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from contextlib import AsyncExitStack, ExitStack
-from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Self, TypedDict, Unpack
 
-import anyio.to_thread
+from anyio import to_thread
 from anyio.from_thread import BlockingPortal, start_blocking_portal
 from pydantic import SecretStr, ValidationError
 
 from revloop.demo import CRITIC_FOLDER
 from revloop.engines.choice import open_engine
 from revloop.errors import InputError
+from revloop.journal import Journal
 from revloop.loop import Rounds
 from revloop.prompts import PromptSet
 from revloop.settings import (
@@ -23,12 +23,10 @@ from revloop.settings import (
     LoopOptions,
     RunSettings,
 )
-from revloop.store import Entry, Run, Store
+from revloop.store import Entry, Pending, Run, Store
 from revloop.trajectory import (
     Draft,
-    End,
     Message,
-    StopReason,
     Trajectory,
     Version,
     as_draft,
@@ -42,6 +40,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from revloop.engines.base import Engine
+    from revloop.engines.retry import RetryPolicy
 
     Source = str | Mapping[str, Any] | Draft
     Prompt = str | Sequence[Message | Mapping[str, str]] | None
@@ -57,9 +56,11 @@ class ReviserOptions(TypedDict, total=False):
         api_key: The server's key.
         tokenizer: Folder of the served model, to send exact tokens.
         tensor_parallel_size: GPUs for a model in this process.
+        retries: When a request to a server is sent again after a passing fault.
         engine: An engine of your own, instead of all the above.
         prompts: Name or folder of a prompt set.
         store: File that every version is committed to.
+        new_run: Begin a new run in the store, whatever it holds.
         single_pass, temperature, top_p, seed, critique_max_tokens, revision_max_tokens,
         early_stop, stop_score, tries, retry_temperature: see
             :class:`~revloop.settings.LoopOptions`.
@@ -70,9 +71,11 @@ class ReviserOptions(TypedDict, total=False):
     api_key: str | SecretStr | None
     tokenizer: str | None
     tensor_parallel_size: int
+    retries: RetryPolicy | None
     engine: Engine | None
     prompts: str | Path
     store: str | Path | None
+    new_run: bool
     single_pass: bool
     temperature: float | None
     top_p: float | None
@@ -97,8 +100,10 @@ class AsyncReviser:
     def __init__(self, **options: Unpack[ReviserOptions]) -> None:
         rest: dict[str, Any] = dict(options)
         self._engine: Engine | None = rest.pop("engine", None)
+        self._retries: RetryPolicy | None = rest.pop("retries", None)
         self._prompts_source = rest.pop("prompts", None) or DEFAULT_PROMPTS
         self._store_path = rest.pop("store", None)
+        self._wants_new_run = bool(rest.pop("new_run", False))
         own = {name: rest.pop(name) for name in EngineOptions.model_fields if name in rest}
         try:
             self._engine_options = EngineOptions.from_environment(**own)
@@ -113,14 +118,16 @@ class AsyncReviser:
         async with AsyncExitStack() as opened:
             self._prompts = PromptSet.load(self._prompts_source)
             if self._engine is None:
-                self._engine = await open_engine(self._engine_options, shipped_critic=CRITIC_FOLDER)
+                self._engine = await open_engine(
+                    self._engine_options, shipped_critic=CRITIC_FOLDER, retries=self._retries
+                )
                 opened.push_async_callback(self._engine.aclose)
             self._settings = RunSettings.resolve(
                 self._loop_options, self._prompts, self._engine.info
             )
             if self._store_path is not None:
                 self._store = opened.enter_context(Store.open(self._store_path))
-                self._run = self._store.begin_run(self._settings)
+                self._run = self._store.begin_run(self._settings, new=self._wants_new_run)
             self._resources = opened.pop_all()
         return self
 
@@ -131,6 +138,27 @@ class AsyncReviser:
     def settings(self) -> RunSettings:
         """The settings in force, the prompt set's defaults filled in."""
         return self._settings
+
+    @property
+    def engine(self) -> Engine:
+        """The open engine.
+
+        Raises:
+            InputError: The reviser is not open.
+        """
+        if self._engine is None:
+            raise InputError("The reviser is not open: use it in a 'with' statement.")
+        return self._engine
+
+    @property
+    def store(self) -> Store | None:
+        """The open store, if there is one."""
+        return self._store
+
+    @property
+    def run(self) -> Run | None:
+        """The store's run that new trajectories go into, if there is a store."""
+        return self._run
 
     async def revise(
         self,
@@ -162,30 +190,66 @@ class AsyncReviser:
         if iterations < 1:
             raise InputError(f"iterations is {iterations}; at least 1 round is needed.")
         draft = as_draft(response, prompt=prompt)
-        if self._engine is None:
-            raise InputError("The reviser is not open: use it in a 'with' statement.")
-        trajectory_id = digest_of(
-            draft.id,
-            draft.content_digest,
-            self._settings.digest,
-            self._engine.info.model_dump(),
+        pending = await self.enter(draft)
+        return await self.go_on(
+            pending, engine=self.engine, iterations=iterations, on_version=on_version, again=False
         )
-        record = await _Record.begin(self._store, self._run, trajectory_id, draft)
-        if record.is_settled:
-            return record.trajectory()
+
+    async def enter(self, draft: Draft) -> Pending:
+        """Enter a draft into the store, if there is one, or find it there.
+
+        Raises:
+            InputError: The run has another draft under the same id, or the reviser is not open.
+            StoreError: It could not be stored.
+        """
+        trajectory_id = self.trajectory_id(draft, draft.content_digest)
+        if self._store is None or self._run is None:
+            return Pending(Entry(0, trajectory_id), draft)
+        entry = await to_thread.run_sync(self._store.begin, self._run, trajectory_id, draft)
+        return Pending(entry, draft)
+
+    async def go_on(
+        self,
+        pending: Pending,
+        *,
+        engine: Engine,
+        iterations: int,
+        on_version: OnVersion | None = None,
+        again: bool = True,
+    ) -> Trajectory:
+        """Do the rounds that a trajectory has to come.
+
+        Args:
+            pending: The trajectory, as it was entered into this reviser's store or made anew.
+            engine: The reviser's engine, or something that stands before it.
+            iterations: Rounds in all, at least 1.
+            on_version: As for :meth:`revise`.
+            again: Whether to try again where it ended for a reason that is most likely to stand.
+
+        Raises:
+            StoreError: A version could not be stored.
+        """
+        journal = Journal.of(self._store, pending)
+        if journal.is_settled and not again:
+            return journal.trajectory()
         rounds = Rounds(
-            draft,
-            self._engine,
+            journal.draft,
+            engine,
             self._prompts,
             self._settings,
             iterations=iterations,
-            earlier=record.versions[: iterations + 1],
+            earlier=journal.versions[: iterations + 1],
         )
         async for version in rounds:
-            await record.append(version)
+            await journal.append(version)
             if on_version is not None:
                 on_version(version)
-        return await record.finish(rounds.end, rounds=iterations)
+        return await journal.finish(rounds.end, rounds=iterations)
+
+    def trajectory_id(self, draft: Draft, content_digest: str) -> str:
+        """The id of a draft's trajectory, with these settings and this engine."""
+        engine = self.engine.info.model_dump()
+        return digest_of(draft.id, content_digest, self._settings.digest, engine)
 
 
 class Reviser:
@@ -289,52 +353,3 @@ async def arevise(
         return await reviser.revise(
             response, prompt=prompt, iterations=iterations, on_version=on_version
         )
-
-
-@dataclass(slots=True)
-class _Record:
-    """One trajectory as it grows: in memory, and in the store if there is one."""
-
-    trajectory_id: str
-    draft: Draft
-    versions: list[Version]
-    end: End | None = None
-    store: Store | None = None
-    entry: Entry | None = None
-
-    @classmethod
-    async def begin(
-        cls, store: Store | None, run: Run | None, trajectory_id: str, draft: Draft
-    ) -> Self:
-        """Start a record, or go on with the stored one."""
-        if store is None or run is None:
-            return cls(trajectory_id, draft, [])
-        entry = await anyio.to_thread.run_sync(store.begin, run, trajectory_id, draft)
-        return cls(entry.trajectory_id, draft, list(entry.versions), entry.end, store, entry)
-
-    @property
-    def is_settled(self) -> bool:
-        """Whether it ended for a reason that asking again would not change."""
-        if self.end is None or not self.end.reason.is_failure:
-            return False
-        return self.end.reason is not StopReason.ENGINE_FAILED
-
-    async def append(self, version: Version) -> None:
-        """Add a version; it is on disk when this returns."""
-        if self.store is not None and self.entry is not None:
-            await anyio.to_thread.run_sync(self.store.append, self.entry, version)
-        self.versions.append(version)
-
-    async def finish(self, end: End | None, *, rounds: int) -> Trajectory:
-        """Set the end; a stored trajectory that has more rounds than asked for keeps its own."""
-        if len(self.versions) > rounds + 1:
-            return replace(self, versions=self.versions[: rounds + 1], end=end).trajectory()
-        self.end = end
-        if self.store is not None and self.entry is not None and end is not None:
-            await anyio.to_thread.run_sync(self.store.finish, self.entry, end)
-        return self.trajectory()
-
-    def trajectory(self) -> Trajectory:
-        """What there is so far."""
-        versions = tuple(self.versions)
-        return Trajectory(id=self.trajectory_id, draft=self.draft, versions=versions, end=self.end)

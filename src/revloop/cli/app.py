@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from revloop._version import __version__
-from revloop.cli import demo, export, finetune, output, plan, records, revise, serve, show
+from revloop.cli import batch, demo, export, finetune, output, plan, records, revise, serve, show
 from revloop.errors import RevloopError
 
 app = typer.Typer(
@@ -19,9 +19,11 @@ app = typer.Typer(
     rich_markup_mode="markdown",
     epilog="Exit codes: 0 done, 2 wrong usage, 3 bad input, "
     "4 the engine failed or rounds are missing, 5 the store cannot be used, "
-    "6 the model cannot be served, 7 the critic cannot be trained, 130 interrupted.",
+    "6 the model cannot be served, 7 the critic cannot be trained, 8 done, but rows were rejected, "
+    "9 stopped by --strict or --max-failures, 130 interrupted.",
 )
 app.command("revise", epilog=revise.EXAMPLE)(revise.revise)
+app.command("batch", epilog=batch.EXAMPLE)(batch.batch)
 app.command("show", epilog=show.EXAMPLE)(show.show)
 app.command("export", epilog=export.EXAMPLE)(export.export)
 app.command("serve", epilog=serve.EXAMPLE, context_settings=serve.PASSES_OPTIONS_ON)(serve.serve)

@@ -55,7 +55,17 @@ def export(
 
 
 def _rows(store: Store) -> Iterator[tuple[Trajectory, Mapping[str, Any]]]:
-    """What is written, in order: each trajectory, with the other fields of its row."""
+    """What is written, in order: each trajectory, with the other fields of its row.
+
+    Of a batch, the trajectories of its newest run in the order of its input; else all there are.
+    """
+    for run in reversed(store.runs()):
+        rows = store.rows(run)
+        if rows.input() is not None:
+            for row in rows.in_order():
+                if row.trajectory is not None:
+                    yield row.trajectory, row.rest
+            return
     for trajectory in store.trajectories():
         yield trajectory, {}
 

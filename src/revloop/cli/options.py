@@ -93,6 +93,13 @@ TopP = Annotated[
 Seed = Annotated[
     int, typer.Option(min=0, help="Where random choices start.", rich_help_panel=_LOOP)
 ]
+EarlyStop = Annotated[
+    bool,
+    typer.Option(help="End when a round changes nothing or goes back.", rich_help_panel=_LOOP),
+]
+NewRun = Annotated[
+    bool, typer.Option("--new-run", help="Begin a new run in the store, whatever it holds.")
+]
 StopScore = Annotated[
     float | None,
     typer.Option(help="End when a critique's score is at least this.", rich_help_panel=_LOOP),

@@ -12,8 +12,10 @@ from revloop.cli import output
 from revloop.cli.options import (
     ApiKeyFile,
     BaseUrl,
+    EarlyStop,
     Iterations,
     Model,
+    NewRun,
     Prompts,
     Seed,
     SinglePass,
@@ -59,11 +61,10 @@ def revise(
     temperature: Temperature = None,
     top_p: TopP = None,
     seed: Seed = 0,
-    early_stop: Annotated[
-        bool, typer.Option(help="End when a round changes nothing or goes back.")
-    ] = True,
+    early_stop: EarlyStop = True,
     stop_score: StopScore = None,
     store: Store = None,
+    new_run: NewRun = False,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print the whole trajectory as JSON.")
     ] = False,
@@ -87,6 +88,7 @@ def revise(
         early_stop=early_stop,
         stop_score=stop_score,
         store=store,
+        new_run=new_run,
     ) as reviser:
         tell = output.version_teller(iterations)
         trajectory = reviser.revise(draft, iterations=iterations, on_version=tell)

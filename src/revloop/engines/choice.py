@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from revloop.engines.base import Engine
+    from revloop.engines.retry import RetryPolicy
     from revloop.settings import EngineOptions
 
 SHIPPED_CRITIC = "revloop-demo-critic"
@@ -24,7 +25,9 @@ SHIPPED_CRITIC = "revloop-demo-critic"
 logger = logging.getLogger("revloop.engines")
 
 
-async def open_engine(options: EngineOptions, *, shipped_critic: Path) -> Engine:
+async def open_engine(
+    options: EngineOptions, *, shipped_critic: Path, retries: RetryPolicy | None = None
+) -> Engine:
     """Open the engine that the options call for.
 
     A server if there is an address; else the model in this process, on vLLM where it is installed;
@@ -33,6 +36,7 @@ async def open_engine(options: EngineOptions, *, shipped_critic: Path) -> Engine
     Args:
         options: What the user chose.
         shipped_critic: Folder of the critic to fall back on.
+        retries: When a request to a server is sent again; None: as the engine does by default.
 
     Raises:
         RevloopError: The engine cannot be opened; the class says why.
@@ -43,6 +47,7 @@ async def open_engine(options: EngineOptions, *, shipped_critic: Path) -> Engine
             model=options.model,
             api_key=options.api_key,
             tokenizer=options.tokenizer,
+            retries=retries,
         )
     if options.model is None:
         _say_once_which_critic()

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from revloop.engines.base import Completion, Request, room_for_answer
+from revloop.engines.load import Load, read_load
 from revloop.engines.replies import (
     ServedModel,
     one_line,
@@ -137,6 +138,11 @@ class HttpEngine:
             prefix=prefix,
             retries=retries,
         )
+
+    async def load(self) -> Load:
+        """How busy the server is: by its metrics, where it is vLLM, and by what it turned away."""
+        metrics = await self._transport.text("/metrics") if self._model.is_vllm else None
+        return read_load(metrics or "", self._transport.refused)
 
     async def aclose(self) -> None:
         """Close all connections."""

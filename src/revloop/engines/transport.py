@@ -15,7 +15,7 @@ import aiohttp
 from yarl import URL
 
 from revloop.engines.replies import check_status, json_object, one_line
-from revloop.errors import BadReplyError, InputError, UnreachableError
+from revloop.errors import BadReplyError, InputError, TransientError, UnreachableError
 
 if TYPE_CHECKING:
     from pydantic import SecretStr
@@ -29,6 +29,8 @@ Reader = Callable[[Mapping[str, Any], str], Read]
 _REPLY_BYTES = 8 * 2**20
 _REPLY_BYTES_PER_TOKEN = 2**10
 _NOT_PACKED = {"Accept-Encoding": "identity"}
+_TURNED_AWAY = {408, 429, 503}
+_METRICS_TIMEOUT = aiohttp.ClientTimeout(total=5.0)
 _NO_CONNECTION_LIMIT = 0  # the loop's own limiter decides how many requests are in flight
 
 
@@ -73,11 +75,15 @@ class Transport:
         api_key: Sent as bearer token to this server and nowhere else: redirects are not followed.
         deadlines: When to give a request up.
 
+    Attributes:
+        refused: Requests that were turned away for the moment, or not answered in time.
+
     Raises:
         InputError: The address is none, or the key cannot stand in a header.
     """
 
     def __init__(self, base_url: str, *, api_key: SecretStr | None, deadlines: Deadlines) -> None:
+        self.refused = 0
         self.address = _address(base_url)
         self._deadlines = deadlines
         self._key = "" if api_key is None else _usable_key(api_key)
@@ -110,11 +116,30 @@ class Transport:
         """
         timeout = self._deadlines.timeout(max_tokens)
         most_bytes = largest_reply_bytes(max_tokens)
+        try:
+            reply = await self._ask_once(method, path, body, timeout, most_bytes)
+            return read(reply, self.address + path), 0
+        except TransientError as exc:
+            failed = exc  # tenacity comes in only now: it costs as much as the request itself
         async for attempt in retries.retrying():
             with attempt:
+                if attempt.retry_state.attempt_number == 1:
+                    raise failed
                 reply = await self._ask_once(method, path, body, timeout, most_bytes)
                 answer = read(reply, self.address + path)
         return answer, attempt.retry_state.attempt_number - 1
+
+    async def text(self, path: str) -> str | None:
+        """What the server says at a path, asked once; None where it says nothing of use."""
+        where = self.address + path
+        try:
+            async with self._session.get(
+                where, timeout=_METRICS_TIMEOUT, allow_redirects=False
+            ) as response:
+                raw = await _read_bounded(response, where, largest_reply_bytes())
+        except (TimeoutError, aiohttp.ClientError, ConnectionError, BadReplyError):
+            return None
+        return raw.decode("utf-8", "replace") if response.status == 200 else None
 
     async def aclose(self) -> None:
         """Close all connections."""
@@ -135,6 +160,7 @@ class Transport:
             ) as response:
                 raw = await _read_bounded(response, where, most_bytes)
         except TimeoutError as exc:
+            self.refused += 1
             raise UnreachableError(f"{where} gave no answer within {timeout.total:g} s.") from exc
         except aiohttp.ClientPayloadError as exc:
             raise BadReplyError(f"{where} broke off in the middle of its answer.") from exc
@@ -142,6 +168,7 @@ class Transport:
             raise UnreachableError(
                 f"{where} cannot be reached: {_reason(exc)}. Is the server running?"
             ) from exc
+        self.refused += response.status in _TURNED_AWAY
         model = "" if body is None else body["model"]
         quoted = self._without_key
         check_status(response.status, response.headers, raw, where, model=model, quoted=quoted)

@@ -1,0 +1,154 @@
+"""What a batch has to work on: first what the store has left, then the input, row by row."""
+
+from __future__ import annotations
+
+from itertools import islice
+from typing import TYPE_CHECKING, TypeVar
+
+import anyio.to_thread
+
+from revloop.errors import InputError
+from revloop.rows import Rejected, Row
+from revloop.store import InputState, NewRow
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Iterator
+
+    from revloop.batch.progress import Progress
+    from revloop.batch.source import Source
+    from revloop.store import Pending, RunRows
+    from revloop.trajectory import Draft
+
+    NameTrajectory = Callable[[Draft, str], str]
+
+T = TypeVar("T")
+
+_ROWS_AT_A_TIME = 128
+_BYTES_AT_A_TIME = 4 * 2**20
+
+
+class Intake:
+    """Enters the rows of an input into the store, a few at a time, when they are asked for.
+
+    Args:
+        source: The input.
+        rows: The run's rows in the store.
+        name_trajectory: Gives a draft and its content digest a trajectory id.
+        share: Whether rows with the same prompt and response share one trajectory.
+        progress: Is told of all that comes in.
+        on_rejects: Called with the rejected rows of each part.
+
+    Raises:
+        InputError: The store knows the run's input, and it is another one.
+    """
+
+    def __init__(
+        self,
+        source: Source,
+        rows: RunRows,
+        *,
+        name_trajectory: NameTrajectory,
+        share: bool,
+        progress: Progress,
+        on_rejects: Callable[[list[Rejected]], None],
+    ) -> None:
+        self._source = source
+        self._rows = rows
+        self._name_trajectory = name_trajectory
+        self._share = share
+        self._progress = progress
+        self._on_rejects = on_rejects
+        known = rows.input()
+        if known is not None:
+            source.check(known)
+        self._state = known or InputState(source.name, source.fingerprint())
+        self._size_bytes = source.size_bytes()
+        self._note_progress()
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether all rows of the input are in the store."""
+        return self._state.is_whole
+
+    def new_trajectories(self) -> Iterator[Pending]:
+        """Trajectories of the rows that were not read yet; each part is committed at once.
+
+        Raises:
+            InputError: The input cannot be read.
+        """
+        if self._state.is_whole:
+            return
+        rows = self._source.rows(self._state.position)
+        while True:
+            part = list(_some(rows))
+            yield from self._enter(part)
+            if not part:
+                return
+
+    def _enter(self, part: list[Row | Rejected]) -> list[Pending]:
+        last = part[-1].position if part else self._state.position
+        state = InputState(self._state.name, self._state.fingerprint, last, is_whole=not part)
+        good = [self._named(row) for row in part if isinstance(row, Row)]
+        bad = [row for row in part if isinstance(row, Rejected)]
+        begun, clashes = self._rows.enter(state, good, bad, share=self._share)
+        self._state = state
+        self._progress.entered += len(begun)
+        self._progress.rejected += len(bad) + len(clashes)
+        self._note_progress()
+        if bad or clashes:
+            self._on_rejects(sorted([*bad, *clashes], key=lambda one: one.number))
+        return begun
+
+    def _named(self, row: Row) -> NewRow:
+        content = row.draft.content_digest
+        return NewRow(row, content, self._name_trajectory(row.draft, content))
+
+    def _note_progress(self) -> None:
+        self._progress.is_whole = self._state.is_whole
+        position = self._state.position
+        if position is not None and position.end_offset is not None and self._size_bytes:
+            self._progress.read_share = min(1.0, position.end_offset / self._size_bytes)
+
+
+def _some(rows: Iterator[Row | Rejected]) -> Iterator[Row | Rejected]:
+    """The next rows, but not many megabytes at once."""
+    size = 0
+    for row in islice(rows, _ROWS_AT_A_TIME):
+        yield row
+        size += len(row.raw)
+        if size > _BYTES_AT_A_TIME:
+            return
+
+
+async def in_thread(source: Iterator[T], at_a_time: int) -> AsyncIterator[T]:
+    """An iterator's items, fetched in a thread, so that the event loop never waits for a disk.
+
+    Args:
+        source: The iterator; it is left alone while an item of ours is being used.
+        at_a_time: How many items are fetched at once.
+    """
+
+    def fetch() -> list[T]:
+        return list(islice(source, at_a_time))
+
+    while part := await anyio.to_thread.run_sync(fetch, abandon_on_cancel=True):
+        for item in part:
+            yield item
+
+
+def failures_allowed(text: str) -> tuple[int | None, float | None]:
+    """What ``--max-failures`` says: a number, or a share of all.
+
+    Raises:
+        InputError: It is neither ``N`` nor ``P%``.
+    """
+    try:
+        if text.endswith("%"):
+            share = float(text[:-1]) / 100
+            if 0 <= share <= 1:
+                return None, share
+        elif (number := int(text)) >= 0:
+            return number, None
+    except ValueError:
+        pass
+    raise InputError(f"--max-failures is '{text}'; it is a number (20) or a share (5%).")

@@ -1,0 +1,149 @@
+"""``revise_many`` and its asynchronous twin: trajectories as they finish, from any iterable."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Iterable, Iterator
+from typing import TYPE_CHECKING, Any, Unpack
+
+import anyio
+from anyio.from_thread import start_blocking_portal
+
+from revloop.batch.gate import (
+    DEFAULT_MAX_CONCURRENCY,
+    DEFAULT_MIN_CONCURRENCY,
+    Concurrency,
+)
+from revloop.batch.intake import in_thread
+from revloop.batch.progress import Progress
+from revloop.batch.workers import Workers
+from revloop.errors import InputError
+from revloop.reviser import AsyncReviser, ReviserOptions
+from revloop.settings import DEFAULT_ITERATIONS
+from revloop.trajectory import Trajectory, as_draft
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from anyio.streams.memory import MemoryObjectSendStream
+
+    from revloop.store import Pending
+    from revloop.trajectory import Draft
+
+    Source = str | Mapping[str, Any] | Draft
+    Sources = Iterable[Source] | AsyncIterable[Source]
+
+_DRAFTS_AT_A_TIME = 16
+
+
+async def arevise_many(
+    drafts: Sources,
+    *,
+    iterations: int = DEFAULT_ITERATIONS,
+    min_concurrency: int = DEFAULT_MIN_CONCURRENCY,
+    max_concurrency: int = DEFAULT_MAX_CONCURRENCY,
+    **options: Unpack[ReviserOptions],
+) -> AsyncGenerator[Trajectory, None]:
+    """Revise many drafts at once; each trajectory is given as soon as it ends, in no fixed order.
+
+    Drafts are taken as places fall free, so a source may be endless. With a store, the same call
+    again goes on where the last one ended.
+
+    Args:
+        drafts: As for :func:`~revloop.revise`, in any iterable or asynchronous iterable.
+        iterations: Rounds of critique and revision for each, at least 1.
+        min_concurrency: Fewest requests at once, however busy the engine is.
+        max_concurrency: Most requests at once.
+        options: See :class:`~revloop.reviser.ReviserOptions`.
+
+    Yields:
+        A trajectory that ended. Equal drafts give one each.
+
+    Raises:
+        RevloopError: The input, an option, the engine or the store cannot be used; what was made
+            before is in the store.
+    """
+    if iterations < 1:
+        raise InputError(f"iterations is {iterations}; at least 1 round is needed.")
+    bounds = Concurrency(min_concurrency, max_concurrency)
+    async with AsyncReviser(**options) as reviser:
+        workers = Workers(reviser, iterations=iterations, bounds=bounds, progress=Progress())
+        send, receive = anyio.create_memory_object_stream[Trajectory]()
+        # a task of its own: a task group may not be open in a generator while it yields
+        work = asyncio.create_task(_Twins(reviser, send).work_through(workers, drafts))
+        async with receive:
+            try:
+                async for trajectory in receive:
+                    yield trajectory
+                await work
+            finally:
+                work.cancel()
+                await asyncio.wait([work])
+
+
+def revise_many(
+    drafts: Iterable[Source],
+    *,
+    iterations: int = DEFAULT_ITERATIONS,
+    min_concurrency: int = DEFAULT_MIN_CONCURRENCY,
+    max_concurrency: int = DEFAULT_MAX_CONCURRENCY,
+    **options: Unpack[ReviserOptions],
+) -> Iterator[Trajectory]:
+    """The synchronous twin of :func:`arevise_many`, with the same arguments."""
+    trajectories = arevise_many(
+        drafts,
+        iterations=iterations,
+        min_concurrency=min_concurrency,
+        max_concurrency=max_concurrency,
+        **options,
+    )
+
+    async def next_one() -> Trajectory | None:
+        return await anext(trajectories, None)
+
+    with start_blocking_portal() as portal:
+        try:
+            while (trajectory := portal.call(next_one)) is not None:
+                yield trajectory
+        finally:
+            portal.call(trajectories.aclose)
+
+
+class _Twins:
+    """Equal drafts that are under way at the same time: revised once, given once for each.
+
+    Args:
+        reviser: An open reviser.
+        send: Where finished trajectories go.
+    """
+
+    def __init__(self, reviser: AsyncReviser, send: MemoryObjectSendStream[Trajectory]) -> None:
+        self._reviser = reviser
+        self._send = send
+        self._counts: dict[str, int] = {}
+
+    async def work_through(self, workers: Workers, drafts: Sources) -> None:
+        """Revise all drafts, and send each trajectory when it ends."""
+        async with self._send:
+            await workers.work_through(self._entered(drafts), self._finished)
+
+    async def _entered(self, drafts: Sources) -> AsyncIterator[Pending]:
+        async for source in _each(drafts):
+            pending = await self._reviser.enter(as_draft(source))
+            name = pending.entry.trajectory_id
+            self._counts[name] = self._counts.get(name, 0) + 1
+            if self._counts[name] == 1:
+                yield pending
+
+    async def _finished(self, trajectory: Trajectory) -> None:
+        for _ in range(self._counts.pop(trajectory.id)):
+            await self._send.send(trajectory)
+
+
+async def _each(drafts: Sources) -> AsyncIterator[Source]:
+    if isinstance(drafts, AsyncIterable):
+        async for source in drafts:
+            yield source
+    else:
+        async for source in in_thread(iter(drafts), _DRAFTS_AT_A_TIME):
+            yield source

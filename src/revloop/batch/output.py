@@ -1,0 +1,76 @@
+"""A run's trajectories as a file in the order of its input, and the rows that were rejected."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from revloop.rows import open_output, open_rejects
+from revloop.trajectory import End, StopReason, Trajectory
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from revloop.store import RunRows, StoredRow
+
+
+class _NotWantedError(Exception):
+    """Takes an unfinished file away again."""
+
+
+def write_output(
+    rows: RunRows,
+    output: Path,
+    *,
+    iterations: int | None = None,
+    final_only: bool = False,
+    is_wanted: Callable[[], bool] = lambda: True,
+) -> bool:
+    """Write the trajectories of a run's rows, in their order, to a file that is whole or not there.
+
+    Args:
+        rows: The run's rows.
+        output: The file.
+        iterations: Most rounds to write of each; None: all that are there.
+        final_only: As for :func:`~revloop.rows.open_output`.
+        is_wanted: Asked before each row whether to go on.
+
+    Returns:
+        Whether it was written.
+
+    Raises:
+        InputError: It cannot be written.
+    """
+    try:
+        with open_output(output, final_only=final_only) as writer:
+            for row in _while_wanted(rows.in_order(), is_wanted):
+                if row.trajectory is not None:
+                    writer.write(first_rounds(row.trajectory, iterations), row.rest)
+    except _NotWantedError:
+        return False
+    return True
+
+
+def write_rejects(rows: RunRows, output: Path) -> None:
+    """Write the rows that were rejected beside an output."""
+    with open_rejects(output) as writer:
+        for rejected in rows.rejects():
+            writer.write(rejected)
+
+
+def first_rounds(trajectory: Trajectory, iterations: int | None) -> Trajectory:
+    """A trajectory as it was after so many rounds, where it has more."""
+    if iterations is None or trajectory.rounds <= iterations:
+        return trajectory
+    detail = f"All rounds are done ({iterations})."
+    end = End(reason=StopReason.ROUNDS_DONE, detail=detail)
+    return trajectory.model_copy(
+        update={"versions": trajectory.versions[: iterations + 1], "end": end}
+    )
+
+
+def _while_wanted(rows: Iterator[StoredRow], is_wanted: Callable[[], bool]) -> Iterator[StoredRow]:
+    for row in rows:
+        if not is_wanted():
+            raise _NotWantedError
+        yield row

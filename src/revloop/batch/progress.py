@@ -1,0 +1,189 @@
+"""What a batch has done so far, counted as it goes."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter, deque
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from revloop.settings import DEFAULT_ITERATIONS
+from revloop.trajectory import StopReason
+
+if TYPE_CHECKING:
+    from revloop.trajectory import End, Version
+
+_WINDOW_S = 60.0
+_CONVERGED = {StopReason.CONVERGED, StopReason.CYCLE}
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """The figures of a batch at one moment.
+
+    Attributes:
+        elapsed_s: Seconds since the command began.
+        trajectories: How many there are; None while the input is still being read.
+        done: Those that ended, in earlier runs of the command too.
+        failed: Those of them that ended without all rounds.
+        converged: Those of them that a round changed nothing in any more.
+        rejected: Rows that could not be used.
+        versions: Versions made since the command began (version 0 is not made).
+        versions_per_s: Over the last minute.
+        tokens_per_s: Tokens generated a second, over the last minute.
+        in_round: How many trajectories under way are in which round.
+        limit: How many requests may be under way.
+        cached_share: Share of the prompt tokens that came from the prefix cache; None where the
+            engine does not count them.
+        left_s: Seconds to go at the pace so far; None while nobody can know.
+    """
+
+    elapsed_s: float
+    trajectories: int | None
+    done: int
+    failed: int
+    converged: int
+    rejected: int
+    versions: int
+    versions_per_s: float
+    tokens_per_s: float
+    in_round: dict[int, int]
+    limit: int
+    cached_share: float | None
+    left_s: float | None
+
+
+@dataclass(slots=True)
+class Progress:
+    """Counts what happens in a batch.
+
+    Attributes:
+        iterations: Rounds for each trajectory.
+        limit: How many requests may be under way at the moment.
+        rejected: Rows that could not be used.
+        entered: Trajectories that came in, those of earlier runs included.
+        is_whole: Whether the input has been read to its end.
+        read_share: How much of the input has been read, 0 to 1; None where nobody can know.
+        failed: Trajectories that ended without all rounds.
+        versions: Versions made since the command began.
+    """
+
+    iterations: int = DEFAULT_ITERATIONS
+    limit: int = 0
+    rejected: int = 0
+    entered: int = 0
+    is_whole: bool = False
+    read_share: float | None = None
+    failed: int = 0
+    versions: int = 0
+    _done: int = 0
+    _done_before: int = 0
+    _converged: int = 0
+    _prompt_tokens: int = 0
+    _cached_tokens: int | None = None
+    _generated_tokens: int = 0
+    _in_round: Counter[int] = field(default_factory=Counter)
+    _started: float = field(default_factory=time.monotonic)
+    _moments: deque[tuple[float, int, int]] = field(default_factory=deque)
+
+    @property
+    def done(self) -> int:
+        """Trajectories that ended, in earlier runs of the command too."""
+        return self._done
+
+    def resume(self, counts: dict[tuple[StopReason | None, int], int], *, pending: int) -> None:
+        """Take over what earlier runs of the command did.
+
+        Args:
+            counts: How many trajectories the store has, by why they ended and after which round.
+            pending: How many of those will be taken up again.
+        """
+        ended = dict.fromkeys(StopReason, 0)
+        for (reason, _), number in counts.items():
+            self.entered += number
+            if reason is not None:
+                ended[reason] += number
+        self._done = self._done_before = self.entered - pending
+        self.failed = sum(number for reason, number in ended.items() if reason.is_failure)
+        self._converged = sum(ended[reason] for reason in _CONVERGED)
+
+    def took_up(self, rounds_done: int, end: End | None) -> None:
+        """A trajectory is under way; one that had ended does so no more."""
+        self._in_round[self._round_after(rounds_done)] += 1
+        if end is not None:
+            self.failed -= end.reason.is_failure
+            self._converged -= end.reason in _CONVERGED
+
+    def made(self, version: Version) -> None:
+        """A version was made and stored."""
+        if version.round == 0:
+            return
+        self.versions += 1
+        self._move(version.round, self._round_after(version.round))
+        usage = version.usage
+        self._prompt_tokens += usage.prompt_tokens
+        self._generated_tokens += usage.generated_tokens
+        if usage.cached_tokens is not None:
+            self._cached_tokens = (self._cached_tokens or 0) + usage.cached_tokens
+
+    def put_down(self, rounds_done: int, end: End | None) -> None:
+        """A trajectory is under way no more: it ended, or the batch was told to stop."""
+        self._move(self._round_after(rounds_done), None)
+        if end is not None:
+            self._done += 1
+            self.failed += end.reason.is_failure
+            self._converged += end.reason in _CONVERGED
+
+    def snapshot(self) -> Snapshot:
+        """The figures at this moment."""
+        now = time.monotonic()
+        elapsed_s = now - self._started
+        versions_per_s, tokens_per_s = self._rates(now)
+        cached = self._cached_tokens
+        return Snapshot(
+            elapsed_s=elapsed_s,
+            trajectories=self.entered if self.is_whole else None,
+            done=self._done,
+            failed=self.failed,
+            converged=self._converged,
+            rejected=self.rejected,
+            versions=self.versions,
+            versions_per_s=versions_per_s,
+            tokens_per_s=tokens_per_s,
+            in_round=dict(sorted(self._in_round.items())),
+            limit=self.limit,
+            cached_share=None if cached is None else cached / max(1, self._prompt_tokens),
+            left_s=self._left_s(elapsed_s),
+        )
+
+    def _round_after(self, rounds_done: int) -> int:
+        """The round that a trajectory is in; the last one until its end is stored."""
+        return min(rounds_done + 1, self.iterations)
+
+    def _rates(self, now: float) -> tuple[float, float]:
+        moments = self._moments or deque([(self._started, 0, 0)])
+        self._moments = moments
+        moments.append((now, self.versions, self._generated_tokens))
+        while len(moments) > 2 and moments[1][0] < now - _WINDOW_S:
+            moments.popleft()
+        then, versions, tokens = moments[0]
+        seconds = max(now - then, 1e-9)
+        return (self.versions - versions) / seconds, (self._generated_tokens - tokens) / seconds
+
+    def _left_s(self, elapsed_s: float) -> float | None:
+        done_now = self._done - self._done_before
+        if done_now == 0:
+            return None
+        total: float = self.entered
+        if not self.is_whole:
+            if not self.read_share:
+                return None
+            total /= self.read_share
+        return max(0.0, total - self._done) * elapsed_s / done_now
+
+    def _move(self, old: int, new: int | None) -> None:
+        self._in_round[old] -= 1
+        if self._in_round[old] <= 0:
+            del self._in_round[old]
+        if new is not None:
+            self._in_round[new] += 1

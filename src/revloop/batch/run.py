@@ -1,0 +1,267 @@
+"""One batch from its input to its output: what is done, what is left, and how it ends."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import dataclass, field
+from enum import StrEnum
+from itertools import chain
+from typing import TYPE_CHECKING
+
+from anyio import from_thread, to_thread
+
+from revloop.batch.gate import Concurrency
+from revloop.batch.intake import Intake, in_thread
+from revloop.batch.output import write_output, write_rejects
+from revloop.batch.workers import Workers
+from revloop.errors import InputError, RevloopError
+from revloop.settings import DEFAULT_ITERATIONS
+from revloop.trajectory import StopReason
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from revloop.batch.progress import Progress
+    from revloop.batch.source import Source
+    from revloop.reviser import AsyncReviser
+    from revloop.rows import Rejected
+    from revloop.store import Pending, RunRows
+    from revloop.trajectory import End, Trajectory
+
+_FEWEST_FOR_A_SHARE = 100
+_ENGINE_IS_GONE_AFTER = 20
+_FETCHED_AT_A_TIME = 16
+
+
+class Ending(StrEnum):
+    """How a batch ended."""
+
+    DONE = "done"
+    INTERRUPTED = "interrupted"
+    STOPPED = "stopped"
+    ENGINE_GONE = "engine gone"
+
+
+@dataclass(frozen=True, slots=True)
+class Tolerance:
+    """What a batch puts up with before it stops.
+
+    Attributes:
+        strict: Stop at the first row that cannot be used.
+        failures: Stop when more rows were rejected or trajectories failed; None: never.
+        failure_share: The same as a share of all that ended, from the hundredth on.
+    """
+
+    strict: bool = False
+    failures: int | None = None
+    failure_share: float | None = None
+
+    def is_exceeded(self, failed: int, of: int) -> bool:
+        """Whether so many failures of so many are too many."""
+        if self.failures is not None and failed > self.failures:
+            return True
+        share = self.failure_share
+        return share is not None and of >= _FEWEST_FOR_A_SHARE and failed > share * of
+
+
+@dataclass(frozen=True, slots=True)
+class BatchOptions:
+    """How a batch works; nothing here changes the text of a trajectory, but for ``iterations``.
+
+    Attributes:
+        iterations: Rounds for each draft.
+        bounds: Least and most requests under way.
+        retry_failed: Take up trajectories again that failed.
+        share_duplicates: Revise rows with the same content once, at any temperature.
+        final_only: Write rows with the last version in them, not whole trajectories.
+        tolerance: When to stop.
+    """
+
+    iterations: int = DEFAULT_ITERATIONS
+    bounds: Concurrency = field(default_factory=Concurrency)
+    retry_failed: bool = False
+    share_duplicates: bool = False
+    final_only: bool = False
+    tolerance: Tolerance = field(default_factory=Tolerance)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a batch ended.
+
+    Attributes:
+        ending: In a word.
+        detail: In a sentence, where it did not just finish.
+        rows: Rows that were entered, and so have a trajectory.
+        rejected: Rows that could not be used.
+        failed: Trajectories that ended without all rounds.
+    """
+
+    ending: Ending
+    detail: str
+    rows: int
+    rejected: int
+    failed: int
+
+
+class Batch:
+    """Takes every row of an input through its rounds, and writes the output when all is done.
+
+    Args:
+        source: The input.
+        output: Where the trajectories go, in the order of the input.
+        reviser: An open reviser with a store.
+        options: How to work.
+        progress: Is told of all that happens.
+
+    Raises:
+        InputError: The reviser has no store, or the store's run has another input.
+    """
+
+    def __init__(
+        self,
+        source: Source,
+        output: Path,
+        reviser: AsyncReviser,
+        options: BatchOptions,
+        progress: Progress,
+    ) -> None:
+        if reviser.store is None or reviser.run is None:
+            raise InputError("A batch needs a store.")
+        if options.iterations < 1:
+            raise InputError(f"iterations is {options.iterations}; at least 1 round is needed.")
+        self._output = output
+        self._options = options
+        self._progress = progress
+        self._rows: RunRows = reviser.store.rows(reviser.run)
+        self._failures_in_a_row = self._versions_at_failure = 0
+        self._ending: Ending | None = None
+        self._detail = ""
+        greedy = reviser.settings.sampling.temperature == 0
+        self._progress.rejected = self._rows.reject_count()
+        self._take_over()
+        self._intake = Intake(
+            source,
+            self._rows,
+            name_trajectory=reviser.trajectory_id,
+            share=greedy or options.share_duplicates,
+            progress=progress,
+            on_rejects=lambda rejects: from_thread.run_sync(self._on_rejects, rejects),
+        )
+        self._workers = Workers(
+            reviser, iterations=options.iterations, bounds=options.bounds, progress=progress
+        )
+
+    def interrupt(self) -> None:
+        """Start no round any more; those in flight are finished and stored."""
+        self._stop(Ending.INTERRUPTED, "Interrupted: the rounds that were under way are stored.")
+
+    async def run(self) -> Outcome:
+        """Work until all is done or something stops it.
+
+        Raises:
+            InputError: The input cannot be read, or the output not be written.
+            StoreError: A version could not be stored.
+        """
+        self._check_rejects_of_before()
+        try:
+            await self._workers.work_through(
+                in_thread(self._all_pending(), _FETCHED_AT_A_TIME), self._on_finished
+            )
+        except RevloopError:
+            with suppress(RevloopError):  # what went wrong first is what a person should know
+                await to_thread.run_sync(write_rejects, self._rows, self._output)
+            raise
+        await to_thread.run_sync(write_rejects, self._rows, self._output)
+        if self._ending is None:
+            await self._write_output()
+        return Outcome(
+            self._ending or Ending.DONE,
+            self._detail,
+            self._rows.row_count(),
+            self._progress.rejected,
+            self._progress.failed,
+        )
+
+    def _all_pending(self) -> Iterator[Pending]:
+        left = self._rows.pending(
+            iterations=self._options.iterations, retry_failed=self._options.retry_failed
+        )
+        return chain(left, self._intake.new_trajectories())
+
+    def _take_over(self) -> None:
+        counts = self._rows.counts()
+        pending = sum(
+            number
+            for (reason, rounds), number in counts.items()
+            if self._is_pending(reason, rounds)
+        )
+        self._progress.resume(counts, pending=pending)
+
+    def _is_pending(self, reason: StopReason | None, rounds: int) -> bool:
+        if reason is StopReason.ROUNDS_DONE:
+            return rounds < self._options.iterations
+        return reason is None or (reason.is_failure and self._options.retry_failed)
+
+    async def _on_finished(self, trajectory: Trajectory) -> None:
+        end = trajectory.end
+        if end is None or not end.reason.is_failure:
+            return
+        if end.reason is StopReason.ENGINE_FAILED:
+            self._note_failure(end)
+        self._check_tolerance()
+
+    def _note_failure(self, end: End) -> None:
+        """Stop when the engine fails again and again, and makes nothing between."""
+        if self._progress.versions != self._versions_at_failure:
+            self._failures_in_a_row, self._versions_at_failure = 0, self._progress.versions
+        self._failures_in_a_row += 1
+        if self._failures_in_a_row >= _ENGINE_IS_GONE_AFTER:
+            self._stop(
+                Ending.ENGINE_GONE,
+                f"The engine failed {self._failures_in_a_row} times in a row; the last time: "
+                f"{end.detail} Those are tried again with --retry-failed.",
+            )
+
+    def _check_rejects_of_before(self) -> None:
+        if self._options.tolerance.strict and (first := next(self._rows.rejects(), None)):
+            self._on_rejects([first])
+
+    def _on_rejects(self, rejects: list[Rejected]) -> None:
+        if self._options.tolerance.strict:
+            first = rejects[0]
+            detail = f"Row {first.number} cannot be used: {first.reason}."
+            self._stop(Ending.STOPPED, detail)
+        self._check_tolerance()
+
+    def _check_tolerance(self) -> None:
+        progress = self._progress
+        failed = progress.failed + progress.rejected
+        if self._options.tolerance.is_exceeded(failed, progress.done + progress.rejected):
+            self._stop(
+                Ending.STOPPED,
+                f"{progress.failed} trajectories failed and {progress.rejected} rows "
+                "were rejected: more than --max-failures allows.",
+            )
+
+    def _stop(self, ending: Ending, detail: str) -> None:
+        if self._ending is None:
+            self._ending, self._detail = ending, detail
+        self._workers.stop()
+
+    async def _write_output(self) -> None:
+        def is_wanted() -> bool:
+            return self._ending is None
+
+        written = await to_thread.run_sync(
+            lambda: write_output(
+                self._rows,
+                self._output,
+                iterations=self._options.iterations,
+                final_only=self._options.final_only,
+                is_wanted=is_wanted,
+            )
+        )
+        if not written:
+            self._detail = "Interrupted while the output was being written: all is stored."

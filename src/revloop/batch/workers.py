@@ -1,0 +1,141 @@
+"""Many trajectories at once, each at its own pace: as many as the engine can hold."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import anyio
+
+from revloop.batch.gate import FIRST_LIMIT, Concurrency, Gate, GatedEngine, HaltedError, next_limit
+from revloop.engines.load import ReportsLoad
+from revloop.errors import RevloopError
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable
+
+    from revloop.batch.progress import Progress
+    from revloop.reviser import AsyncReviser
+    from revloop.store import Pending
+    from revloop.trajectory import Trajectory, Version
+
+    Finished = Callable[[Trajectory], Awaitable[None]]
+
+_LOOK_EVERY_S = 1.0
+
+
+class Workers:
+    """Takes trajectories through their rounds over one reviser.
+
+    A trajectory comes in when one before it has gone out, so memory does not grow with the input;
+    at the gate to the engine, one that is near its end goes first, so results flow early.
+
+    Args:
+        reviser: An open reviser.
+        iterations: Rounds for each.
+        bounds: Least and most requests under way.
+        progress: Is told of all that happens.
+    """
+
+    def __init__(
+        self, reviser: AsyncReviser, *, iterations: int, bounds: Concurrency, progress: Progress
+    ) -> None:
+        self._reviser = reviser
+        self._iterations = iterations
+        self._bounds = bounds
+        self._progress = progress
+        first = min(bounds.most, max(bounds.least, FIRST_LIMIT))
+        self._gate = Gate(first if isinstance(reviser.engine, ReportsLoad) else bounds.most)
+        self._progress.iterations = iterations
+        self._progress.limit = self._gate.limit
+        self._under_way = 0
+        self._has_changed = anyio.Event()
+        self._taking_in = anyio.CancelScope()
+        self._error: RevloopError | None = None
+
+    def stop(self) -> None:
+        """Start no round any more; those in flight are finished and committed."""
+        self._gate.close()
+        self._taking_in.cancel()
+
+    async def work_through(self, pending: AsyncIterator[Pending], finished: Finished) -> None:
+        """Do the rounds of trajectories, until there are no more or :meth:`stop` is called.
+
+        Args:
+            pending: They are taken from it one by one, as places fall free.
+            finished: Awaited with each trajectory that came to its end.
+
+        Raises:
+            RevloopError: ``pending`` or ``finished`` raised it, or the store did; rounds in flight
+                were finished, where they could be committed.
+        """
+        async with anyio.create_task_group() as background:
+            background.start_soon(self._keep_limit)
+            async with anyio.create_task_group() as tasks:
+                with self._taking_in:
+                    try:
+                        async for one in pending:
+                            await self._place()
+                            self._progress.took_up(_rounds(one), one.entry.end)
+                            tasks.start_soon(self._revise, one, finished)
+                    except RevloopError as exc:
+                        self._fail(exc)
+            background.cancel_scope.cancel()
+        if self._error is not None:
+            raise self._error
+
+    async def _revise(self, pending: Pending, finished: Finished) -> None:
+        engine = GatedEngine(self._reviser.engine, self._gate, _rounds(pending))
+
+        def on_version(version: Version) -> None:
+            engine.rounds_done = version.round
+            self._progress.made(version)
+
+        trajectory = None
+        try:
+            trajectory = await self._reviser.go_on(
+                pending, engine=engine, iterations=self._iterations, on_version=on_version
+            )
+        except HaltedError:
+            pass
+        except RevloopError as exc:
+            self._fail(exc)
+        finally:
+            end = None if trajectory is None else trajectory.end
+            self._progress.put_down(engine.rounds_done, end)
+            self._under_way -= 1
+        try:
+            if trajectory is not None:
+                await finished(trajectory)
+        finally:
+            self._has_changed.set()
+            self._has_changed = anyio.Event()
+
+    async def _place(self) -> None:
+        while self._under_way >= self._gate.limit:
+            await self._has_changed.wait()
+        self._under_way += 1
+
+    def _fail(self, error: RevloopError) -> None:
+        self._error = self._error or error
+        self.stop()
+
+    async def _keep_limit(self) -> None:
+        """Let as many requests through as the engine can hold."""
+        engine = self._reviser.engine
+        if not isinstance(engine, ReportsLoad):
+            return
+        before = await engine.load()
+        while True:
+            await anyio.sleep(_LOOK_EVERY_S)
+            now = await engine.load()
+            wanted = self._under_way >= self._gate.limit
+            self._gate.allow(next_limit(self._gate.limit, self._bounds, before, now, wanted=wanted))
+            self._progress.limit = self._gate.limit
+            before = now
+            self._has_changed.set()
+            self._has_changed = anyio.Event()
+
+
+def _rounds(pending: Pending) -> int:
+    versions = pending.entry.versions
+    return versions[-1].round if versions else 0

@@ -1,0 +1,118 @@
+"""What a person sees of a batch while it runs: a live table, plain lines, or JSON for machines."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+import anyio
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from revloop.cli import output
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from revloop.batch import Progress, Snapshot
+
+_LINE_EVERY_S = 30.0
+_FRAME_EVERY_S = 0.5
+
+
+async def follow(progress: Progress, *, as_json: bool = False) -> None:
+    """Show a batch on stderr until this is cancelled: in a terminal live, else every 30 s a line.
+
+    Args:
+        progress: The batch's counts.
+        as_json: Write JSON lines, wherever stderr goes.
+    """
+    if output.progress.is_terminal and not as_json:
+        with Live(console=output.progress, auto_refresh=False, transient=True) as live:
+            while True:
+                live.update(table(progress.snapshot()), refresh=True)
+                await anyio.sleep(_FRAME_EVERY_S)
+    while True:
+        await anyio.sleep(_LINE_EVERY_S)
+        tell(progress, as_json=as_json)
+
+
+def tell(progress: Progress, *, as_json: bool = False) -> None:
+    """Write how far a batch is, in one line."""
+    snapshot = progress.snapshot()
+    if as_json:
+        output.progress.print(json.dumps(asdict(snapshot)))
+    else:
+        output.say(line(snapshot))
+
+
+def line(snapshot: Snapshot) -> str:
+    """How far a batch is, in one line."""
+    parts = [f"{duration(snapshot.elapsed_s)}: {_done(snapshot)}", *_counts(snapshot)]
+    parts += [f"{snapshot.versions} versions, {snapshot.versions_per_s:.1f}/s"]
+    parts += [f"{snapshot.tokens_per_s:.0f} tokens/s"]
+    if snapshot.cached_share is not None:
+        parts.append(f"{snapshot.cached_share:.0%} of the prompts from the cache")
+    if snapshot.left_s is not None:
+        parts.append(f"{duration(snapshot.left_s)} left")
+    return ", ".join(parts)
+
+
+def table(snapshot: Snapshot) -> RenderableType:
+    """How far a batch is, as a table for a terminal."""
+    shown = Table.grid(padding=(0, 2))
+    shown.add_column(style="cyan")
+    shown.add_column()
+    total = snapshot.trajectories
+    bar = ProgressBar(total=total, completed=snapshot.done, width=40, pulse=total is None)
+    shown.add_row("trajectories", _beside(bar, _done(snapshot)))
+    rate = f"{snapshot.versions_per_s:.1f}/s, {snapshot.tokens_per_s:.0f} tokens/s"
+    shown.add_row("versions", f"{snapshot.versions}, {rate}")
+    rounds = "  ".join(f"{number}: {count}" for number, count in snapshot.in_round.items())
+    under_way = sum(snapshot.in_round.values())
+    shown.add_row("under way", f"{under_way}, at most {snapshot.limit} requests at once")
+    shown.add_row("in round", rounds or "none")
+    share = snapshot.converged / snapshot.done if snapshot.done else 0.0
+    shown.add_row("converged", f"{share:.0%} of those done")
+    cached = snapshot.cached_share
+    shown.add_row("prefix cache", "not counted" if cached is None else f"{cached:.0%} of prompts")
+    bad = Text(", ".join(_counts(snapshot)) or "none", "red" if _counts(snapshot) else "")
+    shown.add_row("failures", bad)
+    left = "not known yet" if snapshot.left_s is None else duration(snapshot.left_s)
+    shown.add_row("time", f"{duration(snapshot.elapsed_s)} so far, {left} left")
+    return shown
+
+
+def duration(seconds: float) -> str:
+    """A time as a person says it: ``3 h 05 min``, ``2 min 07 s``, ``12 s``."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    minutes, rest = divmod(whole, 60)
+    if minutes < 60:
+        return f"{minutes} min {rest:02} s"
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes:02} min"
+
+
+def _done(snapshot: Snapshot) -> str:
+    of = "" if snapshot.trajectories is None else f" of {snapshot.trajectories}"
+    return f"{snapshot.done}{of} done"
+
+
+def _counts(snapshot: Snapshot) -> list[str]:
+    parts = []
+    if snapshot.failed:
+        parts.append(f"{snapshot.failed} failed")
+    if snapshot.rejected:
+        parts.append(f"{snapshot.rejected} rejected")
+    return parts
+
+
+def _beside(left: RenderableType, right: str) -> Table:
+    both = Table.grid(padding=(0, 2))
+    both.add_row(left, right)
+    return both

@@ -1,0 +1,15 @@
+"""The version store: one SQLite file that holds every version of every trajectory.
+
+A version is committed (and synced to disk) before the call that adds it returns, so a process that
+is killed loses at most the rounds in flight. Other processes may read while one writes (write-ahead
+log, https://sqlite.org/wal.html).
+
+A batch keeps its input's rows here too: which trajectory each row became, what else stood in it,
+which rows were rejected, and how far the input has been read.
+"""
+
+from revloop.store.entries import Entry, Run
+from revloop.store.rows import InputState, NewRow, Pending, RunRows, StoredRow
+from revloop.store.store import Store
+
+__all__ = ["Entry", "InputState", "NewRow", "Pending", "Run", "RunRows", "Store", "StoredRow"]

@@ -1,0 +1,159 @@
+"""Group commit: what many trajectories hand in while one commit is under way goes into the next.
+
+A commit costs one sync of the disk, milliseconds, however much is in it. So a thread takes all that
+has queued up, commits it in one transaction, and wakes those who wait (as databases do: DeWitt et
+al. 1984, "Implementation Techniques for Main Memory Database Systems").
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections import defaultdict
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from revloop.errors import StoreError
+from revloop.trajectory import Version
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from revloop.store.file import StoreFile
+    from revloop.trajectory import End
+
+_ADD_VERSIONS = "INSERT INTO versions (trajectory, round, version) VALUES {rows}"
+_TAKE_ENDS_BACK = (
+    "WITH reopened (key) AS (VALUES {rows}) "
+    "UPDATE trajectories SET ending = NULL, reason = NULL, rounds = NULL "
+    "WHERE key IN (SELECT key FROM reopened) AND ending IS NOT NULL"
+)
+_SET_ENDS = (
+    "WITH ended (key, ending, reason) AS (VALUES {rows}) "
+    "UPDATE trajectories SET ending = ended.ending, reason = ended.reason, "
+    "rounds = (SELECT max(round) FROM versions WHERE trajectory = trajectories.key) "
+    "FROM ended WHERE trajectories.key = ended.key"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Addition:
+    """What is added to a trajectory: a version, or the end.
+
+    Attributes:
+        key: The trajectory's key in the store.
+        what: The version or the end.
+    """
+
+    key: int
+    what: Version | End
+
+
+def add_all(file: StoreFile, additions: Sequence[Addition]) -> None:
+    """Commit additions in one transaction.
+
+    Raises:
+        StoreError: Nothing of them was committed.
+    """
+    versions: list[tuple[int, int, str]] = []
+    ends: list[tuple[int, str, str]] = []
+    for addition in additions:
+        key, what = addition.key, addition.what
+        if isinstance(what, Version):
+            versions.append((key, what.round, what.model_dump_json()))
+        else:
+            ends.append((key, what.model_dump_json(), what.reason.value))
+    with file.transaction():
+        file.write_many(_ADD_VERSIONS, versions)
+        file.write_many(_TAKE_ENDS_BACK, [(key,) for key, *_ in versions])
+        file.write_many(_SET_ENDS, ends)
+
+
+class GroupCommits:
+    """Commits additions from any number of tasks, in a thread of its own that starts on demand."""
+
+    def __init__(self, file: StoreFile) -> None:
+        self._file = file
+        self._waiting: list[_Waiting] = []
+        self._news = threading.Condition()
+        self._thread: threading.Thread | None = None
+        self._is_closed = False
+
+    async def add(self, addition: Addition) -> None:
+        """Hand in an addition; when this returns, it is on disk.
+
+        Raises:
+            StoreError: It could not be committed.
+        """
+        loop = asyncio.get_running_loop()
+        waiting = _Waiting(addition, loop, loop.create_future())
+        with self._news:
+            if self._is_closed:
+                raise StoreError(f"{self._file.path} is closed.")
+            if self._thread is None:
+                self._thread = threading.Thread(
+                    target=self._work, name="revloop store", daemon=True
+                )
+                self._thread.start()
+            self._waiting.append(waiting)
+            self._news.notify()
+        await waiting.future
+
+    def close(self) -> None:
+        """Commit what was handed in, and end the thread."""
+        with self._news:
+            self._is_closed = True
+            self._news.notify()
+        if self._thread is not None:
+            self._thread.join()
+
+    def _work(self) -> None:
+        while group := self._next_group():
+            outcomes = _commit(self._file, [one.addition for one in group])
+            _wake(group, outcomes)
+
+    def _next_group(self) -> list[_Waiting]:
+        """All that waits; empty when there will be no more."""
+        with self._news:
+            self._news.wait_for(lambda: self._waiting or self._is_closed)
+            group, self._waiting = self._waiting, []
+        return group
+
+
+@dataclass(frozen=True, slots=True)
+class _Waiting:
+    addition: Addition
+    loop: asyncio.AbstractEventLoop
+    future: asyncio.Future[None]
+
+
+def _commit(file: StoreFile, additions: Sequence[Addition]) -> list[StoreError | None]:
+    """Commit a group; where that fails, each by itself, so that none fails for another's fault."""
+    try:
+        add_all(file, additions)
+    except StoreError as exc:
+        if len(additions) == 1:
+            return [exc]
+        return [error for one in additions for error in _commit(file, [one])]
+    return [None] * len(additions)
+
+
+def _wake(group: Sequence[_Waiting], outcomes: Sequence[StoreError | None]) -> None:
+    """Tell all tasks of one event loop at once: each call from another thread wakes it up."""
+    by_loop = defaultdict(list)
+    for waiting, outcome in zip(group, outcomes, strict=True):
+        by_loop[waiting.loop].append((waiting.future, outcome))
+    for loop, results in by_loop.items():
+        with suppress(RuntimeError):  # the loop is closed: nobody waits any more
+            loop.call_soon_threadsafe(_settle, results)
+
+
+def _settle(results: Sequence[tuple[asyncio.Future[None], StoreError | None]]) -> None:
+    for future, error in results:
+        if future.done():
+            continue  # who waited was cancelled
+        if error is None:
+            future.set_result(None)
+        else:
+            future.set_exception(error)

@@ -1,0 +1,312 @@
+"""The SQLite file behind a store: opened, checked, read and written, its errors in our words."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import threading
+import time
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Self
+
+from pydantic import ValidationError
+
+from revloop.errors import StoreError
+from revloop.trajectory import explain
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+    Parameters = Sequence[object] | dict[str, object]
+
+_APPLICATION_ID = 0x7265766C  # "revl": tells our files from other SQLite files
+_SCHEMA_VERSION = 2
+_BUSY_TIMEOUT_S = 30.0
+_ROWS_A_STATEMENT = (64, 8, 1)  # few sizes, so that the statements stay prepared
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS runs (
+    id INTEGER PRIMARY KEY,
+    digest TEXT NOT NULL,
+    settings TEXT NOT NULL,
+    started_at TEXT NOT NULL
+) STRICT;
+CREATE TABLE IF NOT EXISTS trajectories (
+    key INTEGER PRIMARY KEY,
+    run INTEGER NOT NULL REFERENCES runs (id),
+    draft_id TEXT NOT NULL,
+    id TEXT NOT NULL,
+    draft TEXT NOT NULL,
+    content TEXT NOT NULL,  -- digest of prompt and response
+    ending TEXT,
+    reason TEXT,            -- of the ending, once more: to be looked up
+    rounds INTEGER,         -- done when it ended
+    UNIQUE (run, draft_id)
+) STRICT;
+CREATE INDEX IF NOT EXISTS trajectories_by_content ON trajectories (run, content);
+CREATE INDEX IF NOT EXISTS trajectories_by_end ON trajectories (run, reason, rounds);
+CREATE TABLE IF NOT EXISTS versions (
+    trajectory INTEGER NOT NULL REFERENCES trajectories (key),
+    round INTEGER NOT NULL,
+    version TEXT NOT NULL,
+    UNIQUE (trajectory, round)
+) STRICT;
+CREATE TABLE IF NOT EXISTS inputs (
+    run INTEGER PRIMARY KEY REFERENCES runs (id),
+    name TEXT NOT NULL,
+    fingerprint TEXT,       -- NULL: a stream, which cannot be looked at twice
+    last INTEGER,           -- number of the last row that was entered or rejected
+    end_offset INTEGER,     -- where that row ends; NULL: not known
+    is_whole INTEGER NOT NULL
+) STRICT;
+CREATE TABLE IF NOT EXISTS rows (
+    run INTEGER NOT NULL REFERENCES runs (id),
+    number INTEGER NOT NULL,
+    trajectory INTEGER NOT NULL REFERENCES trajectories (key),
+    draft_id TEXT NOT NULL,
+    rest TEXT NOT NULL,     -- the row's fields that are no part of the draft
+    PRIMARY KEY (run, number)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS rows_by_id ON rows (run, draft_id);
+CREATE TABLE IF NOT EXISTS rejects (
+    run INTEGER NOT NULL REFERENCES runs (id),
+    number INTEGER NOT NULL,
+    reason TEXT NOT NULL,
+    raw TEXT NOT NULL,
+    UNIQUE (run, number)
+) STRICT;
+"""
+
+_ACTING_PARTS = """
+SELECT 1 FROM sqlite_schema
+WHERE type IN ('trigger', 'view') OR sql LIKE 'CREATE VIRTUAL%'
+"""
+
+
+class StoreFile:
+    """One connection to a store's file. Safe to use from several threads."""
+
+    def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
+        self.path = path
+        self._connection = connection
+        self._lock = threading.RLock()
+
+    @classmethod
+    def open(cls, path: Path) -> Self:
+        """Open a file to read and write; make it if there is none.
+
+        Raises:
+            StoreError: The file is no store, is of another version, or cannot be written.
+        """
+        if not path.parent.is_dir():
+            raise StoreError(f"{path} cannot be made: there is no folder {path.parent}.")
+        with translated(path):
+            file = cls(_connect(path, "rwc"), path)
+            with file._closed_on_error():
+                file._prepare()
+        return file
+
+    @classmethod
+    def open_to_read(cls, path: Path) -> Self:
+        """Open a file that is there, to read only; another process may be writing to it.
+
+        Raises:
+            StoreError: There is no such file, or it is no store.
+        """
+        if not path.is_file():
+            raise StoreError(f"There is no store at {path}.")
+        with translated(path):
+            file = cls(_connect(path, _mode_to_read(path)), path)
+            with file._closed_on_error():
+                file._check_identity()
+        return file
+
+    def rows(self, sql: str, values: Parameters = ()) -> list[tuple[Any, ...]]:
+        """All rows that a query gives."""
+        with self._lock, translated(self.path):
+            return self._connection.execute(sql, values).fetchall()
+
+    def rows_for(self, sql: str, first: object, wanted: Sequence[str]) -> Iterator[tuple[Any, ...]]:
+        """All rows that a query gives for any number of wanted values, some of them at a time.
+
+        Args:
+            sql: The query, with ``{rows}`` where ``(?), (?)`` shall stand.
+            first: The value of the one place before those.
+            wanted: The values.
+        """
+        size = _ROWS_A_STATEMENT[0]
+        for start in range(0, len(wanted), size):
+            part = wanted[start : start + size]
+            yield from self.rows(sql.format(rows=_places(len(part), 1)), (first, *part))
+
+    def write(self, sql: str, values: Parameters) -> int:
+        """Execute one statement; returns the key of the row that it made."""
+        with self._lock, translated(self.path):
+            return self._connection.execute(sql, values).lastrowid or 0
+
+    def write_many(self, sql: str, rows: Sequence[tuple[object, ...]]) -> None:
+        """Execute a statement for many rows at once, as few times as can be.
+
+        Each time that SQLite is called, this thread must get the interpreter back from the others
+        (``executemany`` calls it once a row), which under load costs far more than the work.
+
+        Args:
+            sql: The statement, with ``{rows}`` where ``(?, ...), (?, ...)`` shall stand.
+            rows: The values, one tuple a row, all of one length.
+        """
+        start = 0
+        with self._lock, translated(self.path):
+            for size in _ROWS_A_STATEMENT:
+                while len(rows) - start >= size:
+                    part = rows[start : start + size]
+                    values = [value for row in part for value in row]
+                    self._connection.execute(sql.format(rows=_places(size, len(part[0]))), values)
+                    start += size
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Everything in the block is committed together, or nothing of it."""
+        with self._lock, translated(self.path):
+            self._connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield
+                self._connection.execute("COMMIT")
+            except BaseException:
+                if self._connection.in_transaction:
+                    self._connection.execute("ROLLBACK")
+                raise
+
+    @contextmanager
+    def moment(self) -> Iterator[None]:
+        """Everything that is read in the block is as it was at one moment."""
+        with self._lock, translated(self.path):
+            self._connection.execute("BEGIN")
+            try:
+                yield
+            finally:
+                self._connection.execute("ROLLBACK")
+
+    def pragma(self, name: str) -> int:
+        """The value of one of SQLite's own settings."""
+        value: int = self._connection.execute(f"PRAGMA {name}").fetchone()[0]
+        return value
+
+    def close(self) -> None:
+        """Close the file."""
+        with self._lock:
+            self._connection.close()
+
+    @contextmanager
+    def _closed_on_error(self) -> Iterator[None]:
+        try:
+            yield
+        except BaseException:
+            self.close()
+            raise
+
+    def _prepare(self) -> None:
+        if self.pragma("application_id") == 0 and not self.rows("SELECT 1 FROM sqlite_schema"):
+            self._make()
+        self._check_identity()
+        self._connection.execute("PRAGMA synchronous = FULL")
+        self._connection.execute("BEGIN IMMEDIATE")  # fails now, not in mid-run, if read-only
+        self._connection.execute("ROLLBACK")
+
+    def _make(self) -> None:
+        """Make the tables; harmless where another process is doing the same."""
+        give_up = time.monotonic() + _BUSY_TIMEOUT_S
+        while True:
+            try:
+                self._connection.execute("PRAGMA journal_mode = WAL")
+                break
+            except sqlite3.OperationalError as exc:  # for this, SQLite itself does not wait
+                if exc.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > give_up:
+                    raise
+                time.sleep(0.01)
+        self._connection.executescript(
+            f"BEGIN IMMEDIATE; {_SCHEMA}"
+            f"PRAGMA application_id = {_APPLICATION_ID};"
+            f"PRAGMA user_version = {_SCHEMA_VERSION}; COMMIT;"
+        )
+
+    def _check_identity(self) -> None:
+        if self.pragma("application_id") != _APPLICATION_ID:
+            raise StoreError(f"{self.path} is an SQLite file, but no revloop store.")
+        version = self.pragma("user_version")
+        if version != _SCHEMA_VERSION:
+            raise StoreError(
+                f"{self.path} has store version {version}; this revloop reads {_SCHEMA_VERSION}. "
+                "Read it with the revloop that made it."
+            )
+        if self.rows(_ACTING_PARTS):
+            raise StoreError(
+                f"{self.path} holds a trigger or a view, which would act when the store is used. "
+                "No store that revloop made has one: do not use this file."
+            )
+
+
+def _places(rows: int, columns: int) -> str:
+    """The places of some rows of values in a statement: ``(?, ?), (?, ?)``."""
+    row = f"({', '.join('?' * columns)})"
+    return ", ".join([row] * rows)
+
+
+def _connect(path: Path, mode: str) -> sqlite3.Connection:
+    uri = f"{path.absolute().as_uri()}?mode={mode}"
+    connection = sqlite3.connect(
+        uri,
+        uri=True,
+        timeout=_BUSY_TIMEOUT_S,
+        check_same_thread=False,  # a lock of our own guards it
+        isolation_level=None,  # no transactions but those that we begin
+    )
+    connection.execute("PRAGMA trusted_schema = OFF")
+    return connection
+
+
+def _mode_to_read(path: Path) -> str:
+    """Reading a write-ahead log takes a file beside it: where none can be made, nobody writes."""
+    log = path.with_name(f"{path.name}-wal")
+    writable = os.access(path.parent, os.W_OK)
+    return "ro" if writable or log.exists() else "ro&immutable=1"
+
+
+@contextmanager
+def translated(path: Path) -> Iterator[None]:
+    """SQLite's errors as ours, with what a person can do about them."""
+    try:
+        yield
+    except UnicodeDecodeError as exc:  # sqlite3 quotes a damaged schema in its message
+        raise StoreError(f"{path} is no revloop store, or it is damaged.") from exc
+    except sqlite3.DatabaseError as exc:
+        raise _translation(exc, path) from exc
+
+
+def _translation(exc: sqlite3.DatabaseError, path: Path) -> StoreError:
+    said = str(exc)
+    if "not a database" in said or "malformed" in said:
+        return StoreError(f"{path} is no revloop store, or it is damaged ({said}).")
+    if "unable to open" in said:
+        return StoreError(f"{path} cannot be opened: {said}. Check its permissions.")
+    if "readonly" in said:
+        return StoreError(f"{path} cannot be written: {said}. Check its permissions.")
+    if "full" in said:
+        return StoreError(
+            f"{path}: the disk is full. What was stored is intact; make room and go on."
+        )
+    if "disk I/O" in said:
+        return StoreError(
+            f"{path}: {said}. The disk fails, or a file may not grow any more. What was stored is "
+            "intact."
+        )
+    return StoreError(f"{path}: {said}.")
+
+
+@contextmanager
+def readable(path: Path) -> Iterator[None]:
+    """A row that is not of the form that it was written in is an error that names the file."""
+    try:
+        yield
+    except ValueError as exc:
+        what = explain(exc) if isinstance(exc, ValidationError) else exc
+        raise StoreError(f"{path} holds a row that cannot be read: {what}.") from exc

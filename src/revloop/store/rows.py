@@ -1,0 +1,351 @@
+"""The rows of an input that a run works through: entered, found again, and given in their order."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from pydantic_core import to_json
+
+from revloop.rows.row import Position, Rejected
+from revloop.store.entries import Entry, Run, end_in, trajectory_of, versions_of
+from revloop.store.file import readable
+from revloop.trajectory import Draft, StopReason, Trajectory
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from revloop.rows.row import Row
+    from revloop.store.file import StoreFile
+
+_IDS_OF_TRAJECTORIES = (
+    "SELECT draft_id, content, key, NULL FROM trajectories "
+    "WHERE run = ? AND draft_id IN (VALUES {rows})"
+)
+_IDS_OF_ROWS = (
+    "SELECT r.draft_id, t.content, t.key, min(r.number) "
+    "FROM rows r JOIN trajectories t ON t.key = r.trajectory "
+    "WHERE r.run = ? AND r.draft_id IN (VALUES {rows}) GROUP BY r.draft_id"
+)
+_TRAJECTORY_OF_CONTENT = (
+    "SELECT content, min(key) FROM trajectories "
+    "WHERE run = ? AND content IN (VALUES {rows}) GROUP BY content"
+)
+_ENDED_SO = (
+    "SELECT key, id, draft, ending FROM trajectories "
+    "WHERE run = :run AND reason IS :reason AND key > :after ORDER BY key LIMIT 64"
+)
+_ENDED_AFTER = (
+    "SELECT key, id, draft, ending FROM trajectories "
+    "WHERE run = :run AND reason = :reason AND rounds = :rounds AND key > :after "
+    "ORDER BY key LIMIT 64"
+)
+_NEXT_ROWS = (
+    "SELECT r.number, r.draft_id, r.rest, t.key, t.id, t.draft, t.ending "
+    "FROM rows r JOIN trajectories t ON t.key = r.trajectory "
+    "WHERE r.run = ? AND r.number > ? ORDER BY r.number LIMIT 64"
+)
+_FAILURES = tuple(reason.value for reason in StopReason if reason.is_failure)
+
+
+@dataclass(frozen=True, slots=True)
+class NewRow:
+    """A row to be entered.
+
+    Attributes:
+        row: The row.
+        content: Its draft's content digest.
+        trajectory_id: The id of the trajectory, if it becomes one of its own.
+    """
+
+    row: Row
+    content: str
+    trajectory_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class InputState:
+    """What a run knows of its input.
+
+    Attributes:
+        name: Its name when the run began.
+        fingerprint: Tells whether it is still the same; None for a stream.
+        position: The last row that was entered or rejected; None: nothing was read yet.
+        is_whole: Whether all rows have been read.
+    """
+
+    name: str
+    fingerprint: str | None
+    position: Position | None = None
+    is_whole: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """A trajectory that has rounds to come: its place in the store, and its draft."""
+
+    entry: Entry
+    draft: Draft
+
+
+@dataclass(frozen=True, slots=True)
+class StoredRow:
+    """A row as it was entered.
+
+    Attributes:
+        number: Its number in the input.
+        rest: Its fields that are no part of the draft.
+        trajectory: Its trajectory, with the row's own draft id; None if not even begun.
+    """
+
+    number: int
+    rest: dict[str, Any]
+    trajectory: Trajectory | None
+
+
+class RunRows:
+    """The rows of the input that one run works through."""
+
+    def __init__(self, file: StoreFile, run: Run) -> None:
+        self._file = file
+        self._run = run.id
+
+    def input(self) -> InputState | None:
+        """What is known of the input; None if none was begun."""
+        sql = "SELECT name, fingerprint, last, end_offset, is_whole FROM inputs WHERE run = ?"
+        for name, fingerprint, last, end_offset, is_whole in self._file.rows(sql, (self._run,)):
+            position = None if last is None else Position(last, end_offset)
+            return InputState(name, fingerprint, position, bool(is_whole))
+        return None
+
+    def enter(
+        self,
+        state: InputState,
+        rows: Sequence[NewRow],
+        rejects: Sequence[Rejected] = (),
+        *,
+        share: bool,
+    ) -> tuple[list[Pending], list[Rejected]]:
+        """Commit rows, rejects and how far the input has been read, all together.
+
+        Rows with the same content share the trajectory of the first where that is wanted, and
+        always when they have the same id. A row whose id another row has, with other content, is
+        rejected.
+
+        Args:
+            state: Of the input, after these rows.
+            rows: In their order.
+            rejects: Rows that could not be read.
+            share: Whether rows with other ids share a trajectory too.
+
+        Returns:
+            The trajectories that are new, in the order of their rows, and the rows that this
+            rejected.
+        """
+        with self._file.transaction():
+            sorting = _Sorting(self._next_key(), share=share)
+            sorting.known_ids.update(self._known_ids(rows))
+            sorting.known_contents.update(self._known_contents(rows))
+            for row in rows:
+                sorting.sort(row)
+            self._write(state, sorting, [*rejects, *sorting.rejects])
+        return sorting.begun, sorting.rejects
+
+    def pending(self, *, iterations: int, retry_failed: bool = False) -> Iterator[Pending]:
+        """Trajectories that have rounds to come, few in memory at a time.
+
+        First the failed ones, where they are to be tried again; then those that were finished
+        with fewer rounds than ``iterations``; then those that never ended. Each kind in the order
+        in which they came in. What becomes of a trajectory meanwhile does not bring it up again.
+        """
+        if retry_failed:
+            for reason in _FAILURES:
+                yield from self._ended(reason)
+        done = StopReason.ROUNDS_DONE.value
+        for rounds in range(iterations):
+            yield from self._ended(done, rounds)
+        yield from self._ended(None)
+
+    def counts(self) -> dict[tuple[StopReason | None, int], int]:
+        """How many trajectories ended for which reason (None: not yet), after how many rounds."""
+        rows = self._file.rows(
+            "SELECT reason, rounds, count(*) FROM trajectories WHERE run = ? GROUP BY 1, 2",
+            (self._run,),
+        )
+        return {
+            (None if reason is None else StopReason(reason), rounds or 0): number
+            for reason, rounds, number in rows
+        }
+
+    def in_order(self) -> Iterator[StoredRow]:
+        """All rows in the order of the input, few in memory at a time."""
+        after = 0
+        while found := self._next_rows(after):
+            yield from found
+            after = found[-1].number
+
+    def rejects(self) -> Iterator[Rejected]:
+        """All rejected rows in the order of the input."""
+        after = 0
+        sql = (
+            "SELECT number, reason, raw FROM rejects WHERE run = ? AND number > ? "
+            "ORDER BY number LIMIT 1"  # a raw row may have megabytes
+        )
+        while found := self._file.rows(sql, (self._run, after)):
+            ((after, reason, raw),) = found
+            yield Rejected(after, reason, raw)
+
+    def reject_count(self) -> int:
+        """Number of rejected rows."""
+        sql = "SELECT count(*) FROM rejects WHERE run = ?"
+        count: int = self._file.rows(sql, (self._run,))[0][0]
+        return count
+
+    def row_count(self) -> int:
+        """Number of rows that were entered."""
+        sql = "SELECT count(*) FROM rows WHERE run = ?"
+        count: int = self._file.rows(sql, (self._run,))[0][0]
+        return count
+
+    def _next_key(self) -> int:
+        key: int = self._file.rows("SELECT coalesce(max(key), 0) + 1 FROM trajectories")[0][0]
+        return key
+
+    def _known_ids(self, rows: Sequence[NewRow]) -> Iterator[tuple[str, _Known]]:
+        ids = list({new.row.draft.id for new in rows})
+        for sql in (_IDS_OF_TRAJECTORIES, _IDS_OF_ROWS):
+            for draft_id, content, key, number in self._file.rows_for(sql, self._run, ids):
+                yield draft_id, _Known(content, key, number)
+
+    def _known_contents(self, rows: Sequence[NewRow]) -> Iterator[tuple[str, int]]:
+        contents = list({new.content for new in rows})
+        for content, key in self._file.rows_for(_TRAJECTORY_OF_CONTENT, self._run, contents):
+            yield str(content), key
+
+    def _write(self, state: InputState, sorting: _Sorting, rejects: Sequence[Rejected]) -> None:
+        self._file.write_many(
+            "INSERT INTO trajectories (key, run, draft_id, id, draft, content) VALUES {rows}",
+            [
+                (
+                    begun.entry.key,
+                    self._run,
+                    begun.draft.id,
+                    new.trajectory_id,
+                    begun.draft.model_dump_json(),
+                    new.content,
+                )
+                for begun, new in zip(sorting.begun, sorting.beginnings, strict=True)
+            ],
+        )
+        self._file.write_many(
+            "INSERT INTO rows (run, number, trajectory, draft_id, rest) VALUES {rows}",
+            [(self._run, *placed) for placed in sorting.placed],
+        )
+        self._file.write_many(
+            "INSERT INTO rejects (run, number, reason, raw) VALUES {rows}",
+            [(self._run, bad.number, bad.reason, bad.raw) for bad in rejects],
+        )
+        last = state.position
+        self._file.write(
+            "INSERT OR REPLACE INTO inputs "
+            "(run, name, fingerprint, last, end_offset, is_whole) VALUES (?, ?, ?, ?, ?, ?)",
+            (
+                self._run,
+                state.name,
+                state.fingerprint,
+                None if last is None else last.number,
+                None if last is None else last.end_offset,
+                int(state.is_whole),
+            ),
+        )
+
+    def _ended(self, reason: str | None, rounds: int | None = None) -> Iterator[Pending]:
+        """Trajectories that ended for a reason (None: not yet), after some rounds (None: any)."""
+        after = 0
+        while found := self._next_ended(reason, rounds, after):
+            yield from found
+            after = found[-1].entry.key
+
+    def _next_ended(self, reason: str | None, rounds: int | None, after: int) -> list[Pending]:
+        sql = _ENDED_SO if rounds is None else _ENDED_AFTER
+        values: dict[str, object] = {
+            "run": self._run,
+            "reason": reason,
+            "rounds": rounds,
+            "after": after,
+        }
+        with self._file.moment(), readable(self._file.path):
+            return [
+                Pending(
+                    Entry(key, id_, versions_of(self._file, key), end_in(ending)),
+                    Draft.model_validate_json(draft),
+                )
+                for key, id_, draft, ending in self._file.rows(sql, values)
+            ]
+
+    def _next_rows(self, after: int) -> list[StoredRow]:
+        with self._file.moment(), readable(self._file.path):
+            rows = self._file.rows(_NEXT_ROWS, (self._run, after))
+            return [self._stored_row(row) for row in rows]
+
+    def _stored_row(self, row: tuple[Any, ...]) -> StoredRow:
+        number, draft_id, rest, key, id_, draft_text, ending = row
+        draft = Draft.model_validate_json(draft_text)
+        if draft.id != draft_id:
+            draft = draft.model_copy(update={"id": draft_id})
+        versions = versions_of(self._file, key)
+        trajectory = trajectory_of(id_, draft, versions, ending) if versions else None
+        return StoredRow(number, json.loads(rest), trajectory)
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What has an id: its content, its trajectory, and its row if it came in one."""
+
+    content: str
+    key: int
+    number: int | None
+
+
+class _Sorting:
+    """Tells rows that begin a trajectory from those that share one, and from those that clash."""
+
+    def __init__(self, next_key: int, *, share: bool) -> None:
+        self.known_ids: dict[str, _Known] = {}
+        self.known_contents: dict[str, int] = {}
+        self.begun: list[Pending] = []
+        self.beginnings: list[NewRow] = []
+        self.placed: list[tuple[int, int, str, str]] = []
+        self.rejects: list[Rejected] = []
+        self._next_key = next_key
+        self._share = share
+
+    def sort(self, new: NewRow) -> None:
+        """Place a row; call it for each, in their order."""
+        row, draft_id = new.row, new.row.draft.id
+        known = self.known_ids.get(draft_id)
+        if known is not None and known.content != new.content:
+            self.rejects.append(row.rejected(_clash(row, known)))
+            return
+        key = None if known is None else known.key
+        if key is None and self._share:
+            key = self.known_contents.get(new.content)
+        if key is None:
+            key = self._begin(new)
+        if known is None or known.number is None:
+            self.known_ids[draft_id] = _Known(new.content, key, row.number)
+        self.known_contents.setdefault(new.content, key)
+        rest = to_json(row.rest, inf_nan_mode="constants").decode()
+        self.placed.append((row.number, key, draft_id, rest))
+
+    def _begin(self, new: NewRow) -> int:
+        key, self._next_key = self._next_key, self._next_key + 1
+        self.begun.append(Pending(Entry(key, new.trajectory_id), new.row.draft))
+        self.beginnings.append(new)
+        return key
+
+
+def _clash(row: Row, known: _Known) -> str:
+    where = "of a draft in the store" if known.number is None else f"of line {known.number}"
+    return f"line {row.number}: the id '{row.draft.id}' is that {where}, which has other content"

@@ -1,0 +1,179 @@
+"""A store: its runs, their trajectories, and the versions that are added to them."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
+
+from revloop.errors import InputError, RunMismatchError
+from revloop.settings import RunSettings
+from revloop.store.commits import Addition, GroupCommits, add_all
+from revloop.store.entries import Entry, Run, end_in, versions_of
+from revloop.store.file import StoreFile, readable
+from revloop.store.rows import RunRows
+from revloop.trajectory import Draft, End, Trajectory, Version
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+# one statement, so that a trajectory that is being written is read as it is at one moment
+_NEXT_TRAJECTORY = """
+SELECT t.key, t.id, t.draft, t.ending, v.version
+FROM trajectories t JOIN versions v ON v.trajectory = t.key
+WHERE t.key = (
+    SELECT min(key) FROM trajectories
+    WHERE key > :after AND (:name IS NULL OR draft_id = :name OR id = :name)
+    AND EXISTS (SELECT 1 FROM versions WHERE trajectory = trajectories.key)
+)
+ORDER BY v.round
+"""
+
+
+class Store:
+    """An open store. Safe to use from several threads; make one with :meth:`open`."""
+
+    def __init__(self, file: StoreFile) -> None:
+        self._file = file
+        self._commits = GroupCommits(file)
+
+    @classmethod
+    def open(cls, path: str | Path) -> Self:
+        """Open a store to read and write; make it if there is no file.
+
+        Raises:
+            StoreError: The file is no store, is of another version, or cannot be written.
+        """
+        return cls(StoreFile.open(Path(path)))
+
+    @classmethod
+    def open_to_read(cls, path: str | Path) -> Self:
+        """Open a store that is there, to read only; another process may be writing to it.
+
+        Raises:
+            StoreError: There is no such file, or it is no store.
+        """
+        return cls(StoreFile.open_to_read(Path(path)))
+
+    @property
+    def path(self) -> Path:
+        """Where the file is."""
+        return self._file.path
+
+    def begin_run(self, settings: RunSettings, *, new: bool = False) -> Run:
+        """The store's newest run with these settings, or its first.
+
+        Args:
+            settings: What decides the texts of the run's trajectories.
+            new: Begin a run, whatever the store holds.
+
+        Raises:
+            RunMismatchError: All runs were made with other settings; the message lists what
+                differs from the last one.
+        """
+        with self._file.transaction():  # another process may begin one just now
+            runs = self.runs()
+            same = [run for run in runs if run.settings.digest == settings.digest]
+            if new or not runs:
+                return self._add_run(settings)
+        if same:
+            return same[-1]
+        different = "\n  ".join(settings.differences(runs[-1].settings))
+        raise RunMismatchError(
+            f"{self.path} holds a run made with other settings (now, not then):\n  "
+            f"{different}\n"
+            "Use another store, or the settings of that run, or begin a new run in this store "
+            "(--new-run)."
+        )
+
+    def runs(self) -> list[Run]:
+        """All runs, oldest first."""
+        rows = self._file.rows("SELECT id, settings, started_at FROM runs ORDER BY id")
+        with readable(self.path):
+            return [
+                Run(id_, RunSettings.model_validate_json(text), datetime.fromisoformat(started))
+                for id_, text, started in rows
+            ]
+
+    def rows(self, run: Run) -> RunRows:
+        """The rows of the input that a run works through."""
+        return RunRows(self._file, run)
+
+    def begin(self, run: Run, trajectory_id: str, draft: Draft) -> Entry:
+        """Enter a draft into a run, or find it there.
+
+        Raises:
+            InputError: The run has another draft under the same id.
+        """
+        with self._file.transaction():
+            rows = self._file.rows(
+                "SELECT key, id, draft, ending FROM trajectories WHERE run = ? AND draft_id = ?",
+                (run.id, draft.id),
+            )
+            if not rows:
+                content = draft.content_digest
+                row = (run.id, draft.id, trajectory_id, draft.model_dump_json(), content)
+                sql = (
+                    "INSERT INTO trajectories (run, draft_id, id, draft, content) "
+                    "VALUES (?, ?, ?, ?, ?)"
+                )
+                return Entry(self._file.write(sql, row), trajectory_id)
+            key, first_id, stored, ending = rows[0]
+        with readable(self.path):
+            if Draft.model_validate_json(stored).content_digest != draft.content_digest:
+                raise InputError(
+                    f"{self.path} has another draft under the id '{draft.id}': give this one an "
+                    "id of its own."
+                )
+            return Entry(key, first_id, versions_of(self._file, key), end_in(ending))
+
+    def append(self, entry: Entry, version: Version) -> None:
+        """Commit a version. When this returns, it is on disk."""
+        add_all(self._file, [Addition(entry.key, version)])
+
+    def finish(self, entry: Entry, end: End) -> None:
+        """Commit the reason why a trajectory ended."""
+        add_all(self._file, [Addition(entry.key, end)])
+
+    async def add(self, entry: Entry, what: Version | End) -> None:
+        """Commit a version or an end, together with what other tasks hand in at the same time.
+
+        When this returns, it is on disk.
+        """
+        await self._commits.add(Addition(entry.key, what))
+
+    def trajectories(self, *, name: str | None = None) -> Iterator[Trajectory]:
+        """All trajectories, in the order in which their drafts came in, one in memory at a time.
+
+        Args:
+            name: Only those with this id, or of the draft with this id (one for each run).
+        """
+        rows = self._file.rows(_NEXT_TRAJECTORY, {"after": 0, "name": name})
+        while rows:
+            key, id_, draft, ending, _ = rows[0]
+            with readable(self.path):
+                trajectory = Trajectory(
+                    id=id_,
+                    draft=Draft.model_validate_json(draft),
+                    versions=tuple(Version.model_validate_json(row[-1]) for row in rows),
+                    end=end_in(ending),
+                )
+            yield trajectory
+            rows = self._file.rows(_NEXT_TRAJECTORY, {"after": key, "name": name})
+
+    def close(self) -> None:
+        """Commit what was handed in, and close the file."""
+        self._commits.close()
+        self._file.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _add_run(self, settings: RunSettings) -> Run:
+        started_at = datetime.now(UTC)
+        row = (settings.digest, settings.model_dump_json(), started_at.isoformat())
+        sql = "INSERT INTO runs (digest, settings, started_at) VALUES (?, ?, ?)"
+        return Run(self._file.write(sql, row), settings, started_at)

@@ -1,0 +1,134 @@
+"""A server in a process of its own that always gives the same answer to the same prompt.
+
+A draft here is a text like ``Draft 7 ++``: every revision adds a ``+``, up to a number that depends
+on the text before them; then it changes nothing, and the trajectory converges. So a prompt tells
+which round it belongs to, whoever asks and whenever.
+
+    python answering_server.py PORT
+
+``GET /asked``      the rounds that were asked for since the last ``POST /session``, in order:
+                    ``[["Draft 7", 2, "critique"], ...]``, 2 being the version that was sent
+``POST /session``   ``{"signal": 9, "after": 3}``: forget what was asked; hold all answers until
+                    ``/victim``; after the third request, send the signal to it. Or
+                    ``{"refuse_after": 3}``: refuse the key from the fourth on
+``GET /until/100``  answers when a hundred requests have come in since the session began
+``POST /victim``    ``{"pid": 123}``
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import sys
+import zlib
+from typing import Any
+
+from aiohttp import web
+
+CRITIQUE = "Overall score: 4\nPositive aspects: It is short.\nNegative aspects: It lacks a plus."
+_DRAFT = re.compile(r"(Draft \d+)((?: \++)?)$", re.MULTILINE)
+_MOST_PLUSES = 4
+
+
+def pluses_of(name: str) -> int:
+    """How many a draft gets until it converges: 1 to 4."""
+    return 1 + zlib.crc32(name.encode()) % _MOST_PLUSES
+
+
+def text_after(name: str, rounds: int) -> str:
+    """A draft's text after so many rounds."""
+    pluses = min(rounds, pluses_of(name))
+    return f"{name} {'+' * pluses}" if pluses else name
+
+
+class Answers:
+    """What the server knows: what it was asked, and whom to kill when."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[str, int, str]] = []
+        self.released = asyncio.Event()
+        self.released.set()
+        self.arrived = 0
+        self.arrival = asyncio.Condition()
+        self.victim = 0
+        self.signal = 0
+        self.after: int | None = None
+        self.refuse_after: int | None = None
+
+    async def completion(self, request: web.Request) -> web.Response:
+        """Answer a prompt."""
+        body = await request.json()
+        async with self.arrival:
+            self.arrived += 1
+            self.arrival.notify_all()
+        await self.released.wait()
+        if self.refuse_after is not None and self.arrived > self.refuse_after:
+            raise web.HTTPUnauthorized
+        is_critique = bool(body.get("stop"))
+        found = _DRAFT.findall(body["prompt"])[-1]
+        name, version = found[0], found[1].count("+")
+        self.asked.append((name, version, "critique" if is_critique else "revision"))
+        if self.after is not None and len(self.asked) == self.after:
+            os.kill(self.victim, self.signal)
+        text = CRITIQUE if is_critique else text_after(name, version + 1)
+        choice = {"index": 0, "text": text, "finish_reason": "stop"}
+        usage = {"prompt_tokens": 50, "completion_tokens": 20, "total_tokens": 70}
+        return web.json_response({"choices": [choice], "usage": usage})
+
+    async def session(self, request: web.Request) -> web.Response:
+        """Begin anew."""
+        order: dict[str, Any] = await request.json()
+        self.asked.clear()
+        self.arrived = 0
+        self.refuse_after = order.get("refuse_after")
+        self.signal, self.after = order.get("signal", 0), order.get("after")
+        if self.after is not None:
+            self.released.clear()
+        return web.json_response({})
+
+    async def name_victim(self, request: web.Request) -> web.Response:
+        """Let the answers go."""
+        self.victim = (await request.json())["pid"]
+        self.released.set()
+        return web.json_response({})
+
+    async def until_arrived(self, request: web.Request) -> web.Response:
+        """Wait until so many requests have come in since the session began."""
+        number = int(request.match_info["number"])
+        async with self.arrival:
+            await self.arrival.wait_for(lambda: self.arrived >= number)
+        return web.json_response({})
+
+    async def what_was_asked(self, _request: web.Request) -> web.Response:
+        """What was asked since the session began."""
+        return web.json_response(self.asked)
+
+
+async def _models(_request: web.Request) -> web.Response:
+    return web.json_response({"object": "list", "data": [{"id": "answers", "object": "model"}]})
+
+
+def app() -> web.Application:
+    """The server."""
+    answers = Answers()
+    made = web.Application()
+    made.router.add_get("/v1/models", _models)
+    made.router.add_post("/v1/completions", answers.completion)
+    made.router.add_post("/session", answers.session)
+    made.router.add_post("/victim", answers.name_victim)
+    made.router.add_get("/asked", answers.what_was_asked)
+    made.router.add_get("/until/{number}", answers.until_arrived)
+    return made
+
+
+async def _serve(port: int) -> None:
+    runner = web.AppRunner(app(), access_log=None)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", port).start()
+    print(runner.addresses[0][1], flush=True)  # noqa: T201 - how it tells its port
+    await asyncio.Event().wait()
+
+
+if __name__ == "__main__":
+    asyncio.run(_serve(int(sys.argv[1])))

@@ -1,0 +1,49 @@
+"""The controller's benchmarks run, small as they come here, and write what they found."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from benchmarks import controller, saving
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@pytest.fixture(autouse=True)
+def results(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr(saving, "FOLDER", tmp_path / "results")
+    monkeypatch.chdir(saving.ROOT)
+    return tmp_path / "results"
+
+
+def found(results: Path, name: str) -> dict[str, Any]:
+    content: dict[str, Any] = json.loads((results / f"controller-{name}.json").read_text())
+    assert content.keys() >= {"date", "machine", "what"}
+    assert content["machine"]["cores"] >= 1
+    return content
+
+
+def test_the_cpu_time_of_a_version(results: Path) -> None:
+    controller.measure_cpu(drafts=4, repeats=1)
+    kinds = found(results, "cpu")["ms_a_version"]
+    assert len(kinds) == 3
+    assert all(kind["median"] > 0 for kind in kinds.values())
+
+
+def test_versions_a_second(results: Path) -> None:
+    controller.measure_store(drafts=120, repeats=2)
+    rate = found(results, "store")["versions_a_second"]
+    assert 0 < rate["least"] <= rate["median"] <= rate["most"]
+
+
+def test_memory_and_then_the_start_of_a_resumed_run(results: Path, tmp_path: Path) -> None:
+    controller.measure_memory(3, 6, tmp_path / "work")
+    assert found(results, "memory")["drafts"].keys() == {"3", "6"}
+    controller.measure_resume(tmp_path / "work" / "6")
+    resumed = found(results, "resume")
+    assert resumed["finished_trajectories"] == 6
+    assert resumed["seconds"]["median"] > 0
