@@ -19,12 +19,15 @@ SOURCE = Path(__file__).parents[1] / "src"
 FLOORS = {
     "_version": 0,
     "errors": 0,
+    "judging": 0,
     "trajectory": 0,
+    "values": 0,
     "parsing": 1,
     "prompts": 1,
     "records": 1,
     "rows": 1,
     "settings": 1,
+    "templates": 1,
     "textdiff": 1,
     "serving": 2,
     "store": 2,
@@ -34,8 +37,9 @@ FLOORS = {
     "demo": 5,
     "finetune": 5,
     "reviser": 5,
-    "__main__": 6,
-    "cli": 6,
+    "evaluation": 6,
+    "__main__": 7,
+    "cli": 7,
 }
 """Each module or package of revloop, and its floor. A new one must be given a floor here."""
 

@@ -8,28 +8,40 @@ and back without loss (``model_dump_json`` and ``model_validate_json``).
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, Field, ValidationError, model_validator
 
 from revloop.errors import InputError
+from revloop.values import Frozen, Text, digest_of, explain
+
+__all__ = [
+    "Critique",
+    "Draft",
+    "End",
+    "EngineInfo",
+    "FinishReason",
+    "Frozen",
+    "Message",
+    "Role",
+    "Sampling",
+    "Step",
+    "StopReason",
+    "Text",
+    "Trajectory",
+    "Usage",
+    "Version",
+    "as_draft",
+    "digest_of",
+    "explain",
+]
 
 Role = Literal["system", "user", "assistant"]
 FinishReason = Literal["stop", "length"]
-
-
-def _encodable(text: str) -> str:
-    try:
-        text.encode()
-    except UnicodeEncodeError as exc:
-        where = f"U+{ord(text[exc.start]):04X} at character {exc.start}"
-        raise ValueError(f"holds a lone surrogate ({where}), which no encoding can carry") from exc
-    return text
 
 
 def _jsonable(extra: dict[str, Any]) -> dict[str, Any]:
@@ -40,31 +52,6 @@ def _jsonable(extra: dict[str, Any]) -> dict[str, Any]:
     except (TypeError, ValueError) as exc:
         raise ValueError(f"holds something that JSON cannot carry ({exc})") from exc
     return extra
-
-
-Text = Annotated[str, AfterValidator(_encodable)]
-"""Any text that UTF-8 can carry: all of Unicode but lone surrogates."""
-
-
-class Frozen(BaseModel):
-    """The base of every value here: immutable, and a key that it does not know is an error."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="constants")
-
-
-def digest_of(*parts: object, length: int = 16) -> str:
-    """A short stable name for some JSON-serialisable values.
-
-    Args:
-        parts: Values that :func:`json.dumps` takes. Key order of mappings does not matter.
-        length: Number of hexadecimal digits, at most 64.
-
-    Returns:
-        The first ``length`` hexadecimal digits of the SHA-256 of the values' canonical JSON.
-    """
-    # ASCII-only JSON, so that a lone surrogate (legal in a Python string) has bytes to be hashed
-    text = json.dumps(parts, sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(text.encode("ascii")).hexdigest()[:length]
 
 
 class Message(Frozen):
@@ -168,18 +155,6 @@ def _by_field(source: Mapping[str, Any]) -> dict[str, Any]:
     if not isinstance(extra, Mapping):
         raise InputError(f"The draft's 'extra' is a mapping, not {type(extra).__name__}.")
     return {**data, "extra": {**extra, **{k: v for k, v in source.items() if k not in data}}}
-
-
-def explain(exc: ValidationError) -> str:
-    """A validation error on one line, for a person: where, and what is wrong there."""
-    problems = []
-    for error in exc.errors(include_url=False, include_input=False):
-        if error["type"] == "default_factory_not_called":
-            continue  # a consequence of the field that is named beside it
-        where = ".".join(str(part) for part in error["loc"])
-        what = error["msg"].removeprefix("Value error, ")
-        problems.append(f"{where}: {what}" if where else what)
-    return "; ".join(problems)
 
 
 class Sampling(Frozen):
