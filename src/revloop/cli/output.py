@@ -102,6 +102,20 @@ def stages(first: str) -> Iterator[StageTeller]:
         yield StageTeller(status)
 
 
+@contextmanager
+def counting(what: str) -> Iterator[Callable[[], None]]:
+    """Count on stderr, in a terminal, while the block runs: the function counts one more."""
+    counted = 0
+
+    def one_more() -> None:
+        nonlocal counted
+        counted += 1
+        status.update(Text(printable(f"{what}: {counted}")))
+
+    with progress.status(Text(printable(what))) as status:
+        yield one_more
+
+
 def totals(trajectory: Trajectory) -> str:
     """Rounds, tokens and seconds of a trajectory in one sentence."""
     usage = trajectory.usage
