@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 import random
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from revloop.evaluation import Outcome
@@ -17,6 +16,7 @@ from revloop.trajectory import Draft, End, EngineInfo, StopReason, Version
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
+    from pathlib import Path
 
     from revloop.judging import JudgeKind, Preference
 
