@@ -49,6 +49,13 @@ def test_it_counts_the_faults_after_each_round(finished: Finished) -> None:
     assert first[: ROUNDS + 1] == [str(round_) for round_ in range(ROUNDS + 1)]
 
 
+def test_it_tells_what_each_round_did(finished: Finished) -> None:
+    table = finished.out.partition("demo, against the original response")[2].splitlines()
+    rows = [line.split() for line in table if line.strip() and line.split()[0].isdecimal()]
+    assert [row[0] for row in rows[:ROUNDS]] == [str(round_) for round_ in range(1, ROUNDS + 1)]
+    assert [sum(int(cell) for cell in row[1:4]) for row in rows[:ROUNDS]] == [2 * DRAFTS] * ROUNDS
+
+
 def test_it_tells_how_much_of_the_critiques_is_true(finished: Finished) -> None:
     assert "Statements of the critiques that are true:" in finished.out
     assert "Requests that gave text of no use: " in finished.out

@@ -6,6 +6,7 @@ import os
 from collections import Counter
 from contextlib import contextmanager
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,6 +16,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from revloop.cli import output
+from revloop.cli.figures import print_evaluation
 from revloop.cli.options import Iterations
 from revloop.demo import CRITIC_FOLDER, demo_drafts
 from revloop.demo.figures import (
@@ -26,6 +28,7 @@ from revloop.demo.figures import (
 from revloop.engines import open_engine
 from revloop.engines.choice import SHIPPED_CRITIC
 from revloop.errors import MissingExtraError, ServingError
+from revloop.evaluation import ask_judge, demo_judge, evaluate
 from revloop.reviser import AsyncReviser
 from revloop.serving import ServerOptions, VllmServer, stopping_on_sigterm
 from revloop.settings import DEFAULT_ITERATIONS, EngineOptions
@@ -61,10 +64,12 @@ def demo(
         output.results.rule(output.printable(trajectory.draft.id))
         output.print_trajectory(trajectory)
     output.results.rule("All drafts, by the exact judge")
-    output.results.print(_rounds_table(trajectories, iterations))
+    output.results.print(_faults_table(trajectories, iterations))
     _print_summary(trajectories)
+    _print_figures(path, iterations)
     output.results.print(f"\nEvery version is stored in {path}. Look at them with:")
     output.results.print(f"  revloop show {path}")
+    output.results.print(f"  revloop evaluate {path} --judge demo")
 
 
 @contextmanager
@@ -148,27 +153,23 @@ def _most_mended(trajectories: list[Trajectory]) -> list[Trajectory]:
     return sorted(trajectories, key=mended, reverse=True)
 
 
-def _rounds_table(trajectories: list[Trajectory], rounds: int) -> Table:
+def _print_figures(store: Path, iterations: int) -> None:
+    """What each round did, as `revloop evaluate` tells it of any store."""
+    judge = demo_judge()
+    anyio.run(partial(ask_judge, store, judge, rounds=iterations))
+    try:
+        print_evaluation(evaluate(store, [judge.info], rounds=iterations))
+    except MissingExtraError as exc:
+        output.say(str(exc))
+
+
+def _faults_table(trajectories: list[Trajectory], rounds: int) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold")
-    columns = (
-        "after round",
-        "won",
-        "tied",
-        "lost",
-        "win rate",
-        "without a fault",
-        "faults a draft",
-    )
-    for column in columns:
+    for column in ("after round", "without a fault", "faults a draft"):
         table.add_column(column, justify="right")
     for figures in round_figures(trajectories, rounds):
-        compared = (figures.wins, figures.ties, figures.losses, f"{figures.win_rate:.1%}")
-        table.add_row(
-            str(figures.round),
-            *(("", "", "", "") if figures.round == 0 else (str(cell) for cell in compared)),
-            f"{figures.fault_free:.0%}",
-            f"{figures.mean_faults:.2f}",
-        )
+        shares = (f"{figures.fault_free:.0%}", f"{figures.mean_faults:.2f}")
+        table.add_row(str(figures.round), *shares)
     return table
 
 
