@@ -8,7 +8,19 @@ from typing import Annotated
 import typer
 
 from revloop._version import __version__
-from revloop.cli import demo, evaluate, export, finetune, output, plan, records, revise, serve, show
+from revloop.cli import (
+    demo,
+    evaluate,
+    export,
+    finetune,
+    judge,
+    output,
+    plan,
+    records,
+    revise,
+    serve,
+    show,
+)
 from revloop.errors import RevloopError
 
 app = typer.Typer(
@@ -27,6 +39,7 @@ app.command("export", epilog=export.EXAMPLE)(export.export)
 app.command("serve", epilog=serve.EXAMPLE, context_settings=serve.PASSES_OPTIONS_ON)(serve.serve)
 app.command("plan", epilog=plan.EXAMPLE)(plan.plan)
 app.command("evaluate", epilog=evaluate.EXAMPLE)(evaluate.evaluate_store)
+app.command("judge", epilog=judge.EXAMPLE)(judge.judge)
 app.command("finetune", epilog=finetune.EXAMPLE)(finetune.finetune)
 app.command("demo", epilog=demo.EXAMPLE)(demo.demo)
 app.add_typer(records.app, name="records", help="Check, import, split and render feedback records.")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
-from enum import StrEnum
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -12,6 +11,7 @@ import anyio
 import typer
 
 from revloop.cli import output
+from revloop.cli.compared import Compared
 from revloop.cli.figures import print_evaluation
 from revloop.cli.files import Force, new_file
 from revloop.errors import InputError
@@ -32,20 +32,6 @@ if TYPE_CHECKING:
     from revloop.judging import JudgeInfo
 
 EXAMPLE = "Example: `revloop evaluate versions.sqlite --judge http://127.0.0.1:8000`"
-
-
-class Compared(StrEnum):
-    """What each round is compared with."""
-
-    ORIGINAL = "original"
-    PREVIOUS = "previous"
-    BOTH = "both"
-
-    @property
-    def against(self) -> frozenset[Against]:
-        """As the evaluation names it."""
-        both: frozenset[Against] = frozenset({"original", "previous"})
-        return both if self is Compared.BOTH else frozenset(x for x in both if x == self.value)
 
 
 def evaluate_store(

@@ -26,7 +26,8 @@ def guarded(cell: object) -> object:
 
 def write_rows(file: TextIO, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     """Write a table as CSV (RFC 4180, but for the line ends), guarded against formulas."""
-    writer = csv.writer(file, lineterminator="\n")
+    # all texts are quoted: else a lone carriage return in one would end its row
+    writer = csv.writer(file, lineterminator="\n", quoting=csv.QUOTE_NONNUMERIC)
     writer.writerow(header)
     for row in rows:
         writer.writerow([guarded("" if cell is None else cell) for cell in row])
