@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from judges import store_of
-from revloop import Draft, Message, StopReason, Store, Trajectory
+from revloop import StopReason, Store, Trajectory
 from revloop.evaluation import pairs_of
-from revloop.evaluation.pairs import outcome_of, prompt_text
+from revloop.evaluation.pairs import outcome_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -75,13 +75,3 @@ def test_rounds_that_nobody_asked_for_are_missing(tmp_path: Path) -> None:
 def test_a_text_that_did_not_change_is_no_question(tmp_path: Path) -> None:
     pairs = list(pairs_of(trajectory(tmp_path, "a", "a", "b"), 2, ORIGINAL))
     assert [pair.is_unchanged for pair in pairs] == [True, False]
-
-
-def test_a_prompt_of_one_turn_stands_as_it_is_and_of_several_under_their_roles() -> None:
-    turns = (
-        Message(role="system", content="Be brief."),
-        Message(role="user", content="Why?"),
-    )
-    assert prompt_text(Draft(prompt="Why?", response="a")) == "Why?"
-    assert prompt_text(Draft(messages=turns, response="a")) == "System: Be brief.\n\nUser: Why?"
-    assert prompt_text(Draft(response="a")) == ""

@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Literal, TypeVar
 
 from revloop.engines.base import Completion, Request
-from revloop.errors import ContextFullError, EngineError
+from revloop.errors import ContextFullError, EngineError, RevloopError
+from revloop.judging import compare
 from revloop.stopping import end_of, found_nothing
 from revloop.trajectory import (
     Critique,
@@ -18,12 +19,14 @@ from revloop.trajectory import (
     StopReason,
     Version,
     digest_of,
+    standing,
 )
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Sequence
 
     from revloop.engines.base import Engine
+    from revloop.judging import Comparison, Judge
     from revloop.prompts import PromptSet
     from revloop.settings import RunSettings
 
@@ -53,6 +56,7 @@ class Rounds:
         *,
         iterations: int,
         earlier: Sequence[Version] = (),
+        judge: Judge | None = None,
     ) -> None:
         self.end: End | None = None
         self._draft = draft
@@ -61,6 +65,8 @@ class Rounds:
         self._settings = settings
         self._iterations = iterations
         self._earlier = earlier
+        self._judge = judge
+        self._prompt_text = draft.prompt_text
 
     async def __aiter__(self) -> AsyncIterator[Version]:
         versions = list(self._earlier)
@@ -71,7 +77,7 @@ class Rounds:
             yield versions[0]
         while (end := end_of(versions, self._settings, self._iterations)) is None:
             try:
-                version = await self._round(versions[-1])
+                version = await self._round(versions)
             except _RoundFailedError as failure:
                 end = failure.end
                 break
@@ -79,13 +85,15 @@ class Rounds:
             yield version
         self.end = end
 
-    async def _round(self, previous: Version) -> Version:
-        asking = _Asking(self._draft, self._engine, self._settings, previous.round + 1)
+    async def _round(self, versions: Sequence[Version]) -> Version:
+        last = versions[-1].round
+        base = versions[standing(versions) if self._settings.keep == "gate" else last]
+        asking = _Asking(self._draft, self._engine, self._settings, last + 1)
         try:
             if self._settings.single_pass:
-                critique, text = await self._both(asking, previous.text)
+                critique, text = await self._both(asking, base.text)
             else:
-                critique, text = await self._one_after_the_other(asking, previous.text)
+                critique, text = await self._one_after_the_other(asking, base.text)
         except ContextFullError as exc:
             raise asking.failed(StopReason.CONTEXT_FULL, str(exc)) from exc
         except EngineError as exc:
@@ -97,8 +105,23 @@ class Rounds:
             steps=tuple(asking.steps),
             engine=self._engine.info,
             prompt_set=self._prompts.digest,
+            base=None if base.round == last else base.round,
+            comparison=await self._compare(asking, versions, text),
             created_at=datetime.now(UTC),
         )
+
+    async def _compare(
+        self, asking: _Asking, versions: Sequence[Version], text: str
+    ) -> Comparison | None:
+        """Have the judge compare a new text with the version that stands; None where they agree."""
+        stands = versions[standing(versions)]
+        if self._judge is None or text == stands.text:
+            return None
+        texts, rounds = (stands.text, text), (stands.round, asking.round)
+        try:
+            return await compare(self._judge, self._prompt_text, texts, rounds)
+        except RevloopError as exc:
+            raise asking.failed(StopReason.JUDGE_FAILED, f"the judge failed: {exc}") from exc
 
     async def _one_after_the_other(self, asking: _Asking, text: str) -> tuple[Critique, str]:
         prompts, settings = self._prompts, self._settings

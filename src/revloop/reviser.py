@@ -14,6 +14,7 @@ from pydantic import SecretStr, ValidationError
 from revloop.demo import CRITIC_FOLDER
 from revloop.engines.choice import open_engine
 from revloop.errors import InputError
+from revloop.judging import Judge
 from revloop.loop import Rounds
 from revloop.prompts import PromptSet
 from revloop.settings import (
@@ -37,15 +38,17 @@ from revloop.trajectory import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
     from pathlib import Path
     from types import TracebackType
 
     from revloop.engines.base import Engine
+    from revloop.settings import Keep
 
     Source = str | Mapping[str, Any] | Draft
     Prompt = str | Sequence[Message | Mapping[str, str]] | None
     OnVersion = Callable[[Version], None]
+    JudgeSource = Judge | Callable[[], Awaitable[Judge]]
 
 
 class ReviserOptions(TypedDict, total=False):
@@ -61,8 +64,10 @@ class ReviserOptions(TypedDict, total=False):
         prompts: Name or folder of a prompt set.
         store: File that every version is committed to.
         single_pass, temperature, top_p, seed, critique_max_tokens, revision_max_tokens,
-        early_stop, stop_score, tries, retry_temperature: see
+        early_stop, stop_score, tries, retry_temperature, keep: see
             :class:`~revloop.settings.LoopOptions`.
+        judge: Who compares versions where ``keep`` is ``best`` or ``gate``: a judge, or an
+            asynchronous function that opens one (it is then closed with the reviser).
     """
 
     base_url: str | None
@@ -83,6 +88,8 @@ class ReviserOptions(TypedDict, total=False):
     stop_score: float | None
     tries: int
     retry_temperature: float
+    keep: Keep
+    judge: JudgeSource | None
 
 
 class AsyncReviser:
@@ -99,13 +106,17 @@ class AsyncReviser:
         self._engine: Engine | None = rest.pop("engine", None)
         self._prompts_source = rest.pop("prompts", None) or DEFAULT_PROMPTS
         self._store_path = rest.pop("store", None)
+        self._judge_source: JudgeSource | None = rest.pop("judge", None)
         own = {name: rest.pop(name) for name in EngineOptions.model_fields if name in rest}
         try:
             self._engine_options = EngineOptions.from_environment(**own)
             self._loop_options = LoopOptions.model_validate(rest)
         except ValidationError as exc:
             raise InputError(f"An option cannot be used: {explain(exc)}.") from exc
+        if (self._judge_source is None) != (self._loop_options.keep == "last"):
+            raise InputError("A judge is needed to keep 'best' or 'gate', and for nothing else.")
         self._resources = AsyncExitStack()
+        self._judge: Judge | None = None
         self._store: Store | None = None
         self._run: Run | None = None
 
@@ -115,8 +126,10 @@ class AsyncReviser:
             if self._engine is None:
                 self._engine = await open_engine(self._engine_options, shipped_critic=CRITIC_FOLDER)
                 opened.push_async_callback(self._engine.aclose)
+            await self._open_judge(opened)
+            info = None if self._judge is None else self._judge.info
             self._settings = RunSettings.resolve(
-                self._loop_options, self._prompts, self._engine.info
+                self._loop_options, self._prompts, self._engine.info, info
             )
             if self._store_path is not None:
                 self._store = opened.enter_context(Store.open(self._store_path))
@@ -126,6 +139,14 @@ class AsyncReviser:
 
     async def __aexit__(self, *_: object) -> None:
         await self._resources.aclose()
+
+    async def _open_judge(self, opened: AsyncExitStack) -> None:
+        source = self._judge_source
+        if source is None or isinstance(source, Judge):
+            self._judge = source
+        else:
+            self._judge = await source()
+            opened.push_async_callback(self._judge.aclose)
 
     @property
     def settings(self) -> RunSettings:
@@ -180,6 +201,7 @@ class AsyncReviser:
             self._settings,
             iterations=iterations,
             earlier=record.versions[: iterations + 1],
+            judge=self._judge,
         )
         async for version in rounds:
             await record.append(version)
@@ -317,7 +339,7 @@ class _Record:
         """Whether it ended for a reason that asking again would not change."""
         if self.end is None or not self.end.reason.is_failure:
             return False
-        return self.end.reason is not StopReason.ENGINE_FAILED
+        return self.end.reason not in {StopReason.ENGINE_FAILED, StopReason.JUDGE_FAILED}
 
     async def append(self, version: Version) -> None:
         """Add a version; it is on disk when this returns."""

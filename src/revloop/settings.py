@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Annotated, Self
+from typing import TYPE_CHECKING, Annotated, Literal, Self
 
 from pydantic import Field, SecretStr
 
+from revloop.judging import JudgeInfo
 from revloop.trajectory import EngineInfo, Frozen, Sampling, digest_of
 
 if TYPE_CHECKING:
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
 
 DEFAULT_ITERATIONS = 5
 DEFAULT_PROMPTS = "cnr"
+
+Keep = Literal["last", "best", "gate"]
 
 
 class LoopOptions(Frozen):
@@ -56,6 +59,12 @@ class LoopOptions(Frozen):
         description="Lowest temperature from the second try on: at 0 another seed would give the "
         "same text again.",
     )
+    keep: Keep = Field(
+        default="last",
+        description="Which version is kept. 'last': the last one. 'best': a judge compares each "
+        "version with the one that stood until then, from version 0 on. 'gate': the same, and each "
+        "round starts from the version that stands, not from the last one.",
+    )
 
 
 class RunSettings(Frozen):
@@ -75,9 +84,17 @@ class RunSettings(Frozen):
     stop_score: float | None
     tries: int
     retry_temperature: float
+    keep: Keep = "last"
+    judge: JudgeInfo | None = None
 
     @classmethod
-    def resolve(cls, options: LoopOptions, prompts: PromptSet, engine: EngineInfo) -> Self:
+    def resolve(
+        cls,
+        options: LoopOptions,
+        prompts: PromptSet,
+        engine: EngineInfo,
+        judge: JudgeInfo | None = None,
+    ) -> Self:
         """The user's choices, with the prompt set's where the user made none."""
         chosen = prompts.settings
         temperature, top_p = options.temperature, options.top_p
@@ -97,12 +114,16 @@ class RunSettings(Frozen):
             stop_score=options.stop_score,
             tries=options.tries,
             retry_temperature=options.retry_temperature,
+            keep=options.keep,
+            judge=judge,
         )
 
     @property
     def digest(self) -> str:
         """Changes with every setting."""
-        return digest_of(self.model_dump(mode="json"))
+        # without a judge as it was before there were judges, so that such runs can be gone on with
+        unused = {"keep", "judge"} if self.keep == "last" else None
+        return digest_of(self.model_dump(mode="json", exclude=unused))
 
     def differences(self, other: RunSettings) -> list[str]:
         """The settings that differ, as ``name: this one's value, not the other's value``."""

@@ -17,6 +17,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field, ValidationError, model_validator
 
 from revloop.errors import InputError
+from revloop.judging import Comparison
 from revloop.values import Frozen, Text, digest_of, explain
 
 __all__ = [
@@ -38,6 +39,7 @@ __all__ = [
     "as_draft",
     "digest_of",
     "explain",
+    "standing",
 ]
 
 Role = Literal["system", "user", "assistant"]
@@ -104,6 +106,17 @@ class Draft(Frozen):
         if self.messages is not None:
             return self.messages
         return () if self.prompt is None else (Message(role="user", content=self.prompt),)
+
+    @property
+    def prompt_text(self) -> str:
+        """The prompt as one text for a judge to read; empty where none is known.
+
+        A prompt of one turn stands as it is; of several, each turn under its role.
+        """
+        turns = self.conversation
+        if len(turns) == 1 and turns[0].role == "user":
+            return turns[0].content
+        return "\n\n".join(f"{turn.role.capitalize()}: {turn.content}" for turn in turns)
 
     @property
     def content_digest(self) -> str:
@@ -239,6 +252,16 @@ class Version(Frozen):
     prompt_set: str | None = Field(
         default=None, description="Digest of the prompt set; None for version 0."
     )
+    base: int | None = Field(
+        default=None,
+        ge=0,
+        description="Round of the version that it was made from; None: the round before.",
+    )
+    comparison: Comparison | None = Field(
+        default=None,
+        description="How a judge compared it with the version that stood until then; None where "
+        "no judge was asked: it then stands.",
+    )
     created_at: datetime = Field(description="When it was finished, with its time zone.")
 
     @property
@@ -268,6 +291,7 @@ class StopReason(StrEnum):
     TOKEN_LIMIT = "token_limit"  # noqa: S105 - the tokens of a text, not a secret
     UNPARSEABLE = "unparseable"
     ENGINE_FAILED = "engine_failed"
+    JUDGE_FAILED = "judge_failed"
 
     @property
     def is_early_stop(self) -> bool:
@@ -296,6 +320,15 @@ class End(Frozen):
     )
 
 
+def standing(versions: Sequence[Version]) -> int:
+    """The round of the version that stands after these, version 0 first.
+
+    Each version takes the place of the one that stood before, unless a judge preferred that one.
+    """
+    last = versions[-1]
+    return last.round if last.comparison is None else last.comparison.winner
+
+
 class Trajectory(Frozen):
     """A draft, all of its versions, and why the rounds ended."""
 
@@ -308,6 +341,28 @@ class Trajectory(Frozen):
     def final(self) -> str:
         """The text of the last version."""
         return self.versions[-1].text
+
+    @property
+    def kept(self) -> int:
+        """The round of the version that was chosen: the last one, unless a judge chose."""
+        return self.kept_after(self.rounds)
+
+    @property
+    def kept_text(self) -> str:
+        """The text of the version that was chosen."""
+        return self.versions[self.kept].text
+
+    def kept_after(self, rounds: int) -> int:
+        """The round of the version that stood after so many rounds."""
+        return standing(self.versions[: rounds + 1])
+
+    def base_of(self, version: Version) -> Version:
+        """The version that another one was made from.
+
+        Args:
+            version: Any but version 0.
+        """
+        return self.versions[version.round - 1 if version.base is None else version.base]
 
     @property
     def original(self) -> str:

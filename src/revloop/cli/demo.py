@@ -17,7 +17,7 @@ from rich.table import Table
 
 from revloop.cli import output
 from revloop.cli.figures import print_evaluation
-from revloop.cli.options import Iterations
+from revloop.cli.options import Iterations, KeepWhich
 from revloop.demo import CRITIC_FOLDER, demo_drafts
 from revloop.demo.figures import (
     critique_statements,
@@ -28,14 +28,15 @@ from revloop.demo.figures import (
 from revloop.engines import open_engine
 from revloop.engines.choice import SHIPPED_CRITIC
 from revloop.errors import MissingExtraError, ServingError
-from revloop.evaluation import ask_judge, demo_judge, evaluate
+from revloop.evaluation import FunctionJudge, ask_judge, demo_judge, evaluate
 from revloop.reviser import AsyncReviser
 from revloop.serving import ServerOptions, VllmServer, stopping_on_sigterm
 from revloop.settings import DEFAULT_ITERATIONS, EngineOptions
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
+    from revloop.settings import Keep
     from revloop.trajectory import Draft, Trajectory
 
 EXAMPLE = "Example: `revloop demo --iterations 3`"
@@ -50,6 +51,7 @@ def demo(
         Path | None,
         typer.Option(help="Where the versions go. Else: a new file here.", metavar="PATH"),
     ] = None,
+    keep: KeepWhich = "last",
     in_process: Annotated[
         bool, typer.Option("--in-process", help="Use transformers in this process, no server.")
     ] = False,
@@ -57,8 +59,9 @@ def demo(
     """Start a vLLM server with the shipped critic, revise a few responses, and stop it again."""
     path = store or Path(f"revloop-demo-{datetime.now().astimezone():%Y%m%d-%H%M%S}.sqlite")
     with stopping_on_sigterm(), _engine_options(in_process=in_process) as options:
+        choice = partial(AsyncReviser, store=path, keep=keep, judge=_judge_for(keep))
         trajectories = anyio.run(
-            _revise_all, demo_drafts(drafts, seed=seed), iterations, options, path
+            _revise_all, demo_drafts(drafts, seed=seed), iterations, options, choice
         )
     for trajectory in _most_mended(trajectories)[:shown]:
         output.results.rule(output.printable(trajectory.draft.id))
@@ -70,6 +73,10 @@ def demo(
     output.results.print(f"\nEvery version is stored in {path}. Look at them with:")
     output.results.print(f"  revloop show {path}")
     output.results.print(f"  revloop evaluate {path} --judge demo")
+
+
+def _judge_for(keep: Keep) -> FunctionJudge | None:
+    return None if keep == "last" else demo_judge()
 
 
 @contextmanager
@@ -105,7 +112,10 @@ def _start_server() -> VllmServer | None:
 
 
 async def _revise_all(
-    drafts: list[Draft], iterations: int, options: EngineOptions, store: Path
+    drafts: list[Draft],
+    iterations: int,
+    options: EngineOptions,
+    open_reviser: Callable[..., AsyncReviser],
 ) -> list[Trajectory]:
     """All trajectories, in the order of their drafts."""
     done: dict[str, Trajectory] = {}
@@ -113,7 +123,7 @@ async def _revise_all(
     with _progress_bar() as bar:
         rounds = bar.add_task("rounds", total=len(drafts) * iterations)
         async with (
-            AsyncReviser(engine=engine, store=store) as reviser,
+            open_reviser(engine=engine) as reviser,
             anyio.create_task_group() as tasks,
         ):
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import unicodedata
 from contextlib import contextmanager
-from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from rich.console import Console
@@ -62,7 +61,8 @@ def print_trajectory(trajectory: Trajectory, *, console: Console = results) -> N
     for message in trajectory.draft.conversation:
         _paragraph(console, f"{message.role}:", Text(printable(message.content)))
     _paragraph(console, "version 0, the response:", Text(printable(trajectory.original)))
-    for before, version in pairwise(trajectory.versions):
+    for version in trajectory.versions[1:]:
+        before = trajectory.base_of(version)
         if version.critique is not None:
             critique = Text(printable(version.critique.raw.strip()), style="italic")
             _paragraph(console, f"critique of version {before.round}:", critique)
@@ -70,6 +70,8 @@ def print_trajectory(trajectory: Trajectory, *, console: Console = results) -> N
         if before.text == version.text:
             changed = Text("(unchanged)", style="dim")
         _paragraph(console, f"version {version.round}:", changed)
+    if trajectory.kept != trajectory.rounds:
+        console.print(Text(f"Kept: version {trajectory.kept}.", style="dim"))
     detail = "Not finished." if trajectory.end is None else trajectory.end.detail
     console.print(Text(printable(f"{detail} {totals(trajectory)}"), style="dim"))
 

@@ -13,6 +13,9 @@ from revloop.cli.options import (
     ApiKeyFile,
     BaseUrl,
     Iterations,
+    Judge,
+    JudgePrompts,
+    KeepWhich,
     Model,
     Prompts,
     Seed,
@@ -23,10 +26,12 @@ from revloop.cli.options import (
     TensorParallelSize,
     Tokenizer,
     TopP,
+    judge_opener,
     read_key,
     read_text,
 )
 from revloop.errors import EngineError, InputError
+from revloop.evaluation import DEFAULT_JUDGE_PROMPTS
 from revloop.reviser import Reviser
 from revloop.settings import DEFAULT_ITERATIONS, DEFAULT_PROMPTS
 from revloop.trajectory import Draft, as_draft
@@ -63,6 +68,9 @@ def revise(
         bool, typer.Option(help="End when a round changes nothing or goes back.")
     ] = True,
     stop_score: StopScore = None,
+    keep: KeepWhich = "last",
+    judge: Judge = None,
+    judge_prompts: JudgePrompts = DEFAULT_JUDGE_PROMPTS,
     store: Store = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print the whole trajectory as JSON.")
@@ -70,7 +78,8 @@ def revise(
 ) -> None:
     """Make one response better by rounds of critique and revision.
 
-    The last version goes to standard output, the progress to standard error.
+    The version that is kept (the last one, unless a judge chooses) goes to standard output, the
+    progress to standard error.
     """
     draft = _draft(_read_response(response, file), prompt, draft_id)
     with Reviser(
@@ -86,6 +95,8 @@ def revise(
         seed=seed,
         early_stop=early_stop,
         stop_score=stop_score,
+        keep=keep,
+        judge=judge_opener(judge, judge_prompts),
         store=store,
     ) as reviser:
         tell = output.version_teller(iterations)
@@ -93,10 +104,13 @@ def revise(
     end = trajectory.end
     if end is not None:
         output.say(f"{end.detail} {output.totals(trajectory)}")
+    if trajectory.kept != trajectory.rounds:
+        output.say(f"Kept: version {trajectory.kept} of {trajectory.rounds}.")
     if as_json:
         output.results.print(trajectory.model_dump_json(indent=2))
     else:
-        shown = output.printable(trajectory.final) if sys.stdout.isatty() else trajectory.final
+        kept = trajectory.kept_text
+        shown = output.printable(kept) if sys.stdout.isatty() else kept
         output.results.print(shown)
     if end is not None and end.reason.is_failure:
         output.complain(f"Only {trajectory.rounds} of {iterations} rounds were done.")

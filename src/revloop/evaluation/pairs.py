@@ -9,7 +9,7 @@ from revloop.evaluation.verdicts import Question
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from revloop.trajectory import Draft, Trajectory
+    from revloop.trajectory import Trajectory
 
 Against = Literal["original", "previous"]
 
@@ -33,35 +33,24 @@ class Pair(NamedTuple):
         return self.question.first == self.question.second
 
 
-def prompt_text(draft: Draft) -> str:
-    """A draft's prompt as one text: a judge reads it, no critic continues it.
-
-    A prompt of one turn stands as it is; of several, each turn under its role.
-    """
-    turns = draft.conversation
-    if len(turns) == 1 and turns[0].role == "user":
-        return turns[0].content
-    return "\n\n".join(f"{turn.role.capitalize()}: {turn.content}" for turn in turns)
-
-
 def outcome_of(trajectory: Trajectory, round_: int) -> str | None:
-    """The text that a trajectory stands at after a round.
+    """The text that a trajectory stands at after a round: the one that would be kept there.
 
-    A trajectory that ended early, because nothing new was to be expected, stands at its last
-    version in all later rounds: so the five rounds of arXiv 2311.14543 are counted.
+    A trajectory that ended early, because nothing new was to be expected, stands where it ended in
+    all later rounds: so the five rounds of arXiv 2311.14543 are counted.
 
     Returns:
         None where the round is missing: the trajectory failed, or was not asked for so many.
     """
     if round_ <= trajectory.rounds:
-        return trajectory.versions[round_].text
+        return trajectory.versions[trajectory.kept_after(round_)].text
     ended_early = trajectory.end is not None and trajectory.end.reason.is_early_stop
-    return trajectory.versions[-1].text if ended_early else None
+    return trajectory.kept_text if ended_early else None
 
 
 def pairs_of(trajectory: Trajectory, rounds: int, against: frozenset[Against]) -> Iterator[Pair]:
     """The pairs of a trajectory up to a round, in order; missing rounds have none."""
-    prompt = prompt_text(trajectory.draft)
+    prompt = trajectory.draft.prompt_text
     for round_ in range(1, rounds + 1):
         now = outcome_of(trajectory, round_)
         if now is None:
