@@ -44,16 +44,16 @@ class RewardJudge:
         """
         try:
             import torch  # noqa: F401 - heavy and optional; transformers half works without
-            from transformers import AutoModelForSequenceClassification, AutoTokenizer
+            import transformers
         except ImportError as exc:
             raise MissingExtraError(
                 "A reward model needs torch and transformers: pip install 'revloop[local]'."
             ) from exc
+        transformers.utils.logging.disable_progress_bar()
+        kind = transformers.AutoModelForSequenceClassification
         try:
-            loaded = AutoModelForSequenceClassification.from_pretrained(
-                model, trust_remote_code=False
-            )
-            tokenizer = AutoTokenizer.from_pretrained(model, trust_remote_code=False)
+            loaded = kind.from_pretrained(model, trust_remote_code=False)
+            tokenizer = transformers.AutoTokenizer.from_pretrained(model, trust_remote_code=False)
         except (OSError, ValueError, KeyError, AttributeError) as exc:
             reason = str(exc).strip().splitlines() or [type(exc).__name__]
             raise ModelConfigError(f"{model} is no reward model: {reason[0]}") from exc
@@ -62,7 +62,8 @@ class RewardJudge:
                 f"{model} has {loaded.config.num_labels} outputs; a reward model has one."
             )
         loaded.eval()
-        digest = digest_of("reward", name or model, loaded.config.to_dict(), _weights(Path(model)))
+        config = {k: v for k, v in loaded.config.to_dict().items() if k != "_name_or_path"}
+        digest = digest_of("reward", name or model, config, _weights(Path(model)))
         return cls(loaded, tokenizer, name=name or model, digest=digest)
 
     @property
