@@ -32,6 +32,7 @@ FLOORS = {
     "serving": 2,
     "store": 2,
     "engines": 3,
+    "candidates": 4,
     "loop": 4,
     "stopping": 4,
     "demo": 5,

@@ -56,7 +56,7 @@ class TestRunSettings:
         assert settings.sampling.top_p == PROMPTS.settings.sampling.top_p
 
     def test_a_run_without_a_judge_is_named_as_before_there_were_judges(self) -> None:
-        before = resolved().model_dump(mode="json", exclude={"keep", "judge"})
+        before = resolved().model_dump(mode="json", exclude={"keep", "judge", "candidates"})
         assert resolved().digest == digest_of(before)
 
     def test_the_way_to_keep_and_the_judge_are_part_of_the_name(self) -> None:
@@ -66,7 +66,7 @@ class TestRunSettings:
             RunSettings.resolve(LoopOptions(keep=keep), PROMPTS, ENGINE, by).digest
             for keep, by in (("best", judge), ("gate", judge), ("gate", other))
         }
-        assert len(digests | {resolved().digest}) == 4
+        assert len(digests | {resolved().digest, resolved(candidates=2).digest}) == 5
 
     def test_the_users_choice_goes_first(self) -> None:
         settings = resolved(

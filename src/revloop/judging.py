@@ -69,6 +69,28 @@ class Comparison(Frozen):
         return self.challenger if wins else self.standing
 
 
+class Sibling(Frozen):
+    """A revision of a round that another one was preferred to."""
+
+    text: Text
+    critique: Text | None = Field(
+        default=None, description="Its own, to the letter; None where all of a round have the same."
+    )
+
+
+class Draw(Frozen):
+    """Several revisions of one round, and how one of them was chosen."""
+
+    chosen: Annotated[int, Field(ge=0)] = Field(description="Its number; 0 is the first one.")
+    others: tuple[Sibling, ...] = Field(description="All but the chosen one, in their order.")
+    scores: tuple[float | None, ...] = Field(
+        default=(), description="The critic's score of each; empty where a judge chose."
+    )
+    comparisons: tuple[Comparison, ...] = Field(
+        default=(), description="By the judge, with the revisions' numbers for rounds."
+    )
+
+
 class Tally(NamedTuple):
     """Verdicts on later versions, counted."""
 

@@ -64,10 +64,10 @@ class ReviserOptions(TypedDict, total=False):
         prompts: Name or folder of a prompt set.
         store: File that every version is committed to.
         single_pass, temperature, top_p, seed, critique_max_tokens, revision_max_tokens,
-        early_stop, stop_score, tries, retry_temperature, keep: see
+        early_stop, stop_score, tries, retry_temperature, keep, candidates: see
             :class:`~revloop.settings.LoopOptions`.
-        judge: Who compares versions where ``keep`` is ``best`` or ``gate``: a judge, or an
-            asynchronous function that opens one (it is then closed with the reviser).
+        judge: Who compares versions where ``keep`` is ``best`` or ``gate``, and candidates: a
+            judge, or an asynchronous function that opens one (it is then closed with the reviser).
     """
 
     base_url: str | None
@@ -89,6 +89,7 @@ class ReviserOptions(TypedDict, total=False):
     tries: int
     retry_temperature: float
     keep: Keep
+    candidates: int
     judge: JudgeSource | None
 
 
@@ -113,8 +114,7 @@ class AsyncReviser:
             self._loop_options = LoopOptions.model_validate(rest)
         except ValidationError as exc:
             raise InputError(f"An option cannot be used: {explain(exc)}.") from exc
-        if (self._judge_source is None) != (self._loop_options.keep == "last"):
-            raise InputError("A judge is needed to keep 'best' or 'gate', and for nothing else.")
+        self._check_judge()
         self._resources = AsyncExitStack()
         self._judge: Judge | None = None
         self._store: Store | None = None
@@ -139,6 +139,15 @@ class AsyncReviser:
 
     async def __aexit__(self, *_: object) -> None:
         await self._resources.aclose()
+
+    def _check_judge(self) -> None:
+        chooses = self._loop_options.keep != "last"
+        if self._judge_source is None and chooses:
+            raise InputError("A judge is needed to keep 'best' or 'gate'.")
+        if self._judge_source is not None and not chooses and self._loop_options.candidates == 1:
+            raise InputError(
+                "A judge has nothing to choose: keep 'best' or 'gate', or ask for candidates."
+            )
 
     async def _open_judge(self, opened: AsyncExitStack) -> None:
         source = self._judge_source

@@ -65,6 +65,11 @@ class LoopOptions(Frozen):
         "version with the one that stood until then, from version 0 on. 'gate': the same, and each "
         "round starts from the version that stands, not from the last one.",
     )
+    candidates: Annotated[int, Field(ge=1, le=64)] = Field(
+        default=1,
+        description="Revisions that a round makes. The judge chooses one of them, or where there "
+        "is no judge, the critic's own score.",
+    )
 
 
 class RunSettings(Frozen):
@@ -86,6 +91,7 @@ class RunSettings(Frozen):
     retry_temperature: float
     keep: Keep = "last"
     judge: JudgeInfo | None = None
+    candidates: int = 1
 
     @classmethod
     def resolve(
@@ -116,14 +122,22 @@ class RunSettings(Frozen):
             retry_temperature=options.retry_temperature,
             keep=options.keep,
             judge=judge,
+            candidates=options.candidates,
         )
 
     @property
     def digest(self) -> str:
         """Changes with every setting."""
-        # without a judge as it was before there were judges, so that such runs can be gone on with
-        unused = {"keep", "judge"} if self.keep == "last" else None
-        return digest_of(self.model_dump(mode="json", exclude=unused))
+        # without these it is as it was before there were judges: such runs can be gone on with
+        newer = {"keep": "last", "judge": None, "candidates": 1}
+        settings = self.model_dump(mode="json")
+        return digest_of({k: v for k, v in settings.items() if k not in newer or v != newer[k]})
+
+    @property
+    def requests_a_round(self) -> int:
+        """Requests that a round takes, where every answer can be used."""
+        scores = self.candidates if self.candidates > 1 and self.judge is None else 0
+        return self.candidates + scores + (0 if self.single_pass else 1)
 
     def differences(self, other: RunSettings) -> list[str]:
         """The settings that differ, as ``name: this one's value, not the other's value``."""

@@ -28,10 +28,10 @@ def end_of(versions: Sequence[Version], settings: RunSettings, iterations: int) 
     early = _early_reason(versions, settings)
     if early is not None:
         reason, detail = early
-        requests = 1 if settings.single_pass else 2
-        saved = requests * max(0, iterations - last.round)
+        saved = settings.requests_a_round * max(0, iterations - last.round)
         if reason is StopReason.NOTHING_TO_IMPROVE and not settings.single_pass:
-            saved += 1  # the revision of the round whose critique found nothing
+            # the revisions of the round whose critique found nothing
+            saved += settings.requests_a_round - 1
         return End(reason=reason, detail=detail, calls_saved=saved)
     if last.round >= iterations:
         return End(reason=StopReason.ROUNDS_DONE, detail=f"All rounds are done ({last.round}).")

@@ -17,7 +17,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field, ValidationError, model_validator
 
 from revloop.errors import InputError
-from revloop.judging import Comparison
+from revloop.judging import Comparison, Draw
 from revloop.values import Frozen, Text, digest_of, explain
 
 __all__ = [
@@ -261,6 +261,9 @@ class Version(Frozen):
         default=None,
         description="How a judge compared it with the version that stood until then; None where "
         "no judge was asked: it then stands.",
+    )
+    draw: Draw | None = Field(
+        default=None, description="The round's other revisions; None where there was one alone."
     )
     created_at: datetime = Field(description="When it was finished, with its time zone.")
 

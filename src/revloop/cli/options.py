@@ -111,10 +111,19 @@ KeepWhich = Annotated[
         rich_help_panel=_LOOP,
     ),
 ]
+Candidates = Annotated[
+    int,
+    typer.Option(
+        min=1,
+        max=64,
+        help="Revisions a round; the judge chooses one, or without one the critic's own score.",
+        rich_help_panel=_LOOP,
+    ),
+]
 Judge = Annotated[
     str | None,
     typer.Option(
-        help=f"With --keep best or gate, who compares: {HOW_TO_NAME}.",
+        help=f"For --keep best or gate, and for --candidates: who compares. {HOW_TO_NAME}.",
         metavar="JUDGE",
         rich_help_panel=_LOOP,
     ),

@@ -12,6 +12,7 @@ from revloop.cli import output
 from revloop.cli.options import (
     ApiKeyFile,
     BaseUrl,
+    Candidates,
     Iterations,
     Judge,
     JudgePrompts,
@@ -69,6 +70,7 @@ def revise(
     ] = True,
     stop_score: StopScore = None,
     keep: KeepWhich = "last",
+    candidates: Candidates = 1,
     judge: Judge = None,
     judge_prompts: JudgePrompts = DEFAULT_JUDGE_PROMPTS,
     store: Store = None,
@@ -96,6 +98,7 @@ def revise(
         early_stop=early_stop,
         stop_score=stop_score,
         keep=keep,
+        candidates=candidates,
         judge=judge_opener(judge, judge_prompts),
         store=store,
     ) as reviser:
