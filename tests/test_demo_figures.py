@@ -16,6 +16,7 @@ from revloop.demo.figures import (
     round_figures,
     useless_requests,
 )
+from revloop.demo.judge import judge
 from scripted_engine import ScriptedEngine
 
 if TYPE_CHECKING:
@@ -63,6 +64,14 @@ def test_a_perfect_critic_mends_everything_in_one_round() -> None:
     assert [f.fault_free for f in after] == [1.0] * ROUNDS
     assert [f.mean_faults for f in after] == [0.0] * ROUNDS
     assert [f.unharmed for f in after] == [1.0] * ROUNDS
+    assert all(f.losses == 0 for f in after)
+
+
+def test_a_win_rate_counts_half_of_the_ties() -> None:
+    first = round_figures(trajectories(perfect), 1)[1]
+    good = sum(judge(draft.prompt or "", draft.response).count == 0 for draft in DRAFTS)
+    assert (first.wins, first.ties) == (len(DRAFTS) - good, good)
+    assert first.win_rate == (first.wins + good / 2) / len(DRAFTS)
 
 
 def test_all_that_a_perfect_critic_says_is_true() -> None:
@@ -70,9 +79,9 @@ def test_all_that_a_perfect_critic_says_is_true() -> None:
     assert made == true > len(DRAFTS)
 
 
-def test_a_critic_without_form_changes_nothing() -> None:
-    before, *after = round_figures(trajectories(speechless), ROUNDS)
-    assert {f.mean_faults for f in after} == {before.mean_faults}
+def test_a_critic_without_form_ties_everywhere() -> None:
+    after = round_figures(trajectories(speechless), ROUNDS)[-1]
+    assert (after.wins, after.losses, after.win_rate) == (0, 0, 0.5)
 
 
 def test_requests_of_no_use_are_counted() -> None:
@@ -81,9 +90,9 @@ def test_requests_of_no_use_are_counted() -> None:
     assert useless_requests(trajectories(perfect))[0] == 0
 
 
-def test_a_critic_that_writes_nonsense_harms_all_that_was_good() -> None:
+def test_a_critic_that_writes_nonsense_loses_everywhere() -> None:
     after = round_figures(trajectories(nonsense), ROUNDS)[-1]
-    assert (after.fault_free, after.unharmed) == (0.0, 0.0)
+    assert (after.wins, after.losses, after.win_rate, after.unharmed) == (0, len(DRAFTS), 0.0, 0.0)
 
 
 def test_a_trajectory_that_ended_early_keeps_its_last_version() -> None:

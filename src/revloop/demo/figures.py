@@ -1,7 +1,4 @@
-"""Faults of demo messages after each round, and how true and useful the critiques were.
-
-How many messages got better or worse is told by :mod:`revloop.evaluation`, as for any store.
-"""
+"""What rounds of revision did to demo messages, by the exact judge."""
 
 from __future__ import annotations
 
@@ -9,6 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from revloop.demo.judge import judge
 from revloop.demo.truth import check
+from revloop.judging import Tally
 from revloop.trajectory import StopReason
 
 if TYPE_CHECKING:
@@ -24,6 +22,9 @@ class RoundFigures(NamedTuple):
 
     Attributes:
         round: 0 stands for the responses that came in.
+        wins: Drafts with fewer faults than they came with.
+        ties: Drafts with as many.
+        losses: Drafts with more.
         fault_free: Share of drafts without any fault, from 0 to 1.
         mean_faults: Faults a draft.
         unharmed: Share of the drafts that came without a fault and still have none; None where
@@ -31,9 +32,21 @@ class RoundFigures(NamedTuple):
     """
 
     round: int
+    wins: int
+    ties: int
+    losses: int
     fault_free: float
     mean_faults: float
     unharmed: float | None
+
+    @property
+    def win_rate(self) -> float | None:
+        """(wins + ties / 2) / verdicts: see :class:`~revloop.judging.Tally`.
+
+        The paper asks its judge in both orders. The exact judge counts faults in each text alone,
+        so the order cannot matter, and one verdict stands for both.
+        """
+        return Tally(self.wins, self.ties, self.losses).win_rate
 
 
 def fault_counts(trajectory: Trajectory, rounds: int) -> list[int]:
@@ -83,9 +96,13 @@ def useless_requests(trajectories: Sequence[Trajectory]) -> tuple[int, int]:
 
 def _figures_of(round_: int, counts: Sequence[Sequence[int]]) -> RoundFigures:
     before, after = [row[0] for row in counts], [row[round_] for row in counts]
-    good = [now for then, now in zip(before, after, strict=True) if then == 0]
+    pairs = list(zip(before, after, strict=True))
+    good = [now for then, now in pairs if then == 0]
     return RoundFigures(
         round=round_,
+        wins=sum(now < then for then, now in pairs),
+        ties=sum(now == then for then, now in pairs),
+        losses=sum(now > then for then, now in pairs),
         fault_free=after.count(0) / len(after),
         mean_faults=sum(after) / len(after),
         unharmed=good.count(0) / len(good) if good else None,
