@@ -77,5 +77,19 @@ def test_another_seed_gives_other_drafts(folder: Path) -> None:
     assert trajectory.draft == demo_drafts(1, seed=7)[0]
 
 
+def test_a_gate_lets_nothing_worse_through(folder: Path) -> None:
+    options = ("--drafts", "2", "--iterations", "1", "--keep", "gate", "--temperature", "1")
+    again = asyncio.run(
+        revloop("demo", "--in-process", *options, "--store", "gate.sqlite", folder=folder)
+    )
+    assert again.code == 0, again.err
+    with Store.open_to_read(folder / "gate.sqlite") as store:
+        compared = [t.versions[1].comparison for t in store.trajectories() if t.rounds]
+    assert any(comparison is not None for comparison in compared)
+    rows = again.out.partition("demo, against the original response")[2].splitlines()
+    (first,) = [row.split() for row in rows if row.split()[:1] == ["1"]]
+    assert first[3] == "0"
+
+
 def test_no_drafts_are_wrong_usage() -> None:
     assert asyncio.run(revloop("demo", "--drafts", "0")).code == 2

@@ -74,7 +74,7 @@ async def test_it_prints_a_table_of_the_rounds(folder: Path) -> None:
         ["1", "8", "8", "8", "50.0%"],
         ["2", "24", "0", "0", "100.0%"],
     ]
-    assert "12 trajectories, 0 failed, 0 not finished." in finished.out
+    assert "Trajectories: 12; failed: 0; not finished: 0." in finished.out
     assert "-: not measured (see docs/evaluation.md)." in finished.out
 
 
@@ -196,7 +196,7 @@ async def test_failed_trajectories_are_told_and_count_in_nothing(folder: Path) -
     store_of(folder / "f.sqlite", [["1"], ["1", "2"], ["4", "3"]], reasons=reasons)
     finished = await evaluate(folder, *HIGHER, store="f.sqlite")
     assert "Round 1: 1 of 3 records lack it, and count not." in finished.out
-    assert "3 trajectories, 1 failed, 1 not finished." in finished.out
+    assert "Trajectories: 3; failed: 1; not finished: 1." in finished.out
 
 
 async def test_where_all_failed_there_is_nothing_to_tell(folder: Path) -> None:

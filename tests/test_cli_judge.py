@@ -42,10 +42,10 @@ def fill_in(path: Path, later_wins: int) -> None:
 
 async def test_a_sheet_goes_out_and_comes_back(folder: Path) -> None:
     wrote = await judge(folder, "--human", "sheet.csv", "--round", "2")
-    assert (wrote.code, wrote.out) == (0, "sheet.csv: 12 pairs to be judged\n")
+    assert (wrote.code, wrote.out) == (0, "sheet.csv: pairs to be judged: 12\n")
     fill_in(folder / "sheet.csv", later_wins=9)
     read = await judge(folder, "--read", "sheet.csv", "--name", "anna")
-    assert (read.code, read.out) == (0, "12 verdicts of anna are stored in s.sqlite.\n")
+    assert (read.code, read.out) == (0, "Verdicts of anna, stored in s.sqlite: 12\n")
     told = await revloop("evaluate", "s.sqlite", "--json", folder=folder)
     first, second = Evaluation.model_validate_json(told.out).judges[0].rounds
     assert (first.unjudged, first.win_rate) == (12, None)
@@ -69,12 +69,12 @@ async def test_rows_that_cannot_be_used_are_told_and_cost_no_other(folder: Path)
     finished = await judge(folder, "--read", "sheet.csv")
     assert finished.code == 0
     assert "line 14: the store has no pair 'unknown'" in finished.err
-    assert "12 verdicts of people" in finished.out
+    assert "Verdicts of people, stored in s.sqlite: 12" in finished.out
 
 
 async def test_a_sheet_may_be_jsonl(folder: Path) -> None:
     finished = await judge(folder, "--human", "sheet.jsonl", "--against", "previous")
-    assert finished.out == "sheet.jsonl: 24 pairs to be judged\n"
+    assert finished.out == "sheet.jsonl: pairs to be judged: 24\n"
     assert (folder / "sheet.jsonl").read_text().startswith('{"id": ')
 
 

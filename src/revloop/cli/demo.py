@@ -17,7 +17,7 @@ from rich.table import Table
 
 from revloop.cli import output
 from revloop.cli.figures import print_evaluation
-from revloop.cli.options import Iterations, KeepWhich
+from revloop.cli.options import Iterations, KeepWhich, Temperature
 from revloop.demo import CRITIC_FOLDER, demo_drafts
 from revloop.demo.figures import (
     critique_statements,
@@ -52,6 +52,7 @@ def demo(
         typer.Option(help="Where the versions go. Else: a new file here.", metavar="PATH"),
     ] = None,
     keep: KeepWhich = "last",
+    temperature: Temperature = None,
     in_process: Annotated[
         bool, typer.Option("--in-process", help="Use transformers in this process, no server.")
     ] = False,
@@ -59,7 +60,8 @@ def demo(
     """Start a vLLM server with the shipped critic, revise a few responses, and stop it again."""
     path = store or Path(f"revloop-demo-{datetime.now().astimezone():%Y%m%d-%H%M%S}.sqlite")
     with stopping_on_sigterm(), _engine_options(in_process=in_process) as options:
-        choice = partial(AsyncReviser, store=path, keep=keep, judge=_judge_for(keep))
+        judge = _judge_for(keep)
+        choice = partial(AsyncReviser, store=path, keep=keep, judge=judge, temperature=temperature)
         trajectories = anyio.run(
             _revise_all, demo_drafts(drafts, seed=seed), iterations, options, choice
         )

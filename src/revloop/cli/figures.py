@@ -44,8 +44,8 @@ def print_evaluation(evaluation: Evaluation) -> None:
                 output.results.print(note)
     _print_agreement(evaluation)
     output.results.print(
-        f"{evaluation.trajectories} trajectories, {evaluation.failed} failed, "
-        f"{evaluation.unfinished} not finished."
+        f"Trajectories: {evaluation.trajectories}; failed: {evaluation.failed}; "
+        f"not finished: {evaluation.unfinished}."
     )
 
 

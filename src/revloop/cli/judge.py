@@ -74,7 +74,7 @@ def _write(
         if not questions:
             raise InputError(f"{store} holds no changed text to be judged in the rounds asked for.")
         write_sheet(file, questions, as_csv=sheet.suffix != ".jsonl")
-    output.results.print(output.printable(f"{sheet}: {len(questions)} pairs to be judged"))
+    output.results.print(output.printable(f"{sheet}: pairs to be judged: {len(questions)}"))
 
 
 def _read(store: Path, sheet: Path, name: str) -> None:
@@ -87,7 +87,7 @@ def _read(store: Path, sheet: Path, name: str) -> None:
     with Verdicts.open(store) as verdicts:
         verdicts.add(who, given)
     output.results.print(
-        output.printable(f"{len(given)} verdicts of {who.name} are stored in {store}.")
+        output.printable(f"Verdicts of {who.name}, stored in {store}: {len(given)}")
     )
 
 
