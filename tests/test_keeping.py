@@ -24,6 +24,8 @@ from revloop import (
 from revloop.errors import UnreachableError
 from revloop.evaluation import pairs_of
 from revloop.records import records_of_trajectories
+from revloop.rows.parquet import final_columns
+from revloop.rows.writing import final_row
 from scripted_engine import ScriptedEngine, cnr_critique, cnr_rounds
 from stub_server import COMPLETIONS, StubServer, completion
 
@@ -192,6 +194,11 @@ class TestStoring:
         found, _, _ = revised("4 worse", "8 better", "6 worse")
         texts = [pair.question.second for pair in pairs_of(found, 3, frozenset({"original"}))]
         assert texts == ["5 first", "8 better", "8 better"]
+
+    def test_rows_that_are_written_hold_what_is_kept(self) -> None:
+        found, _, _ = revised("8 better", "4 worse")
+        assert final_row(found, {})["response"] == "8 better"
+        assert final_columns(found, {})["response"] == "8 better"
 
     def test_records_hold_the_version_that_was_criticised(self) -> None:
         found, _, _ = revised("4 worse", "8 better")
