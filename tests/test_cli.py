@@ -56,7 +56,9 @@ async def test_the_version_is_printed() -> None:
     assert await revloop("--version") == Finished(0, f"revloop {__version__}\n", "")
 
 
-@pytest.mark.parametrize("command", ["revise", "show", "serve", "plan", "demo"])
+@pytest.mark.parametrize(
+    "command", ["revise", "show", "serve", "plan", "evaluate", "judge", "demo"]
+)
 async def test_the_help_of_a_command_shows_an_example(command: str) -> None:
     finished = await revloop(command, "--help", environment={"COLUMNS": "200"})
     assert finished.code == 0

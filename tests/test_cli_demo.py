@@ -49,6 +49,13 @@ def test_it_counts_the_faults_after_each_round(finished: Finished) -> None:
     assert first[: ROUNDS + 1] == [str(round_) for round_ in range(ROUNDS + 1)]
 
 
+def test_it_tells_what_each_round_did(finished: Finished) -> None:
+    table = finished.out.partition("demo, against the original response")[2].splitlines()
+    rows = [line.split() for line in table if line.strip() and line.split()[0].isdecimal()]
+    assert [row[0] for row in rows[:ROUNDS]] == [str(round_) for round_ in range(1, ROUNDS + 1)]
+    assert [sum(int(cell) for cell in row[1:4]) for row in rows[:ROUNDS]] == [2 * DRAFTS] * ROUNDS
+
+
 def test_it_tells_how_much_of_the_critiques_is_true(finished: Finished) -> None:
     assert "Statements of the critiques that are true:" in finished.out
     assert "Requests that gave text of no use: " in finished.out
@@ -68,6 +75,20 @@ def test_another_seed_gives_other_drafts(folder: Path) -> None:
     with Store.open_to_read(folder / "seven.sqlite") as store:
         (trajectory,) = store.trajectories()
     assert trajectory.draft == demo_drafts(1, seed=7)[0]
+
+
+def test_a_gate_lets_nothing_worse_through(folder: Path) -> None:
+    options = ("--drafts", "2", "--iterations", "1", "--keep", "gate", "--temperature", "1")
+    again = asyncio.run(
+        revloop("demo", "--in-process", *options, "--store", "gate.sqlite", folder=folder)
+    )
+    assert again.code == 0, again.err
+    with Store.open_to_read(folder / "gate.sqlite") as store:
+        compared = [t.versions[1].comparison for t in store.trajectories() if t.rounds]
+    assert any(comparison is not None for comparison in compared)
+    rows = again.out.partition("demo, against the original response")[2].splitlines()
+    (first,) = [row.split() for row in rows if row.split()[:1] == ["1"]]
+    assert first[3] == "0"
 
 
 def test_no_drafts_are_wrong_usage() -> None:

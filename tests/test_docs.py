@@ -17,6 +17,7 @@ from command_line import revloop
 from conftest import REPOSITORY, TINY_CRITIC
 from record_samples import BOTTLES, ROWS, write_jsonl
 from revloop import PromptSet, StopReason, revise
+from revloop.evaluation import Question
 from revloop.prompts import PromptSettings
 from revloop.records import FORMATS, Record, training_texts
 from revloop.rows import FORMS, Row, read_rows
@@ -34,6 +35,9 @@ BLOCK = re.compile(r"^```(?P<language>\w+)\n(?P<text>.*?)^```$", re.MULTILINE | 
 FALCON_40B = REPOSITORY / "benchmarks" / "scale" / "falcon-40b"
 STATEFUL = {"finetuning.md"}
 """Pages whose commands build on each other, and are run in a test of their own."""
+
+RULES = "def shorter(prompt, first, second):\n    return 'tie'\n"
+"""Stands for the module with a judge that evaluation.md shows."""
 
 EXAMPLE_ADDRESS = "http://127.0.0.1:8000"
 SERVE_OPTIONS = {"--tensor-parallel-size", "--eager", "--", "--max-model-len"}
@@ -72,7 +76,11 @@ def folder(tmp_path: Path) -> Path:
         [{"id": str(n), "prompt": "Why?", "response": f"Because {n}."} for n in range(3)],
     )
     engine = ScriptedEngine(cnr_rounds("Better."))
-    revise("Good.", iterations=1, store=tmp_path / "rounds.sqlite", engine=engine)
+    draft = {"prompt": "Why?", "response": "Good.", "category": "short"}
+    revise(draft, iterations=1, store=tmp_path / "rounds.sqlite", engine=engine)
+    (tmp_path / "rules.py").write_text(RULES, encoding="utf-8")
+    pair = Question("Why?", "Good.", "Better.")
+    (tmp_path / "filled.csv").write_text(f"id,verdict\n{pair.digest},B\n", encoding="utf-8")
     return tmp_path
 
 

@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 from pydantic import SecretStr, ValidationError
 
+from revloop.judging import JudgeInfo
 from revloop.prompts import PromptSet
 from revloop.settings import EngineOptions, LoopOptions, RunSettings
-from revloop.trajectory import EngineInfo
+from revloop.trajectory import EngineInfo, digest_of
 
 ENGINE = EngineInfo(kind="http", model="falcon-40b-cnr", version="0.32.0")
 PROMPTS = PromptSet.load("cnr")
@@ -53,6 +54,19 @@ class TestRunSettings:
         assert settings.revision_max_tokens == PROMPTS.settings.revision.max_tokens
         assert settings.sampling.temperature == PROMPTS.settings.sampling.temperature
         assert settings.sampling.top_p == PROMPTS.settings.sampling.top_p
+
+    def test_a_run_without_a_judge_is_named_as_before_there_were_judges(self) -> None:
+        before = resolved().model_dump(mode="json", exclude={"keep", "judge", "candidates"})
+        assert resolved().digest == digest_of(before)
+
+    def test_the_way_to_keep_and_the_judge_are_part_of_the_name(self) -> None:
+        judge = JudgeInfo(kind="function", name="demo", digest="1")
+        other = judge.model_copy(update={"digest": "2"})
+        digests = {
+            RunSettings.resolve(LoopOptions(keep=keep), PROMPTS, ENGINE, by).digest
+            for keep, by in (("best", judge), ("gate", judge), ("gate", other))
+        }
+        assert len(digests | {resolved().digest, resolved(candidates=2).digest}) == 5
 
     def test_the_users_choice_goes_first(self) -> None:
         settings = resolved(

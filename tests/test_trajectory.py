@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from revloop.errors import InputError
+from revloop.judging import Comparison, Verdict
 from revloop.trajectory import (
     Critique,
     Draft,
@@ -373,12 +374,73 @@ class TestTotals:
             Trajectory(id="t", draft=Draft(response="a"), versions=())
 
 
+class TestWhatIsKept:
+    def versions(self, *winners: int | None) -> tuple[Version, ...]:
+        """Version 0, and one for each comparison that has this winner."""
+        made = [Version(round=0, text="v0", created_at=NOW)]
+        for round_, winner in enumerate(winners, start=1):
+            compared = None
+            if winner is not None:
+                lost = winner != round_
+                said = Verdict(preference="first" if lost else "second")
+                other = Verdict(preference="second" if lost else "first")
+                stood = made[-1].comparison
+                compared = Comparison(
+                    standing=0 if stood is None else stood.winner,
+                    challenger=round_,
+                    verdicts=(said, other),
+                )
+            text = f"v{round_}"
+            made.append(Version(round=round_, text=text, comparison=compared, created_at=NOW))
+        return tuple(made)
+
+    def trajectory(self, *winners: int | None) -> Trajectory:
+        return Trajectory(id="t", draft=Draft(response="v0"), versions=self.versions(*winners))
+
+    def test_without_a_judge_it_is_the_last_version(self) -> None:
+        found = self.trajectory(None, None)
+        assert (found.kept, found.kept_text, found.final) == (2, "v2", "v2")
+        assert self.trajectory().kept == 0
+
+    def test_with_a_judge_it_is_the_one_that_stood_last(self) -> None:
+        found = self.trajectory(0, 2, 2)
+        assert [found.kept_after(rounds) for rounds in range(4)] == [0, 0, 2, 2]
+        assert (found.kept_text, found.final) == ("v2", "v3")
+
+    def test_a_version_is_made_from_the_one_before_unless_it_says_otherwise(self) -> None:
+        found = self.trajectory(0, 2)
+        first, second = found.versions[1:]
+        assert (found.base_of(first).round, found.base_of(second).round) == (0, 1)
+        assert found.base_of(second.model_copy(update={"base": 0})).round == 0
+
+    def test_the_comparison_goes_to_json_and_back(self) -> None:
+        found = self.trajectory(1, 1)
+        assert Trajectory.model_validate_json(found.model_dump_json()) == found
+
+
+class TestPromptText:
+    def test_a_prompt_of_one_turn_stands_as_it_is(self) -> None:
+        assert Draft(prompt="Why?", response="a").prompt_text == "Why?"
+        assert Draft(response="a").prompt_text == ""
+
+    def test_of_several_turns_each_stands_under_its_role(self) -> None:
+        turns = (Message(role="system", content="Be brief."), Message(role="user", content="Why?"))
+        found = Draft(messages=turns, response="a").prompt_text
+        assert found == "System: Be brief.\n\nUser: Why?"
+
+
 class TestStopReason:
     def test_each_reason_is_one_of_three_kinds(self) -> None:
         early = {reason for reason in StopReason if reason.is_early_stop}
         failures = {reason for reason in StopReason if reason.is_failure}
         assert early == {"converged", "cycle", "nothing_to_improve"}
-        assert failures == {"context_full", "token_limit", "unparseable", "engine_failed"}
+        assert failures == {
+            "context_full",
+            "token_limit",
+            "unparseable",
+            "engine_failed",
+            "judge_failed",
+        }
         assert set(StopReason) - early - failures == {"rounds_done"}
 
 

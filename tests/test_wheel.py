@@ -16,11 +16,12 @@ if TYPE_CHECKING:
 
 LARGEST_BYTES = 14 * 2**20
 USE = """
-import pathlib, revloop
+import pathlib, revloop, revloop.evaluation
 from revloop.demo import BASE_FOLDER, CRITIC_FOLDER, demo_drafts
 assert pathlib.Path(revloop.__file__).is_relative_to({folder!r}), revloop.__file__
 for name in ("cnr", "chat"):
     assert revloop.PromptSet.load(name).bridge
+assert revloop.evaluation.JudgePrompts.load().pair
 for folder in (BASE_FOLDER, CRITIC_FOLDER):
     assert (folder / "model.safetensors").stat().st_size <= 12 * 2**20
 assert demo_drafts(1)
@@ -44,6 +45,7 @@ def test_the_wheel_holds_the_package_and_its_data_alone(wheel: Path) -> None:
     names = zipfile.ZipFile(wheel).namelist()
     assert "revloop/py.typed" in names
     assert "revloop/prompt_sets/cnr/critique.txt" in names
+    assert {f"revloop/prompt_sets/judge/{n}" for n in ("judge.toml", "pair.txt")} <= set(names)
     assert "revloop/finetune/recipes/falcon-40b-instruct.yaml" in names
     assert "revloop/finetune/recipes/fsdp-8.accelerate" in names
     assert "revloop/serving/examples/slurm-pipeline.sh" in names

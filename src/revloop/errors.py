@@ -9,6 +9,7 @@ translated once, where they cross into revloop, with the original as ``__cause__
     ├── MissingExtraError          a feature whose optional dependency is not installed
     ├── StoreError                 a version store that cannot be opened, read or written
     │   └── RunMismatchError       a store whose run was made with other settings
+    ├── JudgeError                 a judge that cannot be asked, or whose answer is none
     ├── ServingError               a model that cannot be planned, served or stopped
     │   ├── ModelConfigError       a model whose config cannot be read
     │   └── DoesNotFitError        a deployment that cannot work on the hardware named
@@ -65,6 +66,12 @@ class StoreError(RevloopError):
 
 class RunMismatchError(StoreError):
     """A store holds a run made with settings that would give other results."""
+
+
+class JudgeError(RevloopError):
+    """A judge cannot be asked, or gives something that is no verdict."""
+
+    exit_code = 4
 
 
 class ServingError(RevloopError):

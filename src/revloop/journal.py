@@ -34,7 +34,7 @@ class Journal:
         """Whether it ended for a reason that asking again would not change."""
         if self.end is None or not self.end.reason.is_failure:
             return False
-        return self.end.reason is not StopReason.ENGINE_FAILED
+        return self.end.reason not in {StopReason.ENGINE_FAILED, StopReason.JUDGE_FAILED}
 
     async def append(self, version: Version) -> None:
         """Add a version; it is on disk when this returns."""

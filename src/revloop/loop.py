@@ -6,8 +6,12 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Literal, TypeVar
 
+import anyio
+
+from revloop.candidates import choose_by_judge, choose_by_score
 from revloop.engines.base import Completion, Request
-from revloop.errors import ContextFullError, EngineError
+from revloop.errors import ContextFullError, EngineError, RevloopError
+from revloop.judging import compare
 from revloop.stopping import end_of, found_nothing
 from revloop.trajectory import (
     Critique,
@@ -18,14 +22,19 @@ from revloop.trajectory import (
     StopReason,
     Version,
     digest_of,
+    standing,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Sequence
+    from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 
     from revloop.engines.base import Engine
+    from revloop.judging import Comparison, Draw, Judge
     from revloop.prompts import PromptSet
     from revloop.settings import RunSettings
+
+    Made = tuple[Critique, str]
+    _Question = tuple[Request, Completion]
 
 Parsed = TypeVar("Parsed")
 
@@ -53,6 +62,7 @@ class Rounds:
         *,
         iterations: int,
         earlier: Sequence[Version] = (),
+        judge: Judge | None = None,
     ) -> None:
         self.end: End | None = None
         self._draft = draft
@@ -61,6 +71,8 @@ class Rounds:
         self._settings = settings
         self._iterations = iterations
         self._earlier = earlier
+        self._judge = judge
+        self._prompt_text = draft.prompt_text
 
     async def __aiter__(self) -> AsyncIterator[Version]:
         versions = list(self._earlier)
@@ -71,7 +83,7 @@ class Rounds:
             yield versions[0]
         while (end := end_of(versions, self._settings, self._iterations)) is None:
             try:
-                version = await self._round(versions[-1])
+                version = await self._round(versions)
             except _RoundFailedError as failure:
                 end = failure.end
                 break
@@ -79,17 +91,18 @@ class Rounds:
             yield version
         self.end = end
 
-    async def _round(self, previous: Version) -> Version:
-        asking = _Asking(self._draft, self._engine, self._settings, previous.round + 1)
+    async def _round(self, versions: Sequence[Version]) -> Version:
+        last = versions[-1].round
+        base = versions[standing(versions) if self._settings.keep == "gate" else last]
+        asking = _Asking(self._draft, self._engine, self._settings, last + 1)
         try:
-            if self._settings.single_pass:
-                critique, text = await self._both(asking, previous.text)
-            else:
-                critique, text = await self._one_after_the_other(asking, previous.text)
+            made = await self._made(asking, base.text)
+            draw = await self._draw(asking, made)
         except ContextFullError as exc:
             raise asking.failed(StopReason.CONTEXT_FULL, str(exc)) from exc
         except EngineError as exc:
             raise asking.failed(StopReason.ENGINE_FAILED, str(exc)) from exc
+        critique, text = made[0 if draw is None else draw.chosen]
         return Version(
             round=asking.round,
             text=text,
@@ -97,35 +110,113 @@ class Rounds:
             steps=tuple(asking.steps),
             engine=self._engine.info,
             prompt_set=self._prompts.digest,
+            base=None if base.round == last else base.round,
+            comparison=await self._compare(asking, versions, text),
+            draw=draw,
             created_at=datetime.now(UTC),
         )
 
-    async def _one_after_the_other(self, asking: _Asking, text: str) -> tuple[Critique, str]:
+    async def _made(self, asking: _Asking, text: str) -> list[Made]:
+        """The revisions of a round, each with the critique that led to it."""
+        if self._settings.single_pass:
+            return await self._several(asking, lambda one: self._both(one, text))
+        critique, question = await self._critique(asking, text)
+        if found_nothing(critique, self._settings):
+            return [(critique, text)]
+        request = self._revision_request(text, question)
+        return await self._several(asking, lambda one: self._revision(one, critique, request))
+
+    async def _several(
+        self, asking: _Asking, make: Callable[[_Asking], Awaitable[Made]]
+    ) -> list[Made]:
+        """As many as are wanted, all at once; those that fail are left out, unless all do."""
+        if self._settings.candidates == 1:
+            return [await make(asking)]
+        parts = [asking.part(number) for number in range(self._settings.candidates)]
+        made: dict[int, Made] = {}
+        failures: dict[int, EngineError | _RoundFailedError] = {}
+
+        async def one(number: int) -> None:
+            try:
+                made[number] = await make(parts[number])
+            except (EngineError, _RoundFailedError) as exc:
+                failures[number] = exc
+
+        async with anyio.create_task_group() as tasks:
+            for number in range(len(parts)):
+                tasks.start_soon(one, number)
+        asking.steps += [step for part in parts for step in part.steps]
+        if not made:
+            raise asking.with_all_steps(failures[0])
+        return [made[number] for number in sorted(made)]
+
+    async def _draw(self, asking: _Asking, made: Sequence[Made]) -> Draw | None:
+        """Which of several revisions goes on."""
+        if len(made) == 1:
+            return None
+        if self._judge is None:
+            return choose_by_score(made, await self._scores(asking, [text for _, text in made]))
+        try:
+            return await choose_by_judge(self._judge, self._prompt_text, made)
+        except RevloopError as exc:
+            raise asking.failed(StopReason.JUDGE_FAILED, f"the judge failed: {exc}") from exc
+
+    async def _scores(self, asking: _Asking, texts: Sequence[str]) -> list[float | None]:
+        """The critic's score of each text; None where its critique cannot be used."""
+        scores: dict[str, float | None] = {}
+        for text in dict.fromkeys(texts):
+            part = asking.part(0)  # all with the same seed, and as cool as any critique
+            try:
+                critique, _ = await self._critique(part, text)
+                scores[text] = critique.score
+            except _RoundFailedError:
+                scores[text] = None
+            asking.steps += part.steps
+        return [scores[text] for text in texts]
+
+    async def _compare(
+        self, asking: _Asking, versions: Sequence[Version], text: str
+    ) -> Comparison | None:
+        """Have the judge compare a new text with the version that stands; None where they agree."""
+        stands = versions[standing(versions)]
+        if self._judge is None or self._settings.keep == "last" or text == stands.text:
+            return None
+        texts, rounds = (stands.text, text), (stands.round, asking.round)
+        try:
+            return await compare(self._judge, self._prompt_text, texts, rounds)
+        except RevloopError as exc:
+            raise asking.failed(StopReason.JUDGE_FAILED, f"the judge failed: {exc}") from exc
+
+    async def _critique(self, asking: _Asking, text: str) -> tuple[Critique, _Question]:
         prompts, settings = self._prompts, self._settings
-        length = self._count(text)
-        first = Request(
+        request = Request(
             prompt=prompts.critique_prompt(self._draft, text),
             sampling=settings.sampling,
             max_tokens=settings.critique_max_tokens,
             room_tokens=min(SHORTEST_CRITIQUE_TOKENS, settings.critique_max_tokens),
-            reserve_tokens=length + self._count(prompts.bridge),
+            reserve_tokens=self._count(text) + self._count(prompts.bridge),
             stop=prompts.critique_stops(),
             keep_prefix=not prompts.is_chat,
         )
-        critique, answer = await asking.until_usable("critique", first, prompts.parse_critique)
-        if found_nothing(critique, settings):
-            return critique, text
-        second = Request(
-            prompt=prompts.revision_prompt(first.prompt, answer.text),
+        critique, answer = await asking.until_usable("critique", request, prompts.parse_critique)
+        return critique, (request, answer)
+
+    def _revision_request(self, text: str, question: _Question) -> Request:
+        (asked, answer), settings = question, self._settings
+        return Request(
+            prompt=self._prompts.revision_prompt(asked.prompt, answer.text),
             sampling=settings.sampling,
             max_tokens=settings.revision_max_tokens,
-            room_tokens=min(max(length, 1), settings.revision_max_tokens),
+            room_tokens=min(max(self._count(text), 1), settings.revision_max_tokens),
             prefix=answer.prefix,
         )
-        revision, _ = await asking.until_usable("revision", second, prompts.parse_revision)
+
+    async def _revision(self, asking: _Asking, critique: Critique, request: Request) -> Made:
+        parse = self._prompts.parse_revision
+        revision, _ = await asking.until_usable("revision", request, parse)
         return critique, revision
 
-    async def _both(self, asking: _Asking, text: str) -> tuple[Critique, str]:
+    async def _both(self, asking: _Asking, text: str) -> Made:
         prompts, settings = self._prompts, self._settings
         most = settings.critique_max_tokens + settings.revision_max_tokens
         needed = SHORTEST_CRITIQUE_TOKENS + self._count(prompts.bridge) + self._count(text)
@@ -155,12 +246,33 @@ class _RoundFailedError(Exception):
 class _Asking:
     """The requests of one round, each repeated until its answer can be used."""
 
-    def __init__(self, draft: Draft, engine: Engine, settings: RunSettings, round_: int) -> None:
+    def __init__(
+        self,
+        draft: Draft,
+        engine: Engine,
+        settings: RunSettings,
+        round_: int,
+        candidate: int = 0,
+    ) -> None:
         self.round = round_
         self.steps: list[Step] = []
+        self._draft = draft
+        self._candidate = candidate
         self._content = draft.content_digest
         self._engine = engine
         self._settings = settings
+
+    def part(self, candidate: int) -> _Asking:
+        """For one of several revisions: its own seeds, and its own list of requests."""
+        return _Asking(self._draft, self._engine, self._settings, self.round, candidate)
+
+    def with_all_steps(
+        self, failure: EngineError | _RoundFailedError
+    ) -> EngineError | _RoundFailedError:
+        """A failure of one part, with the requests of the whole round."""
+        if isinstance(failure, EngineError):
+            return failure
+        return _RoundFailedError(failure.end.model_copy(update={"steps": tuple(self.steps)}))
 
     async def until_usable(
         self,
@@ -197,16 +309,19 @@ class _Asking:
         return _RoundFailedError(End(reason=reason, detail=sentence, steps=tuple(self.steps)))
 
     def _sampling(self, kind: str, attempt: int) -> Sampling:
-        """The settings of one request: its own seed, and warmer where the first try was of no use.
+        """The settings of one request: its own seed, and warmer where it must not be the same.
+
+        That is from the second try on, and for all revisions of a round but the first.
 
         The seed comes from the text, not from the draft's id or the time, so the same work gives
         the same result in any order and after any interruption.
         """
         base = self._settings.sampling
-        name = digest_of(base.seed, self._content, self.round, kind, attempt, length=8)
+        which = [self._candidate] if self._candidate else []
+        name = digest_of(base.seed, self._content, self.round, kind, attempt, *which, length=8)
         warmest = max(base.temperature, self._settings.retry_temperature)
         return Sampling(
-            temperature=base.temperature if attempt == 1 else warmest,
+            temperature=warmest if attempt > 1 or self._candidate else base.temperature,
             top_p=base.top_p,
             seed=int(name, 16) >> 1,
         )

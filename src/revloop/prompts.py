@@ -34,6 +34,7 @@ from pydantic import Field, ValidationError
 
 from revloop.errors import PromptSetError
 from revloop.parsing import Labels, RevisionTags, parse_critique, parse_revision
+from revloop.templates import load_template, read_text, shipped_folder
 from revloop.trajectory import Critique, Draft, Frozen, Message, digest_of, explain
 
 if TYPE_CHECKING:
@@ -137,7 +138,7 @@ class PromptSet:
         wanted = _REQUIRED[settings.kind] | _OPTIONAL[settings.kind]
         _refuse_strangers(folder, wanted)
         templates = {
-            file: _load_template(folder / file)
+            file: load_template(folder / file, _PLACEHOLDERS[file])
             for file in sorted(wanted)
             if file in _REQUIRED[settings.kind] or (folder / file).exists()
         }
@@ -229,17 +230,11 @@ class PromptSet:
 
 def shipped_prompt_sets() -> list[str]:
     """Names of the prompt sets that come with revloop."""
-    return sorted(path.parent.name for path in _shipped_folder().glob("*/settings.toml"))
-
-
-def _shipped_folder() -> Path:
-    """Beside this module in an installed package, at the top level in a source checkout."""
-    installed = Path(__file__).parent / "prompt_sets"
-    return installed if installed.is_dir() else Path(__file__).parents[2] / "prompts"
+    return sorted(path.parent.name for path in shipped_folder().glob("*/settings.toml"))
 
 
 def _find(name_or_folder: str | Path) -> Path:
-    shipped = _shipped_folder() / name_or_folder
+    shipped = shipped_folder() / name_or_folder
     for folder in (shipped, Path(name_or_folder)):
         if (folder / "settings.toml").is_file():
             return folder
@@ -251,21 +246,10 @@ def _find(name_or_folder: str | Path) -> Path:
     )
 
 
-def _read(path: Path) -> str:
-    try:
-        return path.read_bytes().decode("utf-8")
-    except FileNotFoundError as exc:
-        raise PromptSetError(f"{path} is missing.") from exc
-    except OSError as exc:
-        raise PromptSetError(f"{path} cannot be read: {exc.strerror}.") from exc
-    except UnicodeDecodeError as exc:
-        raise PromptSetError(f"{path} is not UTF-8: byte {exc.start} is wrong.") from exc
-
-
 def _load_settings(folder: Path) -> PromptSettings:
     path = folder / "settings.toml"
     try:
-        data: dict[str, Any] = tomllib.loads(_read(path))
+        data: dict[str, Any] = tomllib.loads(read_text(path))
         return PromptSettings.model_validate(data)
     except tomllib.TOMLDecodeError as exc:
         raise PromptSetError(f"{path} is not TOML: {exc}.") from exc
@@ -281,25 +265,3 @@ def _refuse_strangers(folder: Path, wanted: set[str]) -> None:
             hint = f"; did you mean {close[0]}?" if close else ""
             names = ", ".join(sorted(wanted))
             raise PromptSetError(f"{path} is no file of this kind of set ({names}){hint}")
-
-
-def _load_template(path: Path) -> str:
-    text = _read(path)
-    if not text.strip():
-        raise PromptSetError(f"{path} is empty.")
-    template, allowed = Template(text), _PLACEHOLDERS[path.name]
-    if not template.is_valid():
-        line = _line_of_stray_dollar(text)
-        raise PromptSetError(f"{path}, line {line}: write $$ for a dollar sign.")
-    used = set(template.get_identifiers())
-    if unknown := sorted(used - allowed):
-        names = ", ".join(f"${{{name}}}" for name in sorted(allowed)) or "none"
-        raise PromptSetError(f"{path}: ${{{unknown[0]}}} is not known here (known: {names}).")
-    if missing := sorted(allowed - used):
-        raise PromptSetError(f"{path}: ${{{missing[0]}}} does not stand in it.")
-    return text
-
-
-def _line_of_stray_dollar(text: str) -> int:
-    stray = next(match for match in Template.pattern.finditer(text) if match["invalid"] is not None)
-    return text.count("\n", 0, stray.start()) + 1

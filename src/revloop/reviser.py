@@ -14,6 +14,7 @@ from revloop.demo import CRITIC_FOLDER
 from revloop.engines.choice import open_engine
 from revloop.errors import InputError
 from revloop.journal import Journal
+from revloop.judging import Judge
 from revloop.loop import Rounds
 from revloop.prompts import PromptSet
 from revloop.settings import (
@@ -35,16 +36,18 @@ from revloop.trajectory import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
     from pathlib import Path
     from types import TracebackType
 
     from revloop.engines.base import Engine
     from revloop.engines.retry import RetryPolicy
+    from revloop.settings import Keep
 
     Source = str | Mapping[str, Any] | Draft
     Prompt = str | Sequence[Message | Mapping[str, str]] | None
     OnVersion = Callable[[Version], None]
+    JudgeSource = Judge | Callable[[], Awaitable[Judge]]
 
 
 class ReviserOptions(TypedDict, total=False):
@@ -62,8 +65,10 @@ class ReviserOptions(TypedDict, total=False):
         store: File that every version is committed to.
         new_run: Begin a new run in the store, whatever it holds.
         single_pass, temperature, top_p, seed, critique_max_tokens, revision_max_tokens,
-        early_stop, stop_score, tries, retry_temperature: see
+        early_stop, stop_score, tries, retry_temperature, keep, candidates: see
             :class:`~revloop.settings.LoopOptions`.
+        judge: Who compares versions where ``keep`` is ``best`` or ``gate``, and candidates: a
+            judge, or an asynchronous function that opens one (it is then closed with the reviser).
     """
 
     base_url: str | None
@@ -86,6 +91,9 @@ class ReviserOptions(TypedDict, total=False):
     stop_score: float | None
     tries: int
     retry_temperature: float
+    keep: Keep
+    candidates: int
+    judge: JudgeSource | None
 
 
 class AsyncReviser:
@@ -104,13 +112,16 @@ class AsyncReviser:
         self._prompts_source = rest.pop("prompts", None) or DEFAULT_PROMPTS
         self._store_path = rest.pop("store", None)
         self._wants_new_run = bool(rest.pop("new_run", False))
+        self._judge_source: JudgeSource | None = rest.pop("judge", None)
         own = {name: rest.pop(name) for name in EngineOptions.model_fields if name in rest}
         try:
             self._engine_options = EngineOptions.from_environment(**own)
             self._loop_options = LoopOptions.model_validate(rest)
         except ValidationError as exc:
             raise InputError(f"An option cannot be used: {explain(exc)}.") from exc
+        self._check_judge()
         self._resources = AsyncExitStack()
+        self._judge: Judge | None = None
         self._store: Store | None = None
         self._run: Run | None = None
 
@@ -122,8 +133,10 @@ class AsyncReviser:
                     self._engine_options, shipped_critic=CRITIC_FOLDER, retries=self._retries
                 )
                 opened.push_async_callback(self._engine.aclose)
+            await self._open_judge(opened)
+            info = None if self._judge is None else self._judge.info
             self._settings = RunSettings.resolve(
-                self._loop_options, self._prompts, self._engine.info
+                self._loop_options, self._prompts, self._engine.info, info
             )
             if self._store_path is not None:
                 self._store = opened.enter_context(Store.open(self._store_path))
@@ -133,6 +146,23 @@ class AsyncReviser:
 
     async def __aexit__(self, *_: object) -> None:
         await self._resources.aclose()
+
+    def _check_judge(self) -> None:
+        chooses = self._loop_options.keep != "last"
+        if self._judge_source is None and chooses:
+            raise InputError("A judge is needed to keep 'best' or 'gate'.")
+        if self._judge_source is not None and not chooses and self._loop_options.candidates == 1:
+            raise InputError(
+                "A judge has nothing to choose: keep 'best' or 'gate', or ask for candidates."
+            )
+
+    async def _open_judge(self, opened: AsyncExitStack) -> None:
+        source = self._judge_source
+        if source is None or isinstance(source, Judge):
+            self._judge = source
+        else:
+            self._judge = await source()
+            opened.push_async_callback(self._judge.aclose)
 
     @property
     def settings(self) -> RunSettings:
@@ -239,6 +269,7 @@ class AsyncReviser:
             self._settings,
             iterations=iterations,
             earlier=journal.versions[: iterations + 1],
+            judge=self._judge,
         )
         async for version in rounds:
             await journal.append(version)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Annotated, Self
+from typing import TYPE_CHECKING, Annotated, Literal, Self
 
 from pydantic import Field, SecretStr
 
+from revloop.judging import JudgeInfo
 from revloop.trajectory import EngineInfo, Frozen, Sampling, digest_of
 
 if TYPE_CHECKING:
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
 
 DEFAULT_ITERATIONS = 5
 DEFAULT_PROMPTS = "cnr"
+
+Keep = Literal["last", "best", "gate"]
 
 
 class LoopOptions(Frozen):
@@ -56,6 +59,17 @@ class LoopOptions(Frozen):
         description="Lowest temperature from the second try on: at 0 another seed would give the "
         "same text again.",
     )
+    keep: Keep = Field(
+        default="last",
+        description="Which version is kept. 'last': the last one. 'best': a judge compares each "
+        "version with the one that stood until then, from version 0 on. 'gate': the same, and each "
+        "round starts from the version that stands, not from the last one.",
+    )
+    candidates: Annotated[int, Field(ge=1, le=64)] = Field(
+        default=1,
+        description="Revisions that a round makes. The judge chooses one of them, or where there "
+        "is no judge, the critic's own score.",
+    )
 
 
 class RunSettings(Frozen):
@@ -75,9 +89,18 @@ class RunSettings(Frozen):
     stop_score: float | None
     tries: int
     retry_temperature: float
+    keep: Keep = "last"
+    judge: JudgeInfo | None = None
+    candidates: int = 1
 
     @classmethod
-    def resolve(cls, options: LoopOptions, prompts: PromptSet, engine: EngineInfo) -> Self:
+    def resolve(
+        cls,
+        options: LoopOptions,
+        prompts: PromptSet,
+        engine: EngineInfo,
+        judge: JudgeInfo | None = None,
+    ) -> Self:
         """The user's choices, with the prompt set's where the user made none."""
         chosen = prompts.settings
         temperature, top_p = options.temperature, options.top_p
@@ -97,12 +120,24 @@ class RunSettings(Frozen):
             stop_score=options.stop_score,
             tries=options.tries,
             retry_temperature=options.retry_temperature,
+            keep=options.keep,
+            judge=judge,
+            candidates=options.candidates,
         )
 
     @property
     def digest(self) -> str:
         """Changes with every setting."""
-        return digest_of(self.model_dump(mode="json"))
+        # without these it is as it was before there were judges: such runs can be gone on with
+        newer = {"keep": "last", "judge": None, "candidates": 1}
+        settings = self.model_dump(mode="json")
+        return digest_of({k: v for k, v in settings.items() if k not in newer or v != newer[k]})
+
+    @property
+    def requests_a_round(self) -> int:
+        """Requests that a round takes, where every answer can be used."""
+        scores = self.candidates if self.candidates > 1 and self.judge is None else 0
+        return self.candidates + scores + (0 if self.single_pass else 1)
 
     def differences(self, other: RunSettings) -> list[str]:
         """The settings that differ, as ``name: this one's value, not the other's value``."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from revloop.trajectory import End, StopReason
+from revloop.trajectory import End, StopReason, standing
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,10 +28,10 @@ def end_of(versions: Sequence[Version], settings: RunSettings, iterations: int) 
     early = _early_reason(versions, settings)
     if early is not None:
         reason, detail = early
-        requests = 1 if settings.single_pass else 2
-        saved = requests * max(0, iterations - last.round)
+        saved = settings.requests_a_round * max(0, iterations - last.round)
         if reason is StopReason.NOTHING_TO_IMPROVE and not settings.single_pass:
-            saved += 1  # the revision of the round whose critique found nothing
+            # the revisions of the round whose critique found nothing
+            saved += settings.requests_a_round - 1
         return End(reason=reason, detail=detail, calls_saved=saved)
     if last.round >= iterations:
         return End(reason=StopReason.ROUNDS_DONE, detail=f"All rounds are done ({last.round}).")
@@ -56,14 +56,26 @@ def _early_reason(
         )
     if not settings.early_stop or len(versions) < 2:
         return None
-    text = _words(last.text)
-    if text == _words(versions[-2].text):
+    text, base = _words(last.text), versions[-2 if last.base is None else last.base]
+    if text == _words(base.text):
         return StopReason.CONVERGED, f"Round {last.round} changed nothing."
-    for earlier in versions[:-2]:
+    if settings.keep == "gate" and standing(versions) != last.round:
+        return _after_a_version_that_lost(last, settings)
+    for earlier in versions[:-1]:
         if text == _words(earlier.text):
             detail = f"Round {last.round} went back to version {earlier.round}."
             return StopReason.CYCLE, detail
     return None
+
+
+def _after_a_version_that_lost(
+    last: Version, settings: RunSettings
+) -> tuple[StopReason, str] | None:
+    """The next round starts where the last one did; without chance it would write the same."""
+    if settings.sampling.temperature > 0:
+        return None
+    detail = f"Round {last.round} made nothing better, and at temperature 0 none would."
+    return StopReason.CONVERGED, detail
 
 
 def _words(text: str) -> list[str]:

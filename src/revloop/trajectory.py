@@ -8,28 +8,42 @@ and back without loss (``model_dump_json`` and ``model_validate_json``).
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, Field, ValidationError, model_validator
 
 from revloop.errors import InputError
+from revloop.judging import Comparison, Draw
+from revloop.values import Frozen, Text, digest_of, explain
+
+__all__ = [
+    "Critique",
+    "Draft",
+    "End",
+    "EngineInfo",
+    "FinishReason",
+    "Frozen",
+    "Message",
+    "Role",
+    "Sampling",
+    "Step",
+    "StopReason",
+    "Text",
+    "Trajectory",
+    "Usage",
+    "Version",
+    "as_draft",
+    "digest_of",
+    "explain",
+    "standing",
+]
 
 Role = Literal["system", "user", "assistant"]
 FinishReason = Literal["stop", "length"]
-
-
-def _encodable(text: str) -> str:
-    try:
-        text.encode()
-    except UnicodeEncodeError as exc:
-        where = f"U+{ord(text[exc.start]):04X} at character {exc.start}"
-        raise ValueError(f"holds a lone surrogate ({where}), which no encoding can carry") from exc
-    return text
 
 
 def _jsonable(extra: dict[str, Any]) -> dict[str, Any]:
@@ -40,31 +54,6 @@ def _jsonable(extra: dict[str, Any]) -> dict[str, Any]:
     except (TypeError, ValueError) as exc:
         raise ValueError(f"holds something that JSON cannot carry ({exc})") from exc
     return extra
-
-
-Text = Annotated[str, AfterValidator(_encodable)]
-"""Any text that UTF-8 can carry: all of Unicode but lone surrogates."""
-
-
-class Frozen(BaseModel):
-    """The base of every value here: immutable, and a key that it does not know is an error."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="constants")
-
-
-def digest_of(*parts: object, length: int = 16) -> str:
-    """A short stable name for some JSON-serialisable values.
-
-    Args:
-        parts: Values that :func:`json.dumps` takes. Key order of mappings does not matter.
-        length: Number of hexadecimal digits, at most 64.
-
-    Returns:
-        The first ``length`` hexadecimal digits of the SHA-256 of the values' canonical JSON.
-    """
-    # ASCII-only JSON, so that a lone surrogate (legal in a Python string) has bytes to be hashed
-    text = json.dumps(parts, sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(text.encode("ascii")).hexdigest()[:length]
 
 
 class Message(Frozen):
@@ -119,6 +108,17 @@ class Draft(Frozen):
         return () if self.prompt is None else (Message(role="user", content=self.prompt),)
 
     @property
+    def prompt_text(self) -> str:
+        """The prompt as one text for a judge to read; empty where none is known.
+
+        A prompt of one turn stands as it is; of several, each turn under its role.
+        """
+        turns = self.conversation
+        if len(turns) == 1 and turns[0].role == "user":
+            return turns[0].content
+        return "\n\n".join(f"{turn.role.capitalize()}: {turn.content}" for turn in turns)
+
+    @property
     def content_digest(self) -> str:
         """Names prompt and response together, whatever the id."""
         return _digest_of_content({name: getattr(self, name) for name in _CONTENT})
@@ -168,20 +168,6 @@ def _by_field(source: Mapping[str, Any]) -> dict[str, Any]:
     if not isinstance(extra, Mapping):
         raise InputError(f"The draft's 'extra' is a mapping, not {type(extra).__name__}.")
     return {**data, "extra": {**extra, **{k: v for k, v in source.items() if k not in data}}}
-
-
-def explain(exc: ValidationError) -> str:
-    """A validation error on one line, for a person: where, and what is wrong there."""
-    problems = []
-    for error in exc.errors(include_url=False, include_input=False):
-        if error["type"] == "default_factory_not_called":
-            continue  # a consequence of the field that is named beside it
-        where = ".".join(str(part) for part in error["loc"])
-        what = error["msg"].removeprefix("Value error, ")
-        if error["type"] == "string_unicode":
-            what = "holds a lone surrogate, which no encoding can carry"
-        problems.append(f"{where}: {what}" if where else what)
-    return "; ".join(problems)
 
 
 class Sampling(Frozen):
@@ -266,6 +252,19 @@ class Version(Frozen):
     prompt_set: str | None = Field(
         default=None, description="Digest of the prompt set; None for version 0."
     )
+    base: int | None = Field(
+        default=None,
+        ge=0,
+        description="Round of the version that it was made from; None: the round before.",
+    )
+    comparison: Comparison | None = Field(
+        default=None,
+        description="How a judge compared it with the version that stood until then; None where "
+        "no judge was asked: it then stands.",
+    )
+    draw: Draw | None = Field(
+        default=None, description="The round's other revisions; None where there was one alone."
+    )
     created_at: datetime = Field(description="When it was finished, with its time zone.")
 
     @property
@@ -295,6 +294,7 @@ class StopReason(StrEnum):
     TOKEN_LIMIT = "token_limit"  # noqa: S105 - the tokens of a text, not a secret
     UNPARSEABLE = "unparseable"
     ENGINE_FAILED = "engine_failed"
+    JUDGE_FAILED = "judge_failed"
 
     @property
     def is_early_stop(self) -> bool:
@@ -323,6 +323,15 @@ class End(Frozen):
     )
 
 
+def standing(versions: Sequence[Version]) -> int:
+    """The round of the version that stands after these, version 0 first.
+
+    Each version takes the place of the one that stood before, unless a judge preferred that one.
+    """
+    last = versions[-1]
+    return last.round if last.comparison is None else last.comparison.winner
+
+
 class Trajectory(Frozen):
     """A draft, all of its versions, and why the rounds ended."""
 
@@ -335,6 +344,28 @@ class Trajectory(Frozen):
     def final(self) -> str:
         """The text of the last version."""
         return self.versions[-1].text
+
+    @property
+    def kept(self) -> int:
+        """The round of the version that was chosen: the last one, unless a judge chose."""
+        return self.kept_after(self.rounds)
+
+    @property
+    def kept_text(self) -> str:
+        """The text of the version that was chosen."""
+        return self.versions[self.kept].text
+
+    def kept_after(self, rounds: int) -> int:
+        """The round of the version that stood after so many rounds."""
+        return standing(self.versions[: rounds + 1])
+
+    def base_of(self, version: Version) -> Version:
+        """The version that another one was made from.
+
+        Args:
+            version: Any but version 0.
+        """
+        return self.versions[version.round - 1 if version.base is None else version.base]
 
     @property
     def original(self) -> str:

@@ -8,7 +8,20 @@ from typing import Annotated
 import typer
 
 from revloop._version import __version__
-from revloop.cli import batch, demo, export, finetune, output, plan, records, revise, serve, show
+from revloop.cli import (
+    batch,
+    demo,
+    evaluate,
+    export,
+    finetune,
+    judge,
+    output,
+    plan,
+    records,
+    revise,
+    serve,
+    show,
+)
 from revloop.errors import RevloopError
 
 app = typer.Typer(
@@ -18,7 +31,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
     epilog="Exit codes: 0 done, 2 wrong usage, 3 bad input, "
-    "4 the engine failed or rounds are missing, 5 the store cannot be used, "
+    "4 the engine or the judge failed or rounds are missing, 5 the store cannot be used, "
     "6 the model cannot be served, 7 the critic cannot be trained, 8 done, but rows were rejected, "
     "9 stopped by --strict or --max-failures, 130 interrupted.",
 )
@@ -28,6 +41,8 @@ app.command("show", epilog=show.EXAMPLE)(show.show)
 app.command("export", epilog=export.EXAMPLE)(export.export)
 app.command("serve", epilog=serve.EXAMPLE, context_settings=serve.PASSES_OPTIONS_ON)(serve.serve)
 app.command("plan", epilog=plan.EXAMPLE)(plan.plan)
+app.command("evaluate", epilog=evaluate.EXAMPLE)(evaluate.evaluate_store)
+app.command("judge", epilog=judge.EXAMPLE)(judge.judge)
 app.command("finetune", epilog=finetune.EXAMPLE)(finetune.finetune)
 app.command("demo", epilog=demo.EXAMPLE)(demo.demo)
 app.add_typer(records.app, name="records", help="Check, import, split and render feedback records.")

@@ -31,8 +31,12 @@ from revloop.cli.files import Force
 from revloop.cli.options import (
     ApiKeyFile,
     BaseUrl,
+    Candidates,
     EarlyStop,
     Iterations,
+    Judge,
+    JudgePrompts,
+    KeepWhich,
     Model,
     NewRun,
     Prompts,
@@ -43,10 +47,12 @@ from revloop.cli.options import (
     TensorParallelSize,
     Tokenizer,
     TopP,
+    judge_opener,
     read_key,
 )
 from revloop.engines.retry import RetryPolicy
 from revloop.errors import EngineError, InputError, RevloopError
+from revloop.evaluation import DEFAULT_JUDGE_PROMPTS
 from revloop.reviser import AsyncReviser
 from revloop.rows import AUTO, FORMS, STANDARD_OUTPUT, rejects_path
 from revloop.settings import DEFAULT_ITERATIONS, DEFAULT_PROMPTS
@@ -175,6 +181,10 @@ def batch(
     seed: Seed = 0,
     early_stop: EarlyStop = True,
     stop_score: StopScore = None,
+    keep: KeepWhich = "last",
+    candidates: Candidates = 1,
+    judge: Judge = None,
+    judge_prompts: JudgePrompts = DEFAULT_JUDGE_PROMPTS,
     log_json: Annotated[
         bool, typer.Option("--log-json", help="Progress as JSON lines on standard error.")
     ] = False,
@@ -200,6 +210,9 @@ def batch(
         "seed": seed,
         "early_stop": early_stop,
         "stop_score": stop_score,
+        "keep": keep,
+        "candidates": candidates,
+        "judge": judge_opener(judge, judge_prompts),
         "store": store,
         "new_run": new_run,
         "retries": _PATIENCE,

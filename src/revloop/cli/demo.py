@@ -6,6 +6,7 @@ import os
 from collections import Counter
 from contextlib import contextmanager
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,7 +16,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from revloop.cli import output
-from revloop.cli.options import Iterations
+from revloop.cli.figures import print_evaluation
+from revloop.cli.options import Iterations, KeepWhich, Temperature
 from revloop.demo import CRITIC_FOLDER, demo_drafts
 from revloop.demo.figures import (
     critique_statements,
@@ -26,13 +28,15 @@ from revloop.demo.figures import (
 from revloop.engines import open_engine
 from revloop.engines.choice import SHIPPED_CRITIC
 from revloop.errors import MissingExtraError, ServingError
+from revloop.evaluation import FunctionJudge, ask_judge, demo_judge, evaluate
 from revloop.reviser import AsyncReviser
 from revloop.serving import ServerOptions, VllmServer, stopping_on_sigterm
 from revloop.settings import DEFAULT_ITERATIONS, EngineOptions
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
+    from revloop.settings import Keep
     from revloop.trajectory import Draft, Trajectory
 
 EXAMPLE = "Example: `revloop demo --iterations 3`"
@@ -47,6 +51,8 @@ def demo(
         Path | None,
         typer.Option(help="Where the versions go. Else: a new file here.", metavar="PATH"),
     ] = None,
+    keep: KeepWhich = "last",
+    temperature: Temperature = None,
     in_process: Annotated[
         bool, typer.Option("--in-process", help="Use transformers in this process, no server.")
     ] = False,
@@ -54,17 +60,25 @@ def demo(
     """Start a vLLM server with the shipped critic, revise a few responses, and stop it again."""
     path = store or Path(f"revloop-demo-{datetime.now().astimezone():%Y%m%d-%H%M%S}.sqlite")
     with stopping_on_sigterm(), _engine_options(in_process=in_process) as options:
+        judge = _judge_for(keep)
+        choice = partial(AsyncReviser, store=path, keep=keep, judge=judge, temperature=temperature)
         trajectories = anyio.run(
-            _revise_all, demo_drafts(drafts, seed=seed), iterations, options, path
+            _revise_all, demo_drafts(drafts, seed=seed), iterations, options, choice
         )
     for trajectory in _most_mended(trajectories)[:shown]:
         output.results.rule(output.printable(trajectory.draft.id))
         output.print_trajectory(trajectory)
     output.results.rule("All drafts, by the exact judge")
-    output.results.print(_rounds_table(trajectories, iterations))
+    output.results.print(_faults_table(trajectories, iterations))
     _print_summary(trajectories)
+    _print_figures(path, iterations)
     output.results.print(f"\nEvery version is stored in {path}. Look at them with:")
     output.results.print(f"  revloop show {path}")
+    output.results.print(f"  revloop evaluate {path} --judge demo")
+
+
+def _judge_for(keep: Keep) -> FunctionJudge | None:
+    return None if keep == "last" else demo_judge()
 
 
 @contextmanager
@@ -100,7 +114,10 @@ def _start_server() -> VllmServer | None:
 
 
 async def _revise_all(
-    drafts: list[Draft], iterations: int, options: EngineOptions, store: Path
+    drafts: list[Draft],
+    iterations: int,
+    options: EngineOptions,
+    open_reviser: Callable[..., AsyncReviser],
 ) -> list[Trajectory]:
     """All trajectories, in the order of their drafts."""
     done: dict[str, Trajectory] = {}
@@ -108,7 +125,7 @@ async def _revise_all(
     with _progress_bar() as bar:
         rounds = bar.add_task("rounds", total=len(drafts) * iterations)
         async with (
-            AsyncReviser(engine=engine, store=store) as reviser,
+            open_reviser(engine=engine) as reviser,
             anyio.create_task_group() as tasks,
         ):
 
@@ -148,27 +165,23 @@ def _most_mended(trajectories: list[Trajectory]) -> list[Trajectory]:
     return sorted(trajectories, key=mended, reverse=True)
 
 
-def _rounds_table(trajectories: list[Trajectory], rounds: int) -> Table:
+def _print_figures(store: Path, iterations: int) -> None:
+    """What each round did, as `revloop evaluate` tells it of any store."""
+    judge = demo_judge()
+    anyio.run(partial(ask_judge, store, judge, rounds=iterations))
+    try:
+        print_evaluation(evaluate(store, [judge.info], rounds=iterations))
+    except MissingExtraError as exc:
+        output.say(str(exc))
+
+
+def _faults_table(trajectories: list[Trajectory], rounds: int) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold")
-    columns = (
-        "after round",
-        "won",
-        "tied",
-        "lost",
-        "win rate",
-        "without a fault",
-        "faults a draft",
-    )
-    for column in columns:
+    for column in ("after round", "without a fault", "faults a draft"):
         table.add_column(column, justify="right")
     for figures in round_figures(trajectories, rounds):
-        compared = (figures.wins, figures.ties, figures.losses, f"{figures.win_rate:.1%}")
-        table.add_row(
-            str(figures.round),
-            *(("", "", "", "") if figures.round == 0 else (str(cell) for cell in compared)),
-            f"{figures.fault_free:.0%}",
-            f"{figures.mean_faults:.2f}",
-        )
+        shares = (f"{figures.fault_free:.0%}", f"{figures.mean_faults:.2f}")
+        table.add_row(str(figures.round), *shares)
     return table
 
 

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Awaitable, Callable
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from pydantic import SecretStr
 
+from revloop import judging
 from revloop.errors import InputError
+from revloop.evaluation import HOW_TO_NAME, open_judge
+from revloop.settings import Keep
 
 _ENGINE, _LOOP = "Engine", "Loop"
 
@@ -104,6 +109,41 @@ StopScore = Annotated[
     float | None,
     typer.Option(help="End when a critique's score is at least this.", rich_help_panel=_LOOP),
 ]
+
+KeepWhich = Annotated[
+    Keep,
+    typer.Option(
+        help="Which version is kept. last: the last one. best: the one that a judge prefers, "
+        "version 0 included. gate: the same, and each round starts from the one that is kept.",
+        rich_help_panel=_LOOP,
+    ),
+]
+Candidates = Annotated[
+    int,
+    typer.Option(
+        min=1,
+        max=64,
+        help="Revisions a round; the judge chooses one, or without one the critic's own score.",
+        rich_help_panel=_LOOP,
+    ),
+]
+Judge = Annotated[
+    str | None,
+    typer.Option(
+        help=f"For --keep best or gate, and for --candidates: who compares. {HOW_TO_NAME}.",
+        metavar="JUDGE",
+        rich_help_panel=_LOOP,
+    ),
+]
+JudgePrompts = Annotated[
+    str,
+    typer.Option(help="Prompt set of a model judge.", metavar="NAME|DIR", rich_help_panel=_LOOP),
+]
+
+
+def judge_opener(spec: str | None, prompts: str) -> Callable[[], Awaitable[judging.Judge]] | None:
+    """What opens the judge that was named, in the event loop that will use it."""
+    return None if spec is None else partial(open_judge, spec, prompts=prompts)
 
 
 def read_key(path: Path | None) -> SecretStr | None:

@@ -6,7 +6,6 @@ import json
 import sys
 import unicodedata
 from contextlib import contextmanager
-from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from rich.console import Console
@@ -77,7 +76,8 @@ def print_trajectory(trajectory: Trajectory, *, console: Console = results) -> N
     for message in trajectory.draft.conversation:
         _paragraph(console, f"{message.role}:", Text(printable(message.content)))
     _paragraph(console, "version 0, the response:", Text(printable(trajectory.original)))
-    for before, version in pairwise(trajectory.versions):
+    for version in trajectory.versions[1:]:
+        before = trajectory.base_of(version)
         if version.critique is not None:
             critique = Text(printable(version.critique.raw.strip()), style="italic")
             _paragraph(console, f"critique of version {before.round}:", critique)
@@ -85,6 +85,8 @@ def print_trajectory(trajectory: Trajectory, *, console: Console = results) -> N
         if before.text == version.text:
             changed = Text("(unchanged)", style="dim")
         _paragraph(console, f"version {version.round}:", changed)
+    if trajectory.kept != trajectory.rounds:
+        console.print(Text(f"Kept: version {trajectory.kept}.", style="dim"))
     detail = "Not finished." if trajectory.end is None else trajectory.end.detail
     console.print(Text(printable(f"{detail} {totals(trajectory)}"), style="dim"))
 
@@ -115,6 +117,20 @@ def stages(first: str) -> Iterator[StageTeller]:
     """Tell of the stages of a long start while the block runs, or until ``stop``."""
     with progress.status(Text(first)) as status:
         yield StageTeller(status)
+
+
+@contextmanager
+def counting(what: str) -> Iterator[Callable[[], None]]:
+    """Count on stderr, in a terminal, while the block runs: the function counts one more."""
+    counted = 0
+
+    def one_more() -> None:
+        nonlocal counted
+        counted += 1
+        status.update(Text(printable(f"{what}: {counted}")))
+
+    with progress.status(Text(printable(what))) as status:
+        yield one_more
 
 
 def totals(trajectory: Trajectory) -> str:

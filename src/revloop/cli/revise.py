@@ -12,8 +12,12 @@ from revloop.cli import output
 from revloop.cli.options import (
     ApiKeyFile,
     BaseUrl,
+    Candidates,
     EarlyStop,
     Iterations,
+    Judge,
+    JudgePrompts,
+    KeepWhich,
     Model,
     NewRun,
     Prompts,
@@ -25,10 +29,12 @@ from revloop.cli.options import (
     TensorParallelSize,
     Tokenizer,
     TopP,
+    judge_opener,
     read_key,
     read_text,
 )
 from revloop.errors import EngineError, InputError
+from revloop.evaluation import DEFAULT_JUDGE_PROMPTS
 from revloop.reviser import Reviser
 from revloop.settings import DEFAULT_ITERATIONS, DEFAULT_PROMPTS
 from revloop.trajectory import Draft, as_draft
@@ -63,6 +69,10 @@ def revise(
     seed: Seed = 0,
     early_stop: EarlyStop = True,
     stop_score: StopScore = None,
+    keep: KeepWhich = "last",
+    candidates: Candidates = 1,
+    judge: Judge = None,
+    judge_prompts: JudgePrompts = DEFAULT_JUDGE_PROMPTS,
     store: Store = None,
     new_run: NewRun = False,
     as_json: Annotated[
@@ -71,7 +81,8 @@ def revise(
 ) -> None:
     """Make one response better by rounds of critique and revision.
 
-    The last version goes to standard output, the progress to standard error.
+    The version that is kept (the last one, unless a judge chooses) goes to standard output, the
+    progress to standard error.
     """
     draft = _draft(_read_response(response, file), prompt, draft_id)
     with Reviser(
@@ -87,6 +98,9 @@ def revise(
         seed=seed,
         early_stop=early_stop,
         stop_score=stop_score,
+        keep=keep,
+        candidates=candidates,
+        judge=judge_opener(judge, judge_prompts),
         store=store,
         new_run=new_run,
     ) as reviser:
@@ -95,10 +109,12 @@ def revise(
     end = trajectory.end
     if end is not None:
         output.say(f"{end.detail} {output.totals(trajectory)}")
+    if trajectory.kept != trajectory.rounds:
+        output.say(f"Kept: version {trajectory.kept} of {trajectory.rounds}.")
     if as_json:
         output.print_json(trajectory.model_dump_json(indent=2))
     else:
-        output.print_text(trajectory.final)
+        output.print_text(trajectory.kept_text)
     if end is not None and end.reason.is_failure:
         output.complain(f"Only {trajectory.rounds} of {iterations} rounds were done.")
         raise typer.Exit(EngineError.exit_code)

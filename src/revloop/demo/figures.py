@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
 from revloop.demo.judge import judge
 from revloop.demo.truth import check
+from revloop.judging import Tally
 from revloop.trajectory import StopReason
 
 if TYPE_CHECKING:
@@ -40,22 +40,23 @@ class RoundFigures(NamedTuple):
     unharmed: float | None
 
     @property
-    def win_rate(self) -> float:
-        """(wins + ties / 2) / verdicts, as in arXiv 2311.14543.
+    def win_rate(self) -> float | None:
+        """(wins + ties / 2) / verdicts: see :class:`~revloop.judging.Tally`.
 
         The paper asks its judge in both orders. The exact judge counts faults in each text alone,
         so the order cannot matter, and one verdict stands for both.
         """
-        return (self.wins + self.ties / 2) / (self.wins + self.ties + self.losses)
+        return Tally(self.wins, self.ties, self.losses).win_rate
 
 
 def fault_counts(trajectory: Trajectory, rounds: int) -> list[int]:
-    """The number of faults after each round, version 0 first.
+    """The number of faults of the version that stood after each round, version 0 first.
 
-    A trajectory that ended early keeps its last version for the rounds that were saved.
+    A trajectory that ended early keeps what stood then for the rounds that were saved.
     """
-    prompt = trajectory.draft.prompt or ""
-    known = [judge(prompt, version.text).count for version in trajectory.versions[: rounds + 1]]
+    prompt, done = trajectory.draft.prompt or "", min(rounds, trajectory.rounds)
+    stood = [trajectory.versions[trajectory.kept_after(round_)] for round_ in range(done + 1)]
+    known = [judge(prompt, version.text).count for version in stood]
     return known + known[-1:] * (rounds + 1 - len(known))
 
 
@@ -76,8 +77,9 @@ def critique_statements(trajectories: Sequence[Trajectory]) -> tuple[int, int]:
     made = true = 0
     for trajectory in trajectories:
         prompt = trajectory.draft.prompt or ""
-        for before, version in pairwise(trajectory.versions):
+        for version in trajectory.versions[1:]:
             if version.critique is not None:
+                before = trajectory.base_of(version)
                 statements = check(prompt, before.text, version.critique.raw)
                 made += len(statements)
                 true += sum(statement.is_true for statement in statements)

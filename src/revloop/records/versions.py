@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from revloop.records.reading import entry_of
@@ -17,17 +16,17 @@ STORE_SOURCE = "store"
 
 
 def records_of_trajectories(trajectories: Iterable[Trajectory]) -> Iterator[Entry | Finding]:
-    """A record for each round: version k-1, the critique of it, and version k.
+    """A record for each round: the version it started from, the critique of it, and the new one.
 
-    Nobody has said yet that version k is the better one: a store keeps no verdicts so far. A critic
+    Nobody may have said that the new one is better, and verdicts are not looked at here. A critic
     that is trained on its own rounds learns its own mistakes, so look at them first.
 
     Args:
         trajectories: Those of a store, say; their numbers from 1 stand for lines.
     """
     for number, trajectory in enumerate(trajectories, start=1):
-        for before, after in pairwise(trajectory.versions):
-            yield _record(number, trajectory, before, after)
+        for after in trajectory.versions[1:]:
+            yield _record(number, trajectory, trajectory.base_of(after), after)
 
 
 def _record(

@@ -88,10 +88,10 @@ def columns(trajectory: Trajectory, rest: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def final_columns(trajectory: Trajectory, rest: Mapping[str, Any]) -> dict[str, Any]:
-    """A row as it came in, with its last version as ``response``."""
+    """A row as it came in, with the version that is kept as ``response``."""
     return {
         **_asked(trajectory.draft),
-        "response": trajectory.final,
+        "response": trajectory.kept_text,
         "original_response": trajectory.original,
         "extra": _extra(trajectory, rest),
     }

@@ -83,7 +83,7 @@ def with_rest(trajectory: Trajectory, rest: Mapping[str, Any]) -> Trajectory:
 
 
 def final_row(trajectory: Trajectory, rest: Mapping[str, Any]) -> dict[str, Any]:
-    """A row as it came in, with its last version as ``response``.
+    """A row as it came in, with the version that is kept as ``response``.
 
     Another field of the row that has a name which is taken gets ``input_`` before it.
     """
@@ -93,7 +93,7 @@ def final_row(trajectory: Trajectory, rest: Mapping[str, Any]) -> dict[str, Any]
         row["prompt"] = draft.prompt
     if draft.messages is not None:
         row["messages"] = [turn.model_dump() for turn in draft.messages]
-    row |= {"response": trajectory.final, "original_response": trajectory.original}
+    row |= {"response": trajectory.kept_text, "original_response": trajectory.original}
     others = {**draft.extra, **rest}
     taken = set(row)
     for name, value in others.items():

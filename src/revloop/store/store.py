@@ -24,6 +24,7 @@ FROM trajectories t JOIN versions v ON v.trajectory = t.key
 WHERE t.key = (
     SELECT min(key) FROM trajectories
     WHERE key > :after AND (:name IS NULL OR draft_id = :name OR id = :name)
+    AND (:run IS NULL OR run = :run)
     AND EXISTS (SELECT 1 FROM versions WHERE trajectory = trajectories.key)
 )
 ORDER BY v.round
@@ -142,13 +143,17 @@ class Store:
         """
         await self._commits.add(Addition(entry.key, what))
 
-    def trajectories(self, *, name: str | None = None) -> Iterator[Trajectory]:
+    def trajectories(
+        self, *, name: str | None = None, run: Run | None = None
+    ) -> Iterator[Trajectory]:
         """All trajectories, in the order in which their drafts came in, one in memory at a time.
 
         Args:
             name: Only those with this id, or of the draft with this id (one for each run).
+            run: Only those of this run.
         """
-        rows = self._file.rows(_NEXT_TRAJECTORY, {"after": 0, "name": name})
+        wanted = {"name": name, "run": None if run is None else run.id}
+        rows = self._file.rows(_NEXT_TRAJECTORY, {"after": 0, **wanted})
         while rows:
             key, id_, draft, ending, _ = rows[0]
             with readable(self.path):
@@ -159,7 +164,7 @@ class Store:
                     end=end_in(ending),
                 )
             yield trajectory
-            rows = self._file.rows(_NEXT_TRAJECTORY, {"after": key, "name": name})
+            rows = self._file.rows(_NEXT_TRAJECTORY, {"after": key, **wanted})
 
     def close(self) -> None:
         """Commit what was handed in, and close the file."""

@@ -1,0 +1,146 @@
+"""``revloop evaluate``: what each round did, by stored verdicts and judges that are asked now."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import anyio
+import typer
+
+from revloop.cli import output
+from revloop.cli.compared import Compared
+from revloop.cli.figures import print_evaluation
+from revloop.cli.files import Force, new_file
+from revloop.errors import InputError
+from revloop.evaluation import (
+    DEFAULT_CONCURRENCY,
+    DEFAULT_JUDGE_PROMPTS,
+    HOW_TO_NAME,
+    Against,
+    ask_judge,
+    evaluate,
+    look_into,
+    open_judge,
+    stored_judges,
+)
+from revloop.evaluation.tables import write_figures
+
+if TYPE_CHECKING:
+    from revloop.judging import JudgeInfo
+
+EXAMPLE = "Example: `revloop evaluate versions.sqlite --judge http://127.0.0.1:8000`"
+
+
+def evaluate_store(
+    store: Annotated[Path, typer.Argument(help="The store.", metavar="STORE")],
+    judge: Annotated[
+        list[str] | None,
+        typer.Option(
+            help=f"Who compares: {HOW_TO_NAME}. Several, with an option each, are also compared "
+            "with each other. Else: those whose verdicts the store holds.",
+            metavar="JUDGE",
+        ),
+    ] = None,
+    judge_prompts: Annotated[
+        str, typer.Option(help="Prompt set of model judges.", metavar="NAME|DIR")
+    ] = DEFAULT_JUDGE_PROMPTS,
+    against: Annotated[
+        Compared, typer.Option(help="What each round is compared with.")
+    ] = Compared.ORIGINAL,
+    by: Annotated[
+        str | None, typer.Option(help="Split by this field of the drafts.", metavar="FIELD")
+    ] = None,
+    rounds: Annotated[
+        int | None, typer.Option(min=1, help="Rounds to tell of. Else: all there are.")
+    ] = None,
+    concurrency: Annotated[
+        int, typer.Option(min=1, help="Questions that a judge is asked at once.")
+    ] = DEFAULT_CONCURRENCY,
+    as_json: Annotated[bool, typer.Option("--json", help="Print all figures as JSON.")] = False,
+    csv: Annotated[
+        Path | None, typer.Option(help="Write all figures to this CSV file.", metavar="PATH")
+    ] = None,
+    force: Force = False,
+) -> None:
+    """Tell what each round did: win rate, harm, length and how far to trust it.
+
+    Verdicts are stored in the store, so a second call asks for nothing, and one that was
+    interrupted goes on.
+    """
+    contents = look_into(store, by=by)
+    told = rounds or contents.rounds
+    if not told:
+        raise InputError(
+            f"{store} holds no round to evaluate: of {contents.trajectories} trajectories, "
+            f"{contents.failed} failed before the first, {contents.unfinished} are not finished."
+        )
+    with ExitStack() as opened:
+        # opened first, so that a name that cannot be used is told before the work, not after it
+        file = opened.enter_context(new_file(csv, force=force)) if csv else None
+        ask = partial(
+            _ask_all,
+            store,
+            judge or [],
+            prompts=judge_prompts,
+            rounds=told,
+            against=against.against,
+            concurrency=concurrency,
+        )
+        judges = anyio.run(ask)
+        found = evaluate(store, judges, rounds=told, against=against.against, by=by)
+        if file is not None:
+            write_figures(file, found)
+    if as_json:
+        output.results.print(found.model_dump_json(indent=2))
+    else:
+        print_evaluation(found)
+
+
+async def _ask_all(
+    store: Path,
+    specs: list[str],
+    *,
+    prompts: str,
+    rounds: int,
+    against: frozenset[Against],
+    concurrency: int,
+) -> list[JudgeInfo]:
+    """Have each judge give its verdicts, one after the other; those of people are there."""
+    stored = stored_judges(store)
+    if not specs and not stored:
+        raise InputError(f"{store} holds no verdicts yet: add --judge with {HOW_TO_NAME}.")
+    if not specs:
+        return stored
+    judges: list[JudgeInfo] = []
+    for spec in dict.fromkeys(specs):
+        people = [info for info in stored if info.kind == "people" and info.name == spec]
+        judges += people or [await _ask(store, spec, prompts, rounds, against, concurrency)]
+    return judges
+
+
+async def _ask(
+    store: Path,
+    spec: str,
+    prompts: str,
+    rounds: int,
+    against: frozenset[Against],
+    concurrency: int,
+) -> JudgeInfo:
+    judge = await open_judge(spec, prompts=prompts)
+    try:
+        with output.counting(f"verdicts of {judge.info.name}") as count:
+            asked = await ask_judge(
+                store,
+                judge,
+                rounds=rounds,
+                against=against,
+                concurrency=concurrency,
+                on_verdict=count,
+            )
+    finally:
+        await judge.aclose()
+    output.say(f"{judge.info.name}: {asked.new} new verdicts, {asked.stored} were stored.")
+    return judge.info

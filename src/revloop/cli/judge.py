@@ -1,0 +1,98 @@
+"""``revloop judge``: people compare versions, on a sheet that does not tell which is which."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from revloop.cli import output
+from revloop.cli.compared import Compared
+from revloop.cli.files import Force, new_file
+from revloop.errors import InputError
+from revloop.evaluation import Verdicts, look_into, newest_trajectories
+from revloop.evaluation.sheets import (
+    Unusable,
+    match_sheet,
+    person,
+    questions_for_people,
+    read_sheet,
+    write_sheet,
+)
+from revloop.store import Store
+
+EXAMPLE = (
+    "Example: `revloop judge versions.sqlite --human sheet.csv`, then `revloop judge "
+    "versions.sqlite --read sheet.csv --name anna`"
+)
+_SHOWN = 20
+
+
+def judge(
+    store: Annotated[Path, typer.Argument(help="The store.", metavar="STORE")],
+    human: Annotated[
+        Path | None,
+        typer.Option(help="Write a sheet to be filled in (.csv or .jsonl).", metavar="SHEET"),
+    ] = None,
+    read: Annotated[
+        Path | None, typer.Option(help="Read a filled sheet back.", metavar="SHEET")
+    ] = None,
+    name: Annotated[str, typer.Option(help="With --read: who judged.")] = "people",
+    against: Annotated[
+        Compared, typer.Option(help="With --human: what each round is compared with.")
+    ] = Compared.ORIGINAL,
+    only_round: Annotated[
+        int | None,
+        typer.Option("--round", min=1, help="With --human: only this round. Else: all."),
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="With --human: where random choices start.")] = 0,
+    force: Force = False,
+) -> None:
+    """Let people compare versions: write a sheet, or read a filled one back.
+
+    A sheet has the columns id, prompt, text_a, text_b, verdict and reason; the verdict is A, B or
+    tie. Texts stand in random order, rows are shuffled. `revloop evaluate` then tells the figures.
+    """
+    if (human is None) == (read is None):
+        raise InputError("Name a sheet to write with --human, or one to read with --read.")
+    if human is not None:
+        _write(store, human, against, only_round, seed, force=force)
+    elif read is not None:
+        _read(store, read, name)
+
+
+def _write(
+    store: Path, sheet: Path, against: Compared, only_round: int | None, seed: int, *, force: bool
+) -> None:
+    most = look_into(store).rounds
+    rounds = range(1, most + 1) if only_round is None else range(only_round, only_round + 1)
+    with Store.open_to_read(store) as opened, new_file(sheet, force=force) as file:
+        questions = questions_for_people(
+            newest_trajectories(opened), rounds=rounds, against=against.against, seed=seed
+        )
+        if not questions:
+            raise InputError(f"{store} holds no changed text to be judged in the rounds asked for.")
+        write_sheet(file, questions, as_csv=sheet.suffix != ".jsonl")
+    output.results.print(output.printable(f"{sheet}: pairs to be judged: {len(questions)}"))
+
+
+def _read(store: Path, sheet: Path, name: str) -> None:
+    who = person(name)
+    with Store.open_to_read(store) as opened:
+        given, unusable = match_sheet(read_sheet(sheet), newest_trajectories(opened))
+    _tell(unusable)
+    if not given:
+        raise InputError(f"{sheet} holds no verdict that can be used.")
+    with Verdicts.open(store) as verdicts:
+        verdicts.add(who, given)
+    output.results.print(
+        output.printable(f"Verdicts of {who.name}, stored in {store}: {len(given)}")
+    )
+
+
+def _tell(unusable: list[Unusable]) -> None:
+    for row in unusable[:_SHOWN]:
+        output.say(f"line {row.line}: {row.reason}")
+    if len(unusable) > _SHOWN:
+        output.say(f"... and {len(unusable) - _SHOWN} more")

@@ -1,0 +1,132 @@
+"""A Python function as judge, and the exact judge of the demo's domain."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import anyio.to_thread
+from pydantic import ValidationError
+
+from revloop.demo.judge import compare, judge
+from revloop.errors import InputError, JudgeError
+from revloop.judging import JudgeInfo, Verdict
+from revloop.trajectory import digest_of, explain
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_FAULTS = (
+    ArithmeticError,
+    AssertionError,
+    AttributeError,
+    ImportError,
+    LookupError,
+    NameError,
+    OSError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+)
+"""What goes wrong in someone else's function; told as ours, with the original as its cause."""
+
+
+class FunctionJudge:
+    """A function of a prompt and two texts.
+
+    It returns ``"first"``, ``"second"`` or ``"tie"``, such a word and a reason, or a
+    :class:`~revloop.judging.Verdict`; it may be asynchronous.
+
+    Args:
+        function: The function; one that is not asynchronous runs in a thread of its own, so it
+            may take its time.
+        name: As the user named it.
+        digest: Changes with the function; None: made from its module's source.
+    """
+
+    def __init__(
+        self, function: Callable[[str, str, str], Any], *, name: str, digest: str | None = None
+    ) -> None:
+        self._function = function
+        own = digest or digest_of("function", name, _source_of(function))
+        self._info = JudgeInfo(kind="function", name=name, digest=own)
+
+    @property
+    def info(self) -> JudgeInfo:
+        """Kind, name and digest, for the record."""
+        return self._info
+
+    async def judge(self, prompt: str, first: str, second: str) -> Verdict:
+        """Which text is better, in this order. See :class:`~revloop.judging.Judge`.
+
+        Raises:
+            JudgeError: The function fails, or returns something else than a verdict.
+        """
+        try:
+            if inspect.iscoroutinefunction(self._function):
+                said = await self._function(prompt, first, second)
+            else:
+                said = await anyio.to_thread.run_sync(self._function, prompt, first, second)
+        except _FAULTS as exc:
+            raise JudgeError(
+                f"The judge {self._info.name} fails: {type(exc).__name__}: {exc}"
+            ) from exc
+        return self._verdict(said)
+
+    async def aclose(self) -> None:
+        """Nothing is held."""
+
+    def _verdict(self, said: object) -> Verdict:
+        if isinstance(said, Verdict):
+            return said
+        preference, reason = said if isinstance(said, tuple) and len(said) == 2 else (said, None)
+        try:
+            return Verdict.model_validate({"preference": preference, "reason": reason})
+        except ValidationError as exc:
+            raise JudgeError(
+                f"The judge {self._info.name} returns {said!r:.100}, which is no verdict: "
+                f"{explain(exc)}."
+            ) from exc
+
+
+def demo_judge() -> FunctionJudge:
+    """The exact judge of the demo's domain: which text has fewer faults."""
+    source = _source_of(judge)
+    return FunctionJudge(_fewer_faults, name="demo", digest=digest_of("demo", source))
+
+
+def load_function(spec: str) -> FunctionJudge:
+    """The judge that ``module:function`` names; the module may stand in the working directory.
+
+    Raises:
+        InputError: There is no such module, or no such function in it.
+    """
+    module_name, _, function_name = spec.partition(":")
+    if "" not in sys.path:
+        sys.path.insert(0, "")  # as `python -m` does
+    try:
+        function = getattr(importlib.import_module(module_name), function_name, None)
+    except (*_FAULTS, SyntaxError) as exc:
+        raise InputError(
+            f"The judge {spec} cannot be loaded: {type(exc).__name__}: {exc}. Name it as "
+            "module:function; the module stands in this folder or is installed."
+        ) from exc
+    if not callable(function):
+        raise InputError(f"The module {module_name} has no function '{function_name}'.")
+    return FunctionJudge(function, name=spec)
+
+
+def _fewer_faults(prompt: str, first: str, second: str) -> tuple[str, str]:
+    counts = [judge(prompt, text).count for text in (first, second)]
+    return compare(prompt, first, second), f"Faults: {counts[0]} and {counts[1]}."
+
+
+def _source_of(function: Callable[..., Any]) -> str:
+    """The source of the function's whole module, since what it calls may stand there too."""
+    try:
+        return Path(inspect.getfile(function)).read_text(encoding="utf-8", errors="replace")
+    except (OSError, TypeError):
+        return ""

@@ -1,0 +1,22 @@
+"""The statistics libraries, imported when the first figure is asked for: they take seconds."""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+from revloop.errors import MissingExtraError
+
+
+def library(name: str) -> Any:
+    """A module of the extra ``evaluate``.
+
+    Raises:
+        MissingExtraError: It is not installed.
+    """
+    try:
+        return importlib.import_module(name)
+    except ImportError as exc:
+        raise MissingExtraError(
+            f"The figures need {name.partition('.')[0]}: pip install 'revloop[evaluate]'."
+        ) from exc

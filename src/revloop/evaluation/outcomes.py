@@ -1,0 +1,115 @@
+"""What judges said of each record and round, as numbers for the figures."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, NamedTuple
+
+from revloop.evaluation.pairs import Against, pairs_of
+from revloop.judging import challenger_score
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from revloop.evaluation.pairs import Pair
+    from revloop.evaluation.verdicts import Verdicts
+    from revloop.judging import JudgeInfo
+    from revloop.trajectory import Trajectory
+
+
+class Outcome(NamedTuple):
+    """One record after one round, before one judge.
+
+    Attributes:
+        record: Its number among the trajectories, from 0.
+        group: Its value in the field that the figures are split by; empty where they are not.
+        against: What the round's text was compared with.
+        round: The round, from 1.
+        scores: With the earlier text first, then with the later: 1 for a verdict for the round's
+            text, 0.5 for a tie, 0 for one against it; None where there is none. People see one
+            order only.
+        unparseable: Verdicts that could not be read.
+        is_judged: Whether all verdicts were given that are to be, unparseable ones included.
+        is_unchanged: Whether the two texts are the same: ties that nobody was asked for.
+        characters: Lengths of the earlier and the later text.
+    """
+
+    record: int
+    group: str
+    against: Against
+    round: int
+    scores: tuple[float | None, float | None]
+    unparseable: int
+    is_judged: bool
+    is_unchanged: bool
+    characters: tuple[int, int]
+
+    @property
+    def readable(self) -> tuple[float, ...]:
+        """The scores of all verdicts that could be read."""
+        return tuple(score for score in self.scores if score is not None)
+
+    @property
+    def in_both_orders(self) -> tuple[float, float] | None:
+        """The scores in both orders, where there are both."""
+        one, other = self.scores
+        return None if one is None or other is None else (one, other)
+
+
+def outcomes(
+    trajectories: Iterable[Trajectory],
+    verdicts: Verdicts,
+    judge: JudgeInfo,
+    *,
+    rounds: int,
+    against: frozenset[Against],
+    by: str | None = None,
+) -> Iterator[Outcome]:
+    """The outcomes of all records, from the verdicts that are stored.
+
+    Args:
+        trajectories: In the order in which the records are numbered.
+        verdicts: Where the verdicts are.
+        judge: Whose verdicts.
+        rounds: Rounds to look at.
+        against: What each round is compared with.
+        by: The field of the drafts to group by; None: no groups.
+    """
+    for record, trajectory in enumerate(trajectories):
+        group = "" if by is None else group_of(trajectory, by)
+        for pair in pairs_of(trajectory, rounds, against):
+            yield _outcome(record, group, pair, verdicts, judge)
+
+
+def group_of(trajectory: Trajectory, field: str) -> str:
+    """A record's value in a field of its draft, as text; ``(none)`` where it has none."""
+    value = trajectory.draft.extra.get(field)
+    if value is None:
+        return "(none)"
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def _outcome(record: int, group: str, pair: Pair, verdicts: Verdicts, judge: JudgeInfo) -> Outcome:
+    scores: tuple[float | None, float | None]
+    orders, unreadable = (1 if judge.kind == "people" else 2), 0
+    if pair.is_unchanged:
+        scores, given = (0.5, 0.5 if orders == 2 else None), orders
+    else:
+        found = [verdicts.get(judge, q) for q in (pair.question, pair.question.swapped)]
+        given = sum(verdict is not None for verdict in found)
+        unreadable = sum(v is not None and v.preference == "unparseable" for v in found)
+        scores = (
+            None if found[0] is None else challenger_score(found[0], challenger_first=False),
+            None if found[1] is None else challenger_score(found[1], challenger_first=True),
+        )
+    return Outcome(
+        record=record,
+        group=group,
+        against=pair.against,
+        round=pair.round,
+        scores=scores,
+        unparseable=unreadable,
+        is_judged=given >= orders,
+        is_unchanged=pair.is_unchanged,
+        characters=(len(pair.question.first), len(pair.question.second)),
+    )

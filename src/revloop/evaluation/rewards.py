@@ -1,0 +1,128 @@
+"""A reward model as judge: a transformers sequence classifier that gives each text one number."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from pathlib import Path
+from typing import Any, Self
+
+import anyio.to_thread
+
+from revloop.errors import MissingExtraError, ModelConfigError
+from revloop.judging import JudgeInfo, Verdict
+from revloop.trajectory import digest_of
+
+_HASHED_BYTES = 2**20
+
+
+class RewardJudge:
+    """Prefers the text with the higher reward. Make one with :meth:`load`.
+
+    A reward is of one text alone, so the order of the two cannot matter; both are asked all the
+    same, and the scores are kept, so that the second order costs nothing.
+    """
+
+    def __init__(self, model: Any, tokenizer: Any, *, name: str, digest: str) -> None:
+        self._model = model
+        self._tokenizer = tokenizer
+        self._info = JudgeInfo(kind="reward", name=name, digest=digest)
+        self._in_use = threading.Lock()
+        self._last: dict[tuple[str, str], float] = {}
+
+    @classmethod
+    def load(cls, model: str, *, name: str | None = None) -> Self:
+        """Load a reward model.
+
+        Args:
+            model: A model folder or hub id of a sequence classifier with one output.
+            name: What it is called in the record; None: as ``model``.
+
+        Raises:
+            MissingExtraError: torch or transformers is not installed.
+            ModelConfigError: There is no such model, or it has more than one output.
+        """
+        try:
+            import torch  # noqa: F401 - heavy and optional; transformers half works without
+            import transformers
+        except ImportError as exc:
+            raise MissingExtraError(
+                "A reward model needs torch and transformers: pip install 'revloop[local]'."
+            ) from exc
+        transformers.utils.logging.disable_progress_bar()
+        kind = transformers.AutoModelForSequenceClassification
+        try:
+            loaded = kind.from_pretrained(model, trust_remote_code=False)
+            tokenizer = transformers.AutoTokenizer.from_pretrained(model, trust_remote_code=False)
+        except (OSError, ValueError, KeyError, AttributeError) as exc:
+            reason = str(exc).strip().splitlines() or [type(exc).__name__]
+            raise ModelConfigError(f"{model} is no reward model: {reason[0]}") from exc
+        if loaded.config.num_labels != 1:
+            raise ModelConfigError(
+                f"{model} has {loaded.config.num_labels} outputs; a reward model has one."
+            )
+        loaded.eval()
+        config = {k: v for k, v in loaded.config.to_dict().items() if k != "_name_or_path"}
+        digest = digest_of("reward", name or model, config, _weights(Path(model)))
+        return cls(loaded, tokenizer, name=name or model, digest=digest)
+
+    @property
+    def info(self) -> JudgeInfo:
+        """Kind, name and digest, for the record."""
+        return self._info
+
+    async def judge(self, prompt: str, first: str, second: str) -> Verdict:
+        """The text with the higher reward. See :class:`~revloop.judging.Judge`.
+
+        A text that does not fit the model's context makes the verdict ``unparseable``.
+        """
+        scores = [
+            await anyio.to_thread.run_sync(self._score, prompt, text) for text in (first, second)
+        ]
+        if None in scores:
+            return Verdict(
+                preference="unparseable", reason="A text does not fit the reward model's context."
+            )
+        left, right = (score or 0.0 for score in scores)
+        raw = f"{left:.6g} {right:.6g}"
+        if left == right:
+            return Verdict(preference="tie", raw=raw)
+        return Verdict(preference="first" if left > right else "second", raw=raw)
+
+    async def aclose(self) -> None:
+        """Nothing is held but memory, which goes with the judge."""
+
+    def _score(self, prompt: str, text: str) -> float | None:
+        import torch  # heavy and optional
+
+        with self._in_use, torch.inference_mode():
+            key = (prompt, text)
+            if key not in self._last:
+                batch = self._tokenizer(self._joined(prompt, text), return_tensors="pt")
+                longest = getattr(self._model.config, "max_position_embeddings", None)
+                if longest is not None and batch["input_ids"].shape[-1] > longest:
+                    return None
+                batch = batch.to(self._model.device)
+                score = float(self._model(**batch).logits[0, 0])
+                while len(self._last) > 64:  # a record's versions, not a whole store
+                    self._last.pop(next(iter(self._last)))
+                self._last[key] = score
+            return self._last[key]
+
+    def _joined(self, prompt: str, text: str) -> str:
+        """Prompt and text as the model's chat template joins them, else with an empty line."""
+        if self._tokenizer.chat_template is None:
+            return f"{prompt}\n\n{text}" if prompt else text
+        turns = [{"role": "user", "content": prompt}, {"role": "assistant", "content": text}]
+        joined: str = self._tokenizer.apply_chat_template(turns, tokenize=False)
+        return joined
+
+
+def _weights(folder: Path) -> list[list[object]]:
+    """What tells one file of weights from another, without reading gigabytes."""
+    found: list[list[object]] = []
+    for path in sorted(folder.glob("*.safetensors")):
+        with path.open("rb") as file:
+            start = hashlib.sha256(file.read(_HASHED_BYTES)).hexdigest()
+        found.append([path.name, path.stat().st_size, start])
+    return found

@@ -1,0 +1,165 @@
+"""The figures of all rounds: what ``revloop evaluate`` tells."""
+
+from __future__ import annotations
+
+from itertools import groupby
+from typing import TYPE_CHECKING
+
+from pydantic import Field
+
+from revloop.evaluation import figures
+from revloop.evaluation.agreement import Agreement
+from revloop.evaluation.length import length_controlled_win_rate
+from revloop.evaluation.pairs import Against
+from revloop.judging import JudgeInfo
+from revloop.trajectory import Frozen
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from revloop.evaluation.outcomes import Outcome
+
+
+class RoundFigures(Frozen):
+    """All records after one round, by one judge. None: not measured."""
+
+    against: Against = Field(description="What the round's texts were compared with.")
+    group: str | None = Field(description="Value of the field split by; None: all records.")
+    round: int
+    records: int = Field(description="Records that have this round, or ended early before it.")
+    missing: int = Field(
+        description="Records without this round: they failed, or were not asked for so many. They "
+        "count in no figure."
+    )
+    unchanged: int = Field(description="Records whose text is the same: ties, nobody was asked.")
+    unjudged: int = Field(
+        description="Records that wait for a verdict. While there are any, all figures that come "
+        "from verdicts are None: those that were judged first may not stand for the rest."
+    )
+    wins: int = Field(description="Verdicts for the round's text, both orders counted.")
+    ties: int
+    losses: int
+    unparseable: int = Field(description="Answers that held no verdict, in any try.")
+    win_rate: float | None = Field(description="(wins + ties / 2) / verdicts.")
+    win_rate_low: float | None = Field(description="Lower end of the 95% interval.")
+    win_rate_high: float | None = Field(description="Upper end of the 95% interval.")
+    order_flip_share: float | None = Field(
+        description="Share of the changed pairs whose verdict changed with the order."
+    )
+    length_controlled_win_rate: float | None = Field(
+        description="Win rate to be expected at equal length."
+    )
+    harm_rate: float | None = Field(description="Share of the records that lose in both orders.")
+    mean_characters: float | None = Field(description="Mean length of the round's texts.")
+    length_ratio: float | None = Field(
+        description="Mean length of the round's texts by that of the texts compared with."
+    )
+    p_against: float | None = Field(
+        description="Sign test over records: better against worse than the text compared with. "
+        "Holm's correction over the rounds."
+    )
+    p_previous: float | None = Field(
+        description="Sign test over records: does this round do better against the original than "
+        "the round before? Holm's correction over the rounds. None for round 1."
+    )
+
+
+class JudgeFigures(Frozen):
+    """What one judge's verdicts come to."""
+
+    judge: JudgeInfo
+    rounds: tuple[RoundFigures, ...] = Field(
+        description="All records first, then group by group; in each, round by round."
+    )
+
+
+class Evaluation(Frozen):
+    """What rounds of revision did to the records of a store."""
+
+    trajectories: int
+    failed: int = Field(description="Trajectories that ended with a failure; see `missing`.")
+    unfinished: int = Field(description="Trajectories without an end.")
+    split_by: str | None = Field(default=None, description="Field that the figures are split by.")
+    judges: tuple[JudgeFigures, ...]
+    agreement: Agreement | None = Field(
+        default=None, description="Of several judges; None with one."
+    )
+
+
+def rounds_of(
+    outcomes: Iterable[Outcome], *, rounds: int, sizes: dict[str, int]
+) -> tuple[RoundFigures, ...]:
+    """The figures of each round, for all records and for each group.
+
+    Args:
+        outcomes: Of one judge.
+        rounds: Rounds to tell of.
+        sizes: Number of records in each group; one group alone is not told of by itself.
+    """
+    known = list(outcomes)
+    found = _table(known, rounds, None, sum(sizes.values()))
+    if len(sizes) > 1:
+        for group, size in sorted(sizes.items()):
+            found += _table([o for o in known if o.group == group], rounds, group, size)
+    return tuple(found)
+
+
+def _table(
+    outcomes: Sequence[Outcome], rounds: int, group: str | None, size: int
+) -> list[RoundFigures]:
+    table: list[RoundFigures] = []
+    ordered = sorted(outcomes, key=lambda o: (o.against, o.round))
+    for against, of_one in groupby(ordered, key=lambda o: o.against):
+        by_round: dict[int, list[Outcome]] = {round_: [] for round_ in range(1, rounds + 1)}
+        for outcome in of_one:
+            by_round[outcome.round].append(outcome)
+        p_against, p_previous = _p_values(against, list(by_round.values()))
+        for index, (round_, known) in enumerate(by_round.items()):
+            tests = {"p_against": p_against[index], "p_previous": p_previous[index]}
+            names = {"against": against, "group": group, "round": round_}
+            told = _figures(known, size)
+            table.append(RoundFigures.model_validate({**names, **told, **tests}))
+    return table
+
+
+def _p_values(
+    against: Against, by_round: Sequence[Sequence[Outcome]]
+) -> tuple[list[float | None], list[float | None]]:
+    scores = [figures.record_scores(known) for known in by_round]
+    is_whole = [all(outcome.is_judged for outcome in known) for known in by_round]
+    tests = [
+        figures.sign_test(dict.fromkeys(score, 0.5), score) if whole else None
+        for score, whole in zip(scores, is_whole, strict=True)
+    ]
+    steps: list[float | None] = [None] * len(scores)
+    if against == "original":
+        for index in range(1, len(scores)):
+            if is_whole[index - 1] and is_whole[index]:
+                steps[index] = figures.sign_test(scores[index - 1], scores[index])
+    return figures.holm(tests), figures.holm(steps)
+
+
+def _figures(outcomes: Sequence[Outcome], size: int) -> dict[str, int | float | None]:
+    counted = figures.tally(outcomes)
+    unjudged = sum(not outcome.is_judged for outcome in outcomes)
+    judged = [] if unjudged else outcomes
+    interval = figures.win_rate_interval(judged)
+    lengths = figures.mean_characters(outcomes)
+    return {
+        "records": len(outcomes),
+        "missing": size - len(outcomes),
+        "unchanged": sum(outcome.is_unchanged for outcome in outcomes),
+        "unjudged": unjudged,
+        "wins": counted.wins,
+        "ties": counted.ties,
+        "losses": counted.losses,
+        "unparseable": figures.unparseable(outcomes),
+        "win_rate": figures.tally(judged).win_rate,
+        "win_rate_low": None if interval is None else interval.low,
+        "win_rate_high": None if interval is None else interval.high,
+        "order_flip_share": figures.order_flip_share(judged),
+        "length_controlled_win_rate": length_controlled_win_rate(judged),
+        "harm_rate": figures.harm_rate(judged),
+        "mean_characters": None if lengths is None else lengths[1],
+        "length_ratio": None if lengths is None or not lengths[0] else lengths[1] / lengths[0],
+    }

@@ -1,0 +1,164 @@
+"""Verdicts on two texts, and the protocol that every judge speaks.
+
+A judge is asked in both orders, since the same two texts often get another verdict when they swap
+places (in arXiv 2311.14543 every pair is judged twice for that reason). The two verdicts are kept
+as two, and never merged.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, NamedTuple, Protocol, runtime_checkable
+
+from pydantic import Field
+
+from revloop.values import Frozen, Text
+
+Preference = Literal["first", "second", "tie", "unparseable"]
+JudgeKind = Literal["model", "function", "reward", "people"]
+
+
+class Verdict(Frozen):
+    """What a judge said of two texts in one order."""
+
+    preference: Preference = Field(
+        description="The better of the two texts as they stood before the judge. 'unparseable' is "
+        "no verdict, and above all no tie."
+    )
+    reason: Text | None = Field(default=None, description="Why; None where the judge does not say.")
+    raw: Text | None = Field(
+        default=None, description="To the letter as the judge gave it; None where it gave no text."
+    )
+    tries: Annotated[int, Field(ge=1)] = Field(
+        default=1, description="How many times the judge was asked until it could be read."
+    )
+
+
+class JudgeInfo(Frozen):
+    """Which judge gave a verdict."""
+
+    kind: JudgeKind
+    name: str = Field(description="As the user named it.")
+    digest: str = Field(
+        description="Changes with everything that decides its verdicts: verdicts of judges with "
+        "the same digest stand for each other."
+    )
+
+
+class Comparison(Frozen):
+    """Two versions of one response before a judge, in both orders."""
+
+    standing: Annotated[int, Field(ge=0)] = Field(description="Round of the version that stood.")
+    challenger: Annotated[int, Field(ge=0)] = Field(description="Round of the later version.")
+    verdicts: tuple[Verdict, Verdict] = Field(
+        description="With the standing version first, then with the challenger first."
+    )
+
+    @property
+    def winner(self) -> int:
+        """The round of the version that is kept.
+
+        The challenger must be preferred in one order at least and lose in none: where the judge
+        contradicts itself, or says nothing that can be read, what stands is kept.
+        """
+        votes = [
+            challenger_score(self.verdicts[0], challenger_first=False),
+            challenger_score(self.verdicts[1], challenger_first=True),
+        ]
+        known = [vote for vote in votes if vote is not None]
+        wins = any(vote == 1.0 for vote in known) and all(vote > 0.0 for vote in known)
+        return self.challenger if wins else self.standing
+
+
+class Sibling(Frozen):
+    """A revision of a round that another one was preferred to."""
+
+    text: Text
+    critique: Text | None = Field(
+        default=None, description="Its own, to the letter; None where all of a round have the same."
+    )
+
+
+class Draw(Frozen):
+    """Several revisions of one round, and how one of them was chosen."""
+
+    chosen: Annotated[int, Field(ge=0)] = Field(description="Its number; 0 is the first one.")
+    others: tuple[Sibling, ...] = Field(description="All but the chosen one, in their order.")
+    scores: tuple[float | None, ...] = Field(
+        default=(), description="The critic's score of each; empty where a judge chose."
+    )
+    comparisons: tuple[Comparison, ...] = Field(
+        default=(), description="By the judge, with the revisions' numbers for rounds."
+    )
+
+
+class Tally(NamedTuple):
+    """Verdicts on later versions, counted."""
+
+    wins: int
+    ties: int
+    losses: int
+
+    @property
+    def verdicts(self) -> int:
+        """All verdicts that could be read."""
+        return sum(self)
+
+    @property
+    def win_rate(self) -> float | None:
+        """(wins + ties / 2) / verdicts, as in arXiv 2311.14543; None where there is no verdict."""
+        return (self.wins + self.ties / 2) / self.verdicts if self.verdicts else None
+
+
+@runtime_checkable
+class Judge(Protocol):
+    """Compares two texts. Any number of ``judge`` calls may run at once."""
+
+    @property
+    def info(self) -> JudgeInfo:
+        """Kind, name and digest, for the record."""
+        ...
+
+    async def judge(self, prompt: str, first: str, second: str) -> Verdict:
+        """Which of two texts answers a prompt better, in this order.
+
+        Args:
+            prompt: What the texts answer; empty where that is not known.
+            first: The text that is shown first.
+            second: The other one.
+
+        Raises:
+            RevloopError: The judge cannot be asked, now or at all.
+        """
+        ...
+
+    async def aclose(self) -> None:
+        """Give back connections and memory. Calling it twice does no harm."""
+        ...
+
+
+def challenger_score(verdict: Verdict, *, challenger_first: bool) -> float | None:
+    """1 for a verdict for the challenger, 0.5 for a tie, 0 for one against it; None for none."""
+    if verdict.preference == "unparseable":
+        return None
+    if verdict.preference == "tie":
+        return 0.5
+    return float((verdict.preference == "first") == challenger_first)
+
+
+async def compare(
+    judge: Judge, prompt: str, texts: tuple[str, str], rounds: tuple[int, int]
+) -> Comparison:
+    """Ask a judge about two versions in both orders.
+
+    Args:
+        judge: The judge.
+        prompt: What the texts answer.
+        texts: The version that stands, and its challenger.
+        rounds: Their rounds.
+    """
+    standing, challenger = texts
+    verdicts = (
+        await judge.judge(prompt, standing, challenger),
+        await judge.judge(prompt, challenger, standing),
+    )
+    return Comparison(standing=rounds[0], challenger=rounds[1], verdicts=verdicts)
