@@ -39,8 +39,9 @@ FLOORS = {
     "finetune": 5,
     "reviser": 5,
     "evaluation": 6,
-    "__main__": 7,
-    "cli": 7,
+    "report": 7,
+    "__main__": 8,
+    "cli": 8,
 }
 """Each module or package of revloop, and its floor. A new one must be given a floor here."""
 
