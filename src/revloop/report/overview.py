@@ -92,7 +92,7 @@ def _notes(source: Source, gathered: Gathered) -> Iterator[str]:
     if evaluation is None:
         return
     names = ", ".join(of_judge.judge.name for of_judge in evaluation.judges)
-    yield f"Judged by {names}, each pair in both orders where the judge is no person."
+    yield f"Judged by {names}. Each pair was judged in both orders; people see it in one."
     for of_judge in evaluation.judges:
         for row in overall(of_judge):
             if row.missing or row.unjudged or row.unparseable:

@@ -194,7 +194,7 @@ function round(version, versions) {
   const score = version.score === null ? "" : ` (score ${version.score})`;
   part.append(element("h3", `Round ${version.round}`));
   if (version.critique !== null) {
-    part.append(element("p", `Critique of ${nameOf(version.base).toLowerCase()}${score}`, "quiet"));
+    part.append(element("p", `Critique of ${version.base === 0 ? "the original" : `version ${version.base}`}${score}`, "quiet"));
     part.append(element("p", version.critique, "text critique"));
   }
   const before = versions[version.base];
@@ -223,7 +223,7 @@ function verdicts(given) {
   for (const one of given) {
     const row = body.insertRow();
     for (const text of [one.judge, one.round, one.than, one.order, one.said, one.reason]) {
-      row.append(element("td", text));
+      row.append(element("td", text, text === one.said ? one.said : undefined));
     }
   }
   const scroll = element("div", undefined, "scroll");

@@ -23,7 +23,7 @@ PAPER_NOTE = (
 )
 _LENGTH = (
     "Win rate of each round against the mean length of its texts, as a multiple of the originals'. "
-    "Where both rise together, length may be what wins."
+    "The numbers are rounds. Where both rise together, length may be what wins."
 )
 _TOKENS = "Of the trajectories that did the round; tries that gave nothing of use are counted."
 _SECONDS = "Engine time. Requests that ran at the same time are each counted in full."
@@ -78,7 +78,7 @@ def _win_rate(rows: Sequence[RoundFigures], file_end: str, title_end: str) -> Li
         "Beside it the paper's: 56.6, 61.9, 62.2, 65.3 and 65.9%.",
         x_label="round",
         y_label="win rate",
-        series=(Series("paper", paper, is_reference=True), Series("here", _rates(rows))),
+        series=(Series("here", _rates(rows)), Series("paper", paper, is_reference=True)),
         is_share=True,
         caption=f"With 95% intervals. {PAPER_NOTE}",
     )
@@ -106,7 +106,7 @@ def _won_tied_lost(rows: Sequence[RoundFigures], file_end: str, title_end: str) 
 
 def _length(rows: Sequence[RoundFigures], file_end: str, title_end: str) -> Lines:
     points = tuple(
-        Point(row.length_ratio, row.win_rate, label=f"round {row.round}")
+        Point(row.length_ratio, row.win_rate, label=str(row.round))
         for row in rows
         if row.length_ratio is not None
     )
@@ -115,7 +115,7 @@ def _length(rows: Sequence[RoundFigures], file_end: str, title_end: str) -> Line
         title=f"Length and win rate{title_end}",
         description=f"{_LENGTH} "
         + ", ".join(
-            f"{point.label}: length {point.x:.2f}, win rate {point.y:.1%}"
+            f"round {point.label}: length {point.x:.2f}, win rate {point.y:.1%}"
             for point in points
             if point.y is not None
         ),

@@ -39,7 +39,7 @@ def legend(chart: Chart) -> str:
         names = [(part.kind, part.name) for part in chart.parts]
     if len(names) < 2:
         return ""
-    items = (f'<li class="{kind}">{escape(name)}</li>' for kind, name in names)
+    items = (f'<li><i class="{kind}"></i>{escape(name)}</li>' for kind, name in names)
     return f'<ul class="legend">{"".join(items)}</ul>'
 
 
@@ -81,7 +81,7 @@ def _scales(chart: Lines, points: Sequence[Point]) -> tuple[_Scale, _Scale]:
 
 def _axes(chart: Lines, x: _Scale, y: _Scale) -> Iterator[str]:
     right, bottom = _WIDTH - _RIGHT, _HEIGHT - _BOTTOM
-    for value in ticks(y.low, y.high):
+    for value in ticks(y.low, y.high, count=8 if chart.is_share else 5):
         kind = "half" if chart.is_share and value == 0.5 else "grid"
         yield f'<path class="{kind}" d="M{_LEFT} {y(value):g}H{right}"/>'
         shown = f"{value:.0%}" if chart.is_share else f"{value:g}"
@@ -113,7 +113,7 @@ def _told(point: Point, series: Series, chart: Lines) -> str:
     shown = f"{value:.1%}" if chart.is_share else f"{value:.4g}"
     if point.low is not None and point.high is not None:
         shown += f" ({point.low:.1%} to {point.high:.1%})"
-    where = point.label or f"{chart.x_label} {point.x:g}"
+    where = f"{chart.x_label} {point.x:.4g}"
     return f"{series.name}, {where}: {shown}"
 
 
