@@ -39,7 +39,7 @@ def judged(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def hostile(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A page whose every text would like to be run."""
     some = [
-        trajectory(text, f"{text} two", id_=f"{n} {text}", prompt=text, **{text: text})
+        trajectory(text, f"{text} two", id_=f"{n} {text}", prompt=text, extra={text: text})
         for n, text in enumerate(HOSTILE)
     ]
     return write(tmp_path_factory.mktemp("hostile") / "hostile.html", source_of(some))
@@ -212,8 +212,11 @@ def test_dark_mode_is_dark(open_page: Callable[..., Page], judged: Path) -> None
 
     dark = open_page(judged, color_scheme="dark")
     light = open_page(judged, color_scheme="light")
-    assert brightness(dark, "backgroundColor") < 150 < 600 < brightness(dark, "color")
-    assert brightness(light, "color") < 150 < 600 < brightness(light, "backgroundColor")
+    faint, bright = 150, 600
+    assert brightness(dark, "backgroundColor") < faint
+    assert brightness(dark, "color") > bright
+    assert brightness(light, "color") < faint
+    assert brightness(light, "backgroundColor") > bright
 
 
 def test_ten_thousand_trajectories_are_shown_page_by_page(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING
-from xml.etree import ElementTree
+from xml.etree import ElementTree as ET
 
 import pytest
 from hypothesis import given
@@ -101,7 +101,7 @@ def test_ticks_are_round_numbers() -> None:
 
 @pytest.mark.parametrize("chart", [BARS, LINES], ids=["bars", "lines"])
 def test_svg_is_well_formed_and_described(chart: Chart) -> None:
-    root = ElementTree.fromstring(draw(chart))
+    root = ET.fromstring(draw(chart))
     assert root.attrib["role"] == "img"
     assert [child.text for child in root][:2] == [chart.title, chart.description]
 
@@ -118,10 +118,10 @@ def test_a_point_that_was_not_measured_is_not_drawn() -> None:
 @pytest.mark.parametrize("text", HOSTILE)
 def test_names_are_escaped(text: str) -> None:
     chart = BARS._replace(title=text, description=text, labels=(text, text), x_label=text)
-    root = ElementTree.fromstring(draw(chart))
+    root = ET.fromstring(draw(chart))
     assert {child.tag for child in root.iter()} == {"svg", "title", "desc", "text", "rect"}
     two = chart._replace(parts=(*BARS.parts, Part(text, "s1", (1.0, 1.0))))
-    assert [item.tag for item in ElementTree.fromstring(legend(two))] == ["li", "li"]
+    assert [item.tag for item in ET.fromstring(legend(two))] == ["li", "li"]
 
 
 def test_a_legend_of_one_is_left_out() -> None:
@@ -130,8 +130,8 @@ def test_a_legend_of_one_is_left_out() -> None:
 
 def test_empty_lines_and_bars_of_nothing_are_drawn() -> None:
     nothing = LINES._replace(series=(Series("a", (Point(1, None),)),), is_share=False)
-    ElementTree.fromstring(draw(nothing))
-    ElementTree.fromstring(draw(BARS._replace(parts=(Part("x", "s0", (0.0, 0.0)),))))
+    ET.fromstring(draw(nothing))
+    ET.fromstring(draw(BARS._replace(parts=(Part("x", "s0", (0.0, 0.0)),))))
 
 
 def test_pictures_are_png_and_svg_of_each_chart(tmp_path: Path) -> None:

@@ -38,7 +38,7 @@ class Reader(HTMLParser):
         if self._script:
             self.scripts[self._script] = self.scripts.get(self._script, "") + data
 
-    def handle_endtag(self, tag: str) -> None:
+    def handle_endtag(self, tag: str) -> None:  # noqa: ARG002 - named by the library
         self._script = ""
 
     def data(self, name: str) -> Any:
@@ -56,7 +56,7 @@ def page_of(source: Source) -> str:
 def hostile() -> str:
     """A page whose names and texts would all like to be run."""
     some = [
-        trajectory(text, f"{text} 2", id_=text, prompt=text, **{text: text}) for text in HOSTILE
+        trajectory(text, f"{text} 2", id_=text, prompt=text, extra={text: text}) for text in HOSTILE
     ]
     return page_of(source_of(some)._replace(name=HOSTILE[0], note=HOSTILE[1]))
 
