@@ -69,6 +69,14 @@ def test_verdicts_are_counted_in_both_orders(charts: dict[str, Chart]) -> None:
     assert [part.values for part in chart.parts] == [(24, 8), (0, 8), (0, 8)]
 
 
+def test_rounds_at_the_same_place_share_a_point(tmp_path: Path) -> None:
+    with open_source(judged_store(tmp_path / "long.sqlite"), rounds=4) as source:
+        known = charts_of(gather(source), source.evaluation)
+    (chart,) = [chart for chart in known if chart.name == "length"]
+    assert isinstance(chart, Lines)
+    assert len(chart.series[0].points) == len({(p.x, p.y) for p in chart.series[0].points})
+
+
 def test_groups_have_a_line_each(charts: dict[str, Chart]) -> None:
     chart = charts["win-rate-by-group"]
     assert isinstance(chart, Lines)

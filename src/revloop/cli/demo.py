@@ -74,7 +74,7 @@ def demo(
     output.results.print(_faults_table(trajectories, iterations))
     _print_summary(trajectories)
     _print_figures(path, iterations)
-    _write_report(path)
+    _write_report(path, iterations)
     output.results.print(f"\nEvery version is stored in {path}. Look at them with:")
     output.results.print(f"  revloop show {path}")
     output.results.print(f"  revloop evaluate {path} --judge demo")
@@ -178,11 +178,14 @@ def _print_figures(store: Path, iterations: int) -> None:
         output.say(str(exc))
 
 
-def _write_report(store: Path) -> None:
+def _write_report(store: Path, iterations: int) -> None:
     """The page beside the store, unless there is one already."""
     page = store.with_suffix(".html")
     try:
-        with new_file(page, force=False) as file, open_source(store) as source:
+        with (
+            new_file(page, force=False) as file,
+            open_source(store, rounds=iterations) as source,
+        ):
             write_page(file, source, gather(source))
     except InputError as exc:
         output.say(f"No report was written: {exc}")

@@ -51,6 +51,9 @@ def report(
     by: Annotated[
         str | None, typer.Option(help="Split by this field of the drafts.", metavar="FIELD")
     ] = None,
+    rounds: Annotated[
+        int | None, typer.Option(min=1, help="Rounds to tell of. Else: all there are.")
+    ] = None,
     force: Force = False,
 ) -> None:
     """Make one page of a store: charts of what each round did, and every trajectory to look at.
@@ -58,20 +61,21 @@ def report(
     The page is one file that needs no network. Open it in any browser.
     """
     contents = look_into(store, by=by)
+    told = rounds or contents.rounds
     with new_file(out, force=force) as file:
         judges = None
-        if judge and contents.rounds:
+        if judge and told:
             ask = partial(
                 ask_all,
                 store,
                 judge,
                 prompts=judge_prompts,
-                rounds=contents.rounds,
+                rounds=told,
                 against=ORIGINAL,
                 concurrency=DEFAULT_CONCURRENCY,
             )
             judges = anyio.run(ask)
-        with open_source(store, judges, by=by) as source:
+        with open_source(store, judges, rounds=told, by=by) as source:
             gathered = gather(source)
             if plots is not None:
                 _save(source, gathered, plots, force=force)

@@ -44,13 +44,18 @@ class Source(NamedTuple):
 
 @contextmanager
 def open_source(
-    path: str | Path, judges: Sequence[JudgeInfo] | None = None, *, by: str | None = None
+    path: str | Path,
+    judges: Sequence[JudgeInfo] | None = None,
+    *,
+    rounds: int | None = None,
+    by: str | None = None,
 ) -> Iterator[Source]:
     """A store to report on, open while the block runs.
 
     Args:
         path: The store.
         judges: Whose verdicts to tell of; None: of all judges whose verdicts it holds.
+        rounds: Rounds that the figures tell of; None: as many as any trajectory has.
         by: A field of the drafts to split the figures by.
 
     Raises:
@@ -59,16 +64,16 @@ def open_source(
     """
     path = Path(path)
     known = stored_judges(path) if judges is None else list(judges)
-    evaluation, note = _evaluation(path, known, by)
+    evaluation, note = _evaluation(path, known, rounds, by)
     with Store.open_to_read(path) as store, Verdicts.open_to_read(path) as verdicts:
         yield Source(path.name, store.trajectories, known, verdicts.get, evaluation, note)
 
 
 def _evaluation(
-    path: Path, judges: Sequence[JudgeInfo], by: str | None
+    path: Path, judges: Sequence[JudgeInfo], rounds: int | None, by: str | None
 ) -> tuple[Evaluation | None, str]:
     try:
-        found = evaluate(path, judges, by=by)
+        found = evaluate(path, judges, rounds=rounds, by=by)
     except MissingExtraError as exc:
         return None, str(exc)
     if judges:

@@ -105,11 +105,8 @@ def _won_tied_lost(rows: Sequence[RoundFigures], file_end: str, title_end: str) 
 
 
 def _length(rows: Sequence[RoundFigures], file_end: str, title_end: str) -> Lines:
-    points = tuple(
-        Point(row.length_ratio, row.win_rate, label=str(row.round))
-        for row in rows
-        if row.length_ratio is not None
-    )
+    measured = [row for row in rows if row.length_ratio is not None]
+    points = _merged(measured)
     return Lines(
         name=f"length{file_end}",
         title=f"Length and win rate{title_end}",
@@ -126,6 +123,16 @@ def _length(rows: Sequence[RoundFigures], file_end: str, title_end: str) -> Line
         whole_x=False,
         caption=_LENGTH,
     )
+
+
+def _merged(rows: Sequence[RoundFigures]) -> tuple[Point, ...]:
+    """A point for each round; rounds in a row that stand at the same place share one."""
+    points: list[Point] = []
+    for (x, y), same in groupby(rows, key=lambda row: (row.length_ratio or 0.0, row.win_rate)):
+        named = [str(row.round) for row in same]
+        label = named[0] if len(named) == 1 else f"{named[0]} to {named[-1]}"
+        points.append(Point(x, y, label=label))
+    return tuple(points)
 
 
 def _by_group(rows: Sequence[RoundFigures], field: str, file_end: str, title_end: str) -> Lines:
