@@ -6,28 +6,16 @@ from html import escape
 from itertools import groupby
 from typing import TYPE_CHECKING
 
+from revloop.evaluation.tables import COLUMNS, cells, left_out, percent
 from revloop.report.summary import overall
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
 
     from revloop.evaluation import Evaluation, RoundFigures
     from revloop.report.gathering import Gathered
     from revloop.report.source import Source
 
-_COLUMNS = (
-    "round",
-    "won",
-    "tied",
-    "lost",
-    "win rate",
-    "95% interval",
-    "at equal length",
-    "harmed",
-    "flipped",
-    "length",
-    "p",
-)
 _AGAINST = {"original": "original", "previous": "round before"}
 
 
@@ -38,8 +26,8 @@ def tiles_of(source: Source, gathered: Gathered) -> str:
     if last is not None:
         kind = "alarm" if last.harm_rate else ""
         tiles += [
-            (f"harmed after round {last.round}", _percent(last.harm_rate), kind),
-            (f"win rate after round {last.round}", _percent(last.win_rate), ""),
+            (f"harmed after round {last.round}", percent(last.harm_rate), kind),
+            (f"win rate after round {last.round}", percent(last.win_rate), ""),
         ]
     total = gathered.ended.total()
     versions = sum(row["rounds"] for row in gathered.rows)
@@ -95,19 +83,8 @@ def _notes(source: Source, gathered: Gathered) -> Iterator[str]:
     yield f"Judged by {names}. Each pair was judged in both orders; people see it in one."
     for of_judge in evaluation.judges:
         for row in overall(of_judge):
-            if row.missing or row.unjudged or row.unparseable:
-                yield f"{of_judge.judge.name}, round {row.round}: {_left_out(row)}."
-
-
-def _left_out(row: RoundFigures) -> str:
-    parts = []
-    if row.missing:
-        parts.append(f"{row.missing} of {row.records + row.missing} records lack it, and count not")
-    if row.unjudged:
-        parts.append(f"{row.unjudged} of {row.records} records are not judged yet, so no figures")
-    if row.unparseable:
-        parts.append(f"{row.unparseable} verdicts could not be read, and count not")
-    return "; ".join(parts)
+            if absent := left_out(row):
+                yield f"{of_judge.judge.name}, round {row.round}: {absent}."
 
 
 def _table(
@@ -115,39 +92,13 @@ def _table(
 ) -> str:
     if group is not None:
         heading += f", {evaluation.split_by} = {group}"
-    head = "".join(f'<th scope="col">{name}</th>' for name in _COLUMNS)
+    head = "".join(f'<th scope="col">{name}</th>' for name in COLUMNS)
     body = "".join(
-        "<tr>" + "".join(f"<td>{cell}</td>" for cell in _cells(row)) + "</tr>" for row in rows
+        "<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in cells(row)) + "</tr>"
+        for row in rows
     )
     return (
         f'<div class="scroll" tabindex="0" role="region" aria-label="{escape(heading)}"><table>'
         f"<caption>{escape(heading)}</caption><thead><tr>{head}</tr></thead>"
         f"<tbody>{body}</tbody></table></div>"
     )
-
-
-def _cells(row: RoundFigures) -> Sequence[str]:
-    interval = f"{_percent(row.win_rate_low)} to {_percent(row.win_rate_high)}"
-    return (
-        str(row.round),
-        str(row.wins),
-        str(row.ties),
-        str(row.losses),
-        _percent(row.win_rate),
-        "-" if row.win_rate_low is None else interval,
-        _percent(row.length_controlled_win_rate),
-        _percent(row.harm_rate),
-        _percent(row.order_flip_share),
-        "-" if row.length_ratio is None else f"{row.length_ratio:.2f}",
-        _p_value(row.p_against),
-    )
-
-
-def _percent(share: float | None) -> str:
-    return "-" if share is None else f"{share:.1%}"
-
-
-def _p_value(p: float | None) -> str:
-    if p is None:
-        return "-"
-    return "&lt;0.001" if p < 0.001 else f"{p:.3f}"
