@@ -68,6 +68,12 @@ def test_it_stores_every_draft_and_says_where(finished: Finished, folder: Path) 
         assert {t.draft.id for t in store.trajectories()} == {d.id for d in demo_drafts(DRAFTS)}
 
 
+def test_it_ends_with_a_report_and_says_where(finished: Finished, folder: Path) -> None:
+    (path,) = folder.glob("revloop-demo-*.html")
+    assert f"The report is in {path.name}" in finished.out
+    assert "Win rate by round" in path.read_text(encoding="utf-8")
+
+
 def test_another_seed_gives_other_drafts(folder: Path) -> None:
     options = ("--drafts", "1", "--iterations", "1", "--seed", "7", "--store", "seven.sqlite")
     again = asyncio.run(revloop("demo", "--in-process", *options, folder=folder))

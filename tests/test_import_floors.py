@@ -41,8 +41,9 @@ FLOORS = {
     "reviser": 5,
     "batch": 6,
     "evaluation": 6,
-    "__main__": 7,
-    "cli": 7,
+    "report": 7,
+    "__main__": 8,
+    "cli": 8,
 }
 """Each module or package of revloop, and its floor. A new one must be given a floor here."""
 

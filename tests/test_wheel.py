@@ -47,6 +47,7 @@ def test_the_wheel_holds_the_package_and_its_data_alone(wheel: Path) -> None:
     assert "revloop/prompt_sets/cnr/critique.txt" in names
     assert {f"revloop/prompt_sets/judge/{n}" for n in ("judge.toml", "pair.txt")} <= set(names)
     assert "revloop/finetune/recipes/falcon-40b-instruct.yaml" in names
+    assert {f"revloop/report/page.{kind}" for kind in ("html", "css", "js")} <= set(names)
     assert "revloop/finetune/recipes/fsdp-8.accelerate" in names
     assert "revloop/serving/examples/slurm-pipeline.sh" in names
     assert all(name.startswith(("revloop/", "revloop-")) for name in names)

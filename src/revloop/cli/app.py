@@ -18,6 +18,7 @@ from revloop.cli import (
     output,
     plan,
     records,
+    report,
     revise,
     serve,
     show,
@@ -42,6 +43,7 @@ app.command("export", epilog=export.EXAMPLE)(export.export)
 app.command("serve", epilog=serve.EXAMPLE, context_settings=serve.PASSES_OPTIONS_ON)(serve.serve)
 app.command("plan", epilog=plan.EXAMPLE)(plan.plan)
 app.command("evaluate", epilog=evaluate.EXAMPLE)(evaluate.evaluate_store)
+app.command("report", epilog=report.EXAMPLE)(report.report)
 app.command("judge", epilog=judge.EXAMPLE)(judge.judge)
 app.command("finetune", epilog=finetune.EXAMPLE)(finetune.finetune)
 app.command("demo", epilog=demo.EXAMPLE)(demo.demo)

@@ -17,6 +17,7 @@ from rich.table import Table
 
 from revloop.cli import output
 from revloop.cli.figures import print_evaluation
+from revloop.cli.files import new_file
 from revloop.cli.options import Iterations, KeepWhich, Temperature
 from revloop.demo import CRITIC_FOLDER, demo_drafts
 from revloop.demo.figures import (
@@ -27,8 +28,9 @@ from revloop.demo.figures import (
 )
 from revloop.engines import open_engine
 from revloop.engines.choice import SHIPPED_CRITIC
-from revloop.errors import MissingExtraError, ServingError
+from revloop.errors import InputError, MissingExtraError, ServingError
 from revloop.evaluation import FunctionJudge, ask_judge, demo_judge, evaluate
+from revloop.report import gather, open_source, write_page
 from revloop.reviser import AsyncReviser
 from revloop.serving import ServerOptions, VllmServer, stopping_on_sigterm
 from revloop.settings import DEFAULT_ITERATIONS, EngineOptions
@@ -72,6 +74,7 @@ def demo(
     output.results.print(_faults_table(trajectories, iterations))
     _print_summary(trajectories)
     _print_figures(path, iterations)
+    _write_report(path, iterations)
     output.results.print(f"\nEvery version is stored in {path}. Look at them with:")
     output.results.print(f"  revloop show {path}")
     output.results.print(f"  revloop evaluate {path} --judge demo")
@@ -173,6 +176,21 @@ def _print_figures(store: Path, iterations: int) -> None:
         print_evaluation(evaluate(store, [judge.info], rounds=iterations))
     except MissingExtraError as exc:
         output.say(str(exc))
+
+
+def _write_report(store: Path, iterations: int) -> None:
+    """The page beside the store, unless there is one already."""
+    page = store.with_suffix(".html")
+    try:
+        with (
+            new_file(page, force=False) as file,
+            open_source(store, rounds=iterations) as source,
+        ):
+            write_page(file, source, gather(source))
+    except InputError as exc:
+        output.say(f"No report was written: {exc}")
+    else:
+        output.results.print(f"\nThe report is in {page}: open it in a browser.")
 
 
 def _faults_table(trajectories: list[Trajectory], rounds: int) -> Table:

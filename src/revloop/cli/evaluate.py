@@ -81,7 +81,7 @@ def evaluate_store(
         # opened first, so that a name that cannot be used is told before the work, not after it
         file = opened.enter_context(new_file(csv, force=force)) if csv else None
         ask = partial(
-            _ask_all,
+            ask_all,
             store,
             judge or [],
             prompts=judge_prompts,
@@ -99,7 +99,7 @@ def evaluate_store(
         print_evaluation(found)
 
 
-async def _ask_all(
+async def ask_all(
     store: Path,
     specs: list[str],
     *,

@@ -8,26 +8,12 @@ from typing import TYPE_CHECKING
 from rich.table import Table
 
 from revloop.cli import output
+from revloop.evaluation.tables import COLUMNS, cells, left_out, percent
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from revloop.evaluation import Evaluation, RoundFigures
-
-_COLUMNS = (
-    "round",
-    "won",
-    "tied",
-    "lost",
-    "win rate",
-    "95% interval",
-    "at equal length",
-    "harmed",
-    "flipped",
-    "length",
-    "p",
-    "p (round before)",
-)
 
 
 def print_evaluation(evaluation: Evaluation) -> None:
@@ -54,31 +40,17 @@ _AGAINST = {"original": "original response", "previous": "round before"}
 
 def _table(rows: Sequence[RoundFigures]) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for column in _COLUMNS:
+    for column in COLUMNS:
         table.add_column(column, justify="right")
     for row in rows:
-        interval = f"{_percent(row.win_rate_low)} to {_percent(row.win_rate_high)}"
-        table.add_row(
-            str(row.round),
-            str(row.wins),
-            str(row.ties),
-            str(row.losses),
-            _percent(row.win_rate),
-            "-" if row.win_rate_low is None else interval,
-            _percent(row.length_controlled_win_rate),
-            _percent(row.harm_rate),
-            _percent(row.order_flip_share),
-            "-" if row.length_ratio is None else f"{row.length_ratio:.2f}",
-            _p_value(row.p_against),
-            _p_value(row.p_previous),
-        )
+        table.add_row(*cells(row))
     return table
 
 
 def _notes(rows: Sequence[RoundFigures]) -> list[str]:
     """What is not in the figures, and why some are missing."""
     notes = [
-        f"Round {row.round}: {_parts(row)}."
+        f"Round {row.round}: {left_out(row)}."
         for row in rows
         if row.missing or row.unjudged or row.unparseable
     ]
@@ -88,17 +60,6 @@ def _notes(rows: Sequence[RoundFigures]) -> list[str]:
     return notes
 
 
-def _parts(row: RoundFigures) -> str:
-    parts = []
-    if row.missing:
-        parts.append(f"{row.missing} of {row.records + row.missing} records lack it, and count not")
-    if row.unjudged:
-        parts.append(f"{row.unjudged} of {row.records} records are not judged yet, so no figures")
-    if row.unparseable:
-        parts.append(f"{row.unparseable} verdicts could not be read, and count not")
-    return "; ".join(parts)
-
-
 def _print_agreement(evaluation: Evaluation) -> None:
     found = evaluation.agreement
     if found is None:
@@ -106,16 +67,6 @@ def _print_agreement(evaluation: Evaluation) -> None:
     kappa = "cannot be told" if found.kappa is None else f"{found.kappa:.2f}"
     name = "Cohen's" if len(found.judges) == 2 else "Fleiss'"
     output.results.print(
-        f"The {len(found.judges)} judges agree on {_percent(found.share)} of {found.verdicts} "
+        f"The {len(found.judges)} judges agree on {percent(found.share)} of {found.verdicts} "
         f"verdicts; {name} kappa: {kappa}."
     )
-
-
-def _percent(share: float | None) -> str:
-    return "-" if share is None else f"{share:.1%}"
-
-
-def _p_value(p: float | None) -> str:
-    if p is None:
-        return "-"
-    return "<0.001" if p < 0.001 else f"{p:.3f}"

@@ -12,6 +12,22 @@ if TYPE_CHECKING:
 
     from revloop.evaluation.rounds import Evaluation
 
+COLUMNS = (
+    "round",
+    "won",
+    "tied",
+    "lost",
+    "win rate",
+    "95% interval",
+    "at equal length",
+    "harmed",
+    "flipped",
+    "length",
+    "p",
+    "p (round before)",
+)
+"""What the cells of a round are called."""
+
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 
@@ -42,3 +58,45 @@ def write_figures(file: TextIO, evaluation: Evaluation) -> None:
         for figures in of_judge.rounds
     )
     write_rows(file, ["judge", *fields], rows)
+
+
+def cells(row: RoundFigures) -> tuple[str, ...]:
+    """The figures of a round for people, one for each of ``COLUMNS``; ``-``: not measured."""
+    interval = f"{percent(row.win_rate_low)} to {percent(row.win_rate_high)}"
+    return (
+        str(row.round),
+        str(row.wins),
+        str(row.ties),
+        str(row.losses),
+        percent(row.win_rate),
+        "-" if row.win_rate_low is None else interval,
+        percent(row.length_controlled_win_rate),
+        percent(row.harm_rate),
+        percent(row.order_flip_share),
+        "-" if row.length_ratio is None else f"{row.length_ratio:.2f}",
+        _p_value(row.p_against),
+        _p_value(row.p_previous),
+    )
+
+
+def left_out(row: RoundFigures) -> str:
+    """What is not in the figures of a round; empty where everything is."""
+    parts = []
+    if row.missing:
+        parts.append(f"{row.missing} of {row.records + row.missing} records lack it, and count not")
+    if row.unjudged:
+        parts.append(f"{row.unjudged} of {row.records} records are not judged yet, so no figures")
+    if row.unparseable:
+        parts.append(f"{row.unparseable} verdicts could not be read, and count not")
+    return "; ".join(parts)
+
+
+def percent(share: float | None) -> str:
+    """A share for people; ``-``: not measured."""
+    return "-" if share is None else f"{share:.1%}"
+
+
+def _p_value(p: float | None) -> str:
+    if p is None:
+        return "-"
+    return "<0.001" if p < 0.001 else f"{p:.3f}"

@@ -1,0 +1,100 @@
+"""``revloop report``: a page that shows what the rounds did."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import anyio
+import typer
+
+from revloop.cli import output
+from revloop.cli.evaluate import ask_all
+from revloop.cli.files import Force, new_file
+from revloop.errors import InputError
+from revloop.evaluation import (
+    DEFAULT_CONCURRENCY,
+    DEFAULT_JUDGE_PROMPTS,
+    HOW_TO_NAME,
+    ORIGINAL,
+    look_into,
+)
+from revloop.report import charts_of, gather, open_source, picture_names, save_pictures, write_page
+
+if TYPE_CHECKING:
+    from revloop.report import Gathered, Source
+
+EXAMPLE = "Example: `revloop report versions.sqlite -o report.html --plots plots`"
+
+
+def report(
+    store: Annotated[Path, typer.Argument(help="The store.", metavar="STORE")],
+    out: Annotated[
+        Path, typer.Option("--output", "-o", help="The page to write.", metavar="PATH")
+    ] = Path("report.html"),
+    plots: Annotated[
+        Path | None,
+        typer.Option(help="Write each chart as PNG and SVG into this folder.", metavar="DIR"),
+    ] = None,
+    judge: Annotated[
+        list[str] | None,
+        typer.Option(
+            help=f"Who compares, as in `revloop evaluate`: {HOW_TO_NAME}. The first one says which "
+            "trajectories were harmed. Else: those whose verdicts the store holds.",
+            metavar="JUDGE",
+        ),
+    ] = None,
+    judge_prompts: Annotated[
+        str, typer.Option(help="Prompt set of model judges.", metavar="NAME|DIR")
+    ] = DEFAULT_JUDGE_PROMPTS,
+    by: Annotated[
+        str | None, typer.Option(help="Split by this field of the drafts.", metavar="FIELD")
+    ] = None,
+    rounds: Annotated[
+        int | None, typer.Option(min=1, help="Rounds to tell of. Else: all there are.")
+    ] = None,
+    force: Force = False,
+) -> None:
+    """Make one page of a store: charts of what each round did, and every trajectory to look at.
+
+    The page is one file that needs no network. Open it in any browser.
+    """
+    contents = look_into(store, by=by)
+    told = rounds or contents.rounds
+    with new_file(out, force=force) as file:
+        judges = None
+        if judge and told:
+            ask = partial(
+                ask_all,
+                store,
+                judge,
+                prompts=judge_prompts,
+                rounds=told,
+                against=ORIGINAL,
+                concurrency=DEFAULT_CONCURRENCY,
+            )
+            judges = anyio.run(ask)
+        with open_source(store, judges, rounds=told, by=by) as source:
+            gathered = gather(source)
+            if plots is not None:
+                _save(source, gathered, plots, force=force)
+            write_page(file, source, gathered)
+    output.results.print(f"The report is in {out}: open it in a browser.")
+    if plots is not None:
+        output.results.print(f"The charts are in {plots}.")
+
+
+def _save(source: Source, gathered: Gathered, folder: Path, *, force: bool) -> None:
+    charts = charts_of(gathered, source.evaluation)
+    there = [name for name in picture_names(charts) if (folder / name).exists()]
+    if there and not force:
+        raise InputError(
+            f"{folder / there[0]} is already there. Name another folder, or add --force to replace "
+            "it."
+        )
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        save_pictures(charts, folder)
+    except OSError as exc:
+        raise InputError(f"{folder} cannot be written: {exc.strerror}.") from exc

@@ -1,0 +1,104 @@
+"""The words and numbers of the page around its charts, as HTML."""
+
+from __future__ import annotations
+
+from html import escape
+from itertools import groupby
+from typing import TYPE_CHECKING
+
+from revloop.evaluation.tables import COLUMNS, cells, left_out, percent
+from revloop.report.summary import overall
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from revloop.evaluation import Evaluation, RoundFigures
+    from revloop.report.gathering import Gathered
+    from revloop.report.source import Source
+
+_AGAINST = {"original": "original", "previous": "round before"}
+
+
+def tiles_of(source: Source, gathered: Gathered) -> str:
+    """The few numbers to see first; harm before all others."""
+    tiles: list[tuple[str, str, str]] = []
+    last = _last_round(source.evaluation)
+    if last is not None:
+        kind = "alarm" if last.harm_rate else ""
+        tiles += [
+            (f"harmed after round {last.round}", percent(last.harm_rate), kind),
+            (f"win rate after round {last.round}", percent(last.win_rate), ""),
+        ]
+    total = gathered.ended.total()
+    versions = sum(row["rounds"] for row in gathered.rows)
+    tokens = sum(cost.written_tokens for cost in gathered.costs.values())
+    tiles += [
+        ("trajectories", f"{total:,}", ""),
+        ("revised versions", f"{versions:,}", ""),
+        ("tokens written", f"{tokens:,}", ""),
+    ]
+    return "".join(
+        f'<div class="{kind}"><dt>{escape(name)}</dt><dd>{escape(value)}</dd></div>'
+        for name, value, kind in tiles
+    )
+
+
+def notes_of(source: Source, gathered: Gathered) -> str:
+    """What a reader must know before the charts."""
+    return "".join(f'<p class="note">{escape(note)}</p>' for note in _notes(source, gathered))
+
+
+def tables_of(evaluation: Evaluation | None) -> str:
+    """All figures, for those who want the numbers behind the charts."""
+    if evaluation is None:
+        return ""
+    tables = [
+        _table(f"{of_judge.judge.name}, against the {_AGAINST[against]}", evaluation, group, rows)
+        for of_judge in evaluation.judges
+        for (against, group), rows in groupby(of_judge.rounds, key=lambda r: (r.against, r.group))
+    ]
+    return (
+        "<details><summary>All figures as a table</summary>"
+        f"<p>docs/evaluation.md tells how to read them. -: not measured.</p>{''.join(tables)}"
+        "</details>"
+    )
+
+
+def _last_round(evaluation: Evaluation | None) -> RoundFigures | None:
+    if evaluation is None:
+        return None
+    rows = overall(evaluation.judges[0])
+    return rows[-1] if rows else None
+
+
+def _notes(source: Source, gathered: Gathered) -> Iterator[str]:
+    if source.note:
+        yield source.note
+    if not gathered.rounds:
+        yield "No trajectory has a round: there is nothing but the responses that came in."
+    evaluation = source.evaluation
+    if evaluation is None:
+        return
+    names = ", ".join(of_judge.judge.name for of_judge in evaluation.judges)
+    yield f"Judged by {names}. Each pair was judged in both orders; people see it in one."
+    for of_judge in evaluation.judges:
+        for row in overall(of_judge):
+            if absent := left_out(row):
+                yield f"{of_judge.judge.name}, round {row.round}: {absent}."
+
+
+def _table(
+    heading: str, evaluation: Evaluation, group: str | None, rows: Iterator[RoundFigures]
+) -> str:
+    if group is not None:
+        heading += f", {evaluation.split_by} = {group}"
+    head = "".join(f'<th scope="col">{name}</th>' for name in COLUMNS)
+    body = "".join(
+        "<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in cells(row)) + "</tr>"
+        for row in rows
+    )
+    return (
+        f'<div class="scroll" tabindex="0" role="region" aria-label="{escape(heading)}"><table>'
+        f"<caption>{escape(heading)}</caption><thead><tr>{head}</tr></thead>"
+        f"<tbody>{body}</tbody></table></div>"
+    )

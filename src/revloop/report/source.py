@@ -1,0 +1,85 @@
+"""What a report is made from: trajectories that can be read again and again, and verdicts."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from revloop.errors import MissingExtraError
+from revloop.evaluation import Verdicts, evaluate, stored_judges
+from revloop.store import Store
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+
+    from revloop.evaluation import Evaluation, Question
+    from revloop.judging import JudgeInfo, Verdict
+    from revloop.trajectory import Trajectory
+
+
+def _no_verdict(_judge: JudgeInfo, _question: Question) -> Verdict | None:
+    return None
+
+
+class Source(NamedTuple):
+    """What a report tells of.
+
+    Attributes:
+        name: What people call it: the store's file name.
+        trajectories: Reads them all, in order, as often as it is called.
+        judges: Whose verdicts are told; the first one says which trajectories were harmed.
+        verdict: Looks up a judge's verdict on a question; None where there is none.
+        evaluation: The figures of the rounds; None where they cannot be told.
+        note: Why there are none, and what to do about it; empty where there are.
+    """
+
+    name: str
+    trajectories: Callable[[], Iterable[Trajectory]]
+    judges: Sequence[JudgeInfo] = ()
+    verdict: Callable[[JudgeInfo, Question], Verdict | None] = _no_verdict
+    evaluation: Evaluation | None = None
+    note: str = ""
+
+
+@contextmanager
+def open_source(
+    path: str | Path,
+    judges: Sequence[JudgeInfo] | None = None,
+    *,
+    rounds: int | None = None,
+    by: str | None = None,
+) -> Iterator[Source]:
+    """A store to report on, open while the block runs.
+
+    Args:
+        path: The store.
+        judges: Whose verdicts to tell of; None: of all judges whose verdicts it holds.
+        rounds: Rounds that the figures tell of; None: as many as any trajectory has.
+        by: A field of the drafts to split the figures by.
+
+    Raises:
+        StoreError: The store cannot be read.
+        InputError: It holds no trajectory, or none with the field to split by.
+    """
+    path = Path(path)
+    known = stored_judges(path) if judges is None else list(judges)
+    evaluation, note = _evaluation(path, known, rounds, by)
+    with Store.open_to_read(path) as store, Verdicts.open_to_read(path) as verdicts:
+        yield Source(path.name, store.trajectories, known, verdicts.get, evaluation, note)
+
+
+def _evaluation(
+    path: Path, judges: Sequence[JudgeInfo], rounds: int | None, by: str | None
+) -> tuple[Evaluation | None, str]:
+    try:
+        found = evaluate(path, judges, rounds=rounds, by=by)
+    except MissingExtraError as exc:
+        return None, str(exc)
+    if judges:
+        return found, ""
+    return None, (
+        "Nobody has compared these versions yet, so win rates and harm cannot be told. "
+        f"Let a judge compare them, then make the report again: "
+        f"revloop evaluate {path.name} --judge JUDGE"
+    )
