@@ -27,6 +27,10 @@ demo: $(INSTALLED)  ## Revise a few responses on a real vLLM server, from start 
 test: $(INSTALLED)  ## Run all tests, on a real vLLM server
 	$(BIN)/python -m pytest
 
+.PHONY: test-slow
+test-slow: $(INSTALLED)  ## Run the long tests: fifty kills, 240 real answers, vLLM's own parser
+	$(BIN)/python -m pytest -m slow
+
 .PHONY: lint
 lint: $(INSTALLED)  ## Check style, formatting and types
 	$(BIN)/ruff check

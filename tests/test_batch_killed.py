@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 DRAFTS = 200
-KILLS = 50
 
 
 @pytest.fixture
@@ -48,12 +47,12 @@ def concurrency(width: int) -> tuple[str, ...]:
     return ("--min-concurrency", "1", "--max-concurrency", str(width))
 
 
-@pytest.mark.slow
-async def test_fifty_kills_over_one_file_lose_nothing_and_repeat_nothing(
-    server: Server, work: Work, tmp_path: Path
+@pytest.mark.parametrize("kills", [5, pytest.param(50, marks=pytest.mark.slow)])
+async def test_kills_over_one_file_lose_nothing_and_repeat_nothing(
+    server: Server, work: Work, tmp_path: Path, kills: int
 ) -> None:
     chance = random.Random(20231114)
-    for _ in range(KILLS):
+    for _ in range(kills):
         before = work.stored_rounds()
         after, width = chance.randint(1, 30), chance.choice([1, 4, 16])
         finished = await work.run_until_signal(
@@ -63,7 +62,7 @@ async def test_fifty_kills_over_one_file_lose_nothing_and_repeat_nothing(
         await assert_nothing_was_asked_again(server, before)
         assert not work.output.exists()
     before = work.stored_rounds()
-    assert sum(before.values()) > KILLS  # kills came in the middle of things
+    assert sum(before.values()) > kills  # kills came in the middle of things
     await server.tell("/session")
     assert (await work.run(server)).code == 0
     await assert_nothing_was_asked_again(server, before)

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
 
 @pytest.mark.vllm
-@pytest.mark.slow
 @pytest.mark.skipif(importlib.util.find_spec("vllm") is None, reason="vLLM is not installed")
 async def test_a_merged_critic_is_served(
     tmp_path: Path, workers: int, monkeypatch: pytest.MonkeyPatch
