@@ -31,6 +31,9 @@ TINY_CRITIC = REPOSITORY / "tests" / "tiny_critic"  # made by tools/make_tiny_cr
 STOP_S = 90.0
 
 
+# a shell lets its background jobs ignore Ctrl-C, and what a test starts would inherit that
+signal.signal(signal.SIGINT, signal.default_int_handler)
+
 # the same examples on every run, and no failure because a machine is slow
 hypothesis.settings.register_profile(
     "steady",
