@@ -35,7 +35,7 @@ class Stub:
     def __init__(self, vllm_folder: str | None, *, one_pass: bool) -> None:
         self.count = 0
         self.first_at_s: float | None = None
-        self._numbers = itertools.count()
+        self._numbers = itertools.count(time.time_ns())  # no two servers give the same text either
         self._folder = vllm_folder
         self._before_revision = CRITIQUE + PromptSet.load("cnr").bridge if one_pass else ""
 
