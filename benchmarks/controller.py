@@ -226,7 +226,8 @@ def enter(store: Store, drafts: int) -> list[Pending]:
 
 def measure_resume(folder: Path) -> None:
     """From the command to the first new request, over a run that was finished with one round."""
-    drafts = sum(1 for _ in (folder / "drafts.jsonl").open("rb"))
+    with (folder / "drafts.jsonl").open("rb") as file:
+        drafts = sum(1 for _ in file)
     waits = []
     for iterations in range(2, 5):  # a killed run may have done all rounds that were asked for
         with stub("--one-pass") as server:

@@ -16,8 +16,11 @@ import asyncio
 import itertools
 import json
 import time
+from functools import cache
+from typing import Any
 
 from revloop import PromptSet
+from revloop.engines.tokens import PromptTokenizer
 
 CRITIQUE = (
     "Overall score: 6\nPositive aspects: The answer is friendly, and what it says about the first "
@@ -35,8 +38,10 @@ class Stub:
     def __init__(self, vllm_folder: str | None, *, one_pass: bool) -> None:
         self.count = 0
         self.first_at_s: float | None = None
-        self._numbers = itertools.count()
+        self._numbers = itertools.count(time.time_ns() % 10**6)  # another server, other texts
         self._folder = vllm_folder
+        self._tokenizer = None if vllm_folder is None else PromptTokenizer.from_folder(vllm_folder)
+        self._ids = cache(lambda text: self._tokenizer.encode(text) if self._tokenizer else [])
         self._before_revision = CRITIQUE + PromptSet.load("cnr").bridge if one_pass else ""
 
     def body(self, head: bytes, body: bytes) -> bytes:
@@ -56,10 +61,23 @@ class Stub:
         return json.dumps({"object": "list", "data": [model]}).encode()
 
     def _completion(self, body: bytes) -> bytes:
-        is_critique = b'"stop":' in body
+        request = json.loads(body)
+        is_critique = "stop" in request
         revision = REVISION.replace("{}", str(next(self._numbers)))
         text = CRITIQUE if is_critique else self._before_revision + revision
-        choice = {"index": 0, "text": text, "finish_reason": "stop", "stop_reason": None}
+        choice: dict[str, Any] = {
+            "index": 0,
+            "text": text,
+            "finish_reason": "stop",
+            "stop_reason": None,
+        }
+        if is_critique and self._tokenizer is not None:
+            (stop,) = request["stop"]
+            choice |= {
+                "text": text + stop,
+                "stop_reason": stop,
+                "token_ids": self._ids(text + stop),
+            }
         usage = {
             "prompt_tokens": 700,
             "completion_tokens": 100,

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import signal
-from collections.abc import Awaitable, Callable
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import anyio
 import typer
@@ -27,16 +25,30 @@ from revloop.batch import (
 )
 from revloop.cli import output
 from revloop.cli.batch_display import follow, tell
+from revloop.cli.batch_options import (
+    BatchStore,
+    Fields,
+    FinalOnly,
+    Form,
+    Input,
+    LogJson,
+    MaxConcurrency,
+    MaxFailures,
+    MinConcurrency,
+    Output,
+    Questions,
+    RetryFailed,
+    ShareDuplicates,
+    Strict,
+    read_fields,
+)
 from revloop.cli.files import Force
+from revloop.cli.interrupts import Interrupts, run_interruptibly
 from revloop.cli.options import (
     ApiKeyFile,
     BaseUrl,
-    Candidates,
     EarlyStop,
     Iterations,
-    Judge,
-    JudgePrompts,
-    KeepWhich,
     Model,
     NewRun,
     Prompts,
@@ -47,14 +59,12 @@ from revloop.cli.options import (
     TensorParallelSize,
     Tokenizer,
     TopP,
-    judge_opener,
     read_key,
 )
 from revloop.engines.retry import RetryPolicy
-from revloop.errors import EngineError, InputError, RevloopError
-from revloop.evaluation import DEFAULT_JUDGE_PROMPTS
+from revloop.errors import EngineError, InputError
 from revloop.reviser import AsyncReviser
-from revloop.rows import AUTO, FORMS, STANDARD_OUTPUT, rejects_path
+from revloop.rows import AUTO, STANDARD_OUTPUT, rejects_path
 from revloop.settings import DEFAULT_ITERATIONS, DEFAULT_PROMPTS
 
 if TYPE_CHECKING:
@@ -66,109 +76,27 @@ EXAMPLE = (
 )
 EXIT_REJECTS, EXIT_STOPPED, EXIT_INTERRUPTED = 8, 9, 130
 
-_INPUT, _RUN, _SPEED = "Input", "Run", "Speed"
 _PATIENCE = RetryPolicy(attempts=20)
 """A run over a weekend should outlive a server's restart: about seven minutes, on average."""
 
 
 def batch(
-    source: Annotated[
-        str,
-        typer.Argument(
-            metavar="INPUT",
-            help="JSONL (plain, .gz, .zst), Parquet, the folder of a saved data set, "
-            "hf:OWNER/NAME[:SPLIT], or - for standard input.",
-        ),
-    ],
-    output_file: Annotated[
-        Path,
-        typer.Argument(
-            metavar="OUTPUT",
-            help="File to write: JSONL (plain, .gz or .zst) or .parquet, by its name; -: stdout.",
-        ),
-    ],
-    field: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="OURS=THEIRS",
-            help="The input's name for id, prompt, messages or response: --field prompt=question.",
-            rich_help_panel=_INPUT,
-        ),
-    ] = None,
-    form: Annotated[
-        str,
-        typer.Option(
-            "--format",
-            metavar="|".join((AUTO, *FORMS)),
-            help="The form of the rows.",
-            rich_help_panel=_INPUT,
-        ),
-    ] = AUTO,
-    questions: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="PATH",
-            help="The questions of FastChat answers. Else: question.jsonl beside them.",
-            rich_help_panel=_INPUT,
-        ),
-    ] = None,
-    share_duplicates: Annotated[
-        bool,
-        typer.Option(
-            "--share-duplicates",
-            help="Revise rows with the same prompt and response once. Always so at temperature 0.",
-            rich_help_panel=_INPUT,
-        ),
-    ] = False,
-    final_only: Annotated[
-        bool,
-        typer.Option(
-            "--final-only",
-            help="Write each row as it came in, with `response` replaced by the last version and "
-            "the one that came in under `original_response`. Else: all versions.",
-        ),
-    ] = False,
+    source: Input,
+    output_file: Output,
+    field: Fields = None,
+    form: Form = AUTO,
+    questions: Questions = None,
+    share_duplicates: ShareDuplicates = False,
+    final_only: FinalOnly = False,
     force: Force = False,
     iterations: Iterations = DEFAULT_ITERATIONS,
-    store: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="PATH",
-            help="File that every version is committed to. Else: OUTPUT.sqlite.",
-            rich_help_panel=_RUN,
-        ),
-    ] = None,
+    store: BatchStore = None,
     new_run: NewRun = False,
-    retry_failed: Annotated[
-        bool,
-        typer.Option("--retry-failed", help="Try failed trajectories again.", rich_help_panel=_RUN),
-    ] = False,
-    strict: Annotated[
-        bool,
-        typer.Option(
-            "--strict", help="Stop at the first row that cannot be used.", rich_help_panel=_RUN
-        ),
-    ] = False,
-    max_failures: Annotated[
-        str | None,
-        typer.Option(
-            metavar="N|P%",
-            help="Stop when more rows were rejected or trajectories failed: a number, or a share "
-            "of all so far.",
-            rich_help_panel=_RUN,
-        ),
-    ] = None,
-    min_concurrency: Annotated[
-        int, typer.Option(min=1, help="Fewest requests at once.", rich_help_panel=_SPEED)
-    ] = DEFAULT_MIN_CONCURRENCY,
-    max_concurrency: Annotated[
-        int,
-        typer.Option(
-            min=1,
-            help="Most requests at once; how many it is depends on how busy the server is.",
-            rich_help_panel=_SPEED,
-        ),
-    ] = DEFAULT_MAX_CONCURRENCY,
+    retry_failed: RetryFailed = False,
+    strict: Strict = False,
+    max_failures: MaxFailures = None,
+    min_concurrency: MinConcurrency = DEFAULT_MIN_CONCURRENCY,
+    max_concurrency: MaxConcurrency = DEFAULT_MAX_CONCURRENCY,
     base_url: BaseUrl = None,
     model: Model = None,
     tensor_parallel_size: TensorParallelSize = 1,
@@ -181,13 +109,7 @@ def batch(
     seed: Seed = 0,
     early_stop: EarlyStop = True,
     stop_score: StopScore = None,
-    keep: KeepWhich = "last",
-    candidates: Candidates = 1,
-    judge: Judge = None,
-    judge_prompts: JudgePrompts = DEFAULT_JUDGE_PROMPTS,
-    log_json: Annotated[
-        bool, typer.Option("--log-json", help="Progress as JSON lines on standard error.")
-    ] = False,
+    log_json: LogJson = False,
 ) -> None:
     """Revise a file of drafts: any size, and nothing that was finished is ever lost.
 
@@ -196,101 +118,68 @@ def batch(
     """
     store = _store_path(store, output_file)
     _check_files(source, output_file, store, force=force)
-    number, share = (None, None) if max_failures is None else failures_allowed(max_failures)
-    reviser_options: ReviserOptions = {
-        "base_url": base_url,
-        "model": model,
-        "tensor_parallel_size": tensor_parallel_size,
-        "tokenizer": tokenizer,
-        "api_key": read_key(api_key_file),
-        "prompts": prompts,
-        "single_pass": single_pass,
-        "temperature": temperature,
-        "top_p": top_p,
-        "seed": seed,
-        "early_stop": early_stop,
-        "stop_score": stop_score,
-        "keep": keep,
-        "candidates": candidates,
-        "judge": judge_opener(judge, judge_prompts),
-        "store": store,
-        "new_run": new_run,
-        "retries": _PATIENCE,
-    }
-    batch_options = BatchOptions(
-        iterations=iterations,
-        bounds=Concurrency(min_concurrency, max_concurrency),
-        retry_failed=retry_failed,
-        share_duplicates=share_duplicates,
-        final_only=final_only,
-        tolerance=Tolerance(strict=strict, failures=number, failure_share=share),
+    outcome = _run(
+        Source(source, form=form, fields=read_fields(field), questions=questions),
+        output_file,
+        {
+            "base_url": base_url,
+            "model": model,
+            "tensor_parallel_size": tensor_parallel_size,
+            "tokenizer": tokenizer,
+            "api_key": read_key(api_key_file),
+            "prompts": prompts,
+            "single_pass": single_pass,
+            "temperature": temperature,
+            "top_p": top_p,
+            "seed": seed,
+            "early_stop": early_stop,
+            "stop_score": stop_score,
+            "store": store,
+            "new_run": new_run,
+            "retries": _PATIENCE,
+        },
+        BatchOptions(
+            iterations=iterations,
+            bounds=Concurrency(min_concurrency, max_concurrency),
+            retry_failed=retry_failed,
+            share_duplicates=share_duplicates,
+            final_only=final_only,
+            tolerance=_tolerance(max_failures, strict=strict),
+        ),
+        store,
+        log_json=log_json,
     )
-    progress = Progress()
-
-    async def work() -> Outcome:
-        async with AsyncReviser(**reviser_options) as reviser:
-            rows = Source(source, form=form, fields=_fields(field), questions=questions)
-            running = Batch(rows, output_file, reviser, batch_options, progress)
-            interrupts.on_first(running.interrupt)
-            return await running.run()
-
-    interrupts = _Interrupts()
-    with alone(store):
-        outcome = anyio.run(_watched, work, interrupts, progress, log_json)
-    tell(progress, as_json=log_json)
     raise typer.Exit(_tell_outcome(outcome, output_file, store))
 
 
-class _Interrupts:
-    """Ctrl-C and SIGTERM: the first finishes the rounds under way, the second ends everything."""
-
-    def __init__(self) -> None:
-        self._stop: Callable[[], None] | None = None
-        self._came = False
-
-    def on_first(self, stop: Callable[[], None]) -> None:
-        """Set what the first one calls; at once, if it has come."""
-        self._stop = stop
-        if self._came:
-            stop()
-
-    async def listen(self, everything: anyio.CancelScope) -> None:
-        """Listen until the second."""
-        with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
-            async for _ in signals:
-                if self._came:
-                    break
-                self._came = True
-                output.say(
-                    "Stopping: the rounds under way are finished. Ctrl-C again ends at once."
-                )
-                if self._stop is not None:
-                    self._stop()
-        everything.cancel()
-
-
-async def _watched(
-    work: Callable[[], Awaitable[Outcome]],
-    interrupts: _Interrupts,
-    progress: Progress,
+def _run(
+    source: Source,
+    output_file: Path,
+    reviser_options: ReviserOptions,
+    options: BatchOptions,
+    store: Path,
+    *,
     log_json: bool,
 ) -> Outcome | None:
-    """Run the work, with the signals heard and the progress shown; None if it was ended."""
-    outcome: Outcome | None = None
-    error: RevloopError | None = None
-    async with anyio.create_task_group() as tasks:
-        tasks.start_soon(interrupts.listen, tasks.cancel_scope)
-        async with anyio.create_task_group() as shown:
-            shown.start_soon(partial(follow, progress, as_json=log_json))
-            try:
-                outcome = await work()
-            except RevloopError as exc:
-                error = exc
-            shown.cancel_scope.cancel()
-        tasks.cancel_scope.cancel()
-    if error is not None:
-        raise error
+    """Run a batch, shown and ready to be interrupted; None if it was ended at once."""
+    progress, interrupts = Progress(), Interrupts()
+
+    async def work() -> Outcome:
+        async with AsyncReviser(**reviser_options) as reviser:
+            running = Batch(source, output_file, reviser, options, progress)
+            interrupts.on_first(running.interrupt)
+            return await running.run()
+
+    show = partial(follow, progress, as_json=log_json)
+    with alone(store):
+        outcome = anyio.run(run_interruptibly, work, show, interrupts)
+    tell(progress, as_json=log_json)
     return outcome
+
+
+def _tolerance(max_failures: str | None, *, strict: bool) -> Tolerance:
+    number, share = (None, None) if max_failures is None else failures_allowed(max_failures)
+    return Tolerance(strict=strict, failures=number, failure_share=share)
 
 
 def _tell_outcome(outcome: Outcome | None, output_file: Path, store: Path) -> int:
@@ -341,13 +230,3 @@ def _check_files(source: str, output_file: Path, store: Path, *, force: bool) ->
             f"{output_file} is already there, and no store beside it that it came from. Name "
             "another, or add --force to replace it."
         )
-
-
-def _fields(given: list[str] | None) -> dict[str, str]:
-    fields = {}
-    for pair in given or ():
-        ours, equals, theirs = pair.partition("=")
-        if not (ours and equals and theirs):
-            raise InputError(f"--field is '{pair}'; it is OURS=THEIRS, as in prompt=question.")
-        fields[ours] = theirs
-    return fields
