@@ -303,3 +303,18 @@ async def test_an_empty_input_gives_an_empty_output(server: Server, tmp_path: Pa
     work = work_in(tmp_path, 0)
     assert (await work.run(server)).code == 0
     assert work.output.read_bytes() == b""
+
+
+SHORTER_WINS = """
+def shorter(prompt, first, second):
+    return "first" if len(first) < len(second) else "second"
+"""
+
+
+async def test_a_judge_keeps_the_better_version_of_each_row(server: Server, tmp_path: Path) -> None:
+    work = work_in(tmp_path, 3)
+    (tmp_path / "lengths.py").write_text(SHORTER_WINS, encoding="utf-8")
+    judged = ("--keep", "best", "--judge", "lengths:shorter")
+    assert (await work.run(server, *judged, "--final-only")).code == 0
+    rows = work.rows()
+    assert [row["response"] for row in rows] == [row["original_response"] for row in rows]

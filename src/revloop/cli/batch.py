@@ -47,8 +47,12 @@ from revloop.cli.interrupts import Interrupts, run_interruptibly
 from revloop.cli.options import (
     ApiKeyFile,
     BaseUrl,
+    Candidates,
     EarlyStop,
     Iterations,
+    Judge,
+    JudgePrompts,
+    KeepWhich,
     Model,
     NewRun,
     Prompts,
@@ -59,10 +63,12 @@ from revloop.cli.options import (
     TensorParallelSize,
     Tokenizer,
     TopP,
+    judge_opener,
     read_key,
 )
 from revloop.engines.retry import RetryPolicy
 from revloop.errors import EngineError, InputError
+from revloop.evaluation import DEFAULT_JUDGE_PROMPTS
 from revloop.reviser import AsyncReviser
 from revloop.rows import AUTO, STANDARD_OUTPUT, rejects_path
 from revloop.settings import DEFAULT_ITERATIONS, DEFAULT_PROMPTS
@@ -109,6 +115,10 @@ def batch(
     seed: Seed = 0,
     early_stop: EarlyStop = True,
     stop_score: StopScore = None,
+    keep: KeepWhich = "last",
+    candidates: Candidates = 1,
+    judge: Judge = None,
+    judge_prompts: JudgePrompts = DEFAULT_JUDGE_PROMPTS,
     log_json: LogJson = False,
 ) -> None:
     """Revise a file of drafts: any size, and nothing that was finished is ever lost.
@@ -134,6 +144,9 @@ def batch(
             "seed": seed,
             "early_stop": early_stop,
             "stop_score": stop_score,
+            "keep": keep,
+            "candidates": candidates,
+            "judge": judge_opener(judge, judge_prompts),
             "store": store,
             "new_run": new_run,
             "retries": _PATIENCE,
