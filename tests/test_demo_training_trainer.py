@@ -50,7 +50,7 @@ def test_a_little_training_lowers_the_loss() -> None:
     batch = next(some_batches())
     before = loss_of(model, batch).item()
     Trainer(model, Stage(tokens=40_000, batch_tokens=2048), "test").run(some_batches())
-    assert loss_of(model, batch).item() < before - 2
+    assert loss_of(model, batch).item() < before - 1.5
 
 
 def test_training_goes_on_from_a_checkpoint(tmp_path: Path) -> None:
