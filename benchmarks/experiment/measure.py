@@ -10,7 +10,7 @@ import anyio
 import numpy as np
 from scipy.stats import bootstrap
 
-from revloop import AsyncReviser
+from revloop import arevise_many
 from revloop.demo import CRITIC_FOLDER, demo_drafts
 from revloop.demo.figures import (
     critique_statements,
@@ -93,21 +93,12 @@ def figures_of(condition: Condition, trajectories: Sequence[Trajectory]) -> dict
 
 
 async def _revise_all(condition: Condition, options: EngineOptions) -> list[Trajectory]:
+    """The trajectories of a condition's drafts, in the order of the drafts."""
     drafts = demo_drafts(condition.drafts, seed=condition.seed, faults=condition.faults)
-    done: dict[str, Trajectory] = {}
     engine = await open_engine(options, shipped_critic=CRITIC_FOLDER)
     try:
-        async with (
-            AsyncReviser(engine=engine, **condition.options) as reviser,
-            anyio.create_task_group() as tasks,
-        ):
-
-            async def revise(number: int) -> None:
-                draft = drafts[number]
-                done[draft.id] = await reviser.revise(draft, iterations=ROUNDS)
-
-            for number in range(len(drafts)):
-                tasks.start_soon(revise, number)
+        revised = arevise_many(drafts, iterations=ROUNDS, engine=engine, **condition.options)
+        done = {trajectory.draft.id: trajectory async for trajectory in revised}
     finally:
         await engine.aclose()
     return [done[draft.id] for draft in drafts]
