@@ -11,9 +11,10 @@ import anyio
 import typer
 
 from revloop.cli import output
-from revloop.cli.compared import Compared
+from revloop.cli.compared import By, Compared, PromptsOfJudges, RoundsTold
 from revloop.cli.figures import print_evaluation
 from revloop.cli.files import Force, new_file
+from revloop.cli.options import StoreToRead
 from revloop.errors import InputError
 from revloop.evaluation import (
     DEFAULT_CONCURRENCY,
@@ -35,7 +36,7 @@ EXAMPLE = "Example: `revloop evaluate versions.sqlite --judge http://127.0.0.1:8
 
 
 def evaluate_store(
-    store: Annotated[Path, typer.Argument(help="The store.", metavar="STORE")],
+    store: StoreToRead,
     judge: Annotated[
         list[str] | None,
         typer.Option(
@@ -44,18 +45,12 @@ def evaluate_store(
             metavar="JUDGE",
         ),
     ] = None,
-    judge_prompts: Annotated[
-        str, typer.Option(help="Prompt set of model judges.", metavar="NAME|DIR")
-    ] = DEFAULT_JUDGE_PROMPTS,
+    judge_prompts: PromptsOfJudges = DEFAULT_JUDGE_PROMPTS,
     against: Annotated[
         Compared, typer.Option(help="What each round is compared with.")
     ] = Compared.ORIGINAL,
-    by: Annotated[
-        str | None, typer.Option(help="Split by this field of the drafts.", metavar="FIELD")
-    ] = None,
-    rounds: Annotated[
-        int | None, typer.Option(min=1, help="Rounds to tell of. Else: all there are.")
-    ] = None,
+    by: By = None,
+    rounds: RoundsTold = None,
     concurrency: Annotated[
         int, typer.Option(min=1, help="Questions that a judge is asked at once.")
     ] = DEFAULT_CONCURRENCY,

@@ -9,6 +9,7 @@ import typer
 
 from revloop.cli import output
 from revloop.cli.files import Force
+from revloop.cli.options import StoreToRead
 from revloop.errors import InputError
 from revloop.rows import STANDARD_OUTPUT, open_output
 from revloop.store import Store
@@ -22,7 +23,7 @@ EXAMPLE = "Example: `revloop export versions.sqlite versions.jsonl`"
 
 
 def export(
-    store: Annotated[Path, typer.Argument(help="The store.", metavar="STORE")],
+    store: StoreToRead,
     output_file: Annotated[
         Path,
         typer.Argument(

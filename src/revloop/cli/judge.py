@@ -10,6 +10,7 @@ import typer
 from revloop.cli import output
 from revloop.cli.compared import Compared
 from revloop.cli.files import Force, new_file
+from revloop.cli.options import StoreToRead
 from revloop.errors import InputError
 from revloop.evaluation import Verdicts, look_into, newest_trajectories
 from revloop.evaluation.sheets import (
@@ -30,7 +31,7 @@ _SHOWN = 20
 
 
 def judge(
-    store: Annotated[Path, typer.Argument(help="The store.", metavar="STORE")],
+    store: StoreToRead,
     human: Annotated[
         Path | None,
         typer.Option(help="Write a sheet to be filled in (.csv or .jsonl).", metavar="SHEET"),

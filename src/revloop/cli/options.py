@@ -127,6 +127,7 @@ Candidates = Annotated[
         rich_help_panel=_LOOP,
     ),
 ]
+StoreToRead = Annotated[Path, typer.Argument(help="The store.", metavar="STORE")]
 Judge = Annotated[
     str | None,
     typer.Option(

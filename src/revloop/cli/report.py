@@ -10,8 +10,10 @@ import anyio
 import typer
 
 from revloop.cli import output
+from revloop.cli.compared import By, PromptsOfJudges, RoundsTold
 from revloop.cli.evaluate import ask_all
 from revloop.cli.files import Force, new_file
+from revloop.cli.options import StoreToRead
 from revloop.errors import InputError
 from revloop.evaluation import (
     DEFAULT_CONCURRENCY,
@@ -29,7 +31,7 @@ EXAMPLE = "Example: `revloop report versions.sqlite -o report.html --plots plots
 
 
 def report(
-    store: Annotated[Path, typer.Argument(help="The store.", metavar="STORE")],
+    store: StoreToRead,
     out: Annotated[
         Path, typer.Option("--output", "-o", help="The page to write.", metavar="PATH")
     ] = Path("report.html"),
@@ -45,15 +47,9 @@ def report(
             metavar="JUDGE",
         ),
     ] = None,
-    judge_prompts: Annotated[
-        str, typer.Option(help="Prompt set of model judges.", metavar="NAME|DIR")
-    ] = DEFAULT_JUDGE_PROMPTS,
-    by: Annotated[
-        str | None, typer.Option(help="Split by this field of the drafts.", metavar="FIELD")
-    ] = None,
-    rounds: Annotated[
-        int | None, typer.Option(min=1, help="Rounds to tell of. Else: all there are.")
-    ] = None,
+    judge_prompts: PromptsOfJudges = DEFAULT_JUDGE_PROMPTS,
+    by: By = None,
+    rounds: RoundsTold = None,
     force: Force = False,
 ) -> None:
     """Make one page of a store: charts of what each round did, and every trajectory to look at.

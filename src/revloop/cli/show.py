@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from revloop.cli import output
+from revloop.cli.options import StoreToRead
 from revloop.errors import InputError
 from revloop.store import Store
 
@@ -19,7 +19,7 @@ _PIPED_CHARACTERS = 160
 
 
 def show(
-    store: Annotated[Path, typer.Argument(help="The store.", metavar="STORE")],
+    store: StoreToRead,
     draft_id: Annotated[
         str | None, typer.Argument(help="Id of a draft or a trajectory.", metavar="[ID]")
     ] = None,
