@@ -86,6 +86,19 @@ def test_a_token_limit_is_told_apart_from_an_end(at_hand: EngineAtHand) -> None:
     assert (answer.limit_tokens, answer.usage.generated_tokens) == (5, 5)
 
 
+def test_an_exact_request_goes_on_after_the_end_token(at_hand: EngineAtHand) -> None:
+    (free,) = ask(at_hand, critique_request(stop=()))
+    assert free.finish_reason == "stop"
+    more = critique_request(exact=True, stop=(), max_tokens=free.usage.generated_tokens + 20)
+    if at_hand.engine.info.kind == "transformers":
+        with pytest.raises(RejectedError, match="vLLM alone"):
+            ask(at_hand, more)
+        return
+    (answer,) = ask(at_hand, more)
+    assert answer.usage.generated_tokens == more.max_tokens
+    assert answer.finish_reason == "length"
+
+
 def test_an_end_token_ends_the_answer_and_is_not_spelt(at_hand: EngineAtHand) -> None:
     (answer,) = ask(at_hand, critique_request(stop=()))
     assert answer.finish_reason == "stop"

@@ -38,6 +38,8 @@ class Request:
         stop: Texts that end the generation; they are not part of the completion's text.
         keep_prefix: Whether a later prompt will extend this one, so that its tokens are wanted.
         prefix: The tokens of an earlier prompt that this one extends.
+        exact: Generate just ``max_tokens`` tokens, whatever the model would rather say: an end
+            token does not end it. For measuring; vLLM alone can do it.
     """
 
     prompt: Rendered
@@ -48,6 +50,7 @@ class Request:
     stop: tuple[str, ...] = ()
     keep_prefix: bool = False
     prefix: TokenPrefix | None = None
+    exact: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -166,6 +166,8 @@ class HttpEngine:
         }
         if request.stop:
             body["stop"] = list(request.stop)
+        if request.exact:
+            body |= {"ignore_eos": True, "min_tokens": limit}
         if not isinstance(request.prompt, str):
             body["messages"] = [message.model_dump() for message in request.prompt]
         elif prompt_ids is None:

@@ -17,6 +17,7 @@ import anyio.to_thread
 from revloop.engines.base import Completion, Request, room_for_answer
 from revloop.engines.generation import BatchGenerator, Row
 from revloop.engines.local_tokens import LocalTokenizer
+from revloop.errors import RejectedError
 from revloop.trajectory import EngineInfo, Usage
 
 DEFAULT_BATCH_SIZE = 16
@@ -80,6 +81,8 @@ class TransformersEngine:
 
     async def generate(self, request: Request) -> Completion:
         """Generate once. See :class:`~revloop.engines.base.Engine`."""
+        if request.exact:
+            raise RejectedError("An exact number of tokens can be had from vLLM alone.")
         job = self._job(request)
         self._waiting.append(job)
         try:

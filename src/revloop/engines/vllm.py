@@ -117,6 +117,8 @@ class VllmEngine:
             top_p=request.sampling.top_p,
             seed=request.sampling.seed,
             stop=list(request.stop),
+            ignore_eos=request.exact,
+            min_tokens=limit if request.exact else 0,
             include_stop_str_in_output=request.keep_prefix,
             output_kind=RequestOutputKind.FINAL_ONLY,
         )
