@@ -31,6 +31,10 @@ _REPLY_BYTES_PER_TOKEN = 2**10
 _NOT_PACKED = {"Accept-Encoding": "identity"}
 _TURNED_AWAY = {408, 429, 503}
 _METRICS_TIMEOUT = aiohttp.ClientTimeout(total=5.0)
+_IDLE_CONNECTION_S = 4.0
+"""An idle connection is not used again after this: vLLM, like every uvicorn server, closes it after
+5 s (``VLLM_HTTP_TIMEOUT_KEEP_ALIVE``), and a request that is sent at that moment must be sent
+again. aiohttp's own default is 15 s."""
 _NO_CONNECTION_LIMIT = 0  # the loop's own limiter decides how many requests are in flight
 
 
@@ -89,7 +93,9 @@ class Transport:
         self._key = "" if api_key is None else _usable_key(api_key)
         self._session = aiohttp.ClientSession(
             headers=_NOT_PACKED | ({"Authorization": f"Bearer {self._key}"} if self._key else {}),
-            connector=aiohttp.TCPConnector(limit=_NO_CONNECTION_LIMIT),
+            connector=aiohttp.TCPConnector(
+                limit=_NO_CONNECTION_LIMIT, keepalive_timeout=_IDLE_CONNECTION_S
+            ),
             cookie_jar=aiohttp.DummyCookieJar(),
             auto_decompress=False,
         )
