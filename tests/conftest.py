@@ -154,10 +154,10 @@ def engine_of(
 
         async def start(kind: str) -> Engine:
             if kind == "transformers":
-                return TransformersEngine.load(str(tiny_critic))
+                return TransformersEngine.from_model(str(tiny_critic))
             if kind == "vllm":
                 options = {"enforce_eager": True}
-                return VllmEngine.load(
+                return VllmEngine.from_model(
                     str(tiny_critic), tensor_parallel_size=workers, options=options
                 )
             server: Served = request.getfixturevalue("vllm_server")

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from revloop.engines.base import Completion, Request, room_for_answer
-from revloop.engines.load import Load, read_load
+from revloop.engines.load import Counters, Load, read_counters, read_load
 from revloop.engines.replies import (
     ServedModel,
     one_line,
@@ -18,10 +18,12 @@ from revloop.engines.replies import (
 from revloop.engines.retry import RetryPolicy
 from revloop.engines.tokens import PromptTokenizer
 from revloop.engines.transport import Deadlines, Transport
-from revloop.errors import InputError, ModelNotServedError, RejectedError
+from revloop.errors import BadReplyError, InputError, ModelNotServedError, RejectedError
 from revloop.trajectory import EngineInfo
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from pydantic import SecretStr
 
 _FIRST_CONTACT_ATTEMPTS = 3
@@ -144,6 +146,33 @@ class HttpEngine:
         metrics = await self._transport.text("/metrics") if self._model.is_vllm else None
         return read_load(metrics or "", self._transport.refused)
 
+    async def counters(self) -> Counters | None:
+        """What the server has done so far, by its metrics; None where it does not tell."""
+        metrics = await self._transport.text("/metrics") if self._model.is_vllm else None
+        return None if metrics is None else read_counters(metrics)
+
+    async def reset_prefix_cache(self) -> None:
+        """Let the server forget all prefixes. For measuring.
+
+        Raises:
+            RejectedError: The server does not offer it, or requests hold blocks of the KV cache.
+            EngineError: The server cannot be reached, or refuses the key.
+        """
+        try:
+            done, _ = await self._transport.ask(
+                "POST", "/reset_prefix_cache", _succeeded, self._retries
+            )
+        except (ModelNotServedError, BadReplyError) as exc:
+            raise RejectedError(
+                f"{self._transport.address} cannot empty its prefix cache on request. vLLM can, "
+                "started with VLLM_SERVER_DEV_MODE=1 in its environment."
+            ) from exc
+        if not done:
+            raise RejectedError(
+                f"{self._transport.address} did not empty its prefix cache: requests are under "
+                "way that use it."
+            )
+
     async def aclose(self) -> None:
         """Close all connections."""
         await self._transport.aclose()
@@ -178,6 +207,14 @@ class HttpEngine:
                 body["return_token_ids"] = True
                 body["include_stop_str_in_output"] = True
         return body
+
+
+def _succeeded(reply: Mapping[str, Any], where: str) -> bool:
+    """What vLLM answers to ``/reset_prefix_cache``."""
+    success = reply.get("success")
+    if not isinstance(success, bool):
+        raise BadReplyError(f"{where} does not say whether it succeeded.")
+    return success
 
 
 async def _find_model(
