@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from revloop.batch.gate import Concurrency, Gate, GatedEngine, HaltedError, next_limit
+from revloop.batch.gate import Concurrency, Gate, GatedEngine, HaltedError, first_limit, next_limit
 from revloop.engines import Request
 from revloop.engines.load import Load
 from revloop.errors import InputError
@@ -27,6 +27,21 @@ loads = st.builds(
     waiting=st.none() | st.integers(0, 2000),
     kv_cache_share=st.none() | st.floats(0, 1),
 )
+
+
+class TestFirstLimit:
+    def test_as_many_are_allowed_as_the_kv_cache_can_hold_in_any_case(self) -> None:
+        load = Load(refused=0, kv_cache_tokens=524_288)
+        assert first_limit(BOUNDS, load, 2048) == 256
+        assert first_limit(BOUNDS, load, 512) == 512
+        assert first_limit(BOUNDS, load, 2**20) == 4
+
+    def test_a_server_that_does_not_tell_its_size_is_met_with_caution(self) -> None:
+        assert first_limit(BOUNDS, Load(refused=0), 2048) == 32
+        assert first_limit(BOUNDS, Load(refused=0, kv_cache_tokens=524_288), None) == 32
+
+    def test_an_engine_that_tells_nothing_gets_all(self) -> None:
+        assert first_limit(BOUNDS, None, 2048) == 512
 
 
 class TestNextLimit:

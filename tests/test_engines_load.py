@@ -41,6 +41,14 @@ def test_several_engines_behind_one_server_are_added_up() -> None:
     assert read_load(METRICS + more, 0) == Load(0, running=24, waiting=6, kv_cache_share=0.75)
 
 
+def test_the_size_of_the_kv_cache_is_read_from_its_blocks() -> None:
+    info = 'vllm:cache_config_info{block_size="32",engine="0",num_gpu_blocks="16384"} 1.0\n'
+    assert read_load(METRICS + info, 0).kv_cache_tokens == 524_288
+    assert read_load(METRICS + info + info, 0).kv_cache_tokens == 2 * 524_288
+    unknown = info.replace('"16384"', '"None"')
+    assert read_load(METRICS + unknown, 0).kv_cache_tokens is None
+
+
 def test_what_is_no_metrics_says_nothing() -> None:
     assert read_load("<html>", 2) == Load(refused=2)
     assert read_load("vllm:num_requests_running 1.2.3\n", 0) == Load(refused=0)

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 DEFAULT_MIN_CONCURRENCY = 4
 DEFAULT_MAX_CONCURRENCY = 512
-FIRST_LIMIT = 32
-"""Requests at the start, where the engine's own figures are to tell how many it can hold."""
+_CAUTIOUS_LIMIT = 32
+"""Requests at the start over a vLLM server that does not tell the size of its KV cache."""
 
 _IDLE_SLACK = (
     4  # requests that may always wait in the engine, so that a free place is taken at once
@@ -50,6 +50,25 @@ class Concurrency:
                 f"The concurrency is between {self.least} and {self.most}: the least must be at "
                 "least 1, and not above the most."
             )
+
+
+def first_limit(bounds: Concurrency, load: Load | None, context_tokens: int | None) -> int:
+    """How many requests to allow at the start.
+
+    As many as the KV cache can hold whatever their length: from there on the engine's figures tell
+    how many more there may be.
+
+    Args:
+        bounds: What is never left.
+        load: The engine's load; None where it does not tell, and all that may be are allowed.
+        context_tokens: Tokens that one request can take at most.
+    """
+    if load is None:
+        return bounds.most
+    first = _CAUTIOUS_LIMIT
+    if load.kv_cache_tokens is not None and context_tokens is not None:
+        first = load.kv_cache_tokens // context_tokens
+    return max(bounds.least, min(bounds.most, first))
 
 
 def next_limit(limit: int, bounds: Concurrency, before: Load, now: Load, *, wanted: bool) -> int:

@@ -6,12 +6,14 @@ from typing import TYPE_CHECKING
 
 import anyio
 
-from revloop.batch.gate import FIRST_LIMIT, Concurrency, Gate, GatedEngine, HaltedError, next_limit
+from revloop.batch.gate import Concurrency, Gate, GatedEngine, HaltedError, first_limit, next_limit
 from revloop.engines.load import ReportsLoad
 from revloop.errors import RevloopError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
+
+    from anyio.abc import TaskStatus
 
     from revloop.batch.progress import Progress
     from revloop.reviser import AsyncReviser
@@ -43,8 +45,7 @@ class Workers:
         self._iterations = iterations
         self._bounds = bounds
         self._progress = progress
-        first = min(bounds.most, max(bounds.least, FIRST_LIMIT))
-        self._gate = Gate(first if isinstance(reviser.engine, ReportsLoad) else bounds.most)
+        self._gate = Gate(bounds.least)
         self._progress.iterations = iterations
         self._progress.limit = self._gate.limit
         self._under_way = 0
@@ -69,7 +70,7 @@ class Workers:
                 were finished, where they could be committed.
         """
         async with anyio.create_task_group() as background:
-            background.start_soon(self._keep_limit)
+            await background.start(self._keep_limit)
             async with anyio.create_task_group() as tasks:
                 with self._taking_in:
                     try:
@@ -119,21 +120,25 @@ class Workers:
         self._error = self._error or error
         self.stop()
 
-    async def _keep_limit(self) -> None:
+    async def _keep_limit(self, *, task_status: TaskStatus[None]) -> None:
         """Let as many requests through as the engine can hold."""
-        engine = self._reviser.engine
-        if not isinstance(engine, ReportsLoad):
-            return
-        before = await engine.load()
-        while True:
+        engine, bounds = self._reviser.engine, self._bounds
+        tells = engine if isinstance(engine, ReportsLoad) else None
+        before = None if tells is None else await tells.load()
+        self._allow(first_limit(bounds, before, engine.context_tokens))
+        task_status.started()
+        while tells is not None and before is not None:
             await anyio.sleep(_LOOK_EVERY_S)
-            now = await engine.load()
-            wanted = self._under_way >= self._gate.limit
-            self._gate.allow(next_limit(self._gate.limit, self._bounds, before, now, wanted=wanted))
-            self._progress.limit = self._gate.limit
+            now, limit = await tells.load(), self._gate.limit
+            wanted = self._under_way >= limit
+            self._allow(next_limit(limit, bounds, before, now, wanted=wanted))
             before = now
-            self._has_changed.set()
-            self._has_changed = anyio.Event()
+
+    def _allow(self, limit: int) -> None:
+        self._gate.allow(limit)
+        self._progress.limit = limit
+        self._has_changed.set()
+        self._has_changed = anyio.Event()
 
 
 def _rounds(pending: Pending) -> int:

@@ -25,6 +25,7 @@ from revloop.bench.occupancy import occupancy_figures, watched
 from revloop.bench.oracle import exact_requests, replay
 from revloop.bench.recording import Recording, RecordingEngine
 from revloop.bench.results import BenchResult, side_of
+from revloop.engines.load import ReportsCounters
 from revloop.errors import EngineError, RevloopError
 from revloop.reviser import AsyncReviser
 from revloop.settings import DEFAULT_ITERATIONS, DEFAULT_PROMPTS
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from revloop.bench.figures import Work
     from revloop.bench.occupancy import Moment
     from revloop.engines.base import Engine
+    from revloop.engines.load import Counters
     from revloop.trajectory import Draft
 
 REVLOOP, ORACLE = "revloop", "oracle"
@@ -82,12 +84,14 @@ class Run:
         cost: What it took.
         recording: Its requests.
         moments: How busy the engine was.
+        counters: What the engine did, by its own count; None where it does not tell.
         work: What its trajectories hold; None for the oracle, which has none.
     """
 
     cost: Cost
     recording: Recording
     moments: Sequence[Moment]
+    counters: Counters | None = None
     work: Work | None = None
 
 
@@ -163,14 +167,16 @@ async def run_batch(engine: Engine, load: Load) -> Run:
             engine=recorder, store=store, prompts=load.prompts, **load.loop
         ) as reviser:
             batch = Batch(source, folder / "out.jsonl", reviser, options, Progress())
+            before = await _counted(engine)
             async with watched(engine) as moments:
                 with _metered() as meter:
                     outcome = await batch.run()
+            counters = _since(before, await _counted(engine))
         if outcome.ending is not Ending.DONE:
             raise EngineError(f"The batch did not come to its end: {outcome.detail}")
         with Store.open_to_read(store) as written:
             work = work_of(written.trajectories())
-    return Run(meter[0], recorder.recording, moments, work)
+    return Run(meter[0], recorder.recording, moments, counters, work)
 
 
 async def run_oracle(engine: Engine, recording: Recording) -> Run:
@@ -180,15 +186,19 @@ async def run_oracle(engine: Engine, recording: Recording) -> Run:
         EngineError: One of them failed.
     """
     requests = exact_requests(recording)
+    before = await _counted(engine)
     async with watched(engine) as moments:
         with _metered() as meter:
             replayed = await replay(engine, requests)
-    return Run(meter[0], replayed, moments)
+    return Run(meter[0], replayed, moments, _since(before, await _counted(engine)))
 
 
 def figures_of(run: Run, iterations: int) -> dict[str, float]:
     """All figures of one run, each under a name that holds its unit."""
     figures = request_figures(run.recording, run.cost) | occupancy_figures(run.moments)
+    if run.counters is not None and run.counters.proposed_tokens:
+        counters = run.counters
+        figures["accepted_draft_share"] = counters.accepted_tokens / counters.proposed_tokens
     if run.work is not None:
         figures |= work_figures(run.work, run.cost, iterations)
     return figures
@@ -198,6 +208,14 @@ def _ratios(runs: dict[str, list[Run]]) -> list[float]:
     """How much of the oracle's speed a batch reached, repeat by repeat: the work is the same."""
     pairs = zip(runs[REVLOOP], runs[ORACLE], strict=True)
     return [oracle.cost.wall_s / batch.cost.wall_s for batch, oracle in pairs]
+
+
+async def _counted(engine: Engine) -> Counters | None:
+    return await engine.counters() if isinstance(engine, ReportsCounters) else None
+
+
+def _since(before: Counters | None, after: Counters | None) -> Counters | None:
+    return None if before is None or after is None else after.since(before)
 
 
 async def _emptied(engine: Engine) -> bool:

@@ -1,9 +1,9 @@
 """How busy an engine is, and what it has done, for whoever decides how much to send it.
 
-A vLLM server tells it in Prometheus' text format at ``/metrics``, in the gauges
-``vllm:num_requests_running``, ``vllm:num_requests_waiting`` and ``vllm:kv_cache_usage_perc`` and in
-counters (https://docs.vllm.ai/en/latest/usage/metrics/). Any server tells it by turning requests
-away.
+A vLLM server tells it in Prometheus' text format at ``/metrics``: in the gauges
+``vllm:num_requests_running``, ``vllm:num_requests_waiting`` and ``vllm:kv_cache_usage_perc``, in
+counters, and in the labels of ``vllm:cache_config_info``
+(https://docs.vllm.ai/en/latest/usage/metrics/). Any server tells it by turning requests away.
 """
 
 from __future__ import annotations
@@ -34,6 +34,8 @@ _GAUGE = re.compile(
     r"(?:\{[^}\n]*\})? (?P<value>[0-9.eE+-]+)\s*$",
     re.MULTILINE,
 )
+_CACHE_CONFIG = re.compile(r"^vllm:cache_config_info\{(?P<labels>[^}\n]*)\}", re.MULTILINE)
+_LABEL = re.compile(r'(?P<name>num_gpu_blocks|block_size)="(?P<value>\d+)"')
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,12 +48,14 @@ class Load:
         running: Requests that are being generated; None where the engine does not tell.
         waiting: Requests that wait inside the engine.
         kv_cache_share: Share of the KV cache that is in use, 0 to 1.
+        kv_cache_tokens: Tokens that the KV cache holds, of all requests together.
     """
 
     refused: int
     running: int | None = None
     waiting: int | None = None
     kv_cache_share: float | None = None
+    kv_cache_tokens: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +125,7 @@ def read_load(metrics: str, refused: int) -> Load:
         running=None if running is None else int(sum(running)),
         waiting=None if waiting is None else int(sum(waiting)),
         kv_cache_share=None if shares is None else max(shares),
+        kv_cache_tokens=_kv_cache_tokens(metrics),
     )
 
 
@@ -137,6 +142,16 @@ def read_counters(metrics: str) -> Counters | None:
     if not values:
         return None
     return Counters(**{_COUNTERS[name]: int(sum(found)) for name, found in values.items()})
+
+
+def _kv_cache_tokens(metrics: str) -> int | None:
+    """The size of the KV cache, from its blocks; None where the engine does not tell them."""
+    sizes = [
+        {label["name"]: int(label["value"]) for label in _LABEL.finditer(config["labels"])}
+        for config in _CACHE_CONFIG.finditer(metrics)
+    ]
+    tokens = [s["num_gpu_blocks"] * s["block_size"] for s in sizes if len(s) == 2]
+    return sum(tokens) or None
 
 
 def _values(pattern: re.Pattern[str], metrics: str) -> dict[str, list[float]]:

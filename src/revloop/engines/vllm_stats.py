@@ -20,10 +20,12 @@ class EngineStats:
         self._running = 0
         self._waiting = 0
         self._kv_cache_share = 0.0
+        self._cache_config: Any = None
 
-    def factory(self, vllm_config: object, engine_index: int = 0) -> EngineStats:
+    def factory(self, vllm_config: Any, engine_index: int = 0) -> EngineStats:
         """What vLLM calls to make its logger: this one."""
-        del vllm_config, engine_index
+        del engine_index
+        self._cache_config = vllm_config.cache_config
         return self
 
     @property
@@ -34,7 +36,16 @@ class EngineStats:
             running=self._running,
             waiting=self._waiting,
             kv_cache_share=self._kv_cache_share,
+            kv_cache_tokens=self._kv_cache_tokens,
         )
+
+    @property
+    def _kv_cache_tokens(self) -> int | None:
+        config = self._cache_config
+        if config is None or not config.num_gpu_blocks:
+            return None
+        tokens: int = config.num_gpu_blocks * config.block_size
+        return tokens
 
     @property
     def counters(self) -> Counters:
