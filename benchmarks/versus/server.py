@@ -54,17 +54,22 @@ class Counters:
 
 
 @contextmanager
-def served(log: Path, *, plain: bool = False, eager: bool = False) -> Iterator[str]:
+def served(
+    log: Path, *, plain: bool = False, eager: bool = False, vllm_options: tuple[str, ...] = ()
+) -> Iterator[str]:
     """A vLLM server of the demo's critic while the block runs; gives its address.
 
     Args:
         log: Where its output goes.
         plain: With vLLM's defaults, not with those of ``revloop serve``.
         eager: Do not compile the model: for a short trial.
+        vllm_options: Further options for vLLM.
     """
     # only so it lets its prefix cache be emptied
     os.environ["VLLM_SERVER_DEV_MODE"] = "1"
-    options = ServerOptions(model=str(CRITIC_FOLDER), log_path=log, enforce_eager=eager)
+    options = ServerOptions(
+        model=str(CRITIC_FOLDER), log_path=log, enforce_eager=eager, vllm_options=vllm_options
+    )
     server = VllmServer(options, program=PLAIN_PROGRAM) if plain else VllmServer(options)
     with server:
         yield server.base_url
