@@ -20,6 +20,7 @@ from benchmarks.versus.sides import (
     ASYNC,
     BARRIER,
     DISTILABEL,
+    FIXED,
     ONE,
     REVLOOP,
     Made,
@@ -130,6 +131,18 @@ def test_distilabel_takes_part_where_it_is_installed_and_lengths_are_the_critics
     assert DISTILABEL not in Setting(5).sides()
     assert DISTILABEL in Setting(5, distilabel_python="python").sides()
     assert DISTILABEL not in Setting(5, lengths_seed=0, distilabel_python="python").sides()
+
+
+def test_each_side_is_a_program_over_the_same_files(tmp_path: Path) -> None:
+    files = (tmp_path / "drafts.jsonl", tmp_path / "out.jsonl", "http://127.0.0.1:1")
+    own, real = Setting(5, distilabel_python="another"), Setting(5, lengths_seed=3)
+    assert own.command(REVLOOP, *files)[1:4] == ["-m", "revloop", "batch"]
+    assert "--no-early-stop" in own.command(FIXED, *files)
+    assert own.command(DISTILABEL, *files)[0] == "another"
+    assert own.command(ASYNC, *files)[2] == "benchmarks.baselines.async_openai"
+    assert real.command(REVLOOP, *files)[2] == "benchmarks.versus.scripted"
+    for side in real.sides():
+        assert real.command(side, *files)[-2:] == ["--lengths-seed", "3"]
 
 
 def test_plots_are_drawn_from_results_alone(tmp_path: Path) -> None:

@@ -25,19 +25,18 @@ def plot_timeline(rows: Sequence[Mapping[str, str]], path: Path) -> None:
 
     sides = {row["side"] for row in rows}
     ours = FIXED if FIXED in sides else REVLOOP  # with the same number of requests
-    figure, axes = plt.subplots(figsize=(7.2, 3.6), layout="constrained")
-    for side, colour in ((BARRIER, "tab:orange"), (ours, "tab:blue")):
+    figure, panels = plt.subplots(
+        2, figsize=(7.2, 4.4), sharex=True, sharey=True, layout="constrained"
+    )
+    for axes, side, colour in zip(panels, (ours, BARRIER), ("tab:blue", "tab:orange"), strict=True):
         times = [float(row["at_s"]) for row in rows if row["side"] == side]
         running = [int(row["running"]) for row in rows if row["side"] == side]
-        axes.step(times, running, where="post", color=colour, linewidth=1.2, label=side)
-    axes.set(
-        xlabel="time since the start, s",
-        ylabel="requests running in the engine",
-    )
-    axes.set_xlim(left=0)
-    axes.set_ylim(bottom=0)
-    axes.grid(alpha=0.3)
-    axes.legend(frameon=False)
+        axes.fill_between(times, running, step="post", color=colour, alpha=0.7)
+        axes.set_title(side, loc="left", fontsize="medium")
+        axes.set(xlim=(0, None), ylim=(0, None))
+        axes.grid(alpha=0.3)
+    figure.supylabel("requests running in the engine", fontsize="medium")
+    panels[-1].set_xlabel("time since the start, s")
     _save(figure, path)
 
 
@@ -53,11 +52,14 @@ def plot_ratios(results: Mapping[str, Any], path: Path) -> None:
     medians = [one["median"] for one in found]
     below = [one["median"] - one["least"] for one in found]
     above = [one["most"] - one["median"] for one in found]
-    figure, axes = plt.subplots(figsize=(7.2, 0.6 * len(sides) + 1.2), layout="constrained")
-    bars = axes.barh(list(sides), medians, xerr=[below, above], capsize=3, color="tab:blue")
-    axes.bar_label(bars, fmt="%.2f", padding=4, label_type="center", color="white")
+    labels = [f"  {one['median']:.2f} ({one['least']:.2f} to {one['most']:.2f})" for one in found]
+    figure, axes = plt.subplots(figsize=(7.2, 0.5 * len(sides) + 1.0), layout="constrained")
+    axes.barh(list(sides), medians, xerr=[below, above], height=0.6, capsize=3, color="tab:blue")
+    for place, (label, one) in enumerate(zip(labels, found, strict=True)):
+        axes.text(one["most"], place, label, verticalalignment="center", fontsize="small")
     axes.axvline(1, color="black", linewidth=0.8)
-    axes.set(xlabel="revloop's versions/s over it, times (median, least to most)")
+    axes.set_xlim(right=1.5 * max(one["most"] for one in found))
+    axes.set_xlabel("revloop's versions/s over it, times: median (least to most)")
     axes.invert_yaxis()
     _save(figure, path)
 

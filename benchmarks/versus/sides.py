@@ -58,22 +58,25 @@ class Setting:
         if self.lengths_seed is not None:
             files += ["--lengths-seed", str(self.lengths_seed)]
         python = sys.executable
-        match side:
-            case "revloop" if self.lengths_seed is not None:
-                module = [python, "-m", "benchmarks.versus.scripted"]
-            case "revloop":
-                module = [python, "-m", "revloop", "batch"]
-            case "revloop, no early stop":
-                module = [python, "-m", "revloop", "batch", "--no-early-stop"]
-            case "distilabel":
-                program = "benchmarks.baselines.distilabel_pipeline"
-                module = [self.distilabel_python or python, "-m", program]
-            case _:
-                module = [python, "-m", f"benchmarks.baselines.{_MODULES[side]}"]
-        return [*module, *files]
+        if side == DISTILABEL:
+            python = self.distilabel_python or python
+        return [python, "-m", *self._program(side), *files]
+
+    def _program(self, side: str) -> list[str]:
+        if side == FIXED:
+            return ["revloop", "batch", "--no-early-stop"]
+        if side == REVLOOP:
+            own = self.lengths_seed is None
+            return ["revloop", "batch"] if own else ["benchmarks.versus.scripted"]
+        return [f"benchmarks.baselines.{_MODULES[side]}"]
 
 
-_MODULES = {ONE: "one_at_a_time", ASYNC: "async_openai", BARRIER: "barrier"}
+_MODULES = {
+    ONE: "one_at_a_time",
+    ASYNC: "async_openai",
+    BARRIER: "barrier",
+    DISTILABEL: "distilabel_pipeline",
+}
 
 
 @dataclass(frozen=True, slots=True)
