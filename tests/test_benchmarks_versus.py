@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from benchmarks import lengths
 from benchmarks.baselines import async_openai, barrier, one_at_a_time
 from benchmarks.baselines.work import Work, served_model
-from benchmarks.lengths import LengthScript, ScriptedEngine
-from benchmarks.lengths import drafts as drafts_of_real_lengths
 from benchmarks.versus.figures import ratios, same_share, spread, summary, timeline_rows
 from benchmarks.versus.plots import plot_ratios, plot_timeline
 from benchmarks.versus.server import Counters, counters
@@ -34,11 +33,9 @@ from revloop.demo import demo_drafts
 from revloop.engines import HttpEngine
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
 
-    from conftest import EngineAtHand, Served
-    from revloop import Draft
+    from conftest import Served
 
 METRICS = """# TYPE vllm:prompt_tokens counter
 vllm:prompt_tokens_total{engine="0",model_name="c"} 700.0
@@ -167,37 +164,36 @@ async def test_a_baseline_is_a_command_that_says_what_it_needs() -> None:
 
 @pytest.mark.vllm
 async def test_baselines_end_with_the_texts_of_revloop(
-    vllm_server: Served, engine_of: Callable[[str], EngineAtHand]
-) -> None:
-    drafts = demo_drafts(6, seed=4)
-    engine = await asyncio.to_thread(engine_of, "http")
-    ours = await asyncio.to_thread(engine.revise, drafts, iterations=2, early_stop=False)
-    work = Work(vllm_server.base_url, vllm_server.model, 2, PromptSet.load("cnr"))
-    expected = [[version.text for version in trajectory.versions] for trajectory in ours]
-    assert await async_openai.revise_all(work, drafts) == expected
-    assert await barrier.revise_all(work, drafts) == expected
-    assert await asyncio.to_thread(one_at_a_time.revise_all, work, drafts) == expected
-
-
-@pytest.mark.vllm
-async def test_with_scripted_lengths_too(
     vllm_server: Served, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert await asyncio.to_thread(served_model, vllm_server.base_url) == vllm_server.model
-    monkeypatch.setattr(barrier, "BATCH", 2)
-    script = LengthScript(seed=7)
-    drafts = short_drafts(3)
+    """With scripted texts: the tiny critic does not choose the same in every batch."""
+    for name in ("ANSWERS", "CRITIQUES"):  # a word is six tokens of the tiny critic
+        monkeypatch.setattr(lengths, name, lengths.Lengths(median=40, least=30, most=60))
+    monkeypatch.setattr(barrier, "BATCH", 3)
+    script = lengths.LengthScript(seed=7)
+    drafts = lengths.drafts(5)
     work = Work(vllm_server.base_url, vllm_server.model, 2, script.prompts, script)
-    engine = ScriptedEngine(await HttpEngine.connect(vllm_server.base_url), script)
+    engine = lengths.ScriptedEngine(await HttpEngine.connect(vllm_server.base_url), script)
     try:
         async with AsyncReviser(engine=engine) as reviser:
             ours = [await reviser.revise(draft, iterations=2) for draft in drafts]
     finally:
         await engine.aclose()
     expected = [[version.text for version in trajectory.versions] for trajectory in ours]
-    assert [len(texts) for texts in expected] == [3, 3, 3]
+    assert [len(set(texts)) for texts in expected] == [3] * 5
+    generated = [step.usage.generated_tokens for one in ours for step in one.versions[1].steps]
+    assert all(30 <= number <= 60 for number in generated)
+    assert await async_openai.revise_all(work, drafts) == expected
     assert await barrier.revise_all(work, drafts) == expected
+    assert await asyncio.to_thread(one_at_a_time.revise_all, work, drafts) == expected
 
 
-def short_drafts(number: int) -> list[Draft]:
-    return sorted(drafts_of_real_lengths(40), key=lambda draft: len(draft.response))[:number]
+@pytest.mark.vllm
+async def test_a_baseline_revises_with_the_critics_own_texts(vllm_server: Served) -> None:
+    assert await asyncio.to_thread(served_model, vllm_server.base_url) == vllm_server.model
+    work = Work(vllm_server.base_url, vllm_server.model, 2, PromptSet.load("cnr"))
+    drafts = demo_drafts(3)
+    revised = await async_openai.revise_all(work, drafts)
+    assert [texts[0] for texts in revised] == [draft.response for draft in drafts]
+    assert [len(texts) for texts in revised] == [3, 3, 3]
+    assert all(texts[1] != texts[0] for texts in revised)
