@@ -67,9 +67,9 @@ class Lengths:
     least: int
     most: int
 
-    def draw(self, random: Random) -> int:
-        """One length."""
-        drawn = round(random.lognormvariate(math.log(self.median), SPREAD))
+    def draw(self, random: Random, scale: float = 1.0) -> int:
+        """One length, of a distribution whose median is so many times as long."""
+        drawn = round(scale * random.lognormvariate(math.log(self.median), SPREAD))
         return min(max(drawn, self.least), self.most)
 
 
@@ -97,22 +97,24 @@ class LengthScript:
 
     Attributes:
         seed: Another one draws other lengths.
+        scale: How many times as long answers and critiques are, before they are clipped.
         prompts: The prompt set that the prompts are rendered with.
     """
 
     seed: int = 0
+    scale: float = 1.0
     prompts: PromptSet = field(default_factory=lambda: PromptSet.load("cnr"))
 
     def answer(self, prompt: str) -> Scripted:
         """A revision for a prompt that ends with the bridge, else a critique."""
         random = Random(f"{self.seed}\n{prompt}")
         if prompt.endswith(self.prompts.bridge):
-            tokens = ANSWERS.draw(random)
+            tokens = ANSWERS.draw(random, self.scale)
             return Scripted(tokens, _words(random, tokens))
         labels = self.prompts.settings.critique.labels
         if labels is None:
             raise InputError(f"Prompt set '{self.prompts.name}' has no headings for a critique.")
-        tokens = CRITIQUES.draw(random)
+        tokens = CRITIQUES.draw(random, self.scale)
         return Scripted(tokens, _critique(random, tokens, labels))
 
     def extra_body(self, tokens: int) -> dict[str, object]:
@@ -177,19 +179,20 @@ class ScriptedEngine:
         await self._engine.aclose()
 
 
-def drafts(number: int, seed: int = 0) -> list[Draft]:
+def drafts(number: int, seed: int = 0, scale: float = 1.0) -> list[Draft]:
     """Drafts of such lengths, the same for the same seed.
 
     Args:
         number: How many; the first ones are the same for any number.
         seed: Where the random choices start.
+        scale: How many times as long they are, before they are clipped.
     """
     random = Random(f"drafts {seed}")
     return [
         Draft(
             id=f"length-{index:05}",
             prompt=_words(random, PROMPTS.draw(random)),
-            response=_words(random, ANSWERS.draw(random)),
+            response=_words(random, ANSWERS.draw(random, scale)),
         )
         for index in range(1, number + 1)
     ]

@@ -127,7 +127,8 @@ def vllm_server(
         *("--tensor-parallel-size", str(workers), "--port", str(port)),
         *("--served-model-name", "tiny-critic", "--eager", "--log", str(log)),
     ]
-    environment = {**os.environ, "VLLM_CPU_KVCACHE_SPACE": "1"}
+    # the second one lets benchmarks empty the prefix cache
+    environment = {**os.environ, "VLLM_CPU_KVCACHE_SPACE": "1", "VLLM_SERVER_DEV_MODE": "1"}
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)
     try:
         assert process.stdout is not None

@@ -14,7 +14,6 @@ from benchmarks.baselines import async_openai, barrier, one_at_a_time
 from benchmarks.baselines.work import Work, served_model
 from benchmarks.versus.figures import ratios, same_share, spread, summary, timeline_rows
 from benchmarks.versus.plots import plot_ratios, plot_timeline
-from benchmarks.versus.server import Counters, counters
 from benchmarks.versus.sides import (
     ASYNC,
     BARRIER,
@@ -31,26 +30,23 @@ from benchmarks.versus.sides import (
 from revloop import AsyncReviser, PromptSet
 from revloop.demo import demo_drafts
 from revloop.engines import HttpEngine
+from revloop.engines.load import Counters
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from conftest import Served
 
-METRICS = """# TYPE vllm:prompt_tokens counter
-vllm:prompt_tokens_total{engine="0",model_name="c"} 700.0
-vllm:prompt_tokens_total{engine="1",model_name="c"} 300.0
-vllm:prompt_tokens_created{engine="0",model_name="c"} 1.7e+09
-vllm:generation_tokens_total{engine="0",model_name="c"} 50.0
-vllm:prefix_cache_queries_total{engine="0",model_name="c"} 800.0
-vllm:prefix_cache_hits_total{engine="0",model_name="c"} 200.0
-"""
-
 
 def side_run(side: str, wall_s: float, made: dict[str, Made], iterations: int = 5) -> SideRun:
     """A run with 10 s of CPU time, over a server that had a quarter of the prompts in its cache."""
     timeline = [Sample(0.5, 3, 1), Sample(1.0, 2, 0)]
-    counted = Counters(1000, 50, 800, 200)
+    counted = Counters(
+        prompt_tokens=1000,
+        generated_tokens=50,
+        prefix_cache_queries=800,
+        prefix_cache_hits=200,
+    )
     return SideRun(side, len(made), iterations, wall_s, 10.0, counted, made, timeline)
 
 
@@ -99,13 +95,6 @@ def test_the_summary_has_rates_cpu_cache_and_ratio_of_each_side() -> None:
     assert found[ASYNC]["cached_share_of_prompt_tokens"]["median"] == 0.25
     assert found[ASYNC]["generated_tokens_per_s"]["median"] == 12.5
     assert found[ASYNC]["same_final_text_as_revloop"]["least"] == 1.0
-
-
-def test_counters_of_all_engines_are_added_and_their_time_stamps_are_not() -> None:
-    found = counters(METRICS)
-    assert found == Counters(1000, 50, 800, 200)
-    assert found.cached_share == 0.25
-    assert found.since(Counters(400, 20, 300, 100)) == Counters(600, 30, 500, 100)
 
 
 def test_outputs_of_a_baseline_and_of_revloop_are_read_alike(tmp_path: Path) -> None:

@@ -111,7 +111,9 @@ def command_line(program: Program, description: str | None) -> None:
         model=chosen.model or served_model(base_url),
         iterations=chosen.iterations,
         prompts=prompts,
-        script=None if chosen.lengths_seed is None else LengthScript(chosen.lengths_seed, prompts),
+        script=None
+        if chosen.lengths_seed is None
+        else LengthScript(chosen.lengths_seed, prompts=prompts),
     )
     drafts = read_drafts(chosen.drafts)
     with chosen.output.open("w", encoding="utf-8") as output:

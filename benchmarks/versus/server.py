@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import os
-import re
 import sys
 import urllib.request
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from revloop.demo import CRITIC_FOLDER
-from revloop.engines.load import Load, read_load
+from revloop.engines.load import Counters, Load, read_counters, read_load
 from revloop.serving import ServerOptions, VllmServer
 
 if TYPE_CHECKING:
@@ -19,38 +17,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 PLAIN_PROGRAM = (sys.executable, "-m", "benchmarks.versus.plain_server")
-_COUNTERS = {
-    "prompt_tokens": "vllm:prompt_tokens_total",
-    "generated_tokens": "vllm:generation_tokens_total",
-    "cache_queries": "vllm:prefix_cache_queries_total",
-    "cache_hits": "vllm:prefix_cache_hits_total",
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Counters:
-    """What a server has done since it was started, or between two moments.
-
-    Attributes:
-        prompt_tokens: Tokens of prompts, those from the prefix cache included.
-        generated_tokens: Tokens that were generated.
-        cache_queries: Prompt tokens that were looked up in the prefix cache.
-        cache_hits: Those of them that were found.
-    """
-
-    prompt_tokens: float
-    generated_tokens: float
-    cache_queries: float
-    cache_hits: float
-
-    @property
-    def cached_share(self) -> float:
-        """Share of the prompt tokens that came from the prefix cache."""
-        return self.cache_hits / self.cache_queries if self.cache_queries else 0.0
-
-    def since(self, before: Counters) -> Counters:
-        """What was done between two moments."""
-        return Counters(*(getattr(self, name) - getattr(before, name) for name in _COUNTERS))
 
 
 @contextmanager
@@ -94,11 +60,6 @@ def load(base_url: str) -> Load:
     return read_load(metrics(base_url), refused=0)
 
 
-def counters(text: str) -> Counters:
-    """The counters in the text of a server's metrics; of several engines, all together."""
-    return Counters(*(_total(text, name) for name in _COUNTERS.values()))
-
-
-def _total(text: str, name: str) -> float:
-    pattern = rf"^{re.escape(name)}(?:\{{[^}}\n]*\}})? (\S+)$"
-    return sum(float(value) for value in re.findall(pattern, text, re.MULTILINE))
+def counters(base_url: str) -> Counters:
+    """What the server has done so far."""
+    return read_counters(metrics(base_url)) or Counters()

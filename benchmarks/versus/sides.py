@@ -11,13 +11,14 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
-from benchmarks.versus.server import Counters, counters, load, metrics, reset_prefix_cache
+from benchmarks.versus.server import counters, load, reset_prefix_cache
 from revloop.trajectory import StopReason
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from revloop import Draft
+    from revloop.engines.load import Counters
 
 REVLOOP = "revloop"
 FIXED = "revloop, no early stop"
@@ -169,7 +170,7 @@ def run_side(
     source, output = folder / "drafts.jsonl", folder / "out.jsonl"
     write_drafts(source, mine)
     reset_prefix_cache(base_url)
-    before = counters(metrics(base_url))
+    before = counters(base_url)
     command = setting.command(side, source, output, base_url)
     with (folder / "output.log").open("wb") as log, Sampler(base_url) as sampler:
         started = time.perf_counter()
@@ -186,7 +187,7 @@ def run_side(
         iterations=setting.iterations,
         wall_s=wall_s,
         cpu_s=usage.ru_utime + usage.ru_stime,
-        counted=counters(metrics(base_url)).since(before),
+        counted=counters(base_url).since(before),
         made=read_output(output),
         timeline=sampler.samples,
     )

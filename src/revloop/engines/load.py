@@ -82,6 +82,12 @@ class Counters:
     accepted_tokens: int = 0
     preemptions: int = 0
 
+    @property
+    def cached_share(self) -> float:
+        """Share of the prompt tokens looked up that came from the prefix cache; 0 of none."""
+        queries = self.prefix_cache_queries
+        return self.prefix_cache_hits / queries if queries else 0.0
+
     def since(self, before: Counters) -> Counters:
         """What was done after an earlier reading."""
         return Counters(
