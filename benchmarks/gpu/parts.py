@@ -257,7 +257,7 @@ def _own_benchmark(
     command = [
         *(sys.executable, "-m", "benchmarks.gpu.vllm_bench", "--model", str(bench.folder)),
         *("--dataset-name", "random", "--num-prompts", str(prompts)),
-        *("--input-len", str(input_tokens), "--output-len", str(output_tokens)),
+        *("--random-input-len", str(input_tokens), "--random-output-len", str(output_tokens)),
         *("--load-format", "dummy", "--output-json", str(report)),
     ]
     if options["enforce_eager"]:
