@@ -165,9 +165,12 @@ async def speculation(bench: Bench) -> None:
                     _, recorded = await measure_loop(engine, bench.work)
                     sent = [request for request in recorded if request.prefix is not None]
                 bench.note(name, await _at_each_concurrency(engine, bench.work, sent))
-        except RevloopError as exc:
-            # not every version of vLLM has every kind
-            bench.note(name, {"not_measured": str(exc)[:500]})
+        except (RevloopError, ExceptionGroup) as exc:
+            # not every version of vLLM has every kind on every device
+            cause: BaseException = exc
+            while isinstance(cause, BaseExceptionGroup):
+                cause = cause.exceptions[0]
+            bench.note(name, {"not_measured": str(cause)[:500]})
 
 
 async def tp(bench: Bench) -> None:

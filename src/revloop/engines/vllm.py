@@ -149,9 +149,15 @@ class VllmEngine:
         """Forget all prefixes.
 
         Raises:
-            RejectedError: Requests hold blocks of the KV cache.
+            RejectedError: Requests hold blocks of the KV cache, or the engine has ended.
         """
-        if not await self._llm.reset_prefix_cache():
+        from vllm.v1.engine.exceptions import EngineDeadError  # heavy and optional
+
+        try:
+            done = await self._llm.reset_prefix_cache()
+        except EngineDeadError as exc:
+            raise RejectedError(f"vLLM's engine has ended: {exc}") from exc
+        if not done:
             raise RejectedError(
                 "vLLM's prefix cache was not emptied: requests are under way that use it."
             )
