@@ -69,9 +69,6 @@ class VllmEngine:
         os.environ.setdefault("VLLM_LOGGING_LEVEL", "ERROR")
         try:
             import vllm  # heavy and optional
-            from vllm.engine.arg_utils import AsyncEngineArgs
-            from vllm.usage.usage_lib import UsageContext
-            from vllm.v1.engine.async_llm import AsyncLLM
         except ImportError as exc:
             raise MissingExtraError(
                 "vLLM is not installed: pip install 'revloop[vllm]' (GPU) or 'revloop[cpu]'."
@@ -91,13 +88,7 @@ class VllmEngine:
             # not kept in a variable: an error that vLLM holds on to keeps this frame alive, and a
             # variable in it would outlive the engine
             return cls(
-                AsyncLLM.from_engine_args(
-                    AsyncEngineArgs(**settings),
-                    # decides how many sequences and tokens a step may have: as in a server, not
-                    # the 128 and 2,048 of vLLM's default context
-                    usage_context=UsageContext.OPENAI_API_SERVER,
-                    stat_loggers=[stats.factory],
-                ),
+                cls._started(settings, stats),
                 tokenizer,
                 stats,
                 model=model,
@@ -158,9 +149,15 @@ class VllmEngine:
         """Forget all prefixes.
 
         Raises:
-            RejectedError: Requests hold blocks of the KV cache.
+            RejectedError: Requests hold blocks of the KV cache, or the engine has ended.
         """
-        if not await self._llm.reset_prefix_cache():
+        from vllm.v1.engine.exceptions import EngineDeadError  # heavy and optional
+
+        try:
+            done = await self._llm.reset_prefix_cache()
+        except EngineDeadError as exc:
+            raise RejectedError(f"vLLM's engine has ended: {exc}") from exc
+        if not done:
             raise RejectedError(
                 "vLLM's prefix cache was not emptied: requests are under way that use it."
             )
@@ -176,6 +173,20 @@ class VllmEngine:
             await anyio.to_thread.run_sync(partial(llm.shutdown, timeout=_SHUTDOWN_S))
             del llm
             gc.collect()  # its finaliser fails, with a traceback, in an interpreter that is ending
+
+    @staticmethod
+    def _started(settings: Mapping[str, Any], stats: EngineStats) -> Any:
+        from vllm.engine.arg_utils import AsyncEngineArgs  # heavy and optional
+        from vllm.usage.usage_lib import UsageContext
+        from vllm.v1.engine.async_llm import AsyncLLM
+
+        return AsyncLLM.from_engine_args(
+            AsyncEngineArgs(**settings),
+            # it decides how many sequences and tokens a step may have: as in a server, not the 128
+            # and 2,048 of vLLM's default context
+            usage_context=UsageContext.OPENAI_API_SERVER,
+            stat_loggers=[stats.factory],
+        )
 
     async def _finished(self, prompt: Mapping[str, Any], params: object) -> Any:
         from vllm.exceptions import VLLMValidationError  # heavy and optional
