@@ -24,7 +24,7 @@ from typing import Any
 
 from benchmarks.gpu.model import cards
 from benchmarks.gpu.parts import PARTS, WORK, Bench
-from benchmarks.saving import machine
+from revloop.bench.machine import machine
 from revloop.errors import RevloopError
 
 _BUDGET_S = 570.0

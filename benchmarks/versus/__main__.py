@@ -147,6 +147,8 @@ def main() -> None:
     chosen = parser.parse_args()
     if chosen.lengths == "real" and chosen.plain_server:
         parser.error("--plain-server compares the demo critic's own lengths")
+    if chosen.eager and chosen.plain_server:
+        parser.error("--plain-server compiles on both sides, as vLLM does by default")
     if not chosen.plots_only:
         measure(chosen)
     plot(chosen)
