@@ -78,6 +78,7 @@ def demo_traces(store: Path) -> list[Trace]:
     """The requests of the demo critic, round by round of each trajectory."""
     tokenizer = Tokenizer.from_file(str(CRITIC_FOLDER / "tokenizer.json"))
     end = tokenizer.token_to_id("<|endoftext|>")
+    assert end is not None
     tokens = Tokens(lambda text: tokenizer.encode(text, add_special_tokens=False).ids, end)
     with Store.open_to_read(store) as opened:
         return [trace for one in opened.trajectories() for trace in traces_of(one, tokens)]
@@ -87,7 +88,10 @@ def text_figures(data: Path) -> dict[str, Any]:
     """What each method gives on revisions of real answers, by the kind of revision."""
     answers = read_answers(data)
     texts = [
-        text for rows in answers.values() for row in rows for text in (row.prompt, row.response)
+        text
+        for rows in answers.values()
+        for row in rows
+        for text in (row.prompt_text, row.response)
     ]
     tokenizer = train_tokenizer(texts)
     tokens = Tokens(lambda text: tokenizer.encode(text).ids, tokenizer.token_to_id("<end>"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import random
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from benchmarks.speculation.edits import edited, words_of
 from revloop import Draft
@@ -14,8 +14,6 @@ from revloop.prompts import PromptSet
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
     from pathlib import Path
-
-    from tokenizers import Tokenizer
 
     from revloop import Trajectory
 
@@ -98,7 +96,7 @@ def read_answers(folder: Path) -> dict[str, list[Draft]]:
     return answers
 
 
-def train_tokenizer(texts: Iterable[str]) -> Tokenizer:
+def train_tokenizer(texts: Iterable[str]) -> Any:
     """A byte-level BPE whose tokens are words and parts of words, as those of a large model."""
     from tokenizers import ByteLevelBPETokenizer
 
