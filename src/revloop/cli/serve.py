@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from revloop.cli import output
 from revloop.cli.options import ApiKeyFile, read_key
 from revloop.errors import InputError
-from revloop.serving import ServerOptions, VllmServer, stopping_on_sigterm
+from revloop.serving import ServerOptions, Speculation, VllmServer, stopping_on_sigterm
 from revloop.trajectory import explain
 
 EXAMPLE = "Example: `revloop serve ./critic --tensor-parallel-size 2 -- --max-model-len 2048`"
@@ -34,6 +34,9 @@ def serve(
     eager: Annotated[
         bool, typer.Option("--eager", help="Do not compile the model: up sooner, slower after.")
     ] = False,
+    speculate: Annotated[
+        Speculation, typer.Option(help="Draft tokens ahead from n-grams or suffix trees.")
+    ] = "off",
     log: Annotated[
         Path | None, typer.Option(help="Where vLLM's output goes.", metavar="PATH")
     ] = None,
@@ -48,6 +51,7 @@ def serve(
             port=port,
             served_model_name=served_model_name,
             enforce_eager=eager,
+            speculate=speculate,
             log_path=log,
             api_key=read_key(api_key_file),
             vllm_options=tuple(context.args),

@@ -11,6 +11,7 @@ from revloop.serving.lengths import Lengths
 from revloop.serving.plan import Plan, PlanRow, plan
 from revloop.serving.server import VllmServer, stopping_on_sigterm
 from revloop.serving.shape import ModelShape
+from revloop.serving.speculation import Speculation
 
 __all__ = [
     "CARDS",
@@ -25,6 +26,7 @@ __all__ = [
     "Plan",
     "PlanRow",
     "ServerOptions",
+    "Speculation",
     "VllmServer",
     "Way",
     "card_named",
