@@ -11,6 +11,7 @@ from revloop.serving.lengths import Lengths
 from revloop.serving.plan import Plan, PlanRow, plan
 from revloop.serving.server import VllmServer, stopping_on_sigterm
 from revloop.serving.shape import ModelShape
+from revloop.serving.supervision import RestartPolicy, SupervisedServer
 
 __all__ = [
     "CARDS",
@@ -24,7 +25,9 @@ __all__ = [
     "ModelShape",
     "Plan",
     "PlanRow",
+    "RestartPolicy",
     "ServerOptions",
+    "SupervisedServer",
     "VllmServer",
     "Way",
     "card_named",
