@@ -41,13 +41,14 @@ async def served(port: int, log: Path, *options: str) -> AsyncIterator[asyncio.s
     """`revloop serve` in a process of its own, stopped with SIGTERM in the end."""
     if not sys.platform.startswith("linux"):
         pytest.skip("the engine process is found through /proc")
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "revloop", "serve", str(TINY_CRITIC), "--eager"),
-        *("--port", str(port), "--log", str(log), *options),
-        stdout=asyncio.subprocess.PIPE,
-        stderr=(log.parent / f"{log.stem}.err").open("wb"),
-        env={**os.environ, "VLLM_CPU_KVCACHE_SPACE": "1"},
-    )
+    with (log.parent / f"{log.stem}.err").open("wb") as told:
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "revloop", "serve", str(TINY_CRITIC), "--eager"),
+            *("--port", str(port), "--log", str(log), *options),
+            stdout=asyncio.subprocess.PIPE,
+            stderr=told,
+            env={**os.environ, "VLLM_CPU_KVCACHE_SPACE": "1"},
+        )
     try:
         assert process.stdout is not None
         assert await asyncio.wait_for(process.stdout.readline(), LIMIT_S)

@@ -82,5 +82,5 @@ def _server(
     options: ServerOptions, tell: output.StageTeller, *, restart: bool
 ) -> VllmServer | SupervisedServer:
     if restart:
-        return SupervisedServer(options, tell=output.complain, on_progress=tell)
+        return SupervisedServer(options, tell=output.say, on_progress=tell)
     return VllmServer(options, on_progress=tell)
