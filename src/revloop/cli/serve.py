@@ -11,7 +11,13 @@ from pydantic import ValidationError
 from revloop.cli import output
 from revloop.cli.options import ApiKeyFile, read_key
 from revloop.errors import InputError
-from revloop.serving import ServerOptions, Speculation, VllmServer, stopping_on_sigterm
+from revloop.serving import (
+    ServerOptions,
+    Speculation,
+    SupervisedServer,
+    VllmServer,
+    stopping_on_sigterm,
+)
 from revloop.trajectory import explain
 
 EXAMPLE = "Example: `revloop serve ./critic --tensor-parallel-size 2 -- --max-model-len 2048`"
@@ -41,6 +47,14 @@ def serve(
         Path | None, typer.Option(help="Where vLLM's output goes.", metavar="PATH")
     ] = None,
     api_key_file: ApiKeyFile = None,
+    restart: Annotated[
+        bool,
+        typer.Option(
+            "--restart",
+            help="Start the server again when it dies: up to 5 times within an hour, after pauses "
+            "that grow.",
+        ),
+    ] = False,
 ) -> None:
     """Serve a model with vLLM and wait until Ctrl-C. Options after -- go to vLLM as they stand."""
     try:
@@ -61,7 +75,7 @@ def serve(
     with (
         stopping_on_sigterm(),
         output.stages("starting vLLM") as tell,
-        VllmServer(options, on_progress=tell) as server,
+        _server(options, tell, restart=restart) as server,
     ):
         tell.stop()
         output.say(f"Log: {server.log_path}")
@@ -72,3 +86,11 @@ def serve(
         except KeyboardInterrupt:
             output.say("Stopping the server ...")
     output.say("The server has stopped.")
+
+
+def _server(
+    options: ServerOptions, tell: output.StageTeller, *, restart: bool
+) -> VllmServer | SupervisedServer:
+    if restart:
+        return SupervisedServer(options, tell=output.say, on_progress=tell)
+    return VllmServer(options, on_progress=tell)

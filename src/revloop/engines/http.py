@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
+from revloop.engines.absence import Waiting
 from revloop.engines.base import Completion, Request, room_for_answer
 from revloop.engines.load import Counters, Load, read_counters, read_load
 from revloop.engines.replies import (
@@ -81,7 +82,10 @@ class HttpEngine:
         known = None if tokenizer is None else PromptTokenizer.from_folder(tokenizer)
         patient = retries or RetryPolicy()
         hurried = patient.model_copy(
-            update={"attempts": min(patient.attempts, _FIRST_CONTACT_ATTEMPTS)}
+            update={
+                "attempts": min(patient.attempts, _FIRST_CONTACT_ATTEMPTS),
+                "wait_for_server_s": 0.0,
+            }
         )
         transport = Transport(base_url, api_key=api_key, deadlines=deadlines or Deadlines())
         try:
@@ -172,6 +176,11 @@ class HttpEngine:
                 f"{self._transport.address} did not empty its prefix cache: requests are under "
                 "way that use it."
             )
+
+    def waiting(self) -> Waiting | None:
+        """How long the server has been away; None while it answers, or is not waited for."""
+        away_s, limit_s = self._transport.absence.away_s, self._retries.wait_for_server_s
+        return None if away_s is None or not limit_s else Waiting(away_s, limit_s)
 
     async def aclose(self) -> None:
         """Close all connections."""

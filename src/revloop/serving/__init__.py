@@ -12,6 +12,7 @@ from revloop.serving.plan import Plan, PlanRow, plan
 from revloop.serving.server import VllmServer, stopping_on_sigterm
 from revloop.serving.shape import ModelShape
 from revloop.serving.speculation import Speculation
+from revloop.serving.supervision import RestartPolicy, SupervisedServer
 
 __all__ = [
     "CARDS",
@@ -25,8 +26,10 @@ __all__ = [
     "ModelShape",
     "Plan",
     "PlanRow",
+    "RestartPolicy",
     "ServerOptions",
     "Speculation",
+    "SupervisedServer",
     "VllmServer",
     "Way",
     "card_named",
