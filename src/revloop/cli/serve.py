@@ -16,6 +16,7 @@ from revloop.serving import (
     Speculation,
     SupervisedServer,
     VllmServer,
+    doubt_about,
     stopping_on_sigterm,
 )
 from revloop.trajectory import explain
@@ -72,6 +73,8 @@ def serve(
         )
     except ValidationError as exc:
         raise InputError(f"An option cannot be used: {explain(exc)}.") from exc
+    if doubt := doubt_about(speculate):
+        output.complain(doubt)
     with (
         stopping_on_sigterm(),
         output.stages("starting vLLM") as tell,

