@@ -127,8 +127,12 @@ def vllm_server(
         *("--tensor-parallel-size", str(workers), "--port", str(port)),
         *("--served-model-name", "tiny-critic", "--eager", "--log", str(log)),
     ]
-    # the second one lets benchmarks empty the prefix cache
-    environment = {**os.environ, "VLLM_CPU_KVCACHE_SPACE": "1", "VLLM_SERVER_DEV_MODE": "1"}
+    environment = {
+        **os.environ,
+        "VLLM_CPU_KVCACHE_SPACE": "1",
+        "VLLM_LOGGING_LEVEL": "INFO",  # an engine in this process may have asked for less
+        "VLLM_SERVER_DEV_MODE": "1",  # lets benchmarks empty the prefix cache
+    }
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)
     try:
         assert process.stdout is not None

@@ -28,8 +28,9 @@ _LOOK_EVERY_S = 1.0
 class Workers:
     """Takes trajectories through their rounds over one reviser.
 
-    A trajectory comes in when one before it has gone out, so memory does not grow with the input;
-    at the gate to the engine, one that is near its end goes first, so results flow early.
+    As many trajectories are under way as there may be requests at most: more than the engine can
+    hold at once, so that the gate to the engine has a choice which goes first. One more comes in
+    when one of them has gone out, so memory does not grow with the input.
 
     Args:
         reviser: An open reviser.
@@ -78,6 +79,7 @@ class Workers:
                             await self._place()
                             self._progress.took_up(_rounds(one), one.entry.end)
                             tasks.start_soon(self._revise, one, finished)
+                        self._gate.all_are_here()
                     except RevloopError as exc:
                         self._fail(exc)
             background.cancel_scope.cancel()
@@ -85,7 +87,12 @@ class Workers:
             raise self._error
 
     async def _revise(self, pending: Pending, finished: Finished) -> None:
-        engine = GatedEngine(self._reviser.engine, self._gate, _rounds(pending))
+        engine = GatedEngine(
+            self._reviser.engine,
+            self._gate,
+            iterations=self._iterations,
+            rounds_done=_rounds(pending),
+        )
 
         def on_version(version: Version) -> None:
             engine.rounds_done = version.round
@@ -112,7 +119,7 @@ class Workers:
             self._has_changed = anyio.Event()
 
     async def _place(self) -> None:
-        while self._under_way >= self._gate.limit:
+        while self._under_way >= self._bounds.most:
             await self._has_changed.wait()
         self._under_way += 1
 
@@ -129,16 +136,13 @@ class Workers:
         task_status.started()
         while tells is not None and before is not None:
             await anyio.sleep(_LOOK_EVERY_S)
-            now, limit = await tells.load(), self._gate.limit
-            wanted = self._under_way >= limit
-            self._allow(next_limit(limit, bounds, before, now, wanted=wanted))
+            now, gate = await tells.load(), self._gate
+            self._allow(next_limit(gate.limit, bounds, before, now, wanted=gate.is_full))
             before = now
 
     def _allow(self, limit: int) -> None:
         self._gate.allow(limit)
         self._progress.limit = limit
-        self._has_changed.set()
-        self._has_changed = anyio.Event()
 
 
 def _rounds(pending: Pending) -> int:
