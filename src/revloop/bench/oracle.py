@@ -12,6 +12,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import anyio
+import anyio.lowlevel
 
 from revloop.bench.recording import RecordingEngine
 
@@ -57,4 +58,6 @@ async def replay(engine: Engine, requests: Sequence[Request]) -> Recording:
     async with anyio.create_task_group() as tasks:
         for request in requests:
             tasks.start_soon(recorder.generate, request)
+            # the first ones are on their way while the others are still being tokenised
+            await anyio.lowlevel.checkpoint()
     return recorder.recording
