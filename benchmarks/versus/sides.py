@@ -24,7 +24,7 @@ REVLOOP = "revloop"
 FIXED = "revloop, no early stop"
 ONE, ASYNC, BARRIER = "one at a time", "async OpenAI client", "batches of 50 with a barrier"
 DISTILABEL = "distilabel"
-ONE_AT_A_TIME_SHARE = 8
+ONE_AT_A_TIME_SHARE = 16
 """One draft at a time takes so long that it gets this part of the drafts; its rate is the same."""
 
 _SAMPLE_EVERY_S = 0.5
