@@ -42,7 +42,7 @@ def main() -> int:
         print("torch could not be installed: is there a package index within reach?")
         return 1
     can_run_vllm = sys.platform == "linux" and platform.machine() == "x86_64"
-    everywhere = "local,records,data,train,bench,evaluate,dev"
+    everywhere = "local,records,data,ray,train,bench,evaluate,dev"
     extras = f"cpu,{everywhere}" if can_run_vllm else everywhere
     if not can_run_vllm:
         print("vLLM has no CPU build for this machine: transformers will be used instead")

@@ -2,6 +2,7 @@
 
 from revloop.distributed.actor import Work
 from revloop.distributed.folder import RunFolder
+from revloop.distributed.gathering import GATHERED, gathered
 from revloop.distributed.run import (
     DEFAULT_IN_FLIGHT,
     DEFAULT_SHARD_ROWS,
@@ -15,6 +16,7 @@ from revloop.distributed.source import RayInput
 __all__ = [
     "DEFAULT_IN_FLIGHT",
     "DEFAULT_SHARD_ROWS",
+    "GATHERED",
     "LOCAL",
     "RayInput",
     "RayOptions",
@@ -22,4 +24,5 @@ __all__ = [
     "RunFolder",
     "Work",
     "batch_on_ray",
+    "gathered",
 ]
