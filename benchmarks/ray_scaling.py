@@ -76,7 +76,7 @@ def measure(servers: int, rows_a_server: int) -> dict[str, Any]:
         outcome = batch_on_ray(
             RayInput(str(folder / "drafts.jsonl")),
             Work(str(folder / "out"), {"single_pass": True}, iterations=1),
-            RayOptions(servers=urls, in_flight=4 * SLOTS, shard_rows=500),
+            RayOptions(servers=urls, in_flight=16 * SLOTS, shard_rows=1000),
         )
         finished = [_finished(url) for url in urls]
     begin, end = max(times[0] for times in finished), min(times[-1] for times in finished)
@@ -111,7 +111,7 @@ def main() -> None:
     )
     parser.add_argument("--serve", action="store_true", help="be one of the servers")
     parser.add_argument("--servers", type=int, nargs="+", default=[1, 2, 4, 8])
-    parser.add_argument("--rows-a-server", type=int, default=320)
+    parser.add_argument("--rows-a-server", type=int, default=960)
     chosen = parser.parse_args()
     if chosen.serve:
         asyncio.run(serve())
