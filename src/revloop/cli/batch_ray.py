@@ -90,7 +90,7 @@ ShardsAs = Annotated[
 class BatchCommand(TyperCommand):
     """Allows ``--ray`` without an address, where another option follows or nothing."""
 
-    def parse_args(self, ctx: typer.Context, args: list[str]) -> list[str]:
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Give ``--ray`` its default address."""
         following = [*args[1:], "--"]
         given = [
