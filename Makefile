@@ -13,7 +13,7 @@ help:  ## List the targets
 .PHONY: setup
 setup: $(INSTALLED)  ## Make .venv with everything (a few minutes, about 3.5 GB)
 
-$(INSTALLED): pyproject.toml tools/install.py
+$(INSTALLED): pyproject.toml requirements-dev.lock tools/install.py
 	@$(PYTHON) -c 'import sys; sys.exit("revloop needs Python 3.11 or later: make PYTHON=python3.12" if sys.version_info < (3, 11) else 0)'
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python tools/install.py
@@ -67,10 +67,27 @@ fuzz: $(INSTALLED)  ## Fuzz all that reads what a stranger wrote, with atheris (
 		echo "$$target:"; $(BIN)/python -m tests.fuzz $$target || exit 1; \
 	done
 
+.PHONY: soak
+soak: $(INSTALLED)  ## Run for minutes and look whether anything grows: files, threads, tasks, memory
+	$(BIN)/python -m benchmarks.soak
+
+.PHONY: lock
+lock: $(INSTALLED)  ## Write requirements-dev.lock anew: the newest packages, with hashes
+	$(BIN)/python -m pip install --quiet uv
+	$(BIN)/python -m tools.lock
+
+.PHONY: audit
+audit:  ## Report known weaknesses of the locked packages into audit.log; never fails
+	@$(PYTHON) tools/audit.py $(VENV)-audit
+
+.PHONY: test-minimum
+test-minimum:  ## Run the fast tests with the oldest packages that pyproject.toml allows
+	@$(PYTHON) tools/minimum.py $(VENV)-minimum
+
 .PHONY: wheel
 wheel: $(INSTALLED)  ## Build the wheel into dist/
 	$(BIN)/python -m pip wheel --no-deps --wheel-dir dist .
 
 .PHONY: clean
 clean:  ## Remove .venv and everything that was built
-	rm -rf $(VENV) dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage* htmlcov
+	rm -rf $(VENV) $(VENV)-audit $(VENV)-minimum dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage* htmlcov

@@ -127,7 +127,12 @@ def vllm_server(
         *("--tensor-parallel-size", str(workers), "--port", str(port)),
         *("--served-model-name", "tiny-critic", "--eager", "--log", str(log)),
     ]
-    environment = {**os.environ, "VLLM_CPU_KVCACHE_SPACE": "1"}
+    environment = {
+        **os.environ,
+        "VLLM_CPU_KVCACHE_SPACE": "1",
+        "VLLM_LOGGING_LEVEL": "INFO",  # an engine in this process may have asked for less
+        "VLLM_SERVER_DEV_MODE": "1",  # lets benchmarks empty the prefix cache
+    }
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)
     try:
         assert process.stdout is not None
@@ -154,10 +159,10 @@ def engine_of(
 
         async def start(kind: str) -> Engine:
             if kind == "transformers":
-                return TransformersEngine.load(str(tiny_critic))
+                return TransformersEngine.from_model(str(tiny_critic))
             if kind == "vllm":
                 options = {"enforce_eager": True}
-                return VllmEngine.load(
+                return VllmEngine.from_model(
                     str(tiny_critic), tensor_parallel_size=workers, options=options
                 )
             server: Served = request.getfixturevalue("vllm_server")

@@ -11,6 +11,7 @@ worker into `fake_vllm.pids`, in the folder that it is started from. Behaviours:
     killed      is killed, as by the kernel when memory runs out
     hanging     never answers
     crashing    answers /health once, then ends with a traceback
+    once        answers /health the first time that it is started here, and never after that
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 PIDS = "fake_vllm.pids"
+STARTED = "fake_vllm.started"
 SLEEP = "import time; time.sleep(600)"
 DEAF = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); "
 
@@ -47,6 +49,8 @@ class Health(BaseHTTPRequestHandler):
 
 def serve(behaviour: str, port: int) -> None:
     code = DEAF + SLEEP if behaviour == "stubborn" else SLEEP
+    first = not Path(STARTED).exists()
+    Path(STARTED).touch()
     worker = subprocess.Popen(
         [sys.executable, "-c", code], start_new_session=behaviour == "scattered"
     )
@@ -54,7 +58,7 @@ def serve(behaviour: str, port: int) -> None:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
     Path(PIDS).write_text(f"{os.getpid()} {worker.pid}", encoding="ascii")
     say("(EngineCore pid=1) INFO 11-21 03:07:53 [core.py:133] Initializing a V1 LLM engine")
-    if behaviour == "hanging":
+    if behaviour == "hanging" or (behaviour == "once" and not first):
         time.sleep(600)
     server = HTTPServer(("127.0.0.1", port), Health)
     if behaviour == "crashing":

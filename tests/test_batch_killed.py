@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 import signal
 from typing import TYPE_CHECKING
@@ -158,3 +159,24 @@ async def test_an_engine_that_is_gone_for_good_ends_the_batch_and_retry_failed_g
     assert (await work.run(server, "--retry-failed")).code == 0
     await assert_nothing_was_asked_again(server, before)
     await assert_equals_an_undisturbed_run(server, work, tmp_path)
+
+
+async def test_a_server_that_stays_away_ends_the_batch_with_nothing_failed(
+    server: Server, work: Work, tmp_path: Path
+) -> None:
+    process = await work.begin(server, "--wait-for-server", "2", "--log-json")
+    await server.until_asked(100)
+    await server.kill()
+    gone = await ended(process)
+    assert gone.code == 4, gone.err
+    assert "and was waited for 2 s" in gone.err
+    assert "The same command goes on" in gone.err
+    last = json.loads([line for line in gone.err.splitlines() if line.startswith("{")][-1])
+    assert (last["failed"], last["server_limit_s"]) == (0, 2.0)
+    assert last["server_away_s"] >= 2.0
+    assert not work.output.exists()
+    async with answering_server() as another:
+        before = work.stored_rounds()
+        assert (await work.run(another)).code == 0
+        await assert_nothing_was_asked_again(another, before)
+        await assert_equals_an_undisturbed_run(another, work, tmp_path)

@@ -15,6 +15,7 @@ from revloop import End, StopReason, Usage, Version
 from revloop.batch import Progress, Snapshot
 from revloop.cli import output
 from revloop.cli.batch_display import duration, line, table, tell
+from revloop.engines.absence import Waiting
 from revloop.trajectory import Sampling, Step
 
 SNAPSHOT = Snapshot(
@@ -179,3 +180,20 @@ def drawn(snapshot: Snapshot) -> str:
     stream = io.StringIO()
     Console(file=stream, width=100).print(table(snapshot))
     return stream.getvalue()
+
+
+class TestWaiting:
+    def test_a_server_that_is_away_is_in_the_figures(self) -> None:
+        progress = Progress()
+        assert progress.snapshot().server_away_s is None
+        progress.watch(lambda: Waiting(35.2, 900.0))
+        snapshot = progress.snapshot()
+        assert (snapshot.server_away_s, snapshot.server_limit_s) == (35.2, 900.0)
+
+    def test_how_long_it_is_waited_for_is_shown(self) -> None:
+        away = replace(SNAPSHOT, server_away_s=35.2, server_limit_s=900.0)
+        shown = io.StringIO()
+        Console(file=shown, width=100).print(table(away))
+        for text in (line(away), shown.getvalue()):
+            assert "waiting for the server: 35 s of 900 s" in text
+        assert "waiting for the server" not in line(SNAPSHOT)

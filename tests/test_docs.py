@@ -40,7 +40,7 @@ RULES = "def shorter(prompt, first, second):\n    return 'tie'\n"
 """Stands for the module with a judge that evaluation.md shows."""
 
 EXAMPLE_ADDRESS = "http://127.0.0.1:8000"
-SERVE_OPTIONS = {"--tensor-parallel-size", "--eager", "--", "--max-model-len"}
+SERVE_OPTIONS = {"--tensor-parallel-size", "--eager", "--", "--max-model-len", "--speculate"}
 
 
 def blocks(language: str) -> list[ParameterSet]:

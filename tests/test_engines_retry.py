@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from revloop.engines import RetryPolicy
+from revloop.engines.absence import Absence
 from revloop.errors import (
     AuthenticationError,
     BadReplyError,
@@ -20,6 +21,7 @@ from revloop.errors import (
     ModelNotServedError,
     OverloadedError,
     RejectedError,
+    ServerGoneError,
     UnreachableError,
 )
 
@@ -188,3 +190,94 @@ async def test_a_policy_serves_any_number_of_requests() -> None:
 def test_a_policy_that_makes_no_sense_is_refused(setting: dict[str, int]) -> None:
     with pytest.raises(ValidationError, match=next(iter(setting))):
         RetryPolicy.model_validate(setting)
+
+
+@dataclass
+class Away:
+    """A request to a server that is away, by a clock that only its waits move on.
+
+    Attributes:
+        back_after_s: When the server is back.
+        others_are_answered: Whether it answers others all the time.
+    """
+
+    policy: RetryPolicy
+    back_after_s: float
+    others_are_answered: bool = False
+    tries: int = 0
+    now_s: float = 0.0
+    waits_s: list[float] = field(default_factory=list)
+
+    async def run(self) -> int:
+        absence = Absence(lambda: self.now_s)
+        async for attempt in self.policy.retrying(absence).copy(sleep=self._sleep):
+            with attempt:
+                self.tries += 1
+                if self.now_s < self.back_after_s:
+                    fault = UnreachableError("Nobody is there.")
+                    if self.others_are_answered:
+                        absence.note_status(200)
+                    absence.note_failure(fault)
+                    raise fault
+                absence.note_status(200)
+        assert absence.away_s is None
+        return self.tries
+
+    async def _sleep(self, wait_s: float) -> None:
+        self.waits_s.append(wait_s)
+        self.now_s += wait_s + 0.001
+
+
+WAITING = RetryPolicy(attempts=3, wait_for_server_s=900)
+
+
+async def test_a_server_that_is_away_is_waited_for_however_many_tries_that_takes() -> None:
+    assert await Away(WAITING, back_after_s=600).run() > 50
+
+
+async def test_a_server_that_stays_away_is_given_up_after_the_time_that_was_set() -> None:
+    away = Away(WAITING, back_after_s=10_000)
+    with pytest.raises(ServerGoneError, match=r"nobody for 90\d s, .* for 900 s: Nobody is there"):
+        await away.run()
+    assert 900 <= away.now_s < 911
+
+
+async def test_nobody_waits_longer_than_ten_seconds_for_a_server_that_may_be_back() -> None:
+    away = Away(WAITING, back_after_s=600)
+    await away.run()
+    assert max(away.waits_s) <= 10
+
+
+async def test_a_request_that_fails_while_others_are_answered_has_so_many_tries_only() -> None:
+    away = Away(WAITING, back_after_s=10_000, others_are_answered=True)
+    with pytest.raises(UnreachableError):
+        await away.run()
+    assert away.tries == 3
+
+
+async def test_without_a_wait_a_server_that_is_away_costs_so_many_tries() -> None:
+    away = Away(RetryPolicy(attempts=3), back_after_s=10_000)
+    with pytest.raises(UnreachableError):
+        await away.run()
+    assert away.tries == 3
+
+
+@pytest.mark.parametrize("status", [502, 503, 504])
+def test_a_proxy_whose_server_is_away_is_no_server(status: int) -> None:
+    absence = Absence(lambda: 5.0)
+    absence.note_status(status)
+    assert absence.away_s == 0
+
+
+@pytest.mark.parametrize("status", [200, 400, 429, 500])
+def test_whoever_answers_is_there(status: int) -> None:
+    absence = Absence()
+    absence.note_failure(UnreachableError("gone"))
+    absence.note_status(status)
+    assert absence.away_s is None
+
+
+def test_a_bad_answer_is_an_answer() -> None:
+    absence = Absence()
+    absence.note_failure(BadReplyError("half"))
+    assert absence.away_s is None

@@ -126,7 +126,7 @@ async def test_the_critic_is_a_model_like_any_other(
     _, done, _ = trained
     assert done.model is not None
     assert not list(done.model.glob("adapter*"))
-    engine = TransformersEngine.load(str(done.model))
+    engine = TransformersEngine.from_model(str(done.model))
     answer = await engine.generate(Request("Thank Ali.", Sampling(), max_tokens=4))
     assert answer.usage.generated_tokens > 0
     assert json.loads((done.model / "config.json").read_text("utf-8"))["use_cache"] is True

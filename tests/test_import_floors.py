@@ -41,6 +41,7 @@ FLOORS = {
     "reviser": 5,
     "batch": 6,
     "evaluation": 6,
+    "bench": 7,
     "distributed": 7,
     "report": 7,
     "__main__": 8,

@@ -159,7 +159,7 @@ def test_everything_can_be_done_by_keyboard(open_page: Callable[..., Page], judg
     assert page.locator("#opened-title").text_content() == "d4"
     page.keyboard.press("Escape")
     page.locator("#opened").wait_for(state="hidden")
-    page.wait_for_function("document.activeElement.dataset.place === '1'")
+    page.locator("#list [data-place='1']:focus").wait_for()
 
 
 def test_the_list_is_one_stop_of_the_tab_key(open_page: Callable[..., Page], judged: Path) -> None:

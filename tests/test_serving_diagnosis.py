@@ -209,3 +209,18 @@ def test_any_text_can_be_looked_through(log: str) -> None:
 def test_any_order_of_lines_can_be_looked_through(lines: list[str]) -> None:
     cause = root_cause("\n".join(lines))
     assert cause is None or cause
+
+
+def test_an_engine_that_was_killed_leaves_no_trace_of_its_own() -> None:
+    log = (
+        "(APIServer pid=12460) WARNING 11-21 15:02:04 [core_client.py:817] [shutdown] MPClient: "
+        "engine core exited unexpectedly; starting cleanup\n"
+        "(APIServer pid=12460) ERROR 11-21 15:02:04 [async_llm.py:906] "
+        "Traceback (most recent call last):\n"
+        "(APIServer pid=12460) ERROR 11-21 15:02:04 [async_llm.py:906] "
+        "vllm.v1.engine.exceptions.EngineDeadError: EngineCore encountered an issue. See stack "
+        "trace (above) for the root cause.\n"
+    )
+    assert root_cause(log) == (
+        "its engine process ended without a word: most likely it was killed by a signal"
+    )

@@ -54,7 +54,7 @@ def test_pickled_weights_are_not_loaded(model: Path, tmp_path: Path) -> None:
     (model / "model.safetensors").unlink()
     (model / "pytorch_model.bin").write_bytes(pickle.dumps(Touch(tmp_path / "ran")))
     with pytest.raises(ModelConfigError, match="cannot be loaded"):
-        TransformersEngine.load(str(model))
+        TransformersEngine.from_model(str(model))
     assert not (tmp_path / "ran").exists()
 
 
@@ -65,7 +65,7 @@ def test_code_that_comes_with_a_model_is_not_run(model: Path, tmp_path: Path, ki
     autos = ("AutoConfig", "AutoModelForCausalLM", "AutoTokenizer")
     change_config(model, model_type=kind, auto_map=dict.fromkeys(autos, "evil.Evil"))
     try:
-        TransformersEngine.load(str(model))
+        TransformersEngine.from_model(str(model))
     except ModelConfigError:
         assert kind == "stranger"
     assert not (tmp_path / "ran").exists()

@@ -16,6 +16,7 @@ translated once, where they cross into revloop, with the original as ``__cause__
     ├── TrainingError              a critic that cannot be trained
     │   ├── TooLittleMemoryError       the training would not fit
     │   └── DivergedError              the loss or the gradient is no longer a number
+    ├── ServerGoneError            a server that stayed away longer than it was waited for
     └── EngineError                an engine that did not give a usable answer
         ├── ContextFullError       the prompt leaves too little room in the model's context
         ├── RejectedError          the engine refuses the request and always will
@@ -100,6 +101,16 @@ class TooLittleMemoryError(TrainingError):
 
 class DivergedError(TrainingError):
     """The loss or the gradient is no longer a number; the checkpoints before it are kept."""
+
+
+class ServerGoneError(RevloopError):
+    """A server stayed away longer than it was waited for.
+
+    It is no EngineError: those end a trajectory, and nothing is wrong with the trajectories that
+    wait for this server.
+    """
+
+    exit_code = 4
 
 
 class EngineError(RevloopError):

@@ -73,6 +73,7 @@ class Rounds:
         self._earlier = earlier
         self._judge = judge
         self._prompt_text = draft.prompt_text
+        self._counted: dict[str, int] = {}
 
     async def __aiter__(self) -> AsyncIterator[Version]:
         versions = list(self._earlier)
@@ -92,6 +93,7 @@ class Rounds:
         self.end = end
 
     async def _round(self, versions: Sequence[Version]) -> Version:
+        self._counted.clear()
         last = versions[-1].round
         base = versions[standing(versions) if self._settings.keep == "gate" else last]
         asking = _Asking(self._draft, self._engine, self._settings, last + 1)
@@ -231,8 +233,13 @@ class Rounds:
         return critique, text if found_nothing(critique, settings) else revision
 
     def _count(self, text: str) -> int:
-        """Tokens of a text; 0 where the engine cannot count, and the server must refuse."""
-        return self._engine.count_tokens(text) or 0
+        """Tokens of a text; 0 where the engine cannot count, and the server must refuse.
+
+        A round needs the same counts more than once, and tokenising costs more than all else here.
+        """
+        if text not in self._counted:
+            self._counted[text] = self._engine.count_tokens(text) or 0
+        return self._counted[text]
 
 
 class _RoundFailedError(Exception):

@@ -6,7 +6,7 @@ import asyncio
 import heapq
 import itertools
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from revloop.errors import InputError
@@ -16,12 +16,13 @@ if TYPE_CHECKING:
 
     from revloop.engines.base import Completion, Engine, Request
     from revloop.engines.load import Load
+    from revloop.prompts import Rendered
     from revloop.trajectory import EngineInfo
 
 DEFAULT_MIN_CONCURRENCY = 4
 DEFAULT_MAX_CONCURRENCY = 512
-FIRST_LIMIT = 32
-"""Requests at the start, where the engine's own figures are to tell how many it can hold."""
+_CAUTIOUS_LIMIT = 32
+"""Requests at the start over a vLLM server that does not tell the size of its KV cache."""
 
 _IDLE_SLACK = (
     4  # requests that may always wait in the engine, so that a free place is taken at once
@@ -52,6 +53,25 @@ class Concurrency:
             )
 
 
+def first_limit(bounds: Concurrency, load: Load | None, context_tokens: int | None) -> int:
+    """How many requests to allow at the start.
+
+    As many as the KV cache can hold whatever their length: from there on the engine's figures tell
+    how many more there may be.
+
+    Args:
+        bounds: What is never left.
+        load: The engine's load; None where it does not tell, and all that may be are allowed.
+        context_tokens: Tokens that one request can take at most.
+    """
+    if load is None:
+        return bounds.most
+    first = _CAUTIOUS_LIMIT
+    if load.kv_cache_tokens is not None and context_tokens is not None:
+        first = load.kv_cache_tokens // context_tokens
+    return max(bounds.least, min(bounds.most, first))
+
+
 def next_limit(limit: int, bounds: Concurrency, before: Load, now: Load, *, wanted: bool) -> int:
     """How many requests to allow from now on.
 
@@ -71,7 +91,10 @@ def next_limit(limit: int, bounds: Concurrency, before: Load, now: Load, *, want
     if now.refused > before.refused:
         changed = limit // 2
     elif now.waiting is not None and now.waiting > (slack := _slack(now)):
-        changed = limit - (now.waiting - slack + 1) // 2
+        # those that wait in the engine stay there for a while whatever is done here, and must not
+        # be subtracted again each time they are seen: it would run empty later
+        changed = max(limit - (now.waiting - slack + 1) // 2, (now.running or 0) + slack)
+        changed = min(changed, limit)
     elif wanted and (now.kv_cache_share or 0.0) < _FULL_CACHE_SHARE:
         changed = limit + max(_IDLE_SLACK, limit // 4)
     else:
@@ -83,12 +106,47 @@ def _slack(load: Load) -> int:
     return _IDLE_SLACK + (load.running or 0) // 8
 
 
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Where the trajectory of a request stands.
+
+    Attributes:
+        rounds_done: Rounds that it has done.
+        rounds_left: Rounds that it has to go, the one of this request included.
+        size: Length of the request's prompt, in characters; the longer a version is, the longer
+            are the critiques and revisions of it.
+        mid_round: Whether an earlier request of the same round has been answered.
+    """
+
+    rounds_done: int
+    rounds_left: int = 1
+    size: int = 1
+    mid_round: bool = False
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class _Waiting:
+    """A request before the gate; the least one goes first."""
+
+    rank: tuple[bool, int]
+    number: int
+    standing: Standing = field(compare=False)
+    turn: asyncio.Future[None] = field(compare=False)
+
+
 class HaltedError(Exception):
     """A round was about to start after the batch was told to stop. Never leaves this package."""
 
 
 class Gate:
-    """Lets so many requests through at a time, those of trajectories near their end first.
+    """Lets so many requests through at a time, in the order that serves the batch best.
+
+    The second request of a round goes before all first ones: the blocks of its prompt are still in
+    the engine's cache. Else trajectories near their end go first, so results flow early, for as
+    long as more of them are to come. Once all are here, those with most to do are first: else the
+    last few of them would be left to end alone, one request after the other, in an engine that is
+    all but idle (longest processing time first: Graham 1969, "Bounds on Multiprocessing Timing
+    Anomalies").
 
     To be used in one event loop.
 
@@ -102,8 +160,9 @@ class Gate:
         self.limit = limit
         self.inside = 0
         self.is_closed = False
-        self._queue: list[tuple[int, int, asyncio.Future[None]]] = []
+        self._queue: list[_Waiting] = []
         self._numbers = itertools.count()
+        self._all_are_here = False
 
     @property
     def is_full(self) -> bool:
@@ -115,20 +174,26 @@ class Gate:
         self.limit = limit
         self._let_in()
 
+    def all_are_here(self) -> None:
+        """No trajectory will come that is not here: from now on those with most to do go first."""
+        self._all_are_here = True
+        self._queue = [replace(one, rank=self._rank(one.standing)) for one in self._queue]
+        heapq.heapify(self._queue)
+
     def close(self) -> None:
         """Let no new round start: those that wait for one are turned away."""
         self.is_closed = True
         queue, self._queue = self._queue, []
-        for _, _, turn in queue:
-            if not turn.done():
-                turn.set_result(None)
+        for one in queue:
+            if not one.turn.done():
+                one.turn.set_result(None)
                 self.inside += 1
 
     @asynccontextmanager
-    async def turn(self, rounds_done: int) -> AsyncIterator[None]:
+    async def turn(self, standing: Standing) -> AsyncIterator[None]:
         """Wait until it is this request's turn, and be inside for the block."""
         if self.is_full or self._queue:
-            await self._wait(rounds_done)
+            await self._wait(standing)
         else:
             self.inside += 1
         try:
@@ -137,9 +202,14 @@ class Gate:
             self.inside -= 1
             self._let_in()
 
-    async def _wait(self, rounds_done: int) -> None:
+    def _rank(self, standing: Standing) -> tuple[bool, int]:
+        to_do = standing.rounds_left * standing.size
+        return not standing.mid_round, -(to_do if self._all_are_here else standing.rounds_done)
+
+    async def _wait(self, standing: Standing) -> None:
         turn = asyncio.get_running_loop().create_future()
-        heapq.heappush(self._queue, (-rounds_done, next(self._numbers), turn))
+        waiting = _Waiting(self._rank(standing), next(self._numbers), standing, turn)
+        heapq.heappush(self._queue, waiting)
         self._let_in()
         try:
             await turn
@@ -151,7 +221,7 @@ class Gate:
 
     def _let_in(self) -> None:
         while self._queue and not self.is_full:
-            _, _, turn = heapq.heappop(self._queue)
+            turn = heapq.heappop(self._queue).turn
             if not turn.done():
                 turn.set_result(None)
                 self.inside += 1
@@ -160,12 +230,18 @@ class Gate:
 class GatedEngine:
     """An engine as one trajectory sees it: each request waits for its turn at the gate.
 
+    Args:
+        engine: The engine.
+        gate: The gate before it.
+        iterations: Rounds that the trajectory shall have in the end.
+
     Attributes:
-        rounds_done: Rounds that the trajectory has done, to be kept up by its owner.
+        rounds_done: Rounds that it has done, to be kept up by its owner.
     """
 
-    def __init__(self, engine: Engine, gate: Gate, rounds_done: int) -> None:
+    def __init__(self, engine: Engine, gate: Gate, *, iterations: int, rounds_done: int) -> None:
         self.rounds_done = rounds_done
+        self._iterations = iterations
         self._engine = engine
         self._gate = gate
         self._round_begun = -1
@@ -191,7 +267,13 @@ class GatedEngine:
             HaltedError: The request would begin a round, and none may begin any more.
         """
         self._check()
-        async with self._gate.turn(self.rounds_done):
+        standing = Standing(
+            self.rounds_done,
+            rounds_left=self._iterations - self.rounds_done,
+            size=_size(request.prompt),
+            mid_round=self._round_begun == self.rounds_done,
+        )
+        async with self._gate.turn(standing):
             self._check()
             self._round_begun = self.rounds_done
             return await self._engine.generate(request)
@@ -202,3 +284,8 @@ class GatedEngine:
     def _check(self) -> None:
         if self._gate.is_closed and self._round_begun != self.rounds_done:
             raise HaltedError
+
+
+def _size(prompt: Rendered) -> int:
+    texts = [prompt] if isinstance(prompt, str) else [message.content for message in prompt]
+    return sum(map(len, texts))

@@ -11,6 +11,9 @@ from revloop.settings import DEFAULT_ITERATIONS
 from revloop.trajectory import StopReason
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from revloop.engines.absence import Waiting
     from revloop.trajectory import End, Version
 
 _WINDOW_S = 60.0
@@ -36,6 +39,8 @@ class Snapshot:
         cached_share: Share of the prompt tokens that came from the prefix cache; None where the
             engine does not count them.
         left_s: Seconds to go at the pace so far; None while nobody can know.
+        server_away_s: Seconds that the server has been waited for; None while it answers.
+        server_limit_s: Seconds after which it is waited for no longer; None while it answers.
     """
 
     elapsed_s: float
@@ -51,6 +56,8 @@ class Snapshot:
     limit: int
     cached_share: float | None
     left_s: float | None
+    server_away_s: float | None = None
+    server_limit_s: float | None = None
 
 
 @dataclass(slots=True)
@@ -84,12 +91,17 @@ class Progress:
     _generated_tokens: int = 0
     _in_round: Counter[int] = field(default_factory=Counter)
     _started: float = field(default_factory=time.monotonic)
+    _waiting: Callable[[], Waiting | None] = lambda: None
     _moments: deque[tuple[float, int, int]] = field(default_factory=deque)
 
     @property
     def done(self) -> int:
         """Trajectories that ended, in earlier runs of the command too."""
         return self._done
+
+    def watch(self, waiting: Callable[[], Waiting | None]) -> None:
+        """Ask this how long the server has been away."""
+        self._waiting = waiting
 
     def resume(self, counts: dict[tuple[StopReason | None, int], int], *, pending: int) -> None:
         """Take over what earlier runs of the command did.
@@ -140,6 +152,7 @@ class Progress:
         elapsed_s = now - self._started
         versions_per_s, tokens_per_s = self._rates(now)
         cached = self._cached_tokens
+        away_s, limit_s = self._waiting() or (None, None)
         return Snapshot(
             elapsed_s=elapsed_s,
             trajectories=self.entered if self.is_whole else None,
@@ -154,6 +167,8 @@ class Progress:
             limit=self.limit,
             cached_share=None if cached is None else cached / max(1, self._prompt_tokens),
             left_s=self._left_s(elapsed_s),
+            server_away_s=away_s,
+            server_limit_s=limit_s,
         )
 
     def _round_after(self, rounds_done: int) -> int:

@@ -14,7 +14,8 @@ from revloop.batch.gate import Concurrency
 from revloop.batch.intake import Intake, in_thread
 from revloop.batch.output import write_output, write_rejects
 from revloop.batch.workers import Workers
-from revloop.errors import InputError, RevloopError
+from revloop.engines.absence import WaitsForServer
+from revloop.errors import InputError, RevloopError, ServerGoneError
 from revloop.settings import DEFAULT_ITERATIONS
 from revloop.trajectory import StopReason
 
@@ -138,6 +139,8 @@ class Batch:
         self._failures_in_a_row = self._versions_at_failure = 0
         self._ending: Ending | None = None
         self._detail = ""
+        if isinstance(reviser.engine, WaitsForServer):
+            progress.watch(reviser.engine.waiting)
         greedy = reviser.settings.sampling.temperature == 0
         self._progress.rejected = self._rows.reject_count()
         self._take_over()
@@ -169,6 +172,8 @@ class Batch:
             await self._workers.work_through(
                 in_thread(self._all_pending(), _FETCHED_AT_A_TIME), self._on_finished
             )
+        except ServerGoneError as exc:
+            self._stop(Ending.ENGINE_GONE, str(exc))
         except RevloopError:
             with suppress(RevloopError):  # what went wrong first is what a person should know
                 await to_thread.run_sync(write_rejects, self._rows, self._output)

@@ -6,12 +6,14 @@ from typing import TYPE_CHECKING
 
 import anyio
 
-from revloop.batch.gate import FIRST_LIMIT, Concurrency, Gate, GatedEngine, HaltedError, next_limit
+from revloop.batch.gate import Concurrency, Gate, GatedEngine, HaltedError, first_limit, next_limit
 from revloop.engines.load import ReportsLoad
 from revloop.errors import RevloopError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
+
+    from anyio.abc import TaskStatus
 
     from revloop.batch.progress import Progress
     from revloop.reviser import AsyncReviser
@@ -26,8 +28,9 @@ _LOOK_EVERY_S = 1.0
 class Workers:
     """Takes trajectories through their rounds over one reviser.
 
-    A trajectory comes in when one before it has gone out, so memory does not grow with the input;
-    at the gate to the engine, one that is near its end goes first, so results flow early.
+    As many trajectories are under way as there may be requests at most: more than the engine can
+    hold at once, so that the gate to the engine has a choice which goes first. One more comes in
+    when one of them has gone out, so memory does not grow with the input.
 
     Args:
         reviser: An open reviser.
@@ -43,8 +46,7 @@ class Workers:
         self._iterations = iterations
         self._bounds = bounds
         self._progress = progress
-        first = min(bounds.most, max(bounds.least, FIRST_LIMIT))
-        self._gate = Gate(first if isinstance(reviser.engine, ReportsLoad) else bounds.most)
+        self._gate = Gate(bounds.least)
         self._progress.iterations = iterations
         self._progress.limit = self._gate.limit
         self._under_way = 0
@@ -69,7 +71,7 @@ class Workers:
                 were finished, where they could be committed.
         """
         async with anyio.create_task_group() as background:
-            background.start_soon(self._keep_limit)
+            await background.start(self._keep_limit)
             async with anyio.create_task_group() as tasks:
                 with self._taking_in:
                     try:
@@ -77,6 +79,7 @@ class Workers:
                             await self._place()
                             self._progress.took_up(_rounds(one), one.entry.end)
                             tasks.start_soon(self._revise, one, finished)
+                        self._gate.all_are_here()
                     except RevloopError as exc:
                         self._fail(exc)
             background.cancel_scope.cancel()
@@ -84,7 +87,12 @@ class Workers:
             raise self._error
 
     async def _revise(self, pending: Pending, finished: Finished) -> None:
-        engine = GatedEngine(self._reviser.engine, self._gate, _rounds(pending))
+        engine = GatedEngine(
+            self._reviser.engine,
+            self._gate,
+            iterations=self._iterations,
+            rounds_done=_rounds(pending),
+        )
 
         def on_version(version: Version) -> None:
             engine.rounds_done = version.round
@@ -111,7 +119,7 @@ class Workers:
             self._has_changed = anyio.Event()
 
     async def _place(self) -> None:
-        while self._under_way >= self._gate.limit:
+        while self._under_way >= self._bounds.most:
             await self._has_changed.wait()
         self._under_way += 1
 
@@ -119,21 +127,22 @@ class Workers:
         self._error = self._error or error
         self.stop()
 
-    async def _keep_limit(self) -> None:
+    async def _keep_limit(self, *, task_status: TaskStatus[None]) -> None:
         """Let as many requests through as the engine can hold."""
-        engine = self._reviser.engine
-        if not isinstance(engine, ReportsLoad):
-            return
-        before = await engine.load()
-        while True:
+        engine, bounds = self._reviser.engine, self._bounds
+        tells = engine if isinstance(engine, ReportsLoad) else None
+        before = None if tells is None else await tells.load()
+        self._allow(first_limit(bounds, before, engine.context_tokens))
+        task_status.started()
+        while tells is not None and before is not None:
             await anyio.sleep(_LOOK_EVERY_S)
-            now = await engine.load()
-            wanted = self._under_way >= self._gate.limit
-            self._gate.allow(next_limit(self._gate.limit, self._bounds, before, now, wanted=wanted))
-            self._progress.limit = self._gate.limit
+            now, gate = await tells.load(), self._gate
+            self._allow(next_limit(gate.limit, bounds, before, now, wanted=gate.is_full))
             before = now
-            self._has_changed.set()
-            self._has_changed = anyio.Event()
+
+    def _allow(self, limit: int) -> None:
+        self._gate.allow(limit)
+        self._progress.limit = limit
 
 
 def _rounds(pending: Pending) -> int:

@@ -10,6 +10,7 @@ import typer
 from revloop._version import __version__
 from revloop.cli import (
     batch,
+    bench,
     demo,
     evaluate,
     export,
@@ -48,6 +49,7 @@ app.command("report", epilog=report.EXAMPLE)(report.report)
 app.command("judge", epilog=judge.EXAMPLE)(judge.judge)
 app.command("finetune", epilog=finetune.EXAMPLE)(finetune.finetune)
 app.command("demo", epilog=demo.EXAMPLE)(demo.demo)
+app.add_typer(bench.app, name="bench", help="Measure throughput, and compare measurements.")
 app.add_typer(records.app, name="records", help="Check, import, split and render feedback records.")
 
 

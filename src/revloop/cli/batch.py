@@ -40,6 +40,7 @@ from revloop.cli.batch_options import (
     RetryFailed,
     ShareDuplicates,
     Strict,
+    WaitForServer,
     read_fields,
 )
 from revloop.cli.batch_ray import (
@@ -94,8 +95,10 @@ EXAMPLE = (
 )
 EXIT_REJECTS, EXIT_STOPPED, EXIT_INTERRUPTED = 8, 9, 130
 
-_PATIENCE = RetryPolicy(attempts=20)
-"""A run over a weekend should outlive a server's restart: about seven minutes, on average."""
+_TRIES = 20
+"""An engine that has died is away for a while in all but its port: it answers 500."""
+_WAIT_FOR_SERVER_S = 900.0
+"""A run over a weekend should outlive a server's restart: a large model is up in some minutes."""
 
 
 def batch(
@@ -113,6 +116,7 @@ def batch(
     retry_failed: RetryFailed = False,
     strict: Strict = False,
     max_failures: MaxFailures = None,
+    wait_for_server: WaitForServer = _WAIT_FOR_SERVER_S,
     min_concurrency: MinConcurrency = DEFAULT_MIN_CONCURRENCY,
     max_concurrency: MaxConcurrency = DEFAULT_MAX_CONCURRENCY,
     base_url: BaseUrls = None,
@@ -158,7 +162,7 @@ def batch(
         "keep": keep,
         "candidates": candidates,
         "judge": judge_opener(judge, judge_prompts),
-        "retries": _PATIENCE,
+        "retries": _patience(wait_for_server),
     }
     source_read = Source(source, form=form, fields=read_fields(field), questions=questions)
     options = BatchOptions(
@@ -216,6 +220,13 @@ def _run(
         outcome = anyio.run(run_interruptibly, work, show, interrupts)
     tell(progress, as_json=log_json)
     return outcome
+
+
+def _patience(wait_for_server_s: float) -> RetryPolicy:
+    """Many tries, and a long wait, unless nobody wants to wait."""
+    if not wait_for_server_s:
+        return RetryPolicy()
+    return RetryPolicy(attempts=_TRIES, wait_for_server_s=wait_for_server_s)
 
 
 def _tolerance(max_failures: str | None, *, strict: bool) -> Tolerance:

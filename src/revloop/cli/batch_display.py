@@ -58,6 +58,8 @@ def line(snapshot: Snapshot) -> str:
         parts.append(f"{snapshot.cached_share:.0%} of the prompts from the cache")
     if snapshot.left_s is not None:
         parts.append(f"{duration(snapshot.left_s)} left")
+    if snapshot.server_away_s is not None:
+        parts.append(_waiting(snapshot))
     return ", ".join(parts)
 
 
@@ -83,6 +85,8 @@ def table(snapshot: Snapshot) -> RenderableType:
     shown.add_row("failures", bad)
     left = "not known yet" if snapshot.left_s is None else duration(snapshot.left_s)
     shown.add_row("time", f"{duration(snapshot.elapsed_s)} so far, {left} left")
+    if snapshot.server_away_s is not None:
+        shown.add_row("server", Text(_waiting(snapshot), "yellow"))
     return shown
 
 
@@ -101,6 +105,11 @@ def duration(seconds: float) -> str:
 def _done(snapshot: Snapshot) -> str:
     of = "" if snapshot.trajectories is None else f" of {snapshot.trajectories}"
     return f"{snapshot.done}{of} done"
+
+
+def _waiting(snapshot: Snapshot) -> str:
+    away_s, limit_s = snapshot.server_away_s or 0.0, snapshot.server_limit_s or 0.0
+    return f"waiting for the server: {away_s:.0f} s of {limit_s:.0f} s"
 
 
 def _counts(snapshot: Snapshot) -> list[str]:

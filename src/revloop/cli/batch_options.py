@@ -108,6 +108,16 @@ MaxConcurrency = Annotated[
         rich_help_panel=_SPEED,
     ),
 ]
+WaitForServer = Annotated[
+    float,
+    typer.Option(
+        metavar="SECONDS",
+        min=0,
+        help="How long a server that went away is waited for. 0: no longer than a request is "
+        "tried anyway, about a minute and a half.",
+        rich_help_panel=_RUN,
+    ),
+]
 LogJson = Annotated[
     bool, typer.Option("--log-json", help="Progress as JSON lines on standard error.")
 ]

@@ -11,7 +11,14 @@ from pydantic import ValidationError
 from revloop.cli import output
 from revloop.cli.options import ApiKeyFile, read_key
 from revloop.errors import InputError
-from revloop.serving import ServerOptions, VllmServer, stopping_on_sigterm
+from revloop.serving import (
+    ServerOptions,
+    Speculation,
+    SupervisedServer,
+    VllmServer,
+    doubt_about,
+    stopping_on_sigterm,
+)
 from revloop.trajectory import explain
 
 EXAMPLE = "Example: `revloop serve ./critic --tensor-parallel-size 2 -- --max-model-len 2048`"
@@ -34,10 +41,21 @@ def serve(
     eager: Annotated[
         bool, typer.Option("--eager", help="Do not compile the model: up sooner, slower after.")
     ] = False,
+    speculate: Annotated[
+        Speculation, typer.Option(help="Draft tokens ahead from n-grams or suffix trees.")
+    ] = "off",
     log: Annotated[
         Path | None, typer.Option(help="Where vLLM's output goes.", metavar="PATH")
     ] = None,
     api_key_file: ApiKeyFile = None,
+    restart: Annotated[
+        bool,
+        typer.Option(
+            "--restart",
+            help="Start the server again when it dies: up to 5 times within an hour, after pauses "
+            "that grow.",
+        ),
+    ] = False,
 ) -> None:
     """Serve a model with vLLM and wait until Ctrl-C. Options after -- go to vLLM as they stand."""
     try:
@@ -48,16 +66,19 @@ def serve(
             port=port,
             served_model_name=served_model_name,
             enforce_eager=eager,
+            speculate=speculate,
             log_path=log,
             api_key=read_key(api_key_file),
             vllm_options=tuple(context.args),
         )
     except ValidationError as exc:
         raise InputError(f"An option cannot be used: {explain(exc)}.") from exc
+    if doubt := doubt_about(speculate):
+        output.complain(doubt)
     with (
         stopping_on_sigterm(),
         output.stages("starting vLLM") as tell,
-        VllmServer(options, on_progress=tell) as server,
+        _server(options, tell, restart=restart) as server,
     ):
         tell.stop()
         output.say(f"Log: {server.log_path}")
@@ -68,3 +89,11 @@ def serve(
         except KeyboardInterrupt:
             output.say("Stopping the server ...")
     output.say("The server has stopped.")
+
+
+def _server(
+    options: ServerOptions, tell: output.StageTeller, *, restart: bool
+) -> VllmServer | SupervisedServer:
+    if restart:
+        return SupervisedServer(options, tell=output.say, on_progress=tell)
+    return VllmServer(options, on_progress=tell)

@@ -51,11 +51,11 @@ async def open_engine(
         )
     if options.model is None:
         _say_once_which_critic()
-        load = partial(TransformersEngine.load, str(shipped_critic), name=SHIPPED_CRITIC)
+        load = partial(TransformersEngine.from_model, str(shipped_critic), name=SHIPPED_CRITIC)
         return await anyio.to_thread.run_sync(load)
     if importlib.util.find_spec("vllm") is None:
-        return await anyio.to_thread.run_sync(TransformersEngine.load, options.model)
-    return VllmEngine.load(options.model, tensor_parallel_size=options.tensor_parallel_size)
+        return await anyio.to_thread.run_sync(TransformersEngine.from_model, options.model)
+    return VllmEngine.from_model(options.model, tensor_parallel_size=options.tensor_parallel_size)
 
 
 @cache

@@ -6,8 +6,9 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
+from revloop.engines.absence import Waiting
 from revloop.engines.base import Completion, Request, room_for_answer
-from revloop.engines.load import Load, read_load
+from revloop.engines.load import Counters, Load, read_counters, read_load
 from revloop.engines.replies import (
     ServedModel,
     one_line,
@@ -18,10 +19,12 @@ from revloop.engines.replies import (
 from revloop.engines.retry import RetryPolicy
 from revloop.engines.tokens import PromptTokenizer
 from revloop.engines.transport import Deadlines, Transport
-from revloop.errors import InputError, ModelNotServedError, RejectedError
+from revloop.errors import BadReplyError, InputError, ModelNotServedError, RejectedError
 from revloop.trajectory import EngineInfo
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from pydantic import SecretStr
 
 _FIRST_CONTACT_ATTEMPTS = 3
@@ -79,7 +82,10 @@ class HttpEngine:
         known = None if tokenizer is None else PromptTokenizer.from_folder(tokenizer)
         patient = retries or RetryPolicy()
         hurried = patient.model_copy(
-            update={"attempts": min(patient.attempts, _FIRST_CONTACT_ATTEMPTS)}
+            update={
+                "attempts": min(patient.attempts, _FIRST_CONTACT_ATTEMPTS),
+                "wait_for_server_s": 0.0,
+            }
         )
         transport = Transport(base_url, api_key=api_key, deadlines=deadlines or Deadlines())
         try:
@@ -144,6 +150,38 @@ class HttpEngine:
         metrics = await self._transport.text("/metrics") if self._model.is_vllm else None
         return read_load(metrics or "", self._transport.refused)
 
+    async def counters(self) -> Counters | None:
+        """What the server has done so far, by its metrics; None where it does not tell."""
+        metrics = await self._transport.text("/metrics") if self._model.is_vllm else None
+        return None if metrics is None else read_counters(metrics)
+
+    async def reset_prefix_cache(self) -> None:
+        """Let the server forget all prefixes. For measuring.
+
+        Raises:
+            RejectedError: The server does not offer it, or requests hold blocks of the KV cache.
+            EngineError: The server cannot be reached, or refuses the key.
+        """
+        try:
+            done, _ = await self._transport.ask(
+                "POST", "/reset_prefix_cache", _succeeded, self._retries
+            )
+        except (ModelNotServedError, BadReplyError) as exc:
+            raise RejectedError(
+                f"{self._transport.address} cannot empty its prefix cache on request. vLLM can, "
+                "started with VLLM_SERVER_DEV_MODE=1 in its environment."
+            ) from exc
+        if not done:
+            raise RejectedError(
+                f"{self._transport.address} did not empty its prefix cache: requests are under "
+                "way that use it."
+            )
+
+    def waiting(self) -> Waiting | None:
+        """How long the server has been away; None while it answers, or is not waited for."""
+        away_s, limit_s = self._transport.absence.away_s, self._retries.wait_for_server_s
+        return None if away_s is None or not limit_s else Waiting(away_s, limit_s)
+
     async def aclose(self) -> None:
         """Close all connections."""
         await self._transport.aclose()
@@ -178,6 +216,14 @@ class HttpEngine:
                 body["return_token_ids"] = True
                 body["include_stop_str_in_output"] = True
         return body
+
+
+def _succeeded(reply: Mapping[str, Any], where: str) -> bool:
+    """What vLLM answers to ``/reset_prefix_cache``."""
+    success = reply.get("success")
+    if not isinstance(success, bool):
+        raise BadReplyError(f"{where} does not say whether it succeeded.")
+    return success
 
 
 async def _find_model(

@@ -1,7 +1,8 @@
-"""How busy an engine is, for whoever decides how much to send it.
+"""How busy an engine is, and what it has done, for whoever decides how much to send it.
 
-A vLLM server tells it in Prometheus' text format at ``/metrics``, in the gauges
-``vllm:num_requests_running``, ``vllm:num_requests_waiting`` and ``vllm:kv_cache_usage_perc``
+A vLLM server tells it in Prometheus' text format at ``/metrics``: in the gauges
+``vllm:num_requests_running``, ``vllm:num_requests_waiting`` and ``vllm:kv_cache_usage_perc``, in
+counters, and in the labels of ``vllm:cache_config_info``
 (https://docs.vllm.ai/en/latest/usage/metrics/). Any server tells it by turning requests away.
 """
 
@@ -9,14 +10,32 @@ from __future__ import annotations
 
 import math
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Protocol, runtime_checkable
 
+_COUNTERS = {
+    "prompt_tokens": "prompt_tokens",
+    "prefix_cache_queries": "prefix_cache_queries",
+    "prefix_cache_hits": "prefix_cache_hits",
+    "generation_tokens": "generated_tokens",
+    "spec_decode_num_drafts": "speculations",
+    "spec_decode_num_draft_tokens": "proposed_tokens",
+    "spec_decode_num_accepted_tokens": "accepted_tokens",
+    "num_preemptions": "preemptions",
+}
+"""Names of vLLM's counters, without ``vllm:`` and ``_total``, and of our fields."""
+
+_COUNTER = re.compile(
+    rf"^vllm:(?P<name>{'|'.join(_COUNTERS)})_total(?:\{{[^}}\n]*\}})? (?P<value>[0-9.eE+-]+)\s*$",
+    re.MULTILINE,
+)
 _GAUGE = re.compile(
     r"^vllm:(?P<name>num_requests_running|num_requests_waiting|kv_cache_usage_perc)"
     r"(?:\{[^}\n]*\})? (?P<value>[0-9.eE+-]+)\s*$",
     re.MULTILINE,
 )
+_CACHE_CONFIG = re.compile(r"^vllm:cache_config_info\{(?P<labels>[^}\n]*)\}", re.MULTILINE)
+_LABEL = re.compile(r'(?P<name>num_gpu_blocks|block_size)="(?P<value>\d+)"')
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,12 +48,54 @@ class Load:
         running: Requests that are being generated; None where the engine does not tell.
         waiting: Requests that wait inside the engine.
         kv_cache_share: Share of the KV cache that is in use, 0 to 1.
+        kv_cache_tokens: Tokens that the KV cache holds, of all requests together.
     """
 
     refused: int
     running: int | None = None
     waiting: int | None = None
     kv_cache_share: float | None = None
+    kv_cache_tokens: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Counters:
+    """What an engine has done since it was started.
+
+    Attributes:
+        prompt_tokens: Tokens of the prompts, those from the prefix cache included.
+        prefix_cache_queries: Prompt tokens that were looked up in the prefix cache.
+        prefix_cache_hits: Those of them that were found there, so that they were not computed.
+        generated_tokens: Tokens that were generated.
+        speculations: Times that tokens were proposed for a sequence.
+        proposed_tokens: Tokens that were proposed.
+        accepted_tokens: Proposed tokens that the model agreed with.
+        preemptions: Times that a sequence lost its KV cache to another one, and had to begin anew.
+    """
+
+    prompt_tokens: int = 0
+    prefix_cache_queries: int = 0
+    prefix_cache_hits: int = 0
+    generated_tokens: int = 0
+    speculations: int = 0
+    proposed_tokens: int = 0
+    accepted_tokens: int = 0
+    preemptions: int = 0
+
+    @property
+    def cached_share(self) -> float:
+        """Share of the prompt tokens looked up that came from the prefix cache; 0 of none."""
+        queries = self.prefix_cache_queries
+        return self.prefix_cache_hits / queries if queries else 0.0
+
+    def since(self, before: Counters) -> Counters:
+        """What was done after an earlier reading."""
+        return Counters(
+            **{
+                field.name: getattr(self, field.name) - getattr(before, field.name)
+                for field in fields(self)
+            }
+        )
 
 
 @runtime_checkable
@@ -46,6 +107,15 @@ class ReportsLoad(Protocol):
         ...
 
 
+@runtime_checkable
+class ReportsCounters(Protocol):
+    """An engine that tells what it has done."""
+
+    async def counters(self) -> Counters | None:
+        """What it has done so far; None where it does not tell. Never raises."""
+        ...
+
+
 def read_load(metrics: str, refused: int) -> Load:
     """The load in the text of vLLM's ``/metrics``; of several engines behind it, all together.
 
@@ -53,14 +123,7 @@ def read_load(metrics: str, refused: int) -> Load:
         metrics: The text; another server's has none of the gauges.
         refused: Requests that were turned away.
     """
-    values: dict[str, list[float]] = {}
-    for match in _GAUGE.finditer(metrics):
-        try:
-            value = float(match["value"])
-        except ValueError:
-            continue
-        if math.isfinite(value):
-            values.setdefault(match["name"], []).append(value)
+    values = _values(_GAUGE, metrics)
     running, waiting = (values.get(f"num_requests_{what}") for what in ("running", "waiting"))
     shares = values.get("kv_cache_usage_perc")
     return Load(
@@ -68,4 +131,42 @@ def read_load(metrics: str, refused: int) -> Load:
         running=None if running is None else int(sum(running)),
         waiting=None if waiting is None else int(sum(waiting)),
         kv_cache_share=None if shares is None else max(shares),
+        kv_cache_tokens=_kv_cache_tokens(metrics),
     )
+
+
+def read_counters(metrics: str) -> Counters | None:
+    """The counters in the text of vLLM's ``/metrics``; of several engines behind it, all together.
+
+    Args:
+        metrics: The text.
+
+    Returns:
+        The counters, or None where there are none of them.
+    """
+    values = _values(_COUNTER, metrics)
+    if not values:
+        return None
+    return Counters(**{_COUNTERS[name]: int(sum(found)) for name, found in values.items()})
+
+
+def _kv_cache_tokens(metrics: str) -> int | None:
+    """The size of the KV cache, from its blocks; None where the engine does not tell them."""
+    sizes = [
+        {label["name"]: int(label["value"]) for label in _LABEL.finditer(config["labels"])}
+        for config in _CACHE_CONFIG.finditer(metrics)
+    ]
+    tokens = [s["num_gpu_blocks"] * s["block_size"] for s in sizes if len(s) == 2]
+    return sum(tokens) or None
+
+
+def _values(pattern: re.Pattern[str], metrics: str) -> dict[str, list[float]]:
+    values: dict[str, list[float]] = {}
+    for match in pattern.finditer(metrics):
+        try:
+            value = float(match["value"])
+        except ValueError:
+            continue
+        if math.isfinite(value):
+            values.setdefault(match["name"], []).append(value)
+    return values

@@ -10,15 +10,19 @@ from tenacity import (
     AsyncRetrying,
     RetryCallState,
     retry_if_exception_type,
-    stop_after_attempt,
     wait_random_exponential,
 )
 
-from revloop.errors import TransientError
+from revloop.errors import ServerGoneError, TransientError
 from revloop.trajectory import Frozen
 
 if TYPE_CHECKING:
     from tenacity.wait import wait_base
+
+    from revloop.engines.absence import Absence
+
+_LONGEST_WAIT_FOR_SERVER_S = 10.0
+"""To try a closed port costs next to nothing, and a server that is back should not idle."""
 
 logger = logging.getLogger("revloop.engines")
 
@@ -45,22 +49,70 @@ class RetryPolicy(Frozen):
         description="No wait is longer, in seconds, not even one that the server asks for.",
     )
 
-    def retrying(self) -> AsyncRetrying:
-        """A fresh tenacity loop that follows this policy and re-raises the last error."""
+    wait_for_server_s: float = Field(
+        default=0.0,
+        ge=0,
+        description="Seconds that a server which answers nobody is waited for, however many tries "
+        "that takes; 0: only the tries above count.",
+    )
+
+    def retrying(self, absence: Absence | None = None) -> AsyncRetrying:
+        """A fresh tenacity loop that follows this policy and re-raises the last error.
+
+        Args:
+            absence: Tells whether the server is away; None where nobody knows.
+        """
         waits = wait_random_exponential(self.first_wait_s, max=self.longest_wait_s)
         return AsyncRetrying(
             retry=retry_if_exception_type(TransientError),
-            stop=stop_after_attempt(self.attempts),
-            wait=lambda state: self._wait_s(state, waits),
+            stop=_Patience(self, absence).is_over,
+            wait=lambda state: self._wait_s(state, waits, absence),
             before_sleep=_log,
             reraise=True,
         )
 
-    def _wait_s(self, state: RetryCallState, waits: wait_base) -> float:
+    def _wait_s(self, state: RetryCallState, waits: wait_base, absence: Absence | None) -> float:
         error = _error_of(state)
         asked_s = error.retry_after_s if isinstance(error, TransientError) else None
         wait_s: float = waits(state)
+        if self.wait_for_server_s and absence is not None and absence.away_s is not None:
+            wait_s = min(wait_s, _LONGEST_WAIT_FOR_SERVER_S)
         return wait_s if asked_s is None else min(max(asked_s, wait_s), self.longest_wait_s)
+
+
+class _Patience:
+    """When one request gives up.
+
+    A failure counts as a try if the server answered somebody since the one before: then the
+    request is to blame. Else the server is away, and the time decides, not the number of tries.
+    """
+
+    def __init__(self, policy: RetryPolicy, absence: Absence | None) -> None:
+        self._policy = policy
+        self._absence = absence
+        self._tries = 0
+        self._absence_began: float | None = None
+
+    def is_over(self, state: RetryCallState) -> bool:
+        """Whether this failure was the last that is put up with.
+
+        Raises:
+            ServerGoneError: The server was waited for as long as it may be.
+        """
+        limit_s = self._policy.wait_for_server_s
+        since = self._absence.since if limit_s and self._absence is not None else None
+        goes_on = since is not None and since == self._absence_began
+        self._absence_began = since
+        if since is not None and self._absence is not None:
+            away_s = self._absence.away_s or 0.0
+            if away_s >= limit_s:
+                raise ServerGoneError(
+                    f"The server has answered nobody for {away_s:.0f} s, and was waited for "
+                    f"{limit_s:g} s: {_error_of(state)}"
+                ) from _error_of(state)
+        if not goes_on:
+            self._tries += 1
+        return not goes_on and self._tries >= self._policy.attempts
 
 
 def _error_of(state: RetryCallState) -> BaseException | None:

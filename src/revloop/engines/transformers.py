@@ -32,7 +32,10 @@ class _Job:
 
 
 class TransformersEngine:
-    """A causal model of transformers on this machine's GPU or CPU. Make one with :meth:`load`."""
+    """A causal model of transformers on this machine's GPU or CPU.
+
+    Make one with :meth:`from_model`.
+    """
 
     def __init__(
         self, model: str, generator: BatchGenerator, tokenizer: LocalTokenizer, *, batch_size: int
@@ -46,7 +49,7 @@ class TransformersEngine:
         self._model_in_use = threading.Lock()  # a cancelled batch goes on in its thread
 
     @classmethod
-    def load(
+    def from_model(
         cls, model: str, *, name: str | None = None, batch_size: int = DEFAULT_BATCH_SIZE
     ) -> Self:
         """Load a model.

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import aiohttp
 from yarl import URL
 
+from revloop.engines.absence import Absence
 from revloop.engines.replies import check_status, json_object, one_line
 from revloop.errors import BadReplyError, InputError, TransientError, UnreachableError
 
@@ -31,6 +32,10 @@ _REPLY_BYTES_PER_TOKEN = 2**10
 _NOT_PACKED = {"Accept-Encoding": "identity"}
 _TURNED_AWAY = {408, 429, 503}
 _METRICS_TIMEOUT = aiohttp.ClientTimeout(total=5.0)
+_IDLE_CONNECTION_S = 4.0
+"""An idle connection is not used again after this: vLLM, like every uvicorn server, closes it after
+5 s (``VLLM_HTTP_TIMEOUT_KEEP_ALIVE``), and a request that is sent at that moment must be sent
+again. aiohttp's own default is 15 s."""
 _NO_CONNECTION_LIMIT = 0  # the loop's own limiter decides how many requests are in flight
 
 
@@ -77,6 +82,7 @@ class Transport:
 
     Attributes:
         refused: Requests that were turned away for the moment, or not answered in time.
+        absence: Since when the server has not answered.
 
     Raises:
         InputError: The address is none, or the key cannot stand in a header.
@@ -84,12 +90,15 @@ class Transport:
 
     def __init__(self, base_url: str, *, api_key: SecretStr | None, deadlines: Deadlines) -> None:
         self.refused = 0
+        self.absence = Absence()
         self.address = _address(base_url)
         self._deadlines = deadlines
         self._key = "" if api_key is None else _usable_key(api_key)
         self._session = aiohttp.ClientSession(
             headers=_NOT_PACKED | ({"Authorization": f"Bearer {self._key}"} if self._key else {}),
-            connector=aiohttp.TCPConnector(limit=_NO_CONNECTION_LIMIT),
+            connector=aiohttp.TCPConnector(
+                limit=_NO_CONNECTION_LIMIT, keepalive_timeout=_IDLE_CONNECTION_S
+            ),
             cookie_jar=aiohttp.DummyCookieJar(),
             auto_decompress=False,
         )
@@ -113,6 +122,7 @@ class Transport:
 
         Raises:
             EngineError: The request failed for good; the class says how.
+            ServerGoneError: The server stayed away longer than the policy waits for it.
         """
         timeout = self._deadlines.timeout(max_tokens)
         most_bytes = largest_reply_bytes(max_tokens)
@@ -121,7 +131,7 @@ class Transport:
             return read(reply, self.address + path), 0
         except TransientError as exc:
             failed = exc  # tenacity comes in only now: it costs as much as the request itself
-        async for attempt in retries.retrying():
+        async for attempt in retries.retrying(self.absence):
             with attempt:
                 if attempt.retry_state.attempt_number == 1:
                     raise failed
@@ -155,10 +165,31 @@ class Transport:
     ) -> Mapping[str, Any]:
         where = self.address + path
         try:
+            response, raw = await self._exchange(method, where, body, timeout, most_bytes)
+        except TransientError as exc:
+            self.absence.note_failure(exc)
+            raise
+        self.absence.note_status(response.status)
+        self.refused += response.status in _TURNED_AWAY
+        model = "" if body is None else body["model"]
+        quoted = self._without_key
+        check_status(response.status, response.headers, raw, where, model=model, quoted=quoted)
+        return json_object(raw, where, quoted=quoted)
+
+    async def _exchange(
+        self,
+        method: str,
+        where: str,
+        body: Mapping[str, Any] | None,
+        timeout: aiohttp.ClientTimeout,  # noqa: ASYNC109 - aiohttp's own, for one request
+        most_bytes: int,
+    ) -> tuple[aiohttp.ClientResponse, bytes]:
+        """Send a request once and read the whole answer, whatever its status."""
+        try:
             async with self._session.request(
                 method, where, json=body, timeout=timeout, allow_redirects=False
             ) as response:
-                raw = await _read_bounded(response, where, most_bytes)
+                return response, await _read_bounded(response, where, most_bytes)
         except TimeoutError as exc:
             self.refused += 1
             raise UnreachableError(f"{where} gave no answer within {timeout.total:g} s.") from exc
@@ -168,11 +199,6 @@ class Transport:
             raise UnreachableError(
                 f"{where} cannot be reached: {_reason(exc)}. Is the server running?"
             ) from exc
-        self.refused += response.status in _TURNED_AWAY
-        model = "" if body is None else body["model"]
-        quoted = self._without_key
-        check_status(response.status, response.headers, raw, where, model=model, quoted=quoted)
-        return json_object(raw, where, quoted=quoted)
 
     def _without_key(self, said: bytes) -> bytes:
         """What a server said, to be quoted, without the key: some servers repeat it."""

@@ -14,6 +14,7 @@ import anyio.to_thread
 
 from revloop.engines.base import Completion, Request, room_for_answer
 from revloop.engines.local_tokens import LocalTokenizer
+from revloop.engines.vllm_stats import EngineStats
 from revloop.errors import BadReplyError, MissingExtraError, ModelConfigError, RejectedError
 from revloop.serving.config import known_shape, read_config
 from revloop.serving.cpu import BLOCK_TOKENS, cpu_environment, vllm_runs_on_cpu
@@ -22,6 +23,7 @@ from revloop.trajectory import EngineInfo, Usage
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from revloop.engines.load import Counters, Load
 
 _SHUTDOWN_S = 15.0
 
@@ -29,18 +31,27 @@ _SHUTDOWN_S = 15.0
 class VllmEngine:
     """``AsyncLLM`` of vLLM, asked for finished outputs only.
 
-    Make one with :meth:`load`. It must be used and closed in the event loop that made it.
+    Make one with :meth:`from_model`. It must be used and closed in the event loop that made it.
     """
 
-    def __init__(self, llm: Any, tokenizer: LocalTokenizer, *, model: str, version: str) -> None:
+    def __init__(
+        self,
+        llm: Any,
+        tokenizer: LocalTokenizer,
+        stats: EngineStats,
+        *,
+        model: str,
+        version: str,
+    ) -> None:
         self._llm = llm
         self._tokenizer = tokenizer
+        self._stats = stats
         self._model = model
         self._version = version
         self._ids = itertools.count()
 
     @classmethod
-    def load(
+    def from_model(
         cls, model: str, *, tensor_parallel_size: int = 1, options: Mapping[str, Any] | None = None
     ) -> Self:
         """Load a model, from safetensors only; takes from half a minute to many, by its size.
@@ -58,8 +69,6 @@ class VllmEngine:
         os.environ.setdefault("VLLM_LOGGING_LEVEL", "ERROR")
         try:
             import vllm  # heavy and optional
-            from vllm.engine.arg_utils import AsyncEngineArgs
-            from vllm.v1.engine.async_llm import AsyncLLM
         except ImportError as exc:
             raise MissingExtraError(
                 "vLLM is not installed: pip install 'revloop[vllm]' (GPU) or 'revloop[cpu]'."
@@ -74,12 +83,14 @@ class VllmEngine:
             settings["block_size"] = BLOCK_TOKENS
             os.environ.update(cpu_environment(shape, tensor_parallel_size, os.environ))
         settings |= options or {}
+        stats = EngineStats()
         try:
             # not kept in a variable: an error that vLLM holds on to keeps this frame alive, and a
             # variable in it would outlive the engine
             return cls(
-                AsyncLLM.from_engine_args(AsyncEngineArgs(**settings)),
+                cls._started(settings, stats),
                 tokenizer,
+                stats,
                 model=model,
                 version=vllm.__version__,
             )
@@ -126,6 +137,31 @@ class VllmEngine:
         output = await self._finished({"type": "token", "prompt_token_ids": prompt_ids}, params)
         return self._completion(request, output, limit, time.perf_counter() - started)
 
+    async def load(self) -> Load:
+        """How busy the engine was at the end of its last step."""
+        return self._stats.load
+
+    async def counters(self) -> Counters:
+        """What the engine has done so far."""
+        return self._stats.counters
+
+    async def reset_prefix_cache(self) -> None:
+        """Forget all prefixes.
+
+        Raises:
+            RejectedError: Requests hold blocks of the KV cache, or the engine has ended.
+        """
+        from vllm.v1.engine.exceptions import EngineDeadError  # heavy and optional
+
+        try:
+            done = await self._llm.reset_prefix_cache()
+        except EngineDeadError as exc:
+            raise RejectedError(f"vLLM's engine has ended: {exc}") from exc
+        if not done:
+            raise RejectedError(
+                "vLLM's prefix cache was not emptied: requests are under way that use it."
+            )
+
     async def aclose(self) -> None:
         """End vLLM's processes, and wait for them."""
         if self._llm is not None:
@@ -137,6 +173,20 @@ class VllmEngine:
             await anyio.to_thread.run_sync(partial(llm.shutdown, timeout=_SHUTDOWN_S))
             del llm
             gc.collect()  # its finaliser fails, with a traceback, in an interpreter that is ending
+
+    @staticmethod
+    def _started(settings: Mapping[str, Any], stats: EngineStats) -> Any:
+        from vllm.engine.arg_utils import AsyncEngineArgs  # heavy and optional
+        from vllm.usage.usage_lib import UsageContext
+        from vllm.v1.engine.async_llm import AsyncLLM
+
+        return AsyncLLM.from_engine_args(
+            AsyncEngineArgs(**settings),
+            # it decides how many sequences and tokens a step may have: as in a server, not the 128
+            # and 2,048 of vLLM's default context
+            usage_context=UsageContext.OPENAI_API_SERVER,
+            stat_loggers=[stats.factory],
+        )
 
     async def _finished(self, prompt: Mapping[str, Any], params: object) -> Any:
         from vllm.exceptions import VLLMValidationError  # heavy and optional

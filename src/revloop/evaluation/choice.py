@@ -68,5 +68,5 @@ async def _served(spec: str, prompts: JudgePrompts) -> ModelJudge:
 
 async def _in_this_process(model: str) -> Engine:
     if importlib.util.find_spec("vllm") is None:
-        return await anyio.to_thread.run_sync(TransformersEngine.load, model)
-    return VllmEngine.load(model)
+        return await anyio.to_thread.run_sync(TransformersEngine.from_model, model)
+    return VllmEngine.from_model(model)

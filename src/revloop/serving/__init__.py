@@ -11,6 +11,8 @@ from revloop.serving.lengths import Lengths
 from revloop.serving.plan import Plan, PlanRow, plan
 from revloop.serving.server import VllmServer, stopping_on_sigterm
 from revloop.serving.shape import ModelShape
+from revloop.serving.speculation import Speculation, doubt_about
+from revloop.serving.supervision import RestartPolicy, SupervisedServer
 
 __all__ = [
     "CARDS",
@@ -24,11 +26,15 @@ __all__ = [
     "ModelShape",
     "Plan",
     "PlanRow",
+    "RestartPolicy",
     "ServerOptions",
+    "Speculation",
+    "SupervisedServer",
     "VllmServer",
     "Way",
     "card_named",
     "card_names",
+    "doubt_about",
     "emit",
     "job_rows",
     "plan",

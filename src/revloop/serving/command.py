@@ -15,6 +15,7 @@ from revloop.errors import MissingExtraError, ServingError
 from revloop.serving.config import check_weights, known_shape, local_folder, read_config
 from revloop.serving.cpu import BLOCK_TOKENS, KV_CACHE_SPACE, cpu_environment, vllm_runs_on_cpu
 from revloop.serving.plan import check_tensor_parallel_size
+from revloop.serving.speculation import Speculation, speculative_options
 from revloop.trajectory import Frozen
 
 if TYPE_CHECKING:
@@ -50,6 +51,10 @@ class ServerOptions(Frozen):
     enforce_eager: bool = Field(
         False,
         description="Skip compilation: a tiny model on a CPU is up in half the time, and slower.",
+    )
+    speculate: Speculation = Field(
+        "off",
+        description="How tokens are drafted ahead. Off: on a CPU checking drafts is not free.",
     )
     api_key: SecretStr | None = Field(
         None, description="The key that requests must bring, or None to ask for none."
@@ -156,6 +161,7 @@ def vllm_options(options: ServerOptions) -> list[str]:
     ]
     if options.enforce_eager:
         ours.append("--enforce-eager")
+    ours += speculative_options(options.speculate, options.vllm_options)
     return [*ours, *options.vllm_options]
 
 

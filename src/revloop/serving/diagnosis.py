@@ -28,6 +28,7 @@ _WRAPPER = re.compile(
 _USAGE_ERROR = re.compile(r"^\S+\.py: error: (?P<said>.+)$")
 _CRASH = re.compile(r"^(Fatal Python error: .*|.*terminate called after throwing.*)$")
 _KILLED = re.compile(r"(?P<who>Worker proc \S+) died unexpectedly \(exit code: -(?P<signal>\d+)\)")
+_VANISHED = "engine core exited unexpectedly"
 _PYDANTIC_TAIL = re.compile(r"\s*\[type=\w+, input_value=.*$")
 _LONGEST_CAUSE = 300
 
@@ -89,6 +90,7 @@ def root_cause(log: str) -> str | None:
         or _killed(lines)
         or _first_cause(engine)
         or (rest[-1].text if rest else None)
+        or _vanished(lines)
     )
     if cause is not None and len(cause) > _LONGEST_CAUSE:
         return f"{cause[:_LONGEST_CAUSE].rsplit(' ', 1)[0]} ..."
@@ -164,4 +166,11 @@ def _killed(lines: list[_Line]) -> str | None:
         killed = _KILLED.search(line.text)
         if killed is not None:
             return f"{killed['who']} was killed by signal {killed['signal']}"
+    return None
+
+
+def _vanished(lines: list[_Line]) -> str | None:
+    """An engine that ended without a trace of its own; the API server ends with status 0 then."""
+    if any(_VANISHED in line.text for line in lines):
+        return "its engine process ended without a word: most likely it was killed by a signal"
     return None

@@ -29,6 +29,7 @@ from revloop.serving.command import (
     with_vllm_options,
 )
 from revloop.serving.diagnosis import root_cause, stage
+from revloop.serving.speculation import check_speculation
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -109,7 +110,7 @@ class VllmServer:
         """Start the server and wait until it answers.
 
         Raises:
-            MissingExtraError: vLLM is not installed.
+            MissingExtraError: vLLM, or what drafting tokens needs, is not installed.
             ModelConfigError: There is no such model, or its folder lacks config or weights.
             DoesNotFitError: It cannot be split over so many GPUs, or the memory does not suffice.
             ServingError: The server did not come up. The message has the engine's root cause, the
@@ -119,6 +120,7 @@ class VllmServer:
             raise ServingError("This server has been started before: make another one.")
         if self._program == VLLM_PROGRAM:
             check_vllm_installed()
+            check_speculation(self.options.speculate)
         shape = check_model(self.options)
         environment = child_environment(self.options, shape, os.environ)
         command = command_line(self.options, self._program)

@@ -1,0 +1,275 @@
+"""What is measured, part by part. Each figure is on disk as soon as it is there."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import subprocess
+import sys
+import time
+from contextlib import asynccontextmanager
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+import anyio
+
+from benchmarks.gpu.model import Build, cards, choose_builds, write_model
+from benchmarks.gpu.script import ScriptedVllm, drafts
+from revloop import arevise_many
+from revloop.engines import VllmEngine
+from revloop.errors import RevloopError
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Mapping, Sequence
+    from pathlib import Path
+
+    from revloop.engines import Request
+
+_SPECULATIVE_TOKENS = 8
+_NGRAM = {
+    "method": "ngram",
+    "num_speculative_tokens": _SPECULATIVE_TOKENS,
+    "prompt_lookup_max": 4,
+    "prompt_lookup_min": 2,
+}
+_SYNTHETIC = {"rejection_sample_method": "synthetic", "synthetic_acceptance_length": 3.7}
+"""A step gives 3.7 tokens: 2.7 accepted, as the demo's critic had with n-grams, and one more."""
+
+SPECULATIONS: dict[str, dict[str, Any] | None] = {
+    "none": None,
+    "ngram": _NGRAM,
+    "ngram, synthetic acceptance": _NGRAM | _SYNTHETIC,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """How much is measured.
+
+    Attributes:
+        drafts: Drafts of a run.
+        rounds: Rounds for each.
+        scale: Lengths of all texts, as a multiple of real ones.
+        repeats: Runs of each side, in turn.
+        concurrencies: Requests in flight, for speculation.
+    """
+
+    drafts: int
+    rounds: int
+    scale: float
+    repeats: int
+    concurrencies: tuple[int, ...]
+
+
+WORK = {
+    "falcon-40b": Work(256, 2, 1.0, 2, (1, 16, 128)),
+    "tiny": Work(6, 1, 0.2, 1, (1, 4)),
+}
+
+
+class Bench:
+    """One part at work: its model, and its figures as a file."""
+
+    def __init__(self, shape: str, folder: Path, result: Path) -> None:
+        self.work = WORK[shape]
+        self.folder = folder
+        self.figures: dict[str, Any] = {"work": asdict(self.work)}
+        self._result = result
+        self._builds: list[Build] = choose_builds(shape, cards())
+        self._eager = shape == "tiny"
+
+    def note(self, name: str, figures: object) -> None:
+        """Take a figure down."""
+        self.figures[name] = figures
+        self._result.write_text(json.dumps(self.figures, indent=2) + "\n", encoding="utf-8")
+
+    def settings(self) -> dict[str, Any]:
+        """Options of vLLM for the build in use."""
+        found: dict[str, Any] = {"load_format": "dummy", "enforce_eager": self._eager}
+        if self._builds[0].quantization is not None:
+            found["quantization"] = self._builds[0].quantization
+        return found
+
+    @asynccontextmanager
+    async def engine(
+        self, options: Mapping[str, Any] | None = None, *, workers: int = 1
+    ) -> AsyncIterator[VllmEngine]:
+        """A warm engine with dummy weights; a build that does not fit gives way to the next."""
+        started = time.perf_counter()
+        engine = self._started(workers, options or {})
+        try:
+            self.note("build", self._builds[0].record())
+            await warm_up(engine, self.work)
+            self.note("latest_start_s", round(time.perf_counter() - started, 1))
+            yield engine
+        finally:
+            await engine.aclose()
+
+    def _started(self, workers: int, options: Mapping[str, Any]) -> VllmEngine:
+        while True:
+            write_model(self.folder, self._builds[0])
+            try:
+                return VllmEngine.from_model(
+                    str(self.folder),
+                    tensor_parallel_size=workers,
+                    options=self.settings() | dict(options),
+                )
+            except RevloopError as exc:
+                if len(self._builds) == 1:
+                    raise
+                failed = self._builds.pop(0)
+                self.note("build_that_failed", failed.record() | {"error": str(exc)[:500]})
+
+
+async def throughput(bench: Bench) -> None:
+    """The loop against its oracle, in turn, then vLLM's own benchmark."""
+    runs: list[dict[str, Any]] = []
+    async with bench.engine() as engine:
+        for _ in range(bench.work.repeats):
+            looped, sent = await measure_loop(engine, bench.work)
+            replayed = await measure_oracle(engine, sent)
+            share = round(replayed["wall_s"] / looped["wall_s"], 3)
+            runs.append({"loop": looped, "oracle": replayed, "loop_over_oracle": share})
+            bench.note("runs", runs)
+    requests = runs[-1]["loop"]["requests"]
+    counted = runs[-1]["oracle"]["counters"]
+    bench.note(
+        "vllm_bench_throughput",
+        _own_benchmark(
+            bench,
+            prompts=requests,
+            input_tokens=counted["prompt_tokens"] // requests,
+            output_tokens=counted["generated_tokens"] // requests,
+        ),
+    )
+
+
+async def prefix(bench: Bench) -> None:
+    """The same rounds with the prefix cache and without it."""
+    for is_on in (True, False):
+        async with bench.engine({"enable_prefix_caching": is_on}) as engine:
+            figures, _ = await measure_loop(engine, bench.work)
+        counted = figures["counters"]
+        computed = counted["prompt_tokens"] - counted["prefix_cache_hits"]
+        bench.note("on" if is_on else "off", figures | {"prompt_tokens_computed": computed})
+
+
+async def speculation(bench: Bench) -> None:
+    """The requests of revisions, whose prompts hold the text to copy, with each kind in turn."""
+    sent: list[Request] = []
+    for name, method in SPECULATIONS.items():
+        options = None if method is None else {"speculative_config": method}
+        try:
+            async with bench.engine(options) as engine:
+                if not sent:
+                    _, recorded = await measure_loop(engine, bench.work)
+                    sent = [request for request in recorded if request.prefix is not None]
+                bench.note(name, await _at_each_concurrency(engine, bench.work, sent))
+        except (RevloopError, ExceptionGroup) as exc:
+            # not every version of vLLM has every kind on every device
+            cause: BaseException = exc
+            while isinstance(cause, BaseExceptionGroup):
+                cause = cause.exceptions[0]
+            bench.note(name, {"not_measured": str(cause)[:500]})
+
+
+async def tp(bench: Bench) -> None:
+    """The oracle's requests on one card, two, and so on."""
+    most = max(len(cards()), 1) if bench.work is not WORK["tiny"] else 2
+    if most == 1:
+        bench.note("not_measured", "There is one card.")
+        return
+    for workers in (size for size in (1, 2, 4, 8) if size <= most):
+        async with bench.engine(workers=workers) as engine:
+            figures, sent = await measure_loop(engine, bench.work)
+            bench.note(
+                str(workers), {"loop": figures, "oracle": await measure_oracle(engine, sent)}
+            )
+
+
+PARTS = {"throughput": throughput, "prefix": prefix, "speculation": speculation, "tp": tp}
+
+
+async def warm_up(engine: VllmEngine, work: Work) -> None:
+    """A few requests, so that nothing is compiled or captured while it is measured."""
+    await measure_loop(engine, Work(4, 1, work.scale, 1, ()))
+
+
+async def measure_loop(engine: VllmEngine, work: Work) -> tuple[dict[str, Any], list[Request]]:
+    """All drafts through the loop, the prefix cache empty; also the requests that it sent."""
+    scripted = ScriptedVllm(engine, work.scale)
+    await engine.reset_prefix_cache()
+    before, started = await engine.counters(), time.perf_counter()
+    versions = 0
+    async for done in arevise_many(
+        drafts(work.drafts, work.scale), iterations=work.rounds, engine=scripted, early_stop=False
+    ):
+        versions += len(done.versions) - 1
+    wall_s = time.perf_counter() - started
+    counted = (await engine.counters()).since(before)
+    figures = {
+        "wall_s": round(wall_s, 3),
+        "requests": len(scripted.sent),
+        "versions": versions,
+        "versions_per_s": round(versions / wall_s, 3),
+        "tokens_per_s": round(counted.generated_tokens / wall_s, 1),
+        "counters": asdict(counted),
+    }
+    return figures, scripted.sent
+
+
+async def measure_oracle(
+    engine: VllmEngine, sent: Sequence[Request], at_once: int | None = None
+) -> dict[str, Any]:
+    """The same requests all at once, with no order among them, the prefix cache empty."""
+    await engine.reset_prefix_cache()
+    limiter = asyncio.Semaphore(at_once or len(sent))
+
+    async def one(request: Request) -> None:
+        async with limiter:
+            await engine.generate(request)
+
+    before, started = await engine.counters(), time.perf_counter()
+    async with anyio.create_task_group() as group:
+        for request in sent:
+            group.start_soon(one, request)
+    wall_s = time.perf_counter() - started
+    counted = (await engine.counters()).since(before)
+    return {
+        "wall_s": round(wall_s, 3),
+        "tokens_per_s": round(counted.generated_tokens / wall_s, 1),
+        "counters": asdict(counted),
+    }
+
+
+async def _at_each_concurrency(
+    engine: VllmEngine, work: Work, sent: Sequence[Request]
+) -> dict[str, Any]:
+    found = {}
+    for at_once in work.concurrencies:
+        some = sent[: max(4 * at_once, 4)]
+        found[str(at_once)] = await measure_oracle(engine, some, at_once)
+    return found
+
+
+def _own_benchmark(
+    bench: Bench, *, prompts: int, input_tokens: int, output_tokens: int
+) -> dict[str, Any]:
+    report = bench.folder / "vllm-bench.json"
+    options = bench.settings()
+    command = [
+        *(sys.executable, "-m", "benchmarks.gpu.vllm_bench", "--model", str(bench.folder)),
+        *("--dataset-name", "random", "--num-prompts", str(prompts)),
+        *("--random-input-len", str(input_tokens), "--random-output-len", str(output_tokens)),
+        *("--load-format", "dummy", "--output-json", str(report)),
+    ]
+    if options["enforce_eager"]:
+        command.append("--enforce-eager")
+    if "quantization" in options:
+        command += ["--quantization", options["quantization"]]
+    finished = subprocess.run(command, capture_output=True, text=True, check=False)
+    if finished.returncode != 0 or not report.is_file():
+        lines = finished.stderr.strip().splitlines() or ["it said nothing"]
+        return {"not_measured": lines[-1][:500]}
+    found: dict[str, Any] = json.loads(report.read_text(encoding="utf-8"))
+    return {"input_tokens": input_tokens, "output_tokens": output_tokens, **found}

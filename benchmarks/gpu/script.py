@@ -1,0 +1,111 @@
+"""Lengths and texts for a model that writes garbage: a pure function of the prompt.
+
+The lengths are lognormal, as those of real chat answers (median 280 tokens) and critiques (median
+90). The engine generates just so many tokens; the script's text then takes their place, but their
+ids stay, so that the next prompt finds the blocks that were really computed in the prefix cache.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from random import Random
+from typing import TYPE_CHECKING
+
+from benchmarks.gpu.model import WORDS
+from revloop import Draft
+from revloop.engines import TokenPrefix
+
+if TYPE_CHECKING:
+    from revloop.engines import Completion, Request, VllmEngine
+    from revloop.engines.load import Load
+    from revloop.trajectory import EngineInfo
+
+_SPREAD = 0.45
+_CRITIQUE_TOKENS = 90
+_ANSWER_TOKENS = 280
+_MOST_TOKENS = 600
+
+
+def words(random: Random, median: float) -> str:
+    """A text of a drawn number of words, about two tokens each."""
+    tokens = min(_MOST_TOKENS, max(8, random.lognormvariate(math.log(median), _SPREAD)))
+    return " ".join(random.choices(WORDS, k=round(tokens / 2)))
+
+
+def drafts(count: int, scale: float) -> list[Draft]:
+    """Drafts with answers of real lengths.
+
+    Args:
+        count: How many.
+        scale: All lengths are multiplied by it.
+    """
+    random = Random("drafts")
+    return [
+        Draft(
+            id=f"d{number}",
+            prompt=words(random, 40 * scale),
+            response=words(random, _ANSWER_TOKENS * scale),
+        )
+        for number in range(count)
+    ]
+
+
+def answer(prompt: str, *, is_critique: bool, scale: float) -> str:
+    """What the prompt is answered with."""
+    random = Random(f"{is_critique} {prompt}")
+    if not is_critique:
+        return words(random, _ANSWER_TOKENS * scale)
+    half = _CRITIQUE_TOKENS * scale / 2
+    return (
+        f"Overall score: {random.randint(1, 9)}\nPositive aspects: {words(random, half)}.\n"
+        f"Negative aspects: {words(random, half)}."
+    )
+
+
+class ScriptedVllm:
+    """vLLM, which works as long as the script says, with the script's text in the answers.
+
+    Attributes:
+        sent: All requests, as vLLM got them.
+    """
+
+    def __init__(self, engine: VllmEngine, scale: float) -> None:
+        self.sent: list[Request] = []
+        self._engine = engine
+        self._scale = scale
+
+    @property
+    def info(self) -> EngineInfo:
+        """That of vLLM."""
+        return self._engine.info
+
+    @property
+    def context_tokens(self) -> int:
+        """That of vLLM."""
+        return self._engine.context_tokens
+
+    def count_tokens(self, text: str) -> int:
+        """Number of tokens of ``text``."""
+        return self._engine.count_tokens(text)
+
+    async def load(self) -> Load:
+        """How busy vLLM is."""
+        return await self._engine.load()
+
+    async def generate(self, request: Request) -> Completion:
+        """Generate as many tokens as the script's text has."""
+        prompt = str(request.prompt)
+        text = answer(prompt, is_critique=request.keep_prefix, scale=self._scale)
+        stop = request.stop[0] if request.keep_prefix and request.stop else ""
+        tokens = self.count_tokens(text + stop)
+        exact = replace(request, max_tokens=tokens, room_tokens=1, stop=(), exact=True)
+        self.sent.append(exact)
+        found = await self._engine.generate(exact)
+        prefix = None
+        if found.prefix is not None:
+            prefix = TokenPrefix(prompt + text + stop, found.prefix.token_ids)
+        return replace(found, text=text, finish_reason="stop", prefix=prefix)
+
+    async def aclose(self) -> None:
+        """The engine belongs to someone else."""

@@ -1,0 +1,211 @@
+"""Lengths of real chat answers, for a critic that writes only short ones.
+
+A :class:`LengthScript` says for each prompt how many tokens are to be generated, and which text
+takes the place of what was generated. Both come from the prompt's text alone, so all programs that
+are compared draw the same lengths for the same prompts, and end with the same texts. The engine
+does the real work for that many tokens: requests are sent with ``ignore_eos`` and ``min_tokens``.
+
+The lengths are lognormal, fitted by the moments of the logarithms to the 240 answers of ChatGPT,
+BARD and Vicuna-13B to FastChat's 80 questions (lm-sys/FastChat at 31a1b90,
+``fastchat/eval/table/``), in characters: the logarithm's mean is 7.09, its standard deviation 0.45,
+so the median is 1,199 and the mean 1,328 (that of the answers is 1,300, from 151 to 2,652). A token
+is taken as 4.3 characters. Critiques are shorter, as those of ``benchmarks/stub.py``: 400
+characters at the median, with the same spread. All are clipped so that a prompt, a critique and two
+answers fit in 2,048 tokens.
+
+What was generated is thrown away, so a revision's prompt finds its critique's prompt in the prefix
+cache, but not the critique: the gain of prompts that extend each other shows only in part.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field, replace
+from random import Random
+from typing import TYPE_CHECKING
+
+from revloop import Draft, InputError, PromptSet
+from revloop.engines.load import Load, ReportsLoad
+from revloop.parsing import write_critique
+
+if TYPE_CHECKING:
+    from revloop.engines import Completion, Engine, Request
+    from revloop.parsing import Labels
+    from revloop.trajectory import EngineInfo
+
+CHARACTERS_A_TOKEN = 4.3
+SPREAD = 0.45
+"""Standard deviation of the logarithm of a length."""
+
+_WORDS = (
+    "almost and arrived away back best bring cancel careful closing collect colour could course "
+    "delivery desk different driver envelope family fetch finished for friends good grateful great "
+    "hall have help home hope invitation keep kind left line longer meeting message money more "
+    "morning music name need new notice office open order over parcel party present price promise "
+    "quickly ready received remember repaired replace report request right same sentence should "
+    "smoothly soon start thanks that the there this three time twice understand very visit waiting "
+    "want week welcome while will wonderful word work would your"
+)
+WORDS = tuple(_WORDS.split())
+"""Each is one token of the demo's critic, with the space before it."""
+
+_HEADING_TOKENS = 12
+"""What the headings and the score of a critique take."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lengths:
+    """A lognormal distribution of lengths in tokens, clipped.
+
+    Attributes:
+        median: Half of the texts are shorter.
+        least: Shorter ones get this length.
+        most: Longer ones get this length.
+    """
+
+    median: float
+    least: int
+    most: int
+
+    def draw(self, random: Random, scale: float = 1.0) -> int:
+        """One length, of a distribution whose median is so many times as long."""
+        drawn = round(scale * random.lognormvariate(math.log(self.median), SPREAD))
+        return min(max(drawn, self.least), self.most)
+
+
+PROMPTS = Lengths(median=24, least=8, most=64)
+ANSWERS = Lengths(median=1199 / CHARACTERS_A_TOKEN, least=36, most=620)
+CRITIQUES = Lengths(median=400 / CHARACTERS_A_TOKEN, least=40, most=250)
+
+
+@dataclass(frozen=True, slots=True)
+class Scripted:
+    """What a prompt is to be answered with.
+
+    Attributes:
+        tokens: How many tokens to generate.
+        text: What takes their place: a text of about as many tokens of the demo's critic.
+    """
+
+    tokens: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class LengthScript:
+    """Lengths and texts by prompt, in two passes with the prompt set ``cnr``.
+
+    Attributes:
+        seed: Another one draws other lengths.
+        scale: How many times as long answers and critiques are, before they are clipped.
+        prompts: The prompt set that the prompts are rendered with.
+    """
+
+    seed: int = 0
+    scale: float = 1.0
+    prompts: PromptSet = field(default_factory=lambda: PromptSet.load("cnr"))
+
+    def answer(self, prompt: str) -> Scripted:
+        """A revision for a prompt that ends with the bridge, else a critique."""
+        random = Random(f"{self.seed}\n{prompt}")
+        if prompt.endswith(self.prompts.bridge):
+            tokens = ANSWERS.draw(random, self.scale)
+            return Scripted(tokens, _words(random, tokens))
+        labels = self.prompts.settings.critique.labels
+        if labels is None:
+            raise InputError(f"Prompt set '{self.prompts.name}' has no headings for a critique.")
+        tokens = CRITIQUES.draw(random, self.scale)
+        return Scripted(tokens, _critique(random, tokens, labels))
+
+    def extra_body(self, tokens: int) -> dict[str, object]:
+        """What vLLM must be told besides ``max_tokens``, as the OpenAI client takes it."""
+        return {"min_tokens": tokens, "ignore_eos": True}
+
+
+class ScriptedEngine:
+    """An engine that works for as long as the script says, and answers with the script's text.
+
+    Args:
+        engine: Does the work; closed with this one. It must take exact lengths (vLLM).
+        script: Says how much work, and which text.
+    """
+
+    def __init__(self, engine: Engine, script: LengthScript) -> None:
+        self._engine = engine
+        self._script = script
+
+    @property
+    def info(self) -> EngineInfo:
+        """Kind, model and version of the engine that works."""
+        return self._engine.info
+
+    @property
+    def context_tokens(self) -> int | None:
+        """Tokens that prompt and answer may have together."""
+        return self._engine.context_tokens
+
+    def count_tokens(self, text: str) -> int | None:
+        """Number of tokens of ``text``."""
+        return self._engine.count_tokens(text)
+
+    async def generate(self, request: Request) -> Completion:
+        """Generate as many tokens as the script says, and answer with its text.
+
+        Raises:
+            InputError: The prompt is a chat's; the script knows texts alone.
+        """
+        if not isinstance(request.prompt, str):
+            raise InputError("A length script answers texts, not the messages of a chat.")
+        scripted = self._script.answer(request.prompt)
+        # tokens of an earlier answer would be those that were generated, not those of its text
+        asked = replace(
+            request,
+            max_tokens=scripted.tokens,
+            room_tokens=scripted.tokens,
+            stop=(),
+            keep_prefix=False,
+            prefix=None,
+            exact=True,
+        )
+        completion = await self._engine.generate(asked)
+        return replace(completion, text=scripted.text, finish_reason="stop", prefix=None)
+
+    async def load(self) -> Load:
+        """How busy the engine is, where it tells."""
+        return await self._engine.load() if isinstance(self._engine, ReportsLoad) else Load(0)
+
+    async def aclose(self) -> None:
+        """Close the engine."""
+        await self._engine.aclose()
+
+
+def drafts(number: int, seed: int = 0, scale: float = 1.0) -> list[Draft]:
+    """Drafts of such lengths, the same for the same seed.
+
+    Args:
+        number: How many; the first ones are the same for any number.
+        seed: Where the random choices start.
+        scale: How many times as long they are, before they are clipped.
+    """
+    random = Random(f"drafts {seed}")
+    return [
+        Draft(
+            id=f"length-{index:05}",
+            prompt=_words(random, PROMPTS.draw(random)),
+            response=_words(random, ANSWERS.draw(random, scale)),
+        )
+        for index in range(1, number + 1)
+    ]
+
+
+def _words(random: Random, tokens: int) -> str:
+    return " ".join(random.choices(WORDS, k=tokens))
+
+
+def _critique(random: Random, tokens: int, labels: Labels) -> str:
+    """A critique under its headings; its score tells nothing."""
+    positive = (tokens - _HEADING_TOKENS) // 2
+    score = random.randint(int(labels.scale[0]), int(labels.scale[1]))
+    return write_critique(
+        score, _words(random, positive), _words(random, tokens - _HEADING_TOKENS - positive), labels
+    )

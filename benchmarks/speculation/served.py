@@ -1,0 +1,65 @@
+"""Trajectories of the demo critic from a real server that drafts tokens, and the server's count."""
+
+from __future__ import annotations
+
+import re
+import urllib.request
+from typing import TYPE_CHECKING
+
+import anyio
+
+from revloop import arevise_many
+from revloop.demo import CRITIC_FOLDER, demo_drafts
+from revloop.engines import open_engine
+from revloop.serving import ServerOptions, VllmServer
+from revloop.settings import EngineOptions
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+METRICS = ("drafts", "draft_tokens", "accepted_tokens")
+
+
+def make_store(store: Path, drafts: int, rounds: int) -> dict[str, float]:
+    """Revise held-out drafts into a store, all rounds of each, tokens drafted from n-grams.
+
+    Returns:
+        What the server counted: drafts, drafted tokens, accepted tokens.
+    """
+    options = ServerOptions(
+        model=str(CRITIC_FOLDER),
+        served_model_name="critic",
+        enforce_eager=True,
+        speculate="ngram",
+        log_path=store.with_suffix(".log"),
+    )
+    with VllmServer(options) as server:
+        anyio.run(_revise_all, server.base_url, store, drafts, rounds)
+        with urllib.request.urlopen(f"{server.base_url}/metrics") as reply:
+            return read_counts(reply.read().decode())
+
+
+def read_counts(metrics: str) -> dict[str, float]:
+    """What a vLLM server's metrics say of drafted tokens."""
+    counts = {}
+    for name in METRICS:
+        pattern = rf"^vllm:spec_decode_num_{name}_total\S* (\S+)"
+        counts[name] = sum(map(float, re.findall(pattern, metrics, re.MULTILINE)))
+    return counts
+
+
+async def _revise_all(base_url: str, store: Path, drafts: int, rounds: int) -> None:
+    options = EngineOptions(base_url=base_url, model="critic", tokenizer=str(CRITIC_FOLDER))
+    engine = await open_engine(options, shipped_critic=CRITIC_FOLDER)
+    try:
+        revised = arevise_many(
+            demo_drafts(drafts, seed=1),
+            iterations=rounds,
+            engine=engine,
+            store=store,
+            early_stop=False,
+        )
+        async for _ in revised:
+            pass
+    finally:
+        await engine.aclose()

@@ -1,0 +1,134 @@
+"""What is replayed: the requests of a store's trajectories, and revisions made of real texts."""
+
+from __future__ import annotations
+
+import json
+import random
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+
+from benchmarks.speculation.edits import edited, words_of
+from revloop import Draft
+from revloop.prompts import PromptSet
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from pathlib import Path
+
+    from revloop import Trajectory
+
+MODELS = ("chatgpt", "bard", "vicuna-13b")
+VOCABULARY = 16_384
+# what the critics say of real texts is not known: the same few words stand in for each
+CRITIQUE = """Overall score: 6
+Positive aspects: The answer is clear and mostly complete.
+Negative aspects: Some points are vague, and some wording should be more exact."""
+
+
+@dataclass(frozen=True)
+class Trace:
+    """One request, as token ids.
+
+    Attributes:
+        kind: What it asked for.
+        prompt: All of its prompt.
+        previous: The version that is criticised or revised, as it stands in the prompt.
+        answer: What was generated, with the token that ends it.
+    """
+
+    kind: Literal["critique", "revision"]
+    prompt: tuple[int, ...]
+    previous: tuple[int, ...]
+    answer: tuple[int, ...]
+
+
+class Tokens(NamedTuple):
+    """A tokenizer, as far as it is needed.
+
+    Attributes:
+        encode: Gives the token ids of a text.
+        end: The token that ends an answer.
+    """
+
+    encode: Callable[[str], list[int]]
+    end: int
+
+
+def traces_of(trajectory: Trajectory, tokens: Tokens) -> Iterator[Trace]:
+    """The requests of a trajectory's rounds, in order, two a round.
+
+    Args:
+        trajectory: Made in two passes with the prompt set cnr.
+        tokens: The critic's tokenizer.
+    """
+    for version in trajectory.versions[1:]:
+        if version.critique is None:
+            continue
+        previous = trajectory.base_of(version).text
+        yield from round_traces(
+            trajectory.draft, previous, version.critique.raw, version.text, tokens
+        )
+
+
+def round_traces(
+    draft: Draft, previous: str, critique: str, revision: str, tokens: Tokens
+) -> Iterator[Trace]:
+    """The two requests of one round, the critique's first."""
+    prompts, encode = PromptSet.load("cnr"), tokens.encode
+    asked = prompts.critique_prompt(draft, previous)
+    assert isinstance(asked, str)
+    prompt, version = tuple(encode(asked)), tuple(encode(previous))
+    said, bridge = tuple(encode(critique)), tuple(encode(prompts.bridge))
+    # the bridge is the text that stops a critique, so the critic writes it too
+    yield Trace("critique", prompt, version, (*said, *bridge))
+    yield Trace("revision", (*prompt, *said, *bridge), version, (*encode(revision), tokens.end))
+
+
+def read_answers(folder: Path) -> dict[str, list[Draft]]:
+    """The answers of each model, in the order of the questions."""
+    answers = {}
+    for model in MODELS:
+        lines = (folder / "fastchat80" / f"{model}.jsonl").read_text(encoding="utf-8").splitlines()
+        rows = [json.loads(line) for line in lines]
+        answers[model] = [
+            Draft(id=str(row["id"]), prompt=row["prompt"], response=row["response"]) for row in rows
+        ]
+    return answers
+
+
+def train_tokenizer(texts: Iterable[str]) -> Any:
+    """A byte-level BPE whose tokens are words and parts of words, as those of a large model."""
+    from tokenizers import ByteLevelBPETokenizer
+
+    tokenizer = ByteLevelBPETokenizer()
+    tokenizer.train_from_iterator(
+        texts, vocab_size=VOCABULARY, min_frequency=2, special_tokens=["<end>"], show_progress=False
+    )
+    return tokenizer
+
+
+def edited_traces(
+    answers: Sequence[Draft], share: float, tokens: Tokens, seed: int = 0
+) -> list[Trace]:
+    """Revisions of real answers with a share of their words edited."""
+    vocabulary = [word for draft in answers for word in words_of(draft.response)]
+    traces = []
+    for draft in answers:
+        random_ = random.Random(f"{seed} {share} {draft.id}")
+        revision = edited(draft.response, share, vocabulary, random_)
+        if revision:
+            traces.append(_revision_trace(draft, revision, tokens))
+    return traces
+
+
+def cross_traces(first: Sequence[Draft], second: Sequence[Draft], tokens: Tokens) -> list[Trace]:
+    """Revisions that copy next to nothing: another model's answer to the same question."""
+    return [
+        _revision_trace(one, other.response, tokens)
+        for one, other in zip(first, second, strict=True)
+    ]
+
+
+def _revision_trace(draft: Draft, revision: str, tokens: Tokens) -> Trace:
+    _, trace = round_traces(draft, draft.response, CRITIQUE, revision, tokens)
+    return trace

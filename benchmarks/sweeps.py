@@ -1,0 +1,238 @@
+"""Throughput, and its share of the engine's limit, while one thing is varied.
+
+    python -m benchmarks.sweeps drafts             from 512 to 8,192 drafts, one round each
+    python -m benchmarks.sweeps concurrency        requests under way, from 8 to 512
+    python -m benchmarks.sweeps iterations         rounds, from 1 to 5
+    python -m benchmarks.sweeps length             answers from half as long as real ones to twice
+    python -m benchmarks.sweeps passes             two requests a round, or one
+    python -m benchmarks.sweeps tensor-parallel    workers that share the model, 1 and 2
+    python -m benchmarks.sweeps plot               the plots again, from the results
+
+Each point is revloop's batch and the oracle replay of it (see ``revloop bench throughput``); the
+points take turns, over a server with ``revloop serve``'s settings. Results go to
+``benchmarks/results/sweep-*.json``, plots beside them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import tempfile
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from benchmarks import saving
+from benchmarks.lengths import LengthScript, ScriptedEngine
+from benchmarks.lengths import drafts as drafts_of_real_lengths
+from benchmarks.versus.server import served
+from revloop.batch import Concurrency
+from revloop.bench import ORACLE, REVLOOP, Load, Spread, figures_of, run_batch, run_oracle
+from revloop.bench.plots import plot_sweep
+from revloop.demo import demo_drafts
+from revloop.engines import Engine, HttpEngine
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+KEPT = ("rounds_per_s", "generated_tokens_per_s", "running_mean", "cached_prompt_share", "wall_s")
+RATIO = "revloop / oracle"
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """One value of what is varied.
+
+    Attributes:
+        load: What is run.
+        scale: Scale of real lengths; None: the demo critic's own.
+        tensor_parallel_size: Of the server.
+        with_oracle: Whether the oracle is run too.
+    """
+
+    load: Load
+    scale: float | None = None
+    tensor_parallel_size: int = 1
+    with_oracle: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Sweep:
+    """What is varied, and how.
+
+    Attributes:
+        over: On the plot's axis.
+        values: The points' names.
+        point: Makes a point of a value, a number of drafts and a number of rounds.
+        figure: What the plot shows.
+    """
+
+    over: str
+    values: tuple[float | str, ...]
+    point: Callable[[Any, int, int], Point]
+    figure: str = "generated_tokens_per_s"
+
+
+def _load(drafts: int, rounds: int, **changes: Any) -> Load:
+    loop = {"early_stop": False, **changes.pop("loop", {})}
+    return Load(demo_drafts(drafts), iterations=rounds, loop=loop, **changes)
+
+
+def _at_once(requests: int, drafts: int, rounds: int) -> Point:
+    bounds = Concurrency(min(requests, drafts), requests)
+    return Point(_load(drafts, rounds, bounds=bounds), with_oracle=False)
+
+
+def _of_length(scale: float, drafts: int, rounds: int) -> Point:
+    lengths = Load(drafts_of_real_lengths(drafts, scale=scale), rounds, loop={"early_stop": False})
+    return Point(lengths, scale=scale)
+
+
+SWEEPS = {
+    "drafts": Sweep(
+        "drafts",
+        (512, 1024, 2048, 4096, 8192),
+        lambda value, _drafts, _rounds: Point(_load(value, 1), with_oracle=False),
+        figure="rounds_per_s",
+    ),
+    "concurrency": Sweep("requests under way at most", (8, 32, 64, 128, 256, 512), _at_once),
+    "iterations": Sweep(
+        "rounds", (1, 2, 3, 5), lambda value, drafts, _: Point(_load(drafts, value))
+    ),
+    "length": Sweep("length of the answers, real ones: 1", (0.5, 1.0, 1.5, 2.0), _of_length),
+    "passes": Sweep(
+        "requests a round",
+        ("two", "one"),
+        lambda value, drafts, rounds: Point(
+            _load(drafts, rounds, loop={"single_pass": value == "one"})
+        ),
+        figure="rounds_per_s",
+    ),
+    "tensor-parallel": Sweep(
+        "tensor-parallel size",
+        (1, 2),
+        lambda value, drafts, rounds: Point(_load(drafts, rounds), tensor_parallel_size=value),
+    ),
+}
+
+
+@dataclass(slots=True)
+class Found:
+    """What the repeats of a point gave.
+
+    Attributes:
+        sides: Figures of each side, by repeat.
+        ratios: Of the two sides, by repeat.
+    """
+
+    sides: dict[str, list[dict[str, float]]] = field(default_factory=dict)
+    ratios: list[float] = field(default_factory=list)
+
+    def add(self, side: str, figures: dict[str, float]) -> None:
+        """Keep the figures of one run."""
+        kept = {name: figures[name] for name in KEPT if name in figures}
+        self.sides.setdefault(side, []).append(kept)
+
+    def spreads(self) -> dict[str, Any]:
+        """Ready for JSON."""
+        found: dict[str, Any] = {
+            side: {name: _spread([one[name] for one in runs]) for name in runs[0]}
+            for side, runs in self.sides.items()
+        }
+        return found | ({RATIO: _spread(self.ratios)} if self.ratios else {})
+
+
+async def measure(base_url: str, point: Point, found: Found) -> None:
+    """Run both sides of a point once."""
+    server = await HttpEngine.connect(base_url)
+    engine: Engine = server
+    if point.scale is not None:
+        engine = ScriptedEngine(server, LengthScript(scale=point.scale))
+    try:
+        await server.reset_prefix_cache()
+        batch = await run_batch(engine, point.load)
+        found.add(REVLOOP, figures_of(batch, point.load.iterations))
+        if point.with_oracle:
+            await server.reset_prefix_cache()
+            oracle = await run_oracle(engine, batch.recording)
+            found.add(ORACLE, figures_of(oracle, point.load.iterations))
+            found.ratios.append(oracle.cost.wall_s / batch.cost.wall_s)
+    finally:
+        await engine.aclose()
+
+
+def run(name: str, drafts: int, rounds: int, repeats: int, values: list[str] | None) -> None:
+    """Measure a sweep and write its result."""
+    sweep = SWEEPS[name]
+    points = {
+        value: sweep.point(value, drafts, rounds)
+        for value in sweep.values
+        if values is None or str(value) in values
+    }
+    found = {value: Found() for value in points}
+    with tempfile.TemporaryDirectory() as folder:
+        for size in sorted({point.tensor_parallel_size for point in points.values()}):
+            options = ("--tensor-parallel-size", str(size))
+            log = Path(folder) / f"server-{size}.log"
+            with served(log, vllm_options=options if size > 1 else ()) as base_url:
+                asyncio.run(measure(base_url, Point(_load(32, 1), with_oracle=False), Found()))
+                for _ in range(repeats):
+                    for value, point in points.items():
+                        if point.tensor_parallel_size == size:
+                            asyncio.run(measure(base_url, point, found[value]))
+    saving.save(
+        f"sweep-{name}",
+        {
+            "what": f"throughput over {sweep.over}",
+            "drafts": drafts,
+            "rounds": rounds,
+            "repeats": repeats,
+            "points": {str(value): of_value.spreads() for value, of_value in found.items()},
+        },
+    )
+
+
+def plot(name: str) -> None:
+    """Draw the plot of a sweep's result."""
+    sweep, path = SWEEPS[name], saving.FOLDER / f"sweep-{name}.json"
+    points = json.loads(path.read_text(encoding="utf-8"))["points"]
+    sides = {
+        value: {
+            side: Spread.model_validate(figures[sweep.figure])
+            for side, figures in of_value.items()
+            if side != RATIO and sweep.figure in figures
+        }
+        for value, of_value in points.items()
+    }
+    unit = sweep.figure.replace("_per_s", " a second").replace("_", " ")
+    title = f"Throughput over {sweep.over}"
+    plot_sweep(sides, path.with_suffix(".png"), over=sweep.over, unit=unit, title=title)
+
+
+def _spread(values: list[float]) -> dict[str, Any]:
+    return Spread.of([round(value, 4) for value in values]).model_dump()
+
+
+def main() -> None:
+    """The command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("what", choices=[*SWEEPS, "plot"])
+    parser.add_argument("--drafts", type=int, default=256)
+    parser.add_argument("--rounds", type=int, default=2)
+    parser.add_argument("--repeats", type=int, default=2)
+    parser.add_argument("--values", nargs="*", help="only these points")
+    chosen = parser.parse_args()
+    if chosen.what != "plot":
+        run(chosen.what, chosen.drafts, chosen.rounds, chosen.repeats, chosen.values)
+        plot(chosen.what)
+        return
+    for name in SWEEPS:
+        if (saving.FOLDER / f"sweep-{name}.json").is_file():
+            plot(name)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""revloop beside the programs of ``benchmarks/baselines``: ``python -m benchmarks.versus``."""

@@ -1,0 +1,79 @@
+"""The arithmetic of a comparison: rates, ratios, and their spread over the repeats."""
+
+from __future__ import annotations
+
+import statistics
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from benchmarks.versus.sides import REVLOOP
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from benchmarks.versus.sides import SideRun
+
+
+def spread(values: Sequence[float]) -> dict[str, float]:
+    """Median, least and most of some figures."""
+    return {
+        "median": round(statistics.median(values), 4),
+        "least": round(min(values), 4),
+        "most": round(max(values), 4),
+    }
+
+
+def done_per_s(run: SideRun) -> float:
+    """Versions a second, rounds that were saved by stopping early counted as done."""
+    return run.versions_done / run.wall_s
+
+
+def ratios(ours: Sequence[SideRun], other: Sequence[SideRun]) -> list[float]:
+    """How many times as fast ours was in each repeat: the two runs stand next to each other."""
+    return [done_per_s(one) / done_per_s(two) for one, two in zip(ours, other, strict=True)]
+
+
+def same_share(ours: SideRun, other: SideRun) -> float:
+    """Share of the drafts that both were given for which both ended with the same text."""
+    shared = ours.made.keys() & other.made.keys()
+    same = sum(ours.made[one].final == other.made[one].final for one in shared)
+    return same / len(shared) if shared else 0.0
+
+
+def summary(runs: dict[str, list[SideRun]]) -> dict[str, Any]:
+    """The figures of each side, and revloop's ratio to it, ready for JSON.
+
+    Args:
+        runs: The runs of each side, in the order of the repeats.
+    """
+    return {side: _figures(of_side, runs[REVLOOP]) for side, of_side in runs.items()}
+
+
+def _figures(runs: Sequence[SideRun], ours: Sequence[SideRun]) -> dict[str, Any]:
+    pairs = list(zip(ours, runs, strict=True))
+    return {
+        "drafts": runs[0].drafts,
+        "versions_per_s": spread([done_per_s(run) for run in runs]),
+        "versions_made_per_s": spread([run.versions_made / run.wall_s for run in runs]),
+        "revloop_over_it": spread(ratios(ours, runs)),
+        "wall_s": spread([run.wall_s for run in runs]),
+        "client_cpu_ms_per_version": spread(
+            [run.cpu_s * 1000 / max(run.versions_made, 1) for run in runs]
+        ),
+        "generated_tokens_per_s": spread(
+            [run.counted.generated_tokens / run.wall_s for run in runs]
+        ),
+        "prompt_tokens": spread([run.counted.prompt_tokens for run in runs]),
+        "cached_share_of_prompt_tokens": spread([run.counted.cached_share for run in runs]),
+        "same_final_text_as_revloop": spread([same_share(one, two) for one, two in pairs]),
+        "failed": max(sum(one.is_failed for one in run.made.values()) for run in runs),
+    }
+
+
+def timeline_rows(runs: dict[str, list[SideRun]]) -> list[dict[str, str | float]]:
+    """How busy the server was in the last run of each side: a row for each moment."""
+    return [
+        {"side": side} | asdict(sample)
+        for side, of_side in runs.items()
+        for sample in of_side[-1].timeline
+    ]

@@ -1,0 +1,237 @@
+"""The sides of a comparison: which program each is, and how to run it once."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import threading
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Self
+
+from benchmarks.versus.server import counters, load, reset_prefix_cache
+from revloop.trajectory import StopReason
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from revloop import Draft
+    from revloop.engines.load import Counters
+
+REVLOOP = "revloop"
+FIXED = "revloop, no early stop"
+ONE, ASYNC, BARRIER = "one at a time", "async OpenAI client", "batches of 50 with a barrier"
+DISTILABEL = "distilabel"
+ONE_AT_A_TIME_SHARE = 8
+"""One draft at a time takes so long that it gets this part of the drafts; its rate is the same."""
+
+_SAMPLE_EVERY_S = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """What all sides are given.
+
+    Attributes:
+        iterations: Rounds for each draft.
+        lengths_seed: Seed of the real lengths; None: the critic's own lengths.
+        distilabel_python: The Python that has distilabel; None: it is left out.
+    """
+
+    iterations: int
+    lengths_seed: int | None = None
+    distilabel_python: str | None = None
+
+    def sides(self) -> list[str]:
+        """Names of the sides that can be run, revloop first."""
+        # with real lengths no trajectory converges, and distilabel cannot be told each length
+        if self.lengths_seed is not None:
+            return [REVLOOP, ONE, ASYNC, BARRIER]
+        more = [] if self.distilabel_python is None else [DISTILABEL]
+        return [REVLOOP, FIXED, ONE, ASYNC, BARRIER, *more]
+
+    def command(self, side: str, drafts: Path, output: Path, base_url: str) -> list[str]:
+        """The command that revises a file of drafts."""
+        files = [str(drafts), str(output), "--base-url", base_url]
+        files += ["--iterations", str(self.iterations)]
+        if self.lengths_seed is not None:
+            files += ["--lengths-seed", str(self.lengths_seed)]
+        python = sys.executable
+        if side == DISTILABEL:
+            python = self.distilabel_python or python
+        return [python, "-m", *self._program(side), *files]
+
+    def _program(self, side: str) -> list[str]:
+        if side == FIXED:
+            return ["revloop", "batch", "--no-early-stop"]
+        if side == REVLOOP:
+            own = self.lengths_seed is None
+            return ["revloop", "batch"] if own else ["benchmarks.versus.scripted"]
+        return [f"benchmarks.baselines.{_MODULES[side]}"]
+
+
+_MODULES = {
+    ONE: "one_at_a_time",
+    ASYNC: "async_openai",
+    BARRIER: "barrier",
+    DISTILABEL: "distilabel_pipeline",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """How busy the server was at one moment.
+
+    Attributes:
+        at_s: Seconds since the side's process was started.
+        running: Requests that were being generated.
+        waiting: Requests that waited in the engine.
+    """
+
+    at_s: float
+    running: int
+    waiting: int
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """What a side made of one draft.
+
+    Attributes:
+        final: The last text.
+        rounds: Rounds that were made.
+        is_failed: Whether rounds are missing for another reason than an early stop.
+    """
+
+    final: str
+    rounds: int
+    is_failed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SideRun:
+    """One run of one side.
+
+    Attributes:
+        side: Its name.
+        drafts: Drafts that it was given.
+        iterations: Rounds that were asked for.
+        wall_s: Seconds from the start of its process to the end.
+        cpu_s: Seconds of CPU time, in it and in the system for it.
+        counted: What the server did for it.
+        made: What it made of each draft.
+        timeline: How busy the server was, twice a second.
+    """
+
+    side: str
+    drafts: int
+    iterations: int
+    wall_s: float
+    cpu_s: float
+    counted: Counters
+    made: dict[str, Made]
+    timeline: list[Sample]
+
+    @property
+    def versions_made(self) -> int:
+        """Versions that were made."""
+        return sum(one.rounds for one in self.made.values())
+
+    @property
+    def versions_done(self) -> int:
+        """The same, with the rounds that stopping early saved; not those that failed."""
+        return sum(
+            one.rounds if one.is_failed else max(one.rounds, self.iterations)
+            for one in self.made.values()
+        )
+
+
+def write_drafts(path: Path, drafts: list[Draft]) -> None:
+    """Write drafts as JSON lines."""
+    lines = [draft.model_dump_json(include={"id", "prompt", "response"}) for draft in drafts]
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def run_side(
+    side: str, setting: Setting, drafts: list[Draft], base_url: str, folder: Path
+) -> SideRun:
+    """Run one side once, in a process of its own, over an empty prefix cache.
+
+    Args:
+        side: Its name.
+        setting: What all sides are given.
+        drafts: All drafts.
+        base_url: The server.
+        folder: An empty folder for its files.
+    """
+    mine = drafts[: max(1, len(drafts) // ONE_AT_A_TIME_SHARE)] if side == ONE else drafts
+    source, output = folder / "drafts.jsonl", folder / "out.jsonl"
+    write_drafts(source, mine)
+    reset_prefix_cache(base_url)
+    before = counters(base_url)
+    command = setting.command(side, source, output, base_url)
+    with (folder / "output.log").open("wb") as log, Sampler(base_url) as sampler:
+        started = time.perf_counter()
+        process = subprocess.Popen(command, stdout=log, stderr=log)
+        _, status, usage = os.wait4(process.pid, 0)
+        wall_s = time.perf_counter() - started
+        process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode not in {0, 4}:  # 4: revloop did all, but for some trajectories
+        tail = (folder / "output.log").read_text(encoding="utf-8", errors="replace")[-2000:]
+        sys.exit(f"'{side}' ended with status {process.returncode}:\n{tail}")
+    return SideRun(
+        side=side,
+        drafts=len(mine),
+        iterations=setting.iterations,
+        wall_s=wall_s,
+        cpu_s=usage.ru_utime + usage.ru_stime,
+        counted=counters(base_url).since(before),
+        made=read_output(output),
+        timeline=sampler.samples,
+    )
+
+
+def read_output(path: Path) -> dict[str, Made]:
+    """What a side made of each draft, by the draft's id: rows of a baseline or of revloop."""
+    found = {}
+    with path.open(encoding="utf-8") as lines:
+        for line in lines:
+            row = json.loads(line)
+            if "texts" in row:
+                found[row["id"]] = Made(row["texts"][-1], len(row["texts"]) - 1)
+                continue
+            last = row["versions"][-1]
+            failed = StopReason(row["end"]["reason"]).is_failure
+            found[row["draft"]["id"]] = Made(last["text"], last["round"], failed)
+    return found
+
+
+class Sampler:
+    """Asks a server twice a second how busy it is, in a thread, while the block runs.
+
+    Attributes:
+        samples: What it said.
+    """
+
+    def __init__(self, base_url: str) -> None:
+        self.samples: list[Sample] = []
+        self._base_url = base_url
+        self._is_over = threading.Event()
+        self._thread = threading.Thread(target=self._sample, daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._is_over.set()
+        self._thread.join()
+
+    def _sample(self) -> None:
+        started = time.perf_counter()
+        while not self._is_over.wait(_SAMPLE_EVERY_S):
+            at_s = time.perf_counter() - started
+            now = load(self._base_url)
+            self.samples.append(Sample(round(at_s, 2), now.running or 0, now.waiting or 0))

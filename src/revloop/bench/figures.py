@@ -1,0 +1,187 @@
+"""The arithmetic of a benchmark: from requests and trajectories to rates, latencies and shares."""
+
+from __future__ import annotations
+
+import statistics
+from collections import defaultdict
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+from revloop.trajectory import Usage
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from revloop.bench.recording import Recording
+    from revloop.trajectory import Trajectory
+
+PERCENTILES = (50, 90, 99)
+CRITIQUE, REVISION, BOTH = "critique", "revision", "both"
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What a side took, all rounds together.
+
+    Attributes:
+        wall_s: Seconds from its first act to its last.
+        cpu_s: Seconds of CPU time of the process that drives the engine.
+        peak_mib: Most memory that process held, in MiB.
+    """
+
+    wall_s: float
+    cpu_s: float
+    peak_mib: float
+
+
+@dataclass(slots=True)
+class Round:
+    """All that was done in the rounds of one number.
+
+    Attributes:
+        versions: Versions made.
+        usage: Tokens of their requests.
+        request_s: Seconds that their requests took, added up.
+        latencies_s: Seconds from the version before to the version, for each.
+    """
+
+    versions: int = 0
+    usage: Usage = field(default_factory=Usage)
+    request_s: float = 0.0
+    latencies_s: list[float] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Work:
+    """What the trajectories of a run hold, added up; see :func:`work_of`.
+
+    Attributes:
+        trajectories: How many.
+        failed: Those that ended without all rounds.
+        calls_saved: Requests that stopping early made needless.
+        rounds: What was done in each round, from round 1 on.
+        by_kind: Tokens by the kind of request.
+        trajectory_latencies_s: Seconds from taking a draft up to its last version.
+        first_latencies_s: Seconds from taking a draft up to its first revision.
+    """
+
+    trajectories: int = 0
+    failed: int = 0
+    calls_saved: int = 0
+    rounds: dict[int, Round] = field(default_factory=lambda: defaultdict(Round))
+    by_kind: dict[str, Usage] = field(default_factory=lambda: defaultdict(Usage))
+    trajectory_latencies_s: list[float] = field(default_factory=list)
+    first_latencies_s: list[float] = field(default_factory=list)
+
+    @property
+    def versions(self) -> int:
+        """Versions made, version 0 of each trajectory not counted."""
+        return sum(round_.versions for round_ in self.rounds.values())
+
+
+def work_of(trajectories: Iterable[Trajectory]) -> Work:
+    """Add up what trajectories hold; few of them need to be in memory at a time."""
+    work = Work()
+    for trajectory in trajectories:
+        _add(work, trajectory)
+    return work
+
+
+def _add(work: Work, trajectory: Trajectory) -> None:
+    versions = trajectory.versions
+    work.trajectories += 1
+    if trajectory.end is not None:
+        work.failed += trajectory.end.reason.is_failure
+        work.calls_saved += trajectory.end.calls_saved
+    for step in trajectory.steps:
+        work.by_kind[step.kind] += step.usage
+    for before, version in pairwise(versions):
+        round_ = work.rounds[version.round]
+        round_.versions += 1
+        round_.usage += version.usage
+        round_.request_s += version.latency_s
+        round_.latencies_s.append((version.created_at - before.created_at).total_seconds())
+    if len(versions) > 1:
+        taken_up = versions[0].created_at
+        work.first_latencies_s.append((versions[1].created_at - taken_up).total_seconds())
+        work.trajectory_latencies_s.append((versions[-1].created_at - taken_up).total_seconds())
+
+
+def request_figures(recording: Recording, cost: Cost) -> dict[str, float]:
+    """What can be said of any side: rates of requests and tokens, and what the cache gave."""
+    usage = sum((sent.usage for sent in recording.answered), Usage())
+    computed = usage.prompt_tokens - (usage.cached_tokens or 0)
+    figures = {
+        "wall_s": cost.wall_s,
+        "requests": float(len(recording.answered)),
+        "requests_per_s": len(recording.answered) / cost.wall_s,
+        "prompt_tokens_per_s": usage.prompt_tokens / cost.wall_s,
+        "computed_prompt_tokens_per_s": computed / cost.wall_s,
+        "generated_tokens_per_s": usage.generated_tokens / cost.wall_s,
+        "cpu_ms_per_request": 1000 * cost.cpu_s / max(1, len(recording.answered)),
+        "peak_mib": cost.peak_mib,
+        "failed_requests": float(recording.failed),
+        "retries": float(sum(sent.retries for sent in recording.answered)),
+    }
+    if usage.cached_tokens is not None:
+        figures["cached_prompt_share"] = usage.cached_tokens / max(1, usage.prompt_tokens)
+    return figures
+
+
+def work_figures(work: Work, cost: Cost, iterations: int) -> dict[str, float]:
+    """What can be said of a run of trajectories, on top of its requests.
+
+    ``rounds_per_s`` counts the rounds that were asked for: those that stopping early made
+    needless count as done, since their texts are known.
+    """
+    versions = work.versions
+    done = work.trajectories - work.failed
+    figures = {
+        "versions": float(versions),
+        "versions_per_s": versions / cost.wall_s,
+        "rounds_per_s": done * iterations / cost.wall_s,
+        "trajectories_per_s": done / cost.wall_s,
+        "engine_s_per_version": cost.wall_s / max(1, versions),
+        "cpu_ms_per_version": 1000 * cost.cpu_s / max(1, versions),
+        "failed_trajectories": float(work.failed),
+        "calls_saved": float(work.calls_saved),
+    }
+    latencies = {
+        "round_latency_s": [s for r in work.rounds.values() for s in r.latencies_s],
+        "trajectory_latency_s": work.trajectory_latencies_s,
+        "first_revision_s": work.first_latencies_s,
+    }
+    for name, values in latencies.items():
+        for percent, value in percentiles(values).items():
+            figures[f"{name}_p{percent}"] = value
+    revision = work.by_kind.get(REVISION, Usage())
+    if revision.cached_tokens is not None:
+        figures["cached_revision_prompt_share"] = revision.cached_tokens / revision.prompt_tokens
+    return figures
+
+
+def round_rows(work: Work) -> list[dict[str, float]]:
+    """One row for each round: versions, tokens, and how long they took."""
+    return [
+        {
+            "round": float(number),
+            "versions": float(round_.versions),
+            "prompt_tokens": float(round_.usage.prompt_tokens),
+            "cached_tokens": float(round_.usage.cached_tokens or 0),
+            "generated_tokens": float(round_.usage.generated_tokens),
+            "request_s_per_version": round_.request_s / round_.versions,
+            **{f"latency_s_p{p}": value for p, value in percentiles(round_.latencies_s).items()},
+        }
+        for number, round_ in sorted(work.rounds.items())
+    ]
+
+
+def percentiles(values: Sequence[float]) -> dict[int, float]:
+    """The 50th, 90th and 99th percentile, linear between the values; none of no values."""
+    if not values:
+        return {}
+    if len(values) == 1:
+        return dict.fromkeys(PERCENTILES, values[0])
+    cuts = statistics.quantiles(values, n=100, method="inclusive")
+    return {percent: cuts[percent - 1] for percent in PERCENTILES}

@@ -1,0 +1,249 @@
+"""How fast a batch runs, and how much of its engine's limit that is."""
+
+from __future__ import annotations
+
+import gc
+import json
+import resource
+import sys
+import tempfile
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from revloop.batch import Batch, BatchOptions, Concurrency, Ending, Progress, Source
+from revloop.bench.figures import (
+    Cost,
+    request_figures,
+    round_rows,
+    work_figures,
+    work_of,
+)
+from revloop.bench.occupancy import occupancy_figures, watched
+from revloop.bench.oracle import exact_requests, replay
+from revloop.bench.recording import Recording, RecordingEngine
+from revloop.bench.results import BenchResult, side_of
+from revloop.engines.load import ReportsCounters
+from revloop.errors import EngineError, RevloopError
+from revloop.reviser import AsyncReviser
+from revloop.settings import DEFAULT_ITERATIONS, DEFAULT_PROMPTS
+from revloop.store import Store
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from revloop.bench.figures import Work
+    from revloop.bench.occupancy import Moment
+    from revloop.engines.base import Engine
+    from revloop.engines.load import Counters
+    from revloop.trajectory import Draft
+
+REVLOOP, ORACLE = "revloop", "oracle"
+HEADLINE = "revloop / oracle"
+_MIB = 2**20
+_MAXRSS_UNIT_BYTES = 1 if sys.platform == "darwin" else 2**10
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """The work of a benchmark.
+
+    Attributes:
+        drafts: What is revised.
+        iterations: Rounds for each.
+        bounds: Least and most requests under way.
+        loop: What differs from the defaults of :class:`~revloop.settings.LoopOptions`.
+        prompts: Name or folder of the prompt set.
+    """
+
+    drafts: Sequence[Draft]
+    iterations: int = DEFAULT_ITERATIONS
+    bounds: Concurrency = field(default_factory=Concurrency)
+    loop: dict[str, Any] = field(default_factory=dict)
+    prompts: str = DEFAULT_PROMPTS
+
+    def settings(self) -> dict[str, Any]:
+        """What of it belongs into a result."""
+        return {
+            "drafts": len(self.drafts),
+            "iterations": self.iterations,
+            "prompts": self.prompts,
+            "min_concurrency": self.bounds.least,
+            "max_concurrency": self.bounds.most,
+            **self.loop,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One run of one side.
+
+    Attributes:
+        cost: What it took.
+        recording: Its requests.
+        moments: How busy the engine was.
+        counters: What the engine did, by its own count; None where it does not tell.
+        work: What its trajectories hold; None for the oracle, which has none.
+    """
+
+    cost: Cost
+    recording: Recording
+    moments: Sequence[Moment]
+    counters: Counters | None = None
+    work: Work | None = None
+
+
+async def measure_throughput(
+    engine: Engine,
+    load: Load,
+    *,
+    repeats: int = 3,
+    with_oracle: bool = True,
+    on_run: Callable[[str, Run], None] | None = None,
+) -> BenchResult:
+    """Run a batch and the oracle replay of it in turn, several times over.
+
+    The batch is the one of ``revloop batch``: drafts from a file, every version committed to a
+    store on disk, the output written. Both sides begin with an empty prefix cache, where the
+    engine can empty it.
+
+    Args:
+        engine: An open engine.
+        load: What to run.
+        repeats: How many times.
+        with_oracle: Whether to measure the engine's limit too.
+        on_run: Called with the name of a side and each run of it.
+
+    Raises:
+        RevloopError: A side could not be finished.
+    """
+    runs: dict[str, list[Run]] = {REVLOOP: []}
+    if with_oracle:
+        runs[ORACLE] = []
+    emptied = True
+    for _ in range(repeats):
+        for name, done in runs.items():
+            emptied &= await _emptied(engine)
+            if name == REVLOOP:
+                run = await run_batch(engine, load)
+            else:
+                run = await run_oracle(engine, runs[REVLOOP][-1].recording)
+            done.append(run)
+            if on_run is not None:
+                on_run(name, run)
+    notes = () if emptied else ("The prefix cache could not be emptied before each side.",)
+    settings = {**load.settings(), **engine.info.model_dump(), "repeats": repeats}
+    return BenchResult.made_now(
+        "throughput",
+        settings=settings,
+        sides={
+            name: side_of(
+                [figures_of(run, load.iterations) for run in done],
+                rounds=() if done[-1].work is None else round_rows(done[-1].work),
+                occupancy=done[-1].moments,
+            )
+            for name, done in runs.items()
+        },
+        ratios={HEADLINE: _ratios(runs)} if with_oracle else {},
+        notes=notes,
+    )
+
+
+async def run_batch(engine: Engine, load: Load) -> Run:
+    """Revise the drafts as ``revloop batch`` does, in a folder that is gone afterwards.
+
+    Raises:
+        RevloopError: The batch did not come to its end.
+    """
+    recorder = RecordingEngine(engine)
+    with tempfile.TemporaryDirectory(prefix="revloop-bench-") as name:
+        folder = Path(name)
+        store = folder / "store.sqlite"
+        source = _write_drafts(folder / "drafts.jsonl", load.drafts)
+        options = BatchOptions(iterations=load.iterations, bounds=load.bounds)
+        async with AsyncReviser(
+            engine=recorder, store=store, prompts=load.prompts, **load.loop
+        ) as reviser:
+            batch = Batch(source, folder / "out.jsonl", reviser, options, Progress())
+            before = await _counted(engine)
+            async with watched(engine) as moments:
+                with _metered() as meter:
+                    outcome = await batch.run()
+            counters = _since(before, await _counted(engine))
+        if outcome.ending is not Ending.DONE:
+            raise EngineError(f"The batch did not come to its end: {outcome.detail}")
+        with Store.open_to_read(store) as written:
+            work = work_of(written.trajectories())
+    return Run(meter[0], recorder.recording, moments, counters, work)
+
+
+async def run_oracle(engine: Engine, recording: Recording) -> Run:
+    """Replay the requests of a run, all at once.
+
+    Raises:
+        EngineError: One of them failed.
+    """
+    requests = exact_requests(recording)
+    before = await _counted(engine)
+    async with watched(engine) as moments:
+        with _metered() as meter:
+            replayed = await replay(engine, requests)
+    return Run(meter[0], replayed, moments, _since(before, await _counted(engine)))
+
+
+def figures_of(run: Run, iterations: int) -> dict[str, float]:
+    """All figures of one run, each under a name that holds its unit."""
+    figures = request_figures(run.recording, run.cost) | occupancy_figures(run.moments)
+    if run.counters is not None and run.counters.proposed_tokens:
+        counters = run.counters
+        figures["accepted_draft_share"] = counters.accepted_tokens / counters.proposed_tokens
+    if run.work is not None:
+        figures |= work_figures(run.work, run.cost, iterations)
+    return figures
+
+
+def _ratios(runs: dict[str, list[Run]]) -> list[float]:
+    """How much of the oracle's speed a batch reached, repeat by repeat: the work is the same."""
+    pairs = zip(runs[REVLOOP], runs[ORACLE], strict=True)
+    return [oracle.cost.wall_s / batch.cost.wall_s for batch, oracle in pairs]
+
+
+async def _counted(engine: Engine) -> Counters | None:
+    return await engine.counters() if isinstance(engine, ReportsCounters) else None
+
+
+def _since(before: Counters | None, after: Counters | None) -> Counters | None:
+    return None if before is None or after is None else after.since(before)
+
+
+async def _emptied(engine: Engine) -> bool:
+    reset = getattr(engine, "reset_prefix_cache", None)
+    if reset is None:
+        return False
+    try:
+        await reset()
+    except RevloopError:
+        return False
+    return True
+
+
+def _write_drafts(path: Path, drafts: Sequence[Draft]) -> Source:
+    with path.open("w", encoding="utf-8") as file:
+        for draft in drafts:
+            row = draft.model_dump(mode="json", exclude={"extra"}, exclude_none=True)
+            file.write(json.dumps(row) + "\n")
+    return Source(str(path))
+
+
+@contextmanager
+def _metered() -> Iterator[list[Cost]]:
+    """Measure the block; the list holds what it cost once it has ended."""
+    gc.collect()
+    cost: list[Cost] = []
+    started, before = time.perf_counter(), resource.getrusage(resource.RUSAGE_SELF)
+    yield cost
+    wall_s, after = time.perf_counter() - started, resource.getrusage(resource.RUSAGE_SELF)
+    cpu_s = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    cost.append(Cost(wall_s, cpu_s, after.ru_maxrss * _MAXRSS_UNIT_BYTES / _MIB))

@@ -1,0 +1,228 @@
+"""``revloop bench``: how fast it runs, and what that is of the engine's limit."""
+
+from __future__ import annotations
+
+import os
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import anyio
+import typer
+from rich.table import Table
+
+from revloop.batch import DEFAULT_MAX_CONCURRENCY, DEFAULT_MIN_CONCURRENCY, Concurrency, Source
+from revloop.bench import (
+    BenchResult,
+    Load,
+    changes,
+    different_settings,
+    measure_throughput,
+)
+from revloop.bench.plots import plot_throughput
+from revloop.cli import output
+from revloop.cli.batch_options import MaxConcurrency, MinConcurrency
+from revloop.cli.options import (
+    BaseUrl,
+    EarlyStop,
+    Iterations,
+    Model,
+    Prompts,
+    Seed,
+    SinglePass,
+    TensorParallelSize,
+)
+from revloop.demo import CRITIC_FOLDER, demo_drafts
+from revloop.engines import open_engine
+from revloop.engines.choice import SHIPPED_CRITIC
+from revloop.errors import InputError
+from revloop.rows import Row
+from revloop.serving import ServerOptions, VllmServer, stopping_on_sigterm
+from revloop.settings import DEFAULT_ITERATIONS, DEFAULT_PROMPTS, EngineOptions
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from revloop.bench import Spread
+    from revloop.bench.throughput import Run
+    from revloop.trajectory import Draft
+
+EXAMPLE = "Example: `revloop bench throughput --drafts 512 --plot throughput.png`"
+COMPARE_EXAMPLE = "Example: `revloop bench compare before.json after.json`"
+
+_OFFERS_RESET = "VLLM_SERVER_DEV_MODE"
+_SHOWN = (
+    *("wall_s", "rounds_per_s", "versions_per_s", "trajectories_per_s", "requests_per_s"),
+    *("generated_tokens_per_s", "prompt_tokens_per_s", "computed_prompt_tokens_per_s"),
+    *("cached_prompt_share", "cached_revision_prompt_share", "running_mean", "waiting_mean"),
+    *("idle_share", "engine_s_per_version", "cpu_ms_per_version", "cpu_ms_per_request"),
+    *("round_latency_s_p50", "round_latency_s_p90", "round_latency_s_p99"),
+    *("trajectory_latency_s_p50", "trajectory_latency_s_p90", "trajectory_latency_s_p99"),
+    *("first_revision_s_p50", "first_revision_s_p99", "accepted_draft_share"),
+    *("calls_saved", "retries", "failed_requests", "failed_trajectories", "peak_mib"),
+)
+
+app = typer.Typer(no_args_is_help=True, rich_markup_mode="markdown")
+
+
+@app.command(epilog=EXAMPLE)
+def throughput(
+    drafts: Annotated[
+        int, typer.Option(min=1, help="Drafts of the demo's domain to revise.")
+    ] = 512,
+    input_file: Annotated[
+        str | None,
+        typer.Option("--input", help="Drafts of your own instead, as for revloop batch."),
+    ] = None,
+    iterations: Iterations = DEFAULT_ITERATIONS,
+    repeats: Annotated[int, typer.Option(min=1, help="Times that each side is run.")] = 3,
+    oracle: Annotated[
+        bool, typer.Option(help="Measure the engine's limit too: the same work all at once.")
+    ] = True,
+    base_url: BaseUrl = None,
+    model: Model = None,
+    tensor_parallel_size: TensorParallelSize = 1,
+    prompts: Prompts = DEFAULT_PROMPTS,
+    single_pass: SinglePass = False,
+    early_stop: EarlyStop = False,
+    seed: Seed = 0,
+    min_concurrency: MinConcurrency = DEFAULT_MIN_CONCURRENCY,
+    max_concurrency: MaxConcurrency = DEFAULT_MAX_CONCURRENCY,
+    result_file: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Where the result goes.", metavar="JSON")
+    ] = None,
+    plot: Annotated[
+        Path | None, typer.Option(help="Where a picture goes (.png or .svg).", metavar="PATH")
+    ] = None,
+) -> None:
+    """Measure a batch and the engine's limit for the same work, in turn.
+
+    Over --base-url, or over --model in this process, or over a server of the shipped critic that
+    is started for it and stopped again.
+    """
+    load = Load(
+        _read(input_file) if input_file else demo_drafts(drafts, seed=seed),
+        iterations=iterations,
+        bounds=Concurrency(min_concurrency, max_concurrency),
+        loop={"single_pass": single_pass, "early_stop": early_stop, "seed": seed},
+        prompts=prompts,
+    )
+    chosen = EngineOptions.from_environment(
+        base_url=base_url, model=model, tensor_parallel_size=tensor_parallel_size
+    )
+    with stopping_on_sigterm(), _reachable(chosen) as options:
+        result = anyio.run(partial(_measure, options, load, repeats, with_oracle=oracle))
+    output.results.print(_table(result))
+    for note in result.notes:
+        output.say(note)
+    if result_file is not None:
+        result.write(result_file)
+        output.results.print(output.printable(f"The result is in {result_file}."))
+    if plot is not None:
+        plot_throughput(result, plot)
+        output.results.print(output.printable(f"The picture is in {plot}."))
+
+
+@app.command(epilog=COMPARE_EXAMPLE)
+def compare(
+    before: Annotated[Path, typer.Argument(help="A result of revloop bench.", metavar="BEFORE")],
+    after: Annotated[Path, typer.Argument(help="Another one.", metavar="AFTER")],
+    everything: Annotated[
+        bool, typer.Option("--all", help="Show what stayed within the noise too.")
+    ] = False,
+) -> None:
+    """Show which figures changed from one result to another, beyond the noise of both."""
+    first, second = BenchResult.read(before), BenchResult.read(after)
+    found = changes(first, second)
+    for line in different_settings(first, second):
+        output.say(output.printable(f"Not the same for both: {line}"))
+    shown = [change for change in found if everything or change.is_beyond_noise]
+    table = _empty_table("figure", "before", "after", "factor")
+    for change in shown:
+        factor = "" if change.factor is None else f"{change.factor:.2f}"
+        marked = factor if change.is_beyond_noise else f"{factor} (noise)"
+        table.add_row(
+            output.printable(change.name),
+            _number(change.before.median),
+            _number(change.after.median),
+            marked,
+        )
+    if shown:
+        output.results.print(table)
+    within = sum(not change.is_beyond_noise for change in found)
+    output.results.print(
+        f"{len(found) - within} figures changed; {within} stayed within the noise."
+    )
+
+
+async def _measure(
+    options: EngineOptions, load: Load, repeats: int, *, with_oracle: bool
+) -> BenchResult:
+    def tell(name: str, run: Run) -> None:
+        requests = len(run.recording.answered)
+        output.say(f"{name}: {requests} requests in {run.cost.wall_s:.1f} s")
+
+    engine = await open_engine(options, shipped_critic=CRITIC_FOLDER)
+    try:
+        return await measure_throughput(
+            engine, load, repeats=repeats, with_oracle=with_oracle, on_run=tell
+        )
+    finally:
+        await engine.aclose()
+
+
+@contextmanager
+def _reachable(options: EngineOptions) -> Iterator[EngineOptions]:
+    """The options; while the block runs with a server of the shipped critic, if none is named."""
+    if options.base_url is not None or options.model is not None:
+        yield options
+        return
+    # so that the server lets its prefix cache be emptied
+    os.environ.setdefault(_OFFERS_RESET, "1")
+    serving = ServerOptions(
+        model=str(CRITIC_FOLDER),
+        served_model_name=SHIPPED_CRITIC,
+        tensor_parallel_size=options.tensor_parallel_size,
+    )
+    with output.stages("starting vLLM") as tell, VllmServer(serving, on_progress=tell) as server:
+        tell.stop()
+        output.say(f"vLLM is up at {server.base_url}; its log: {server.log_path}")
+        yield EngineOptions(base_url=server.base_url, model=server.model)
+
+
+def _read(name: str) -> list[Draft]:
+    drafts = [row.draft for row in Source(name).rows(None) if isinstance(row, Row)]
+    if not drafts:
+        raise InputError(f"{name} holds no draft.")
+    return drafts
+
+
+def _table(result: BenchResult) -> Table:
+    table = _empty_table("figure", *result.sides)
+    for name in _SHOWN:
+        spreads = [side.figures.get(name) for side in result.sides.values()]
+        if any(spread is not None for spread in spreads):
+            cells = ["" if spread is None else _spread(spread) for spread in spreads]
+            table.add_row(name, *cells)
+    for name, spread in result.ratios.items():
+        table.add_section()
+        table.add_row(name, f"{spread.median:.3f} ({spread.least:.3f} to {spread.most:.3f})")
+    return table
+
+
+def _empty_table(*columns: str) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in columns:
+        table.add_column(column, justify="left" if column == "figure" else "right")
+    return table
+
+
+def _spread(spread: Spread) -> str:
+    if spread.least == spread.most:
+        return _number(spread.median)
+    return f"{_number(spread.median)} ({_number(spread.least)} to {_number(spread.most)})"
+
+
+def _number(value: float) -> str:
+    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"

@@ -1,0 +1,80 @@
+"""Run the tests with the oldest packages that pyproject.toml allows.
+
+    python tools/minimum.py FOLDER
+
+The environment in FOLDER gets revloop's direct dependencies at their lower bounds, without torch
+and vLLM; their own dependencies are the newest that fit. It runs the tests that need neither.
+"""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import tomllib
+import venv
+from pathlib import Path
+
+EXTRAS = ("data", "evaluate", "records")
+TEST_PACKAGES = ("pytest", "pytest-asyncio", "pytest-timeout", "hypothesis", "pyyaml")
+NEEDS_MORE = (
+    "finetune",
+    "docs",
+    "wheel",
+    "browser",
+    "vllm",
+    "untrusted",
+    "contract",
+    "demo_training",
+)
+_LOWER_BOUND = re.compile(r"^(?P<name>[\w.-]+)(?P<extras>\[[^]]*\])?>=(?P<version>[\w.]+)$")
+
+
+def lowest(requirements: list[str]) -> list[str]:
+    """Requirements with ``==`` for ``>=``.
+
+    Raises:
+        ValueError: One has no lower bound, or more than that.
+    """
+    pinned = []
+    for requirement in requirements:
+        found = _LOWER_BOUND.match(requirement)
+        if found is None:
+            raise ValueError(f"'{requirement}' is no NAME>=VERSION.")
+        pinned.append(f"{found['name']}{found['extras'] or ''}=={found['version']}")
+    return pinned
+
+
+def requirements(pyproject: str) -> list[str]:
+    """All that is installed besides the tests' own packages, at its lower bound."""
+    project = tomllib.loads(pyproject)["project"]
+    wanted = {one for extra in EXTRAS for one in project["optional-dependencies"][extra]}
+    return lowest([*project["dependencies"], *sorted(wanted)])
+
+
+def files_of_tests() -> list[str]:
+    """The test files that need no torch and no vLLM."""
+    files = sorted(Path("tests").glob("test_*.py"))
+    return [str(file) for file in files if not any(word in file.name for word in NEEDS_MORE)]
+
+
+def main(folder: str) -> int:
+    """Install and test; the exit code tells whether it went well."""
+    python = str(Path(folder) / "bin" / "python")
+    venv.create(folder, with_pip=True, clear=True)
+    pinned = requirements(Path("pyproject.toml").read_text(encoding="utf-8"))
+    install = (python, "-m", "pip", "install", "--quiet", *pinned, *TEST_PACKAGES)
+    if subprocess.run(install, check=False).returncode:
+        return 1
+    editable = (python, "-m", "pip", "install", "--quiet", "--no-deps", "--editable", ".")
+    if subprocess.run(editable, check=False).returncode:
+        return 1
+    # what old packages deprecate of themselves is no fault here
+    marks = ("-m", "not slow and not vllm", "-W", "default")
+    return subprocess.run(
+        (python, "-m", "pytest", "-q", *marks, *files_of_tests()), check=False
+    ).returncode
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))
