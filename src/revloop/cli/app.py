@@ -24,6 +24,7 @@ from revloop.cli import (
     serve,
     show,
 )
+from revloop.cli.batch_ray import BatchCommand
 from revloop.errors import RevloopError
 
 app = typer.Typer(
@@ -38,7 +39,7 @@ app = typer.Typer(
     "9 stopped by --strict or --max-failures, 130 interrupted.",
 )
 app.command("revise", epilog=revise.EXAMPLE)(revise.revise)
-app.command("batch", epilog=batch.EXAMPLE)(batch.batch)
+app.command("batch", epilog=batch.EXAMPLE, cls=BatchCommand)(batch.batch)
 app.command("show", epilog=show.EXAMPLE)(show.show)
 app.command("export", epilog=export.EXAMPLE)(export.export)
 app.command("serve", epilog=serve.EXAMPLE, context_settings=serve.PASSES_OPTIONS_ON)(serve.serve)

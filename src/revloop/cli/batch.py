@@ -43,11 +43,22 @@ from revloop.cli.batch_options import (
     WaitForServer,
     read_fields,
 )
+from revloop.cli.batch_ray import (
+    Actors,
+    BaseUrls,
+    Ray,
+    RowsInFlight,
+    ShardFormat,
+    ShardRows,
+    ShardsAs,
+    one_server,
+    refuse,
+    run_on_ray,
+)
 from revloop.cli.files import Force
 from revloop.cli.interrupts import Interrupts, run_interruptibly
 from revloop.cli.options import (
     ApiKeyFile,
-    BaseUrl,
     Candidates,
     EarlyStop,
     Iterations,
@@ -67,6 +78,7 @@ from revloop.cli.options import (
     judge_opener,
     read_key,
 )
+from revloop.distributed import DEFAULT_IN_FLIGHT, DEFAULT_SHARD_ROWS, RayOptions
 from revloop.engines.retry import RetryPolicy
 from revloop.errors import EngineError, InputError
 from revloop.evaluation import DEFAULT_JUDGE_PROMPTS
@@ -107,7 +119,7 @@ def batch(
     wait_for_server: WaitForServer = _WAIT_FOR_SERVER_S,
     min_concurrency: MinConcurrency = DEFAULT_MIN_CONCURRENCY,
     max_concurrency: MaxConcurrency = DEFAULT_MAX_CONCURRENCY,
-    base_url: BaseUrl = None,
+    base_url: BaseUrls = None,
     model: Model = None,
     tensor_parallel_size: TensorParallelSize = 1,
     tokenizer: Tokenizer = None,
@@ -124,48 +136,64 @@ def batch(
     judge: Judge = None,
     judge_prompts: JudgePrompts = DEFAULT_JUDGE_PROMPTS,
     log_json: LogJson = False,
+    ray: Ray = None,
+    actors: Actors = None,
+    rows_in_flight: RowsInFlight = DEFAULT_IN_FLIGHT,
+    shard_rows: ShardRows = DEFAULT_SHARD_ROWS,
+    shard_format: ShardsAs = ShardFormat.JSONL,
 ) -> None:
     """Revise a file of drafts: any size, and nothing that was finished is ever lost.
 
     The same command again goes on where it ended. Ctrl-C once finishes the rounds under way, twice
     stops at once.
     """
+    reviser: ReviserOptions = {
+        "model": model,
+        "tensor_parallel_size": tensor_parallel_size,
+        "tokenizer": tokenizer,
+        "api_key": read_key(api_key_file),
+        "prompts": prompts,
+        "single_pass": single_pass,
+        "temperature": temperature,
+        "top_p": top_p,
+        "seed": seed,
+        "early_stop": early_stop,
+        "stop_score": stop_score,
+        "keep": keep,
+        "candidates": candidates,
+        "judge": judge_opener(judge, judge_prompts),
+        "retries": _patience(wait_for_server),
+    }
+    source_read = Source(source, form=form, fields=read_fields(field), questions=questions)
+    options = BatchOptions(
+        iterations=iterations,
+        bounds=Concurrency(min_concurrency, max_concurrency),
+        retry_failed=retry_failed,
+        share_duplicates=share_duplicates,
+        final_only=final_only,
+        tolerance=_tolerance(max_failures, strict=strict),
+    )
+    if ray is not None:
+        refuse(
+            {
+                "--store": store is not None,
+                "--new-run": new_run,
+                "--force": force,
+                "--retry-failed": retry_failed,
+                "--share-duplicates": share_duplicates,
+                "--strict": strict,
+                "--max-failures": max_failures is not None,
+                "--log-json": log_json,
+            }
+        )
+        spread = RayOptions(
+            ray, (), actors, rows_in_flight, shard_rows, shard_form=shard_format.value
+        )
+        raise typer.Exit(run_on_ray(source_read, output_file, base_url, reviser, options, spread))
     store = _store_path(store, output_file)
     _check_files(source, output_file, store, force=force)
-    outcome = _run(
-        Source(source, form=form, fields=read_fields(field), questions=questions),
-        output_file,
-        {
-            "base_url": base_url,
-            "model": model,
-            "tensor_parallel_size": tensor_parallel_size,
-            "tokenizer": tokenizer,
-            "api_key": read_key(api_key_file),
-            "prompts": prompts,
-            "single_pass": single_pass,
-            "temperature": temperature,
-            "top_p": top_p,
-            "seed": seed,
-            "early_stop": early_stop,
-            "stop_score": stop_score,
-            "keep": keep,
-            "candidates": candidates,
-            "judge": judge_opener(judge, judge_prompts),
-            "store": store,
-            "new_run": new_run,
-            "retries": _patience(wait_for_server),
-        },
-        BatchOptions(
-            iterations=iterations,
-            bounds=Concurrency(min_concurrency, max_concurrency),
-            retry_failed=retry_failed,
-            share_duplicates=share_duplicates,
-            final_only=final_only,
-            tolerance=_tolerance(max_failures, strict=strict),
-        ),
-        store,
-        log_json=log_json,
-    )
+    reviser |= {"base_url": one_server(base_url), "store": store, "new_run": new_run}
+    outcome = _run(source_read, output_file, reviser, options, store, log_json=log_json)
     raise typer.Exit(_tell_outcome(outcome, output_file, store))
 
 

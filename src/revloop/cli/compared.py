@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from revloop.cli import output
+from revloop.distributed import GATHERED, gathered
 from revloop.evaluation import Against
 
 PromptsOfJudges = Annotated[
@@ -15,6 +18,26 @@ PromptsOfJudges = Annotated[
 By = Annotated[str | None, typer.Option(help="Split by this field of the drafts.", metavar="FIELD")]
 RoundsTold = Annotated[
     int | None, typer.Option(min=1, help="Rounds to tell of. Else: all there are.")
+]
+
+
+def store_in(path: Path) -> Path:
+    """The store to read: the one that was named, or that of a folder of shards, made first.
+
+    Raises:
+        InputError: The folder is none that ``revloop batch --ray`` has written.
+    """
+    if not path.is_dir():
+        return path
+    output.say(f"Gathering the shards of {path} into {path / GATHERED}.")
+    return gathered(path)
+
+
+StoreOrShards = Annotated[
+    Path,
+    typer.Argument(
+        help="The store, or the folder that `revloop batch --ray` has written.", metavar="STORE"
+    ),
 ]
 
 

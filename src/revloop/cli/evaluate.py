@@ -11,10 +11,16 @@ import anyio
 import typer
 
 from revloop.cli import output
-from revloop.cli.compared import By, Compared, PromptsOfJudges, RoundsTold
+from revloop.cli.compared import (
+    By,
+    Compared,
+    PromptsOfJudges,
+    RoundsTold,
+    StoreOrShards,
+    store_in,
+)
 from revloop.cli.figures import print_evaluation
 from revloop.cli.files import Force, new_file
-from revloop.cli.options import StoreToRead
 from revloop.errors import InputError
 from revloop.evaluation import (
     DEFAULT_CONCURRENCY,
@@ -36,7 +42,7 @@ EXAMPLE = "Example: `revloop evaluate versions.sqlite --judge http://127.0.0.1:8
 
 
 def evaluate_store(
-    store: StoreToRead,
+    store: StoreOrShards,
     judge: Annotated[
         list[str] | None,
         typer.Option(
@@ -65,6 +71,7 @@ def evaluate_store(
     Verdicts are stored in the store, so a second call asks for nothing, and one that was
     interrupted goes on.
     """
+    store = store_in(store)
     contents = look_into(store, by=by)
     told = rounds or contents.rounds
     if not told:

@@ -10,10 +10,9 @@ import anyio
 import typer
 
 from revloop.cli import output
-from revloop.cli.compared import By, PromptsOfJudges, RoundsTold
+from revloop.cli.compared import By, PromptsOfJudges, RoundsTold, StoreOrShards, store_in
 from revloop.cli.evaluate import ask_all
 from revloop.cli.files import Force, new_file
-from revloop.cli.options import StoreToRead
 from revloop.errors import InputError
 from revloop.evaluation import (
     DEFAULT_CONCURRENCY,
@@ -31,7 +30,7 @@ EXAMPLE = "Example: `revloop report versions.sqlite -o report.html --plots plots
 
 
 def report(
-    store: StoreToRead,
+    store: StoreOrShards,
     out: Annotated[
         Path, typer.Option("--output", "-o", help="The page to write.", metavar="PATH")
     ] = Path("report.html"),
@@ -56,6 +55,7 @@ def report(
 
     The page is one file that needs no network. Open it in any browser.
     """
+    store = store_in(store)
     contents = look_into(store, by=by)
     told = rounds or contents.rounds
     with new_file(out, force=force) as file:

@@ -76,6 +76,31 @@ def lines_of(
             yield Item(number, raw, end_offset)
 
 
+def lines_between(file: io.BufferedReader, start: int, end: int, max_bytes: int) -> Iterator[Item]:
+    """The lines that begin within a range of bytes; ranges that touch share no line and miss none.
+
+    Args:
+        file: One that can be entered in the middle.
+        start: First byte of the range.
+        end: First byte behind it.
+        max_bytes: As for :func:`lines_of`.
+    """
+    last = _line_start(file, end)
+    first = _line_start(file, start)
+    for item in lines_of(file, max_bytes, after=Position(0, first), seekable=True):
+        if item.end_offset is None or item.end_offset > last:
+            return
+        yield item
+
+
+def _line_start(file: BinaryIO, offset: int) -> int:
+    """Where the first line begins that does not begin before a byte."""
+    if offset == 0:
+        return 0
+    file.seek(offset - 1)
+    return offset - 1 + _pass_over_line(file)
+
+
 def _enter(file: BinaryIO, offset: int) -> int:
     """Go to where a line ended before; returns where the next one starts."""
     file.seek(max(0, offset - 1))

@@ -59,11 +59,11 @@ def read_rows(
         MissingExtraError: It takes a library that is not installed.
     """
     source, fields = str(source), dict(fields or {})
-    _check_options(form, fields)
+    check_options(form, fields)
     with readable(name_of(source)):
         items = _items(source, max_row_bytes, None)
-        first = _first(items)
-        convert = _converter(source, first, form, fields, questions)
+        first = first_items(items)
+        convert = converter(source, first, form, fields, questions)
         if after is None:
             items = chain(first, items)
         elif _can_read_twice(source):
@@ -71,10 +71,15 @@ def read_rows(
         else:
             items = (item for item in chain(first, items) if item.number > after.number)
         for item in items:
-            yield _row(item, convert)
+            yield row_of(item, convert)
 
 
-def _check_options(form: str, fields: Mapping[str, str]) -> None:
+def check_options(form: str, fields: Mapping[str, str]) -> None:
+    """Make sure that a form is known and that fields can be mapped.
+
+    Raises:
+        InputError: It is not, or they cannot.
+    """
     if form not in {AUTO, *FORMS}:
         raise InputError(f"There is no format '{form}'. Known: {', '.join((AUTO, *FORMS))}.")
     if unknown := fields.keys() - set(NAMES):
@@ -120,7 +125,7 @@ def _is_lines(source: str) -> bool:
     return any(ending in Path(source).suffixes for ending in _LINE_ENDINGS)
 
 
-def _first(items: Iterator[Item]) -> list[Item]:
+def first_items(items: Iterator[Item]) -> list[Item]:
     """Rows up to the first whose form is sure, or those that are enough to say that none is."""
     found, objects = [], 0
     for item in items:
@@ -139,7 +144,7 @@ def _known_form(row: Mapping[str, Any]) -> str | None:
     return next((form.name for form in CONVERSIONS if form.is_like(row)), None)
 
 
-def _converter(
+def converter(
     source: str,
     first: list[Item],
     form: str,
@@ -212,7 +217,8 @@ def _what_is_wrong(raw: bytes, exc: ValueError) -> str:
     return f"not JSON that can be read: {what}"
 
 
-def _row(item: Item, convert: Convert) -> Row | Rejected:
+def row_of(item: Item, convert: Convert) -> Row | Rejected:
+    """A row of what was read, or why it cannot be used."""
     try:
         fields, rest = convert(_parsed(item))
         draft = Draft.model_validate(fields)

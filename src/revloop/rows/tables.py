@@ -49,6 +49,27 @@ def parquet_rows(path: str, after: Position | None = None) -> Iterator[Item]:
         raise InputError(f"{path} is no Parquet file, or it is damaged ({exc}).") from exc
 
 
+def group_rows(file: Any, group: int, name: str) -> Iterator[Item]:
+    """The rows of one row group of an open Parquet file, numbered within the file.
+
+    Args:
+        file: A ``pyarrow.parquet.ParquetFile``.
+        group: Number of the row group, from 0.
+        name: What people call the file.
+
+    Raises:
+        InputError: The file is damaged.
+    """
+    import pyarrow as pa
+
+    start = sum(file.metadata.row_group(before).num_rows for before in range(group))
+    try:
+        batches = file.iter_batches(batch_size=_BATCH_ROWS, row_groups=[group])
+        yield from _numbered((row for batch in batches for row in _rows(batch)), start, start)
+    except pa.ArrowException as exc:
+        raise InputError(f"{name} is no Parquet file, or it is damaged ({exc}).") from exc
+
+
 def _groups_behind(metadata: Any, passed: int) -> tuple[list[int], int]:
     """The row groups that hold rows behind a number, and how many rows the others hold."""
     start = 0

@@ -64,13 +64,31 @@ def open_output(path: Path, *, final_only: bool = False) -> Iterator[TrajectoryW
         yield _JsonlWriter(sys.stdout.buffer, Path("standard output"), final_only=final_only)
         sys.stdout.buffer.flush()
         return
-    with whole_file(path) as file:
-        if path.suffix == ".parquet":
-            with ParquetWriter.on(file, path, final_only=final_only) as writer:
-                yield writer
-        else:
-            with _packed(file, path) as packed:
-                yield _JsonlWriter(packed, path, final_only=final_only)
+    with whole_file(path) as file, written_to(file, path, final_only=final_only) as writer:
+        yield writer
+
+
+@contextmanager
+def written_to(
+    file: BinaryIO, path: Path, *, final_only: bool = False
+) -> Iterator[TrajectoryWriter]:
+    """What writes trajectories into an open file, in the form that its name tells.
+
+    Args:
+        file: One of the operating system's.
+        path: Its name.
+        final_only: As for :func:`open_output`.
+
+    Raises:
+        InputError: It cannot be written.
+        MissingExtraError: It takes a library that is not installed.
+    """
+    if path.suffix == ".parquet":
+        with ParquetWriter.on(file, path, final_only=final_only) as writer:
+            yield writer
+    else:
+        with _packed(file, path) as packed:
+            yield _JsonlWriter(packed, path, final_only=final_only)
 
 
 def with_rest(trajectory: Trajectory, rest: Mapping[str, Any]) -> Trajectory:

@@ -15,7 +15,7 @@ from revloop.store.rows import RunRows
 from revloop.trajectory import Draft, End, Trajectory, Version
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
 # one statement, so that a trajectory that is being written is read as it is at one moment
 _NEXT_TRAJECTORY = """
@@ -142,6 +142,22 @@ class Store:
         When this returns, it is on disk.
         """
         await self._commits.add(Addition(entry.key, what))
+
+    def add_whole(self, made: Iterable[tuple[Entry, Trajectory]]) -> None:
+        """Commit trajectories that were made elsewhere, all of them in one transaction.
+
+        Args:
+            made: Each with its place, which holds no version yet.
+        """
+        add_all(
+            self._file,
+            [
+                Addition(entry.key, what)
+                for entry, trajectory in made
+                for what in (*trajectory.versions, trajectory.end)
+                if what is not None
+            ],
+        )
 
     def trajectories(
         self, *, name: str | None = None, run: Run | None = None

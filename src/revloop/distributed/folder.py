@@ -1,0 +1,188 @@
+"""The folder of a run on many machines: its shards, what it was made with, and its checkpoint."""
+
+from __future__ import annotations
+
+import posixpath
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, TypeVar
+
+from pydantic import Field, ValidationError
+
+from revloop.distributed.source import File, file_system
+from revloop.errors import InputError, RunMismatchError
+from revloop.rows.opening import readable
+from revloop.rows.whole import writable
+from revloop.settings import RunSettings
+from revloop.values import Frozen, explain
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+ShardForm = Literal["jsonl", "parquet"]
+
+Known = TypeVar("Known", bound=Frozen)
+
+REJECTED = ".rejected.jsonl"
+_MANIFEST, _SETTINGS = "_run.json", "_settings.json"
+
+
+class Manifest(Frozen):
+    """What a run's rows and shards are, which must not change while it goes on."""
+
+    files: list[tuple[str, int]] = Field(description="Paths and sizes in bytes of the input.")
+    form: str = Field(description="Form of the rows, as it was given.")
+    fields: dict[str, str] = Field(description="Our names of fields to the input's.")
+    iterations: int = Field(description="Rounds for each draft.")
+    shard_form: ShardForm = Field(description="Form of the shards.")
+    final_only: bool = Field(description="Whether shards hold rows with the last version only.")
+
+
+def manifest_of(
+    files: Sequence[File],
+    *,
+    form: str,
+    fields: Mapping[str, str],
+    iterations: int,
+    shard_form: ShardForm,
+    final_only: bool,
+) -> Manifest:
+    """The manifest of a run over some files."""
+    return Manifest(
+        files=[(file.path, file.size_bytes) for file in files],
+        form=form,
+        fields=dict(fields),
+        iterations=iterations,
+        shard_form=shard_form,
+        final_only=final_only,
+    )
+
+
+class RunFolder:
+    """The output of a run: shards, ``_run.json`` and ``_settings.json``.
+
+    The checkpoint of finished rows is Ray's, in a folder beside it: ``OUTPUT.checkpoint``.
+
+    Args:
+        name: A path that all machines can see, or an address (``s3://``, ``gs://``).
+
+    Raises:
+        InputError: The address is of no kind that is known.
+        MissingExtraError: pyarrow is not installed.
+    """
+
+    def __init__(self, name: str) -> None:
+        bare = name.rstrip("/")
+        self.name = bare if "://" in bare else str(Path(bare).absolute())
+        self._system, self._path = file_system(self.name)
+
+    @property
+    def checkpoint(self) -> str:
+        """Where Ray keeps the keys of finished rows."""
+        return f"{self.name}.checkpoint"
+
+    def enter(self, manifest: Manifest) -> None:
+        """Begin a run here, or make sure that it is the same one that goes on.
+
+        Raises:
+            InputError: The folder holds something else, or cannot be used.
+            RunMismatchError: It holds a run with another input or other options.
+        """
+        kept = self._read(_MANIFEST)
+        if kept is None:
+            if self._names():
+                raise InputError(f"{self.name} is not empty, and no run of --ray: name another.")
+            self._write(_MANIFEST, manifest.model_dump_json(indent=1))
+            return
+        then = _valid(Manifest, kept, self.name)
+        now, before = manifest.model_dump(), then.model_dump()
+        differing = [name for name in now if now[name] != before[name]]
+        if differing:
+            raise RunMismatchError(
+                f"{self.name} holds a run with other {' and '.join(differing)}. Give them as they "
+                "were, or name another folder."
+            )
+
+    def keep_settings(self, settings: RunSettings) -> None:
+        """Keep what trajectories are made with; every actor of a run does it, with the same.
+
+        Raises:
+            RunMismatchError: The run was begun with other settings.
+        """
+        kept = self.settings()
+        if kept is None:
+            self._write(_SETTINGS, settings.model_dump_json(indent=1))
+        elif kept.digest != settings.digest:
+            different = "; ".join(settings.differences(kept))
+            raise RunMismatchError(
+                f"{self.name} holds a run made with other settings (now, not then): {different}. "
+                "Use the settings of that run, or another folder."
+            )
+
+    def settings(self) -> RunSettings | None:
+        """What the trajectories were made with; None if none was begun."""
+        kept = self._read(_SETTINGS)
+        return None if kept is None else _valid(RunSettings, kept, self.name)
+
+    def manifest(self) -> Manifest:
+        """What the run is about.
+
+        Raises:
+            InputError: The folder is none of a run.
+        """
+        kept = self._read(_MANIFEST)
+        if kept is None:
+            raise InputError(f"{self.name} is a folder, but none that --ray has written.")
+        return _valid(Manifest, kept, self.name)
+
+    def shards(self) -> list[str]:
+        """Names of the files of trajectories, in order."""
+        endings = (".jsonl", ".parquet")
+        return [n for n in self._names() if n.endswith(endings) and not n.endswith(REJECTED)]
+
+    def rejects(self) -> list[str]:
+        """Names of the files of rejected rows, in order."""
+        return [name for name in self._names() if name.endswith(REJECTED)]
+
+    def finished(self) -> int:
+        """How many rows are in shards for good."""
+        import pyarrow.parquet as pq
+        from pyarrow import fs
+
+        system, path = file_system(self.checkpoint)
+        pending = ".pending.parquet"
+        with readable(self.checkpoint):
+            infos = system.get_file_info(fs.FileSelector(path, allow_not_found=True))
+            files = [one.path for one in infos if not one.path.endswith(pending)]
+            return sum(pq.read_metadata(file, filesystem=system).num_rows for file in files)
+
+    def _names(self) -> list[str]:
+        from pyarrow import fs
+
+        with readable(self.name):
+            found = self._system.get_file_info(fs.FileSelector(self._path, allow_not_found=True))
+        return sorted(info.base_name for info in found if not info.base_name.startswith("."))
+
+    def _read(self, name: str) -> str | None:
+        from pyarrow import fs
+
+        path = posixpath.join(self._path, name)
+        with readable(path):
+            if self._system.get_file_info(path).type == fs.FileType.NotFound:
+                return None
+            with self._system.open_input_stream(path) as file:
+                return bytes(file.read()).decode()
+
+    def _write(self, name: str, text: str) -> None:
+        path = posixpath.join(self._path, name)
+        with writable(Path(path)):
+            self._system.create_dir(self._path, recursive=True)
+            with self._system.open_output_stream(f"{path}.tmp") as file:
+                file.write(text.encode() + b"\n")
+            self._system.move(f"{path}.tmp", path)
+
+
+def _valid(kind: type[Known], text: str, name: str) -> Known:
+    try:
+        return kind.model_validate_json(text)
+    except ValidationError as exc:
+        raise InputError(f"{name} holds a run that cannot be read: {explain(exc)}.") from exc

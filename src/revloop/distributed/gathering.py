@@ -1,0 +1,157 @@
+"""Shards of a run on many machines, gathered into a store that every other command reads."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from pydantic import ValidationError
+from pydantic_core import from_json
+
+from revloop.distributed.folder import RunFolder
+from revloop.errors import InputError
+from revloop.rows import Position, Row
+from revloop.rows.opening import readable
+from revloop.rows.whole import writable
+from revloop.store import InputState, NewRow, Store
+from revloop.trajectory import Critique, Draft, End, Trajectory, Version, explain
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from pathlib import Path
+
+    from revloop.store import Run
+
+GATHERED = "versions.sqlite"
+"""The store's name in the folder of shards."""
+
+_ROWS_AT_A_TIME = 500
+
+
+def gathered(folder: Path) -> Path:
+    """The store of all shards in a folder; those that it lacks are added to it first.
+
+    Whatever stops it, the store is as it was or whole. Of Parquet shards the single requests and
+    the times are not known. Rows with the same id and other content are counted as rejected.
+
+    Returns:
+        ``versions.sqlite`` in the folder.
+
+    Raises:
+        InputError: The folder holds no shards of ``--ray``, or they hold the last versions only.
+        StoreError: The store cannot be written.
+    """
+    run = RunFolder(str(folder))
+    manifest, settings = run.manifest(), run.settings()
+    if manifest.final_only:
+        raise InputError(f"{folder} was written with --final-only: there are no rounds in it.")
+    shards = run.shards()
+    if settings is None or not shards:
+        raise InputError(f"{folder} holds no shard yet.")
+    path, unfinished = folder / GATHERED, folder / f".{GATHERED}.tmp"
+    known = _known(path) if path.exists() else []
+    new = [name for name in shards if name not in known]
+    if not new:
+        return path
+    with writable(path):
+        unfinished.unlink(missing_ok=True)
+        if known:
+            shutil.copyfile(path, unfinished)
+    with Store.open(unfinished) as store:
+        _add(store, store.begin_run(settings), folder, new, known)
+    with writable(path):
+        unfinished.replace(path)
+    return path
+
+
+def _known(path: Path) -> list[str]:
+    """The shards that a store was made of."""
+    with Store.open_to_read(path) as store:
+        states = [store.rows(run).input() for run in store.runs()]
+    names: list[str] = json.loads((states[-1] and states[-1].fingerprint) or "[]")
+    return names
+
+
+def _add(store: Store, run: Run, folder: Path, new: list[str], known: list[str]) -> None:
+    rows = store.rows(run)
+    state = rows.input()
+    number = 0 if state is None or state.position is None else state.position.number
+    for name in new:
+        for some in _parts(trajectories_of(folder / name)):
+            entered = [_row(number + place, one) for place, one in enumerate(some, start=1)]
+            number += len(some)
+            state = InputState(folder.name, json.dumps(known), Position(number))
+            begun, _ = rows.enter(state, entered, share=False)
+            whole = {one.id: one for one in some}
+            store.add_whole((one.entry, whole[one.entry.trajectory_id]) for one in begun)
+        known = [*known, name]
+    last = InputState(folder.name, json.dumps(known), Position(number), is_whole=True)
+    rows.enter(last, [], share=False)
+
+
+def _row(number: int, trajectory: Trajectory) -> NewRow:
+    """A trajectory's draft as a row of its own, as a batch would have entered it."""
+    draft = trajectory.draft.model_copy(update={"extra": {}})
+    raw = draft.model_dump(exclude={"extra"})
+    row = Row(number, draft, trajectory.draft.extra, raw=raw)
+    return NewRow(row, draft.content_digest, trajectory.id)
+
+
+def trajectories_of(shard: Path) -> Iterator[Trajectory]:
+    """The trajectories of a shard, few in memory at a time.
+
+    Raises:
+        InputError: It cannot be read.
+    """
+    try:
+        with readable(str(shard)):
+            if shard.suffix == ".parquet":
+                yield from _of_parquet(shard)
+                return
+            with shard.open("rb") as file:
+                for line in file:
+                    yield Trajectory.model_validate_json(line)
+    except ValidationError as exc:
+        raise InputError(f"{shard} is no shard of trajectories: {explain(exc)}.") from exc
+
+
+def _of_parquet(shard: Path) -> Iterator[Trajectory]:
+    import pyarrow.parquet as pq
+
+    written_at = datetime.fromtimestamp(shard.stat().st_mtime, UTC)
+    with pq.ParquetFile(shard) as file:
+        for batch in file.iter_batches(batch_size=_ROWS_AT_A_TIME):
+            for row in batch.to_pylist():
+                yield _of_columns(row, written_at)
+
+
+def _of_columns(row: dict[str, Any], written_at: datetime) -> Trajectory:
+    asked = {name: row[name] for name in ("id", "prompt", "messages") if row[name] is not None}
+    draft = {**asked, "response": row["response"], "extra": from_json(row["extra"])}
+    return Trajectory(
+        id=row["trajectory_id"],
+        draft=Draft.model_validate(draft),
+        versions=tuple(_version(version, written_at) for version in row["versions"]),
+        end=End(reason=row["end"], detail="Read from Parquet, which does not tell more."),
+    )
+
+
+def _version(columns: dict[str, Any], written_at: datetime) -> Version:
+    said = columns["critique"]
+    critique = None if said is None else Critique(raw=said, score=columns["score"])
+    return Version(
+        round=columns["round"], text=columns["text"], critique=critique, created_at=written_at
+    )
+
+
+def _parts(trajectories: Iterable[Trajectory]) -> Iterator[list[Trajectory]]:
+    part: list[Trajectory] = []
+    for trajectory in trajectories:
+        part.append(trajectory)
+        if len(part) == _ROWS_AT_A_TIME:
+            yield part
+            part = []
+    if part:
+        yield part

@@ -1,0 +1,317 @@
+"""A batch on Ray: Ray Data reads, spreads and writes; actors revise."""
+
+from __future__ import annotations
+
+import itertools
+import logging
+import os
+import time
+import warnings
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from revloop.distributed.actor import SERVER, Actor, Work
+from revloop.distributed.folder import RunFolder, ShardForm, manifest_of
+from revloop.distributed.shards import shard_sink
+from revloop.distributed.source import HINT, RayInput
+from revloop.errors import InputError, MissingExtraError, RevloopError
+
+if TYPE_CHECKING:
+    from collections import Counter
+    from collections.abc import Iterator, Sequence
+
+    from revloop.distributed.source import Part
+    from revloop.rows.lines import Item
+
+LOCAL = "local"
+DEFAULT_IN_FLIGHT = 512
+DEFAULT_SHARD_ROWS = 1000
+
+_BLOCKS_IN_FLIGHT = 16
+_LOCAL_STORE_BYTES = 512 * 2**20
+_FILTER_BYTES = 64 * 2**20
+_IO_CPUS = 0.25
+_ID = "key"
+
+
+@dataclass(frozen=True, slots=True)
+class RayOptions:
+    """How a batch is spread over a cluster.
+
+    Attributes:
+        address: Of a running Ray cluster ("auto": of this machine's); "local": one is started
+            here, and ended with the batch.
+        servers: Addresses of servers, each actor keeps to one of them; empty: an engine in each
+            actor, or the server that the reviser's options name.
+        actors: How many; None: one for each server, or for as many engines as the GPUs hold.
+        in_flight: Rows that an actor has at hand at once, so that its engine is never short of
+            them. What is lost with an actor is at most so many.
+        shard_rows: Fewest rows of a shard, but for the last ones.
+        shard_form: "jsonl" or "parquet".
+        gpus_an_actor: GPUs reserved for the engine of each actor.
+    """
+
+    address: str = LOCAL
+    servers: Sequence[str] = ()
+    actors: int | None = None
+    in_flight: int = DEFAULT_IN_FLIGHT
+    shard_rows: int = DEFAULT_SHARD_ROWS
+    shard_form: ShardForm = "jsonl"
+    gpus_an_actor: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class RayOutcome:
+    """What a batch did.
+
+    Attributes:
+        written: Trajectories written now.
+        failed: Those of them that ended without all rounds.
+        rejected: Rows that could not be used.
+        versions: Versions made for them.
+        before: Rows that earlier runs of the command had finished.
+        elapsed_s: Seconds it took, the start of a local cluster included.
+    """
+
+    written: int = 0
+    failed: int = 0
+    rejected: int = 0
+    versions: int = 0
+    before: int = 0
+    elapsed_s: float = field(default=0.0, compare=False)
+
+
+def batch_on_ray(
+    source: RayInput, work: Work, options: RayOptions, *, final_only: bool = False
+) -> RayOutcome:
+    """Revise all rows of an input on a Ray cluster, into a folder of shards.
+
+    The same call again goes on: rows that are in a finished shard are not done again.
+
+    Raises:
+        InputError: The input or the output cannot be used.
+        RunMismatchError: The output holds a run with other settings.
+        MissingExtraError: Ray is not installed.
+        RevloopError: What an actor ended with.
+    """
+    started = time.perf_counter()
+    _check_ray()
+    files = source.files()
+    first = source.first(files[0])
+    parts = source.parts(files)
+    folder = RunFolder(work.output)
+    folder.enter(
+        manifest_of(
+            files,
+            form=source.form,
+            fields=source.fields or {},
+            iterations=work.iterations,
+            shard_form=options.shard_form,
+            final_only=final_only,
+        )
+    )
+    before = folder.finished()
+    with _cluster(options.address), _ours():
+        counts = _run(source, parts, first, work, options, final_only=final_only)
+    return RayOutcome(
+        written=counts["written"],
+        failed=counts["failed"],
+        rejected=counts["rejected"],
+        versions=counts["versions"],
+        before=before,
+        elapsed_s=time.perf_counter() - started,
+    )
+
+
+def _run(
+    source: RayInput,
+    parts: list[Part],
+    first: list[Item],
+    work: Work,
+    options: RayOptions,
+    *,
+    final_only: bool,
+) -> Counter[str]:
+    import ray.data
+
+    gpus = _gpus(options)
+    actors = _actors(options, gpus)
+    share, io = _cpu_share(actors), _io_tasks()
+    context = ray.data.DataContext.get_current()
+    context.checkpoint_config = _checkpoint(RunFolder(work.output))
+    rows_a_block = max(1, options.in_flight // _BLOCKS_IN_FLIGHT)
+    sink = shard_sink(
+        work.output, options.shard_form, final_only=final_only, rows=options.shard_rows
+    )
+    servers = itertools.cycle(options.servers or ("",))
+    rows = ray.data.read_datasource(
+        _datasource(source, parts, first), num_cpus=_IO_CPUS, concurrency=io
+    )
+    rows = rows.repartition(target_num_rows_per_block=rows_a_block)
+    revised = rows.map_batches(
+        Actor,
+        fn_constructor_args=(work,),
+        batch_format="pyarrow",
+        batch_size=None,
+        compute=ray.data.ActorPoolStrategy(
+            size=actors,
+            max_tasks_in_flight_per_actor=_BLOCKS_IN_FLIGHT,
+            max_concurrent_calls_per_actor=_BLOCKS_IN_FLIGHT,
+        ),
+        num_cpus=share,
+        num_gpus=gpus or None,
+        ray_remote_args_fn=lambda: {"runtime_env": {"env_vars": {SERVER: next(servers)}}},
+    )
+    revised.write_datasink(sink, ray_remote_args={"num_cpus": _IO_CPUS}, concurrency=io)
+    counts: Counter[str] = sink.counts
+    return counts
+
+
+def _datasource(source: RayInput, parts: list[Part], first: list[Item]) -> Any:
+    """The rows as a data source of Ray's, a task for each part."""
+    import pyarrow as pa
+    from ray.data import Datasource
+    from ray.data.block import BlockMetadata
+    from ray.data.datasource import ReadTask
+
+    text = pa.large_string()
+    schema = pa.schema([(_ID, pa.int64()), ("draft", text), ("rest", text), ("reject", text)])
+
+    def read(part: Part) -> Iterator[Any]:
+        rows = source.rows(part, first)
+        while some := list(itertools.islice(rows, 256)):
+            yield pa.Table.from_pylist(some, schema=schema)
+
+    class Drafts(Datasource):  # type: ignore[misc]  # Ray's types are not read
+        """Gives a task for each part."""
+
+        def estimate_inmemory_data_size(self) -> int | None:
+            return None
+
+        def get_read_tasks(self, *_args: Any, **_options: Any) -> list[Any]:
+            return [
+                ReadTask(
+                    lambda part=part: read(part),
+                    BlockMetadata(
+                        num_rows=None,
+                        size_bytes=source.part_bytes,
+                        input_files=[part.file.path],
+                        exec_stats=None,
+                    ),
+                    schema=schema,
+                )
+                for part in parts
+            ]
+
+    return Drafts()
+
+
+def _checkpoint(folder: RunFolder) -> Any:
+    from ray.data.checkpoint import CheckpointConfig
+
+    config = CheckpointConfig(
+        id_column=_ID, checkpoint_path=folder.checkpoint, delete_checkpoint_on_success=False
+    )
+    config.checkpoint_actor_memory_bytes = _FILTER_BYTES
+    return config
+
+
+def _actors(options: RayOptions, gpus: int) -> int:
+    import ray
+
+    if options.actors is not None:
+        return options.actors
+    if options.servers:
+        return len(options.servers)
+    return int(ray.cluster_resources()["GPU"]) // gpus if gpus else 1
+
+
+def _cpu_share(actors: int) -> float:
+    """CPUs to reserve for an actor, so that all of them leave room for reading and writing."""
+    import ray
+
+    cpus = float(ray.cluster_resources().get("CPU", 1))
+    return max(0.01, round(min(1.0, cpus / 4 / actors), 2))
+
+
+def _io_tasks() -> int:
+    """How many tasks may read, and how many write: a process each, which takes seconds to start."""
+    import ray
+
+    return max(1, int(ray.cluster_resources().get("CPU", 1)) // 4)
+
+
+def _gpus(options: RayOptions) -> int:
+    """GPUs to reserve for an actor: none where the cluster has none, for an engine on CPUs.
+
+    Raises:
+        InputError: The cluster has GPUs, but fewer than an engine needs.
+    """
+    import ray
+
+    gpus = int(ray.cluster_resources().get("GPU", 0))
+    if 0 < gpus < options.gpus_an_actor:
+        raise InputError(
+            f"The cluster has {gpus} GPUs; an engine needs {options.gpus_an_actor} "
+            "(--tensor-parallel-size)."
+        )
+    return options.gpus_an_actor if gpus else 0
+
+
+@contextmanager
+def _cluster(address: str) -> Iterator[None]:
+    """Be connected to a cluster; one on this machine is started and ended here."""
+    import ray
+
+    _quieten()
+    try:
+        if address == LOCAL:
+            ray.init(
+                LOCAL,
+                logging_level=logging.WARNING,
+                num_cpus=max(2, os.cpu_count() or 2),
+                include_dashboard=False,
+                object_store_memory=_LOCAL_STORE_BYTES,
+                _node_ip_address="127.0.0.1",
+            )
+        else:
+            ray.init(address, logging_level=logging.WARNING)
+    except (ConnectionError, RuntimeError, ValueError) as exc:
+        raise InputError(f"Ray cannot be reached at '{address}': {exc}") from exc
+    try:
+        yield
+    finally:
+        ray.shutdown()
+
+
+def _quieten() -> None:
+    """No statistics to Ray's makers, and of its messages progress, warnings and errors only."""
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    logging.getLogger("ray.data").setLevel(logging.WARNING)
+    logging.getLogger("ray.data._internal.progress").setLevel(logging.INFO)
+    warnings.filterwarnings("ignore", message="`ray_remote_args_fn` is deprecated")
+    warnings.filterwarnings("ignore", "The m(in|ax)imum number of concurrent")
+
+
+@contextmanager
+def _ours() -> Iterator[None]:
+    """Our own errors, as an actor or a task has raised them, out of Ray's."""
+    import ray.exceptions
+
+    try:
+        yield
+    except ray.exceptions.RayError as exc:
+        cause: BaseException | None = exc
+        while cause is not None and not isinstance(cause, RevloopError):
+            cause = getattr(cause, "cause", None) or cause.__cause__
+        if cause is None:
+            raise
+        raise cause from exc
+
+
+def _check_ray() -> None:
+    try:
+        import ray.data  # noqa: F401
+    except ImportError as exc:
+        raise MissingExtraError(f"--ray needs Ray: {HINT}.") from exc

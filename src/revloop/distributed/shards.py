@@ -1,0 +1,93 @@
+"""Shards: files of trajectories that Ray's tasks write, each whole or taken away again."""
+
+from __future__ import annotations
+
+import posixpath
+import tempfile
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pydantic_core import from_json
+
+from revloop.distributed.folder import REJECTED
+from revloop.rows.writing import written_to
+from revloop.trajectory import StopReason, Trajectory
+
+if TYPE_CHECKING:
+    from revloop.distributed.folder import ShardForm
+
+
+def shard_sink(output: str, form: ShardForm, *, final_only: bool, rows: int) -> Any:
+    """What Ray Data writes shards with.
+
+    It is one of Ray's own sinks of files, so Ray's checkpoint of finished rows goes with it: keys
+    are noted before a shard is written and confirmed after, and a shard whose keys never were
+    confirmed is deleted when the run goes on.
+
+    Args:
+        output: The folder.
+        form: Of the shards.
+        final_only: Rows with the version that is kept, not whole trajectories.
+        rows: Fewest rows of a shard, but for the last ones.
+    """
+    from ray.data.block import BlockAccessor
+    from ray.data.datasource import BlockBasedFileDatasink
+
+    class Shards(BlockBasedFileDatasink):  # type: ignore[misc]  # Ray's types are not read
+        """Writes trajectories, and beside them the rows that were rejected."""
+
+        def __init__(self) -> None:
+            super().__init__(output, file_format=form, min_rows_per_file=rows)
+            self.counts: Counter[str] = Counter()
+
+        def write(self, blocks: Any, ctx: Any) -> Counter[str]:
+            import pyarrow as pa
+
+            table = pa.concat_tables([BlockAccessor.for_block(b).to_arrow() for b in blocks])
+            name = self.filename_provider.get_filename_for_task(
+                ctx.kwargs["write_uuid"], ctx.task_idx
+            )
+            path = posixpath.join(self.path, name)
+            lines = [line for line in table["line"].to_pylist() if line is not None]
+            rejects = [line for line in table["reject"].to_pylist() if line is not None]
+            if lines:
+                with self.open_output_stream(path) as file:
+                    file.write(encoded(lines, form, final_only=final_only))
+            if rejects:
+                with self.open_output_stream(f"{posixpath.splitext(path)[0]}{REJECTED}") as file:
+                    file.write("".join(f"{line}\n" for line in rejects).encode())
+            return counted(lines, rejects)
+
+        def on_write_complete(self, write_result: Any) -> None:
+            self.counts = sum(write_result.write_returns, Counter())
+
+    return Shards()
+
+
+def encoded(lines: list[str], form: ShardForm, *, final_only: bool) -> bytes:
+    """The bytes of a shard.
+
+    Args:
+        lines: Trajectories as JSON.
+        form: Of the shard.
+        final_only: See :func:`shard_sink`.
+    """
+    if form == "jsonl" and not final_only:
+        return "".join(f"{line}\n" for line in lines).encode()
+    with tempfile.TemporaryFile() as file:
+        with written_to(file, Path(f"shard.{form}"), final_only=final_only) as writer:
+            for line in lines:
+                writer.write(Trajectory.model_validate_json(line), {})
+        file.seek(0)
+        return file.read()
+
+
+def counted(lines: list[str], rejects: list[str]) -> Counter[str]:
+    """How many trajectories there are, how many of them failed, and how many rejected rows."""
+    counts = Counter(rejected=len(rejects), written=len(lines))
+    for line in lines:
+        trajectory = from_json(line)
+        counts["versions"] += len(trajectory["versions"]) - 1
+        counts["failed"] += StopReason(trajectory["end"]["reason"]).is_failure
+    return counts

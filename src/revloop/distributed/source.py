@@ -1,0 +1,207 @@
+"""Where rows come from on many machines: files on any file system, in parts that are read apart."""
+
+from __future__ import annotations
+
+import io
+import posixpath
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+from pydantic_core import to_json
+
+from revloop.errors import InputError, MissingExtraError
+from revloop.rows import AUTO, DEFAULT_ROW_BYTES, Rejected
+from revloop.rows.lines import elements_of, is_array, lines_between, lines_of
+from revloop.rows.opening import is_packed, readable, unpacked
+from revloop.rows.reading import check_options, converter, first_items, row_of
+from revloop.rows.tables import group_rows, is_parquet
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from revloop.rows.lines import Item
+
+HINT = "pip install 'revloop[ray]'"
+PART_BYTES = 32 * 2**20
+
+_LINES = (".jsonl", ".ndjson")
+_ENDINGS = (*_LINES, ".json", ".gz", ".zst", ".parquet")
+_KEYS_A_FILE = 2**44
+"""Row keys are file * this + place in the file: 16 TiB a file, half a million files."""
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """A file of the input.
+
+    Attributes:
+        number: Its place among all files, from 0.
+        path: As its file system knows it.
+        size_bytes: Its size.
+    """
+
+    number: int
+    path: str
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What one task reads.
+
+    Attributes:
+        file: The file.
+        start: First byte, or the row group of a Parquet file; None: the file cannot be divided.
+        end: The first byte behind it; None as above, and for row groups.
+    """
+
+    file: File
+    start: int | None = None
+    end: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RayInput:
+    """Files of drafts, wherever they are.
+
+    Attributes:
+        name: A file or a folder of files; a path that all machines can see, ``s3://`` or ``gs://``.
+        form: As for :func:`~revloop.rows.read_rows`, and so are the others.
+        part_bytes: Most bytes that one task reads, where a file can be divided.
+    """
+
+    name: str
+    form: str = AUTO
+    fields: Mapping[str, str] | None = None
+    questions: Path | None = None
+    part_bytes: int = PART_BYTES
+
+    def files(self) -> list[File]:
+        """The files, in the order of their names.
+
+        Raises:
+            InputError: There are none, or they cannot be read.
+            MissingExtraError: pyarrow is not installed.
+        """
+        check_options(self.form, dict(self.fields or {}))
+        system, path = file_system(self.name)
+        from pyarrow import fs
+
+        with readable(self.name):
+            found = system.get_file_info(path)
+            if found.type == fs.FileType.Directory:
+                inside = system.get_file_info(fs.FileSelector(path, recursive=True))
+                all_files = [info for info in inside if _is_input(info, fs)]
+            else:
+                all_files = [found] if found.type == fs.FileType.File else []
+        if not all_files:
+            raise InputError(
+                f"{self.name} is no file of drafts, and no folder with JSONL or Parquet files."
+            )
+        all_files.sort(key=lambda info: info.path)
+        return [File(n, info.path, info.size) for n, info in enumerate(all_files)]
+
+    def parts(self, files: list[File]) -> list[Part]:
+        """The files in parts that can be read apart; a packed file or an array is one part."""
+        return [part for file in files for part in self._parts_of(file)]
+
+    def first(self, file: File) -> list[Item]:
+        """Rows from the start of a file, as many as tell its form."""
+        return first_items(islice(self._items(Part(file)), 1000))
+
+    def rows(self, part: Part, first: list[Item]) -> Iterator[dict[str, Any]]:
+        """The rows of a part, as the columns that travel between machines.
+
+        Args:
+            part: The part.
+            first: See :meth:`first`; all parts of an input are read by the same ones.
+
+        Raises:
+            InputError: The part cannot be read, or is in no form that is known.
+        """
+        fields = dict(self.fields or {})
+        convert = converter(self.name, first, self.form, fields, self.questions)
+        for item in self._items(part):
+            row = row_of(item, convert)
+            place = item.number if item.end_offset is None else item.end_offset
+            key = part.file.number * _KEYS_A_FILE + place
+            if isinstance(row, Rejected):
+                where = "row" if item.end_offset is None else "end_byte"
+                told = {"file": posixpath.basename(part.file.path), where: place}
+                told |= {"reason": row.reason, "raw": row.raw}
+                yield {"key": key, "draft": None, "rest": None, "reject": to_json(told).decode()}
+            else:
+                rest = to_json(row.rest, inf_nan_mode="constants").decode()
+                draft = row.draft.model_dump_json()
+                yield {"key": key, "draft": draft, "rest": rest, "reject": None}
+
+    def _parts_of(self, file: File) -> Iterator[Part]:
+        with self._opened(file) as opened:
+            if is_parquet(opened.peek(4)):
+                for group in range(_parquet(opened, file.path).metadata.num_row_groups):
+                    yield Part(file, group)
+                return
+            if is_packed(opened) or _holds_array(opened, file.path):
+                yield Part(file)
+                return
+        for start in range(0, file.size_bytes, self.part_bytes):
+            yield Part(file, start, min(start + self.part_bytes, file.size_bytes))
+
+    def _items(self, part: Part) -> Iterator[Item]:
+        path = part.file.path
+        with readable(path), self._opened(part.file) as file:
+            if is_parquet(file.peek(4)):
+                yield from group_rows(_parquet(file, path), part.start or 0, path)
+            elif part.start is not None and part.end is not None:
+                yield from lines_between(file, part.start, part.end, DEFAULT_ROW_BYTES)
+            elif _holds_array(text := unpacked(file, path), path):
+                yield from elements_of(text, DEFAULT_ROW_BYTES)
+            else:
+                yield from lines_of(text, DEFAULT_ROW_BYTES, seekable=False)
+
+    def _opened(self, file: File) -> io.BufferedReader:
+        system, _ = file_system(self.name)
+        with readable(file.path):
+            return io.BufferedReader(cast("io.RawIOBase", system.open_input_file(file.path)))
+
+
+def file_system(name: str) -> tuple[Any, str]:
+    """The file system of a path or an address, and the path within it.
+
+    Raises:
+        InputError: The address is of no kind that is known.
+        MissingExtraError: pyarrow is not installed.
+    """
+    try:
+        import pyarrow as pa
+        from pyarrow import fs
+    except ImportError as exc:
+        raise MissingExtraError(f"--ray needs Ray and pyarrow: {HINT}.") from exc
+    try:
+        address = name if "://" in name else str(Path(name).absolute())
+        system, path = fs.FileSystem.from_uri(address)
+    except (pa.ArrowException, OSError, ValueError) as exc:
+        raise InputError(f"{name} cannot be reached: {exc}.") from exc
+    return system, str(path)
+
+
+def _is_input(info: Any, fs: Any) -> bool:
+    name = info.base_name
+    is_hidden = name.startswith((".", "_"))
+    return info.type == fs.FileType.File and name.endswith(_ENDINGS) and not is_hidden
+
+
+def _holds_array(file: io.BufferedReader, path: str) -> bool:
+    return not any(ending in path for ending in _LINES) and is_array(file)
+
+
+def _parquet(file: io.BufferedReader, path: str) -> Any:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        return pq.ParquetFile(file)
+    except pa.ArrowException as exc:
+        raise InputError(f"{path} is no Parquet file, or it is damaged ({exc}).") from exc
