@@ -31,6 +31,10 @@ DEFAULT_SHARD_ROWS = 1000
 _BLOCKS_IN_FLIGHT = 16
 _LOCAL_STORE_BYTES = 512 * 2**20
 _FILTER_BYTES = 64 * 2**20
+_LEAST_AHEAD_BYTES = 64 * 2**20
+_AHEAD_BYTES_A_ROW = 16 * 2**10
+"""What may be read ahead of the actors: the driver knows each block that waits for one of them, so
+reading all of a long input at once would make it grow with the input."""
 _IO_CPUS = 0.25
 _ID = "key"
 
@@ -140,6 +144,9 @@ def _run(
     share, io = _cpu_share(actors), _io_tasks()
     context = ray.data.DataContext.get_current()
     context.checkpoint_config = _checkpoint(RunFolder(work.output))
+    context.execution_options.resource_limits = ray.data.ExecutionResources.for_limits(
+        object_store_memory=max(_LEAST_AHEAD_BYTES, actors * options.in_flight * _AHEAD_BYTES_A_ROW)
+    )
     rows_a_block = max(1, options.in_flight // _BLOCKS_IN_FLIGHT)
     sink = shard_sink(
         work.output, options.shard_form, final_only=final_only, rows=options.shard_rows
