@@ -144,6 +144,13 @@ def test_shards_are_gathered_into_a_store_and_new_ones_added(
     assert [row.rest for row in rows] == [{"kind": "x"}] * 4
 
 
+def test_an_id_with_two_contents_is_in_the_store_with_the_first(tmp_path: Path) -> None:
+    drafts = [Draft(id="d", response="One."), Draft(id="d", response="Other.")]
+    shards_in(tmp_path, "jsonl", drafts, "a")
+    with Store.open_to_read(gathered(tmp_path)) as store:
+        assert [one.draft.response for one in store.trajectories()] == ["One."]
+
+
 async def test_the_report_reads_a_folder_of_shards(tmp_path: Path) -> None:
     shards_in(tmp_path / "out", "jsonl", [Draft(id="d0", response="Text.")], "a")
     finished = await revloop("report", "out", "-o", "r.html", folder=tmp_path)
