@@ -8,8 +8,9 @@
     python -m benchmarks.sweeps tensor-parallel    workers that share the model, 1 and 2
     python -m benchmarks.sweeps plot               the plots again, from the results
 
-Each point is revloop's batch and the oracle replay of it (see ``revloop bench throughput``); the
-points take turns, over a server with ``revloop serve``'s settings. Results go to
+Several can be named at once, and share their servers. Each point is revloop's batch and the oracle
+replay of it (see ``revloop bench throughput``); the points take turns, over a server with
+``revloop serve``'s settings. Results go to
 ``benchmarks/results/sweep-*.json``, plots beside them.
 """
 
@@ -17,6 +18,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import itertools
 import json
 import tempfile
 from dataclasses import dataclass, field
@@ -34,7 +36,7 @@ from revloop.demo import demo_drafts
 from revloop.engines import Engine, HttpEngine
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
 KEPT = ("rounds_per_s", "generated_tokens_per_s", "running_mean", "cached_prompt_share", "wall_s")
 RATIO = "revloop / oracle"
@@ -162,32 +164,58 @@ async def measure(base_url: str, point: Point, found: Found) -> None:
         await engine.aclose()
 
 
-def run(name: str, drafts: int, rounds: int, repeats: int, values: list[str] | None) -> None:
-    """Measure a sweep and write its result."""
-    sweep = SWEEPS[name]
-    points = {
-        value: sweep.point(value, drafts, rounds)
-        for value in sweep.values
-        if values is None or str(value) in values
-    }
-    found = {value: Found() for value in points}
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How large the points are.
+
+    Attributes:
+        drafts: Of a point, where they are not what is varied.
+        rounds: The same.
+        repeats: Times that each point is run.
+        values: Only these points; None: all.
+    """
+
+    drafts: int
+    rounds: int
+    repeats: int
+    values: list[str] | None = None
+
+    def points(self, sweep: Sweep) -> dict[Any, Point]:
+        """The points of a sweep, by value."""
+        return {
+            value: sweep.point(value, self.drafts, self.rounds)
+            for value in sweep.values
+            if self.values is None or str(value) in self.values
+        }
+
+
+def run(names: Sequence[str], plan: Plan) -> None:
+    """Measure sweeps, one after the other over the same servers, and write their results."""
+    points = {name: plan.points(SWEEPS[name]) for name in names}
+    found = {name: {value: Found() for value in points[name]} for name in names}
     with tempfile.TemporaryDirectory() as folder:
-        for size in sorted({point.tensor_parallel_size for point in points.values()}):
+        sizes = {one.tensor_parallel_size for of in points.values() for one in of.values()}
+        for size in sorted(sizes):
             options = ("--tensor-parallel-size", str(size))
             log = Path(folder) / f"server-{size}.log"
             with served(log, vllm_options=options if size > 1 else ()) as base_url:
                 asyncio.run(measure(base_url, Point(_load(32, 1), with_oracle=False), Found()))
-                for _ in range(repeats):
-                    for value, point in points.items():
+                for name, _ in itertools.product(names, range(plan.repeats)):
+                    for value, point in points[name].items():
                         if point.tensor_parallel_size == size:
-                            asyncio.run(measure(base_url, point, found[value]))
+                            asyncio.run(measure(base_url, point, found[name][value]))
+    for name in names:
+        _save(name, plan, found[name])
+
+
+def _save(name: str, plan: Plan, found: dict[Any, Found]) -> None:
     saving.save(
         f"sweep-{name}",
         {
-            "what": f"throughput over {sweep.over}",
-            "drafts": drafts,
-            "rounds": rounds,
-            "repeats": repeats,
+            "what": f"throughput over {SWEEPS[name].over}",
+            "drafts": plan.drafts,
+            "rounds": plan.rounds,
+            "repeats": plan.repeats,
             "points": {str(value): of_value.spreads() for value, of_value in found.items()},
         },
     )
@@ -219,17 +247,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("what", choices=[*SWEEPS, "plot"])
+    parser.add_argument("what", choices=[*SWEEPS, "plot"], nargs="+")
     parser.add_argument("--drafts", type=int, default=256)
     parser.add_argument("--rounds", type=int, default=2)
     parser.add_argument("--repeats", type=int, default=2)
     parser.add_argument("--values", nargs="*", help="only these points")
     chosen = parser.parse_args()
-    if chosen.what != "plot":
-        run(chosen.what, chosen.drafts, chosen.rounds, chosen.repeats, chosen.values)
-        plot(chosen.what)
-        return
-    for name in SWEEPS:
+    names = [name for name in chosen.what if name != "plot"]
+    if names:
+        run(names, Plan(chosen.drafts, chosen.rounds, chosen.repeats, chosen.values))
+    for name in names or SWEEPS:
         if (saving.FOLDER / f"sweep-{name}.json").is_file():
             plot(name)
 
