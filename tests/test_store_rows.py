@@ -160,14 +160,14 @@ def test_what_is_pending_is_what_never_ended_and_what_ended_with_too_few_rounds(
     end(store, by_name["converged"], StopReason.CONVERGED, 2)
     end(store, by_name["failed"], StopReason.ENGINE_FAILED, 1)
     assert ids(rows.pending(iterations=3)) == ["open", "begun"]
-    assert ids(rows.pending(iterations=5)) == ["three", "open", "begun"]
+    assert ids(rows.pending(iterations=5)) == ["open", "three", "begun"]
     assert ids(rows.pending(iterations=5, retry_failed=True)) == [
-        "failed",
-        "three",
         "open",
+        "three",
+        "failed",
         "begun",
     ]
-    three = next(rows.pending(iterations=5))
+    _, three, _ = rows.pending(iterations=5)
     assert [each.round for each in three.entry.versions] == [0, 1, 2, 3]
     assert three.entry.end is not None
     assert rows.counts() == {
@@ -179,15 +179,29 @@ def test_what_is_pending_is_what_never_ended_and_what_ended_with_too_few_rounds(
     }
 
 
-def test_what_changes_while_it_is_read_does_not_come_up_again(store: Store, rows: RunRows) -> None:
-    begun = enter(rows, *(new_row(number, id_=f"d{number:03}") for number in range(1, 201)))
-    for pending in begun:
-        end(store, pending, StopReason.ENGINE_FAILED, 0)
+@pytest.mark.parametrize("becomes", ["fails for another reason", "is under way again", "is done"])
+def test_what_changes_while_it_is_read_does_not_come_up_again(
+    store: Store, rows: RunRows, becomes: str
+) -> None:
+    begun = enter(rows, *(new_row(number, id_=f"d{number:03}") for number in range(1, 301)))
+    for place, pending in enumerate(begun):
+        if place % 3 == 0:
+            end(store, pending, StopReason.ENGINE_FAILED, 0)
+        elif place % 3 == 1:
+            end(store, pending, StopReason.ROUNDS_DONE, 1)
+        else:
+            store.append(pending.entry, version(0))
     seen = []
-    for pending in rows.pending(iterations=1, retry_failed=True):
+    for pending in rows.pending(iterations=5, retry_failed=True):
         seen.append(pending.draft.id)
-        store.finish(pending.entry, End(reason=StopReason.UNPARSEABLE, detail="Again."))
-    assert sorted(set(seen)) == [f"d{number:03}" for number in range(1, 201)]
+        if becomes == "fails for another reason":
+            store.finish(pending.entry, End(reason=StopReason.UNPARSEABLE, detail="Again."))
+            continue
+        made = len(pending.entry.versions)
+        store.append(pending.entry, version(made))  # it is no longer ended
+        if becomes == "is done":
+            store.finish(pending.entry, End(reason=StopReason.ROUNDS_DONE, detail="So it is."))
+    assert seen == [f"d{number:03}" for number in range(1, 301)]
 
 
 def test_a_version_after_the_end_makes_it_pending_again(store: Store, rows: RunRows) -> None:

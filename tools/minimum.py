@@ -26,6 +26,8 @@ NEEDS_MORE = (
     "untrusted",
     "contract",
     "demo_training",
+    "benchmarks",
+    "distributed_ray",
 )
 _LOWER_BOUND = re.compile(r"^(?P<name>[\w.-]+)(?P<extras>\[[^]]*\])?>=(?P<version>[\w.]+)$")
 

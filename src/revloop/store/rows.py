@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -155,17 +156,16 @@ class RunRows:
     def pending(self, *, iterations: int, retry_failed: bool = False) -> Iterator[Pending]:
         """Trajectories that have rounds to come, few in memory at a time.
 
-        First the failed ones, where they are to be tried again; then those that were finished
-        with fewer rounds than ``iterations``; then those that never ended. Each kind in the order
-        in which they came in. What becomes of a trajectory meanwhile does not bring it up again.
+        Those that never ended, those that were finished with fewer rounds than ``iterations``, and
+        the failed ones, where they are to be tried again; all in the order in which they came in.
+        What becomes of a trajectory meanwhile does not bring it up again: when a part of one kind
+        is read, it is read from the last key that was given of any kind.
         """
-        if retry_failed:
-            for reason in _FAILURES:
-                yield from self._ended(reason)
         done = StopReason.ROUNDS_DONE.value
-        for rounds in range(iterations):
-            yield from self._ended(done, rounds)
-        yield from self._ended(None)
+        kinds = [self._ended(None), *(self._ended(done, rounds) for rounds in range(iterations))]
+        if retry_failed:
+            kinds += [self._ended(reason) for reason in _FAILURES]
+        return heapq.merge(*kinds, key=lambda pending: pending.entry.key)
 
     def counts(self) -> dict[tuple[StopReason | None, int], int]:
         """How many trajectories ended for which reason (None: not yet), after how many rounds."""
