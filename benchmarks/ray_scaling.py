@@ -111,7 +111,7 @@ def main() -> None:
     )
     parser.add_argument("--serve", action="store_true", help="be one of the servers")
     parser.add_argument("--servers", type=int, nargs="+", default=[1, 2, 4, 8])
-    parser.add_argument("--rows-a-server", type=int, default=960)
+    parser.add_argument("--rows-a-server", type=int, default=480)
     chosen = parser.parse_args()
     if chosen.serve:
         asyncio.run(serve())
