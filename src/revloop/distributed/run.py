@@ -31,8 +31,8 @@ DEFAULT_SHARD_ROWS = 1000
 _BLOCKS_IN_FLIGHT = 16
 _LOCAL_STORE_BYTES = 512 * 2**20
 _FILTER_BYTES = 64 * 2**20
-_LEAST_AHEAD_BYTES = 64 * 2**20
-_AHEAD_BYTES_A_ROW = 16 * 2**10
+_LEAST_AHEAD_BYTES = 16 * 2**20
+_AHEAD_BYTES_A_ROW = 4 * 2**10
 """What may be read ahead of the actors: the driver knows each block that waits for one of them, so
 reading all of a long input at once would make it grow with the input."""
 _IO_CPUS = 0.25
