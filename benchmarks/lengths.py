@@ -26,12 +26,12 @@ from typing import TYPE_CHECKING
 
 from revloop import Draft, InputError, PromptSet
 from revloop.engines.load import Load, ReportsLoad
+from revloop.engines.wrapper import EngineWrapper
 from revloop.parsing import write_critique
 
 if TYPE_CHECKING:
     from revloop.engines import Completion, Engine, Request
     from revloop.parsing import Labels
-    from revloop.trajectory import EngineInfo
 
 CHARACTERS_A_TOKEN = 4.3
 SPREAD = 0.45
@@ -122,7 +122,7 @@ class LengthScript:
         return {"min_tokens": tokens, "ignore_eos": True}
 
 
-class ScriptedEngine:
+class ScriptedEngine(EngineWrapper):
     """An engine that works for as long as the script says, and answers with the script's text.
 
     Args:
@@ -131,22 +131,8 @@ class ScriptedEngine:
     """
 
     def __init__(self, engine: Engine, script: LengthScript) -> None:
-        self._engine = engine
+        super().__init__(engine)
         self._script = script
-
-    @property
-    def info(self) -> EngineInfo:
-        """Kind, model and version of the engine that works."""
-        return self._engine.info
-
-    @property
-    def context_tokens(self) -> int | None:
-        """Tokens that prompt and answer may have together."""
-        return self._engine.context_tokens
-
-    def count_tokens(self, text: str) -> int | None:
-        """Number of tokens of ``text``."""
-        return self._engine.count_tokens(text)
 
     async def generate(self, request: Request) -> Completion:
         """Generate as many tokens as the script says, and answer with its text.

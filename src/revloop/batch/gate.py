@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from revloop.engines.wrapper import EngineWrapper
 from revloop.errors import InputError
 
 if TYPE_CHECKING:
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
     from revloop.engines.base import Completion, Engine, Request
     from revloop.engines.load import Load
     from revloop.prompts import Rendered
-    from revloop.trajectory import EngineInfo
 
 DEFAULT_MIN_CONCURRENCY = 4
 DEFAULT_MAX_CONCURRENCY = 512
@@ -227,7 +227,7 @@ class Gate:
                 self.inside += 1
 
 
-class GatedEngine:
+class GatedEngine(EngineWrapper):
     """An engine as one trajectory sees it: each request waits for its turn at the gate.
 
     Args:
@@ -240,25 +240,11 @@ class GatedEngine:
     """
 
     def __init__(self, engine: Engine, gate: Gate, *, iterations: int, rounds_done: int) -> None:
+        super().__init__(engine)
         self.rounds_done = rounds_done
         self._iterations = iterations
-        self._engine = engine
         self._gate = gate
         self._round_begun = -1
-
-    @property
-    def info(self) -> EngineInfo:
-        """Kind, model and version, for the record."""
-        return self._engine.info
-
-    @property
-    def context_tokens(self) -> int | None:
-        """Tokens that prompt and answer may have together."""
-        return self._engine.context_tokens
-
-    def count_tokens(self, text: str) -> int | None:
-        """Number of tokens of ``text``."""
-        return self._engine.count_tokens(text)
 
     async def generate(self, request: Request) -> Completion:
         """Generate once, when it is this request's turn.
@@ -277,9 +263,6 @@ class GatedEngine:
             self._check()
             self._round_begun = self.rounds_done
             return await self._engine.generate(request)
-
-    async def aclose(self) -> None:
-        """The engine belongs to someone else."""
 
     def _check(self) -> None:
         if self._gate.is_closed and self._round_begun != self.rounds_done:

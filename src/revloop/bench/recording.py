@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from revloop.engines.load import Load, ReportsLoad
+from revloop.engines.wrapper import EngineWrapper
 
 if TYPE_CHECKING:
     from revloop.engines.base import Completion, Engine, Request
-    from revloop.trajectory import EngineInfo, Usage
+    from revloop.trajectory import Usage
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,26 +50,12 @@ class Recording:
         return sorted(self.answered, key=lambda sent: sent.sent_s)
 
 
-class RecordingEngine:
+class RecordingEngine(EngineWrapper):
     """An engine that writes down what passes through it. The engine within stays its owner's."""
 
     def __init__(self, engine: Engine) -> None:
+        super().__init__(engine)
         self.recording = Recording()
-        self._engine = engine
-
-    @property
-    def info(self) -> EngineInfo:
-        """Kind, model and version, for the record."""
-        return self._engine.info
-
-    @property
-    def context_tokens(self) -> int | None:
-        """Tokens that prompt and answer may have together."""
-        return self._engine.context_tokens
-
-    def count_tokens(self, text: str) -> int | None:
-        """Number of tokens of ``text``."""
-        return self._engine.count_tokens(text)
 
     async def generate(self, request: Request) -> Completion:
         """Generate once, and remember it."""
@@ -86,6 +73,3 @@ class RecordingEngine:
     async def load(self) -> Load:
         """How busy the engine is, as far as it tells."""
         return await self._engine.load() if isinstance(self._engine, ReportsLoad) else Load(0)
-
-    async def aclose(self) -> None:
-        """The engine belongs to someone else."""
