@@ -25,8 +25,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.controller import ROUNDS, stub, write_drafts
-from benchmarks.saving import save
-from benchmarks.versus.figures import spread
+from benchmarks.saving import save, spread
 from benchmarks.versus.server import reset_prefix_cache, served
 from revloop import PromptSet
 from revloop.demo import CRITIC_FOLDER, demo_drafts

@@ -16,7 +16,6 @@ import asyncio
 import json
 import os
 import signal
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -28,7 +27,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from benchmarks.saving import save
+from benchmarks.saving import save, spread
 from benchmarks.stub import CRITIQUE, REVISION
 from revloop import Critique, Draft, End, PromptSet, StopReason, Store, Version
 from revloop.rows import Position, Row
@@ -136,7 +135,7 @@ def measure_cpu(drafts: int, repeats: int) -> None:
             "what": "CPU time of revloop batch a version, in ms; target: at most 1",
             "drafts": drafts,
             "rounds": ROUNDS,
-            "ms_a_version": {kind: _spread(values) for kind, values in found.items()},
+            "ms_a_version": {kind: spread(values, digits=3) for kind, values in found.items()},
         },
     )
 
@@ -179,7 +178,7 @@ def measure_store(drafts: int, repeats: int) -> None:
             "what": "versions committed a second, PRAGMA synchronous=FULL; target: at least 5000",
             "trajectories": drafts,
             "at_once": 512,
-            "versions_a_second": _spread(rates),
+            "versions_a_second": spread(rates, digits=3),
         },
     )
 
@@ -246,17 +245,9 @@ def measure_resume(folder: Path) -> None:
             "what": "seconds from the command to the first new request; target: under 10",
             "finished_trajectories": drafts,
             "store_mib": round((folder / "out.jsonl.sqlite").stat().st_size / MIB),
-            "seconds": _spread(waits),
+            "seconds": spread(waits, digits=3),
         },
     )
-
-
-def _spread(values: list[float]) -> dict[str, float]:
-    return {
-        "median": round(statistics.median(values), 3),
-        "least": round(min(values), 3),
-        "most": round(max(values), 3),
-    }
 
 
 def _critic() -> Path:

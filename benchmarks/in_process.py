@@ -18,7 +18,6 @@ import hashlib
 import json
 import os
 import pstats
-import statistics
 import subprocess
 import sys
 import time
@@ -28,6 +27,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.saving import save
+from benchmarks.saving import spread as spread_of
 from benchmarks.stepping import SteppedEngine
 from revloop import arevise_many
 from revloop.demo import CRITIC_FOLDER, demo_drafts
@@ -85,9 +85,7 @@ def summary(
 
 def spread(runs: list[dict[str, Any]], name: str) -> dict[str, float]:
     """Median, least and most of a figure."""
-    values = [run[name] for run in runs]
-    found = {"median": statistics.median(values), "least": min(values), "most": max(values)}
-    return {key: round(value, 3) for key, value in found.items()}
+    return spread_of([run[name] for run in runs], digits=3)
 
 
 def measure_side(options: argparse.Namespace) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import tempfile
 import threading
 import time
@@ -17,6 +18,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from benchmarks.memory import MIB, resident_mib
 from benchmarks.saving import ROOT, save
 from benchmarks.stub import CRITIQUE
 from revloop import PromptSet
@@ -28,7 +30,6 @@ if TYPE_CHECKING:
     from revloop.engines.base import Request
 
 PICTURE = ROOT / "docs" / "scale" / "ray-memory.png"
-MIB = 2**20
 
 
 class InstantEngine:
@@ -71,18 +72,12 @@ class Sampler(threading.Thread):
     def run(self) -> None:
         """Sample until told to stop."""
         while not self._ended.wait(self._every_s):
-            self.samples.append((time.monotonic() - self._began, rss_mib()))
+            self.samples.append((time.monotonic() - self._began, resident_mib(os.getpid())))
 
     def stop(self) -> None:
         """Stop, and wait for it."""
         self._ended.set()
         self.join()
-
-
-def rss_mib() -> float:
-    """Resident memory of this process, in MiB (Linux)."""
-    pages = int(Path("/proc/self/statm").read_text(encoding="utf-8").split()[1])
-    return pages * 4096 / MIB
 
 
 def write_drafts(path: Path, number: int) -> None:

@@ -7,13 +7,20 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from revloop.bench import Spread
 from revloop.bench.machine import machine
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 ROOT = Path(__file__).parents[1]
 FOLDER = ROOT / "benchmarks" / "results"
+
+
+def spread(values: Sequence[float], digits: int = 4) -> dict[str, float]:
+    """Median, least and most of some figures, rounded, ready for JSON."""
+    found = Spread.of(values).model_dump(exclude={"values"})
+    return {name: round(value, digits) for name, value in found.items()}
 
 
 def save(name: str, figures: Mapping[str, Any]) -> Path:

@@ -28,6 +28,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from benchmarks.memory import resident_mib
 from benchmarks.saving import ROOT, save
 from revloop.batch import Batch, BatchOptions, Concurrency, Progress, Source
 from revloop.reviser import AsyncReviser
@@ -42,7 +43,6 @@ CRITIC = ROOT / "tests" / "tiny_critic"
 EVERY_S = 1.0
 WIDTH = 32
 ROUNDS = 3
-MIB = 2**20
 FEWEST_SAMPLES = 8
 
 
@@ -116,17 +116,6 @@ def judge(samples: Sequence[Sample], quantity: str) -> Verdict:
     number, share = TOLERANCES[quantity]
     allowed = number + share * second
     return Verdict(second, last, allowed, last - second > allowed)
-
-
-def resident_mib(*pids: int) -> float:
-    """The resident memory of processes, those counted out that have ended."""
-    pages = 0
-    for pid in pids:
-        try:
-            pages += int(Path(f"/proc/{pid}/statm").read_text(encoding="ascii").split()[1])
-        except OSError:
-            continue
-    return pages * os.sysconf("SC_PAGE_SIZE") / MIB
 
 
 def look(progress: Progress, started: float, server_pid: int) -> Sample:

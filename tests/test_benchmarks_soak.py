@@ -8,7 +8,8 @@ import re
 
 import pytest
 
-from benchmarks.soak import TOLERANCES, Sample, draw, judge, look, resident_mib
+from benchmarks.memory import resident_mib
+from benchmarks.soak import TOLERANCES, Sample, draw, judge, look
 from revloop.batch import Progress
 
 

@@ -12,7 +12,8 @@ import pytest
 from benchmarks import lengths
 from benchmarks.baselines import async_openai, barrier, one_at_a_time
 from benchmarks.baselines.work import Work, served_model
-from benchmarks.versus.figures import ratios, same_share, spread, summary, timeline_rows
+from benchmarks.saving import spread
+from benchmarks.versus.figures import ratios, same_share, summary, timeline_rows
 from benchmarks.versus.plots import plot_ratios, plot_timeline
 from benchmarks.versus.sides import (
     ASYNC,
@@ -22,12 +23,12 @@ from benchmarks.versus.sides import (
     ONE,
     REVLOOP,
     Made,
-    Sample,
     Setting,
     SideRun,
     read_output,
 )
 from revloop import AsyncReviser, PromptSet
+from revloop.bench.occupancy import Moment
 from revloop.demo import demo_drafts
 from revloop.engines import HttpEngine
 from revloop.engines.load import Counters
@@ -40,7 +41,7 @@ if TYPE_CHECKING:
 
 def side_run(side: str, wall_s: float, made: dict[str, Made], iterations: int = 5) -> SideRun:
     """A run with 10 s of CPU time, over a server that had a quarter of the prompts in its cache."""
-    timeline = [Sample(0.5, 3, 1), Sample(1.0, 2, 0)]
+    timeline = [Moment(0.5, 3, 1), Moment(1.0, 2, 0)]
     counted = Counters(
         prompt_tokens=1000,
         generated_tokens=50,

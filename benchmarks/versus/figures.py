@@ -2,25 +2,15 @@
 
 from __future__ import annotations
 
-import statistics
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from benchmarks.saving import spread
 from benchmarks.versus.sides import REVLOOP
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from benchmarks.versus.sides import SideRun
-
-
-def spread(values: Sequence[float]) -> dict[str, float]:
-    """Median, least and most of some figures."""
-    return {
-        "median": round(statistics.median(values), 4),
-        "least": round(min(values), 4),
-        "most": round(max(values), 4),
-    }
 
 
 def done_per_s(run: SideRun) -> float:
@@ -70,10 +60,10 @@ def _figures(runs: Sequence[SideRun], ours: Sequence[SideRun]) -> dict[str, Any]
     }
 
 
-def timeline_rows(runs: dict[str, list[SideRun]]) -> list[dict[str, str | float]]:
+def timeline_rows(runs: dict[str, list[SideRun]]) -> list[dict[str, Any]]:
     """How busy the server was in the last run of each side: a row for each moment."""
     return [
-        {"side": side} | asdict(sample)
+        {"side": side} | moment._asdict()
         for side, of_side in runs.items()
-        for sample in of_side[-1].timeline
+        for moment in of_side[-1].timeline
     ]

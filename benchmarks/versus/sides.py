@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
 from benchmarks.versus.server import counters, load, reset_prefix_cache
+from revloop.bench.occupancy import Moment
 from revloop.trajectory import StopReason
 
 if TYPE_CHECKING:
@@ -81,21 +82,6 @@ _MODULES = {
 
 
 @dataclass(frozen=True, slots=True)
-class Sample:
-    """How busy the server was at one moment.
-
-    Attributes:
-        at_s: Seconds since the side's process was started.
-        running: Requests that were being generated.
-        waiting: Requests that waited in the engine.
-    """
-
-    at_s: float
-    running: int
-    waiting: int
-
-
-@dataclass(frozen=True, slots=True)
 class Made:
     """What a side made of one draft.
 
@@ -132,7 +118,7 @@ class SideRun:
     cpu_s: float
     counted: Counters
     made: dict[str, Made]
-    timeline: list[Sample]
+    timeline: list[Moment]
 
     @property
     def versions_made(self) -> int:
@@ -216,7 +202,7 @@ class Sampler:
     """
 
     def __init__(self, base_url: str) -> None:
-        self.samples: list[Sample] = []
+        self.samples: list[Moment] = []
         self._base_url = base_url
         self._is_over = threading.Event()
         self._thread = threading.Thread(target=self._sample, daemon=True)
@@ -234,4 +220,4 @@ class Sampler:
         while not self._is_over.wait(_SAMPLE_EVERY_S):
             at_s = time.perf_counter() - started
             now = load(self._base_url)
-            self.samples.append(Sample(round(at_s, 2), now.running or 0, now.waiting or 0))
+            self.samples.append(Moment(round(at_s, 2), now.running or 0, now.waiting or 0))
