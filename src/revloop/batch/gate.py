@@ -93,8 +93,8 @@ def next_limit(limit: int, bounds: Concurrency, before: Load, now: Load, *, want
     elif now.waiting is not None and now.waiting > (slack := _slack(now)):
         # those that wait in the engine stay there for a while whatever is done here, and must not
         # be subtracted again each time they are seen: it would run empty later
-        changed = max(limit - (now.waiting - slack + 1) // 2, (now.running or 0) + slack)
-        changed = min(changed, limit)
+        fewer = limit - (now.waiting - slack + 1) // 2
+        changed = min(limit, max(fewer, (now.running or 0) + slack))
     elif wanted and (now.kv_cache_share or 0.0) < _FULL_CACHE_SHARE:
         changed = limit + max(_IDLE_SLACK, limit // 4)
     else:
