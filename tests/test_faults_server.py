@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 from collections import Counter
 from typing import TYPE_CHECKING, Any
@@ -187,6 +188,24 @@ async def test_a_closed_port_refuses_connections_and_opens_again(
             await asyncio.sleep(0.01)
         assert server.requests > 1
         assert refused > 0
+
+
+async def test_a_port_that_closes_leaves_no_connection_half_open() -> None:
+    async with FaultyServer(always(Fault.REFUSED), away_s=0.001) as server:
+        port = int(server.base_url.rpartition(":")[2])
+
+        async def ask(wait_s: float) -> None:
+            await asyncio.sleep(wait_s)
+            with contextlib.suppress(OSError):
+                reader, writer = await asyncio.open_connection("127.0.0.1", port)
+                writer.write(b"GET / HTTP/1.1\r\n\r\n")
+                await reader.read()
+                writer.close()
+
+        async with asyncio.timeout(60):  # one that nobody holds would never end
+            for _ in range(20):
+                await asyncio.gather(*(ask(i / 10_000) for i in range(40)))
+        assert server.met[Fault.REFUSED] > 20
 
 
 @pytest.mark.parametrize("fault", [fault for fault in Fault if fault.is_slow])

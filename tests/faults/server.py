@@ -99,8 +99,8 @@ class FaultyServer:
         self._away_s, self._late_s, self._drip_s = away_s, late_s, drip_s
         self._answered: set[str] = set()
         self._tasks: set[asyncio.Task[None]] = set()
-        self._listening: asyncio.Server | None = None
-        self._coming_back: asyncio.Task[None] | None = None
+        self._listening: socket.socket | None = None
+        self._coming_back: asyncio.TimerHandle | None = None
 
     async def __aenter__(self) -> Self:
         # bound and never listening: it holds the port while nobody is at home, so that a connection
@@ -109,14 +109,15 @@ class FaultyServer:
         self._port = self._placeholder.getsockname()[1]
         self.base_url = f"http://127.0.0.1:{self._port}"
         self._elsewhere = await asyncio.start_server(self._stray, "127.0.0.1", 0)
-        await self._listen()
+        self._listen()
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        while self._coming_back is not None and not self._coming_back.done():
-            await asyncio.wait([self._coming_back])
+        if self._coming_back is not None:
+            self._coming_back.cancel()
         self._elsewhere.close()
         self._close_port()
+        await asyncio.sleep(0)  # cancelled before its first step, a task would close nothing
         for task in self._tasks:
             task.cancel()
         if self._tasks:
@@ -139,12 +140,23 @@ class FaultyServer:
         """Requests beyond the first for each content."""
         return self.requests - len(self.asked)
 
-    async def _listen(self) -> None:
-        listener = _bound(self._port)
-        self._listening = await asyncio.start_server(self._serve, sock=listener, backlog=1024)
+    def _listen(self) -> None:
+        # not asyncio's own server: where that is closed while it accepts a connection, the
+        # connection is neither served nor closed (AssertionError in Server._attach, kept silent)
+        self._listening = _bound(self._port)
+        self._listening.setblocking(False)
+        self._listening.listen(1024)
+        asyncio.get_running_loop().add_reader(self._listening, self._accept, self._listening)
+
+    def _accept(self, listening: socket.socket) -> None:
+        connection, _ = listening.accept()
+        task = asyncio.create_task(self._serve(connection))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     def _close_port(self) -> None:
         if self._listening is not None:
+            asyncio.get_running_loop().remove_reader(self._listening)
             self._listening.close()
             self._listening = None
 
@@ -152,20 +164,14 @@ class FaultyServer:
         """Close the port for a while, unless it is closed already."""
         if self._listening is not None:
             self._close_port()
-            self._coming_back = asyncio.create_task(self._come_back())
-
-    async def _come_back(self) -> None:
-        await asyncio.sleep(self._away_s)
-        await self._listen()
+            self._coming_back = asyncio.get_running_loop().call_later(self._away_s, self._listen)
 
     def _stray(self, _: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.strayed += 1
         writer.close()
 
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        self._tasks.add(task)
+    async def _serve(self, connection: socket.socket) -> None:
+        reader, writer = await asyncio.open_connection(sock=connection)
         try:
             while (request := await _read(reader)) is not None:
                 await self._treat(request, reader, writer)
@@ -174,7 +180,6 @@ class FaultyServer:
         except (ConnectionError, asyncio.CancelledError):
             pass  # the client has given up, or the server ends: what this is for
         finally:
-            self._tasks.discard(task)
             writer.transport.abort()
 
     async def _treat(
