@@ -12,7 +12,12 @@ from hypothesis import strategies as st
 from model_configs import FALCON_40B, TINY_FALCON
 from revloop.errors import DoesNotFitError
 from revloop.serving.config import known_shape
-from revloop.serving.cpu import available_memory_gib, core_lists, cpu_environment
+from revloop.serving.cpu import (
+    available_memory_gib,
+    core_lists,
+    cpu_environment,
+    worker_is_in_engine,
+)
 
 TINY = known_shape(TINY_FALCON, "tiny")
 BIG = known_shape(FALCON_40B | {"num_hidden_layers": 6000}, "big")
@@ -40,6 +45,27 @@ def test_every_worker_gets_cores_and_none_gets_a_strange_one(cores: set[int], wo
 def test_more_workers_than_numa_nodes_are_bound_one_by_one() -> None:
     added = cpu_environment(TINY, 64, {"VLLM_CPU_KVCACHE_SPACE": "0"})
     assert len(added["VLLM_CPU_OMP_THREADS_BIND"].split("|")) == 64
+
+
+@pytest.mark.parametrize(
+    ("cores", "workers", "is_in_engine"),
+    [(1, 1, True), (2, 1, True), (3, 1, False), (64, 1, False), (2, 2, False)],
+)
+def test_a_worker_of_one_thread_needs_no_process(
+    cores: int, workers: int, is_in_engine: bool
+) -> None:
+    assert worker_is_in_engine(cores, workers) is is_in_engine
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux binds a process to cores")
+def test_the_cores_that_count_are_those_that_the_process_may_use() -> None:
+    all_cores = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {min(all_cores)})
+    try:
+        added = cpu_environment(TINY, 1, {})
+    finally:
+        os.sched_setaffinity(0, all_cores)
+    assert added["VLLM_ENABLE_V1_MULTIPROCESSING"] == "0"
 
 
 def test_the_cache_of_a_tiny_model_is_kept_small() -> None:

@@ -7,6 +7,7 @@ import gc
 import itertools
 import os
 import time
+from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any, Self
 
@@ -21,11 +22,22 @@ from revloop.serving.cpu import BLOCK_TOKENS, cpu_environment, vllm_runs_on_cpu
 from revloop.trajectory import EngineInfo, Usage
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from revloop.engines.load import Counters, Load
 
 _SHUTDOWN_S = 15.0
+
+
+@contextmanager
+def _in_environment(added: Mapping[str, str]) -> Iterator[None]:
+    """Add variables that are not there, for the processes that start meanwhile."""
+    os.environ.update(added)
+    try:
+        yield
+    finally:
+        for name in added:
+            os.environ.pop(name, None)
 
 
 class VllmEngine:
@@ -79,21 +91,23 @@ class VllmEngine:
             "tensor_parallel_size": tensor_parallel_size,
             "load_format": "safetensors",  # whatever else a folder holds may run code
         }
+        environment: Mapping[str, str] = {}
         if vllm_runs_on_cpu():
             settings["block_size"] = BLOCK_TOKENS
-            os.environ.update(cpu_environment(shape, tensor_parallel_size, os.environ))
+            environment = cpu_environment(shape, tensor_parallel_size, os.environ)
         settings |= options or {}
         stats = EngineStats()
         try:
             # not kept in a variable: an error that vLLM holds on to keeps this frame alive, and a
             # variable in it would outlive the engine
-            return cls(
-                cls._started(settings, stats),
-                tokenizer,
-                stats,
-                model=model,
-                version=vllm.__version__,
-            )
+            with _in_environment(environment):
+                return cls(
+                    cls._started(settings, stats),
+                    tokenizer,
+                    stats,
+                    model=model,
+                    version=vllm.__version__,
+                )
         except (RuntimeError, ValueError, OSError, TypeError) as exc:
             raise ModelConfigError(
                 f"vLLM cannot load {model}: {exc}\nvLLM starts processes that import the script "

