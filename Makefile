@@ -24,8 +24,8 @@ demo: $(INSTALLED)  ## Revise a few responses on a real vLLM server, from start 
 	$(BIN)/revloop demo
 
 .PHONY: test
-test: $(INSTALLED)  ## Run all tests, on a real vLLM server
-	$(BIN)/python -m pytest
+test: $(INSTALLED)  ## Run all tests, two at a time, on a real vLLM server
+	$(BIN)/python -m pytest -n 2 --dist loadgroup --no-loadscope-reorder
 
 .PHONY: test-slow
 test-slow: $(INSTALLED)  ## Run the long tests: fifty kills, 240 real answers, vLLM's own parser
@@ -44,7 +44,7 @@ format: $(INSTALLED)  ## Format the code
 
 .PHONY: coverage
 coverage: $(INSTALLED)  ## Run all tests and show which branches none of them takes
-	$(BIN)/python -m pytest --cov --cov-report=term-missing
+	$(BIN)/python -m pytest -n 2 --dist loadgroup --no-loadscope-reorder --cov --cov-report=term-missing
 
 .PHONY: critic
 critic: $(INSTALLED)  ## Train the demo critic anew, base and all, into build/ (about an hour)

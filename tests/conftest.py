@@ -44,6 +44,23 @@ hypothesis.settings.register_profile(
 hypothesis.settings.load_profile("steady")
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Share the tests between processes: a module's together, vLLM's in one process and first.
+
+    vLLM takes every core, and two of them at a time on the same cores wait for each other.
+    """
+
+    def group(item: pytest.Item) -> str:
+        fixtures: Sequence[str] = getattr(item, "fixturenames", ())
+        is_on_vllm = item.get_closest_marker("vllm") or {"vllm_server", "engine_of"} & set(fixtures)
+        return "vllm" if is_on_vllm else item.path.stem
+
+    for item in items:
+        item.add_marker(pytest.mark.xdist_group(group(item)))
+    items.sort(key=lambda item: group(item) != "vllm")
+
+
 @dataclass(frozen=True)
 class Served:
     """The session's vLLM server.
@@ -52,13 +69,11 @@ class Served:
         base_url: Its address.
         model: The name that it serves.
         log_path: What vLLM wrote.
-        tensor_parallel_size: Workers that share the model.
     """
 
     base_url: str
     model: str
     log_path: Path
-    tensor_parallel_size: int
 
 
 @dataclass(frozen=True)
@@ -109,9 +124,13 @@ def tiny_critic() -> Path:
 
 
 @pytest.fixture(scope="session")
-def workers() -> int:
-    """The tensor-parallel size that this machine can run."""
-    return min(2, os.cpu_count() or 1)
+def workers(request: pytest.FixtureRequest) -> int:
+    """The tensor-parallel size of the session's engines: 2 where the long tests run.
+
+    With 1 vLLM leaves a core to the other tests. The demo, in `test_docs.py`, always has 2.
+    """
+    is_long = any(item.get_closest_marker("slow") for item in request.session.items)
+    return min(2, os.cpu_count() or 1) if is_long else 1
 
 
 @pytest.fixture(scope="session")
@@ -130,7 +149,6 @@ def vllm_server(
     environment = {
         **os.environ,
         "VLLM_CPU_KVCACHE_SPACE": "1",
-        "VLLM_LOGGING_LEVEL": "INFO",  # an engine in this process may have asked for less
         "VLLM_SERVER_DEV_MODE": "1",  # lets benchmarks empty the prefix cache
     }
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)
@@ -139,7 +157,7 @@ def vllm_server(
         announced = process.stdout.readline()
         if not announced:
             pytest.fail(f"`revloop serve` did not come up; the log: {log}")
-        yield Served(announced.split()[-1], "tiny-critic", log, workers)
+        yield Served(announced.split()[-1], "tiny-critic", log)
     finally:
         process.send_signal(signal.SIGTERM)
         status = process.wait(STOP_S)

@@ -1,4 +1,4 @@
-"""`revloop batch` over a real vLLM server with tensor-parallel workers."""
+"""`revloop batch` over a real vLLM server."""
 
 from __future__ import annotations
 

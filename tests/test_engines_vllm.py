@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 import anyio
@@ -52,6 +53,11 @@ def counted(at_hand: EngineAtHand, engine: VllmEngine, *requests: Request) -> Co
         return (await engine.counters()).since(before)
 
     return at_hand.portal.call(count)
+
+
+@pytest.mark.usefixtures("engine")
+def test_what_its_processes_are_told_does_not_stay_in_the_environment() -> None:
+    assert not {"VLLM_LOGGING_LEVEL", "VLLM_ENABLE_V1_MULTIPROCESSING"} & os.environ.keys()
 
 
 def test_tokens_are_counted(at_hand: EngineAtHand, engine: VllmEngine) -> None:

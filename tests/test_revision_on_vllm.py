@@ -82,13 +82,6 @@ def test_the_server_serves_the_start_of_revision_prompts_from_its_cache(
         assert revision.usage.cached_tokens > known - 2 * 32
 
 
-def test_the_model_is_split_over_two_workers(vllm_server: Served) -> None:
-    if vllm_server.tensor_parallel_size < 2:
-        pytest.skip("this machine has one core")
-    log = vllm_server.log_path.read_text(encoding="utf-8")
-    assert "tensor_parallel_size=2" in log
-
-
 def cache_hits(base_url: str) -> int:
     """Prompt tokens that the server says it took from its prefix cache."""
     with urllib.request.urlopen(f"{base_url}/metrics") as answer:

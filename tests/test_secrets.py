@@ -71,7 +71,8 @@ async def test_no_fault_brings_the_key_to_light(
         await engine.aclose()
         with pytest.raises(EngineError) as refused:
             await HttpEngine.connect(server.base_url, **options)  # type: ignore[arg-type]
-        assert server.met[fault] >= 3
+        # while the port is closed, the server cannot count who finds it so
+        assert server.met[fault] >= (1 if fault is Fault.REFUSED else 3)
     assert trajectory.end is not None
     assert trajectory.end.reason is StopReason.ENGINE_FAILED
     out, err = capfd.readouterr()

@@ -30,8 +30,9 @@ _SHUTDOWN_S = 15.0
 
 
 @contextmanager
-def _in_environment(added: Mapping[str, str]) -> Iterator[None]:
-    """Add variables that are not there, for the processes that start meanwhile."""
+def _in_environment(wanted: Mapping[str, str]) -> Iterator[None]:
+    """Set variables for the processes that start meanwhile, but none that is set already."""
+    added = {name: value for name, value in wanted.items() if name not in os.environ}
     os.environ.update(added)
     try:
         yield
@@ -78,36 +79,38 @@ class VllmEngine:
             ModelConfigError: There is no such model, or vLLM cannot load it.
         """
         shape = known_shape(read_config(model), model)
-        os.environ.setdefault("VLLM_LOGGING_LEVEL", "ERROR")
-        try:
-            import vllm  # heavy and optional
-        except ImportError as exc:
-            raise MissingExtraError(
-                "vLLM is not installed: pip install 'revloop[vllm]' (GPU) or 'revloop[cpu]'."
-            ) from exc
         tokenizer = LocalTokenizer.from_model(model)
         settings: dict[str, Any] = {
             "model": model,
             "tensor_parallel_size": tensor_parallel_size,
             "load_format": "safetensors",  # whatever else a folder holds may run code
         }
-        environment: Mapping[str, str] = {}
+        environment = {"VLLM_LOGGING_LEVEL": "ERROR"}
         if vllm_runs_on_cpu():
             settings["block_size"] = BLOCK_TOKENS
-            environment = cpu_environment(shape, tensor_parallel_size, os.environ)
-        settings |= options or {}
-        stats = EngineStats()
+            environment |= cpu_environment(shape, tensor_parallel_size, os.environ)
+        with _in_environment(environment):
+            return cls._loaded(settings | dict(options or {}), tokenizer)
+
+    @classmethod
+    def _loaded(cls, settings: Mapping[str, Any], tokenizer: LocalTokenizer) -> Self:
+        try:
+            import vllm  # heavy and optional
+        except ImportError as exc:
+            raise MissingExtraError(
+                "vLLM is not installed: pip install 'revloop[vllm]' (GPU) or 'revloop[cpu]'."
+            ) from exc
+        model, stats = settings["model"], EngineStats()
         try:
             # not kept in a variable: an error that vLLM holds on to keeps this frame alive, and a
             # variable in it would outlive the engine
-            with _in_environment(environment):
-                return cls(
-                    cls._started(settings, stats),
-                    tokenizer,
-                    stats,
-                    model=model,
-                    version=vllm.__version__,
-                )
+            return cls(
+                cls._started(settings, stats),
+                tokenizer,
+                stats,
+                model=model,
+                version=vllm.__version__,
+            )
         except (RuntimeError, ValueError, OSError, TypeError) as exc:
             raise ModelConfigError(
                 f"vLLM cannot load {model}: {exc}\nvLLM starts processes that import the script "
