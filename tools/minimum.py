@@ -2,8 +2,9 @@
 
     python tools/minimum.py FOLDER
 
-The environment in FOLDER gets revloop's direct dependencies at their lower bounds, without torch
-and vLLM; their own dependencies are the newest that fit. It runs the tests that need neither.
+The environment in FOLDER gets revloop's direct dependencies at their lower bounds; their own
+dependencies are the newest that fit. torch is the one of development, because the oldest has no
+CPU build everywhere. It runs the tests that need neither vLLM nor Ray.
 """
 
 from __future__ import annotations
@@ -15,20 +16,21 @@ import tomllib
 import venv
 from pathlib import Path
 
-EXTRAS = ("data", "evaluate", "records")
-TEST_PACKAGES = ("pytest", "pytest-asyncio", "pytest-timeout", "hypothesis", "pyyaml")
+EXTRAS = ("data", "evaluate", "local", "records")
+TEST_PACKAGES = (
+    *("pytest<9.2", "pytest-asyncio", "pytest-timeout", "pytest-xdist"),
+    *("hypothesis", "pyyaml"),
+)
 NEEDS_MORE = (
     "finetune",
     "docs",
     "wheel",
     "browser",
     "vllm",
-    "untrusted",
-    "contract",
-    "demo_training",
     "benchmarks",
     "distributed_ray",
 )
+TWO_AT_A_TIME = ("-n", "2", "--dist", "loadgroup", "--no-loadscope-reorder")
 _LOWER_BOUND = re.compile(r"^(?P<name>[\w.-]+)(?P<extras>\[[^]]*\])?>=(?P<version>[\w.]+)$")
 
 
@@ -50,12 +52,13 @@ def lowest(requirements: list[str]) -> list[str]:
 def requirements(pyproject: str) -> list[str]:
     """All that is installed besides the tests' own packages, at its lower bound."""
     project = tomllib.loads(pyproject)["project"]
-    wanted = {one for extra in EXTRAS for one in project["optional-dependencies"][extra]}
+    extras = project["optional-dependencies"]
+    wanted = {one for name in EXTRAS for one in extras[name] if not one.startswith("torch>")}
     return lowest([*project["dependencies"], *sorted(wanted)])
 
 
 def files_of_tests() -> list[str]:
-    """The test files that need no torch and no vLLM."""
+    """The test files that need no vLLM, no Ray and none of the tools of development."""
     files = sorted(Path("tests").glob("test_*.py"))
     return [str(file) for file in files if not any(word in file.name for word in NEEDS_MORE)]
 
@@ -64,6 +67,9 @@ def main(folder: str) -> int:
     """Install and test; the exit code tells whether it went well."""
     python = str(Path(folder) / "bin" / "python")
     venv.create(folder, with_pip=True, clear=True)
+    torch = (python, "-c", "from tools import install; exit(not install.install_torch())")
+    if subprocess.run(torch, check=False).returncode:
+        return 1
     pinned = requirements(Path("pyproject.toml").read_text(encoding="utf-8"))
     install = (python, "-m", "pip", "install", "--quiet", *pinned, *TEST_PACKAGES)
     if subprocess.run(install, check=False).returncode:
@@ -74,7 +80,7 @@ def main(folder: str) -> int:
     # what old packages deprecate of themselves is no fault here
     marks = ("-m", "not slow and not vllm", "-W", "default")
     return subprocess.run(
-        (python, "-m", "pytest", "-q", *marks, *files_of_tests()), check=False
+        (python, "-m", "pytest", "-q", *TWO_AT_A_TIME, *marks, *files_of_tests()), check=False
     ).returncode
 
 
