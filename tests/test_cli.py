@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
+from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 import pytest
@@ -303,6 +304,7 @@ async def test_a_size_that_does_not_divide_is_refused_with_those_that_do(tmp_pat
     assert_failed(await revloop("plan", str(tmp_path), "-tp", "2"), 6, "71", "1")
 
 
+@pytest.mark.skipif(find_spec("vllm") is None, reason="vLLM is not installed")
 async def test_serving_a_size_that_does_not_divide_is_refused_at_once() -> None:
     finished = await revloop("serve", str(TINY_CRITIC), "-tp", "3")
     assert_failed(finished, 6, "4 attention heads", "1, 2, 4")

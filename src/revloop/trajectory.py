@@ -67,8 +67,9 @@ _CONTENT = ("prompt", "messages", "response")
 
 
 def _digest_of_content(data: dict[str, Any]) -> str:
-    turns = [[m.role, m.content] for m in data["messages"] or ()]
-    return digest_of(data["prompt"], turns, data["response"])
+    # pydantic 2.12 asks for it where a field is missing too, and then refuses the draft
+    turns = [[m.role, m.content] for m in data.get("messages") or ()]
+    return digest_of(data.get("prompt"), turns, data.get("response"))
 
 
 class Draft(Frozen):

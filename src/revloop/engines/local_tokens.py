@@ -40,7 +40,8 @@ class LocalTokenizer(PromptTokenizer):
             ) from exc
         try:
             return cls(AutoTokenizer.from_pretrained(model, trust_remote_code=False))
-        except (OSError, ValueError, AttributeError, KeyError) as exc:
+        except (OSError, ValueError, AttributeError, KeyError, ImportError) as exc:
+            # ImportError: a form of tokenizer that needs a package more
             reason = str(exc).strip().splitlines() or [type(exc).__name__]
             raise ModelConfigError(f"{model} has no usable tokenizer: {reason[0]}") from exc
 

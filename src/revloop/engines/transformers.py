@@ -18,6 +18,7 @@ from revloop.engines.base import Completion, Request, room_for_answer
 from revloop.engines.generation import BatchGenerator, Row
 from revloop.engines.local_tokens import LocalTokenizer
 from revloop.errors import RejectedError
+from revloop.serving.config import read_config
 from revloop.trajectory import EngineInfo, Usage
 
 DEFAULT_BATCH_SIZE = 16
@@ -63,6 +64,7 @@ class TransformersEngine:
             MissingExtraError: torch or transformers is not installed.
             ModelConfigError: There is no such model, or it is no causal model.
         """
+        read_config(model)  # says best what is wrong with a folder that is no model
         tokenizer = LocalTokenizer.from_model(model)
         generator = BatchGenerator.load(model, tokenizer.text)
         return cls(name or model, generator, tokenizer, batch_size=batch_size)
