@@ -56,6 +56,7 @@ def test_the_parameter_count_is_that_of_the_model_which_transformers_builds(
     kind = transformers.AutoConfig.for_model(config["model_type"]).__class__
     with torch.device("meta"):
         model = transformers.AutoModelForCausalLM.from_config(kind(**config))
+    model.tie_weights()  # transformers 5.0 leaves it out on the meta device
     assert shape_of(config).parameters == sum(p.numel() for p in model.parameters())
 
 
