@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
+TWO_AT_A_TIME := -n 2 --dist loadgroup --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
 
@@ -25,7 +26,7 @@ demo: $(INSTALLED)  ## Revise a few responses on a real vLLM server, from start 
 
 .PHONY: test
 test: $(INSTALLED)  ## Run all tests, two at a time, on a real vLLM server
-	$(BIN)/python -m pytest -n 2 --dist loadgroup --no-loadscope-reorder
+	$(BIN)/python -m pytest $(TWO_AT_A_TIME)
 
 .PHONY: test-slow
 test-slow: $(INSTALLED)  ## Run the long tests: fifty kills, 240 real answers, vLLM's own parser
@@ -44,7 +45,7 @@ format: $(INSTALLED)  ## Format the code
 
 .PHONY: coverage
 coverage: $(INSTALLED)  ## Run all tests and show which branches none of them takes
-	$(BIN)/python -m pytest -n 2 --dist loadgroup --no-loadscope-reorder --cov --cov-report=term-missing
+	$(BIN)/python -m pytest $(TWO_AT_A_TIME) --cov --cov-report=term-missing
 
 .PHONY: critic
 critic: $(INSTALLED)  ## Train the demo critic anew, base and all, into build/ (about an hour)
@@ -82,7 +83,7 @@ audit:  ## Report known weaknesses of the locked packages into audit.log; never 
 
 .PHONY: test-minimum
 test-minimum:  ## Run the fast tests with the oldest packages that pyproject.toml allows
-	@$(PYTHON) tools/minimum.py $(VENV)-minimum
+	@$(PYTHON) tools/minimum.py $(VENV)-minimum $(TWO_AT_A_TIME)
 
 .PHONY: wheel
 wheel: $(INSTALLED)  ## Build the wheel into dist/

@@ -136,8 +136,11 @@ def test_the_readmes_make_targets_do_what_it_says(target: str) -> None:
     assert f"make {target}" in commands()
     command = ["make", "--no-print-directory", "--dry-run", target]
     planned = subprocess.run(command, cwd=REPOSITORY, check=True, capture_output=True, text=True)
-    last = {"demo": ".venv/bin/revloop demo", "test": ".venv/bin/python -m pytest"}
-    assert planned.stdout.splitlines()[-1].startswith(last[target])
+    last = {
+        "demo": ".venv/bin/revloop demo",
+        "test": ".venv/bin/python -m pytest -n 2 --dist loadgroup --no-loadscope-reorder",
+    }
+    assert planned.stdout.splitlines()[-1] == last[target]
 
 
 @pytest.mark.vllm

@@ -1,6 +1,6 @@
 """Run the tests with the oldest packages that pyproject.toml allows.
 
-    python tools/minimum.py FOLDER
+    python tools/minimum.py FOLDER [OPTIONS OF PYTEST]
 
 The environment in FOLDER gets revloop's direct dependencies at their lower bounds; their own
 dependencies are the newest that fit. torch is the one of development, because the oldest has no
@@ -30,7 +30,6 @@ NEEDS_MORE = (
     "benchmarks",
     "distributed_ray",
 )
-TWO_AT_A_TIME = ("-n", "2", "--dist", "loadgroup", "--no-loadscope-reorder")
 _LOWER_BOUND = re.compile(r"^(?P<name>[\w.-]+)(?P<extras>\[[^]]*\])?>=(?P<version>[\w.]+)$")
 
 
@@ -63,7 +62,7 @@ def files_of_tests() -> list[str]:
     return [str(file) for file in files if not any(word in file.name for word in NEEDS_MORE)]
 
 
-def main(folder: str) -> int:
+def main(folder: str, *options: str) -> int:
     """Install and test; the exit code tells whether it went well."""
     python = str(Path(folder) / "bin" / "python")
     venv.create(folder, with_pip=True, clear=True)
@@ -80,7 +79,7 @@ def main(folder: str) -> int:
     # what old packages deprecate of themselves is no fault here
     marks = ("-m", "not slow and not vllm", "-W", "default")
     return subprocess.run(
-        (python, "-m", "pytest", "-q", *TWO_AT_A_TIME, *marks, *files_of_tests()), check=False
+        (python, "-m", "pytest", "-q", *options, *marks, *files_of_tests()), check=False
     ).returncode
 
 

@@ -77,6 +77,7 @@ class FaultyServer:
         in_vain: The contents that were asked again after a good answer, once for each time.
         strayed: Connections to the other host that redirects name.
         was_asked: Set by the first request.
+        is_open: Set while the port is open.
     """
 
     def __init__(
@@ -94,6 +95,7 @@ class FaultyServer:
         self.in_vain: list[str] = []
         self.strayed = 0
         self.was_asked = asyncio.Event()
+        self.is_open = asyncio.Event()
         self.plan = plan
         self._behind = behind
         self._away_s, self._late_s, self._drip_s = away_s, late_s, drip_s
@@ -147,6 +149,7 @@ class FaultyServer:
         self._listening.setblocking(False)
         self._listening.listen(1024)
         asyncio.get_running_loop().add_reader(self._listening, self._accept, self._listening)
+        self.is_open.set()
 
     def _accept(self, listening: socket.socket) -> None:
         connection, _ = listening.accept()
@@ -159,6 +162,7 @@ class FaultyServer:
             asyncio.get_running_loop().remove_reader(self._listening)
             self._listening.close()
             self._listening = None
+            self.is_open.clear()
 
     def _go_away(self) -> None:
         """Close the port for a while, unless it is closed already."""
