@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 import pytest
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
 
 CRITIQUE = "Overall score: 4\nPositive aspects: Short.\nNegative aspects: Vague."
 JOB = ("--drafts", "1000000", "--iterations", "5", "--gpu", "h100", "--gpus", "16")
+# typer refuses it by itself since 0.29; before that, the planner does
+TYPER = tuple(map(int, version("typer").split(".")[:2]))
+NO_NUMBER = (2, "--revision-tokens") if TYPER >= (0, 29) else (3, "revision_tokens")
 
 
 @pytest.fixture
@@ -109,6 +113,7 @@ async def test_a_job_without_hardware_is_wrong_usage(falcon: str, asked: tuple[s
         ((*JOB, "--flops-share", "nan"), 3, "flops_share"),
         ((*JOB, "--flops-share", "1e-310", "--emit", "slurm"), 3, "flops_share"),
         ((*JOB, "--iterations", "9" * 400), 2, "--iterations"),
+        ((*JOB, "--revision-tokens", "nan"), *NO_NUMBER),
         ((*JOB, "--revision-tokens", "inf"), 6, "does not fit the context"),
         ((*JOB, "--gpu-memory-gib", "inf"), 2, "--gpu-memory-gib"),
         ((*JOB, "--gpu-memory-gib", "0"), 3, "memory_gb"),
@@ -122,13 +127,6 @@ async def test_what_cannot_be_planned_is_refused_in_words(
     finished = await revloop("plan", falcon, *asked)
     assert finished.code == code, finished.err
     assert told in " ".join(finished.err.split())
-    assert "Traceback" not in finished.err
-
-
-async def test_a_length_that_is_no_number_is_refused(falcon: str) -> None:
-    finished = await revloop("plan", falcon, *JOB, "--revision-tokens", "nan")
-    assert finished.code in {2, 3}  # an old typer leaves it to the planner
-    assert "revision" in finished.err
     assert "Traceback" not in finished.err
 
 
