@@ -11,7 +11,7 @@ from revloop.engines import Deadlines, HttpEngine, Request, RetryPolicy
 from revloop.errors import (
     EngineError,
 )
-from revloop.trajectory import Message, Sampling
+from revloop.trajectory import Sampling
 from stub_server import (
     COMPLETIONS,
     StubServer,
@@ -20,6 +20,7 @@ from stub_server import (
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
+    from revloop.draft import Message
     from stub_server import Behaviour
 
 KEY = "sk-nobody-may-see-this"

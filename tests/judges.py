@@ -7,12 +7,13 @@ import random
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from revloop.draft import Draft
 from revloop.evaluation import Outcome
 from revloop.judging import JudgeInfo, Verdict
 from revloop.prompts import PromptSet
 from revloop.settings import LoopOptions, RunSettings
 from revloop.store import Store
-from revloop.trajectory import Draft, End, EngineInfo, StopReason, Version
+from revloop.trajectory import End, EngineInfo, StopReason, Version
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from judges import by_number, info, store_of
+from revloop.draft import as_draft
 from revloop.evaluation import ORIGINAL, Verdicts, pairs_of
 from revloop.judging import Verdict
 from revloop.report import Source, gather, open_source, write_page
@@ -19,7 +20,6 @@ from revloop.trajectory import (
     Trajectory,
     Usage,
     Version,
-    as_draft,
 )
 from revloop.trajectory import Sampling as HowSampled
 

@@ -10,9 +10,10 @@ import pytest
 from benchmarks.lengths import ANSWERS, CRITIQUES, WORDS, LengthScript, ScriptedEngine, drafts
 from conftest import REPOSITORY
 from revloop import AsyncReviser, InputError
+from revloop.draft import Message
 from revloop.engines import Request
 from revloop.engines.tokens import PromptTokenizer
-from revloop.trajectory import Message, Sampling, StopReason
+from revloop.trajectory import Sampling, StopReason
 from scripted_engine import ScriptedEngine as EngineAtHand
 
 SCRIPT = LengthScript(seed=1)

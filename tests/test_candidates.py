@@ -9,8 +9,8 @@ import pytest
 from command_line import revloop
 from judges import RuleJudge, always_first, by_number
 from revloop import Draft, PromptSet, StopReason, Store, Trajectory, revise
-from revloop.candidates import choose_by_judge, choose_by_score
 from revloop.errors import RejectedError, UnreachableError
+from revloop.loop.candidates import choose_by_judge, choose_by_score
 from revloop.trajectory import Critique
 from scripted_engine import Answer, ScriptedEngine, cnr_critique
 from stub_server import COMPLETIONS, StubServer, completion

@@ -10,9 +10,10 @@ import pytest
 
 from command_line import Finished, revloop
 from revloop import Trajectory, revise
+from revloop.draft import Draft
 from revloop.settings import RunSettings
 from revloop.store import Store
-from revloop.trajectory import Draft, Version
+from revloop.trajectory import Version
 from row_samples import NOW, good
 from scripted_engine import ScriptedEngine, cnr_rounds
 

@@ -9,9 +9,10 @@ import anyio.lowlevel
 import pytest
 
 from revloop import ContextFullError, PromptSet
+from revloop.draft import Draft, Message
 from revloop.engines import Completion, Request
 from revloop.errors import RejectedError
-from revloop.trajectory import Draft, Message, Sampling
+from revloop.trajectory import Sampling
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

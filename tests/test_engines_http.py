@@ -14,6 +14,7 @@ from pydantic import SecretStr
 
 from conftest import TINY_CRITIC
 from http_at_hand import AT_ONCE, BRIEF, KEY, MODEL, ONCE, PATIENT, PROMPT, ask, connected, failure
+from revloop.draft import Message
 from revloop.engines import Engine, HttpEngine, TokenPrefix
 from revloop.engines.tokens import PromptTokenizer
 from revloop.errors import (
@@ -27,7 +28,7 @@ from revloop.errors import (
     RejectedError,
     UnreachableError,
 )
-from revloop.trajectory import Message, Sampling
+from revloop.trajectory import Sampling
 from stub_server import (
     CHAT,
     COMPLETIONS,

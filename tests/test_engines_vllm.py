@@ -9,9 +9,10 @@ import anyio
 import pytest
 
 from revloop import PromptSet
+from revloop.draft import Draft
 from revloop.engines import Request, VllmEngine
 from revloop.engines.load import Counters, Load, ReportsCounters, ReportsLoad
-from revloop.trajectory import Draft, Sampling
+from revloop.trajectory import Sampling
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -20,12 +20,12 @@ from conftest import TINY_CRITIC
 from http_at_hand import ask, connected
 from revloop import AsyncReviser, Draft, PromptSet, Trajectory, revise
 from revloop.cli.output import print_json, print_text, print_trajectory, printable
+from revloop.draft import Message
 from revloop.engines.tokens import PromptTokenizer
 from revloop.errors import BadReplyError, EngineError, InputError
 from revloop.prompts import shipped_prompt_sets
 from revloop.records import Entry, Record, read_records
 from revloop.store import Store
-from revloop.trajectory import Message
 from scripted_engine import Answer, ScriptedEngine, cnr_critique, plain
 from stub_server import COMPLETIONS, StubServer, answer, completion
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 SOURCE = Path(__file__).parents[1] / "src"
 FLOORS = {
     "_version": 0,
+    "draft": 0,
     "errors": 0,
     "judging": 0,
     "trajectory": 0,
@@ -32,10 +33,8 @@ FLOORS = {
     "serving": 2,
     "store": 2,
     "engines": 3,
-    "candidates": 4,
     "journal": 4,
     "loop": 4,
-    "stopping": 4,
     "demo": 5,
     "finetune": 5,
     "reviser": 5,

@@ -13,12 +13,13 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
+from revloop.draft import Draft
 from revloop.engines.base import Engine, Request
 from revloop.errors import RejectedError, UnreachableError
 from revloop.loop import SHORTEST_CRITIQUE_TOKENS, Rounds
 from revloop.prompts import PromptSet
 from revloop.settings import LoopOptions, RunSettings
-from revloop.trajectory import Draft, End, StopReason, Version
+from revloop.trajectory import End, StopReason, Version
 from scripted_engine import (
     LATENCY_S,
     Answer,

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from revloop.draft import Draft, Message
 from revloop.errors import PromptSetError
 from revloop.prompts import PromptSet, Rendered, shipped_prompt_sets
-from revloop.trajectory import Draft, Message
 
 CNR = PromptSet.load("cnr")
 CHAT = PromptSet.load("chat")

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from revloop.loop.stopping import end_of
 from revloop.prompts import PromptSet
 from revloop.settings import LoopOptions, RunSettings
-from revloop.stopping import end_of
 from revloop.trajectory import Critique, EngineInfo, StopReason, Version
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)

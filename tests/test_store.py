@@ -21,16 +21,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import revloop.store.file
+from revloop.draft import Draft, Message
 from revloop.errors import InputError, RunMismatchError, StoreError
 from revloop.prompts import PromptSet
 from revloop.settings import LoopOptions, RunSettings
 from revloop.store import Entry, Store
 from revloop.trajectory import (
     Critique,
-    Draft,
     End,
     EngineInfo,
-    Message,
     Sampling,
     Step,
     StopReason,

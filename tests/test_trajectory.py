@@ -11,21 +11,19 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from revloop.draft import Draft, Message, as_draft
 from revloop.errors import InputError
 from revloop.judging import Comparison, Verdict
 from revloop.trajectory import (
     Critique,
-    Draft,
     End,
     EngineInfo,
-    Message,
     Sampling,
     Step,
     StopReason,
     Trajectory,
     Usage,
     Version,
-    as_draft,
     digest_of,
     explain,
 )

@@ -18,8 +18,8 @@ import torch
 from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
 from transformers import FalconConfig, FalconForCausalLM, PreTrainedTokenizerFast
 
+from revloop.draft import Draft
 from revloop.prompts import PromptSet
-from revloop.trajectory import Draft
 
 FOLDER = Path(__file__).parents[1] / "tests" / "tiny_critic"
 END = "<|endoftext|>"

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Self
 
-from revloop.trajectory import Draft, End, StopReason, Trajectory, Version
+from revloop.trajectory import End, StopReason, Trajectory, Version
 
 if TYPE_CHECKING:
+    from revloop.draft import Draft
     from revloop.store import Entry, Pending, Store
 
 

@@ -32,10 +32,11 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import Field, ValidationError
 
+from revloop.draft import Draft, Message
 from revloop.errors import PromptSetError
 from revloop.parsing import Labels, RevisionTags, parse_critique, parse_revision
 from revloop.templates import load_template, read_text, shipped_folder
-from revloop.trajectory import Critique, Draft, Frozen, Message, digest_of, explain
+from revloop.trajectory import Critique, Frozen, digest_of, explain
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

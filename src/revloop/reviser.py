@@ -11,6 +11,7 @@ from anyio.from_thread import BlockingPortal, start_blocking_portal
 from pydantic import SecretStr, ValidationError
 
 from revloop.demo import CRITIC_FOLDER
+from revloop.draft import Draft, Message, as_draft
 from revloop.engines.choice import open_engine
 from revloop.errors import InputError
 from revloop.journal import Journal
@@ -25,15 +26,7 @@ from revloop.settings import (
     RunSettings,
 )
 from revloop.store import Entry, Pending, Run, Store
-from revloop.trajectory import (
-    Draft,
-    Message,
-    Trajectory,
-    Version,
-    as_draft,
-    digest_of,
-    explain,
-)
+from revloop.trajectory import Trajectory, Version, digest_of, explain
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence

@@ -9,6 +9,7 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from revloop.draft import Draft
 from revloop.engines.replies import (
     check_status,
     json_object,
@@ -20,7 +21,6 @@ from revloop.errors import EngineError, InputError, PromptSetError
 from revloop.prompts import PromptSet
 from revloop.records import Entry, read_records
 from revloop.rows import Row, read_rows
-from revloop.trajectory import Draft
 
 if TYPE_CHECKING:
     from collections.abc import Callable

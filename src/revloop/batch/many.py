@@ -17,18 +17,19 @@ from revloop.batch.gate import (
 from revloop.batch.intake import in_thread
 from revloop.batch.progress import Progress
 from revloop.batch.workers import Workers
+from revloop.draft import as_draft
 from revloop.errors import InputError
 from revloop.reviser import AsyncReviser, ReviserOptions
 from revloop.settings import DEFAULT_ITERATIONS
-from revloop.trajectory import Trajectory, as_draft
+from revloop.trajectory import Trajectory
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from anyio.streams.memory import MemoryObjectSendStream
 
+    from revloop.draft import Draft
     from revloop.store import Pending
-    from revloop.trajectory import Draft
 
     Source = str | Mapping[str, Any] | Draft
     Sources = Iterable[Source] | AsyncIterable[Source]

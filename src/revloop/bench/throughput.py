@@ -36,9 +36,9 @@ if TYPE_CHECKING:
 
     from revloop.bench.figures import Work
     from revloop.bench.occupancy import Moment
+    from revloop.draft import Draft
     from revloop.engines.base import Engine
     from revloop.engines.load import Counters
-    from revloop.trajectory import Draft
 
 REVLOOP, ORACLE = "revloop", "oracle"
 HEADLINE = "revloop / oracle"

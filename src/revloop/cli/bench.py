@@ -46,7 +46,7 @@ if TYPE_CHECKING:
 
     from revloop.bench import Spread
     from revloop.bench.throughput import Run
-    from revloop.trajectory import Draft
+    from revloop.draft import Draft
 
 EXAMPLE = "Example: `revloop bench throughput --drafts 512 --plot throughput.png`"
 COMPARE_EXAMPLE = "Example: `revloop bench compare before.json after.json`"

@@ -38,8 +38,9 @@ from revloop.settings import DEFAULT_ITERATIONS, EngineOptions
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from revloop.draft import Draft
     from revloop.settings import Keep
-    from revloop.trajectory import Draft, Trajectory
+    from revloop.trajectory import Trajectory
 
 EXAMPLE = "Example: `revloop demo --iterations 3`"
 

@@ -33,11 +33,11 @@ from revloop.cli.options import (
     read_key,
     read_text,
 )
+from revloop.draft import Draft, as_draft
 from revloop.errors import EngineError, InputError
 from revloop.evaluation import DEFAULT_JUDGE_PROMPTS
 from revloop.reviser import Reviser
 from revloop.settings import DEFAULT_ITERATIONS, DEFAULT_PROMPTS
-from revloop.trajectory import Draft, as_draft
 
 EXAMPLE = (
     'Example: `revloop revise "Thier answer." --prompt "The question?" --iterations 3 '

@@ -13,11 +13,12 @@ from pydantic_core import from_json
 from revloop.batch import Concurrency, Progress
 from revloop.batch.workers import Workers
 from revloop.distributed.folder import RunFolder
+from revloop.draft import Draft
 from revloop.errors import EngineError, RevloopError
 from revloop.reviser import AsyncReviser
 from revloop.rows.writing import with_rest
 from revloop.settings import DEFAULT_ITERATIONS
-from revloop.trajectory import Draft, StopReason
+from revloop.trajectory import StopReason
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -11,12 +11,13 @@ from pydantic import ValidationError
 from pydantic_core import from_json
 
 from revloop.distributed.folder import RunFolder
+from revloop.draft import Draft
 from revloop.errors import InputError
 from revloop.rows import Position, Row
 from revloop.rows.opening import readable
 from revloop.rows.whole import writable
 from revloop.store import InputState, NewRow, Store
-from revloop.trajectory import Critique, Draft, End, Trajectory, Version, explain
+from revloop.trajectory import Critique, End, Trajectory, Version, explain
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

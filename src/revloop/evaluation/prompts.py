@@ -16,10 +16,11 @@ from typing import TYPE_CHECKING, Annotated, Self
 
 from pydantic import Field, ValidationError, model_validator
 
+from revloop.draft import Message
 from revloop.errors import PromptSetError
 from revloop.prompts import SamplingDefaults
 from revloop.templates import load_template, read_text, shipped_folder
-from revloop.trajectory import Frozen, Message, digest_of, explain
+from revloop.trajectory import Frozen, digest_of, explain
 
 if TYPE_CHECKING:
     from revloop.judging import Preference

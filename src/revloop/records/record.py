@@ -13,7 +13,8 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, Field, model_validator
 from pydantic_core import PydanticCustomError, PydanticSerializationError, to_json
 
-from revloop.trajectory import Draft, Frozen, Message, Text, digest_of
+from revloop.draft import Draft, Message
+from revloop.trajectory import Frozen, Text, digest_of
 
 _CONTENT = (
     "prompt",

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field
 
+from revloop.draft import Message
 from revloop.errors import InputError
 from revloop.parsing import write_critique, write_revision
 from revloop.records.record import Lesson
-from revloop.trajectory import Critique, Frozen, Message
+from revloop.trajectory import Critique, Frozen
 
 if TYPE_CHECKING:
     from revloop.parsing import Labels

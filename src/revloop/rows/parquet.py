@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-    from revloop.trajectory import Draft, Trajectory, Version
+    from revloop.draft import Draft
+    from revloop.trajectory import Trajectory, Version
 
 _GROUP_ROWS = 1000
 _GROUP_LETTERS = 16 * 2**20

@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ValidationError
 from pydantic_core import from_json
 
+from revloop.draft import Draft
 from revloop.errors import InputError
 from revloop.rows import fastchat, tables
 from revloop.rows.formats import CONVERSIONS, NAMES, PLAIN, Converted, Form, Unusable, at, mapped
 from revloop.rows.lines import Item, elements_of, is_array, lines_of
 from revloop.rows.opening import STANDARD_INPUT, is_packed, name_of, opened, readable, unpacked
 from revloop.rows.row import Rejected, Row, shown
-from revloop.trajectory import Draft, explain
+from revloop.trajectory import explain
 
 if TYPE_CHECKING:
     from revloop.rows.row import Position

@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from revloop.store.file import readable
-from revloop.trajectory import Draft, End, Trajectory, Version
+from revloop.trajectory import End, Trajectory, Version
 
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from revloop.draft import Draft
     from revloop.settings import RunSettings
     from revloop.store.file import StoreFile
 

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic_core import to_json
 
+from revloop.draft import Draft
 from revloop.rows.row import Position, Rejected
 from revloop.store.entries import Entry, Run, end_in, trajectory_of, versions_of
 from revloop.store.file import readable
-from revloop.trajectory import Draft, StopReason, Trajectory
+from revloop.trajectory import StopReason, Trajectory
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

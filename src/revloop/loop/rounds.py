@@ -2,32 +2,29 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Literal, TypeVar
+from typing import TYPE_CHECKING
 
 import anyio
 
-from revloop.candidates import choose_by_judge, choose_by_score
 from revloop.engines.base import Completion, Request
 from revloop.errors import ContextFullError, EngineError, RevloopError
 from revloop.judging import compare
-from revloop.stopping import end_of, found_nothing
+from revloop.loop.candidates import choose_by_judge, choose_by_score
+from revloop.loop.requests import Asking, RoundFailedError
+from revloop.loop.stopping import end_of, found_nothing
 from revloop.trajectory import (
     Critique,
-    Draft,
     End,
-    Sampling,
-    Step,
     StopReason,
     Version,
-    digest_of,
     standing,
 )
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 
+    from revloop.draft import Draft
     from revloop.engines.base import Engine
     from revloop.judging import Comparison, Draw, Judge
     from revloop.prompts import PromptSet
@@ -35,8 +32,6 @@ if TYPE_CHECKING:
 
     Made = tuple[Critique, str]
     _Question = tuple[Request, Completion]
-
-Parsed = TypeVar("Parsed")
 
 SHORTEST_CRITIQUE_TOKENS = 64
 """A critique that has less room than this is not worth asking for."""
@@ -85,7 +80,7 @@ class Rounds:
         while (end := end_of(versions, self._settings, self._iterations)) is None:
             try:
                 version = await self._round(versions)
-            except _RoundFailedError as failure:
+            except RoundFailedError as failure:
                 end = failure.end
                 break
             versions.append(version)
@@ -96,7 +91,7 @@ class Rounds:
         self._counted.clear()
         last = versions[-1].round
         base = versions[standing(versions) if self._settings.keep == "gate" else last]
-        asking = _Asking(self._draft, self._engine, self._settings, last + 1)
+        asking = Asking(self._draft, self._engine, self._settings, last + 1)
         try:
             made = await self._made(asking, base.text)
             draw = await self._draw(asking, made)
@@ -118,7 +113,7 @@ class Rounds:
             created_at=datetime.now(UTC),
         )
 
-    async def _made(self, asking: _Asking, text: str) -> list[Made]:
+    async def _made(self, asking: Asking, text: str) -> list[Made]:
         """The revisions of a round, each with the critique that led to it."""
         if self._settings.single_pass:
             return await self._several(asking, lambda one: self._both(one, text))
@@ -129,19 +124,19 @@ class Rounds:
         return await self._several(asking, lambda one: self._revision(one, critique, request))
 
     async def _several(
-        self, asking: _Asking, make: Callable[[_Asking], Awaitable[Made]]
+        self, asking: Asking, make: Callable[[Asking], Awaitable[Made]]
     ) -> list[Made]:
         """As many as are wanted, all at once; those that fail are left out, unless all do."""
         if self._settings.candidates == 1:
             return [await make(asking)]
         parts = [asking.part(number) for number in range(self._settings.candidates)]
         made: dict[int, Made] = {}
-        failures: dict[int, EngineError | _RoundFailedError] = {}
+        failures: dict[int, EngineError | RoundFailedError] = {}
 
         async def one(number: int) -> None:
             try:
                 made[number] = await make(parts[number])
-            except (EngineError, _RoundFailedError) as exc:
+            except (EngineError, RoundFailedError) as exc:
                 failures[number] = exc
 
         async with anyio.create_task_group() as tasks:
@@ -152,7 +147,7 @@ class Rounds:
             raise asking.with_all_steps(failures[0])
         return [made[number] for number in sorted(made)]
 
-    async def _draw(self, asking: _Asking, made: Sequence[Made]) -> Draw | None:
+    async def _draw(self, asking: Asking, made: Sequence[Made]) -> Draw | None:
         """Which of several revisions goes on."""
         if len(made) == 1:
             return None
@@ -163,7 +158,7 @@ class Rounds:
         except RevloopError as exc:
             raise asking.failed(StopReason.JUDGE_FAILED, f"the judge failed: {exc}") from exc
 
-    async def _scores(self, asking: _Asking, texts: Sequence[str]) -> list[float | None]:
+    async def _scores(self, asking: Asking, texts: Sequence[str]) -> list[float | None]:
         """The critic's score of each text; None where its critique cannot be used."""
         scores: dict[str, float | None] = {}
         for text in dict.fromkeys(texts):
@@ -171,13 +166,13 @@ class Rounds:
             try:
                 critique, _ = await self._critique(part, text)
                 scores[text] = critique.score
-            except _RoundFailedError:
+            except RoundFailedError:
                 scores[text] = None
             asking.steps += part.steps
         return [scores[text] for text in texts]
 
     async def _compare(
-        self, asking: _Asking, versions: Sequence[Version], text: str
+        self, asking: Asking, versions: Sequence[Version], text: str
     ) -> Comparison | None:
         """Have the judge compare a new text with the version that stands; None where they agree."""
         stands = versions[standing(versions)]
@@ -189,7 +184,7 @@ class Rounds:
         except RevloopError as exc:
             raise asking.failed(StopReason.JUDGE_FAILED, f"the judge failed: {exc}") from exc
 
-    async def _critique(self, asking: _Asking, text: str) -> tuple[Critique, _Question]:
+    async def _critique(self, asking: Asking, text: str) -> tuple[Critique, _Question]:
         prompts, settings = self._prompts, self._settings
         request = Request(
             prompt=prompts.critique_prompt(self._draft, text),
@@ -213,12 +208,12 @@ class Rounds:
             prefix=answer.prefix,
         )
 
-    async def _revision(self, asking: _Asking, critique: Critique, request: Request) -> Made:
+    async def _revision(self, asking: Asking, critique: Critique, request: Request) -> Made:
         parse = self._prompts.parse_revision
         revision, _ = await asking.until_usable("revision", request, parse)
         return critique, revision
 
-    async def _both(self, asking: _Asking, text: str) -> Made:
+    async def _both(self, asking: Asking, text: str) -> Made:
         prompts, settings = self._prompts, self._settings
         most = settings.critique_max_tokens + settings.revision_max_tokens
         needed = SHORTEST_CRITIQUE_TOKENS + self._count(prompts.bridge) + self._count(text)
@@ -240,121 +235,3 @@ class Rounds:
         if text not in self._counted:
             self._counted[text] = self._engine.count_tokens(text) or 0
         return self._counted[text]
-
-
-class _RoundFailedError(Exception):
-    """Ends a trajectory inside a round."""
-
-    def __init__(self, end: End) -> None:
-        super().__init__(end.detail)
-        self.end = end
-
-
-class _Asking:
-    """The requests of one round, each repeated until its answer can be used."""
-
-    def __init__(
-        self,
-        draft: Draft,
-        engine: Engine,
-        settings: RunSettings,
-        round_: int,
-        candidate: int = 0,
-    ) -> None:
-        self.round = round_
-        self.steps: list[Step] = []
-        self._draft = draft
-        self._candidate = candidate
-        self._content = draft.content_digest
-        self._engine = engine
-        self._settings = settings
-
-    def part(self, candidate: int) -> _Asking:
-        """For one of several revisions: its own seeds, and its own list of requests."""
-        return _Asking(self._draft, self._engine, self._settings, self.round, candidate)
-
-    def with_all_steps(
-        self, failure: EngineError | _RoundFailedError
-    ) -> EngineError | _RoundFailedError:
-        """A failure of one part, with the requests of the whole round."""
-        if isinstance(failure, EngineError):
-            return failure
-        return _RoundFailedError(failure.end.model_copy(update={"steps": tuple(self.steps)}))
-
-    async def until_usable(
-        self,
-        kind: Literal["critique", "revision", "both"],
-        request: Request,
-        parse: Callable[[str], Parsed | None],
-    ) -> tuple[Parsed, Completion]:
-        """Ask until the answer is whole and can be parsed, each time with another seed.
-
-        Raises:
-            EngineError: The engine failed.
-            _RoundFailedError: No answer could be used within the bounded number of tries.
-        """
-        failures: list[tuple[StopReason, str]] = []
-        for attempt in range(1, self._settings.tries + 1):
-            sampling = self._sampling(kind, attempt)
-            completion = await self._engine.generate(replace(request, sampling=sampling))
-            self._record(kind, attempt, sampling, completion)
-            if completion.finish_reason == "length":
-                failures.append(_cut(kind, completion, request))
-                continue
-            parsed = parse(completion.text)
-            if parsed is not None:
-                return parsed, completion
-            failures.append(
-                (StopReason.UNPARSEABLE, f"the {kind} has not the form of the prompt set")
-            )
-        reason, detail = failures[-1]
-        raise self.failed(reason, f"{detail}, in {len(failures)} tries.")
-
-    def failed(self, reason: StopReason, detail: str) -> _RoundFailedError:
-        """The error that ends the trajectory, naming the round."""
-        sentence = f"Round {self.round}: {detail}"
-        return _RoundFailedError(End(reason=reason, detail=sentence, steps=tuple(self.steps)))
-
-    def _sampling(self, kind: str, attempt: int) -> Sampling:
-        """The settings of one request: its own seed, and warmer where it must not be the same.
-
-        That is from the second try on, and for all revisions of a round but the first.
-
-        The seed comes from the text, not from the draft's id or the time, so the same work gives
-        the same result in any order and after any interruption.
-        """
-        base = self._settings.sampling
-        which = [self._candidate] if self._candidate else []
-        name = digest_of(base.seed, self._content, self.round, kind, attempt, *which, length=8)
-        warmest = max(base.temperature, self._settings.retry_temperature)
-        return Sampling(
-            temperature=warmest if attempt > 1 or self._candidate else base.temperature,
-            top_p=base.top_p,
-            seed=int(name, 16) >> 1,
-        )
-
-    def _record(
-        self,
-        kind: Literal["critique", "revision", "both"],
-        attempt: int,
-        sampling: Sampling,
-        completion: Completion,
-    ) -> None:
-        self.steps.append(
-            Step(
-                kind=kind,
-                attempt=attempt,
-                finish_reason=completion.finish_reason,
-                usage=completion.usage,
-                latency_s=completion.latency_s,
-                retries=completion.retries,
-                sampling=sampling,
-            )
-        )
-
-
-def _cut(kind: str, completion: Completion, request: Request) -> tuple[StopReason, str]:
-    limit = completion.limit_tokens
-    if limit < request.max_tokens:
-        return StopReason.CONTEXT_FULL, f"the {kind} filled the {limit} tokens that were left"
-    return StopReason.TOKEN_LIMIT, f"the {kind} reached its limit of {limit} tokens"

@@ -1,0 +1,5 @@
+"""The rounds of one draft: what is asked of the critic, and when the rounds end."""
+
+from revloop.loop.rounds import SHORTEST_CRITIQUE_TOKENS, Rounds
+
+__all__ = ["SHORTEST_CRITIQUE_TOKENS", "Rounds"]
