@@ -12,7 +12,7 @@ from revloop import AsyncReviser, Usage
 from revloop.demo import CRITIC_FOLDER, demo_drafts
 from revloop.engines import open_engine
 from revloop.serving import Lengths, ServerOptions, VllmServer
-from revloop.serving.cpu import available_memory_gib
+from revloop.serving.memory import available_memory_gib
 from revloop.settings import EngineOptions
 
 if TYPE_CHECKING:

@@ -17,6 +17,7 @@ from revloop.engines.base import Completion, Request, room_for_answer
 from revloop.engines.local_tokens import LocalTokenizer
 from revloop.engines.vllm_stats import EngineStats
 from revloop.errors import BadReplyError, MissingExtraError, ModelConfigError, RejectedError
+from revloop.serving.account import account_environment
 from revloop.serving.config import known_shape, read_config
 from revloop.serving.cpu import BLOCK_TOKENS, cpu_environment, vllm_runs_on_cpu
 from revloop.trajectory import EngineInfo, Usage
@@ -85,7 +86,7 @@ class VllmEngine:
             "tensor_parallel_size": tensor_parallel_size,
             "load_format": "safetensors",  # whatever else a folder holds may run code
         }
-        environment = {"VLLM_LOGGING_LEVEL": "ERROR"}
+        environment = {"VLLM_LOGGING_LEVEL": "ERROR"} | account_environment(os.environ)
         if vllm_runs_on_cpu():
             settings["block_size"] = BLOCK_TOKENS
             environment |= cpu_environment(shape, tensor_parallel_size, os.environ)

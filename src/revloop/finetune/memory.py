@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
 from revloop.errors import TooLittleMemoryError
-from revloop.serving.cpu import available_memory_gib
+from revloop.serving.memory import available_memory_gib
 
 if TYPE_CHECKING:
     from revloop.finetune.base import Anatomy

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import importlib.util
 import sys
 import tempfile
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING
 from pydantic import Field, PositiveFloat, PositiveInt, SecretStr
 
 from revloop.errors import MissingExtraError, ServingError
+from revloop.serving.account import account_environment, user_name
 from revloop.serving.config import check_weights, known_shape, local_folder, read_config
 from revloop.serving.cpu import BLOCK_TOKENS, KV_CACHE_SPACE, cpu_environment, vllm_runs_on_cpu
 from revloop.serving.plan import check_tensor_parallel_size
@@ -183,6 +183,7 @@ def child_environment(
     """
     child = {
         **environment,
+        **account_environment(environment),
         # nothing phones home
         "VLLM_NO_USAGE_STATS": "1",
         "DO_NOT_TRACK": "1",
@@ -191,7 +192,7 @@ def child_environment(
     # the guard gives the server a temporary folder of its own; compiled kernels outlive it
     child.setdefault(
         "TORCHINDUCTOR_CACHE_DIR",
-        str(Path(tempfile.gettempdir()) / f"torchinductor_{getpass.getuser()}"),
+        str(Path(tempfile.gettempdir()) / f"torchinductor_{user_name()}"),
     )
     if options.api_key is not None:
         child["VLLM_API_KEY"] = options.api_key.get_secret_value()

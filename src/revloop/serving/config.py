@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import re
 from contextlib import contextmanager
 from pathlib import Path
@@ -27,7 +28,8 @@ def local_folder(model: str) -> Path | None:
     A name counts as a path if something of that name exists, or if no hub would take it as an id
     (``./critic``, ``/models/critic``, ``a/b/c``).
     """
-    path = Path(model).expanduser()
+    # unlike Path's own, it leaves ~ as it is for a user without a home folder
+    path = Path(os.path.expanduser(model))  # noqa: PTH111
     return path if path.exists() or not _HUB_ID.fullmatch(model) else None
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from revloop.errors import DoesNotFitError
+from revloop.serving.memory import node_memory_gib, rooms
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -46,18 +47,11 @@ def vllm_runs_on_cpu() -> bool:
         return True
 
 
-def available_memory_gib() -> float | None:
-    """Memory that new processes can have, in GiB, or None where the system does not say."""
-    try:
-        lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
-    except OSError:
-        return None
-    kib = next((line.split()[1] for line in lines if line.startswith("MemAvailable:")), None)
-    return None if kib is None else int(kib) / 2**20
-
-
 def cpu_environment(
-    shape: ModelShape | None, tensor_parallel_size: int, environment: Mapping[str, str]
+    shape: ModelShape | None,
+    tensor_parallel_size: int,
+    environment: Mapping[str, str],
+    root: Path = Path("/"),
 ) -> dict[str, str]:
     """The variables to add to an environment so that vLLM comes up on a CPU.
 
@@ -65,15 +59,17 @@ def cpu_environment(
         shape: The model, or None if its sizes are not known.
         tensor_parallel_size: Number of workers that share it.
         environment: What is set already.
+        root: Where /proc and /sys are; only tests have another.
 
     Raises:
-        DoesNotFitError: The KV cache that the environment asks for is larger than the memory.
+        DoesNotFitError: The KV cache is larger than the memory of the machine, of the control
+            group or of a NUMA node.
     """
     added = {
         # the API server and the engine only pass messages; each worker gets a number of its own
         "OMP_NUM_THREADS": "1",
         # without it vLLM takes 92% of the memory, and refuses to start if others use the rest
-        KV_CACHE_SPACE: str(_kv_cache_gib(shape, tensor_parallel_size)),
+        KV_CACHE_SPACE: str(_kv_cache_gib(shape, tensor_parallel_size, root)),
     }
     if tensor_parallel_size > _numa_nodes():
         # vLLM binds one worker to each NUMA node by itself, and gives up where there are fewer
@@ -81,7 +77,7 @@ def cpu_environment(
     if worker_is_in_engine(len(_cores()), tensor_parallel_size):
         added[_WORKER_PROCESS] = "0"
     wanted = added | dict(environment)
-    _check_memory(shape, tensor_parallel_size, wanted[KV_CACHE_SPACE])
+    _check_memory(shape, tensor_parallel_size, wanted[KV_CACHE_SPACE], root)
     return {name: value for name, value in added.items() if name not in environment}
 
 
@@ -120,28 +116,49 @@ def _numa_nodes() -> int:
     return max(1, len(list(Path("/sys/devices/system/node").glob("node[0-9]*"))))
 
 
-def _kv_cache_gib(shape: ModelShape | None, workers: int) -> int:
-    """Whole GiB of KV cache for each worker: what vLLM can use at once, in half of what is free."""
-    available_gib = available_memory_gib()
-    if shape is None or available_gib is None:
+def _weights_gib(shape: ModelShape | None) -> float:
+    if shape is None or shape.quantization is not None:
+        return 0.0
+    return shape.parameters * _VALUE_BYTES / _GIB
+
+
+def _kv_cache_gib(shape: ModelShape | None, workers: int, root: Path) -> int:
+    """Whole GiB of KV cache for each worker: what vLLM can use at once, in half of what is free.
+
+    What is free is counted beside the weights, on the machine and in its control groups for all
+    workers, and on each NUMA node for the workers there.
+    """
+    shared_gib = [room.free_gib for room in rooms(root)]
+    if shape is None or not shared_gib:
         return 1
     tokens = shape.context_tokens * _CONCURRENT_SEQUENCES
     useful_gib = math.ceil(tokens * shape.kv_values_per_token(workers) * _VALUE_BYTES / _GIB)
-    return max(1, min(useful_gib, int(available_gib / 2 / workers)))
+    each_gib = (min(shared_gib) - _weights_gib(shape)) / workers
+    nodes = node_memory_gib(_cores(), root)
+    if nodes:
+        a_node = -(-workers // len(nodes))
+        on_node_gib = min(nodes.values()) / a_node - _weights_gib(shape) / workers
+        each_gib = min(each_gib, on_node_gib)
+    return max(1, min(useful_gib, int(each_gib / 2)))
 
 
-def _check_memory(shape: ModelShape | None, workers: int, kv_cache_gib: str) -> None:
-    available_gib = available_memory_gib()
-    if available_gib is None or not kv_cache_gib.isdigit():
+def _check_memory(shape: ModelShape | None, workers: int, kv_cache_gib: str, root: Path) -> None:
+    if not kv_cache_gib.isdigit():
         return
-    weights_gib = 0.0
-    if shape is not None and shape.quantization is None:
-        weights_gib = shape.parameters * _VALUE_BYTES / _GIB
-    cache_gib = int(kv_cache_gib) * workers
-    if cache_gib + weights_gib > available_gib:
-        raise DoesNotFitError(
-            f"The server would need {cache_gib} GiB of KV cache ({kv_cache_gib} for each of "
-            f"{workers} worker(s)) and {weights_gib:.1f} GiB of weights, and this machine has "
-            f"{available_gib:.1f} GiB free. Set {KV_CACHE_SPACE} to fewer GiB, serve a smaller "
-            "model, or free some memory."
-        )
+    cache_gib, weights_gib = int(kv_cache_gib) * workers, _weights_gib(shape)
+    for room in rooms(root):
+        if cache_gib + weights_gib > room.available_gib:
+            raise DoesNotFitError(
+                f"The server would need {cache_gib} GiB of KV cache ({kv_cache_gib} for each of "
+                f"{workers} worker(s)) and {weights_gib:.1f} GiB of weights, and {room.where} has "
+                f"{room.available_gib:.1f} GiB free. Set {KV_CACHE_SPACE} to fewer GiB, serve a "
+                "smaller model, or free some memory."
+            )
+    for number, free_gib in node_memory_gib(_cores(), root).items():
+        # vLLM's own check, which comes only after the warm-up; it does not count the weights
+        if int(kv_cache_gib) > free_gib:
+            raise DoesNotFitError(
+                f"Each worker would need {kv_cache_gib} GiB of KV cache, and NUMA node {number} "
+                f"has {free_gib:.1f} GiB free: vLLM takes a worker's memory from one node. Set "
+                f"{KV_CACHE_SPACE} to fewer GiB."
+            )
