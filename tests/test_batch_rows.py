@@ -276,7 +276,9 @@ async def test_a_file_that_would_be_lost_is_not_written_over(
     assert "is already there" in refused.err
     assert work.output.read_text() == "my notes"
     assert (await work.run(server, "--force")).code == 0
-    same = await revloop("batch", "drafts.jsonl", "drafts.jsonl", folder=tmp_path)
+    same = await revloop(
+        *("batch", "drafts.jsonl", "drafts.jsonl", "--base-url", server.base_url), folder=tmp_path
+    )
     assert same.code == 3
     assert "is the input itself" in same.err
 

@@ -125,7 +125,7 @@ async def test_a_key_comes_from_a_file(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("response", ["", " \n "])
 async def test_an_empty_response_is_refused(response: str) -> None:
-    assert_failed(await revloop("revise", response), 3, "the response is empty")
+    assert_failed(await revloop("revise", response, "--model", "demo"), 3, "the response is empty")
 
 
 async def test_no_rounds_are_refused() -> None:
@@ -135,22 +135,29 @@ async def test_no_rounds_are_refused() -> None:
 
 
 async def test_bytes_that_are_not_utf_8_are_refused_with_their_place() -> None:
-    finished = await revloop("revise", stdin=b"caf\xe9")
+    finished = await revloop("revise", "--model", "demo", stdin=b"caf\xe9")
     assert_failed(finished, 3, "standard input is not UTF-8", "byte 3 is 0xe9")
 
 
 async def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
     path = tmp_path / "none.txt"
-    assert_failed(await revloop("revise", "--file", str(path)), 3, str(path), "No such file")
+    assert_failed(
+        await revloop("revise", "--file", str(path), "--model", "demo"),
+        3,
+        str(path),
+        "No such file",
+    )
 
 
 async def test_two_responses_are_one_too_many(tmp_path: Path) -> None:
-    finished = await revloop("revise", "Good.", "--file", str(tmp_path / "a"))
+    finished = await revloop("revise", "Good.", "--file", str(tmp_path / "a"), "--model", "demo")
     assert_failed(finished, 3, "not both")
 
 
 async def test_a_prompt_set_that_is_not_there_is_named() -> None:
-    assert_failed(await revloop("revise", "Good.", "--prompts", "cmr"), 3, "'cmr'", "cnr")
+    assert_failed(
+        await revloop("revise", "Good.", "--prompts", "cmr", "--model", "demo"), 3, "'cmr'", "cnr"
+    )
 
 
 async def test_a_server_that_is_down_is_named() -> None:

@@ -24,7 +24,6 @@ from revloop import (
     arevise,
     revise,
 )
-from revloop.demo import demo_drafts
 from revloop.errors import ModelConfigError, RejectedError, RunMismatchError, UnreachableError
 from scripted_engine import ScriptedEngine
 
@@ -262,17 +261,6 @@ async def test_many_drafts_share_one_reviser() -> None:
         first = await reviser.revise("One.", iterations=1)
         second = await reviser.revise("Two.", iterations=1)
     assert {first.final, second.final} == {"Better 1.", "Better 2."}
-
-
-def test_with_nothing_named_the_shipped_critic_is_used_and_said_once(
-    caplog: pytest.LogCaptureFixture,
-) -> None:
-    for draft in demo_drafts(2):
-        trajectory = revise(draft, iterations=1)
-        engine = trajectory.versions[1].engine
-        assert engine is not None
-        assert (engine.kind, engine.model) == ("transformers", "revloop-demo-critic")
-    assert len([r for r in caplog.records if "demo critic" in r.message]) == 1
 
 
 KILLED_BETWEEN_ROUNDS = """

@@ -12,7 +12,7 @@ from pydantic import SecretStr, ValidationError
 
 from revloop.demo import CRITIC_FOLDER
 from revloop.draft import Draft, Message, as_draft
-from revloop.engines.choice import open_engine
+from revloop.engines.choice import open_engine, require_engine
 from revloop.errors import InputError
 from revloop.journal import Journal
 from revloop.judging import Judge
@@ -48,7 +48,8 @@ class ReviserOptions(TypedDict, total=False):
 
     Attributes:
         base_url: Address of an OpenAI-compatible server.
-        model: The model it serves, or a model folder or hub id to run in this process.
+        model: The model it serves, or a model folder or hub id to run in this process; without a
+            server, ``demo`` is the toy critic that ships with revloop (``./demo`` is a folder).
         api_key: The server's key.
         tokenizer: Folder of the served model, to send exact tokens.
         tensor_parallel_size: GPUs for a model in this process.
@@ -95,7 +96,8 @@ class AsyncReviser:
     Any number of :meth:`revise` calls may run at once.
 
     Raises:
-        InputError: An option is unknown or has a value that cannot be used.
+        InputError: An option is unknown or has a value that cannot be used, or neither a server,
+            a model nor an engine is named.
     """
 
     def __init__(self, **options: Unpack[ReviserOptions]) -> None:
@@ -112,6 +114,8 @@ class AsyncReviser:
             self._loop_options = LoopOptions.model_validate(rest)
         except ValidationError as exc:
             raise InputError(f"An option cannot be used: {explain(exc)}.") from exc
+        if self._engine is None:
+            require_engine(self._engine_options)
         self._check_judge()
         self._resources = AsyncExitStack()
         self._judge: Judge | None = None
@@ -283,7 +287,8 @@ class Reviser:
     already running.
 
     Raises:
-        InputError: An option is unknown or has a value that cannot be used.
+        InputError: An option is unknown or has a value that cannot be used, or neither a server,
+            a model nor an engine is named.
     """
 
     def __init__(self, **options: Unpack[ReviserOptions]) -> None:
@@ -343,8 +348,8 @@ def revise(
 ) -> Trajectory:
     """Make a response better by rounds of critique and revision.
 
-    With no server and no model named, neither here nor in ``REVLOOP_BASE_URL`` or
-    ``REVLOOP_MODEL``, the small critic that ships with revloop runs in this process.
+    A server or a model has to be named, here or in ``REVLOOP_BASE_URL`` or ``REVLOOP_MODEL``. The
+    model ``demo`` is the toy critic that ships with revloop.
 
     Args:
         response: The text, or a draft (a mapping or a model with ``response``, and maybe ``id``,

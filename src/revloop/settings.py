@@ -154,7 +154,8 @@ class EngineOptions(Frozen):
     model: str | None = Field(
         default=None,
         description="With a server: the name it serves. Without: a model folder or hub id to run "
-        "in this process. None: the server's only model, or the critic that ships with revloop.",
+        "in this process; 'demo' is the critic that ships with revloop. None: the server's only "
+        "model.",
     )
     api_key: SecretStr | None = Field(
         default=None, description="The server's key; sent to it and nowhere else, never stored."

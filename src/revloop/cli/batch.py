@@ -191,16 +191,17 @@ def batch(
         )
         raise typer.Exit(run_on_ray(source_read, output_file, base_url, reviser, options, spread))
     store = _store_path(store, output_file)
-    _check_files(source, output_file, store, force=force)
     reviser |= {"base_url": one_server(base_url), "store": store, "new_run": new_run}
-    outcome = _run(source_read, output_file, reviser, options, store, log_json=log_json)
+    reviser_to_open = AsyncReviser(**reviser)  # options that cannot be used end it before any work
+    _check_files(source, output_file, store, force=force)
+    outcome = _run(source_read, output_file, reviser_to_open, options, store, log_json=log_json)
     raise typer.Exit(_tell_outcome(outcome, output_file, store))
 
 
 def _run(
     source: Source,
     output_file: Path,
-    reviser_options: ReviserOptions,
+    reviser: AsyncReviser,
     options: BatchOptions,
     store: Path,
     *,
@@ -210,7 +211,7 @@ def _run(
     progress, interrupts = Progress(), Interrupts()
 
     async def work() -> Outcome:
-        async with AsyncReviser(**reviser_options) as reviser:
+        async with reviser:
             running = Batch(source, output_file, reviser, options, progress)
             interrupts.on_first(running.interrupt)
             return await running.run()

@@ -19,6 +19,7 @@ from revloop.distributed import (
     Work,
     batch_on_ray,
 )
+from revloop.engines.choice import DEMO, require_engine
 from revloop.errors import EngineError, InputError
 from revloop.rows import STANDARD_OUTPUT
 from revloop.rows.opening import STANDARD_INPUT
@@ -149,7 +150,7 @@ def run_on_ray(
     if source.name == STANDARD_INPUT or output_folder == STANDARD_OUTPUT:
         raise InputError("--ray reads files and writes a folder: '-' cannot be used.")
     servers, engine = _engine(base_urls, reviser)
-    gpus = 0 if servers or engine["model"] is None else reviser["tensor_parallel_size"]
+    gpus = 0 if servers or engine["model"] == DEMO else reviser["tensor_parallel_size"]
     name = _address(output_folder)
     try:
         outcome = batch_on_ray(
@@ -172,6 +173,7 @@ def _engine(
     known = EngineOptions.from_environment(
         base_url=first, model=reviser["model"], api_key=reviser["api_key"]
     )
+    require_engine(known)
     servers = base_urls or ([known.base_url] if known.base_url else [])
     return servers, {"model": known.model, "api_key": known.api_key}
 

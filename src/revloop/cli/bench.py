@@ -35,7 +35,7 @@ from revloop.cli.options import (
 )
 from revloop.demo import CRITIC_FOLDER, demo_drafts
 from revloop.engines import open_engine
-from revloop.engines.choice import SHIPPED_CRITIC
+from revloop.engines.choice import DEMO, SHIPPED_CRITIC, require_engine
 from revloop.errors import InputError
 from revloop.rows import Row
 from revloop.serving import ServerOptions, VllmServer, stopping_on_sigterm
@@ -48,7 +48,7 @@ if TYPE_CHECKING:
     from revloop.bench.throughput import Run
     from revloop.draft import Draft
 
-EXAMPLE = "Example: `revloop bench throughput --drafts 512 --plot throughput.png`"
+EXAMPLE = "Example: `revloop bench throughput --model demo --drafts 512 --plot throughput.png`"
 COMPARE_EXAMPLE = "Example: `revloop bench compare before.json after.json`"
 
 _OFFERS_RESET = "VLLM_SERVER_DEV_MODE"
@@ -98,18 +98,19 @@ def throughput(
 ) -> None:
     """Measure a batch and the engine's limit for the same work, in turn.
 
-    Over --base-url, or over --model in this process, or over a server of the shipped critic that
-    is started for it and stopped again.
+    Over --base-url, or over --model in this process. With --model demo a vLLM server of the demo
+    critic is started for it, and stopped again.
     """
+    chosen = EngineOptions.from_environment(
+        base_url=base_url, model=model, tensor_parallel_size=tensor_parallel_size
+    )
+    require_engine(chosen)
     load = Load(
         _read(input_file) if input_file else demo_drafts(drafts, seed=seed),
         iterations=iterations,
         bounds=Concurrency(min_concurrency, max_concurrency),
         loop={"single_pass": single_pass, "early_stop": early_stop, "seed": seed},
         prompts=prompts,
-    )
-    chosen = EngineOptions.from_environment(
-        base_url=base_url, model=model, tensor_parallel_size=tensor_parallel_size
     )
     with stopping_on_sigterm(), _reachable(chosen) as options:
         result = anyio.run(partial(_measure, options, load, repeats, with_oracle=oracle))
@@ -174,8 +175,8 @@ async def _measure(
 
 @contextmanager
 def _reachable(options: EngineOptions) -> Iterator[EngineOptions]:
-    """The options; while the block runs with a server of the shipped critic, if none is named."""
-    if options.base_url is not None or options.model is not None:
+    """The options; while the block runs, with a server of the demo critic where it is named."""
+    if options.base_url is not None or options.model != DEMO:
         yield options
         return
     # so that the server lets its prefix cache be emptied

@@ -27,7 +27,7 @@ from revloop.demo.figures import (
     useless_requests,
 )
 from revloop.engines import open_engine
-from revloop.engines.choice import SHIPPED_CRITIC
+from revloop.engines.choice import DEMO, SHIPPED_CRITIC
 from revloop.errors import InputError, MissingExtraError, ServingError
 from revloop.evaluation import FunctionJudge, ask_judge, demo_judge, evaluate
 from revloop.report import gather, open_source, write_page
@@ -90,7 +90,7 @@ def _engine_options(*, in_process: bool) -> Iterator[EngineOptions]:
     """How to reach the shipped critic while the block runs: on a server, where one can run."""
     server = None if in_process else _start_server()
     if server is None:
-        yield EngineOptions()
+        yield EngineOptions(model=DEMO)
         return
     try:
         output.say(f"vLLM is up at {server.base_url}; its log: {server.log_path}")

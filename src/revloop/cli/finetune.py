@@ -13,6 +13,7 @@ from rich.table import Table
 
 from revloop.cli import finetune_options as options
 from revloop.cli import output
+from revloop.cli.options import model_folder
 from revloop.errors import InputError
 from revloop.finetune import (
     FinetuneSettings,
@@ -68,6 +69,7 @@ def finetune(
     base = base or chosen.base
     if base is None:
         raise InputError("Name the model to start from: --base, or a --recipe that has one.")
+    base = model_folder(base)
     settings = with_changes(
         chosen.settings,
         method=method,

@@ -14,7 +14,11 @@ _HARDWARE, _TRAINING = "Hardware", "Training"
 
 Records = Annotated[Path, typer.Argument(help="JSONL file of feedback records.")]
 Base = Annotated[
-    str | None, typer.Option(help="Model folder or hub id to start from. Else: the recipe's.")
+    str | None,
+    typer.Option(
+        help="Model folder or hub id to start from; demo: the toy critic that ships with revloop. "
+        "Else: the recipe's."
+    ),
 ]
 RunFolder = Annotated[
     Path | None, typer.Option("--output", help="The run folder; must be empty.", metavar="DIR")

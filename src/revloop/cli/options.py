@@ -12,6 +12,8 @@ import typer
 from pydantic import SecretStr
 
 from revloop import judging
+from revloop.demo import CRITIC_FOLDER
+from revloop.engines.choice import DEMO
 from revloop.errors import InputError
 from revloop.evaluation import HOW_TO_NAME, open_judge
 from revloop.settings import Keep
@@ -37,7 +39,7 @@ Model = Annotated[
     str | None,
     typer.Option(
         help="With a server: the model it serves. Without: a model folder or hub id to run in "
-        "this process. Else: REVLOOP_MODEL, or the critic that ships with revloop.",
+        "this process; demo is the toy critic that ships with revloop. Else: REVLOOP_MODEL.",
         rich_help_panel=_ENGINE,
     ),
 ]
@@ -140,6 +142,11 @@ JudgePrompts = Annotated[
     str,
     typer.Option(help="Prompt set of a model judge.", metavar="NAME|DIR", rich_help_panel=_LOOP),
 ]
+
+
+def model_folder(name: str) -> str:
+    """The model that a name stands for: ``demo`` is the toy critic that ships with revloop."""
+    return str(CRITIC_FOLDER) if name == DEMO else name
 
 
 def judge_opener(spec: str | None, prompts: str) -> Callable[[], Awaitable[judging.Judge]] | None:

@@ -9,6 +9,7 @@ from pydantic import ValidationError
 from rich.table import Table
 
 from revloop.cli import output, plan_options
+from revloop.cli.options import model_folder
 from revloop.errors import InputError
 from revloop.serving import (
     Assumptions,
@@ -64,6 +65,7 @@ def plan(
     gpu_memory_utilization: plan_options.GpuMemoryUtilization = None,
 ) -> None:
     """Print what a model needs on each GPU; with --drafts, how long a whole job takes."""
+    model = model_folder(model)
     card = None if gpu is None else _card(gpu, gpu_memory_gib)
     assumptions = _changed(
         Assumptions(),

@@ -12,7 +12,12 @@ from revloop.serving import Assumptions, Way, card_names
 _HARDWARE, _JOB, _ASSUMED = "Hardware", "A whole job", "Assumed"
 _DEFAULT = Assumptions()
 
-Model = Annotated[str, typer.Argument(help="Model folder or hub id; weights are not needed.")]
+Model = Annotated[
+    str,
+    typer.Argument(
+        help="Model folder or hub id; weights are not needed. demo: the critic that ships."
+    ),
+]
 TensorParallelSize = Annotated[
     int | None,
     typer.Option(

@@ -17,7 +17,7 @@ from pydantic import BaseModel
 from revloop.cli import output
 from revloop.cli.files import Force, new_file
 from revloop.cli.findings import Outcome, print_report, tell_findings, tell_outcome
-from revloop.cli.options import Prompts
+from revloop.cli.options import Prompts, model_folder
 from revloop.demo.records import demo_records
 from revloop.engines.tokens import PromptTokenizer
 from revloop.errors import InputError, MissingExtraError
@@ -71,8 +71,12 @@ def validate_file(
     file: File,
     prompts: Prompts = DEFAULT_PROMPTS,
     tokenizer: Annotated[
-        Path | None,
-        typer.Option(help="Folder of the critic, to count its tokens.", metavar="PATH"),
+        str | None,
+        typer.Option(
+            help="Folder of the critic, to count its tokens; demo: the one that ships with "
+            "revloop.",
+            metavar="PATH",
+        ),
     ] = None,
     context_tokens: Annotated[
         int, typer.Option(min=1, help="The critic's context; Falcon-40B's is 2048.")
@@ -95,7 +99,8 @@ def validate_file(
     as_json: Json = False,
 ) -> None:
     """Check records: what is missing, empty, repeated, too long or off the scale, by line."""
-    count = None if tokenizer is None else PromptTokenizer.from_folder(tokenizer).count
+    folder = None if tokenizer is None else model_folder(tokenizer)
+    count = None if folder is None else PromptTokenizer.from_folder(folder).count
     checks = Checks(
         prompts=PromptSet.load(prompts),
         count_tokens=count,

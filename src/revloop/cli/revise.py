@@ -84,8 +84,7 @@ def revise(
     The version that is kept (the last one, unless a judge chooses) goes to standard output, the
     progress to standard error.
     """
-    draft = _draft(_read_response(response, file), prompt, draft_id)
-    with Reviser(
+    reviser = Reviser(  # before anything is read: options that cannot be used end it at once
         base_url=base_url,
         model=model,
         tensor_parallel_size=tensor_parallel_size,
@@ -103,7 +102,9 @@ def revise(
         judge=judge_opener(judge, judge_prompts),
         store=store,
         new_run=new_run,
-    ) as reviser:
+    )
+    draft = _draft(_read_response(response, file), prompt, draft_id)
+    with reviser:
         tell = output.version_teller(iterations)
         trajectory = reviser.revise(draft, iterations=iterations, on_version=tell)
     end = trajectory.end

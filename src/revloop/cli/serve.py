@@ -9,7 +9,8 @@ import typer
 from pydantic import ValidationError
 
 from revloop.cli import output
-from revloop.cli.options import ApiKeyFile, read_key
+from revloop.cli.options import ApiKeyFile, model_folder, read_key
+from revloop.engines.choice import DEMO, SHIPPED_CRITIC
 from revloop.errors import InputError
 from revloop.serving import (
     ServerOptions,
@@ -27,7 +28,12 @@ PASSES_OPTIONS_ON = {"allow_extra_args": True, "ignore_unknown_options": False}
 
 def serve(
     context: typer.Context,
-    model: Annotated[str, typer.Argument(help="Model folder or hub id.")],
+    model: Annotated[
+        str,
+        typer.Argument(
+            help="Model folder or hub id; demo: the toy critic that ships with revloop."
+        ),
+    ],
     tensor_parallel_size: Annotated[
         int, typer.Option("--tensor-parallel-size", "-tp", min=1, help="GPUs that share the model.")
     ] = 1,
@@ -60,11 +66,11 @@ def serve(
     """Serve a model with vLLM and wait until Ctrl-C. Options after -- go to vLLM as they stand."""
     try:
         options = ServerOptions(
-            model=model,
+            model=model_folder(model),
             tensor_parallel_size=tensor_parallel_size,
             host=host,
             port=port,
-            served_model_name=served_model_name,
+            served_model_name=served_model_name or (SHIPPED_CRITIC if model == DEMO else None),
             enforce_eager=eager,
             speculate=speculate,
             log_path=log,
