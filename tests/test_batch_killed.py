@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import random
+import shutil
 import signal
 from typing import TYPE_CHECKING
 
 import pytest
 
 from batch_at_work import Server, Work, answering_server, assert_right, ended, work_in
+from command_line import revloop
+from revloop import Store
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -68,6 +71,20 @@ async def test_kills_over_one_file_lose_nothing_and_repeat_nothing(
     assert (await work.run(server)).code == 0
     await assert_nothing_was_asked_again(server, before)
     await assert_equals_an_undisturbed_run(server, work, tmp_path)
+
+
+async def test_a_batch_that_was_killed_is_one_whole_file_once_it_was_exported(
+    server: Server, work: Work, tmp_path: Path
+) -> None:
+    await work.run_until_signal(server, signal.SIGKILL, after=40, options=concurrency(4))
+    export = await revloop("export", str(work.store), str(tmp_path / "so-far.jsonl"))
+    assert export.code == 0, export.err
+    copy = tmp_path / "copy.sqlite"
+    shutil.copyfile(work.store, copy)
+    with Store.open_to_read(copy) as store:
+        copied = [trajectory.model_dump_json() for trajectory in store.trajectories()]
+    assert copied == (tmp_path / "so-far.jsonl").read_text().splitlines()
+    assert sum(work.stored_rounds().values()) > 0
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

@@ -104,8 +104,8 @@ def test_nothing_is_stored_of_a_batch_that_fails(path: Path) -> None:
         return [(ASKED, SAID)]
 
     with Verdicts.open(path) as verdicts:
-        verdicts._connection.execute("DROP TABLE verdicts")
-        with pytest.raises(StoreError, match="cannot be read or written"):
+        verdicts._file._connection.execute("DROP TABLE verdicts")
+        with pytest.raises(StoreError, match="no such table: verdicts"):
             verdicts.add(JUDGE, batch())
         assert verdicts.judges() == []
 
@@ -121,6 +121,6 @@ def test_there_is_no_store_to_open(tmp_path: Path) -> None:
 def test_a_damaged_verdict_is_told(path: Path) -> None:
     with Verdicts.open(path) as verdicts:
         verdicts.add(JUDGE, [(ASKED, SAID)])
-        verdicts._connection.execute("""UPDATE verdicts SET verdict = '{"preference": 1}'""")
+        verdicts._file._connection.execute("""UPDATE verdicts SET verdict = '{"preference": 1}'""")
         with pytest.raises(StoreError, match="holds a verdict that cannot be read: preference"):
             verdicts.get(JUDGE, ASKED)

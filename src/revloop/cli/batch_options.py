@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from revloop.cli.stores import tell_if_in_two_files
 from revloop.errors import InputError
 from revloop.rows import AUTO, FORMS
 
@@ -75,6 +76,7 @@ BatchStore = Annotated[
         "--store",
         metavar="PATH",
         help="File that every version is committed to. Else: OUTPUT.sqlite.",
+        callback=tell_if_in_two_files,
         rich_help_panel=_RUN,
     ),
 ]

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from revloop.cli import output
+from revloop.cli.stores import tell_if_in_two_files
 from revloop.distributed import GATHERED, gathered
 from revloop.evaluation import Against
 
@@ -36,7 +37,9 @@ def store_in(path: Path) -> Path:
 StoreOrShards = Annotated[
     Path,
     typer.Argument(
-        help="The store, or the folder that `revloop batch --ray` has written.", metavar="STORE"
+        help="The store, or the folder that `revloop batch --ray` has written.",
+        metavar="STORE",
+        callback=tell_if_in_two_files,
     ),
 ]
 

@@ -12,6 +12,7 @@ import typer
 from pydantic import SecretStr
 
 from revloop import judging
+from revloop.cli.stores import tell_if_in_two_files
 from revloop.demo import CRITIC_FOLDER
 from revloop.engines.choice import DEMO
 from revloop.errors import InputError
@@ -25,7 +26,11 @@ Iterations = Annotated[
 ]
 Store = Annotated[
     Path | None,
-    typer.Option(help="File that every version is committed to.", metavar="PATH"),
+    typer.Option(
+        help="File that every version is committed to.",
+        metavar="PATH",
+        callback=tell_if_in_two_files,
+    ),
 ]
 BaseUrl = Annotated[
     str | None,
@@ -129,7 +134,9 @@ Candidates = Annotated[
         rich_help_panel=_LOOP,
     ),
 ]
-StoreToRead = Annotated[Path, typer.Argument(help="The store.", metavar="STORE")]
+StoreToRead = Annotated[
+    Path, typer.Argument(help="The store.", metavar="STORE", callback=tell_if_in_two_files)
+]
 Judge = Annotated[
     str | None,
     typer.Option(

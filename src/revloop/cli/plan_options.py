@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from revloop.cli.stores import tell_if_in_two_files
 from revloop.serving import Assumptions, Way, card_names
 
 _HARDWARE, _JOB, _ASSUMED = "Hardware", "A whole job", "Assumed"
@@ -68,6 +69,7 @@ LengthsFrom = Annotated[
     Path | None,
     typer.Option(
         help="Version store to take mean lengths and rounds from.",
+        callback=tell_if_in_two_files,
         metavar="STORE",
         rich_help_panel=_JOB,
     ),

@@ -8,24 +8,21 @@ texts are never judged twice, whichever rounds or trajectories they come from.
 
 from __future__ import annotations
 
-import sqlite3
-import threading
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, Self
+from typing import TYPE_CHECKING, NamedTuple, Self
 
 from pydantic import ValidationError
 
 from revloop.errors import StoreError
 from revloop.judging import JudgeInfo, Verdict
-from revloop.store import Store
+from revloop.store import StoreFile
 from revloop.trajectory import digest_of, explain
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-_BUSY_TIMEOUT_S = 60.0
 _DIGEST_DIGITS = 32
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS judges (
@@ -69,10 +66,9 @@ class Question(NamedTuple):
 class Verdicts:
     """The verdicts of a store. Safe to use from several threads; make one with :meth:`open`."""
 
-    def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
-        self.path = path
-        self._connection = connection
-        self._lock = threading.RLock()
+    def __init__(self, file: StoreFile) -> None:
+        self._file = file
+        self._has_tables = False
 
     @classmethod
     def open(cls, path: str | Path) -> Self:
@@ -81,17 +77,7 @@ class Verdicts:
         Raises:
             StoreError: There is no such store, or it cannot be written.
         """
-        path = Path(path)
-        with Store.open_to_read(path):
-            pass  # tells what is no store
-        with _translated(path):
-            verdicts = cls(_connect(path, "rw"), path)
-            try:
-                verdicts._connection.executescript(f"BEGIN IMMEDIATE; {_SCHEMA} COMMIT;")
-            except BaseException:
-                verdicts.close()
-                raise
-        return verdicts
+        return cls(StoreFile.open(Path(path), more_tables=_SCHEMA))
 
     @classmethod
     def open_to_read(cls, path: str | Path) -> Self:
@@ -100,63 +86,48 @@ class Verdicts:
         Raises:
             StoreError: There is no such store.
         """
-        path = Path(path)
-        with Store.open_to_read(path):
-            pass  # tells what is no store
-        with _translated(path):
-            verdicts = cls(_connect(path, "ro"), path)
-            try:
-                if not verdicts._rows("SELECT 1 FROM sqlite_schema WHERE name = 'verdicts'"):
-                    empty = _SCHEMA.replace("CREATE TABLE", "CREATE TEMP TABLE")
-                    verdicts._connection.executescript(empty)
-            except BaseException:
-                verdicts.close()
-                raise
-        return verdicts
+        return cls(StoreFile.open_to_read(Path(path)))
 
     def judges(self) -> list[JudgeInfo]:
         """The judges of all verdicts, in the order of their names."""
-        rows = self._rows("SELECT info FROM judges")
-        with _readable(self.path):
+        if not self._is_there():
+            return []
+        rows = self._file.rows("SELECT info FROM judges")
+        with _readable(self._file.path):
             infos = [JudgeInfo.model_validate_json(text) for (text,) in rows]
         return sorted(infos, key=lambda info: (info.name, info.digest))
 
     def get(self, judge: JudgeInfo, question: Question) -> Verdict | None:
         """A judge's verdict on a question, or None where it has not been asked."""
+        if not self._is_there():
+            return None
         sql = "SELECT verdict FROM verdicts WHERE judge = ? AND question = ?"
-        rows = self._rows(sql, (judge.digest, question.digest))
-        with _readable(self.path):
+        rows = self._file.rows(sql, (judge.digest, question.digest))
+        with _readable(self._file.path):
             return Verdict.model_validate_json(rows[0][0]) if rows else None
 
     def add(self, judge: JudgeInfo, given: Iterable[tuple[Question, Verdict]]) -> None:
         """Commit verdicts; when this returns, they are on disk. A later one stands for an older."""
         now = datetime.now(UTC).isoformat()
         rows = [(judge.digest, q.digest, v.model_dump_json(), now) for q, v in given]
-        with self._lock, _translated(self.path):
-            self._connection.execute("BEGIN IMMEDIATE")
-            try:
-                self._connection.execute(
-                    "INSERT OR REPLACE INTO judges VALUES (?, ?)",
-                    (judge.digest, judge.model_dump_json()),
-                )
-                self._connection.executemany(
-                    "INSERT OR REPLACE INTO verdicts VALUES (?, ?, ?, ?)", rows
-                )
-                self._connection.execute("COMMIT")
-            except BaseException:
-                if self._connection.in_transaction:
-                    self._connection.execute("ROLLBACK")
-                raise
+        with self._file.transaction():
+            self._file.write(
+                "INSERT OR REPLACE INTO judges VALUES (?, ?)",
+                (judge.digest, judge.model_dump_json()),
+            )
+            self._file.write_many("INSERT OR REPLACE INTO verdicts VALUES {rows}", rows)
 
     def count(self, judge: JudgeInfo) -> int:
         """How many verdicts there are of a judge."""
+        if not self._is_there():
+            return 0
         sql = "SELECT count(*) FROM verdicts WHERE judge = ?"
-        number: int = self._rows(sql, (judge.digest,))[0][0]
+        number: int = self._file.rows(sql, (judge.digest,))[0][0]
         return number
 
     def close(self) -> None:
         """Close the file."""
-        self._connection.close()
+        self._file.close()
 
     def __enter__(self) -> Self:
         return self
@@ -164,33 +135,13 @@ class Verdicts:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _rows(self, sql: str, values: tuple[object, ...] = ()) -> list[tuple[Any, ...]]:
-        with self._lock, _translated(self.path):
-            return self._connection.execute(sql, values).fetchall()
-
-
-def _connect(path: Path, mode: str) -> sqlite3.Connection:
-    connection = sqlite3.connect(
-        f"{path.absolute().as_uri()}?mode={mode}",
-        uri=True,
-        timeout=_BUSY_TIMEOUT_S,
-        check_same_thread=False,  # a lock of our own guards it
-        isolation_level=None,  # no transactions but those that we begin
-    )
-    connection.execute("PRAGMA trusted_schema = OFF")
-    connection.execute("PRAGMA synchronous = FULL")
-    return connection
-
-
-@contextmanager
-def _translated(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except sqlite3.DatabaseError as exc:
-        raise StoreError(
-            f"The verdicts of {path} cannot be read or written: {exc}. They stand in the store's "
-            "own file, so it must be writable."
-        ) from exc
+    def _is_there(self) -> bool:
+        """Whether any verdict was ever stored, and so the tables are there."""
+        if not self._has_tables:
+            self._has_tables = bool(
+                self._file.rows("SELECT 1 FROM sqlite_schema WHERE name = 'verdicts'")
+            )
+        return self._has_tables
 
 
 @contextmanager

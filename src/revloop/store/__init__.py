@@ -9,7 +9,21 @@ which rows were rejected, and how far the input has been read.
 """
 
 from revloop.store.entries import Entry, Run
+from revloop.store.file import StoreFile
+from revloop.store.place import log_of, place_of
 from revloop.store.rows import InputState, NewRow, Pending, RunRows, StoredRow
 from revloop.store.store import Store
 
-__all__ = ["Entry", "InputState", "NewRow", "Pending", "Run", "RunRows", "Store", "StoredRow"]
+__all__ = [
+    "Entry",
+    "InputState",
+    "NewRow",
+    "Pending",
+    "Run",
+    "RunRows",
+    "Store",
+    "StoreFile",
+    "StoredRow",
+    "log_of",
+    "place_of",
+]

@@ -6,12 +6,13 @@ import os
 import sqlite3
 import threading
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, Self
 
 from pydantic import ValidationError
 
 from revloop.errors import StoreError
+from revloop.store.place import has_link_elsewhere, log_of, place_of
 from revloop.trajectory import explain
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 _APPLICATION_ID = 0x7265766C  # "revl": tells our files from other SQLite files
 _SCHEMA_VERSION = 2
 _BUSY_TIMEOUT_S = 30.0
+_CHECKPOINT_TIMEOUT_MS = 2000  # waited for a reader in mid-read; whoever closes later goes on
 _ROWS_A_STATEMENT = (64, 8, 1)  # few sizes, so that the statements stay prepared
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS runs (
@@ -86,38 +88,55 @@ WHERE type IN ('trigger', 'view') OR sql LIKE 'CREATE VIRTUAL%'
 class StoreFile:
     """One connection to a store's file. Safe to use from several threads."""
 
-    def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
+    def __init__(self, connection: sqlite3.Connection, path: Path, *, checkpoint: str) -> None:
         self.path = path
         self._connection = connection
+        self._checkpoint = checkpoint
         self._lock = threading.RLock()
 
     @classmethod
-    def open(cls, path: Path) -> Self:
+    def open(cls, path: Path, *, more_tables: str = "") -> Self:
         """Open a file to read and write; make it if there is none.
+
+        Args:
+            path: Where it is.
+            more_tables: Statements that make further tables in a store that is there.
 
         Raises:
             StoreError: The file is no store, is of another version, or cannot be written.
         """
-        if not path.parent.is_dir():
+        if more_tables:
+            _check_is_there(path)
+        elif not path.parent.is_dir():
             raise StoreError(f"{path} cannot be made: there is no folder {path.parent}.")
+        place = place_of(path)
+        if has_link_elsewhere(place):
+            raise StoreError(
+                f"{path} has a hard link in another folder, and two paths to one store would "
+                f"damage it. Make it a file of its own: cp {path} COPY && mv COPY {path}"
+            )
         with translated(path):
-            file = cls(_connect(path, "rwc"), path)
+            file = cls(_connect(place, "rwc"), path, checkpoint="TRUNCATE")
             with file._closed_on_error():
-                file._prepare()
+                file._prepare(more_tables)
         return file
 
     @classmethod
     def open_to_read(cls, path: Path) -> Self:
         """Open a file that is there, to read only; another process may be writing to it.
 
+        Where the file may be written, what a killed process left in the write-ahead log is taken
+        into it on closing.
+
         Raises:
             StoreError: There is no such file, or it is no store.
         """
-        if not path.is_file():
-            raise StoreError(f"There is no store at {path}.")
+        _check_is_there(path)
+        place = place_of(path)
         with translated(path):
-            file = cls(_connect(path, _mode_to_read(path)), path)
+            file = cls(_connect(place, _mode_to_read(place)), path, checkpoint="PASSIVE")
             with file._closed_on_error():
+                file._connection.execute("PRAGMA query_only = ON")
                 file._check_identity()
         return file
 
@@ -192,8 +211,15 @@ class StoreFile:
         return value
 
     def close(self) -> None:
-        """Close the file."""
+        """Close the file, whole: all that was committed is in it, and nothing in the log alone.
+
+        Another connection that is in the middle of a read or a commit keeps a rest in the log; it
+        is taken in when that one closes.
+        """
         with self._lock:
+            with suppress(sqlite3.Error):  # closed before, or no room: the log keeps all
+                self._connection.execute(f"PRAGMA busy_timeout = {_CHECKPOINT_TIMEOUT_MS}")
+                self._connection.execute(f"PRAGMA wal_checkpoint({self._checkpoint})").fetchall()
             self._connection.close()
 
     @contextmanager
@@ -204,13 +230,13 @@ class StoreFile:
             self.close()
             raise
 
-    def _prepare(self) -> None:
+    def _prepare(self, more_tables: str) -> None:
         if self.pragma("application_id") == 0 and not self.rows("SELECT 1 FROM sqlite_schema"):
             self._make()
         self._check_identity()
         self._connection.execute("PRAGMA synchronous = FULL")
-        self._connection.execute("BEGIN IMMEDIATE")  # fails now, not in mid-run, if read-only
-        self._connection.execute("ROLLBACK")
+        # fails now, not in mid-run, if read-only
+        self._connection.executescript(f"BEGIN IMMEDIATE; {more_tables} COMMIT;")
 
     def _make(self) -> None:
         """Make the tables; harmless where another process is doing the same."""
@@ -264,11 +290,20 @@ def _connect(path: Path, mode: str) -> sqlite3.Connection:
     return connection
 
 
+def _check_is_there(path: Path) -> None:
+    if not path.is_file():
+        raise StoreError(f"There is no store at {path}.")
+
+
 def _mode_to_read(path: Path) -> str:
-    """Reading a write-ahead log takes a file beside it: where none can be made, nobody writes."""
-    log = path.with_name(f"{path.name}-wal")
-    writable = os.access(path.parent, os.W_OK)
-    return "ro" if writable or log.exists() else "ro&immutable=1"
+    """How to open a file that is only read: able to take the log in, wherever that may be done.
+
+    Reading a write-ahead log takes a file beside it: where none can be made, nobody writes.
+    """
+    if os.access(path.parent, os.W_OK):
+        may_write = os.access(path, os.W_OK) and not has_link_elsewhere(path)
+        return "rw" if may_write else "ro"
+    return "ro" if log_of(path).exists() else "ro&immutable=1"
 
 
 @contextmanager

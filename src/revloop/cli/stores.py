@@ -1,0 +1,24 @@
+"""What commands that work on a store have in common."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import typer
+
+from revloop.cli import output
+from revloop.store import log_of, place_of
+
+
+def tell_if_in_two_files(context: typer.Context, store: Path | None) -> Path | None:
+    """Have a command say at its end that its store is not in one file, where that is so."""
+
+    def tell() -> None:
+        if store is not None and (log := log_of(place_of(store))).exists() and log.stat().st_size:
+            output.say(
+                f"Part of {store} is in {log}: another process is using the store, or it may not "
+                "be written. To copy it, copy both files."
+            )
+
+    context.call_on_close(tell)
+    return store
