@@ -56,7 +56,9 @@ class TestRunSettings:
         assert settings.sampling.top_p == PROMPTS.settings.sampling.top_p
 
     def test_a_run_without_a_judge_is_named_as_before_there_were_judges(self) -> None:
-        before = resolved().model_dump(mode="json", exclude={"keep", "judge", "candidates"})
+        before = resolved().model_dump(
+            mode="json", exclude={"keep", "judge", "candidates", "pinned"}
+        )
         assert resolved().digest == digest_of(before)
 
     def test_the_way_to_keep_and_the_judge_are_part_of_the_name(self) -> None:

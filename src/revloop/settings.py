@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, Self
 from pydantic import Field, SecretStr
 
 from revloop.judging import JudgeInfo
-from revloop.trajectory import EngineInfo, Frozen, Sampling, digest_of
+from revloop.trajectory import EngineInfo, Frozen, Pinned, Sampling, digest_of
 
 if TYPE_CHECKING:
     from revloop.prompts import PromptSet
@@ -92,6 +92,7 @@ class RunSettings(Frozen):
     keep: Keep = "last"
     judge: JudgeInfo | None = None
     candidates: int = 1
+    pinned: Pinned | None = None
 
     @classmethod
     def resolve(
@@ -123,13 +124,14 @@ class RunSettings(Frozen):
             keep=options.keep,
             judge=judge,
             candidates=options.candidates,
+            pinned=engine.pinned,
         )
 
     @property
     def digest(self) -> str:
         """Changes with every setting."""
         # without these it is as it was before there were judges: such runs can be gone on with
-        newer = {"keep": "last", "judge": None, "candidates": 1}
+        newer = {"keep": "last", "judge": None, "candidates": 1, "pinned": None}
         settings = self.model_dump(mode="json")
         return digest_of({k: v for k, v in settings.items() if k not in newer or v != newer[k]})
 

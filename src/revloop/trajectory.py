@@ -27,6 +27,7 @@ __all__ = [
     "EngineInfo",
     "FinishReason",
     "Frozen",
+    "Pinned",
     "Sampling",
     "Step",
     "StopReason",
@@ -103,12 +104,31 @@ class Step(Frozen):
     sampling: Sampling = Field(description="As sent, with the seed of this very request.")
 
 
+class Pinned(Frozen):
+    """Sampling parameters that nobody chooses, at the values at which they do nothing.
+
+    They are sent all the same: where a request leaves one out, vLLM takes it from the model's
+    ``generation_config.json``, and so does transformers.
+    """
+
+    top_k: int = -1
+    min_p: float = 0.0
+    repetition_penalty: float = 1.0
+    presence_penalty: float = 0.0
+    frequency_penalty: float = 0.0
+
+
 class EngineInfo(Frozen):
     """Which engine and which model made something."""
 
     kind: str = Field(description="'http', 'vllm' or 'transformers'.")
     model: str = Field(description="The model's name, as the engine knows it.")
     version: str | None = Field(default=None, description="The engine's version, where it tells.")
+    pinned: Pinned | None = Field(
+        default=None,
+        description="What is in force besides Sampling. None: a server that takes no such "
+        "parameters; its own defaults are in force.",
+    )
 
 
 class Version(Frozen):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from pydantic import ValidationError
@@ -20,7 +20,12 @@ from revloop.serving import (
     doubt_about,
     stopping_on_sigterm,
 )
+from revloop.serving.config import what_is_not_followed
+from revloop.serving.diagnosis import sampling_warning
 from revloop.trajectory import explain
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 EXAMPLE = "Example: `revloop serve ./critic --tensor-parallel-size 2 -- --max-model-len 2048`"
 PASSES_OPTIONS_ON = {"allow_extra_args": True, "ignore_unknown_options": False}
@@ -87,6 +92,8 @@ def serve(
         _server(options, tell, restart=restart) as server,
     ):
         tell.stop()
+        for told in _about_sampling(options, server.log_path):
+            output.say(told)
         output.say(f"Log: {server.log_path}")
         output.results.print(f"{server.model} is served at {server.base_url}")
         output.say("Ctrl-C stops it.")
@@ -95,6 +102,14 @@ def serve(
         except KeyboardInterrupt:
             output.say("Stopping the server ...")
     output.say("The server has stopped.")
+
+
+def _about_sampling(options: ServerOptions, log_path: Path) -> Iterator[str]:
+    """What the model's authors suggest and is not followed, or what vLLM was told to follow."""
+    if warning := sampling_warning(log_path.read_text(encoding="utf-8", errors="replace")):
+        yield warning
+    elif told := what_is_not_followed(options.model):
+        yield told
 
 
 def _server(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from revloop.errors import ModelConfigError
+from revloop.engines.failures import not_loaded
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -44,6 +44,8 @@ class BatchGenerator:
         self._spell = spell
         ends = model.generation_config.eos_token_id
         self._end_ids = frozenset(ends if isinstance(ends, list) else [ends])
+        # what else it says (penalties, tokens that are forced or forbidden) would change the text
+        model.generation_config = type(model.generation_config)(eos_token_id=ends)
 
     @classmethod
     def load(cls, model: str, spell: Callable[[list[int]], str]) -> BatchGenerator:
@@ -55,6 +57,7 @@ class BatchGenerator:
 
         Raises:
             ModelConfigError: There is no such model, or it is no causal model.
+            DoesNotFitError: The memory does not suffice.
         """
         import torch  # heavy and optional
         import transformers
@@ -64,11 +67,10 @@ class BatchGenerator:
             loaded = transformers.AutoModelForCausalLM.from_pretrained(
                 model, dtype="auto", use_safetensors=True, trust_remote_code=False
             )
-        except (OSError, ValueError, KeyError) as exc:
-            reason = str(exc).strip().splitlines() or [type(exc).__name__]
-            raise ModelConfigError(f"{model} cannot be loaded: {reason[0]}") from exc
-        accelerator = torch.accelerator.current_accelerator()
-        loaded.to(accelerator if accelerator is not None else "cpu").eval()
+            accelerator = torch.accelerator.current_accelerator()
+            loaded.to(accelerator if accelerator is not None else "cpu").eval()
+        except (OSError, ValueError, KeyError, RuntimeError, MemoryError) as exc:
+            raise not_loaded(exc, model) from exc
         return cls(loaded, spell, version=transformers.__version__)
 
     def generate(self, rows: Sequence[Row]) -> list[list[int]]:

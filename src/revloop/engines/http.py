@@ -20,7 +20,7 @@ from revloop.engines.retry import RetryPolicy
 from revloop.engines.tokens import PromptTokenizer
 from revloop.engines.transport import Deadlines, Transport
 from revloop.errors import BadReplyError, InputError, ModelNotServedError, RejectedError
-from revloop.trajectory import EngineInfo
+from revloop.trajectory import EngineInfo, Pinned
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -102,7 +102,12 @@ class HttpEngine:
     @property
     def info(self) -> EngineInfo:
         """Kind, model and version, for the record."""
-        return EngineInfo(kind="http", model=self._model.id, version=self._version)
+        return EngineInfo(
+            kind="http",
+            model=self._model.id,
+            version=self._version,
+            pinned=Pinned() if self._model.is_vllm else None,
+        )
 
     @property
     def context_tokens(self) -> int | None:
@@ -202,6 +207,8 @@ class HttpEngine:
             "top_p": sampling.top_p,
             "seed": sampling.seed,
         }
+        if self._model.is_vllm:  # others refuse fields that OpenAI's protocol does not have
+            body |= Pinned().model_dump()
         if request.stop:
             body["stop"] = list(request.stop)
         if request.exact:

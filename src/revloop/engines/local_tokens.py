@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
+import logging
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from tokenizers import Tokenizer as FastTokenizer
 
 from revloop.engines.tokens import PromptTokenizer
 from revloop.errors import MissingExtraError, ModelConfigError, RejectedError
+from revloop.serving.config import what_is_not_followed
 
 if TYPE_CHECKING:
     from revloop.engines.base import Request
+
+logger = logging.getLogger("revloop.engines")
+
+
+@cache
+def say_once_what_is_not_followed(model: str) -> None:
+    """Tell of the sampling that a model's authors suggest, and that no engine here follows."""
+    if told := what_is_not_followed(model):
+        logger.warning(told)
 
 
 class LocalTokenizer(PromptTokenizer):

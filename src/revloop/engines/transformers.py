@@ -7,6 +7,7 @@ wait, up to the batch size, and generates for them too; there is no background t
 from __future__ import annotations
 
 import asyncio
+import logging
 import threading
 import time
 from dataclasses import dataclass, field
@@ -15,13 +16,17 @@ from typing import Self
 import anyio.to_thread
 
 from revloop.engines.base import Completion, Request, room_for_answer
+from revloop.engines.failures import failure_line, failure_of
 from revloop.engines.generation import BatchGenerator, Row
-from revloop.engines.local_tokens import LocalTokenizer
-from revloop.errors import RejectedError
+from revloop.engines.local_tokens import LocalTokenizer, say_once_what_is_not_followed
+from revloop.errors import EngineError, RejectedError
 from revloop.serving.config import read_config
-from revloop.trajectory import EngineInfo, Usage
+from revloop.trajectory import EngineInfo, Pinned, Usage
 
 DEFAULT_BATCH_SIZE = 16
+_FAILURES = (RuntimeError, MemoryError, ValueError, IndexError)  # torch's own are RuntimeErrors
+
+logger = logging.getLogger("revloop.engines")
 
 
 @dataclass(slots=True, eq=False)
@@ -29,7 +34,7 @@ class _Job:
     request: Request
     row: Row
     started: float = field(default_factory=time.perf_counter)
-    result: Completion | None = None
+    result: Completion | EngineError | None = None
 
 
 class TransformersEngine:
@@ -44,7 +49,7 @@ class TransformersEngine:
         self._model = model
         self._generator = generator
         self._tokenizer = tokenizer
-        self._batch_size = batch_size
+        self._batch_size = self._wanted_batch_size = batch_size
         self._waiting: list[_Job] = []
         self._turn = asyncio.Lock()
         self._model_in_use = threading.Lock()  # a cancelled batch goes on in its thread
@@ -66,6 +71,7 @@ class TransformersEngine:
         """
         read_config(model)  # says best what is wrong with a folder that is no model
         tokenizer = LocalTokenizer.from_model(model)
+        say_once_what_is_not_followed(model)
         generator = BatchGenerator.load(model, tokenizer.text)
         return cls(name or model, generator, tokenizer, batch_size=batch_size)
 
@@ -73,7 +79,7 @@ class TransformersEngine:
     def info(self) -> EngineInfo:
         """Kind, model and version, for the record."""
         version = self._generator.version
-        return EngineInfo(kind="transformers", model=self._model, version=version)
+        return EngineInfo(kind="transformers", model=self._model, version=version, pinned=Pinned())
 
     @property
     def context_tokens(self) -> int:
@@ -98,6 +104,8 @@ class TransformersEngine:
         finally:
             if job in self._waiting:
                 self._waiting.remove(job)
+        if isinstance(job.result, EngineError):
+            raise job.result
         return job.result
 
     async def aclose(self) -> None:
@@ -118,11 +126,29 @@ class TransformersEngine:
     async def _generate_waiting(self) -> None:
         jobs = self._waiting[: self._batch_size]
         rows = [job.row for job in jobs]
-        # whoever cancels does not wait for the batch; the others' rows are then generated anew
-        generated = await anyio.to_thread.run_sync(self._run, rows, abandon_on_cancel=True)
-        for job, ids in zip(jobs, generated, strict=True):
-            job.result = self._completion(job, ids)
+        try:
+            # whoever cancels does not wait for the batch; the others' rows are then generated anew
+            generated = await anyio.to_thread.run_sync(self._run, rows, abandon_on_cancel=True)
+        except _FAILURES as exc:
+            self._note_failure(jobs, exc)
+        else:
+            for job, ids in zip(jobs, generated, strict=True):
+                job.result = self._completion(job, ids)
         self._waiting = [job for job in self._waiting if job.result is None]
+
+    def _note_failure(self, jobs: list[_Job], exc: Exception) -> None:
+        """Halve the batch, until a request that fails by itself is found."""
+        if len(jobs) > 1:
+            self._batch_size = len(jobs) // 2
+            logger.warning(
+                "%s failed with %d requests at once (%s): at most %d from now on.",
+                *(self._model, len(jobs), failure_line(exc), self._batch_size),
+            )
+            return
+        self._batch_size = self._wanted_batch_size  # this request was to blame, not the number
+        job = jobs[0]
+        job.result = failure_of(exc, f"{self._model} in this process")
+        job.result.__cause__ = exc
 
     def _run(self, rows: list[Row]) -> list[list[int]]:
         with self._model_in_use:

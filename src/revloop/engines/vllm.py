@@ -14,13 +14,15 @@ from typing import TYPE_CHECKING, Any, Self
 import anyio.to_thread
 
 from revloop.engines.base import Completion, Request, room_for_answer
-from revloop.engines.local_tokens import LocalTokenizer
+from revloop.engines.failures import failure_of, not_loaded
+from revloop.engines.local_tokens import LocalTokenizer, say_once_what_is_not_followed
 from revloop.engines.vllm_stats import EngineStats
 from revloop.errors import BadReplyError, MissingExtraError, ModelConfigError, RejectedError
 from revloop.serving.account import account_environment
 from revloop.serving.config import known_shape, read_config
 from revloop.serving.cpu import BLOCK_TOKENS, cpu_environment, vllm_runs_on_cpu
-from revloop.trajectory import EngineInfo, Usage
+from revloop.serving.memory import ran_out_of_memory
+from revloop.trajectory import EngineInfo, Pinned, Usage
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -78,13 +80,16 @@ class VllmEngine:
         Raises:
             MissingExtraError: vLLM is not installed.
             ModelConfigError: There is no such model, or vLLM cannot load it.
+            DoesNotFitError: The memory does not suffice.
         """
         shape = known_shape(read_config(model), model)
         tokenizer = LocalTokenizer.from_model(model)
+        say_once_what_is_not_followed(model)
         settings: dict[str, Any] = {
             "model": model,
             "tensor_parallel_size": tensor_parallel_size,
             "load_format": "safetensors",  # whatever else a folder holds may run code
+            "generation_config": "vllm",  # each request says how it samples
         }
         environment = {"VLLM_LOGGING_LEVEL": "ERROR"} | account_environment(os.environ)
         if vllm_runs_on_cpu():
@@ -112,7 +117,9 @@ class VllmEngine:
                 model=model,
                 version=vllm.__version__,
             )
-        except (RuntimeError, ValueError, OSError, TypeError) as exc:
+        except (RuntimeError, ValueError, OSError, TypeError, MemoryError) as exc:
+            if ran_out_of_memory(exc):
+                raise not_loaded(exc, model) from exc
             raise ModelConfigError(
                 f"vLLM cannot load {model}: {exc}\nvLLM starts processes that import the script "
                 "anew: in a script, the call must stand below `if __name__ == '__main__':`."
@@ -121,7 +128,7 @@ class VllmEngine:
     @property
     def info(self) -> EngineInfo:
         """Kind, model and version, for the record."""
-        return EngineInfo(kind="vllm", model=self._model, version=self._version)
+        return EngineInfo(kind="vllm", model=self._model, version=self._version, pinned=Pinned())
 
     @property
     def context_tokens(self) -> int:
@@ -145,6 +152,7 @@ class VllmEngine:
             temperature=request.sampling.temperature,
             top_p=request.sampling.top_p,
             seed=request.sampling.seed,
+            **Pinned().model_dump(),
             stop=list(request.stop),
             ignore_eos=request.exact,
             min_tokens=limit if request.exact else 0,
@@ -215,8 +223,13 @@ class VllmEngine:
             finished = [output async for output in outputs]
         except (VLLMValidationError, ValueError) as exc:
             raise RejectedError(f"vLLM refuses the request: {exc}") from exc
-        except (EngineDeadError, EngineGenerateError) as exc:
-            raise RejectedError(f"vLLM's engine has ended: {exc}") from exc
+        except EngineDeadError as exc:
+            raise RejectedError(
+                f"vLLM's engine has ended: {exc} If the memory ran out, use a smaller KV cache "
+                "or a smaller model."
+            ) from exc
+        except (EngineGenerateError, RuntimeError, MemoryError) as exc:
+            raise failure_of(exc.__cause__ or exc, f"vLLM with {self._model}") from exc
         if not finished or finished[-1].outputs[0].finish_reason not in {"stop", "length"}:
             raise BadReplyError("vLLM gave the request up before it was finished.")
         return finished[-1]

@@ -43,7 +43,9 @@ class ModelJudge:
         self._tries = tries
         self._seed = seed
         model = engine.info.model
-        digest = digest_of("model", model, prompts.digest, tries, seed)
+        pinned = engine.info.pinned
+        sent = [] if pinned is None else [pinned.model_dump(mode="json")]
+        digest = digest_of("model", model, prompts.digest, tries, seed, *sent)
         self._info = JudgeInfo(kind="model", name=name or model, digest=digest)
 
     @property

@@ -9,8 +9,9 @@ from typing import Any, Self
 
 import anyio.to_thread
 
-from revloop.errors import MissingExtraError, ModelConfigError
+from revloop.errors import JudgeError, MissingExtraError, ModelConfigError
 from revloop.judging import JudgeInfo, Verdict
+from revloop.serving.memory import ran_out_of_memory
 from revloop.trajectory import digest_of
 
 _HASHED_BYTES = 2**20
@@ -75,10 +76,18 @@ class RewardJudge:
         """The text with the higher reward. See :class:`~revloop.judging.Judge`.
 
         A text that does not fit the model's context makes the verdict ``unparseable``.
+
+        Raises:
+            JudgeError: The model failed, for want of memory or otherwise.
         """
-        scores = [
-            await anyio.to_thread.run_sync(self._score, prompt, text) for text in (first, second)
-        ]
+        try:
+            scores = [
+                await anyio.to_thread.run_sync(self._score, prompt, text)
+                for text in (first, second)
+            ]
+        except (RuntimeError, MemoryError) as exc:
+            why = "ran out of memory" if ran_out_of_memory(exc) else f"failed: {exc}"
+            raise JudgeError(f"The reward model {self._info.name} {why}.") from exc
         if None in scores:
             return Verdict(
                 preference="unparseable", reason="A text does not fit the reward model's context."

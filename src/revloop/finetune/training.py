@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from revloop.errors import InputError, MissingExtraError, ModelConfigError, TooLittleMemoryError
 from revloop.finetune.settings import NEEDS_TRAIN
 from revloop.finetune.watch import make_callback, stopping_on_request
+from revloop.serving.memory import ran_out_of_memory
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -127,10 +128,9 @@ def train(
 
     Raises:
         DivergedError: The loss is no longer a number.
-        TooLittleMemoryError: The GPU ran out of memory.
+        TooLittleMemoryError: The memory ran out.
         ModelConfigError: The weights cannot be loaded.
     """
-    import torch  # heavy and optional
     from transformers.trainer_callback import EarlyStoppingCallback, PrinterCallback
     from trl import SFTTrainer
 
@@ -155,10 +155,12 @@ def train(
         last = folder.last_checkpoint() if resume else None
         try:
             trainer.train(resume_from_checkpoint=None if last is None else str(last))
-        except torch.OutOfMemoryError as exc:
+        except (RuntimeError, MemoryError) as exc:
+            if not ran_out_of_memory(exc):
+                raise
             raise TooLittleMemoryError(
-                "The GPU ran out of memory, although the estimate said that it would suffice: is "
-                "another process on it? The checkpoints are kept; make --micro-batch-size or "
+                "The memory ran out, although the estimate said that it would suffice: is "
+                "another process there? The checkpoints are kept; make --micro-batch-size or "
                 "--max-tokens smaller in a new run."
             ) from exc
         return not stop.is_made

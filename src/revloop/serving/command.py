@@ -155,6 +155,8 @@ def vllm_options(options: ServerOptions) -> list[str]:
         *("--tensor-parallel-size", str(options.tensor_parallel_size)),
         # whatever else a folder holds may run code when it is read
         *("--load-format", "safetensors"),
+        # each request says how it samples; what the model's authors suggest would apply untold
+        *("--generation-config", "vllm"),
         "--enable-prefix-caching",
         # without it a usage says nothing about prompt tokens that came from the prefix cache
         "--enable-prompt-tokens-details",

@@ -19,6 +19,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?")
+_SAMPLING_FIELD = re.compile(
+    r"temperature|num_beams|guidance_scale|sequence_bias|bad_words_ids|no_repeat_ngram_size"
+    r"|(begin_)?suppress_tokens|forced_\w+|stop_strings|min_length|min_new_tokens|penalty_alpha"
+    r"|(top|min|typical)_\w|\w+_(penalty|cutoff)"
+)
+_NEUTRAL = dict.fromkeys(("temperature", "top_p", "repetition_penalty", "num_beams"), 1.0)
 _WEIGHT_SUFFIXES = frozenset({".safetensors", ".bin", ".pt", ".pth", ".gguf"})
 
 
@@ -110,6 +116,47 @@ def check_weights(folder: Path) -> None:
         )
 
 
+def suggested_sampling(model: str) -> dict[str, Any]:
+    """What the authors of a model suggest for sampling, in its generation_config.json.
+
+    Args:
+        model: A local folder, or a hub id.
+
+    Returns:
+        The fields that would change a text. Empty where the file is missing or cannot be read.
+    """
+    folder = local_folder(model)
+    try:
+        name = "generation_config.json"
+        path = _from_hub(model, name) if folder is None else folder / name
+        config = json.loads(path.read_bytes())
+    except (OSError, ValueError):
+        return {}
+    if not isinstance(config, dict):
+        return {}
+    return {
+        name: value
+        for name, value in config.items()
+        if _SAMPLING_FIELD.fullmatch(name) and value and value != _NEUTRAL.get(name)
+    }
+
+
+def what_is_not_followed(model: str) -> str | None:
+    """A sentence about the sampling that a model's authors suggest, or None if they suggest none.
+
+    Args:
+        model: A local folder, or a hub id.
+    """
+    suggested = suggested_sampling(model)
+    if not suggested:
+        return None
+    listed = ", ".join(f"{name} {value!r}" for name, value in suggested.items())
+    return (
+        f"The generation_config.json of {model} suggests {listed}. It is not followed: each "
+        "request states its own sampling, and the run's settings record it."
+    )
+
+
 def _architecture(config: dict[str, Any], model: str) -> str:
     match config.get("architectures"):
         case [str(architecture), *_]:
@@ -141,13 +188,17 @@ def _config_in_folder(folder: Path) -> Path:
     )
 
 
-def _config_from_hub(model: str) -> Path:
+def _from_hub(model: str, name: str) -> Path:
     # a local folder needs no hub client, which takes a moment to import
     from huggingface_hub import hf_hub_download
 
+    with _hub_client_silenced():
+        return Path(hf_hub_download(model, name))
+
+
+def _config_from_hub(model: str) -> Path:
     try:
-        with _hub_client_silenced():
-            return Path(hf_hub_download(model, "config.json"))
+        return _from_hub(model, "config.json")
     except (OSError, ValueError) as exc:
         reason = str(exc).strip().splitlines()[0] if str(exc).strip() else type(exc).__name__
         raise ModelConfigError(

@@ -31,6 +31,7 @@ _KILLED = re.compile(r"(?P<who>Worker proc \S+) died unexpectedly \(exit code: -
 _VANISHED = "engine core exited unexpectedly"
 _PYDANTIC_TAIL = re.compile(r"\s*\[type=\w+, input_value=.*$")
 _LONGEST_CAUSE = 300
+_SAMPLING_WARNING = re.compile(r"Default vLLM sampling parameters have been overridden by .*")
 
 _STAGES = (
     (r"non-default args|Resolved architecture", "reading the model's config"),
@@ -68,6 +69,12 @@ def stage(log: str) -> str | None:
             if found is not None:
                 return name.format(*found.groups())
     return None
+
+
+def sampling_warning(log: str) -> str | None:
+    """VLLM's warning that it samples otherwise than requests say, or None if its log has none."""
+    found = _SAMPLING_WARNING.search(log)
+    return None if found is None else found[0].strip()
 
 
 def root_cause(log: str) -> str | None:

@@ -1,4 +1,6 @@
-"""How much memory a program may still take: of the machine, its control groups and NUMA nodes.
+"""Memory: how much a program may still take, and whether an error says that it ran out.
+
+What may be taken depends on the machine, its control groups and its NUMA nodes.
 
 Sources: `memory.max`, `memory.high` and `memory.current` of control groups version 2
 (https://docs.kernel.org/admin-guide/cgroup-v2.html), `memory.limit_in_bytes` of version 1
@@ -8,6 +10,7 @@ group above a process's own counts too.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,6 +23,9 @@ _KIB = 2**10
 _NO_LIMIT_BYTES = 2**60
 """Version 1 has no word for "no limit", and gives the largest number that it knows."""
 
+_NO_MEMORY = re.compile(
+    r"out of memory|not enough memory|can(no|')t allocate memory|bad_alloc", re.IGNORECASE
+)
 _ROOT = Path("/")
 _NODE_FIELDS = ("MemFree", "Active(file)", "Inactive(file)", "SReclaimable")
 
@@ -77,6 +83,19 @@ def node_memory_gib(cores: Collection[int], root: Path = _ROOT) -> dict[int, flo
             kib = sum(fields.get(name, 0) for name in _NODE_FIELDS)
             found[int(folder.name.removeprefix("node"))] = kib * _KIB / _GIB
     return found
+
+
+def ran_out_of_memory(error: BaseException | None) -> bool:
+    """Whether an error, or one that led to it, says that memory could not be had.
+
+    torch has an error of its own for GPUs, a plain RuntimeError for the CPU, and Python a third.
+    """
+    while error is not None:
+        names = {kind.__name__ for kind in type(error).__mro__}
+        if {"OutOfMemoryError", "MemoryError"} & names or _NO_MEMORY.search(str(error)):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
 
 
 def _control_groups(root: Path) -> Iterator[Room]:
