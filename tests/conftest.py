@@ -104,11 +104,11 @@ async def _revise_all(
     async with AsyncReviser(engine=engine, **options) as reviser, anyio.create_task_group() as all_:
 
         async def one(draft: Draft) -> None:
-            found[draft.id] = await reviser.revise(draft, iterations=iterations)
+            found[draft.key] = await reviser.revise(draft, iterations=iterations)
 
         for draft in drafts:
             all_.start_soon(one, draft)
-    return [found[draft.id] for draft in drafts]
+    return [found[draft.key] for draft in drafts]
 
 
 @pytest.fixture(autouse=True)

@@ -40,9 +40,10 @@ class TestARow:
         first, second = good(path)
         assert first.draft.id == second.draft.id == first.draft.content_digest
 
-    def test_a_number_as_id_is_read_as_text(self, tmp_path: Path) -> None:
-        (row,) = good(write_jsonl(tmp_path / "d.jsonl", [{"id": 7, "response": "So."}]))
-        assert row.draft.id == "7"
+    def test_an_id_keeps_its_type(self, tmp_path: Path) -> None:
+        rows = [{"id": id_, "response": "So."} for id_ in (7, "7", 7.5, -0.0, 10**30)]
+        found = [row.draft.id for row in good(write_jsonl(tmp_path / "d.jsonl", rows))]
+        assert repr(found) == "[7, '7', 7.5, -0.0, 1000000000000000000000000000000]"
 
     def test_messages_are_a_prompt_of_several_turns(self, tmp_path: Path) -> None:
         fields = {"messages": TURNS, "response": "Eleven."}
@@ -224,7 +225,7 @@ class TestOtherNames:
         path = write_jsonl(tmp_path / "d.jsonl", [fields])
         names = {"prompt": "instruction", "response": "output", "id": "uid"}
         (row,) = good(path, fields=names)
-        assert (row.draft.id, row.draft.prompt, row.draft.response) == ("5", "Why?", "So.")
+        assert (row.draft.id, row.draft.prompt, row.draft.response) == (5, "Why?", "So.")
         assert row.rest == {"n": 1}
 
     def test_a_dot_goes_one_level_down_and_leaves_what_it_finds(self, tmp_path: Path) -> None:
@@ -306,6 +307,7 @@ def test_the_answers_of_real_models_are_all_read(model: str) -> None:
     if not path.is_file():
         pytest.skip(f"there are no FastChat answers at {path.parent} (REVLOOP_TEST_DATA)")
     rows = good(path)
-    assert [row.draft.id for row in rows] == [f"{rows[0].draft.id[:-2]}-{n}" for n in range(1, 81)]
+    name = str(rows[0].draft.id)[:-2]
+    assert [row.draft.id for row in rows] == [f"{name}-{n}" for n in range(1, 81)]
     assert {row.rest["model"] for row in rows} == {model}
     assert list(read_rows(path, after=rows[39].position)) == rows[40:]

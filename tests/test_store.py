@@ -86,7 +86,7 @@ def store(path: Path) -> Iterator[Store]:
 
 
 def begin(store: Store, draft: Draft = DRAFT) -> Entry:
-    return store.begin(store.begin_run(run_settings()), "t-" + draft.id, draft)
+    return store.begin(store.begin_run(run_settings()), f"t-{draft.id}", draft)
 
 
 def stored(path: Path) -> list[Trajectory]:
@@ -290,8 +290,8 @@ class TestFilesThatAreNoStore:
     def test_a_store_of_a_newer_version(self, path: Path, open_: Any) -> None:
         filled_store(path, rounds=1)
         with closing(sqlite3.connect(path)) as newer:
-            newer.execute("PRAGMA user_version = 3")
-        with pytest.raises(StoreError, match="has store version 3; this revloop reads 2"):
+            newer.execute("PRAGMA user_version = 4")
+        with pytest.raises(StoreError, match="has store version 4; this revloop reads 3"):
             open_(path)
 
     def test_a_file_that_is_not_there_is_not_made_by_reading(self, path: Path) -> None:

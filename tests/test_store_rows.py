@@ -56,7 +56,7 @@ def end(store: Store, pending: Pending, reason: StopReason, rounds: int) -> None
 
 
 def ids(pending: Iterator[Pending]) -> list[str]:
-    return [one.draft.id for one in pending]
+    return [str(one.draft.id) for one in pending]
 
 
 def test_rows_come_back_in_the_order_of_the_input_with_what_else_they_held(

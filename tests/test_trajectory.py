@@ -140,7 +140,7 @@ class TestDraft:
         assert draft.extra == {"n": 1, "source": "chatgpt"}
 
     def test_a_number_may_be_an_id(self) -> None:
-        assert as_draft({"id": 81, "response": "a"}).id == "81"
+        assert as_draft({"id": 81, "response": "a"}).id == 81
 
     def test_without_an_id_the_content_names_it(self) -> None:
         one, same = as_draft("a", prompt="p"), as_draft("a", prompt="p")
@@ -269,7 +269,7 @@ class TestJson:
 
     def test_an_unknown_key_is_refused(self) -> None:
         with pytest.raises(ValidationError, match="Extra inputs are not permitted"):
-            Message.model_validate({"role": "user", "content": "Hi", "name": "Ada"})
+            Draft.model_validate({"response": "Hi", "name": "Ada"})
 
     def test_a_value_cannot_be_changed(self) -> None:
         message = Message(role="user", content="Hi")

@@ -2,16 +2,38 @@
 
 from __future__ import annotations
 
+import difflib
 import json
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    ConfigDict,
+    Field,
+    PlainValidator,
+    ValidationError,
+    model_validator,
+)
 
 from revloop.errors import InputError
-from revloop.values import Frozen, Text, digest_of, explain
+from revloop.values import (
+    Frozen,
+    Number,
+    Text,
+    digest_of,
+    encodable,
+    explain,
+    has_exact_numbers,
+    json_text,
+    read_json,
+)
 
 Role = Literal["system", "user", "assistant"]
+
+_LIKENESS = 0.87
+"""Of a name to the one that was meant: one wrong letter in six."""
 
 
 def _jsonable(extra: dict[str, Any]) -> dict[str, Any]:
@@ -19,25 +41,99 @@ def _jsonable(extra: dict[str, Any]) -> dict[str, Any]:
         json.dumps(extra, ensure_ascii=False).encode()
     except UnicodeEncodeError as exc:
         raise ValueError("holds a lone surrogate, which no encoding can carry") from exc
-    except (TypeError, ValueError) as exc:
+    except (TypeError, ValueError, RecursionError) as exc:
         raise ValueError(f"holds something that JSON cannot carry ({exc})") from exc
     return extra
 
 
+def text_of(content: object) -> str:
+    """The text of a turn: a string, or a list of parts, whose texts are joined as they stand.
+
+    Raises:
+        ValueError: It holds something else than text: an image, a file, nothing.
+    """
+    if isinstance(content, str):
+        return content
+    parts = content if isinstance(content, list | tuple) and content else [content]
+    return "".join(map(_text_of_part, parts))
+
+
+def _text_of_part(part: object) -> str:
+    if isinstance(part, str):
+        return part
+    kind = part.get("type") if isinstance(part, Mapping) else None
+    text = part.get("text") if isinstance(part, Mapping) else None
+    if not isinstance(text, str) or kind not in _TEXT_PARTS:
+        raise ValueError("holds something else than text" + (f" ({kind})" if kind else ""))
+    return text
+
+
+_TEXT_PARTS = {None, "text", "input_text", "output_text"}
+
+
 class Message(Frozen):
-    """One turn of a conversation."""
+    """One turn of a conversation.
+
+    Other fields of a turn (``name``, ``weight``, ``tool_calls``) are the caller's: they are carried
+    through, and no critic sees them. One that is null counts as not given. ``developer`` is read as
+    ``system``, and a list of text parts as their texts, joined without anything between.
+    """
+
+    # a turn's other fields belong to the caller, as those of a draft do
+    model_config = ConfigDict(extra="allow")
 
     role: Role
     content: Text
 
+    @model_validator(mode="before")
+    @classmethod
+    def _as_published(cls, data: object) -> object:
+        if not isinstance(data, Mapping):
+            return data
+        turn = {key: value for key, value in data.items() if value is not None or key in _TURN}
+        if turn.get("role") == "developer":
+            turn["role"] = "system"
+        if isinstance(turn.get("content"), list | tuple):
+            turn["content"] = text_of(turn["content"])
+        return turn
 
+    @model_validator(mode="after")
+    def _writable(self) -> Message:
+        _jsonable(self.other_fields)
+        return self
+
+    @property
+    def other_fields(self) -> dict[str, Any]:
+        """The turn's fields besides role and content."""
+        return self.model_extra or {}
+
+
+_TURN = ("role", "content")
 _CONTENT = ("prompt", "messages", "response")
 
 
 def _digest_of_content(data: dict[str, Any]) -> str:
     # pydantic 2.12 asks for it where a field is missing too, and then refuses the draft
-    turns = [[m.role, m.content] for m in data.get("messages") or ()]
+    turns = [_turn_of(message) for message in data.get("messages") or ()]
     return digest_of(data.get("prompt"), turns, data.get("response"))
+
+
+def _turn_of(message: Message) -> list[str]:
+    """What tells a turn from another; its other fields too, since they go into the output."""
+    other = message.other_fields
+    return [message.role, message.content, *([json_text(other)] if other else [])]
+
+
+def _id(value: object) -> int | float | str:
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        raise ValueError("Input should be a valid string or number")  # noqa: TRY004 - pydantic's own way
+    if isinstance(value, float) and not (math.isfinite(value) or isinstance(value, Number)):
+        raise ValueError("Input should be a valid string or number, not NaN or infinity")
+    if isinstance(value, str):
+        if not value:
+            raise ValueError("String should have at least 1 character")
+        encodable(value)
+    return value
 
 
 class Draft(Frozen):
@@ -51,15 +147,27 @@ class Draft(Frozen):
         default=None, description="A conversation, oldest turn first, without the response."
     )
     response: Text = Field(description="The text to make better; never blank.")
-    id: Text = Field(
+    id: Annotated[int | float | str, PlainValidator(_id)] = Field(
         default_factory=_digest_of_content,
-        min_length=1,
-        coerce_numbers_to_str=True,
-        description="The caller's name for it; made from the content where the caller has none.",
+        description="The caller's name for it, of the caller's type: 1 and '1' are two ids. Made "
+        "from the content if the caller has none.",
     )
     extra: Annotated[dict[str, Any], AfterValidator(_jsonable)] = Field(
         default_factory=dict, description="The caller's own fields, carried through untouched."
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _turns_in_prompt(cls, data: object) -> object:
+        """A prompt that is a list of turns, as TRL has it, is a conversation."""
+        if not isinstance(data, Mapping) or data.get("messages") is not None:
+            return data
+        turns = data.get("prompt")
+        if not isinstance(turns, list | tuple) or not turns:
+            return data
+        if not all(isinstance(turn, Mapping | Message) for turn in turns):
+            return data
+        return {**data, "prompt": None, "messages": turns}
 
     @model_validator(mode="after")
     def _usable(self) -> Draft:
@@ -68,6 +176,31 @@ class Draft(Frozen):
         if not self.response.strip():
             raise ValueError("the response is empty")
         return self
+
+    @property
+    def key(self) -> str:
+        """The id as JSON, so that a number and a string of the same digits differ."""
+        return json_text(self.id)
+
+    @property
+    def has_exact_numbers(self) -> bool:
+        """Whether a field of the caller holds a number that takes :meth:`to_json` to write."""
+        turns = [message.other_fields for message in self.messages or ()]
+        return has_exact_numbers([self.id, self.extra, turns])
+
+    def to_json(self) -> str:
+        """JSON on one line, with the numbers of the caller's fields as they were read."""
+        exact = self.has_exact_numbers
+        return json_text(self.model_dump()) if exact else self.model_dump_json()
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> Draft:
+        """The draft that :meth:`to_json` wrote.
+
+        Raises:
+            ValueError: The text is no draft (a ``pydantic.ValidationError``), or not JSON.
+        """
+        return cls.model_validate(read_json(text))
 
     @property
     def conversation(self) -> tuple[Message, ...]:
@@ -102,7 +235,8 @@ def as_draft(source: str | Mapping[str, Any] | Draft, *, prompt: object = None) 
         prompt: The prompt that a bare response answers: a string, or a sequence of chat messages.
 
     Raises:
-        InputError: The draft is missing its response, or something in it has the wrong type.
+        InputError: The draft is missing its response, a field is misspelt (``promt``), or
+            something in it has the wrong type.
     """
     if isinstance(source, Draft):
         if prompt is not None:
@@ -111,7 +245,7 @@ def as_draft(source: str | Mapping[str, Any] | Draft, *, prompt: object = None) 
     if isinstance(source, str):
         data: dict[str, Any] = {"response": source}
     elif isinstance(source, Mapping):
-        data = _by_field(source)
+        data = _by_field(source, with_prompt=prompt is not None)
     else:
         kind = type(source).__name__
         raise InputError(f"A response is a string, a mapping or a Draft, not {kind}.")
@@ -130,8 +264,40 @@ def as_draft(source: str | Mapping[str, Any] | Draft, *, prompt: object = None) 
         raise InputError(f"The draft cannot be used: {explain(exc)}.") from exc
 
 
-def _by_field(source: Mapping[str, Any]) -> dict[str, Any]:
+def near_miss(names: Iterable[str]) -> str | None:
+    """What is wrong with the names of a draft's fields, if one is surely misspelt.
+
+    A name counts as misspelt if the field that it resembles is not there; so ``prompt: null`` lets
+    a field of the caller's be named ``prompts``.
+
+    Args:
+        names: All names that the draft has, those of the caller's own fields included.
+    """
+    there = set(names)
+    absent = [] if "response" in there else ["response"]
+    if not there & {"prompt", "messages"}:
+        absent += ["prompt", "messages"]
+    if not absent:
+        return None
+    for name in sorted(str(name) for name in there - set(Draft.model_fields)):
+        if meant := _meant_by(name, absent):
+            return (
+                f"'{name}' is not a field of a draft, and '{meant}' is missing: rename it to "
+                f"'{meant}'; if it is a field of your own, add '{meant}' with null"
+            )
+    return None
+
+
+def _meant_by(name: str, absent: Sequence[str]) -> str | None:
+    lower = name.strip().casefold()
+    found = difflib.get_close_matches(lower, absent, n=1, cutoff=_LIKENESS)
+    return found[0] if found else next((a for a in absent if sorted(a) == sorted(lower)), None)
+
+
+def _by_field(source: Mapping[str, Any], *, with_prompt: bool) -> dict[str, Any]:
     """The fields of a draft, with the keys that are no field under ``extra``."""
+    if what := near_miss({*source, "prompt"} if with_prompt else source):
+        raise InputError(f"The draft cannot be used: {what}.")
     data = {key: value for key, value in source.items() if key in Draft.model_fields}
     extra = data.get("extra", {})
     if not isinstance(extra, Mapping):

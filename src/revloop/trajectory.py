@@ -16,7 +16,7 @@ from pydantic import Field
 
 from revloop.draft import Draft
 from revloop.judging import Comparison, Draw
-from revloop.values import Frozen, Text, digest_of, explain
+from revloop.values import Frozen, Text, digest_of, explain, json_text, read_json
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -231,6 +231,20 @@ class Trajectory(Frozen):
     draft: Draft
     versions: tuple[Version, ...] = Field(min_length=1)
     end: End | None = Field(default=None, description="None while rounds are still to come.")
+
+    def to_json(self) -> str:
+        """JSON on one line, with the numbers of the caller's fields as they were read."""
+        exact = self.draft.has_exact_numbers
+        return json_text(self.model_dump()) if exact else self.model_dump_json()
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> Trajectory:
+        """The trajectory that :meth:`to_json` wrote.
+
+        Raises:
+            ValueError: The text is no trajectory (a ``pydantic.ValidationError``), or not JSON.
+        """
+        return cls.model_validate(read_json(text))
 
     @property
     def final(self) -> str:

@@ -108,7 +108,7 @@ async def run(
         wall_s=wall_s,
         lost=sum(kept.get(place) != text for place, text in told),
         twice=sum(n - 1 for counts in (times_told, rows) for n in counts.values()),
-        texts={t.draft.id: tuple(v.text for v in t.versions) for t in stored},
+        texts={str(t.draft.id): tuple(v.text for v in t.versions) for t in stored},
         ends=tuple(t.end.detail for t in done if t.end is not None and not _is_complete(t)),
     )
 
@@ -122,7 +122,9 @@ async def _revise_all(
             return await reviser.revise(
                 draft,
                 iterations=rounds,
-                on_version=lambda version: told.append(((draft.id, version.round), version.text)),
+                on_version=lambda version: told.append(
+                    ((str(draft.id), version.round), version.text)
+                ),
             )
 
         async with asyncio.TaskGroup() as group:

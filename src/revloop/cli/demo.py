@@ -69,7 +69,7 @@ def demo(
             _revise_all, demo_drafts(drafts, seed=seed), iterations, options, choice
         )
     for trajectory in _most_mended(trajectories)[:shown]:
-        output.results.rule(output.printable(trajectory.draft.id))
+        output.results.rule(output.printable(str(trajectory.draft.id)))
         output.print_trajectory(trajectory)
     output.results.rule("All drafts, by the exact judge")
     output.results.print(_faults_table(trajectories, iterations))
@@ -140,12 +140,12 @@ async def _revise_all(
                     on_version=lambda version: bar.advance(rounds, min(version.round, 1)),
                 )
                 bar.advance(rounds, iterations - trajectory.rounds)
-                done[draft.id] = trajectory
+                done[draft.key] = trajectory
 
             for draft in drafts:
                 tasks.start_soon(revise, draft)
     await engine.aclose()
-    return [done[draft.id] for draft in drafts]
+    return [done[draft.key] for draft in drafts]
 
 
 def _progress_bar() -> Progress:

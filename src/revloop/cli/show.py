@@ -34,7 +34,7 @@ def show(
             raise InputError(f"{store} has no trajectory '{draft_id}'.")
         if as_json:
             for trajectory in found or opened.trajectories():
-                output.print_json(trajectory.model_dump_json())
+                output.print_json(trajectory.to_json())
         elif found is not None:
             for trajectory in found:
                 output.print_trajectory(trajectory)
@@ -47,7 +47,9 @@ def _list(opened: Store) -> None:
     output.results.print(_line("id", "rounds", "ended", "last version"), style="bold")
     for trajectory in opened.trajectories():
         ended = "not yet" if trajectory.end is None else trajectory.end.reason.value
-        name, preview = (" ".join(text.split()) for text in (trajectory.draft.id, trajectory.final))
+        name, preview = (
+            " ".join(text.split()) for text in (str(trajectory.draft.id), trajectory.final)
+        )
         line = _line(name, str(trajectory.rounds), ended, preview)
         output.results.print(output.printable(line))
 

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import anyio
-from pydantic_core import from_json
 
 from revloop.batch import Concurrency, Progress
 from revloop.batch.workers import Workers
@@ -19,6 +18,7 @@ from revloop.reviser import AsyncReviser
 from revloop.rows.writing import with_rest
 from revloop.settings import DEFAULT_ITERATIONS
 from revloop.trajectory import StopReason
+from revloop.values import read_json
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -97,9 +97,9 @@ class Actor:
     async def _line(self, opened: _Opened, row: Mapping[str, Any]) -> str | None:
         if row["reject"] is not None:
             return None
-        draft = Draft.model_validate_json(row["draft"])
+        draft = Draft.from_json(row["draft"])
         trajectory = await self._revised(opened, draft)
-        return with_rest(trajectory, from_json(row["rest"])).model_dump_json()
+        return with_rest(trajectory, read_json(row["rest"])).to_json()
 
     async def _revised(self, opened: _Opened, draft: Draft) -> Trajectory:
         pending = await opened.reviser.enter(draft)

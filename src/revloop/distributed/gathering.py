@@ -8,16 +8,17 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
-from pydantic_core import from_json
 
 from revloop.distributed.folder import RunFolder
 from revloop.draft import Draft
 from revloop.errors import InputError
 from revloop.rows import Position, Row
 from revloop.rows.opening import readable
+from revloop.rows.parquet import TURN_FIELDS
 from revloop.rows.whole import writable
 from revloop.store import InputState, NewRow, Store
 from revloop.trajectory import Critique, End, Trajectory, Version, explain
+from revloop.values import read_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -113,7 +114,7 @@ def trajectories_of(shard: Path) -> Iterator[Trajectory]:
                 return
             with shard.open("rb") as file:
                 for line in file:
-                    yield Trajectory.model_validate_json(line)
+                    yield Trajectory.from_json(line)
     except ValidationError as exc:
         raise InputError(f"{shard} is no shard of trajectories: {explain(exc)}.") from exc
 
@@ -129,8 +130,14 @@ def _of_parquet(shard: Path) -> Iterator[Trajectory]:
 
 
 def _of_columns(row: dict[str, Any], written_at: datetime) -> Trajectory:
-    asked = {name: row[name] for name in ("id", "prompt", "messages") if row[name] is not None}
-    draft = {**asked, "response": row["response"], "extra": from_json(row["extra"])}
+    asked = {name: row[name] for name in ("id", "prompt") if row[name] is not None}
+    extra = read_json(row["extra"])
+    if (turns := row["messages"]) is not None:
+        others = extra.pop(TURN_FIELDS, [None] * len(turns))
+        asked["messages"] = [
+            {**turn, **(other or {})} for turn, other in zip(turns, others, strict=True)
+        ]
+    draft = {**asked, "response": row["response"], "extra": extra}
     return Trajectory(
         id=row["trajectory_id"],
         draft=Draft.model_validate(draft),

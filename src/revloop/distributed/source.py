@@ -17,6 +17,7 @@ from revloop.rows.lines import elements_of, is_array, lines_between, lines_of
 from revloop.rows.opening import is_packed, readable, unpacked
 from revloop.rows.reading import check_options, converter, first_items, row_of
 from revloop.rows.tables import group_rows, is_parquet
+from revloop.values import json_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -133,8 +134,7 @@ class RayInput:
                 told |= {"reason": row.reason, "raw": row.raw}
                 yield {"key": key, "draft": None, "rest": None, "reject": to_json(told).decode()}
             else:
-                rest = to_json(row.rest, inf_nan_mode="constants").decode()
-                draft = row.draft.model_dump_json()
+                draft, rest = row.draft.to_json(), json_text(row.rest)
                 yield {"key": key, "draft": draft, "rest": rest, "reject": None}
 
     def _parts_of(self, file: File) -> Iterator[Part]:

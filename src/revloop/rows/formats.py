@@ -13,6 +13,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from revloop.draft import near_miss
+
 Fields = dict[str, Any]
 Converted = tuple[Fields, Fields]
 """The fields of a draft, and the row's other ones."""
@@ -61,6 +63,8 @@ def of_row(row: Mapping[str, Any]) -> Converted:
         # null stands for "not there", but a row without a response is a mistake to be told
         if name in row and (row[name] is not None or name == "response")
     }
+    if what := near_miss(row):
+        raise Unusable(what)
     return fields, {name: value for name, value in row.items() if name not in NAMES}
 
 

@@ -5,11 +5,10 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, BinaryIO, Self
 
-from pydantic_core import to_json
-
 from revloop.errors import MissingExtraError
 from revloop.rows.opening import HINT
 from revloop.rows.whole import of_its_own, writable
+from revloop.values import json_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -17,6 +16,10 @@ if TYPE_CHECKING:
 
     from revloop.draft import Draft
     from revloop.trajectory import Trajectory, Version
+
+TURN_FIELDS = "turn_fields"
+"""Where ``extra`` has the turns' fields besides role and content: a list, null for a turn that has
+none."""
 
 _GROUP_ROWS = 1000
 _GROUP_LETTERS = 16 * 2**20
@@ -99,8 +102,11 @@ def final_columns(trajectory: Trajectory, rest: Mapping[str, Any]) -> dict[str, 
 
 
 def _asked(draft: Draft) -> dict[str, Any]:
-    turns = draft.messages and [turn.model_dump() for turn in draft.messages]
-    return {"id": draft.id, "prompt": draft.prompt, "messages": turns}
+    turns = draft.messages and [
+        {"role": turn.role, "content": turn.content} for turn in draft.messages
+    ]
+    name = draft.id if isinstance(draft.id, str) else draft.key
+    return {"id": name, "prompt": draft.prompt, "messages": turns}
 
 
 def _version(version: Version) -> dict[str, Any]:
@@ -115,7 +121,10 @@ def _version(version: Version) -> dict[str, Any]:
 
 def _extra(trajectory: Trajectory, rest: Mapping[str, Any]) -> str:
     extra = {**trajectory.draft.extra, **rest}
-    return to_json(extra, inf_nan_mode="constants").decode()
+    turns = [turn.other_fields or None for turn in trajectory.draft.messages or ()]
+    if any(turns):
+        extra[TURN_FIELDS] = turns
+    return json_text(extra)
 
 
 def _asked_schema(pa: Any) -> list[Any]:

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
-from pydantic_core import from_json
 
 from revloop.draft import Draft
 from revloop.errors import InputError
@@ -17,7 +16,7 @@ from revloop.rows.formats import CONVERSIONS, NAMES, PLAIN, Converted, Form, Unu
 from revloop.rows.lines import Item, elements_of, is_array, lines_of
 from revloop.rows.opening import STANDARD_INPUT, is_packed, name_of, opened, readable, unpacked
 from revloop.rows.row import Rejected, Row, shown
-from revloop.trajectory import explain
+from revloop.values import explain, read_json
 
 if TYPE_CHECKING:
     from revloop.rows.row import Position
@@ -199,7 +198,7 @@ def _parsed(item: Item) -> Mapping[str, Any]:
     if isinstance(item.raw, Mapping):
         return item.raw
     try:
-        data = from_json(item.raw)
+        data = read_json(item.raw)
     except ValueError as exc:  # all that can be wrong with JSON: deep nesting, endless digits
         raise Unusable(_what_is_wrong(item.raw, exc)) from exc
     if not isinstance(data, dict):

@@ -14,6 +14,7 @@ from revloop.errors import MissingExtraError
 from revloop.rows.opening import HINT
 from revloop.rows.parquet import ParquetWriter
 from revloop.rows.whole import of_its_own, whole_file, writable
+from revloop.values import json_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -39,11 +40,11 @@ class _JsonlWriter:
 
     def write(self, trajectory: Trajectory, rest: Mapping[str, Any]) -> None:
         if self._final_only:
-            line = to_json(final_row(trajectory, rest), inf_nan_mode="constants")
+            line = json_text(final_row(trajectory, rest))
         else:
-            line = with_rest(trajectory, rest).model_dump_json().encode()
+            line = with_rest(trajectory, rest).to_json()
         with writable(self._path):
-            self._file.write(line + b"\n")
+            self._file.write(f"{line}\n".encode())
 
 
 @contextmanager

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     Parameters = Sequence[object] | dict[str, object]
 
 _APPLICATION_ID = 0x7265766C  # "revl": tells our files from other SQLite files
-_SCHEMA_VERSION = 2
+_SCHEMA_VERSION = 3
 _BUSY_TIMEOUT_S = 30.0
 _CHECKPOINT_TIMEOUT_MS = 2000  # waited for a reader in mid-read; whoever closes later goes on
 _ROWS_A_STATEMENT = (64, 8, 1)  # few sizes, so that the statements stay prepared
@@ -36,7 +36,7 @@ CREATE TABLE IF NOT EXISTS runs (
 CREATE TABLE IF NOT EXISTS trajectories (
     key INTEGER PRIMARY KEY,
     run INTEGER NOT NULL REFERENCES runs (id),
-    draft_id TEXT NOT NULL,
+    draft_id TEXT NOT NULL,  -- as JSON: 1 and "1" are two ids
     id TEXT NOT NULL,
     draft TEXT NOT NULL,
     content TEXT NOT NULL,  -- digest of prompt and response

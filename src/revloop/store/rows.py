@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import heapq
-import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
-
-from pydantic_core import to_json
 
 from revloop.draft import Draft
 from revloop.rows.row import Position, Rejected
 from revloop.store.entries import Entry, Run, end_in, trajectory_of, versions_of
 from revloop.store.file import readable
 from revloop.trajectory import StopReason, Trajectory
+from revloop.values import json_text, read_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -214,7 +212,7 @@ class RunRows:
         return key
 
     def _known_ids(self, rows: Sequence[NewRow]) -> Iterator[tuple[str, _Known]]:
-        ids = list({new.row.draft.id for new in rows})
+        ids = list({new.row.draft.key for new in rows})
         for sql in (_IDS_OF_TRAJECTORIES, _IDS_OF_ROWS):
             for draft_id, content, key, number in self._file.rows_for(sql, self._run, ids):
                 yield draft_id, _Known(content, key, number)
@@ -231,9 +229,9 @@ class RunRows:
                 (
                     begun.entry.key,
                     self._run,
-                    begun.draft.id,
+                    begun.draft.key,
                     new.trajectory_id,
-                    begun.draft.model_dump_json(),
+                    begun.draft.to_json(),
                     new.content,
                 )
                 for begun, new in zip(sorting.begun, sorting.beginnings, strict=True)
@@ -280,7 +278,7 @@ class RunRows:
             return [
                 Pending(
                     Entry(key, id_, versions_of(self._file, key), end_in(ending)),
-                    Draft.model_validate_json(draft),
+                    Draft.from_json(draft),
                 )
                 for key, id_, draft, ending in self._file.rows(sql, values)
             ]
@@ -292,12 +290,12 @@ class RunRows:
 
     def _stored_row(self, row: tuple[Any, ...]) -> StoredRow:
         number, draft_id, rest, key, id_, draft_text, ending = row
-        draft = Draft.model_validate_json(draft_text)
-        if draft.id != draft_id:
-            draft = draft.model_copy(update={"id": draft_id})
+        draft = Draft.from_json(draft_text)
+        if draft.key != draft_id:
+            draft = draft.model_copy(update={"id": read_json(draft_id)})
         versions = versions_of(self._file, key)
         trajectory = trajectory_of(id_, draft, versions, ending) if versions else None
-        return StoredRow(number, json.loads(rest), trajectory)
+        return StoredRow(number, read_json(rest), trajectory)
 
 
 @dataclass(frozen=True, slots=True)
@@ -324,7 +322,7 @@ class _Sorting:
 
     def sort(self, new: NewRow) -> None:
         """Place a row; call it for each, in their order."""
-        row, draft_id = new.row, new.row.draft.id
+        row, draft_id = new.row, new.row.draft.key
         known = self.known_ids.get(draft_id)
         if known is not None and known.content != new.content:
             self.rejects.append(row.rejected(_clash(row, known)))
@@ -337,8 +335,7 @@ class _Sorting:
         if known is None or known.number is None:
             self.known_ids[draft_id] = _Known(new.content, key, row.number)
         self.known_contents.setdefault(new.content, key)
-        rest = to_json(row.rest, inf_nan_mode="constants").decode()
-        self.placed.append((row.number, key, draft_id, rest))
+        self.placed.append((row.number, key, draft_id, json_text(row.rest)))
 
     def _begin(self, new: NewRow) -> int:
         key, self._next_key = self._next_key, self._next_key + 1
@@ -349,4 +346,9 @@ class _Sorting:
 
 def _clash(row: Row, known: _Known) -> str:
     where = "of a draft in the store" if known.number is None else f"of line {known.number}"
-    return f"line {row.number}: the id '{row.draft.id}' is that {where}, which has other content"
+    return f"line {row.number}: the id {_shown(row.draft)} is that {where}, which has other content"
+
+
+def _shown(draft: Draft) -> str:
+    """An id as a person would write it: text in quotation marks, a number without."""
+    return f"'{draft.id}'" if isinstance(draft.id, str) else draft.key

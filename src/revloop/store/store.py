@@ -14,6 +14,7 @@ from revloop.store.entries import Entry, Run, end_in, versions_of
 from revloop.store.file import StoreFile, readable
 from revloop.store.rows import RunRows
 from revloop.trajectory import End, Trajectory, Version
+from revloop.values import json_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -24,7 +25,7 @@ SELECT t.key, t.id, t.draft, t.ending, v.version
 FROM trajectories t JOIN versions v ON v.trajectory = t.key
 WHERE t.key = (
     SELECT min(key) FROM trajectories
-    WHERE key > :after AND (:name IS NULL OR draft_id = :name OR id = :name)
+    WHERE key > :after AND (:name IS NULL OR draft_id IN (:name, :quoted) OR id = :name)
     AND (:run IS NULL OR run = :run)
     AND EXISTS (SELECT 1 FROM versions WHERE trajectory = trajectories.key)
 )
@@ -110,11 +111,11 @@ class Store:
         with self._file.transaction():
             rows = self._file.rows(
                 "SELECT key, id, draft, ending FROM trajectories WHERE run = ? AND draft_id = ?",
-                (run.id, draft.id),
+                (run.id, draft.key),
             )
             if not rows:
                 content = draft.content_digest
-                row = (run.id, draft.id, trajectory_id, draft.model_dump_json(), content)
+                row = (run.id, draft.key, trajectory_id, draft.to_json(), content)
                 sql = (
                     "INSERT INTO trajectories (run, draft_id, id, draft, content) "
                     "VALUES (?, ?, ?, ?, ?)"
@@ -122,7 +123,7 @@ class Store:
                 return Entry(self._file.write(sql, row), trajectory_id)
             key, first_id, stored, ending = rows[0]
         with readable(self.path):
-            if Draft.model_validate_json(stored).content_digest != draft.content_digest:
+            if Draft.from_json(stored).content_digest != draft.content_digest:
                 raise InputError(
                     f"{self.path} has another draft under the id '{draft.id}': give this one an "
                     "id of its own."
@@ -166,17 +167,19 @@ class Store:
         """All trajectories, in the order in which their drafts came in, one in memory at a time.
 
         Args:
-            name: Only those with this id, or of the draft with this id (one for each run).
+            name: Only those with this id, or of the draft with this id, a number or a string (one
+                for each run).
             run: Only those of this run.
         """
-        wanted = {"name": name, "run": None if run is None else run.id}
+        run_id = None if run is None else run.id
+        wanted = {"name": name, "quoted": json_text(name), "run": run_id}
         rows = self._file.rows(_NEXT_TRAJECTORY, {"after": 0, **wanted})
         while rows:
             key, id_, draft, ending, _ = rows[0]
             with readable(self.path):
                 trajectory = Trajectory(
                     id=id_,
-                    draft=Draft.model_validate_json(draft),
+                    draft=Draft.from_json(draft),
                     versions=tuple(Version.model_validate_json(row[-1]) for row in rows),
                     end=end_in(ending),
                 )
