@@ -13,6 +13,7 @@ here:
     completion(...)         a good answer of /v1/completions
     chat_completion(...)    a good answer of /v1/chat/completions
     model_list(...)         a good answer of /v1/models
+    tokens_of(folder)       a good answer of vLLM's /tokenize
     error(...)              an error in the form that OpenAI-compatible servers give it
     redirect(...)           302 to elsewhere
     half(...)               half of a body, then the end of the connection
@@ -21,7 +22,8 @@ here:
     hang()                  no answer until client or server go
 
 Unscripted, a server lists its models and answers "A better text." to everything; as a stand-in for
-vLLM (``vllm_root``) it also tells its version. All requests are kept in ``server.requests``.
+vLLM (``vllm_root``) it also tells its version and its tokens. All requests are kept in
+``server.requests``.
 """
 
 from __future__ import annotations
@@ -33,9 +35,11 @@ import struct
 from collections import defaultdict
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from aiohttp import web
+from tokenizers import Tokenizer
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -44,9 +48,11 @@ if TYPE_CHECKING:
 
 MODELS = "/v1/models"
 VERSION = "/version"
+TOKENIZE = "/tokenize"
 COMPLETIONS = "/v1/completions"
 CHAT = "/v1/chat/completions"
 TEXT = "A better text."
+TINY_CRITIC = Path(__file__).parent / "tiny_critic"
 
 Behaviour = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -96,6 +102,7 @@ class StubServer:
         if vllm_root is not None:
             entry |= {"owned_by": "vllm", "root": vllm_root}
             self.on(VERSION, answer({"version": "0.32.0"}))
+            self.on(TOKENIZE, tokens_of(TINY_CRITIC))
         self.on(MODELS, model_list(*({**entry, "id": model} for model in models)))
         self.on(COMPLETIONS, completion())
         self.on(CHAT, chat_completion())
@@ -169,6 +176,17 @@ def chat_completion(text: str = TEXT, **choice: Any) -> Behaviour:
 def model_list(*entries: Mapping[str, Any]) -> Behaviour:
     """A good answer of /v1/models."""
     return answer({"object": "list", "data": list(entries)})
+
+
+def tokens_of(folder: Path) -> Behaviour:
+    """A good answer of vLLM's /tokenize, with the tokenizer of a folder."""
+    tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+
+    async def behave(request: web.Request) -> web.StreamResponse:
+        ids = tokenizer.encode((await request.json())["prompt"]).ids
+        return web.json_response({"count": len(ids), "max_model_len": 512, "tokens": ids})
+
+    return behave
 
 
 def error(

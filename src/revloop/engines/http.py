@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from revloop.engines.absence import Waiting
 from revloop.engines.base import Completion, Request, room_for_answer
+from revloop.engines.exact_tokens import find_tokenizer
 from revloop.engines.load import Counters, Load, read_counters, read_load
 from revloop.engines.replies import (
     ServedModel,
@@ -17,15 +17,17 @@ from revloop.engines.replies import (
     served_version,
 )
 from revloop.engines.retry import RetryPolicy
-from revloop.engines.tokens import PromptTokenizer
 from revloop.engines.transport import Deadlines, Transport
 from revloop.errors import BadReplyError, InputError, ModelNotServedError, RejectedError
 from revloop.trajectory import EngineInfo, Pinned
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
     from pydantic import SecretStr
+
+    from revloop.engines.tokens import PromptTokenizer
 
 _FIRST_CONTACT_ATTEMPTS = 3
 """A mistyped address should be told at once; patience is for servers that have answered."""
@@ -44,12 +46,14 @@ class HttpEngine:
         *,
         version: str | None,
         tokenizer: PromptTokenizer | None,
+        sends_token_ids: bool,
         retries: RetryPolicy,
     ) -> None:
         self._transport = transport
         self._model = model
         self._version = version
         self._tokenizer = tokenizer
+        self._sends_token_ids = sends_token_ids
         self._retries = retries
 
     @classmethod
@@ -69,17 +73,18 @@ class HttpEngine:
             base_url: The server's address, with or without ``/v1``.
             model: The model to use; may be left out where the server serves just one.
             api_key: Sent as bearer token, and nowhere else: redirects are not followed.
-            tokenizer: The model's folder, for prompts that are sent as exact tokens. Found by
-                itself where a vLLM server names a folder that is here too.
+            tokenizer: The model's folder, for prompts that are sent as exact tokens: to a vLLM
+                server that makes the same tokens of a text. Found by itself where the server names
+                a folder that is here too.
             retries: When to send a request again.
             deadlines: When to give a request up.
 
         Raises:
             EngineError: The server cannot be reached, refuses the key, or does not serve the model.
-            InputError: The address is none, or the server serves several models and none is named.
+            InputError: The address is none, the server serves several models and none is named, or
+                the tokenizer is not the server's.
             ModelConfigError: The tokenizer folder holds no tokenizer.
         """
-        known = None if tokenizer is None else PromptTokenizer.from_folder(tokenizer)
         patient = retries or RetryPolicy()
         hurried = patient.model_copy(
             update={
@@ -91,13 +96,17 @@ class HttpEngine:
         try:
             chosen = await _find_model(transport, model, hurried)
             version = await _ask_version(transport, hurried) if chosen.is_vllm else None
-            folder = _folder_here(chosen.root)
-            if known is None and chosen.is_vllm and folder is not None:
-                known = PromptTokenizer.from_folder(folder)
+            known, exact = await find_tokenizer(transport, chosen, tokenizer, hurried)
         except BaseException:
             await transport.aclose()
             raise
-        return cls(transport, chosen, version=version, tokenizer=known, retries=patient)
+        return cls(
+            *(transport, chosen),
+            version=version,
+            tokenizer=known,
+            sends_token_ids=exact,
+            retries=patient,
+        )
 
     @property
     def info(self) -> EngineInfo:
@@ -117,7 +126,7 @@ class HttpEngine:
     @property
     def sends_token_ids(self) -> bool:
         """Whether completion prompts are sent as exact tokens."""
-        return self._tokenizer is not None and self._model.is_vllm
+        return self._sends_token_ids
 
     def count_tokens(self, text: str) -> int | None:
         """Number of tokens of ``text``, or None without a tokenizer."""
@@ -265,14 +274,6 @@ async def _ask_version(transport: Transport, retries: RetryPolicy) -> str | None
     except RejectedError:
         return None  # a proxy may let nothing through but /v1
     return version
-
-
-def _folder_here(root: str | None) -> Path | None:
-    """The folder that a vLLM server serves, if it has a tokenizer that can be read here."""
-    try:
-        return Path(root) if root and (Path(root) / "tokenizer.json").is_file() else None
-    except OSError:  # a folder of another user, or a name that no folder here can have
-        return None
 
 
 def _without_stop(text: str, stops: tuple[str, ...], stop_text: str | None) -> str:

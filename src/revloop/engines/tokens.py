@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
+_PROBE_TOKENS = 2**16
+_PROBE = "1,234.50 EUR (naïve)?\n\tdef f(x): return x**2  # Übung, здравствуй, 你好, नमस्ते, 🙂\n"
+
+
 class PromptTokenizer:
     """A model's tokenizer, which reads special tokens in a text as the letters they are.
 
@@ -82,6 +86,15 @@ class PromptTokenizer:
         if self._tokenizer.decode(ids, skip_special_tokens=False) != generated:
             return None
         return TokenPrefix(prompt + generated, (*prompt_ids, *ids))
+
+    def probe(self) -> str:
+        """A text that another tokenizer would cut into other tokens: the vocabulary, spelt out."""
+        ids = range(self._tokenizer.get_vocab_size(with_added_tokens=True))
+        step = max(1, len(ids) // _PROBE_TOKENS)
+        asked = [[number] for number in ids[::step] if number not in self._special]
+        spelt = self._tokenizer.decode_batch(asked, skip_special_tokens=False)
+        # a token that is a part of a character cannot be spelt by itself
+        return _PROBE + "\n".join(s for s in spelt if s and "\N{REPLACEMENT CHARACTER}" not in s)
 
     def _encode(self, text: str, *, whole: bool) -> list[int]:
         # the one call that leaves out the offsets of the tokens, which nobody wants here
