@@ -133,9 +133,7 @@ async def test_a_folder_here_whose_tokenizer_is_broken_does_no_harm(
 async def test_a_named_tokenizer_that_is_another_one_is_refused(tmp_path: Path) -> None:
     folder = other_tokenizer(tmp_path, swapped)
     async with StubServer(vllm_root="org/model") as server:
-        with pytest.raises(
-            InputError, match=r"is not the one of critic at http"
-        ):
+        with pytest.raises(InputError, match=r"is not the one of critic at http"):
             await HttpEngine.connect(server.base_url, tokenizer=folder)
 
 
