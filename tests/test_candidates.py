@@ -9,7 +9,13 @@ import pytest
 from command_line import revloop
 from judges import RuleJudge, always_first, by_number
 from revloop import Draft, PromptSet, StopReason, Store, Trajectory, revise
-from revloop.errors import RejectedError, UnreachableError
+from revloop.errors import (
+    AuthenticationError,
+    ContextFullError,
+    ModelNotServedError,
+    RejectedError,
+    UnreachableError,
+)
 from revloop.loop.candidates import choose_by_judge, choose_by_score
 from revloop.trajectory import Critique
 from scripted_engine import Answer, ScriptedEngine, cnr_critique
@@ -48,6 +54,15 @@ def revised(
     engine = ScriptedEngine(revisions(*texts))
     options = {"iterations": len(texts) // candidates, **options}
     return revise(DRAFT, engine=engine, candidates=candidates, **options), engine
+
+
+def scored(error: Exception) -> tuple[Trajectory, ScriptedEngine]:
+    """Two candidates; the critique that would score the second one fails."""
+    said = revisions("3 a", "9 b")
+    engine = ScriptedEngine(
+        lambda request: error if request.stop and "9 b" in str(request.prompt) else said(request)
+    )
+    return revise(DRAFT, iterations=1, engine=engine, candidates=2), engine
 
 
 def made(*texts: str) -> list[tuple[Critique, str]]:
@@ -149,6 +164,38 @@ class TestTheRequests:
         (other,) = version.draw.others
         assert other.critique is not None
         assert other.critique.endswith("Negative aspects: 1 a")
+
+
+class TestScoresThatCannotBeGiven:
+    def test_a_candidate_that_is_too_long_to_be_scored_has_no_score(self) -> None:
+        long = "9 " + "word " * 60
+        engine = ScriptedEngine(revisions("3 a", long), context_tokens=120)
+        found = revise(DRAFT, iterations=1, engine=engine, candidates=2)
+        version = found.versions[1]
+        assert version.text == "3 a"
+        assert version.draw is not None
+        assert version.draw.scores == (3.0, None)
+        assert found.end is not None
+        assert found.end.reason is StopReason.ROUNDS_DONE
+
+    @pytest.mark.parametrize("error", [RejectedError("odd"), ContextFullError("long")])
+    def test_a_candidate_that_the_engine_refuses_to_read_has_no_score(
+        self, error: Exception
+    ) -> None:
+        found, _ = scored(error)
+        version = found.versions[1]
+        assert version.draw is not None
+        assert (version.text, version.draw.scores) == ("3 a", (3.0, None))
+
+    @pytest.mark.parametrize(
+        "error", [UnreachableError("gone"), AuthenticationError("no"), ModelNotServedError("no")]
+    )
+    def test_an_engine_that_fails_leaves_the_choice_to_the_next_attempt(
+        self, error: Exception
+    ) -> None:
+        found, _ = scored(error)
+        assert found.end is not None
+        assert (found.rounds, found.end.reason) == (0, StopReason.ENGINE_FAILED)
 
 
 class TestFailures:

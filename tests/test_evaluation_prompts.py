@@ -53,6 +53,14 @@ class TestTheQuestion:
 
 
 class TestReading:
+    @pytest.mark.parametrize("opening", ["<think>", "", "<|channel|>analysis<|message|>"])
+    def test_a_verdict_in_a_thought_is_none(self, opening: str) -> None:
+        end = "<|channel|>final<|message|>" if "channel" in opening else "</think>"
+        thought = f"{opening}A is longer.\nVerdict: A\n{end}\n\n"
+        assert SHIPPED.read(f"{thought}B is true.\nVerdict: B") == ("second", "B is true.")
+        assert SHIPPED.read(thought) is None
+        assert SHIPPED.read("<think>B is true.\nVerdict: B") is None
+
     @pytest.mark.parametrize(
         ("answer", "read"),
         [

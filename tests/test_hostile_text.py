@@ -23,6 +23,7 @@ from revloop.cli.output import print_json, print_text, print_trajectory, printab
 from revloop.draft import Message
 from revloop.engines.tokens import PromptTokenizer
 from revloop.errors import BadReplyError, EngineError, InputError
+from revloop.parsing import write_revision
 from revloop.prompts import shipped_prompt_sets
 from revloop.records import Entry, Record, read_records
 from revloop.store import Store
@@ -53,8 +54,7 @@ def draft_of(group: tuple[str, ...]) -> Draft:
 def script_of(group: tuple[str, ...], prompts: PromptSet) -> list[Answer]:
     """A round for each text: it is criticised with, and then it is the revision."""
     tags = prompts.settings.revision.tags
-    around = ("", "") if tags is None else (tags.opening, tags.closing)
-    said = [(critique_of(text), text.join(around)) for text in group]
+    said = [(critique_of(text), write_revision(text, tags)) for text in group]
     return [Answer(text, "stop") for texts in said for text in texts]
 
 
@@ -103,7 +103,10 @@ def test_every_text_can_be_a_response() -> None:
 
 def check(trajectory: Trajectory, group: tuple[str, ...]) -> None:
     assert trajectory.draft == draft_of(group)
-    assert [v.text for v in trajectory.versions] == [group[0], *(text.strip() for text in group)]
+    expected = [group[0]]
+    for text in group:
+        expected.append(expected[-1] if text.strip() == expected[-1].strip() else text)
+    assert [v.text for v in trajectory.versions] == expected
     critiques = [v.critique.raw for v in trajectory.versions if v.critique is not None]
     assert critiques == [critique_of(text) for text in group]
 
@@ -115,9 +118,7 @@ def test_every_text_is_stored_to_the_letter(trajectories: list[Trajectory]) -> N
 
 async def test_chat_takes_every_text_as_well() -> None:
     for trajectory, group in zip(await revise_all("chat"), GROUPS, strict=True):
-        if not any("revised_response>" in text for text in group):
-            check(trajectory, group)
-        assert trajectory.rounds == len(group)
+        check(trajectory, group)
 
 
 def test_every_text_can_be_an_id() -> None:
@@ -238,7 +239,8 @@ def test_any_prefix_of_versions_goes_on_to_the_same_end(
     kept: int,
 ) -> None:
     rounds = len(revisions) + 1
-    draft = Draft(prompt=prompt, response=response)
+    turns = tuple(Message(role="user", content=text) for text in (prompt, *revisions))
+    draft = Draft(messages=turns, response=response)
     script = [
         Answer(said, "stop")
         for number, revision in enumerate([*revisions, "The end."])

@@ -17,9 +17,10 @@ from revloop.draft import Draft
 from revloop.engines.base import Engine, Request
 from revloop.errors import RejectedError, UnreachableError
 from revloop.loop import SHORTEST_CRITIQUE_TOKENS, Rounds
+from revloop.parsing import write_revision
 from revloop.prompts import PromptSet
 from revloop.settings import LoopOptions, RunSettings
-from revloop.trajectory import End, StopReason, Version
+from revloop.trajectory import Critique, End, Refusal, StopReason, Version
 from scripted_engine import (
     LATENCY_S,
     Answer,
@@ -46,10 +47,13 @@ def rounds_of(
     iterations: int = 5,
     prompts: PromptSet = CNR,
     earlier: Sequence[Version] = (),
+    failed: End | None = None,
     **options: Any,
 ) -> Rounds:
     settings = RunSettings.resolve(LoopOptions(**options), prompts, engine.info)
-    return Rounds(draft, engine, prompts, settings, iterations=iterations, earlier=earlier)
+    return Rounds(
+        draft, engine, prompts, settings, iterations=iterations, earlier=earlier, failed=failed
+    )
 
 
 async def run(
@@ -138,7 +142,7 @@ class TestVersions:
         engine = ScriptedEngine(cnr_rounds(text), tokens="characters")
         draft = Draft(prompt=text, response=text)
         versions, _ = await run(engine, draft, iterations=1)
-        assert texts(versions) == [text, text.strip()]
+        assert texts(versions) == [text, text]
         assert (
             engine.prompts[0] == f"### Prompt:\n{text}\n\n### Response:\n{text}\n\n### Critique:\n"
         )
@@ -208,7 +212,8 @@ class TestTwoPasses:
 
     async def test_only_the_critique_stops_at_the_bridge(self) -> None:
         engine = ScriptedEngine(cnr_rounds(f"b{CNR.bridge}c"))
-        versions, _ = await run(engine, iterations=1)
+        draft = DRAFT.model_copy(update={"prompt": f"Write {CNR.bridge}"})
+        versions, _ = await run(engine, draft, iterations=1)
         assert [request.stop for request in engine.requests] == [(CNR.bridge,), ()]
         assert versions[1].text == f"b{CNR.bridge}c"
 
@@ -322,20 +327,175 @@ class TestTextThatIsOfNoUse:
         assert len(engine.requests) == len(end.steps) == 4
         assert end.reason is StopReason.UNPARSEABLE
         assert end.detail == (
-            "Round 1: the critique has not the form of the prompt set, in 4 tries."
+            "Round 1: the critique could not be used in 4 tries: there is no 'Overall score:'."
         )
 
     async def test_a_blank_revision_ends_as_unparseable_with_its_critique_on_record(self) -> None:
         versions, end = await run(ScriptedEngine([*cnr_rounds("b"), SAID, "", " ", "\n"]))
         assert texts(versions) == [DRAFT.response, "b"]
         assert end.reason is StopReason.UNPARSEABLE
-        assert "Round 2: the revision has not the form" in end.detail
+        assert end.detail == "Round 2: the revision could not be used in 3 tries: it is blank."
         assert [step.kind for step in end.steps] == ["critique", *["revision"] * 3]
 
     async def test_one_try_may_be_all(self) -> None:
         engine = ScriptedEngine(["no form"])
         _, end = await run(engine, tries=1)
         assert end.reason is StopReason.UNPARSEABLE
+
+    async def test_the_last_reply_of_each_kind_is_kept_raw_and_every_one_with_its_reason(
+        self,
+    ) -> None:
+        script = ["no form", "\nnone either ", SAID, *["x" * 5_000, " "] * 2]
+        _, end = await run(ScriptedEngine(script, tokens="characters"), revision_max_tokens=4_999)
+        refusals = [step.refusal for step in end.steps]
+        cut = "it reached its limit of 4999 tokens"
+        missing = "there is no 'Overall score:'"
+        assert refusals == [
+            Refusal(reason=missing, characters=7),
+            Refusal(reason=missing, reply="\nnone either ", characters=13),
+            None,
+            Refusal(reason=cut, characters=4_999),
+            Refusal(reason="it is blank", characters=1),
+            Refusal(reason=cut, reply="x" * 4_000, characters=4_999),
+        ]
+
+    async def test_a_reply_that_was_asked_for_again_is_kept_with_the_version(self) -> None:
+        versions, _ = await run(ScriptedEngine(["no form", SAID, "b"]), iterations=1)
+        first, *others = (step.refusal for step in versions[1].steps)
+        assert first is not None
+        assert (first.reply, others) == ("no form", [None, None])
+
+
+def tagged(text: str) -> str:
+    return write_revision(text, CHAT.settings.revision.tags)
+
+
+class TestTextsThatAreNotWhatTheySeem:
+    """What is stored is a passage of the reply to the letter, or the text before."""
+
+    CODE = Draft(response="    return x\n")
+
+    @pytest.mark.parametrize("reply", ["    return x\n", "return x", "\n    return x\n\n"])
+    @pytest.mark.parametrize("prompts", [CNR, CHAT], ids=["cnr", "chat"])
+    async def test_a_text_that_was_not_changed_stays_to_the_letter(
+        self, prompts: PromptSet, reply: str
+    ) -> None:
+        said = write_revision(reply, prompts.settings.revision.tags)
+        versions, end = await run(ScriptedEngine([SAID, said]), self.CODE, prompts=prompts)
+        assert texts(versions) == ["    return x\n"] * 2
+        assert end.reason is StopReason.CONVERGED
+
+    @pytest.mark.parametrize("single_pass", [False, True])
+    async def test_indentation_and_the_last_line_break_are_the_critics(
+        self, *, single_pass: bool
+    ) -> None:
+        script = [both("    return y\n")] if single_pass else [SAID, "    return y\n"]
+        versions, _ = await run(
+            ScriptedEngine(script), self.CODE, iterations=1, single_pass=single_pass
+        )
+        assert versions[1].text == "    return y\n"
+
+    @pytest.mark.parametrize(
+        ("reply", "why"),
+        [
+            (f"{tagged('A.')}\n{tagged('B.')}", "there are two of them"),
+            (tagged("(the whole revised response)"), "it holds a line of the prompt"),
+            (tagged(f"Good.\n\n{SAID}"), "there is a critique in it"),
+            (tagged(SAID), "it is the critique over again"),
+            (tagged("<revised_response>Good."), "a tag is left in it"),
+            (f"<think>Hm. {tagged('Good.')}", "it is a thought without an end"),
+            ("I put it between <revised_response> and so on.", "there is no </revised_response>"),
+        ],
+    )
+    async def test_what_is_no_revision_is_asked_for_again(self, reply: str, why: str) -> None:
+        engine = ScriptedEngine([SAID, reply, tagged("Good.")])
+        versions, _ = await run(engine, prompts=CHAT, iterations=1)
+        _, first, second = versions[1].steps
+        assert (versions[1].text, second.refusal) == ("Good.", None)
+        assert first.refusal is not None
+        assert first.refusal.reason.startswith(why)
+        assert first.refusal.reply == reply
+
+    @pytest.mark.parametrize("opening", ["<think>", ""])
+    async def test_thoughts_reach_no_version_no_critique_and_no_prompt(self, opening: str) -> None:
+        thought = f"{opening}Overall score: 9, I write it between {tagged('and')}.</think>\n\n"
+        engine = ScriptedEngine([thought + SAID, thought + tagged("Good")])
+        versions, _ = await run(engine, prompts=CHAT, iterations=1, stop_score=9)
+        assert versions[1].text == "Good"
+        assert versions[1].critique == CHAT.parse_critique(SAID)
+        assert engine.requests[1].prompt == CHAT.revision_prompt(engine.requests[0].prompt, SAID)
+
+    async def test_tokens_of_a_thought_are_no_prefix_of_the_next_prompt(self) -> None:
+        engine = ScriptedEngine([f"<think>Hm.</think>{SAID}", "b"])
+        await run(engine, iterations=1)
+        assert engine.prompts[1] == engine.prompts[0] + SAID + CNR.bridge
+        assert engine.requests[1].prefix is None
+
+    @pytest.mark.parametrize("text", ["Write <think> and </think>.", "</think>", "<think> opens"])
+    async def test_a_text_about_thoughts_is_revised_like_any_other(self, text: str) -> None:
+        for prompts in (CNR, CHAT):
+            said = write_revision(f"{text} So.", prompts.settings.revision.tags)
+            script = ScriptedEngine([SAID, said])
+            versions, _ = await run(script, Draft(response=text), prompts=prompts, iterations=1)
+            assert versions[1].text == f"{text} So."
+
+
+class TestCutCritiques:
+    async def test_a_critique_in_no_certain_form_serves_though_it_was_cut(self) -> None:
+        engine = ScriptedEngine([Answer("It is dull, and", "length"), tagged("b")])
+        versions, _ = await run(engine, prompts=CHAT, iterations=1)
+        first, _ = versions[1].steps
+        assert (first.finish_reason, first.refusal) == ("length", None)
+        assert versions[1].critique == Critique(raw="It is dull, and")
+
+    async def test_a_cut_thought_is_no_critique(self) -> None:
+        script = [Answer("<think>It is", "length")] * 3
+        _, end = await run(ScriptedEngine(script), prompts=CHAT, iterations=1)
+        assert end.reason is StopReason.TOKEN_LIMIT
+
+
+class TestTryingAgain:
+    async def failed(self, draft: Draft = DRAFT) -> tuple[ScriptedEngine, list[Version], End]:
+        engine = ScriptedEngine([*cnr_rounds("b"), "no form", SAID, *[" "] * 3])
+        versions, end = await run(engine, draft, iterations=2)
+        assert end.reason is StopReason.UNPARSEABLE
+        return engine, versions, end
+
+    async def test_seeds_are_new_where_the_replies_could_not_be_used(self) -> None:
+        first, versions, end = await self.failed()
+        again = ScriptedEngine([SAID, " ", "c"])
+        versions, done = await run(again, earlier=versions, failed=end, iterations=2)
+        tried = [(step.kind, step.attempt) for step in versions[0].steps]
+        assert tried == [("critique", 2), ("revision", 4), ("revision", 5)]
+        assert done.reason is StopReason.ROUNDS_DONE
+        before = {request.sampling.seed for request in first.requests if not request.stop}
+        new = [request.sampling.seed for request in again.requests if not request.stop]
+        assert before.isdisjoint(new)
+        # the critique could be used: it is the same request, and so the same critique
+        assert again.requests[0] == first.requests[3]
+
+    async def test_the_next_round_counts_from_one_again(self) -> None:
+        _, versions, end = await self.failed()
+        again = ScriptedEngine(cnr_rounds("c", "d"))
+        versions, _ = await run(again, earlier=versions, failed=end, iterations=3)
+        assert [step.attempt for step in versions[1].steps] == [1, 1]
+
+    async def test_each_further_attempt_goes_on_from_the_one_before(self) -> None:
+        _, versions, end = await self.failed()
+        _, second = await run(
+            ScriptedEngine([SAID, *[" "] * 3]), earlier=versions, failed=end, iterations=2
+        )
+        _, third = await run(
+            ScriptedEngine([SAID, *[" "] * 3]), earlier=versions, failed=second, iterations=2
+        )
+        assert [step.attempt for step in third.steps if step.kind == "revision"] == [7, 8, 9]
+
+    async def test_a_round_that_the_engine_failed_repeats_its_requests(self) -> None:
+        first = ScriptedEngine(["no form", SAID, UnreachableError("gone")])
+        versions, end = await run(first, iterations=1)
+        again = ScriptedEngine([SAID, "b"])
+        await run(again, earlier=versions, failed=end, iterations=1)
+        assert again.requests == first.requests[1:]
 
 
 class TestLimits:
@@ -346,12 +506,16 @@ class TestLimits:
         versions, end = await run(engine, revision_max_tokens=3)
         assert texts(versions) == [DRAFT.response]
         assert end.reason is StopReason.TOKEN_LIMIT
-        assert end.detail == "Round 1: the revision reached its limit of 3 tokens, in 3 tries."
+        assert end.detail == (
+            "Round 1: the revision could not be used in 3 tries: it reached its limit of 3 tokens."
+        )
 
     async def test_nor_is_a_critique_whose_parts_are_all_there(self) -> None:
         _, end = await run(ScriptedEngine(lambda _: Answer(SAID, "length")))
         assert end.reason is StopReason.TOKEN_LIMIT
-        assert "the critique reached its limit of 384 tokens" in end.detail
+        assert (
+            "the critique could not be used in 3 tries: it reached its limit of 384" in end.detail
+        )
 
     async def test_nor_is_a_single_pass(self) -> None:
         _, end = await run(ScriptedEngine(lambda _: Answer(both("b"), "length")), single_pass=True)
@@ -398,7 +562,7 @@ class TestLimits:
         )
         _, end = await run(engine)
         assert end.reason is StopReason.CONTEXT_FULL
-        assert "Round 1: the revision filled the" in end.detail
+        assert "Round 1: the revision could not be used in 3 tries: it filled the" in end.detail
         assert "tokens that were left" in end.detail
 
 

@@ -12,7 +12,9 @@ from hypothesis import strategies as st
 
 from revloop.draft import Draft, Message
 from revloop.errors import PromptSetError
+from revloop.parsing import UnusableError, write_revision
 from revloop.prompts import PromptSet, Rendered, shipped_prompt_sets
+from revloop.trajectory import Critique
 
 CNR = PromptSet.load("cnr")
 CHAT = PromptSet.load("chat")
@@ -297,49 +299,105 @@ class TestSinglePass:
         critique = f"Overall score: 3\nPositive aspects: none\nNegative aspects: {negative}"
         generated = critique + CNR.bridge + revision
         before = generated.index(CNR.bridge)
-        parsed = CNR.parse_single_pass(generated)
-        assert parsed is not None
-        assert parsed[0].raw == critique[:before]
-        assert parsed[1] == generated[before + len(CNR.bridge) :].strip()
+        read, revised = CNR.parse_single_pass(generated)
+        assert read.raw == critique[:before]
+        assert revised == generated[before + len(CNR.bridge) :]
 
     @given(texts.filter(str.strip), tricky.filter(str.strip))
     def test_a_chat_divides_at_the_first_opening_tag(self, critique: str, revision: str) -> None:
-        generated = f"{critique}<revised_response>{revision}</revised_response>"
-        parsed = CHAT.parse_single_pass(generated)
-        assert parsed is not None
-        assert (parsed[0].raw, parsed[1]) == (critique, revision.strip())
+        generated = f"{critique}<revised_response>\n{revision}\n</revised_response>"
+        read, revised = CHAT.parse_single_pass(generated, given=(revision,))
+        assert (read.raw, revised) == (critique, revision)
 
     def test_a_second_bridge_belongs_to_the_revision(self) -> None:
-        parsed = CNR.parse_single_pass(f"{CRITIQUE}{CNR.bridge}a{CNR.bridge}b")
-        assert parsed is not None
-        assert parsed[1] == f"a{CNR.bridge}b"
+        _, revised = CNR.parse_single_pass(f"{CRITIQUE}{CNR.bridge}a{CNR.bridge}b")
+        assert revised == f"a{CNR.bridge}b"
 
     @pytest.mark.parametrize(
-        "generated",
+        ("generated", "why"),
         [
-            "",
-            CRITIQUE,
-            f"{CRITIQUE}\n\n### Revised response:",
-            f"{CRITIQUE}{CNR.bridge} \n",
-            f"{CNR.bridge}4",
-            f"Dull.{CNR.bridge}4",
+            ("", "there is no '### Revised response:'"),
+            (CRITIQUE, "there is no '### Revised response:'"),
+            (f"{CRITIQUE}\n\n### Revised response:", "there is no '### Revised response:'"),
+            (f"{CRITIQUE}{CNR.bridge} \n", "it is blank"),
+            (f"{CNR.bridge}4", "it is blank"),
+            (f"Dull.{CNR.bridge}4", "there is no 'Overall score:'"),
+            (f"<think>{CRITIQUE}{CNR.bridge}4", "it is a thought without an end"),
         ],
     )
-    def test_a_missing_part_makes_the_answer_unusable(self, generated: str) -> None:
-        assert CNR.parse_single_pass(generated) is None
+    def test_a_missing_part_makes_the_answer_unusable(self, generated: str, why: str) -> None:
+        with pytest.raises(UnusableError, match=why):
+            CNR.parse_single_pass(generated)
 
     @pytest.mark.parametrize(
-        "generated",
-        ["", "Dull.", "<revised_response>4</revised_response>", "Dull.<revised_response>4"],
+        ("generated", "why"),
+        [
+            ("", "there is no <revised_response>"),
+            ("Dull.", "there is no <revised_response>"),
+            ("<revised_response>4</revised_response>", "it is blank"),
+            ("Dull.<revised_response>4", "there is no </revised_response>"),
+            ("Dull.<revised_response>\n</revised_response>", "it is blank"),
+        ],
     )
-    def test_a_missing_part_makes_the_answer_of_a_chat_unusable(self, generated: str) -> None:
-        assert CHAT.parse_single_pass(generated) is None
+    def test_a_missing_part_makes_the_answer_of_a_chat_unusable(
+        self, generated: str, why: str
+    ) -> None:
+        with pytest.raises(UnusableError, match=why):
+            CHAT.parse_single_pass(generated)
 
     def test_a_chat_without_tags_divides_at_the_bridge(self, tmp_path: Path) -> None:
         folder = copied("chat", tmp_path)
         edit(folder / "settings.toml", r"\ntags = .*", "")
         (folder / "bridge.txt").write_text("\n---\n")
-        assert PromptSet.load(folder).parse_single_pass("Dull.\n---\nBright.") is not None
+        read, revised = PromptSet.load(folder).parse_single_pass("Dull.\n---\nBright.")
+        assert (read.raw, revised) == ("Dull.", "Bright.")
+
+    def test_a_thought_that_writes_in_the_form_is_no_answer(self) -> None:
+        thought = "Overall score: 1\nI write it between <revised_response> and </revised_response>."
+        answer = "Overall score: 7\n<revised_response>\nGood.\n</revised_response>"
+        for opening in ("<think>", ""):
+            read, revised = CHAT.parse_single_pass(f"{opening}{thought}</think>\n{answer}")
+            assert (read.score, revised) == (7, "Good.")
+
+
+def replies(prompts: PromptSet) -> st.SearchStrategy[str]:
+    """Anything that a critic could write, most of it almost in the form of a prompt set."""
+    lines = [line for text in prompts.templates.values() for line in text.splitlines(keepends=True)]
+    marks = ["<revised_response>", "</revised_response>", "<think>", "</think>", "<|channel|>final"]
+    spaces = ["\n", "\r\n", " ", "    "]
+    pieces = st.sampled_from([*lines, *marks, *spaces, CRITIQUE, prompts.bridge]) | texts
+    return st.lists(pieces, max_size=8).map("".join)
+
+
+@pytest.mark.parametrize("prompts", [CNR, CHAT], ids=["cnr", "chat"])
+class TestAnyReply:
+    @given(data=st.data(), before=texts.filter(str.strip))
+    def test_what_is_stored_is_a_passage_of_the_reply_to_the_letter_or_the_text_before(
+        self, prompts: PromptSet, data: st.DataObject, before: str
+    ) -> None:
+        reply = data.draw(replies(prompts))
+        for read in (prompts.parse_revision, lambda said: prompts.parse_single_pass(said)[1]):
+            try:
+                found = read(reply)
+                stored = prompts.settle(found, Critique(raw="Dull."), before, (before,))
+            except UnusableError as refused:
+                assert refused.reason  # noqa: PT017 - either is right
+                continue
+            assert stored in reply or (stored == before and before.strip() in reply)
+            assert stored.strip()
+            if stored != before:
+                assert not stored.lstrip().startswith("<think>") or prompts.is_chat
+                assert "revised_response>" not in stored or not prompts.is_chat
+                assert "(the whole revised response)" not in stored or not prompts.is_chat
+
+    @given(st.text(max_size=80).filter(str.strip), st.text(max_size=20).filter(str.strip))
+    def test_any_text_that_is_written_in_the_form_comes_back_to_the_letter(
+        self, prompts: PromptSet, text: str, before: str
+    ) -> None:
+        tags = prompts.settings.revision.tags
+        for one in (f"    {text}\n", f"\n{text}\r\n", text):
+            written = write_revision(one, tags)
+            assert prompts.parse_revision(written, given=(one, before)) == one
 
 
 class TestShipped:

@@ -15,6 +15,7 @@ from record_samples import BOTTLES, TURNS, record
 from revloop import AsyncReviser, Message, PromptSet
 from revloop.errors import InputError
 from revloop.parsing import RevisionTags
+from revloop.prompts import texts_given
 from revloop.records import Lesson, Record, training_texts
 from scripted_engine import ScriptedEngine
 
@@ -74,12 +75,12 @@ class TestCompletion:
             revision=revision,
         )
         (text,) = training_texts(made, CNR)
-        read = CNR.parse_single_pass(text.target)
-        assert read is not None
-        critique, revised = read
+        critique, revised = CNR.parse_single_pass(
+            text.target, texts_given(made.draft, made.response)
+        )
         parts = (critique.score, critique.positive, critique.negative)
         assert parts == (score, good.strip(), (bad + ".").strip())
-        assert revised == revision.strip()
+        assert revised == revision
 
     @given(scores, any_text, any_text, any_text)
     def test_headings_in_a_text_are_read_back_or_refused(
@@ -98,11 +99,11 @@ class TestCompletion:
         except InputError as refused:
             assert "cannot be read back" in str(refused)  # noqa: PT017 - either is right
             return
-        read = CNR.parse_single_pass(text.target)
-        assert read is not None
-        critique, revised = read
+        critique, revised = CNR.parse_single_pass(
+            text.target, texts_given(made.draft, made.response)
+        )
         parts = (critique.positive, critique.negative, revised)
-        assert parts == (good.strip(), (bad + ".").strip(), (revision + ".").strip())
+        assert parts == (good.strip(), (bad + ".").strip(), revision + ".")
 
     def test_a_heading_in_the_prompt_or_the_revision_is_text_like_any_other(self) -> None:
         heading = "### Revised response:\nOverall score: 1"
@@ -176,9 +177,8 @@ class TestOtherSets:
         settings = free.settings.model_copy(update={"revision": revision})
         tagged = replace(free, settings=settings)
         (text,) = training_texts(record(), tagged)
-        read = tagged.parse_single_pass(text.target)
-        assert read is not None
-        assert read[1] == BOTTLES["revision"]
+        _, revised = tagged.parse_single_pass(text.target)
+        assert revised == BOTTLES["revision"]
 
     def test_headings_that_are_not_required_are_read_back_or_refused(self) -> None:
         with pytest.raises(InputError, match="cannot be read back"):
@@ -205,11 +205,39 @@ class TestChat:
             training_texts(record(positive=None, negative=None), CHAT)
 
     @given(any_text)
-    def test_a_revision_with_tags_is_read_back(self, revision: str) -> None:
-        made = record(revision=f"{revision}</revised_response><revised_response>.")
+    def test_a_revision_with_tags_is_read_back_where_the_draft_holds_them(
+        self, revision: str
+    ) -> None:
+        tagged = f"{revision}</revised_response><revised_response>."
+        made = record(prompt=tagged, revision=tagged)
         _, second = training_texts(made, CHAT)
-        assert made.revision is not None
-        assert CHAT.parse_revision(second.target) == made.revision.strip()
+        given = texts_given(made.draft, made.response)
+        assert CHAT.parse_revision(second.target, given) == tagged
+
+    @pytest.mark.parametrize(
+        ("revision", "why"),
+        [
+            ("a</revised_response><revised_response>b", "there are two of them"),
+            ("<revised_response>a", "a tag is left in it"),
+            ("(the whole revised response)", "it holds a line of the prompt"),
+            ("So.\nPositive aspects: a\nNegative aspects: b", "there is a critique in it"),
+        ],
+    )
+    def test_a_revision_that_the_loop_would_not_take_is_refused(
+        self, revision: str, why: str
+    ) -> None:
+        with pytest.raises(InputError, match=f"the revision cannot be read back .*{why}"):
+            training_texts(record(revision=revision), CHAT)
+
+    def test_white_space_around_a_revision_is_trained_on(self) -> None:
+        for prompts in (CNR, CHAT):
+            *_, last = training_texts(record(revision="    return x\n"), prompts)
+            assert "    return x\n" in last.target
+            assert last.target.endswith("    return x\n\n</revised_response>") or prompts is CNR
+
+    def test_a_revision_that_reads_like_a_thought_is_refused(self) -> None:
+        with pytest.raises(InputError, match=r"the revision cannot be read back .*a thought"):
+            training_texts(record(revision="<think>Hm.</think>So."), CNR)
 
 
 async def test_the_loop_sends_what_was_trained_on() -> None:

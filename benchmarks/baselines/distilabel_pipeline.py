@@ -26,6 +26,7 @@ from distilabel.steps.tasks import Task
 from openai import OpenAI
 
 from revloop import Draft, PromptSet
+from revloop.parsing import UnusableError
 
 PROMPTS = PromptSet.load("cnr")
 
@@ -80,7 +81,11 @@ class Revision(Task):  # type: ignore[misc]
     ) -> dict[str, Any]:
         """All texts, with the new one; where the answer holds none, the last one stays."""
         texts = list(input["texts"]) if input else []
-        return {"texts": [*texts, PROMPTS.parse_revision(output or "") or texts[-1]]}
+        try:
+            revised = PROMPTS.parse_revision(output or "")
+        except UnusableError:
+            revised = texts[-1]
+        return {"texts": [*texts, revised]}
 
 
 def critique_prompt(row: dict[str, Any]) -> str:

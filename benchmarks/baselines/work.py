@@ -12,6 +12,7 @@ from openai import AsyncOpenAI, OpenAI
 
 from benchmarks.lengths import LengthScript
 from revloop import Draft, PromptSet
+from revloop.parsing import UnusableError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -65,7 +66,10 @@ class Work:
 
     def revised(self, answer: str, before: str) -> str:
         """The next version of a text; where the answer holds none, the text stays."""
-        return self.prompts.parse_revision(answer) or before
+        try:
+            return self.prompts.parse_revision(answer)
+        except UnusableError:
+            return before
 
     def _request(self, prompt: str, max_tokens: int, stops: tuple[str, ...]) -> dict[str, Any]:
         request: dict[str, Any] = {"model": self.model, "prompt": prompt, "temperature": 0}

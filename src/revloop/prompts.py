@@ -24,8 +24,10 @@ for both in one.
 from __future__ import annotations
 
 import difflib
+import re
 import tomllib
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from string import Template
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
@@ -34,7 +36,19 @@ from pydantic import Field, ValidationError
 
 from revloop.draft import Draft, Message
 from revloop.errors import PromptSetError
-from revloop.parsing import Labels, RevisionTags, parse_critique, parse_revision
+from revloop.parsing import (
+    Form,
+    Labels,
+    RevisionTags,
+    UnusableError,
+    find_revision,
+    heading,
+    parse_critique,
+    parse_revision,
+    refuse_borrowed,
+    unless_unchanged,
+    without_thoughts,
+)
 from revloop.templates import load_template, read_text, shipped_folder
 from revloop.trajectory import Critique, Frozen, digest_of, explain
 
@@ -180,28 +194,82 @@ class PromptSet:
         """Texts that end a critique: a fine-tuned critic goes straight on to the bridge."""
         return () if self.is_chat else (self.bridge,)
 
-    def parse_critique(self, generated: str) -> Critique | None:
-        """The critique in a generated text, or None where its required parts are not there."""
-        return parse_critique(generated, self.settings.critique.labels)
+    def parse_critique(self, generated: str, given: Sequence[str] = ()) -> Critique:
+        """The critique in a generated text.
 
-    def parse_revision(self, generated: str) -> str | None:
-        """The revision in a generated text without surrounding white space, or None."""
-        return parse_revision(generated, self.settings.revision.tags)
+        Args:
+            generated: The critic's text, to the letter.
+            given: The texts of the draft and the response.
 
-    def parse_single_pass(self, generated: str) -> tuple[Critique, str] | None:
-        """Critique and revision in the answer to a single-pass prompt, or None.
+        Raises:
+            UnusableError: It is a thought without an end, or the critique cannot be used.
+        """
+        labels = self.settings.critique.labels
+        form = None if labels is None else Form(heading(labels.score))
+        return parse_critique(without_thoughts(generated, given, form), labels)
 
-        The first bridge (first opening tag, with a chat) divides them: what stands after it, one
-        more heading or tag included, belongs to the revision.
+    def parse_revision(self, generated: str, given: Sequence[str] = ()) -> str:
+        """The revision in a generated text: a passage of it, to the letter.
+
+        Args:
+            generated: The critic's text, to the letter.
+            given: The texts of the draft and the response: what stands in them (tags, say) may
+                stand in the revision.
+
+        Raises:
+            UnusableError: There is no revision, more than one, or it is blank.
         """
         tags = self.settings.revision.tags
-        divider = self.bridge if not self.is_chat or tags is None else tags.opening
-        before, found, after = generated.partition(divider)
+        form = None if tags is None else Form(tags.patterns()[0], *tags.patterns())
+        return parse_revision(without_thoughts(generated, given, form), tags, given)
+
+    def parse_single_pass(self, generated: str, given: Sequence[str] = ()) -> tuple[Critique, str]:
+        """Critique and revision in the answer to a single-pass prompt.
+
+        The first bridge (first opening tag, with a chat) divides them: what stands after it, one
+        more heading included, belongs to the revision.
+
+        Raises:
+            UnusableError: One of the two is missing, or cannot be used.
+        """
+        tags, labels = self.settings.revision.tags, self.settings.critique.labels
+        text = without_thoughts(generated, given, self._form_of_both())
+        if self.is_chat and tags is not None:
+            divided, revision = find_revision(text, tags, given)
+            return parse_critique(text[:divided], labels), revision
+        before, found, after = text.partition(self.bridge)
         if not found:
-            return None
-        critique = self.parse_critique(before)
-        revision = self.parse_revision(found + after if self.is_chat else after)
-        return None if critique is None or revision is None else (critique, revision)
+            raise UnusableError(f"there is no '{self.bridge.strip()}' in it")
+        return parse_critique(before, labels), parse_revision(after, tags, given)
+
+    def settle(self, revision: str, critique: Critique, before: str, given: Sequence[str]) -> str:
+        """A revision that was read, as it becomes a version.
+
+        Args:
+            revision: As it was read.
+            critique: What led to it.
+            before: The text that it revises, which it becomes where nothing but the white space
+                around was changed.
+            given: The texts of the draft and the response.
+
+        Raises:
+            UnusableError: It holds text of the prompt or of the critique.
+        """
+        text = unless_unchanged(revision, before)
+        if text != before:
+            labels, lines = self.settings.critique.labels, _fixed_lines(*self.templates.items())
+            refuse_borrowed(
+                text, critique=critique.raw, labels=labels, template_lines=lines, given=given
+            )
+        return text
+
+    def _form_of_both(self) -> Form:
+        """How the answer to a single-pass prompt looks."""
+        labels, tags = self.settings.critique.labels, self.settings.revision.tags
+        enclosing = () if tags is None else tags.patterns()
+        if labels is not None:
+            return Form(heading(labels.score), *enclosing)
+        return Form(*enclosing[:1] or (re.compile(re.escape(self.bridge)),), *enclosing)
 
     def _opening(self, template: str, draft: Draft, response: str) -> Rendered:
         prompt = self._conversation(draft.conversation)
@@ -227,6 +295,25 @@ class PromptSet:
 
     def _render(self, template: str, **values: str) -> str:
         return Template(self.templates[template]).substitute(values)
+
+
+def texts_given(draft: Draft, response: str) -> tuple[str, ...]:
+    """The texts that a prompt is made of: what stands in them may stand in the answer too."""
+    return (response, *(message.content for message in draft.conversation))
+
+
+@cache
+def _fixed_lines(*templates: tuple[str, str]) -> tuple[str, ...]:
+    """The lines of two words or more that every prompt made of these templates holds."""
+    return tuple(
+        dict.fromkeys(
+            line.replace("$$", "$")
+            for file, text in templates
+            if file != "turn.txt"
+            for line in text.splitlines()
+            if "${" not in line and len(line.split()) > 1
+        )
+    )
 
 
 def shipped_prompt_sets() -> list[str]:

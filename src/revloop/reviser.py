@@ -266,6 +266,7 @@ class AsyncReviser:
             self._settings,
             iterations=iterations,
             earlier=journal.versions[: iterations + 1],
+            failed=journal.end,
             judge=self._judge,
         )
         async for version in rounds:

@@ -28,6 +28,7 @@ __all__ = [
     "FinishReason",
     "Frozen",
     "Pinned",
+    "Refusal",
     "Sampling",
     "Step",
     "StopReason",
@@ -80,12 +81,27 @@ class Usage(Frozen):
 class Critique(Frozen):
     """What the critic said of a version."""
 
-    raw: Text = Field(description="To the letter as it was generated.")
+    raw: Text = Field(description="As it was generated, to the letter, without thoughts.")
     score: float | None = Field(
         default=None, description="On the prompt set's own scale; None where it names none."
     )
     positive: str | None = Field(default=None, description="What is good about the version.")
     negative: str | None = Field(default=None, description="What could be better.")
+    unread_score: Text | None = Field(
+        default=None,
+        description="The start of what stands under the score's heading, where that is no score.",
+    )
+
+
+class Refusal(Frozen):
+    """A reply that could not be used."""
+
+    reason: str = Field(description="Why, as the end of a sentence: 'it is blank'.")
+    reply: Text | None = Field(
+        default=None,
+        description="Its start, raw; None where a later reply of the same kind was refused too.",
+    )
+    characters: int = Field(ge=0, description="Length of the whole reply.")
 
 
 class Step(Frozen):
@@ -93,7 +109,7 @@ class Step(Frozen):
 
     kind: Literal["critique", "revision", "both"]
     attempt: int = Field(
-        ge=1, description="1 for the first try; more after text that was of no use."
+        ge=1, description="1 for the first try; more after replies that could not be used."
     )
     finish_reason: FinishReason
     usage: Usage
@@ -102,6 +118,9 @@ class Step(Frozen):
         default=0, ge=0, description="Times it was sent again after a passing fault."
     )
     sampling: Sampling = Field(description="As sent, with the seed of this very request.")
+    refusal: Refusal | None = Field(
+        default=None, description="Why its reply could not be used; None where it could."
+    )
 
 
 class Pinned(Frozen):

@@ -18,6 +18,7 @@ from pydantic import Field, ValidationError, model_validator
 
 from revloop.draft import Message
 from revloop.errors import PromptSetError
+from revloop.parsing import UnusableError, without_thoughts
 from revloop.prompts import SamplingDefaults
 from revloop.templates import load_template, read_text, shipped_folder
 from revloop.trajectory import Frozen, digest_of, explain
@@ -101,8 +102,13 @@ class JudgePrompts:
 
         The last line that begins with the label counts, nothing but the word may stand after the
         label, and nothing but white space after the line. An answer that names two different
-        verdicts on two such lines is none: it may be repeating the question.
+        verdicts on two such lines is none: it may be repeating the question. Thoughts at the start
+        are passed over; one without an end leaves no answer.
         """
+        try:
+            answer = without_thoughts(answer)
+        except UnusableError:
+            return None
         label = re.escape(self.settings.label.rstrip())
         lines = list(re.finditer(rf"^[ \t*_#]*{label}(.*)$", answer, re.MULTILINE))
         if not lines or answer[lines[-1].end() :].strip():

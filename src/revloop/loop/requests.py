@@ -6,16 +6,21 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Literal, TypeVar
 
 from revloop.errors import EngineError
-from revloop.trajectory import End, Sampling, Step, StopReason, digest_of
+from revloop.parsing import UnusableError
+from revloop.trajectory import End, Refusal, Sampling, Step, StopReason, digest_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from revloop.draft import Draft
     from revloop.engines.base import Completion, Engine, Request
     from revloop.settings import RunSettings
 
 Parsed = TypeVar("Parsed")
+Kind = Literal["critique", "revision", "both"]
+
+REPLY_CHARACTERS = 4_000
+"""Of a reply that could not be used, so much is kept."""
 
 
 class RoundFailedError(Exception):
@@ -27,7 +32,17 @@ class RoundFailedError(Exception):
 
 
 class Asking:
-    """The requests of one round, each repeated until its answer can be used."""
+    """The requests of one round, each repeated until its answer can be used.
+
+    Args:
+        draft: What is revised.
+        engine: Who is asked.
+        settings: How.
+        round_: The round's number.
+        candidate: Which of several revisions of the round it is.
+        refused: Requests of an earlier attempt at this round. Where their replies could not be
+            used, tries go on counting from theirs, so that each has a seed that is new.
+    """
 
     def __init__(
         self,
@@ -35,7 +50,9 @@ class Asking:
         engine: Engine,
         settings: RunSettings,
         round_: int,
+        *,
         candidate: int = 0,
+        refused: Sequence[Step] = (),
     ) -> None:
         self.round = round_
         self.steps: list[Step] = []
@@ -44,10 +61,18 @@ class Asking:
         self._content = draft.content_digest
         self._engine = engine
         self._settings = settings
+        self._refused = refused
 
     def part(self, candidate: int) -> Asking:
         """For one of several revisions: its own seeds, and its own list of requests."""
-        return Asking(self._draft, self._engine, self._settings, self.round, candidate)
+        return Asking(
+            self._draft,
+            self._engine,
+            self._settings,
+            self.round,
+            candidate=candidate,
+            refused=self._refused,
+        )
 
     def with_all_steps(
         self, failure: EngineError | RoundFailedError
@@ -59,37 +84,53 @@ class Asking:
 
     async def until_usable(
         self,
-        kind: Literal["critique", "revision", "both"],
+        kind: Kind,
         request: Request,
-        parse: Callable[[str], Parsed | None],
+        parse: Callable[[str], Parsed],
+        *,
+        cut_serves: bool = False,
     ) -> tuple[Parsed, Completion]:
         """Ask until the answer is whole and can be parsed, each time with another seed.
+
+        Args:
+            kind: What is asked for.
+            request: All of it but the sampling.
+            parse: Reads an answer, or raises :class:`UnusableError`.
+            cut_serves: Whether an answer that reached its token limit can be used.
 
         Raises:
             EngineError: The engine failed.
             RoundFailedError: No answer could be used within the bounded number of tries.
         """
-        failures: list[tuple[StopReason, str]] = []
-        for attempt in range(1, self._settings.tries + 1):
+        tries, first = self._settings.tries, self._tries_before(kind) + 1
+        stop, why = StopReason.UNPARSEABLE, ""
+        for attempt in range(first, first + tries):
             sampling = self._sampling(kind, attempt)
             completion = await self._engine.generate(replace(request, sampling=sampling))
-            self._record(kind, attempt, sampling, completion)
-            if completion.finish_reason == "length":
-                failures.append(_cut(kind, completion, request))
-                continue
-            parsed = parse(completion.text)
-            if parsed is not None:
-                return parsed, completion
-            failures.append(
-                (StopReason.UNPARSEABLE, f"the {kind} has not the form of the prompt set")
-            )
-        reason, detail = failures[-1]
-        raise self.failed(reason, f"{detail}, in {len(failures)} tries.")
+            is_cut = completion.finish_reason == "length"
+            stop, why = _cut(completion, request) if is_cut else (StopReason.UNPARSEABLE, "")
+            if not is_cut or (cut_serves and stop is StopReason.TOKEN_LIMIT):
+                try:
+                    parsed = parse(completion.text)
+                except UnusableError as exc:
+                    why = why or exc.reason
+                else:
+                    self._record(kind, attempt, sampling, completion)
+                    return parsed, completion
+            self._record(kind, attempt, sampling, completion, why)
+        what = f"the {kind}" if kind != "both" else "the critique with the revision"
+        often = "in 1 try" if tries == 1 else f"in {tries} tries"
+        raise self.failed(stop, f"{what} could not be used {often}: {why}.")
 
     def failed(self, reason: StopReason, detail: str) -> RoundFailedError:
         """The error that ends the trajectory, naming the round."""
         sentence = f"Round {self.round}: {detail}"
         return RoundFailedError(End(reason=reason, detail=sentence, steps=tuple(self.steps)))
+
+    def _tries_before(self, kind: Kind) -> int:
+        """The number of the last try, in an earlier attempt at this round, that gave no answer."""
+        tried = [step.attempt for step in self._refused if step.kind == kind and step.refusal]
+        return max(tried, default=0)
 
     def _sampling(self, kind: str, attempt: int) -> Sampling:
         """The settings of one request: its own seed, and warmer where it must not be the same.
@@ -111,11 +152,20 @@ class Asking:
 
     def _record(
         self,
-        kind: Literal["critique", "revision", "both"],
+        kind: Kind,
         attempt: int,
         sampling: Sampling,
         completion: Completion,
+        refused: str | None = None,
     ) -> None:
+        """Put a request on record; of several replies that could not be used, the last is kept."""
+        refusal = None
+        if refused is not None:
+            self.steps = [
+                _without_reply(step) if step.kind == kind else step for step in self.steps
+            ]
+            said = completion.text
+            refusal = Refusal(reason=refused, reply=said[:REPLY_CHARACTERS], characters=len(said))
         self.steps.append(
             Step(
                 kind=kind,
@@ -125,12 +175,19 @@ class Asking:
                 latency_s=completion.latency_s,
                 retries=completion.retries,
                 sampling=sampling,
+                refusal=refusal,
             )
         )
 
 
-def _cut(kind: str, completion: Completion, request: Request) -> tuple[StopReason, str]:
+def _without_reply(step: Step) -> Step:
+    if step.refusal is None or step.refusal.reply is None:
+        return step
+    return step.model_copy(update={"refusal": step.refusal.model_copy(update={"reply": None})})
+
+
+def _cut(completion: Completion, request: Request) -> tuple[StopReason, str]:
     limit = completion.limit_tokens
     if limit < request.max_tokens:
-        return StopReason.CONTEXT_FULL, f"the {kind} filled the {limit} tokens that were left"
-    return StopReason.TOKEN_LIMIT, f"the {kind} reached its limit of {limit} tokens"
+        return StopReason.CONTEXT_FULL, f"it filled the {limit} tokens that were left"
+    return StopReason.TOKEN_LIMIT, f"it reached its limit of {limit} tokens"

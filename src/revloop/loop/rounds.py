@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import anyio
 
 from revloop.engines.base import Completion, Request
-from revloop.errors import ContextFullError, EngineError, RevloopError
+from revloop.errors import (
+    AuthenticationError,
+    ContextFullError,
+    EngineError,
+    ModelNotServedError,
+    RejectedError,
+    RevloopError,
+)
 from revloop.judging import compare
 from revloop.loop.candidates import choose_by_judge, choose_by_score
 from revloop.loop.requests import Asking, RoundFailedError
 from revloop.loop.stopping import end_of, found_nothing
+from revloop.prompts import texts_given
 from revloop.trajectory import (
     Critique,
     End,
@@ -44,6 +53,17 @@ class Rounds:
     version to disk first, and so never loses one that a later round was built on. Version 0 comes
     first, unless earlier versions were given. After the last version, :attr:`end` says why.
 
+    Args:
+        draft: What is revised.
+        engine: Who is asked.
+        prompts: In which words, and how the answers are read.
+        settings: What else decides the texts.
+        iterations: Rounds in all.
+        earlier: The versions that there are already, version 0 first.
+        failed: Why the rounds ended after those, if they are tried again: with seeds that are new
+            where the replies could not be used.
+        judge: Who chooses between versions, and candidates.
+
     Attributes:
         end: None until the iterator is exhausted.
     """
@@ -57,6 +77,7 @@ class Rounds:
         *,
         iterations: int,
         earlier: Sequence[Version] = (),
+        failed: End | None = None,
         judge: Judge | None = None,
     ) -> None:
         self.end: End | None = None
@@ -66,6 +87,7 @@ class Rounds:
         self._settings = settings
         self._iterations = iterations
         self._earlier = earlier
+        self._refused = () if failed is None else failed.steps
         self._judge = judge
         self._prompt_text = draft.prompt_text
         self._counted: dict[str, int] = {}
@@ -91,7 +113,8 @@ class Rounds:
         self._counted.clear()
         last = versions[-1].round
         base = versions[standing(versions) if self._settings.keep == "gate" else last]
-        asking = Asking(self._draft, self._engine, self._settings, last + 1)
+        refused, self._refused = self._refused, ()
+        asking = Asking(self._draft, self._engine, self._settings, last + 1, refused=refused)
         try:
             made = await self._made(asking, base.text)
             draw = await self._draw(asking, made)
@@ -121,7 +144,7 @@ class Rounds:
         if found_nothing(critique, self._settings):
             return [(critique, text)]
         request = self._revision_request(text, question)
-        return await self._several(asking, lambda one: self._revision(one, critique, request))
+        return await self._several(asking, lambda one: self._revision(one, text, critique, request))
 
     async def _several(
         self, asking: Asking, make: Callable[[Asking], Awaitable[Made]]
@@ -159,14 +182,20 @@ class Rounds:
             raise asking.failed(StopReason.JUDGE_FAILED, f"the judge failed: {exc}") from exc
 
     async def _scores(self, asking: Asking, texts: Sequence[str]) -> list[float | None]:
-        """The critic's score of each text; None where its critique cannot be used."""
+        """The critic's score of each text; None where it cannot give one.
+
+        A text that it cannot score (too long for the context, say) is no reason to lose the others.
+        Where the engine itself fails, the round is done again.
+        """
         scores: dict[str, float | None] = {}
         for text in dict.fromkeys(texts):
             part = asking.part(0)  # all with the same seed, and as cool as any critique
             try:
                 critique, _ = await self._critique(part, text)
                 scores[text] = critique.score
-            except RoundFailedError:
+            except (AuthenticationError, ModelNotServedError):
+                raise
+            except (RoundFailedError, ContextFullError, RejectedError):
                 scores[text] = None
             asking.steps += part.steps
         return [scores[text] for text in texts]
@@ -195,7 +224,15 @@ class Rounds:
             stop=prompts.critique_stops(),
             keep_prefix=not prompts.is_chat,
         )
-        critique, answer = await asking.until_usable("critique", request, prompts.parse_critique)
+        labels, given = prompts.settings.critique.labels, texts_given(self._draft, text)
+        critique, answer = await asking.until_usable(
+            "critique",
+            request,
+            lambda generated: prompts.parse_critique(generated, given),
+            cut_serves=labels is None or not labels.required,
+        )
+        if critique.raw != answer.text:  # thoughts are not sent on, so these tokens are no prefix
+            answer = replace(answer, text=critique.raw, prefix=None)
         return critique, (request, answer)
 
     def _revision_request(self, text: str, question: _Question) -> Request:
@@ -208,8 +245,15 @@ class Rounds:
             prefix=answer.prefix,
         )
 
-    async def _revision(self, asking: Asking, critique: Critique, request: Request) -> Made:
-        parse = self._prompts.parse_revision
+    async def _revision(
+        self, asking: Asking, text: str, critique: Critique, request: Request
+    ) -> Made:
+        prompts, given = self._prompts, texts_given(self._draft, text)
+
+        def parse(generated: str) -> str:
+            revision = prompts.parse_revision(generated, given)
+            return prompts.settle(revision, critique, text, given)
+
         revision, _ = await asking.until_usable("revision", request, parse)
         return critique, revision
 
@@ -223,9 +267,16 @@ class Rounds:
             max_tokens=most,
             room_tokens=min(needed, most),
         )
-        both, _ = await asking.until_usable("both", request, prompts.parse_single_pass)
-        critique, revision = both
-        return critique, text if found_nothing(critique, settings) else revision
+        given = texts_given(self._draft, text)
+
+        def parse(generated: str) -> Made:
+            critique, revision = prompts.parse_single_pass(generated, given)
+            if found_nothing(critique, settings):
+                return critique, text
+            return critique, prompts.settle(revision, critique, text, given)
+
+        made, _ = await asking.until_usable("both", request, parse)
+        return made
 
     def _count(self, text: str) -> int:
         """Tokens of a text; 0 where the engine cannot count, and the server must refuse.

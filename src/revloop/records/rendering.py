@@ -13,7 +13,8 @@ from pydantic import Field
 
 from revloop.draft import Message
 from revloop.errors import InputError
-from revloop.parsing import write_critique, write_revision
+from revloop.parsing import UnusableError, write_critique, write_revision
+from revloop.prompts import texts_given
 from revloop.records.record import Lesson
 from revloop.trajectory import Critique, Frozen
 
@@ -50,8 +51,7 @@ def training_texts(record: Record, prompts: PromptSet) -> tuple[TrainingText, ..
             off its scale, or the loop could not read the text back.
     """
     critique = _critique(record, prompts) if record.has_critique else ""
-    tags = prompts.settings.revision.tags
-    revision = "" if record.revision is None else write_revision(record.revision, tags)
+    revision = "" if record.revision is None else _revision(record.revision, record, prompts)
     opening = prompts.critique_prompt(record.draft, record.response)
     if prompts.is_chat:
         return _turns(record, prompts, opening, critique, revision)
@@ -93,7 +93,7 @@ def _critique(record: Record, prompts: PromptSet) -> str:
         written = _under_headings(record, record.score, labels, prompts.name)
     else:
         written = Critique(raw=_free_form(record))
-    read = _read_back(prompts, written.raw)
+    read = _read_back(prompts, written.raw, record)
     if read is None and written.score is None and labels is not None and labels.required:
         missing = "no score" if record.has_aspects else "no positive and negative aspects"
         raise InputError(
@@ -127,10 +127,33 @@ def _free_form(record: Record) -> str:
     return "\n\n".join(filter(None, aspects))
 
 
-def _read_back(prompts: PromptSet, critique: str) -> Critique | None:
+def _revision(revision: str, record: Record, prompts: PromptSet) -> str:
+    """The revision in the prompt set's form, if the loop would take it as it is."""
+    written = write_revision(revision, prompts.settings.revision.tags)
+    given = texts_given(record.draft, record.response)
+    try:
+        read = prompts.parse_revision(written, given)
+        prompts.settle(read, Critique(raw=""), record.response, given)
+    except UnusableError as exc:
+        read, why = None, exc.reason
+    else:
+        why = "does it begin with a thought?"
+    if read != revision:
+        raise InputError(
+            f"the revision cannot be read back from the layout of prompt set '{prompts.name}': "
+            f"{why}"
+        )
+    return written
+
+
+def _read_back(prompts: PromptSet, critique: str, record: Record) -> Critique | None:
     """The critique as the loop reads it, in two passes or in one."""
-    if prompts.is_chat:
-        return prompts.parse_critique(critique)
-    revision = write_revision(_ANY_REVISION, prompts.settings.revision.tags)
-    both = prompts.parse_single_pass(critique + prompts.bridge + revision)
-    return both[0] if both is not None and both[1] == _ANY_REVISION else None
+    given = texts_given(record.draft, record.response)
+    try:
+        if prompts.is_chat:
+            return prompts.parse_critique(critique, given)
+        revision = write_revision(_ANY_REVISION, prompts.settings.revision.tags)
+        read, revised = prompts.parse_single_pass(critique + prompts.bridge + revision, given)
+    except UnusableError:
+        return None
+    return read if revised == _ANY_REVISION else None
