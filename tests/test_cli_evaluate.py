@@ -12,6 +12,7 @@ from command_line import Finished, revloop
 from judges import store_of
 from revloop import StopReason
 from revloop.evaluation import Evaluation, Question, Verdicts, stored_judges
+from revloop.evaluation.tables import COLUMNS
 from revloop.judging import JudgeInfo, Verdict
 from stub_server import CHAT, StubServer, chat_completion, error
 
@@ -70,9 +71,9 @@ async def test_it_prints_a_table_of_the_rounds(folder: Path) -> None:
     rows = [
         line.split() for line in finished.out.splitlines() if line.split()[:1] in (["1"], ["2"])
     ]
-    assert [row[:5] for row in rows] == [
-        ["1", "8", "8", "8", "50.0%"],
-        ["2", "24", "0", "0", "100.0%"],
+    assert [row[:6] for row in rows[:2]] == [
+        ["1", "12", "8", "8", "8", "50.0%"],
+        ["2", "12", "24", "0", "0", "100.0%"],
     ]
     assert "Trajectories: 12; failed: 0; not finished: 0." in finished.out
     assert "-: not measured (see docs/evaluation.md)." in finished.out
@@ -141,7 +142,39 @@ async def test_verdicts_that_cannot_be_read_are_counted_and_told(folder: Path) -
         server.on(CHAT, chat_completion("I would rather not say."))
         finished = await evaluate(folder, "--judge", server.base_url, "--rounds", "1")
     assert finished.code == 0, finished.err
-    assert "Round 1: 24 verdicts could not be read, and count not." in finished.out
+    assert "24 new verdicts, 24 of them could not be read, 0 were stored." in finished.err
+    assert "None of its 24 verdicts could be read, so there are no figures." in finished.out
+    assert "win rate" not in finished.out
+
+
+async def test_verdicts_of_which_some_cannot_be_read_are_told_beside_the_figures(
+    folder: Path,
+) -> None:
+    async with StubServer() as server:
+        said = [chat_completion("Hm.")] * 3, [chat_completion("Verdict: A")]
+        server.on(CHAT, *said[0], *said[1])  # the first question cannot be read in any try
+        options = ("--rounds", "1", "--concurrency", "1")
+        finished = await evaluate(folder, "--judge", server.base_url, *options)
+    assert "24 new verdicts, 1 of them could not be read" in finished.err
+    assert "Round 1: 1 of 24 verdicts could not be read and are not counted." in finished.out
+
+
+async def test_in_a_pipe_no_line_is_wider_than_80_columns_and_none_is_cut(folder: Path) -> None:
+    finished = await evaluate(folder, *HIGHER, "--against", "both")
+    lines = finished.out.splitlines()
+    assert max(map(len, lines)) <= 80
+    assert "…" not in finished.out
+    heads = [line.split("  ") for line in lines if line.startswith("round  ")]
+    shown = {head.strip() for line in heads for head in line if head}
+    assert shown == set(COLUMNS)
+    assert "100.0%" in finished.out
+
+
+async def test_the_figures_say_of_how_many_trajectories_they_are(folder: Path) -> None:
+    reasons = [StopReason.UNPARSEABLE, StopReason.ROUNDS_DONE, StopReason.ROUNDS_DONE]
+    store_of(folder / "f.sqlite", [["1"], ["1", "2"], ["3", "4"]], reasons=reasons)
+    finished = await evaluate(folder, *HIGHER, store="f.sqlite")
+    assert "After round 1: 100.0% of 2 of 3 trajectories." in finished.out
 
 
 async def test_a_judge_that_dies_half_way_is_told_and_gone_on_from(folder: Path) -> None:
@@ -195,7 +228,7 @@ async def test_failed_trajectories_are_told_and_count_in_nothing(folder: Path) -
     reasons = [StopReason.ENGINE_FAILED, StopReason.ROUNDS_DONE, None]
     store_of(folder / "f.sqlite", [["1"], ["1", "2"], ["4", "3"]], reasons=reasons)
     finished = await evaluate(folder, *HIGHER, store="f.sqlite")
-    assert "Round 1: 1 of 3 records lack it, and count not." in finished.out
+    assert "Round 1: 1 of 3 records have no such round and are not counted." in finished.out
     assert "Trajectories: 3; failed: 1; not finished: 1." in finished.out
 
 

@@ -94,6 +94,16 @@ def test_a_difference_without_colours_is_put_between_marks() -> None:
     assert shown.plain == "It [-was-]{+is+} so{+, indeed+}."
 
 
+def test_a_text_that_was_rewritten_is_shown_whole_and_without_marks() -> None:
+    old = "One thing after another was said here, at some length, by the first of the two texts."
+    new = "Nothing of that is left in this one: all of its words are others, and in other order."
+    old, new = f"{old} Thanks for all.", f"Thanks for all. {new}"
+    for coloured in (True, False):
+        shown = diff_text(old, new, coloured=coloured)
+        assert shown.plain == f"(most of it changed)\n{new}"
+        assert not any("strike" in str(span.style) for span in shown.spans)
+
+
 def test_a_difference_in_colours_has_no_marks() -> None:
     shown = diff_text("It was so.", "It is so.", coloured=True)
     assert shown.plain == "It wasis so."

@@ -11,14 +11,15 @@ import pytest
 
 from judges import RuleJudge, always_first, by_number, store_of
 from revloop.errors import JudgeError, StoreError, UnreachableError
-from revloop.evaluation import Question, Verdicts, ask_judge
+from revloop.evaluation import Question, Verdicts, ask_judge, questions
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from revloop.evaluation import Against
+    from revloop.evaluation import Against, Asked
     from revloop.judging import Preference, Verdict
 
+BY_TURNS: tuple[Preference, ...] = ("tie", "unparseable")
 BOTH: frozenset[Against] = frozenset({"original", "previous"})
 
 
@@ -36,7 +37,7 @@ def stored(path: Path, judge: RuleJudge) -> int:
 async def test_every_changed_pair_is_asked_in_both_orders(path: Path) -> None:
     judge = RuleJudge(by_number)
     asked = await ask_judge(path, judge, rounds=1)
-    assert asked == (6, 0)
+    assert asked == (6, 0, 0)
     assert sorted(judge.asked) == sorted(
         ("Why?", *order)
         for pair in (("1 a", "2 a"), ("1 b", "2 b"), ("5", "4"))
@@ -62,7 +63,7 @@ async def test_the_same_texts_are_asked_about_once(tmp_path: Path) -> None:
 async def test_texts_that_did_not_change_are_not_asked_about(tmp_path: Path) -> None:
     path = store_of(tmp_path / "s.sqlite", [["1", "1"]])
     judge = RuleJudge(by_number)
-    assert await ask_judge(path, judge, rounds=1) == (0, 0)
+    assert await ask_judge(path, judge, rounds=1) == (0, 0, 0)
     assert judge.asked == []
 
 
@@ -124,9 +125,16 @@ async def test_so_many_questions_are_open_at_once(path: Path) -> None:
 
 
 async def test_each_new_verdict_is_told(path: Path) -> None:
-    told: list[None] = []
-    await ask_judge(path, RuleJudge(by_number), rounds=1, on_verdict=lambda: told.append(None))
-    assert len(told) == 6
+    told: list[Asked] = []
+    await ask_judge(path, RuleJudge(by_number), rounds=1, on_verdict=told.append)
+    assert [asked.new for asked in told] == [1, 2, 3, 4, 5, 6]
+    assert questions(path, rounds=1) == 6
+
+
+async def test_verdicts_that_cannot_be_read_are_counted(path: Path) -> None:
+    answers = itertools.cycle(BY_TURNS)
+    asked = await ask_judge(path, RuleJudge(lambda *_: next(answers)), rounds=1)
+    assert asked == (6, 0, 3)
 
 
 async def test_a_store_that_cannot_be_written_is_told_as_such(

@@ -168,6 +168,27 @@ class TestWhatIsNotMeasured:
         measured = (told.win_rate, told.harm_rate, told.order_flip_share, told.p_against)
         assert measured == (None,) * 4
 
+    async def test_ties_of_unchanged_texts_are_no_figures_of_a_judge_that_cannot_be_read(
+        self, tmp_path: Path
+    ) -> None:
+        rows = [[f"{n} a", f"{n} b"] for n in range(10)] + [["same", "same"]] * 10
+        path = store_of(tmp_path / "s.sqlite", rows)
+        found = await judged(path, RuleJudge(lambda *_: "unparseable"))
+        told = of_round(found, 1)
+        assert (told.ties, told.readable, told.unparseable, told.counted) == (20, 0, 20, 0)
+        assert (told.win_rate, told.harm_rate) == (None, None)
+        assert found.judges[0].is_unreadable
+
+    async def test_the_figures_say_of_how_many_records_they_are(self, tmp_path: Path) -> None:
+        reasons = [StopReason.ENGINE_FAILED, StopReason.ROUNDS_DONE, StopReason.ROUNDS_DONE]
+        rows = [["1"], ["1 a", "2 a"], ["3", "3"]]
+        path = store_of(tmp_path / "s.sqlite", rows, reasons=reasons)
+        found = await judged(path, RuleJudge(by_number))
+        told = of_round(found, 1)
+        assert (told.counted, told.records, told.missing) == (2, 2, 1)
+        assert told.win_rate == 0.75
+        assert not found.judges[0].is_unreadable
+
     def test_while_records_wait_for_a_verdict_there_are_no_figures(self, tmp_path: Path) -> None:
         rows = [[f"{n} a", f"{n} b"] for n in range(20)] + [["same", "same"]] * 20
         path = store_of(tmp_path / "s.sqlite", rows)
@@ -196,13 +217,18 @@ class TestWhatIsNotMeasured:
         with pytest.raises(InputError, match=r"No draft of .* has a field 'king'"):
             evaluate(path, [info()], by="king")
 
-    def test_judges_are_known_by_their_verdicts(self, tmp_path: Path) -> None:
+    def test_judges_are_known_by_their_verdicts_in_the_order_in_which_they_were_asked(
+        self, tmp_path: Path
+    ) -> None:
         path = store_of(tmp_path / "s.sqlite", [["1", "2"]])
         assert stored_judges(path) == []
         with Verdicts.open(path) as verdicts:
             verdicts.add(info("b"), [(Question("", "1", "2"), Verdict(preference="tie"))])
             verdicts.add(info("a"), [(Question("", "1", "2"), Verdict(preference="tie"))])
-        assert stored_judges(path) == [info("a"), info("b")]
+        assert stored_judges(path) == [info("b"), info("a")]
+        with Verdicts.open(path) as verdicts:  # more of them change nothing
+            verdicts.add(info("b"), [(Question("", "3", "4"), Verdict(preference="tie"))])
+        assert stored_judges(path) == [info("b"), info("a")]
 
 
 class TestBiasedJudges:

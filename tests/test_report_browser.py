@@ -143,6 +143,29 @@ def test_a_trajectory_opens_by_mouse_with_differences_and_both_verdicts(
     assert not page.locator("#opened").is_visible()
 
 
+def test_a_text_that_was_rewritten_stands_beside_the_old_one_without_marks(
+    open_page: Callable[..., Page], tmp_path: Path
+) -> None:
+    old = "One thing after another was said here, by the first of the two texts. " * 3
+    new = "Nothing of that is left now: these words are others, all but a few of them. " * 3
+    page = open_page(write(tmp_path / "rewritten.html", source_of([trajectory(old, new)])))
+    page.locator("#list button").first.click()
+    assert page.locator("#details .sides").first.locator(".text").all_text_contents() == [old, new]
+    assert page.locator("#details :is(del, ins)").count() == 0
+    assert "so the changes are not marked" in (
+        page.locator(".sides .all").first.text_content() or ""
+    )
+
+
+def test_drafts_without_fields_have_no_filter_by_field(
+    open_page: Callable[..., Page], tmp_path: Path
+) -> None:
+    page = open_page(write(tmp_path / "plain.html", source_of([trajectory("a", "b")])))
+    assert [page.locator(name).is_visible() for name in ("#field", "#value", "#pages")] == [
+        False
+    ] * 3
+
+
 def test_everything_can_be_done_by_keyboard(open_page: Callable[..., Page], judged: Path) -> None:
     page = open_page(judged)
     page.focus("#list [tabindex='0']")

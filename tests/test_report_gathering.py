@@ -15,6 +15,7 @@ from revloop.judging import Comparison, Draw, Sibling, Verdict
 from revloop.report import gather
 from revloop.report.details import details_of, differences
 from revloop.report.gathering import RESULTS, result_of
+from revloop.textdiff import is_rewritten, word_diff
 from revloop.trajectory import End
 
 if TYPE_CHECKING:
@@ -65,6 +66,14 @@ def test_a_changed_text_without_a_judge_is_not_judged() -> None:
 
 def test_a_draft_that_was_only_begun_is_not_judged() -> None:
     assert result_of(trajectory("a", ended=False), source_of([])) == "unjudged"
+
+
+@pytest.mark.parametrize("texts", [("a",), ("a", "b"), ("a", "a")])
+def test_a_trajectory_that_failed_is_failed_and_never_the_same(texts: tuple[str, ...]) -> None:
+    end = End(reason=StopReason.TOKEN_LIMIT, detail="Cut off.")
+    failed = trajectory(*texts).model_copy(update={"end": end})
+    assert result_of(failed, source_of([])) == "failed"
+    assert gather(source_of([failed])).results == {"failed": 1}
 
 
 def test_the_results_begin_with_those_to_look_at_first() -> None:
@@ -128,8 +137,19 @@ def spelled(text: str, changes: list[int], kind: int) -> str:
 @given(st.text(), st.text())
 def test_differences_cover_both_texts_in_the_units_of_a_browser(old: str, new: str) -> None:
     changes = differences(old, new)
+    if changes is None:
+        assert is_rewritten(word_diff(old, new))
+        return
     assert spelled(old, changes, 1) == old
     assert spelled(new, changes, 2) == new
+
+
+def test_a_text_that_changed_much_has_no_marks() -> None:
+    old = "One thing after another was said here, at some length, by the first of the two texts."
+    new = "Nothing of that is left in this one: all of its words are others, and in another order."
+    assert differences(old, old + " And more.") is not None
+    assert differences(f"{old} Thanks for all.", f"Thanks for all. {new}") is None
+    assert differences("a", "b") == [1, 1, 2, 1]  # short texts can be read with marks
 
 
 def test_letters_beyond_the_basic_plane_count_two() -> None:

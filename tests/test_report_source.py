@@ -73,9 +73,9 @@ def test_verdicts_that_are_missing_or_cannot_be_read_are_told(tmp_path: Path) ->
     add(path, asked, "unparseable")
     add(path, asked.swapped, "second")
     told = notes(path)
-    assert "1 of 3 records lack it" in told
+    assert "1 of 3 records have no such round and are not counted" in told
     assert "1 of 2 records are not judged yet, so no figures" in told
-    assert "1 verdicts could not be read" in told
+    assert "1 of 2 verdicts could not be read and are not counted" in told
 
 
 def test_figures_that_are_not_known_are_not_told_as_numbers(tmp_path: Path) -> None:
@@ -110,6 +110,42 @@ def test_the_first_judge_says_who_was_harmed(tmp_path: Path) -> None:
         assert gather(source).results == {"harmed": 1}
     with open_source(path, [info("kind")]) as source:
         assert gather(source).results == {"worse": 1}
+
+
+def test_the_tiles_are_of_the_first_judge_named_and_say_of_how_many(tmp_path: Path) -> None:
+    path = store_of(
+        tmp_path / "s.sqlite",
+        [["a", "b"], ["c"]],
+        reasons=[StopReason.ROUNDS_DONE, StopReason.UNPARSEABLE],
+    )
+    question = Question("Why?", "a", "b")
+    for asked, preference in ((question, "second"), (question.swapped, "first")):
+        add(path, asked, preference, "zoe")  # type: ignore[arg-type] # a literal in a tuple
+        add(path, asked, "tie", "adam")
+    with open_source(path, [info("zoe"), info("adam")]) as source:
+        assert "<dd>100.0%</dd>" in tiles_of(source, gather(source))
+    with open_source(path) as source:
+        tiles = tiles_of(source, gather(source))
+    assert '<dd>100.0%</dd><dd class="of">of 1 of 2 trajectories, by zoe</dd>' in tiles
+    assert '<dt>failed</dt><dd>1</dd><dd class="of">of 2 trajectories</dd>' in tiles
+
+
+def test_a_judge_that_cannot_be_read_has_one_line_and_no_charts(tmp_path: Path) -> None:
+    path = store_of(tmp_path / "s.sqlite", [["a", "b"], ["same", "same"]])
+    question = Question("Why?", "a", "b")
+    for asked in (question, question.swapped):
+        add(path, asked, "unparseable", "mute")
+    add(path, question, "second", "rule")
+    add(path, question.swapped, "first", "rule")
+    with open_source(path) as source:
+        assert source.evaluation is not None
+        assert [of_judge.judge.name for of_judge in source.evaluation.judges] == ["mute", "rule"]
+        charts = [chart.name for chart in charts_of(gather(source), source.evaluation)]
+        assert charts[:4] == ["win-rate", "won-tied-lost", "length", "stop-reasons"]
+        assert tables_of(source.evaluation).count("<caption>") == 1
+        assert gather(source).results == {"better": 1, "same": 1}
+    (line,) = re.findall(r'<p class="note">([^<]*mute[^<]*could be read[^<]*)</p>', notes(path))
+    assert line.startswith("None of the 2 verdicts of mute could be read")
 
 
 def test_rounds_that_ended_early_are_told_up_to_the_last_asked_for(tmp_path: Path) -> None:

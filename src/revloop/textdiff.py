@@ -9,13 +9,16 @@ from collections import Counter
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     Pair = tuple[int, int]
 
 _WORDS = re.compile(r"\w+|\s+|[^\w\s]")
 _MOST_WORK = 50_000_000
 _RELATED_RATIO = 0.4
+_REWRITTEN_SHARE = 0.5
+_MARKED_AT_LEAST = 200
+"""Characters of both texts together up to which marks can be read whatever changed."""
 
 
 class Change(NamedTuple):
@@ -38,6 +41,21 @@ def word_diff(old: str, new: str) -> list[Change]:
     if 2 * len(pairs) < _RELATED_RATIO * (len(before) + len(after)):
         return list(_replaced(old, new))
     return list(_changes(pairs, before, after))
+
+
+def is_rewritten(changes: Iterable[Change]) -> bool:
+    """Whether so much changed that marks would hide the text: the two are then shown whole.
+
+    So it is where over half of the characters of both texts went or came, in all but short texts.
+    """
+    changed = same = 0
+    for change in changes:
+        if change.kind == "same":
+            same += 2 * len(change.text)
+        else:
+            changed += len(change.text)
+    both = changed + same
+    return both > _MARKED_AT_LEAST and changed > _REWRITTEN_SHARE * both
 
 
 class _Matching:

@@ -266,6 +266,11 @@ class Trajectory(Frozen):
         return cls.model_validate(read_json(text))
 
     @property
+    def failed(self) -> bool:
+        """Whether it ended without all the rounds that were asked for; ``end`` says why."""
+        return self.end is not None and self.end.reason.is_failure
+
+    @property
     def final(self) -> str:
         """The text of the last version."""
         return self.versions[-1].text

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import anyio
 import typer
-from rich.table import Table
 
 from revloop.batch import DEFAULT_MAX_CONCURRENCY, DEFAULT_MIN_CONCURRENCY, Concurrency, Source
 from revloop.bench import (
@@ -33,6 +32,7 @@ from revloop.cli.options import (
     SinglePass,
     TensorParallelSize,
 )
+from revloop.cli.tables import print_table
 from revloop.demo import CRITIC_FOLDER, demo_drafts
 from revloop.engines import open_engine
 from revloop.engines.choice import DEMO, SHIPPED_CRITIC, require_engine
@@ -114,7 +114,7 @@ def throughput(
     )
     with stopping_on_sigterm(), _reachable(chosen) as options:
         result = anyio.run(partial(_measure, options, load, repeats, with_oracle=oracle))
-    output.results.print(_table(result))
+    _print_result(result)
     for note in result.notes:
         output.say(note)
     if result_file is not None:
@@ -139,18 +139,14 @@ def compare(
     for line in different_settings(first, second):
         output.say(output.printable(f"Not the same for both: {line}"))
     shown = [change for change in found if everything or change.is_beyond_noise]
-    table = _empty_table("figure", "before", "after", "factor")
+    rows = []
     for change in shown:
         factor = "" if change.factor is None else f"{change.factor:.2f}"
         marked = factor if change.is_beyond_noise else f"{factor} (noise)"
-        table.add_row(
-            output.printable(change.name),
-            _number(change.before.median),
-            _number(change.after.median),
-            marked,
-        )
+        medians = _number(change.before.median), _number(change.after.median)
+        rows.append((change.name, *medians, marked))
     if shown:
-        output.results.print(table)
+        print_table(("figure", "before", "after", "factor"), rows, left=1)
     within = sum(not change.is_beyond_noise for change in found)
     output.results.print(
         f"{len(found) - within} figures changed; {within} stayed within the noise."
@@ -199,24 +195,16 @@ def _read(name: str) -> list[Draft]:
     return drafts
 
 
-def _table(result: BenchResult) -> Table:
-    table = _empty_table("figure", *result.sides)
+def _print_result(result: BenchResult) -> None:
+    rows = []
     for name in _SHOWN:
         spreads = [side.figures.get(name) for side in result.sides.values()]
         if any(spread is not None for spread in spreads):
-            cells = ["" if spread is None else _spread(spread) for spread in spreads]
-            table.add_row(name, *cells)
+            rows.append([name, *("" if spread is None else _spread(spread) for spread in spreads)])
+    print_table(("figure", *result.sides), rows, left=1)
     for name, spread in result.ratios.items():
-        table.add_section()
-        table.add_row(name, f"{spread.median:.3f} ({spread.least:.3f} to {spread.most:.3f})")
-    return table
-
-
-def _empty_table(*columns: str) -> Table:
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for column in columns:
-        table.add_column(column, justify="left" if column == "figure" else "right")
-    return table
+        told = f"{spread.median:.3f} ({spread.least:.3f} to {spread.most:.3f})"
+        output.results.print(output.printable(f"{name}: {told}"))
 
 
 def _spread(spread: Spread) -> str:

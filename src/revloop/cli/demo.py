@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Annotated
 import anyio
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-from rich.table import Table
 
 from revloop.cli import output
 from revloop.cli.figures import print_evaluation
 from revloop.cli.files import new_file
 from revloop.cli.options import Iterations, KeepWhich, Temperature
+from revloop.cli.tables import print_table
 from revloop.demo import CRITIC_FOLDER, demo_drafts
 from revloop.demo.figures import (
     critique_statements,
@@ -72,7 +72,7 @@ def demo(
         output.results.rule(output.printable(str(trajectory.draft.id)))
         output.print_trajectory(trajectory)
     output.results.rule("All drafts, by the exact judge")
-    output.results.print(_faults_table(trajectories, iterations))
+    _print_faults(trajectories, iterations)
     _print_summary(trajectories)
     _print_figures(path, iterations)
     _write_report(path, iterations)
@@ -194,14 +194,12 @@ def _write_report(store: Path, iterations: int) -> None:
         output.results.print(f"\nThe report is in {page}: open it in a browser.")
 
 
-def _faults_table(trajectories: list[Trajectory], rounds: int) -> Table:
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for column in ("after round", "without a fault", "faults a draft"):
-        table.add_column(column, justify="right")
-    for figures in round_figures(trajectories, rounds):
-        shares = (f"{figures.fault_free:.0%}", f"{figures.mean_faults:.2f}")
-        table.add_row(str(figures.round), *shares)
-    return table
+def _print_faults(trajectories: list[Trajectory], rounds: int) -> None:
+    rows = (
+        (str(figures.round), f"{figures.fault_free:.0%}", f"{figures.mean_faults:.2f}")
+        for figures in round_figures(trajectories, rounds)
+    )
+    print_table(("after round", "without a fault", "faults a draft"), rows)
 
 
 def _print_summary(trajectories: list[Trajectory]) -> None:

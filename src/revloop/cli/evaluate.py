@@ -19,6 +19,7 @@ from revloop.cli.compared import (
     StoreOrShards,
     store_in,
 )
+from revloop.cli.counting import counting
 from revloop.cli.figures import print_evaluation
 from revloop.cli.files import Force, new_file
 from revloop.errors import InputError
@@ -31,6 +32,7 @@ from revloop.evaluation import (
     evaluate,
     look_into,
     open_judge,
+    questions,
     stored_judges,
 )
 from revloop.evaluation.tables import write_figures
@@ -131,18 +133,22 @@ async def _ask(
     against: frozenset[Against],
     concurrency: int,
 ) -> JudgeInfo:
-    judge = await open_judge(spec, prompts=prompts)
-    try:
-        with output.counting(f"verdicts of {judge.info.name}") as count:
+    total = questions(store, rounds=rounds, against=against)
+    with counting(f"verdicts of {spec}", total) as tell:
+        judge = await open_judge(spec, prompts=prompts)
+        try:
             asked = await ask_judge(
                 store,
                 judge,
                 rounds=rounds,
                 against=against,
                 concurrency=concurrency,
-                on_verdict=count,
+                on_verdict=lambda asked: tell(asked.new, asked.stored),
             )
-    finally:
-        await judge.aclose()
-    output.say(f"{judge.info.name}: {asked.new} new verdicts, {asked.stored} were stored.")
+        finally:
+            await judge.aclose()
+    unreadable = f", {asked.unreadable} of them could not be read" if asked.unreadable else ""
+    output.say(
+        f"{judge.info.name}: {asked.new} new verdicts{unreadable}, {asked.stored} were stored."
+    )
     return judge.info

@@ -5,29 +5,32 @@ from __future__ import annotations
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-from rich.table import Table
-
 from revloop.cli import output
-from revloop.evaluation.tables import COLUMNS, cells, left_out, percent
+from revloop.cli.tables import print_heading, print_table
+from revloop.evaluation.tables import COLUMNS, cells, coverage, left_out, percent
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from revloop.evaluation import Evaluation, RoundFigures
+    from revloop.evaluation import Evaluation, JudgeFigures, RoundFigures
 
 
 def print_evaluation(evaluation: Evaluation) -> None:
     """Print a table for each judge, group and comparison, and what does not show in it."""
     for of_judge in evaluation.judges:
+        if of_judge.is_unreadable:
+            _print_unreadable(of_judge)
+            continue
         for (against, group), rows in groupby(of_judge.rounds, key=lambda r: (r.against, r.group)):
             heading = f"{of_judge.judge.name}, against the {_AGAINST[against]}"
             if group is not None:
                 heading += f", {evaluation.split_by} = {group}"
-            output.results.rule(output.printable(heading))
+            print_heading(heading)
             told = list(rows)
-            output.results.print(_table(told))
+            print_table(COLUMNS, map(cells, told))
             for note in _notes(told):
                 output.results.print(note)
+    output.results.print()
     _print_agreement(evaluation)
     output.results.print(
         f"Trajectories: {evaluation.trajectories}; failed: {evaluation.failed}; "
@@ -38,18 +41,24 @@ def print_evaluation(evaluation: Evaluation) -> None:
 _AGAINST = {"original": "original response", "previous": "round before"}
 
 
-def _table(rows: Sequence[RoundFigures]) -> Table:
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for column in COLUMNS:
-        table.add_column(column, justify="right")
-    for row in rows:
-        table.add_row(*cells(row))
-    return table
+def _print_unreadable(of_judge: JudgeFigures) -> None:
+    print_heading(of_judge.judge.name)
+    unread = sum(row.unparseable for row in of_judge.rounds if row.group is None)
+    output.results.print(
+        f"None of its {unread} verdicts could be read, so there are no figures. Name another "
+        "judge, or another prompt set for it (--judge-prompts)."
+    )
 
 
 def _notes(rows: Sequence[RoundFigures]) -> list[str]:
-    """What is not in the figures, and why some are missing."""
-    notes = [
+    """Of how many records the figures are, what is not in them, and why some are missing."""
+    notes = []
+    last = rows[-1]
+    if last.win_rate is not None and last.missing:
+        notes.append(
+            f"After round {last.round}: {percent(last.win_rate)} {coverage(last)} trajectories."
+        )
+    notes += [
         f"Round {row.round}: {left_out(row)}."
         for row in rows
         if row.missing or row.unjudged or row.unparseable

@@ -6,9 +6,9 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from pydantic import Field
-from rich.table import Table
 
 from revloop.cli import output
+from revloop.cli.tables import print_table
 from revloop.records import Finding
 from revloop.trajectory import Frozen
 
@@ -64,7 +64,7 @@ def print_report(report: Report) -> None:
     if report.tokens is not None:
         lengths["rendered (tokens)"] = report.tokens
     if lengths:
-        output.results.print(_table(lengths))
+        _print_lengths(lengths)
 
 
 def _print_counts(heading: str, counts: Mapping[str, int]) -> None:
@@ -72,12 +72,9 @@ def _print_counts(heading: str, counts: Mapping[str, int]) -> None:
     output.results.print(f"{heading}: {told}")
 
 
-def _table(lengths: Mapping[str, Lengths]) -> Table:
-    table = Table(box=None, pad_edge=False)
-    table.add_column("length of")
-    for heading in ("texts", "least", "median", "95%", "most"):
-        table.add_column(heading, justify="right")
-    for name, found in lengths.items():
-        figures = (found.count, found.minimum, found.median, found.p95, found.maximum)
-        table.add_row(name, *map(str, figures))
-    return table
+def _print_lengths(lengths: Mapping[str, Lengths]) -> None:
+    rows = (
+        [name, *map(str, (found.count, found.minimum, found.median, found.p95, found.maximum))]
+        for name, found in lengths.items()
+    )
+    print_table(("length of", "texts", "least", "median", "95%", "most"), rows, left=1)

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-from rich.table import Table
 
 from revloop.cli import finetune_options as options
 from revloop.cli import output
 from revloop.cli.options import model_folder
+from revloop.cli.tables import print_pairs
 from revloop.errors import InputError
 from revloop.finetune import (
     FinetuneSettings,
@@ -179,12 +179,7 @@ def _show(planned: Plan) -> None:
         ("Memory in all", f"{sized.total_gib:.2f} GiB estimated for each process"),
         ("Memory there is", "not named" if memory is None else f"{memory:.1f} GiB"),
     ]
-    table = Table(box=None, pad_edge=False, show_header=False)
-    table.add_column(style="bold", no_wrap=True)
-    table.add_column()
-    for name, value in rows:
-        table.add_row(name, output.printable(value))
-    output.results.print(table)
+    print_pairs((name, "", value) for name, value in rows)
     sized.check()
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.text import Text
 
-from revloop.textdiff import word_diff
+from revloop.textdiff import is_rewritten, word_diff
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -23,10 +23,16 @@ if TYPE_CHECKING:
 results = Console(soft_wrap=True, highlight=False, markup=False, emoji=False)
 progress = Console(stderr=True, soft_wrap=True, highlight=False, markup=False, emoji=False)
 
+_PIPED_COLUMNS = 80
 _STYLES = {"same": "", "removed": "red strike", "added": "green"}
 _MARKS = {"same": ("", ""), "removed": ("[-", "-]"), "added": ("{+", "+}")}
 # letters that reorder the text around them, so that it can be made to look like another one
 _REORDERING = "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
+
+
+def width() -> int:
+    """Columns that results are laid out in: the terminal's, or 80 in a pipe or a file."""
+    return results.width if results.is_terminal else _PIPED_COLUMNS
 
 
 def printable(text: str) -> str:
@@ -62,9 +68,14 @@ def say(message: str) -> None:
 
 
 def diff_text(old: str, new: str, *, coloured: bool) -> Text:
-    """What changed, in colours, or between ``[-`` ``-]`` and ``{+`` ``+}`` without them."""
-    shown = Text()
-    for change in word_diff(old, new):
+    """What changed, in colours, or between ``[-`` ``-]`` and ``{+`` ``+}`` without them.
+
+    Of a text that was rewritten only the new one, in full: marks would hide it.
+    """
+    changes, shown = word_diff(old, new), Text()
+    if is_rewritten(changes):
+        return shown.append("(most of it changed)\n", "dim").append(printable(new))
+    for change in changes:
         before, after = ("", "") if coloured else _MARKS[change.kind]
         shown.append(before + printable(change.text) + after, _STYLES[change.kind])
     return shown
@@ -117,20 +128,6 @@ def stages(first: str) -> Iterator[StageTeller]:
     """Tell of the stages of a long start while the block runs, or until ``stop``."""
     with progress.status(Text(first)) as status:
         yield StageTeller(status)
-
-
-@contextmanager
-def counting(what: str) -> Iterator[Callable[[], None]]:
-    """Count on stderr, in a terminal, while the block runs: the function counts one more."""
-    counted = 0
-
-    def one_more() -> None:
-        nonlocal counted
-        counted += 1
-        status.update(Text(printable(f"{what}: {counted}")))
-
-    with progress.status(Text(printable(what))) as status:
-        yield one_more
 
 
 def totals(trajectory: Trajectory) -> str:

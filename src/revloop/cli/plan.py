@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, TypeVar
 
 import typer
 from pydantic import ValidationError
-from rich.table import Table
 
 from revloop.cli import output, plan_options
 from revloop.cli.options import model_folder
+from revloop.cli.tables import print_pairs
 from revloop.errors import InputError
 from revloop.serving import (
     Assumptions,
@@ -141,10 +141,4 @@ def _changed(model: Model, **given: object) -> Model:
 
 
 def _print(rows: Iterable[PlanRow]) -> None:
-    table = Table(box=None, pad_edge=False, show_header=False)
-    table.add_column(style="bold", no_wrap=True)
-    table.add_column(justify="right", no_wrap=True)
-    table.add_column(style="dim", overflow="fold")  # an address is shown whole
-    for row in rows:
-        table.add_row(row.label, row.value, row.explanation)
-    output.results.print(table)
+    print_pairs((row.label, row.value, row.explanation) for row in rows)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 
 import typer
+from rich.cells import cell_len, set_cell_size
 
 from revloop.cli import output
 from revloop.cli.options import StoreToRead
@@ -14,8 +15,6 @@ from revloop.store import Store
 EXAMPLE = (
     "Example: `revloop show versions.sqlite` lists, `revloop show versions.sqlite 7` shows one."
 )
-
-_PIPED_CHARACTERS = 160
 
 
 def show(
@@ -48,13 +47,14 @@ def _list(opened: Store) -> None:
     for trajectory in opened.trajectories():
         ended = "not yet" if trajectory.end is None else trajectory.end.reason.value
         name, preview = (
-            " ".join(text.split()) for text in (str(trajectory.draft.id), trajectory.final)
+            output.printable(" ".join(text.split()))
+            for text in (str(trajectory.draft.id), trajectory.final)
         )
-        line = _line(name, str(trajectory.rounds), ended, preview)
-        output.results.print(output.printable(line))
+        output.results.print(_line(name, str(trajectory.rounds), ended, preview))
 
 
 def _line(draft_id: str, rounds: str, ended: str, preview: str) -> str:
+    """A line of the list, cut where the terminal ends."""
     line = f"{draft_id:<16}  {rounds:>6}  {ended:<18}  {preview}"
-    width = output.results.width if output.results.is_terminal else _PIPED_CHARACTERS
-    return line if len(line) <= width else line[: width - 1] + "…"
+    room = output.width()
+    return line if cell_len(line) <= room else f"{set_cell_size(line, room - 1)}…"

@@ -9,6 +9,7 @@ from revloop.evaluation.evaluating import (
     ask_judge,
     evaluate,
     look_into,
+    questions,
     stored_judges,
 )
 from revloop.evaluation.functions import FunctionJudge, demo_judge, load_function
@@ -51,5 +52,6 @@ __all__ = [
     "open_judge",
     "outcomes",
     "pairs_of",
+    "questions",
     "stored_judges",
 ]

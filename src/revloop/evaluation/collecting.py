@@ -32,11 +32,13 @@ class Asked(NamedTuple):
 
     Attributes:
         new: Verdicts that the judge was asked for.
-        stored: Verdicts that were there already.
+        stored: Questions that were answered already, or asked about the same texts.
+        unreadable: New verdicts that could not be read.
     """
 
     new: int
     stored: int
+    unreadable: int
 
 
 async def collect(
@@ -47,7 +49,7 @@ async def collect(
     rounds: int,
     against: frozenset[Against],
     concurrency: int = DEFAULT_CONCURRENCY,
-    on_verdict: Callable[[], None] | None = None,
+    on_verdict: Callable[[Asked], None] | None = None,
 ) -> Asked:
     """Ask a judge about every changed pair in both orders, but for what is stored already.
 
@@ -61,7 +63,7 @@ async def collect(
         rounds: Rounds to look at.
         against: What each round is compared with.
         concurrency: Questions that the judge is asked at once.
-        on_verdict: Called with each new verdict.
+        on_verdict: Called after each new verdict, with how far it is.
 
     Raises:
         JudgeError: The judge cannot be asked any more; what it said before is stored.
@@ -86,7 +88,20 @@ async def collect(
             f"The judge {judge.info.name} gave {collector.new} verdicts and then failed: "
             f"{collector.failure}\nWhat it gave is stored: the same call goes on from there."
         ) from collector.failure
-    return Asked(collector.new, collector.stored)
+    return collector.asked
+
+
+def count_questions(
+    trajectories: Iterable[Trajectory], *, rounds: int, against: frozenset[Against]
+) -> int:
+    """How many questions a judge has to answer about trajectories, those it has answered included.
+
+    Args:
+        trajectories: One in memory at a time.
+        rounds: Rounds to look at.
+        against: What each round is compared with.
+    """
+    return sum(1 for _ in _questions(trajectories, rounds, against))
 
 
 def _questions(
@@ -102,10 +117,11 @@ class _Collector:
     """Judge and store, with what is on its way from one to the other."""
 
     def __init__(
-        self, judge: Judge, verdicts: Verdicts, on_verdict: Callable[[], None] | None
+        self, judge: Judge, verdicts: Verdicts, on_verdict: Callable[[Asked], None] | None
     ) -> None:
         self.new = 0
         self.stored = 0
+        self.unreadable = 0
         self.failure: RevloopError | None = None
         self._judge = judge
         self._verdicts = verdicts
@@ -113,6 +129,11 @@ class _Collector:
         self._asked: set[str] = set()
         self._given: list[tuple[Question, Verdict]] = []
         self._flushed_at = time.monotonic()
+
+    @property
+    def asked(self) -> Asked:
+        """How far it is."""
+        return Asked(self.new, self.stored, self.unreadable)
 
     async def feed(
         self,
@@ -151,9 +172,10 @@ class _Collector:
     async def _ask(self, question: Question) -> None:
         verdict = await self._judge.judge(*question)
         self.new += 1
+        self.unreadable += verdict.preference == "unparseable"
         self._given.append((question, verdict))
         if self._on_verdict is not None:
-            self._on_verdict()
+            self._on_verdict(self.asked)
         late = time.monotonic() - self._flushed_at > _LONGEST_UNSTORED_S
         if late or len(self._given) >= _MOST_UNSTORED:
             await self.flush()
@@ -163,9 +185,8 @@ class _Collector:
         scope.cancel()
 
     def _is_wanted(self, question: Question) -> bool:
-        if question.digest in self._asked:
-            return False
-        if self._verdicts.get(self._judge.info, question) is not None:
+        is_asked = question.digest in self._asked
+        if is_asked or self._verdicts.get(self._judge.info, question) is not None:
             self.stored += 1
             return False
         self._asked.add(question.digest)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from revloop.errors import InputError
 from revloop.evaluation.agreement import agreement
-from revloop.evaluation.collecting import DEFAULT_CONCURRENCY, Asked, collect
+from revloop.evaluation.collecting import DEFAULT_CONCURRENCY, Asked, collect, count_questions
 from revloop.evaluation.outcomes import Outcome, group_of, outcomes
 from revloop.evaluation.records import newest_trajectories
 from revloop.evaluation.rounds import Evaluation, JudgeFigures, rounds_of
@@ -55,7 +55,7 @@ def look_into(path: str | Path, *, by: str | None = None) -> Contents:
         for trajectory in newest_trajectories(store):
             count += 1
             rounds = max(rounds, trajectory.rounds)
-            failed += trajectory.end is not None and trajectory.end.reason.is_failure
+            failed += trajectory.failed
             unfinished += trajectory.end is None
             has_field = has_field or by in trajectory.draft.extra
             group = "" if by is None else group_of(trajectory, by)
@@ -74,7 +74,7 @@ async def ask_judge(
     rounds: int,
     against: frozenset[Against] = ORIGINAL,
     concurrency: int = DEFAULT_CONCURRENCY,
-    on_verdict: Callable[[], None] | None = None,
+    on_verdict: Callable[[Asked], None] | None = None,
 ) -> Asked:
     """Have a judge give all verdicts on a store that are not there yet.
 
@@ -92,6 +92,16 @@ async def ask_judge(
             concurrency=concurrency,
             on_verdict=on_verdict,
         )
+
+
+def questions(path: str | Path, *, rounds: int, against: frozenset[Against] = ORIGINAL) -> int:
+    """How many questions a judge of a store has to answer, those it has answered included.
+
+    Raises:
+        StoreError: The store cannot be read.
+    """
+    with Store.open_to_read(path) as store:
+        return count_questions(newest_trajectories(store), rounds=rounds, against=against)
 
 
 def evaluate(

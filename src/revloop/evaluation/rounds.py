@@ -31,6 +31,10 @@ class RoundFigures(Frozen):
         description="Records without this round: they failed, or were not asked for so many. They "
         "count in no figure."
     )
+    counted: int = Field(
+        description="Records that the win rate is of: those with a verdict that could be read, "
+        "ties of unchanged texts included."
+    )
     unchanged: int = Field(description="Records whose text is the same: ties, nobody was asked.")
     unjudged: int = Field(
         description="Records that wait for a verdict. While there are any, all figures that come "
@@ -39,6 +43,9 @@ class RoundFigures(Frozen):
     wins: int = Field(description="Verdicts for the round's text, both orders counted.")
     ties: int
     losses: int
+    readable: int = Field(
+        description="Answers that held a verdict; nobody is asked about unchanged texts."
+    )
     unparseable: int = Field(description="Answers that held no verdict, in any try.")
     win_rate: float | None = Field(description="(wins + ties / 2) / verdicts.")
     win_rate_low: float | None = Field(description="Lower end of the 95% interval.")
@@ -71,6 +78,12 @@ class JudgeFigures(Frozen):
     rounds: tuple[RoundFigures, ...] = Field(
         description="All records first, then group by group; in each, round by round."
     )
+
+    @property
+    def is_unreadable(self) -> bool:
+        """Whether none of the judge's verdicts could be read: its figures tell nothing."""
+        unparseable = any(row.unparseable for row in self.rounds)
+        return unparseable and not any(row.readable for row in self.rounds)
 
 
 class Evaluation(Frozen):
@@ -142,18 +155,23 @@ def _p_values(
 def _figures(outcomes: Sequence[Outcome], size: int) -> dict[str, int | float | None]:
     counted = figures.tally(outcomes)
     unjudged = sum(not outcome.is_judged for outcome in outcomes)
-    judged = [] if unjudged else outcomes
+    readable = sum(len(o.readable) for o in outcomes if not o.is_unchanged)
+    unreadable = figures.unparseable(outcomes)
+    # of ties alone that nobody was asked for, a rate would tell nothing of the judge
+    judged = [] if unjudged or (unreadable and not readable) else outcomes
     interval = figures.win_rate_interval(judged)
     lengths = figures.mean_characters(outcomes)
     return {
         "records": len(outcomes),
         "missing": size - len(outcomes),
+        "counted": sum(bool(outcome.readable) for outcome in judged),
         "unchanged": sum(outcome.is_unchanged for outcome in outcomes),
         "unjudged": unjudged,
         "wins": counted.wins,
         "ties": counted.ties,
         "losses": counted.losses,
-        "unparseable": figures.unparseable(outcomes),
+        "unparseable": unreadable,
+        "readable": readable,
         "win_rate": figures.tally(judged).win_rate,
         "win_rate_low": None if interval is None else interval.low,
         "win_rate_high": None if interval is None else interval.high,

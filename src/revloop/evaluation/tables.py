@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 COLUMNS = (
     "round",
+    "records",
     "won",
     "tied",
     "lost",
@@ -65,6 +66,7 @@ def cells(row: RoundFigures) -> tuple[str, ...]:
     interval = f"{percent(row.win_rate_low)} to {percent(row.win_rate_high)}"
     return (
         str(row.round),
+        str(row.counted),
         str(row.wins),
         str(row.ties),
         str(row.losses),
@@ -83,12 +85,22 @@ def left_out(row: RoundFigures) -> str:
     """What is not in the figures of a round; empty where everything is."""
     parts = []
     if row.missing:
-        parts.append(f"{row.missing} of {row.records + row.missing} records lack it, and count not")
+        parts.append(
+            f"{row.missing} of {row.records + row.missing} records have no such round and are not "
+            "counted"
+        )
     if row.unjudged:
         parts.append(f"{row.unjudged} of {row.records} records are not judged yet, so no figures")
     if row.unparseable:
-        parts.append(f"{row.unparseable} verdicts could not be read, and count not")
+        asked = row.readable + row.unparseable
+        parts.append(f"{row.unparseable} of {asked} verdicts could not be read and are not counted")
     return "; ".join(parts)
+
+
+def coverage(row: RoundFigures) -> str:
+    """Of how many records the figures of a round are."""
+    size = row.records + row.missing
+    return f"of {size:,}" if row.counted == size else f"of {row.counted:,} of {size:,}"
 
 
 def percent(share: float | None) -> str:

@@ -89,13 +89,12 @@ class Verdicts:
         return cls(StoreFile.open_to_read(Path(path)))
 
     def judges(self) -> list[JudgeInfo]:
-        """The judges of all verdicts, in the order of their names."""
+        """The judges of all verdicts, in the order in which they were first asked."""
         if not self._is_there():
             return []
-        rows = self._file.rows("SELECT info FROM judges")
+        rows = self._file.rows("SELECT info FROM judges ORDER BY rowid")
         with _readable(self._file.path):
-            infos = [JudgeInfo.model_validate_json(text) for (text,) in rows]
-        return sorted(infos, key=lambda info: (info.name, info.digest))
+            return [JudgeInfo.model_validate_json(text) for (text,) in rows]
 
     def get(self, judge: JudgeInfo, question: Question) -> Verdict | None:
         """A judge's verdict on a question, or None where it has not been asked."""
@@ -112,7 +111,8 @@ class Verdicts:
         rows = [(judge.digest, q.digest, v.model_dump_json(), now) for q, v in given]
         with self._file.transaction():
             self._file.write(
-                "INSERT OR REPLACE INTO judges VALUES (?, ?)",
+                "INSERT INTO judges VALUES (?, ?) "
+                "ON CONFLICT (digest) DO UPDATE SET info = excluded.info",
                 (judge.digest, judge.model_dump_json()),
             )
             self._file.write_many("INSERT OR REPLACE INTO verdicts VALUES {rows}", rows)

@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from revloop.evaluation import ORIGINAL, pairs_of
-from revloop.textdiff import word_diff
+from revloop.textdiff import is_rewritten, word_diff
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -40,14 +40,20 @@ def details_of(trajectory: Trajectory, source: Source) -> dict[str, Any]:
     }
 
 
-def differences(old: str, new: str) -> list[int]:
+def differences(old: str, new: str) -> list[int] | None:
     """What changed, as kinds (0 same, 1 removed, 2 added) and lengths in turn.
 
     Both texts are on the page already, so lengths are enough to mark them. They count UTF-16
     units, as a browser does: a letter beyond U+FFFF counts two.
+
+    Returns:
+        None where so much changed that marks would hide the texts.
     """
+    changes = word_diff(old, new)
+    if is_rewritten(changes):
+        return None
     found: list[int] = []
-    for change in word_diff(old, new):
+    for change in changes:
         found += [_KINDS.index(change.kind), _units(change.text)]
     return found
 

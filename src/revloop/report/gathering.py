@@ -17,12 +17,13 @@ if TYPE_CHECKING:
     from revloop.report.source import Source
     from revloop.trajectory import Step, Trajectory
 
-Result = Literal["harmed", "worse", "mixed", "unjudged", "same", "better"]
+Result = Literal["harmed", "worse", "mixed", "failed", "unjudged", "same", "better"]
 
 RESULTS: dict[Result, str] = {
     "harmed": "Harmed",
     "worse": "Worse",
     "mixed": "Mixed",
+    "failed": "Failed",
     "unjudged": "Not judged",
     "same": "Same",
     "better": "Better",
@@ -103,14 +104,18 @@ def result_of(trajectory: Trajectory, source: Source) -> Result:
     """What became of a trajectory, by the first judge: its kept version against its original.
 
     ``harmed`` lost in both orders, ``better`` won in all that were asked; ``worse`` lost in the
-    one order that a person saw.
+    one order that a person saw. ``failed`` lacks rounds that were asked for, whatever the judge
+    said of the others.
     """
     original, kept = trajectory.original, trajectory.kept_text
+    if trajectory.failed:
+        return "failed"
     if original == kept:
         return "same" if trajectory.rounds or trajectory.end is not None else "unjudged"
-    if not source.judges:
+    judge = source.judge
+    if judge is None:
         return "unjudged"
-    judge, question = source.judges[0], Question(trajectory.draft.prompt_text, original, kept)
+    question = Question(trajectory.draft.prompt_text, original, kept)
     given = (source.verdict(judge, question), source.verdict(judge, question.swapped))
     scores = [
         score

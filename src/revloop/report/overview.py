@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from html import escape
 from itertools import groupby
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from revloop.evaluation.tables import COLUMNS, cells, left_out, percent
+from revloop.evaluation.tables import COLUMNS, cells, coverage, left_out, percent
 from revloop.report.summary import overall
 
 if TYPE_CHECKING:
@@ -21,26 +21,37 @@ _AGAINST = {"original": "original", "previous": "round before"}
 
 def tiles_of(source: Source, gathered: Gathered) -> str:
     """The few numbers to see first; harm before all others."""
-    tiles: list[tuple[str, str, str]] = []
-    last = _last_round(source.evaluation)
-    if last is not None:
-        kind = "alarm" if last.harm_rate else ""
-        tiles += [
-            (f"harmed after round {last.round}", percent(last.harm_rate), kind),
-            (f"win rate after round {last.round}", percent(last.win_rate), ""),
-        ]
-    total = gathered.ended.total()
-    versions = sum(row["rounds"] for row in gathered.rows)
-    tokens = sum(cost.written_tokens for cost in gathered.costs.values())
-    tiles += [
-        ("trajectories", f"{total:,}", ""),
-        ("revised versions", f"{versions:,}", ""),
-        ("tokens written", f"{tokens:,}", ""),
-    ]
     return "".join(
-        f'<div class="{kind}"><dt>{escape(name)}</dt><dd>{escape(value)}</dd></div>'
-        for name, value, kind in tiles
+        f'<div class="{tile.kind}"><dt>{escape(tile.name)}</dt><dd>{escape(tile.value)}</dd>'
+        + (f'<dd class="of">{escape(tile.of)}</dd>' if tile.of else "")
+        + "</div>"
+        for tile in _tiles(source, gathered)
     )
+
+
+class _Tile(NamedTuple):
+    """A number with its name, what it is of, and ``alarm`` where it should catch the eye."""
+
+    name: str
+    value: str
+    of: str = ""
+    kind: str = ""
+
+
+def _tiles(source: Source, gathered: Gathered) -> Iterator[_Tile]:
+    if source.figures is not None and (rows := overall(source.figures)):
+        last, judge = rows[-1], source.figures.judge.name
+        of = f"{coverage(last)} trajectories, by {judge}"
+        alarm = "alarm" if last.harm_rate else ""
+        yield _Tile(f"harmed after round {last.round}", percent(last.harm_rate), of, alarm)
+        yield _Tile(f"win rate after round {last.round}", percent(last.win_rate), of)
+    total, failed = gathered.ended.total(), gathered.results["failed"]
+    yield _Tile("trajectories", f"{total:,}")
+    if failed:
+        yield _Tile("failed", f"{failed:,}", f"of {total:,} trajectories", "alarm")
+    yield _Tile("revised versions", f"{sum(row['rounds'] for row in gathered.rows):,}")
+    written = sum(cost.written_tokens for cost in gathered.costs.values())
+    yield _Tile("tokens written", f"{written:,}")
 
 
 def notes_of(source: Source, gathered: Gathered) -> str:
@@ -55,6 +66,7 @@ def tables_of(evaluation: Evaluation | None) -> str:
     tables = [
         _table(f"{of_judge.judge.name}, against the {_AGAINST[against]}", evaluation, group, rows)
         for of_judge in evaluation.judges
+        if not of_judge.is_unreadable
         for (against, group), rows in groupby(of_judge.rounds, key=lambda r: (r.against, r.group))
     ]
     return (
@@ -62,13 +74,6 @@ def tables_of(evaluation: Evaluation | None) -> str:
         f"<p>docs/evaluation.md tells how to read them. -: not measured.</p>{''.join(tables)}"
         "</details>"
     )
-
-
-def _last_round(evaluation: Evaluation | None) -> RoundFigures | None:
-    if evaluation is None:
-        return None
-    rows = overall(evaluation.judges[0])
-    return rows[-1] if rows else None
 
 
 def _notes(source: Source, gathered: Gathered) -> Iterator[str]:
@@ -82,6 +87,13 @@ def _notes(source: Source, gathered: Gathered) -> Iterator[str]:
     names = ", ".join(of_judge.judge.name for of_judge in evaluation.judges)
     yield f"Judged by {names}. Each pair was judged in both orders; people see it in one."
     for of_judge in evaluation.judges:
+        if of_judge.is_unreadable:
+            unread = sum(row.unparseable for row in overall(of_judge))
+            yield (
+                f"None of the {unread} verdicts of {of_judge.judge.name} could be read, so it has "
+                "no charts and no figures."
+            )
+            continue
         for row in overall(of_judge):
             if absent := left_out(row):
                 yield f"{of_judge.judge.name}, round {row.round}: {absent}."

@@ -177,11 +177,16 @@ function marked(text, changes, kind) {
   return shown;
 }
 
+// two texts side by side, with what changed marked; without marks where that is most of them
 function sides(before, after, changes, names) {
   const pair = element("div", undefined, "sides");
+  if (changes === null) {
+    pair.append(element("p", "Most of the text changed, so the changes are not marked.", "quiet all"));
+  }
   [[before, 1, names[0]], [after, 2, names[1]]].forEach(([version, kind, name]) => {
     const side = element("div", undefined, "version");
-    side.append(element("h4", name), marked(version.text, changes, kind));
+    const text = changes === null ? element("p", version.text, "text") : marked(version.text, changes, kind);
+    side.append(element("h4", name), text);
     pair.append(side);
   });
   return pair;

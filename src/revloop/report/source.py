@@ -14,7 +14,7 @@ from revloop.store import Store
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
-    from revloop.evaluation import Evaluation, Question
+    from revloop.evaluation import Evaluation, JudgeFigures, Question
     from revloop.judging import JudgeInfo, Verdict
     from revloop.trajectory import Trajectory
 
@@ -41,6 +41,19 @@ class Source(NamedTuple):
     verdict: Callable[[JudgeInfo, Question], Verdict | None] = _no_verdict
     evaluation: Evaluation | None = None
     note: str = ""
+
+    @property
+    def figures(self) -> JudgeFigures | None:
+        """The figures of the first judge whose verdicts can be read; None where there is none."""
+        known = [] if self.evaluation is None else self.evaluation.judges
+        return next((figures for figures in known if not figures.is_unreadable), None)
+
+    @property
+    def judge(self) -> JudgeInfo | None:
+        """Who says which trajectories were harmed: the first judge that can be read, if any."""
+        if self.figures is not None:
+            return self.figures.judge
+        return self.judges[0] if self.judges else None
 
 
 @contextmanager

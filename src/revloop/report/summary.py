@@ -34,7 +34,8 @@ def charts_of(gathered: Gathered, evaluation: Evaluation | None) -> list[Chart]:
     """All charts of a report, those of the judges first."""
     charts: list[Chart] = []
     if evaluation is not None:
-        for number, of_judge in enumerate(evaluation.judges, start=1):
+        told = [of_judge for of_judge in evaluation.judges if not of_judge.is_unreadable]
+        for number, of_judge in enumerate(told, start=1):
             charts += _charts_of_judge(of_judge, number, evaluation)
     charts.append(_stop_reasons(gathered))
     if gathered.costs:
@@ -55,7 +56,7 @@ def overall(of_judge: JudgeFigures) -> list[RoundFigures]:
 def _charts_of_judge(
     of_judge: JudgeFigures, number: int, evaluation: Evaluation
 ) -> Iterator[Chart]:
-    several = len(evaluation.judges) > 1
+    several = sum(not other.is_unreadable for other in evaluation.judges) > 1
     file_end, title_end = (f"-{number}", f", by {of_judge.judge.name}") if several else ("", "")
     rows = overall(of_judge)
     if not rows:

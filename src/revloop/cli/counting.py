@@ -1,0 +1,76 @@
+"""How far a count is, on stderr: in a terminal live, else every 30 s a line."""
+
+from __future__ import annotations
+
+import threading
+import time
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from rich.text import Text
+
+from revloop.cli import output
+from revloop.cli.batch_display import duration
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+_LINE_EVERY_S = 30.0
+_FRAME_EVERY_S = 0.5
+
+
+class _Count:
+    """What is done, and since when."""
+
+    def __init__(self, what: str, total: int) -> None:
+        self._what = what
+        self._total = total
+        self._started = time.monotonic()
+        self._new = self._before = 0
+
+    def tell(self, new: int, before: int) -> None:
+        """So many are new, and so many were done before."""
+        self._new, self._before = new, before
+
+    def line(self) -> str:
+        """How far it is, how fast it goes, and how long it will take."""
+        elapsed_s = time.monotonic() - self._started
+        done = self._new + self._before
+        line = f"{duration(elapsed_s)}: {self._what}: {done} of {self._total}"
+        if self._new:
+            rate = self._new / max(elapsed_s, 1e-9)
+            line += f", {rate:.3g}/s, {duration((self._total - done) / rate)} left"
+        return output.printable(line)
+
+
+@contextmanager
+def counting(what: str, total: int) -> Iterator[Callable[[int, int], None]]:
+    """Tell how far a count is while the block runs.
+
+    A thread tells it, so that it is told while nothing comes, too.
+
+    Args:
+        what: What is counted.
+        total: How many there are.
+
+    Yields:
+        To be called with the number of new ones, and of those that were done before.
+    """
+    count, is_done = _Count(what, total), threading.Event()
+    live = output.progress.status(Text(count.line()))
+
+    def tell_on() -> None:
+        while not is_done.wait(_FRAME_EVERY_S if output.progress.is_terminal else _LINE_EVERY_S):
+            if output.progress.is_terminal:
+                live.update(Text(count.line()))
+            else:
+                output.say(count.line())
+
+    teller = threading.Thread(target=tell_on, name="revloop-counting", daemon=True)
+    with live:
+        teller.start()
+        try:
+            yield count.tell
+        finally:
+            is_done.set()
+            teller.join()

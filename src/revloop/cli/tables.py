@@ -1,0 +1,91 @@
+"""Tables on stdout that fit where they are printed, and in which nothing is ever cut."""
+
+from __future__ import annotations
+
+import textwrap
+from typing import TYPE_CHECKING
+
+from rich.cells import cell_len
+from rich.text import Text
+
+from revloop.cli import output
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+_GAP = "  "
+_INDENT = 4
+_LEAST_BESIDE = 30
+"""Columns that an explanation needs beside its value; with fewer it stands below."""
+
+
+def print_heading(text: str) -> None:
+    """Print what the following table is of."""
+    output.results.print()
+    output.results.print(Text(output.printable(text), style="bold cyan"))
+
+
+def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]], *, left: int = 0) -> None:
+    """Print a table; where it is too wide, the columns that do not fit stand below.
+
+    The first column is then repeated. A cell that is wider than the terminal is printed as it is.
+
+    Args:
+        columns: The headings.
+        rows: A cell for each column.
+        left: How many of the first columns begin at the left, as words do.
+    """
+    told = [[output.printable(cell) for cell in row] for row in rows]
+    widths = [max(map(cell_len, column)) for column in zip(columns, *told, strict=True)]
+    for number, shown in enumerate(_parts(widths, output.width())):
+        if number:
+            output.results.print()
+        for style, row in (("bold", columns), *(("", row) for row in told)):
+            cells = [_padded(row[n], widths[n], is_left=n < left) for n in shown]
+            output.results.print(Text(_GAP.join(cells).rstrip(), style=style))
+
+
+def print_pairs(rows: Iterable[tuple[str, str, str]]) -> None:
+    """Print names with their values, and after each what there is to know about it.
+
+    Args:
+        rows: Name, value and explanation, which is wrapped; an address in it is never broken.
+    """
+    told = [tuple(map(output.printable, row)) for row in rows]
+    names, values = (max((cell_len(row[n]) for row in told), default=0) for n in (0, 1))
+    columns = (names, values) if values else (names,)
+    start = sum(columns) + len(columns) * len(_GAP)
+    is_beside = output.width() - start >= _LEAST_BESIDE
+    indent = start if is_beside else _INDENT
+    for name, value, explanation in told:
+        line = Text(_padded(name, names, is_left=True), style="bold")
+        line.append(_GAP + _padded(value, values, is_left=False) if values else "", "not bold")
+        wrapped = [(" " * indent) + part for part in _wrapped(explanation, indent)]
+        if is_beside and wrapped:
+            line.append(_GAP + wrapped.pop(0)[indent:], "not bold dim" if values else "not bold")
+        line.rstrip()
+        output.results.print(line)
+        for part in wrapped:
+            output.results.print(Text(part, style="dim" if values else ""))
+
+
+def _parts(widths: Sequence[int], room: int) -> Iterator[list[int]]:
+    """The columns of each table that one is split into: the first one, and as many as fit."""
+    shown, used = [0], widths[0]
+    for number, width in list(enumerate(widths))[1:]:
+        if len(shown) > 1 and used + len(_GAP) + width > room:
+            yield shown
+            shown, used = [0], widths[0]
+        shown.append(number)
+        used += len(_GAP) + width
+    yield shown
+
+
+def _padded(cell: str, width: int, *, is_left: bool) -> str:
+    space = " " * (width - cell_len(cell))
+    return cell + space if is_left else space + cell
+
+
+def _wrapped(text: str, indent: int) -> list[str]:
+    room = max(1, output.width() - indent)
+    return textwrap.wrap(text, room, break_long_words=False, break_on_hyphens=False)

@@ -1,0 +1,51 @@
+"""How far a count is, while it runs."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+
+from revloop.cli import counting as module
+from revloop.cli import output
+from revloop.cli.counting import counting
+
+
+def test_without_a_terminal_a_line_comes_every_while_even_if_nothing_does(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(module, "_LINE_EVERY_S", 0.01)
+    lines: list[str] = []
+    has_come = threading.Semaphore(0)
+
+    def say(line: str) -> None:
+        lines.append(line)
+        has_come.release()
+
+    monkeypatch.setattr(output, "say", say)
+    with counting("verdicts of rule", 160) as tell:
+        assert has_come.acquire(timeout=60)
+        assert lines[0].endswith(": verdicts of rule: 0 of 160")
+        tell(12, 100)
+        while ": verdicts of rule: 112 of 160, " not in lines[-1]:
+            assert has_come.acquire(timeout=60)
+        assert "/s, " in lines[-1]
+        assert lines[-1].endswith(" left")
+    after = len(lines)
+    assert not any(thread.name == "revloop-counting" for thread in threading.enumerate())
+    assert len(lines) == after
+
+
+def test_a_short_count_says_nothing_in_a_pipe(capsys: pytest.CaptureFixture[str]) -> None:
+    with counting("verdicts of rule", 2) as tell:
+        tell(2, 0)
+    captured = capsys.readouterr()
+    assert (captured.out, captured.err) == ("", "")
+
+
+def test_a_count_that_fails_ends_its_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_LINE_EVERY_S", 0.01)
+    monkeypatch.setattr(output, "say", lambda _line: None)
+    with pytest.raises(KeyError), counting("verdicts of rule", 2):
+        raise KeyError("gone")
+    assert not any(thread.name == "revloop-counting" for thread in threading.enumerate())
