@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from browser import Opened, chromium, needs_chromium
-from report_samples import HOSTILE, judged_page, source_of, trajectory, write
+from report_samples import HOSTILE, judged_page, source_of, step, trajectory, write
+from revloop import StopReason
+from revloop.trajectory import End, Refusal
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -121,6 +123,26 @@ def test_the_list_is_filtered_by_text_of_any_version(
     page.fill("#text", "OTHER 2")
     expect_count(page, "1 of 12")
     assert ids(page) == ["d11"]
+
+
+def test_a_reply_that_could_not_be_used_is_shown_as_text(
+    open_page: Callable[..., Page], tmp_path: Path
+) -> None:
+    refusals = [
+        Refusal(reason="it is blank", characters=3),
+        Refusal(reason="it is HTML", reply=HOSTILE[0], characters=len(HOSTILE[0]) + 7),
+    ]
+    steps = tuple(step().model_copy(update={"refusal": one}) for one in refusals)
+    end = End(reason=StopReason.UNPARSEABLE, detail="No.", steps=steps)
+    one = trajectory("a").model_copy(update={"end": end})
+    page = open_page(write(tmp_path / "page.html", source_of([one])))
+    page.locator("#list button").first.click()
+    shown = page.locator("#details").text_content() or ""
+    assert "Round 1, both, try 1, not used: it is blank" in shown
+    page.locator("#details summary", has_text="not used: it is HTML").click()
+    assert page.locator("#details details p").text_content() == (
+        f"{HOSTILE[0]} … and 7 characters more"
+    )
 
 
 def test_a_trajectory_opens_by_mouse_with_differences_and_both_verdicts(

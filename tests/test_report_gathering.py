@@ -16,7 +16,7 @@ from revloop.report import gather
 from revloop.report.details import details_of, differences
 from revloop.report.gathering import RESULTS, result_of
 from revloop.textdiff import is_rewritten, word_diff
-from revloop.trajectory import End
+from revloop.trajectory import Critique, End, Refusal
 
 if TYPE_CHECKING:
     from revloop.evaluation import Question
@@ -164,6 +164,27 @@ def test_details_hold_critiques_tokens_and_where_each_version_came_from() -> Non
     assert (version["base"], version["score"], version["tokens"]) == (0, 5.0, [100, 40, 20])
     assert one["fields"] == {"k": "1"}
     assert one["prompt"] == [{"role": "user", "text": "Why?"}]
+
+
+def test_details_hold_replies_that_could_not_be_used_and_scores_that_could_not_be_read() -> None:
+    refusal = Refusal(reason="it is blank", reply="  ", characters=12)
+    refused = step().model_copy(update={"refusal": refusal})
+    made = trajectory("a", "b")
+    critique = Critique(raw="Overall score: eight", unread_score="eight")
+    versions = (made.versions[0], made.versions[1].model_copy(update={"critique": critique}))
+    end = End(reason=StopReason.UNPARSEABLE, detail="No.", steps=(refused,))
+    one = details_of(made.model_copy(update={"versions": versions, "end": end}), source_of([]))
+    assert one["refused"] == [
+        {
+            "round": 2,
+            "kind": "both",
+            "attempt": 1,
+            "reason": "it is blank",
+            "reply": "  ",
+            "left_out": 10,
+        }
+    ]
+    assert (one["versions"][1]["score"], one["versions"][1]["unread_score"]) == (None, "eight")
 
 
 def test_details_tell_verdicts_from_the_side_of_the_later_text() -> None:

@@ -144,3 +144,23 @@ def test_only_a_new_version_with_rounds_to_come_goes_on(texts: list[str], iterat
     words = [text.strip() for text in texts]
     goes_on = reason(versions_of(*texts), iterations) is None
     assert goes_on == (words[-1] not in words[:-1] and len(texts) - 1 < iterations)
+
+
+@pytest.mark.parametrize(
+    ("texts", "first"), [("abc", "All rounds are done (2)."), ("abb", "Round 2")]
+)
+def test_a_stop_score_that_was_never_compared_is_told_once(texts: str, first: str) -> None:
+    end = end_of(versions_of(*texts), run_settings(stop_score=8), 2)
+    assert end is not None
+    assert end.detail.startswith(first)
+    assert end.detail.endswith(" No critique gave a score that can be read, to stop at 8.")
+
+
+def test_a_stop_score_that_was_compared_or_not_asked_for_is_not_told_of() -> None:
+    for end in (
+        end_of(versions_of("a", "b", "c", score=3), run_settings(stop_score=8), 2),
+        end_of(versions_of("a", "b", "c"), run_settings(), 2),
+        end_of(versions_of("a", "b")[:1], run_settings(stop_score=8), 0),
+    ):
+        assert end is not None
+        assert "score" not in end.detail

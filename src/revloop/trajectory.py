@@ -314,6 +314,18 @@ class Trajectory(Frozen):
         return (*(step for version in self.versions for step in version.steps), *last)
 
     @property
+    def refused(self) -> tuple[tuple[int, Step, Refusal], ...]:
+        """The requests whose replies could not be used: the round of each, the request, and why."""
+        rounds = [(version.round, version.steps) for version in self.versions]
+        last = () if self.end is None else self.end.steps
+        return tuple(
+            (number, step, step.refusal)
+            for number, steps in (*rounds, (self.rounds + 1, last))
+            for step in steps
+            if step.refusal is not None
+        )
+
+    @property
     def usage(self) -> Usage:
         """Tokens of all requests together."""
         return sum((step.usage for step in self.steps), Usage())

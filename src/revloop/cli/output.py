@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from rich.status import Status
 
-    from revloop.trajectory import Trajectory, Version
+    from revloop.trajectory import Critique, Trajectory, Version
 
 results = Console(soft_wrap=True, highlight=False, markup=False, emoji=False)
 progress = Console(stderr=True, soft_wrap=True, highlight=False, markup=False, emoji=False)
@@ -88,14 +88,17 @@ def print_trajectory(trajectory: Trajectory, *, console: Console = results) -> N
         _paragraph(console, f"{message.role}:", Text(printable(message.content)))
     _paragraph(console, "version 0, the response:", Text(printable(trajectory.original)))
     for version in trajectory.versions[1:]:
+        _print_refused(trajectory, version.round, console)
         before = trajectory.base_of(version)
         if version.critique is not None:
             critique = Text(printable(version.critique.raw.strip()), style="italic")
-            _paragraph(console, f"critique of version {before.round}:", critique)
+            unread = _unread(version.critique)
+            _paragraph(console, printable(f"critique of version {before.round}{unread}:"), critique)
         changed = diff_text(before.text, version.text, coloured=coloured)
         if before.text == version.text:
             changed = Text("(unchanged)", style="dim")
         _paragraph(console, f"version {version.round}:", changed)
+    _print_refused(trajectory, trajectory.rounds + 1, console)
     if trajectory.kept != trajectory.rounds:
         console.print(Text(f"Kept: version {trajectory.kept}.", style="dim"))
     detail = "Not finished." if trajectory.end is None else trajectory.end.detail
@@ -148,12 +151,34 @@ def version_teller(iterations: int) -> Callable[[Version], None]:
             return
         score = None if version.critique is None else version.critique.score
         scored = "" if score is None else f"version {version.round - 1} scored {score:g}, "
+        if version.critique is not None and version.critique.unread_score is not None:
+            scored = f"version {version.round - 1}{_unread(version.critique)}, "
         say(
             f"round {version.round} of {iterations}: {scored}"
             f"{version.usage.generated_tokens} tokens in {version.latency_s:.1f} s"
         )
 
     return tell
+
+
+def _print_refused(trajectory: Trajectory, round_: int, console: Console) -> None:
+    """Print why replies of a round could not be used, and the start of the last one."""
+    for number, step, refusal in trajectory.refused:
+        if number != round_:
+            continue
+        what = f"round {number}, {step.kind}, try {step.attempt}, not used: {refusal.reason}"
+        if refusal.reply is None:
+            console.print(Text(printable(what), style="dim"))
+            continue
+        rest = refusal.characters - len(refusal.reply)
+        more = f" … and {rest} characters more" if rest else ""
+        _paragraph(console, printable(f"{what}:"), Text(printable(refusal.reply) + more))
+
+
+def _unread(critique: Critique) -> str:
+    """What a person should know about a score that could not be read."""
+    said = critique.unread_score
+    return "" if said is None else f" (its score cannot be read: '{said}')"
 
 
 def _write(text: str) -> None:

@@ -32,9 +32,10 @@ def end_of(versions: Sequence[Version], settings: RunSettings, iterations: int) 
         if reason is StopReason.NOTHING_TO_IMPROVE and not settings.single_pass:
             # the revisions of the round whose critique found nothing
             saved += settings.requests_a_round - 1
-        return End(reason=reason, detail=detail, calls_saved=saved)
+        return End(reason=reason, detail=detail + _unscored(versions, settings), calls_saved=saved)
     if last.round >= iterations:
-        return End(reason=StopReason.ROUNDS_DONE, detail=f"All rounds are done ({last.round}).")
+        detail = f"All rounds are done ({last.round})." + _unscored(versions, settings)
+        return End(reason=StopReason.ROUNDS_DONE, detail=detail)
     return None
 
 
@@ -42,6 +43,14 @@ def found_nothing(critique: Critique | None, settings: RunSettings) -> bool:
     """Whether a critique gave a score that calls for no revision."""
     score = None if critique is None else critique.score
     return settings.stop_score is not None and score is not None and score >= settings.stop_score
+
+
+def _unscored(versions: Sequence[Version], settings: RunSettings) -> str:
+    """What a person should know who wants to stop at a score, where no critique gave one."""
+    critiques = [version.critique for version in versions if version.critique is not None]
+    if settings.stop_score is None or not critiques or any(c.score is not None for c in critiques):
+        return ""
+    return f" No critique gave a score that can be read, to stop at {settings.stop_score:g}."
 
 
 def _early_reason(

@@ -36,6 +36,17 @@ def details_of(trajectory: Trajectory, source: Source) -> dict[str, Any]:
             {"round": 0, "text": trajectory.original},
             *(_version(version, trajectory) for version in trajectory.versions[1:]),
         ],
+        "refused": [
+            {
+                "round": number,
+                "kind": step.kind,
+                "attempt": step.attempt,
+                "reason": refusal.reason,
+                "reply": refusal.reply,
+                "left_out": refusal.characters - len(refusal.reply or ""),
+            }
+            for number, step, refusal in trajectory.refused
+        ],
         "verdicts": [*_verdicts(trajectory, source), *_comparisons(trajectory.versions)],
     }
 
@@ -71,6 +82,7 @@ def _version(version: Version, trajectory: Trajectory) -> dict[str, Any]:
         "changes": differences(base.text, version.text),
         "critique": None if version.critique is None else version.critique.raw.strip(),
         "score": None if version.critique is None else version.critique.score,
+        "unread_score": None if version.critique is None else version.critique.unread_score,
         "model": None if version.engine is None else version.engine.model,
         "tokens": [usage.prompt_tokens, usage.cached_tokens, usage.generated_tokens],
         "seconds": round(version.latency_s, 3),

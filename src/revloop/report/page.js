@@ -196,7 +196,8 @@ const nameOf = (round) => (round === 0 ? "Original" : `Version ${round}`);
 
 function round(version, versions) {
   const part = element("section");
-  const score = version.score === null ? "" : ` (score ${version.score})`;
+  const unread = version.unread_score === null ? "" : ` (its score cannot be read: ${version.unread_score})`;
+  const score = version.score === null ? unread : ` (score ${version.score})`;
   part.append(element("h3", `Round ${version.round}`));
   if (version.critique !== null) {
     part.append(element("p", `Critique of ${version.base === 0 ? "the original" : `version ${version.base}`}${score}`, "quiet"));
@@ -213,6 +214,15 @@ function round(version, versions) {
     more.append(element("summary", "Another candidate of this round"), element("p", text, "text"));
     part.append(more);
   }
+  return part;
+}
+
+function refused(one) {
+  const what = `Round ${one.round}, ${one.kind}, try ${one.attempt}, not used: ${one.reason}`;
+  if (one.reply === null) return element("p", what, "quiet");
+  const part = element("details");
+  const more = one.left_out ? ` … and ${one.left_out} characters more` : "";
+  part.append(element("summary", what), element("p", one.reply + more, "text"));
   return part;
 }
 
@@ -255,6 +265,7 @@ function open(place) {
   else parts.push(sides(first, last, one.whole, ["Original", nameOf(one.kept)]));
   if (one.verdicts.length) parts.push(element("h3", "Verdicts"), verdicts(one.verdicts));
   parts.push(...one.versions.slice(1).map((version) => round(version, one.versions)));
+  parts.push(...one.refused.map(refused));
   parts.push(element("p", one.end === null ? "Not finished." : one.end, "quiet"));
   byId("details").replaceChildren(...parts);
   byId("details").scrollTop = 0;
