@@ -28,6 +28,7 @@ from revloop.trajectory import (
     explain,
 )
 
+LONG = "Thank you for the scarf, which is warm.\n" * 20
 NOW = datetime(2026, 1, 1, 12, 30, 15, 123456, tzinfo=UTC)
 
 texts = st.text(max_size=40)
@@ -455,3 +456,45 @@ class TestExplain:
         with pytest.raises(ValidationError) as caught:
             Sampling.model_validate({"temperature": "top-secret"})
         assert "top-secret" not in explain(caught.value)
+
+
+def ended(*texts: str, reason: StopReason = StopReason.CONVERGED) -> Trajectory:
+    """A trajectory with these versions."""
+    versions = (Version(round=n, text=text, created_at=NOW) for n, text in enumerate(texts))
+    end = End(reason=reason, detail="Round 2 changed nothing.")
+    draft = Draft(id="note", response=texts[0])
+    return Trajectory(id="t1", draft=draft, versions=tuple(versions), end=end)
+
+
+@pytest.mark.parametrize("reason", StopReason)
+def test_a_trajectory_says_whether_it_failed(reason: StopReason) -> None:
+    assert ended("a", reason=reason).failed == reason.is_failure
+    assert not ended("a").model_copy(update={"end": None}).failed
+
+
+def test_a_printed_trajectory_is_a_few_lines() -> None:
+    assert str(ended("Thanks.", LONG, LONG)).splitlines() == [
+        "Trajectory t1 of draft note",
+        "rounds: 2; converged: Round 2 changed nothing.",
+        "changed in round: 1; 7 characters before, 800 after",
+        ("Thank you for the scarf, which is warm. " * 4)[:-6] + "…",
+    ]
+
+
+def test_a_printed_trajectory_says_that_it_failed_or_goes_on() -> None:
+    failed = str(ended("Thanks.", reason=StopReason.TOKEN_LIMIT))
+    assert "rounds: 0; failed, token_limit: Round 2 changed nothing." in failed
+    assert "changed in round: none" in failed
+    assert "not finished" in str(ended("Thanks.").model_copy(update={"end": None}))
+
+
+def test_the_repr_of_a_trajectory_is_short() -> None:
+    told = repr(ended("Thanks.", LONG))
+    assert told == "Trajectory(id='t1', draft='note', rounds=1, end='converged')"
+
+
+@given(st.text(st.characters(exclude_categories=["Cs"]), min_size=1).filter(str.strip))
+def test_a_printed_trajectory_does_nothing_to_a_terminal(text: str) -> None:
+    lines = str(ended("a", text)).split("\n")
+    assert len(lines) == 4
+    assert all(line.isprintable() for line in lines)

@@ -8,6 +8,7 @@ and back without loss (``model_dump_json`` and ``model_validate_json``).
 
 from __future__ import annotations
 
+import textwrap
 from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -19,7 +20,7 @@ from revloop.judging import Comparison, Draw
 from revloop.values import Frozen, Text, digest_of, explain, json_text, read_json
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
 __all__ = [
     "Critique",
@@ -40,6 +41,8 @@ __all__ = [
     "explain",
     "standing",
 ]
+
+_PREVIEW_CHARACTERS = 160
 
 FinishReason = Literal["stop", "length"]
 
@@ -250,6 +253,34 @@ class Trajectory(Frozen):
     draft: Draft
     versions: tuple[Version, ...] = Field(min_length=1)
     end: End | None = Field(default=None, description="None while rounds are still to come.")
+
+    def __str__(self) -> str:
+        """A few lines for people: what it is of, why it ended, what changed, how the text begins.
+
+        Characters that could act on a terminal are left out.
+        """
+        changed = [
+            str(version.round)
+            for version in self.versions[1:]
+            if version.text != self.base_of(version).text
+        ]
+        kept = "" if self.kept == self.rounds else f", version {self.kept} kept"
+        end = "not finished" if self.end is None else f"{self.end.reason}: {self.end.detail}"
+        lengths = f"{len(self.original)} characters before, {len(self.kept_text)} after"
+        lines = (
+            f"Trajectory {self.id} of draft {self.draft.id}",
+            f"rounds: {self.rounds}{kept}; {'failed, ' if self.failed else ''}{end}",
+            f"changed in round: {', '.join(changed) or 'none'}; {lengths}",
+            textwrap.shorten(self.kept_text, _PREVIEW_CHARACTERS, placeholder=" …"),
+        )
+        return "\n".join("".join(filter(str.isprintable, line)) for line in lines)
+
+    def __repr_args__(self) -> Iterable[tuple[str, object]]:
+        """What its ``repr`` shows: not the texts, which would be a wall."""
+        yield "id", self.id
+        yield "draft", self.draft.id
+        yield "rounds", self.rounds
+        yield "end", None if self.end is None else self.end.reason.value
 
     def to_json(self) -> str:
         """JSON on one line, with the numbers of the caller's fields as they were read."""
