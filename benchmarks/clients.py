@@ -28,6 +28,7 @@ from benchmarks.controller import ROUNDS, stub, write_drafts
 from benchmarks.saving import save, spread
 from benchmarks.versus.server import reset_prefix_cache, served
 from revloop import PromptSet
+from revloop.concurrency import task_group
 from revloop.demo import CRITIC_FOLDER, demo_drafts
 from revloop.engines import Deadlines, RetryPolicy
 from revloop.engines.transport import Transport
@@ -208,9 +209,9 @@ async def _all(post: Callable[[dict[str, Any]], Awaitable[None]], bodies: list[A
         async with places:
             await post(body)
 
-    async with asyncio.TaskGroup() as tasks:
+    async with task_group() as tasks:
         for body in bodies:
-            tasks.create_task(one(body))
+            tasks.start_soon(one, body)
 
 
 def _check(reply: Any, _: str = "") -> None:

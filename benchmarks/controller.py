@@ -30,6 +30,7 @@ from typing import TYPE_CHECKING, Any
 from benchmarks.saving import save, spread
 from benchmarks.stub import CRITIQUE, REVISION
 from revloop import Critique, Draft, End, PromptSet, StopReason, Store, Version
+from revloop.concurrency import task_group
 from revloop.rows import Position, Row
 from revloop.settings import LoopOptions, RunSettings
 from revloop.store import InputState, NewRow, Pending
@@ -201,9 +202,9 @@ async def _commit_all(path: Path, drafts: int) -> float:
     with Store.open(path) as store:
         entered = enter(store, drafts)
         started = time.perf_counter()
-        async with asyncio.TaskGroup() as tasks:
+        async with task_group() as tasks:
             for pending in entered:
-                tasks.create_task(commit(store, pending))
+                tasks.start_soon(commit, store, pending)
         return drafts * len(versions) / (time.perf_counter() - started)
 
 

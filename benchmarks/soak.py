@@ -31,6 +31,7 @@ from typing import TYPE_CHECKING, Any
 from benchmarks.memory import resident_mib
 from benchmarks.saving import ROOT, save
 from revloop.batch import Batch, BatchOptions, Concurrency, Progress, Source
+from revloop.concurrency import task_group
 from revloop.reviser import AsyncReviser
 from revloop.serving import ServerOptions, VllmServer
 from revloop.serving.guard import descendants
@@ -146,8 +147,8 @@ async def work(base_url: str, folder: Path, seconds: float, server_pid: int) -> 
                 await asyncio.sleep(EVERY_S)
             batch.interrupt()
 
-        async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(sample())
+        async with task_group() as tasks:
+            tasks.start_soon(sample)
             await batch.run()
     return samples
 

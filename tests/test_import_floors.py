@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 SOURCE = Path(__file__).parents[1] / "src"
 FLOORS = {
     "_version": 0,
+    "concurrency": 0,
     "draft": 0,
     "errors": 0,
     "judging": 0,

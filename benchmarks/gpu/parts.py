@@ -11,11 +11,10 @@ from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-import anyio
-
 from benchmarks.gpu.model import Build, cards, choose_builds, write_model
 from benchmarks.gpu.script import ScriptedVllm, drafts
 from revloop import arevise_many
+from revloop.concurrency import task_group
 from revloop.engines import VllmEngine
 from revloop.errors import RevloopError
 
@@ -230,7 +229,7 @@ async def measure_oracle(
             await engine.generate(request)
 
     before, started = await engine.counters(), time.perf_counter()
-    async with anyio.create_task_group() as group:
+    async with task_group() as group:
         for request in sent:
             group.start_soon(one, request)
     wall_s = time.perf_counter() - started

@@ -9,6 +9,7 @@ import anyio
 
 from benchmarks.scale.compare import Machine, Measured
 from revloop import AsyncReviser, Usage
+from revloop.concurrency import task_group
 from revloop.demo import CRITIC_FOLDER, demo_drafts
 from revloop.engines import open_engine
 from revloop.serving import Lengths, ServerOptions, VllmServer
@@ -112,7 +113,7 @@ async def _timed(
                 done.append(await reviser.revise(draft, iterations=ROUNDS))
 
         start_s = time.perf_counter()
-        async with anyio.create_task_group() as tasks:
+        async with task_group() as tasks:
             for draft in demo_drafts(drafts, seed=seed):
                 tasks.start_soon(revise, draft)
         return done, time.perf_counter() - start_s

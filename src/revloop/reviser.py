@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import AsyncExitStack, ExitStack
 from functools import partial
 from typing import TYPE_CHECKING, Any, Self, TypedDict, Unpack
 
 from anyio import to_thread
-from anyio.from_thread import BlockingPortal, start_blocking_portal
 from pydantic import SecretStr, ValidationError
 
+from revloop.concurrency import LoopThread
 from revloop.demo import CRITIC_FOLDER
 from revloop.draft import Draft, Message, as_draft
 from revloop.engines.choice import open_engine, require_engine
@@ -24,6 +25,7 @@ from revloop.settings import (
     EngineOptions,
     LoopOptions,
     RunSettings,
+    checked_iterations,
 )
 from revloop.store import Entry, Pending, Run, Store
 from revloop.trajectory import Trajectory, Version, digest_of, explain
@@ -118,11 +120,15 @@ class AsyncReviser:
             require_engine(self._engine_options)
         self._check_judge()
         self._resources = AsyncExitStack()
+        self._was_opened = False
+        self._process: int | None = None
         self._judge: Judge | None = None
         self._store: Store | None = None
         self._run: Run | None = None
 
     async def __aenter__(self) -> Self:
+        if self._was_opened:
+            raise InputError("A reviser is opened once: make a new one for another 'with' block.")
         async with AsyncExitStack() as opened:
             self._prompts = PromptSet.load(self._prompts_source)
             if self._engine is None:
@@ -139,9 +145,11 @@ class AsyncReviser:
                 self._store = opened.enter_context(Store.open(self._store_path))
                 self._run = self._store.begin_run(self._settings, new=self._wants_new_run)
             self._resources = opened.pop_all()
+        self._was_opened, self._process = True, os.getpid()
         return self
 
     async def __aexit__(self, *_: object) -> None:
+        self._process = None
         await self._resources.aclose()
 
     def _check_judge(self) -> None:
@@ -171,10 +179,15 @@ class AsyncReviser:
         """The open engine.
 
         Raises:
-            InputError: The reviser is not open.
+            InputError: The reviser is not open, or was opened before this process was forked.
         """
-        if self._engine is None:
+        if self._engine is None or self._process is None:
             raise InputError("The reviser is not open: use it in a 'with' statement.")
+        if self._process != os.getpid():
+            raise InputError(
+                "The reviser was opened in another process, which this one was forked from: open "
+                "one in each process."
+            )
         return self._engine
 
     @property
@@ -214,12 +227,11 @@ class AsyncReviser:
             InputError: The response is empty, or something has the wrong type.
             StoreError: A version could not be stored.
         """
-        if iterations < 1:
-            raise InputError(f"iterations is {iterations}; at least 1 round is needed.")
+        rounds = checked_iterations(iterations)
         draft = as_draft(response, prompt=prompt)
         pending = await self.enter(draft)
         return await self.go_on(
-            pending, engine=self.engine, iterations=iterations, on_version=on_version, again=False
+            pending, engine=self.engine, iterations=rounds, on_version=on_version, again=False
         )
 
     async def enter(self, draft: Draft) -> Pending:
@@ -295,12 +307,13 @@ class Reviser:
     def __init__(self, **options: Unpack[ReviserOptions]) -> None:
         self._reviser = AsyncReviser(**options)
         self._resources = ExitStack()
-        self._portal: BlockingPortal | None = None
+        self._loop: LoopThread | None = None
 
     def __enter__(self) -> Self:
         with ExitStack() as opened:
-            self._portal = opened.enter_context(start_blocking_portal())
-            opened.enter_context(self._portal.wrap_async_context_manager(self._reviser))
+            loop = opened.enter_context(LoopThread())
+            opened.enter_context(loop.hold(self._reviser))
+            self._loop = loop
             self._resources = opened.pop_all()
         return self
 
@@ -310,7 +323,7 @@ class Reviser:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        # told of an error (Ctrl-C, say), the portal cancels what is under way instead of waiting
+        # told of an error (Ctrl-C, say), the loop cancels what is under way instead of waiting
         self._resources.__exit__(kind, error, trace)
 
     @property
@@ -327,7 +340,7 @@ class Reviser:
         on_version: OnVersion | None = None,
     ) -> Trajectory:
         """Revise one response: see :meth:`AsyncReviser.revise`."""
-        if self._portal is None:
+        if self._loop is None:
             raise InputError("The reviser is not open: use it in a 'with' statement.")
         call = partial(
             self._reviser.revise,
@@ -336,7 +349,7 @@ class Reviser:
             iterations=iterations,
             on_version=on_version,
         )
-        return self._portal.call(call)
+        return self._loop.call(call)
 
 
 def revise(
@@ -366,8 +379,9 @@ def revise(
     Raises:
         RevloopError: The input, an option, the engine or the store cannot be used.
     """
+    rounds = checked_iterations(iterations)
     with Reviser(**options) as reviser:
-        return reviser.revise(response, prompt=prompt, iterations=iterations, on_version=on_version)
+        return reviser.revise(response, prompt=prompt, iterations=rounds, on_version=on_version)
 
 
 async def arevise(
@@ -379,7 +393,8 @@ async def arevise(
     **options: Unpack[ReviserOptions],
 ) -> Trajectory:
     """The asynchronous twin of :func:`revise`, with the same arguments."""
+    rounds = checked_iterations(iterations)
     async with AsyncReviser(**options) as reviser:
         return await reviser.revise(
-            response, prompt=prompt, iterations=iterations, on_version=on_version
+            response, prompt=prompt, iterations=rounds, on_version=on_version
         )

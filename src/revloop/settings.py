@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import operator
 import os
-from typing import TYPE_CHECKING, Annotated, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Literal, Self, SupportsIndex
 
 from pydantic import Field, SecretStr
 
+from revloop.errors import InputError
 from revloop.judging import JudgeInfo
 from revloop.trajectory import EngineInfo, Frozen, Pinned, Sampling, digest_of
 
@@ -70,6 +72,22 @@ class LoopOptions(Frozen):
         description="Revisions that a round makes. The judge chooses one of them, or where there "
         "is no judge, the critic's own score.",
     )
+
+
+def checked_iterations(iterations: object) -> int:
+    """A number of rounds that a caller gave.
+
+    Raises:
+        InputError: It is not a whole number, or less than 1.
+    """
+    if isinstance(iterations, bool) or not isinstance(iterations, SupportsIndex):
+        raise InputError(
+            f"iterations is {iterations!r:.50}, not a whole number: give 1 or more, such as 5."
+        )
+    rounds = operator.index(iterations)
+    if rounds < 1:
+        raise InputError(f"iterations is {rounds}; at least 1 round is needed.")
+    return rounds
 
 
 class RunSettings(Frozen):

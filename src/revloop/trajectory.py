@@ -17,7 +17,7 @@ from pydantic import Field
 
 from revloop.draft import Draft
 from revloop.judging import Comparison, Draw
-from revloop.values import Frozen, Text, digest_of, explain, json_text, read_json
+from revloop.values import Frozen, Text, Told, digest_of, explain, json_text, read_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -144,8 +144,8 @@ class EngineInfo(Frozen):
     """Which engine and which model made something."""
 
     kind: str = Field(description="'http', 'vllm' or 'transformers'.")
-    model: str = Field(description="The model's name, as the engine knows it.")
-    version: str | None = Field(default=None, description="The engine's version, where it tells.")
+    model: Told = Field(description="The model's name, as the engine knows it.")
+    version: Told | None = Field(default=None, description="The engine's version, where it tells.")
     pinned: Pinned | None = Field(
         default=None,
         description="What is in force besides Sampling. None: a server that takes no such "
@@ -228,7 +228,7 @@ class End(Frozen):
     """Why the rounds of a draft ended, with what a person should know about it."""
 
     reason: StopReason
-    detail: str = Field(description="One sentence: what happened in which round, and what helps.")
+    detail: Told = Field(description="One sentence: what happened in which round, and what helps.")
     calls_saved: int = Field(
         default=0, ge=0, description="Requests that stopping early made needless."
     )

@@ -36,6 +36,15 @@ Text = Annotated[str, AfterValidator(encodable)]
 """Any text that UTF-8 can carry: all of Unicode but lone surrogates."""
 
 
+def escaped(text: str) -> str:
+    r"""The same text, its lone surrogates written as ``\udc80`` and the like."""
+    return text.encode("utf-8", "backslashreplace").decode()
+
+
+Told = Annotated[str, AfterValidator(escaped)]
+"""A message for a person, which may quote anything: lone surrogates are escaped, not refused."""
+
+
 class Frozen(BaseModel):
     """The base of every value here: immutable, and a key that it does not know is an error."""
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 from itertools import islice
 from typing import TYPE_CHECKING, TypeVar
 
-import anyio.to_thread
-
+from revloop.concurrency import run_in_thread
 from revloop.errors import InputError
 from revloop.rows import Rejected, Row
 from revloop.store import InputState, NewRow
@@ -121,17 +120,16 @@ def _some(rows: Iterator[Row | Rejected]) -> Iterator[Row | Rejected]:
 
 
 async def in_thread(source: Iterator[T], at_a_time: int) -> AsyncIterator[T]:
-    """An iterator's items, fetched in a thread, so that the event loop never waits for a disk.
+    """An iterator's items, fetched in threads, so that the event loop never waits for a disk.
+
+    Where the iterator blocks (it reads a terminal, say) and the reader is cancelled, the thread is
+    left behind.
 
     Args:
         source: The iterator; it is left alone while an item of ours is being used.
         at_a_time: How many items are fetched at once.
     """
-
-    def fetch() -> list[T]:
-        return list(islice(source, at_a_time))
-
-    while part := await anyio.to_thread.run_sync(fetch, abandon_on_cancel=True):
+    while part := await run_in_thread(lambda: list(islice(source, at_a_time))):
         for item in part:
             yield item
 

@@ -7,7 +7,6 @@ from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Iterab
 from typing import TYPE_CHECKING, Any, Unpack
 
 import anyio
-from anyio.from_thread import start_blocking_portal
 
 from revloop.batch.gate import (
     DEFAULT_MAX_CONCURRENCY,
@@ -17,10 +16,10 @@ from revloop.batch.gate import (
 from revloop.batch.intake import in_thread
 from revloop.batch.progress import Progress
 from revloop.batch.workers import Workers
+from revloop.concurrency import LoopThread
 from revloop.draft import as_draft
-from revloop.errors import InputError
 from revloop.reviser import AsyncReviser, ReviserOptions
-from revloop.settings import DEFAULT_ITERATIONS
+from revloop.settings import DEFAULT_ITERATIONS, checked_iterations
 from revloop.trajectory import Trajectory
 
 if TYPE_CHECKING:
@@ -64,11 +63,10 @@ async def arevise_many(
         RevloopError: The input, an option, the engine or the store cannot be used; what was made
             before is in the store.
     """
-    if iterations < 1:
-        raise InputError(f"iterations is {iterations}; at least 1 round is needed.")
+    rounds = checked_iterations(iterations)
     bounds = Concurrency(min_concurrency, max_concurrency)
     async with AsyncReviser(**options) as reviser:
-        workers = Workers(reviser, iterations=iterations, bounds=bounds, progress=Progress())
+        workers = Workers(reviser, iterations=rounds, bounds=bounds, progress=Progress())
         send, receive = anyio.create_memory_object_stream[Trajectory]()
         # a task of its own: a task group may not be open in a generator while it yields
         work = asyncio.create_task(_Twins(reviser, send).work_through(workers, drafts))
@@ -99,15 +97,22 @@ def revise_many(
         **options,
     )
 
-    async def next_one() -> Trajectory | None:
-        return await anext(trajectories, None)
+    in_use = anyio.Lock()
 
-    with start_blocking_portal() as portal:
+    async def next_one() -> Trajectory | None:
+        async with in_use:
+            return await anext(trajectories, None)
+
+    async def close() -> None:
+        async with in_use:  # a generator that still runs cannot be closed
+            await trajectories.aclose()
+
+    with LoopThread() as loop:
         try:
-            while (trajectory := portal.call(next_one)) is not None:
+            while (trajectory := loop.call(next_one)) is not None:
                 yield trajectory
         finally:
-            portal.call(trajectories.aclose)
+            loop.call(close)
 
 
 class _Twins:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import StrEnum
 from itertools import chain
 from typing import TYPE_CHECKING
 
-from anyio import from_thread, to_thread
+from anyio import to_thread
 
 from revloop.batch.gate import Concurrency
 from revloop.batch.intake import Intake, in_thread
@@ -16,7 +17,7 @@ from revloop.batch.output import write_output, write_rejects
 from revloop.batch.workers import Workers
 from revloop.engines.absence import WaitsForServer
 from revloop.errors import InputError, RevloopError, ServerGoneError
-from revloop.settings import DEFAULT_ITERATIONS
+from revloop.settings import DEFAULT_ITERATIONS, checked_iterations
 from revloop.trajectory import StopReason
 
 if TYPE_CHECKING:
@@ -130,8 +131,7 @@ class Batch:
     ) -> None:
         if reviser.store is None or reviser.run is None:
             raise InputError("A batch needs a store.")
-        if options.iterations < 1:
-            raise InputError(f"iterations is {options.iterations}; at least 1 round is needed.")
+        checked_iterations(options.iterations)
         self._output = output
         self._options = options
         self._progress = progress
@@ -150,7 +150,7 @@ class Batch:
             name_trajectory=reviser.trajectory_id,
             share=greedy or options.share_duplicates,
             progress=progress,
-            on_rejects=lambda rejects: from_thread.run_sync(self._on_rejects, rejects),
+            on_rejects=self._on_rejects_in_thread,
         )
         self._workers = Workers(
             reviser, iterations=options.iterations, bounds=options.bounds, progress=progress
@@ -167,6 +167,7 @@ class Batch:
             InputError: The input cannot be read, or the output not be written.
             StoreError: A version could not be stored.
         """
+        self._loop = asyncio.get_running_loop()
         self._check_rejects_of_before()
         try:
             await self._workers.work_through(
@@ -232,6 +233,9 @@ class Batch:
     def _check_rejects_of_before(self) -> None:
         if self._options.tolerance.strict and (first := next(self._rows.rejects(), None)):
             self._on_rejects([first])
+
+    def _on_rejects_in_thread(self, rejects: list[Rejected]) -> None:
+        self._loop.call_soon_threadsafe(self._on_rejects, rejects)
 
     def _on_rejects(self, rejects: list[Rejected]) -> None:
         if self._options.tolerance.strict:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import anyio
 
 from revloop.batch.gate import Concurrency, Gate, GatedEngine, HaltedError, first_limit, next_limit
+from revloop.concurrency import task_group
 from revloop.engines.load import ReportsLoad
 from revloop.errors import RevloopError
 
@@ -70,9 +71,9 @@ class Workers:
             RevloopError: ``pending`` or ``finished`` raised it, or the store did; rounds in flight
                 were finished, where they could be committed.
         """
-        async with anyio.create_task_group() as background:
+        async with task_group() as background:
             await background.start(self._keep_limit)
-            async with anyio.create_task_group() as tasks:
+            async with task_group() as tasks:
                 with self._taking_in:
                     try:
                         async for one in pending:

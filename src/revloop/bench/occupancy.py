@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import anyio
 
+from revloop.concurrency import task_group
 from revloop.engines.load import ReportsLoad
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ async def watched(engine: Engine, every_s: float = LOOK_EVERY_S) -> AsyncIterato
         every_s: Seconds between two looks. Each costs a server some milliseconds.
     """
     moments: list[Moment] = []
-    async with anyio.create_task_group() as background:
+    async with task_group() as background:
         if isinstance(engine, ReportsLoad):
             background.start_soon(_watch, engine, moments, every_s)
         yield moments

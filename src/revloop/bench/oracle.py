@@ -11,10 +11,10 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-import anyio
 import anyio.lowlevel
 
 from revloop.bench.recording import RecordingEngine
+from revloop.concurrency import task_group
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -55,7 +55,7 @@ async def replay(engine: Engine, requests: Sequence[Request]) -> Recording:
         EngineError: One of them failed: the oracle is of use only as a whole.
     """
     recorder = RecordingEngine(engine)
-    async with anyio.create_task_group() as tasks:
+    async with task_group() as tasks:
         for request in requests:
             tasks.start_soon(recorder.generate, request)
             # the first ones are on their way while the others are still being tokenised

@@ -19,6 +19,7 @@ from revloop.cli.figures import print_evaluation
 from revloop.cli.files import new_file
 from revloop.cli.options import Iterations, KeepWhich, Temperature
 from revloop.cli.tables import print_table
+from revloop.concurrency import task_group
 from revloop.demo import CRITIC_FOLDER, demo_drafts
 from revloop.demo.figures import (
     critique_statements,
@@ -130,7 +131,7 @@ async def _revise_all(
         rounds = bar.add_task("rounds", total=len(drafts) * iterations)
         async with (
             open_reviser(engine=engine) as reviser,
-            anyio.create_task_group() as tasks,
+            task_group() as tasks,
         ):
 
             async def revise(draft: Draft) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import anyio
 
 from revloop.cli import output
-from revloop.errors import RevloopError
+from revloop.concurrency import task_group
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine
@@ -60,15 +60,9 @@ async def run_interruptibly(
         None if the second signal ended it.
     """
     outcome: T | None = None
-    error: RevloopError | None = None
-    async with anyio.create_task_group() as tasks:
+    async with task_group() as tasks:
         tasks.start_soon(interrupts.listen, tasks.cancel_scope)
         tasks.start_soon(show)
-        try:
-            outcome = await work()
-        except RevloopError as exc:  # not through the task group, which would wrap it
-            error = exc
+        outcome = await work()
         tasks.cancel_scope.cancel()
-    if error is not None:
-        raise error
     return outcome

@@ -11,6 +11,7 @@ import anyio
 
 from revloop.batch import Concurrency, Progress
 from revloop.batch.workers import Workers
+from revloop.concurrency import task_group
 from revloop.distributed.folder import RunFolder
 from revloop.draft import Draft
 from revloop.errors import EngineError, RevloopError
@@ -82,14 +83,17 @@ class Actor:
 
         opened = await self._open()
         rows = table.to_pylist()
-        try:
-            async with asyncio.TaskGroup() as tasks:
-                lines = [tasks.create_task(self._line(opened, row)) for row in rows]
-        except* RevloopError as errors:
-            raise errors.exceptions[0] from None
+        lines: list[str | None] = [None] * len(rows)
+
+        async def revise(at: int) -> None:
+            lines[at] = await self._line(opened, rows[at])
+
+        async with task_group() as tasks:
+            for at in range(len(rows)):
+                tasks.start_soon(revise, at)
         columns = {
             "key": pa.array([row["key"] for row in rows], pa.int64()),
-            "line": pa.array([line.result() for line in lines], pa.large_string()),
+            "line": pa.array(lines, pa.large_string()),
             "reject": pa.array([row["reject"] for row in rows], pa.large_string()),
         }
         return pa.table(columns)

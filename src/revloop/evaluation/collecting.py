@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import anyio
 import anyio.to_thread
 
+from revloop.concurrency import task_group
 from revloop.errors import JudgeError, RevloopError, StoreError
 from revloop.evaluation.pairs import Against, pairs_of
 
@@ -70,7 +71,7 @@ async def collect(
     """
     collector = _Collector(judge, verdicts, on_verdict)
     try:
-        async with anyio.create_task_group() as tasks:
+        async with task_group() as tasks:
             send, receive = anyio.create_memory_object_stream["Question"](concurrency)
             for _ in range(concurrency):
                 tasks.start_soon(partial(collector.work, receive.clone(), tasks.cancel_scope))

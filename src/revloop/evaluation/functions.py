@@ -5,12 +5,14 @@ from __future__ import annotations
 import importlib
 import inspect
 import sys
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import anyio.to_thread
+from anyio import to_thread
 from pydantic import ValidationError
 
+from revloop.concurrency import run_in_thread
 from revloop.demo.judge import compare, judge
 from revloop.errors import InputError, JudgeError
 from revloop.judging import JudgeInfo, Verdict
@@ -18,20 +20,6 @@ from revloop.trajectory import digest_of, explain
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-_FAULTS = (
-    ArithmeticError,
-    AssertionError,
-    AttributeError,
-    ImportError,
-    LookupError,
-    NameError,
-    OSError,
-    RuntimeError,
-    TypeError,
-    ValueError,
-)
-"""What goes wrong in someone else's function; told as ours, with the original as its cause."""
 
 
 class FunctionJudge:
@@ -69,8 +57,10 @@ class FunctionJudge:
             if inspect.iscoroutinefunction(self._function):
                 said = await self._function(prompt, first, second)
             else:
-                said = await anyio.to_thread.run_sync(self._function, prompt, first, second)
-        except _FAULTS as exc:
+                call = partial(self._function, prompt, first, second)
+                async with to_thread.current_default_thread_limiter():
+                    said = await run_in_thread(call)
+        except (Exception, SystemExit) as exc:
             raise JudgeError(
                 f"The judge {self._info.name} fails: {type(exc).__name__}: {exc}"
             ) from exc
@@ -109,7 +99,7 @@ def load_function(spec: str) -> FunctionJudge:
         sys.path.insert(0, "")  # as `python -m` does
     try:
         function = getattr(importlib.import_module(module_name), function_name, None)
-    except (*_FAULTS, SyntaxError) as exc:
+    except (Exception, SystemExit) as exc:
         raise InputError(
             f"The judge {spec} cannot be loaded: {type(exc).__name__}: {exc}. Name it as "
             "module:function; the module stands in this folder or is installed."

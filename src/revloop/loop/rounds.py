@@ -6,8 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-import anyio
-
+from revloop.concurrency import task_group
 from revloop.engines.base import Completion, Request
 from revloop.errors import (
     AuthenticationError,
@@ -162,7 +161,7 @@ class Rounds:
             except (EngineError, RoundFailedError) as exc:
                 failures[number] = exc
 
-        async with anyio.create_task_group() as tasks:
+        async with task_group() as tasks:
             for number in range(len(parts)):
                 tasks.start_soon(one, number)
         asking.steps += [step for part in parts for step in part.steps]

@@ -8,6 +8,7 @@ al. 1984, "Implementation Techniques for Main Memory Database Systems").
 from __future__ import annotations
 
 import asyncio
+import os
 import threading
 from collections import defaultdict
 from contextlib import suppress
@@ -79,6 +80,7 @@ class GroupCommits:
         self._news = threading.Condition()
         self._thread: threading.Thread | None = None
         self._is_closed = False
+        self._process = os.getpid()
 
     async def add(self, addition: Addition) -> None:
         """Hand in an addition; when this returns, it is on disk.
@@ -91,6 +93,11 @@ class GroupCommits:
         with self._news:
             if self._is_closed:
                 raise StoreError(f"{self._file.path} is closed.")
+            if self._process != os.getpid():  # the thread that commits is not in a fork
+                raise StoreError(
+                    f"{self._file.path} was opened in another process, which this one was forked "
+                    "from: open it in each process."
+                )
             if self._thread is None:
                 self._thread = threading.Thread(
                     target=self._work, name="revloop store", daemon=True
@@ -129,14 +136,26 @@ class _Waiting:
 
 
 def _commit(file: StoreFile, additions: Sequence[Addition]) -> list[StoreError | None]:
-    """Commit a group; where that fails, each by itself, so that none fails for another's fault."""
+    """Commit a group; where that fails, each by itself, so that none fails for another's fault.
+
+    Whatever goes wrong becomes an outcome: an exception would end the thread, and those who wait
+    would wait for ever.
+    """
     try:
         add_all(file, additions)
-    except StoreError as exc:
-        if len(additions) == 1:
-            return [exc]
-        return [error for one in additions for error in _commit(file, [one])]
+    except BaseException as exc:  # noqa: BLE001 - it reaches whoever waits
+        if len(additions) > 1:
+            return [error for one in additions for error in _commit(file, [one])]
+        return [exc if isinstance(exc, StoreError) else _unstorable(file, exc)]
     return [None] * len(additions)
+
+
+def _unstorable(file: StoreFile, cause: BaseException) -> StoreError:
+    error = StoreError(
+        f"Something could not be stored in {file.path}: {type(cause).__name__}: {cause}"
+    )
+    error.__cause__ = cause
+    return error
 
 
 def _wake(group: Sequence[_Waiting], outcomes: Sequence[StoreError | None]) -> None:
