@@ -131,6 +131,12 @@ class TestCritique:
         text = "Positive aspects: a\nNegative aspects: b\nOverall score: 8/10"
         assert parse_critique(text, LENIENT) == Critique(raw=text, score=8)
 
+    @pytest.mark.parametrize("below", ["1. It is dull.", "8 - and more", "It is dull.", ""])
+    def test_a_line_below_the_heading_is_a_score_only_if_it_is_nothing_else(
+        self, below: str
+    ) -> None:
+        assert parse_critique(f"Overall score:\n{below}", LENIENT).unread_score == ""
+
     def test_a_score_without_a_heading_is_not_looked_for(self) -> None:
         text = "I would say 8 out of 10."
         assert parse_critique(text, LENIENT) == Critique(raw=text)

@@ -72,12 +72,18 @@ def test_a_text_without_marks_is_left_to_the_letter(text: str) -> None:
         "<think>a</think>\n<reasoning>b</reasoning>\nGood.",
         "<think>I write <think> or so</think>Good.",
         "<think>a <think>b</think> c</think>Good.",
+        "a</think><think>b</think>Good.",
         "analysisWe need to say it.assistantfinalGood.",
         "<|channel|>analysis<|message|>Hm.<|end|><|channel|>final<|message|>Good.<|return|>",
     ],
 )
 def test_several_thoughts_and_those_in_each_other_are_left_out(generated: str) -> None:
     assert without_thoughts(generated) == "Good."
+
+
+def test_many_thoughts_are_read_in_time() -> None:
+    assert without_thoughts("<think></think>" * 50_000 + "Good.") == "Good."
+    assert without_thoughts("</think>" * 50_000 + "Good.") == "Good."
 
 
 def test_a_word_that_only_begins_like_a_thought_is_text() -> None:
@@ -93,7 +99,8 @@ class TestForm:
             generated = f"{opening}{self.BOTH}</think><new>Good</new>"
             assert without_thoughts(generated, (), TAGGED) == "<new>Good</new>"
         heads = "Score: 3 or so</think>Score: 7"
-        assert without_thoughts(heads, (), HEADED) == "Score: 7"
+        for known in ((), ("What is </think>?",)):
+            assert without_thoughts(heads, known, HEADED) == "Score: 7"
 
     @pytest.mark.parametrize("mark", ["</think>", "<think>", "<think>a</think>", "[/THINK]"])
     def test_marks_inside_of_the_form_are_text(self, mark: str) -> None:

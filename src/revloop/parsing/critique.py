@@ -15,7 +15,7 @@ _SCORE = re.compile(
     (?: (?:/|\(?out\s++of|of) [\s*_`]*+ (?P<top>\d+(?:\.\d+)?+) [\s*_`]*+ )?
     (?: (?:points?|stars?)\b [\s*_`]*+ )?
     ["')\]*_\s]*+
-    (?: (?:[.,;:!(\[–—]|-(?=\s)) (?!\s*+\d) .* )?""",  # noqa: RUF001 - dashes as people write them
+    (?P<remark> (?:[.,;:!(\[–—]|-(?=\s)) (?!\s*+\d) .* )?""",  # noqa: RUF001 - dashes as people write them
     re.IGNORECASE | re.VERBOSE | re.DOTALL,
 )
 """A number, what it is out of, and a remark that does not begin with another number."""
@@ -66,8 +66,8 @@ def parse_critique(text: str, labels: Labels | None) -> Critique:
         if labels.required:
             raise UnusableError(f"there is no '{labels.score}'")
         return Critique(raw=text)
-    said = _said_under(headed, text)
-    score = _score(said, labels.scale)
+    said, below = _said_under(headed, text)
+    score = _score(said or below, labels.scale, alone=not said)
     aspects = _aspects(text, headed.end(), labels)
     if labels.required and score is None:
         lowest, highest = labels.scale
@@ -124,10 +124,11 @@ def _score_heading(text: str, labels: Labels) -> re.Match[str] | None:
     return found
 
 
-def _said_under(headed: re.Match[str], text: str) -> str:
-    """The rest of the heading's line, or where that is blank, the next line that is not."""
-    line = re.compile(r"[\s*_]*+([^\n]*)").match(text, headed.end())
-    return "" if line is None else line[1].strip()
+def _said_under(headed: re.Match[str], text: str) -> tuple[str, str]:
+    """The rest of the heading's line, and the next line that is not blank."""
+    line, _, rest = text[headed.end() :].partition("\n")
+    below = rest.lstrip().partition("\n")[0]
+    return line.strip(" \t\r*_"), below.strip()
 
 
 def _aspects(text: str, start: int, labels: Labels) -> tuple[str, str] | None:
@@ -144,9 +145,12 @@ def _aspects(text: str, start: int, labels: Labels) -> tuple[str, str] | None:
     return text[positive.end() : negative.start()].strip(), text[negative.end() :].strip()
 
 
-def _score(said: str, scale: tuple[float, float]) -> float | None:
+def _score(said: str, scale: tuple[float, float], *, alone: bool) -> float | None:
+    """The score in a line; ``alone``: with no remark after it, or "1. Be brief" would be one."""
     match = _SCORE.fullmatch(said)
-    if match is None or (match["top"] is not None and float(match["top"]) != scale[1]):
+    if match is None or (alone and match["remark"]):
+        return None
+    if match["top"] is not None and float(match["top"]) != scale[1]:
         return None
     score = float(match["score"])
     return score if scale[0] <= score <= scale[1] else None

@@ -92,27 +92,37 @@ def without_thoughts(generated: str, given: Sequence[str] = (), form: Form | Non
         UnusableError: A thought has no end, or cannot be told from the answer.
     """
     text = generated
-    while (end := _end_of_opened(text, given)) is not None:
+    while True:
+        text = _after_opened(text, given)
+        end = _last_orphan(text)
+        if end is None or _is_text(text, end, given, form):
+            return text
         text = _rest(text, end)
-    end = _last_orphan(text)
-    if end is None:
-        return text
-    rest = _rest(text, end)
-    if form is not None and form.begin.search(rest):
-        return rest
+
+
+def _after_opened(text: str, given: Sequence[str]) -> str:
+    """A text without the thoughts that it begins with."""
+    end, after = 0, _end_of_opened(text, 0, given)
+    while after is not None:
+        end, after = after, _end_of_opened(text, after, given)
+    return _rest(text, end) if end else text
+
+
+def _is_text(text: str, end: int, given: Sequence[str], form: Form | None) -> bool:
+    """Whether a closing mark that ends here, and has no opening one, is text like any other."""
+    if form is not None and form.begin.search(text[end:]):
+        return False
     if form is not None and form.encloses(text, end):
-        return text
+        return True
     known = sum(len(_ANY_CLOSING.findall(one)) for one in given)
-    if not known:
-        return rest
-    if form is None and len(_ANY_CLOSING.findall(text)) > known:
+    if known and form is None and len(_ANY_CLOSING.findall(text)) > known:
         raise UnusableError("a thought in it cannot be told from the text")
-    return text
+    return known > 0
 
 
-def _end_of_opened(text: str, given: Sequence[str]) -> int | None:
-    """Where the thought ends that a text begins with; None where it begins with none."""
-    start = _end(_WHITE_SPACE, text, 0)
+def _end_of_opened(text: str, start: int, given: Sequence[str]) -> int | None:
+    """Where the thought ends that begins at a place, white space aside; None: none does."""
+    start = _end(_WHITE_SPACE, text, start)
     for opening, closing in (*_MARKS, *_BARE_MARKS):
         opened = opening.match(text, start)
         if opened is None:
