@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tokenizers import Tokenizer
+from tokenizers import Tokenizer, decoders
+from tokenizers.models import BPE
+from tokenizers.pre_tokenizers import Metaspace
 from tokenizers.processors import TemplateProcessing
 
 from conftest import TINY_CRITIC
@@ -34,6 +36,17 @@ def wrapping_tokenizer() -> PromptTokenizer:
     tokenizer.post_processor = TemplateProcessing(
         single=f"{END} $A", special_tokens=[(END, END_ID)]
     )
+    return PromptTokenizer(tokenizer)
+
+
+LETTERS = {letter: number for number, letter in enumerate("\u2581\naxretun")}
+
+
+def sentencepiece_tokenizer() -> PromptTokenizer:
+    """A tokenizer whose decoder leaves out the first blank, as those of Llama and Gemma do."""
+    tokenizer = Tokenizer(BPE(vocab=LETTERS, merges=[]))
+    tokenizer.pre_tokenizer = Metaspace(prepend_scheme="always", split=False)
+    tokenizer.decoder = decoders.Metaspace(prepend_scheme="always")
     return PromptTokenizer(tokenizer)
 
 
@@ -122,6 +135,15 @@ def test_a_special_token_within_an_answer_spoils_its_prefix() -> None:
 @given(texts, texts.filter(bool))
 def test_tokens_that_reach_beyond_the_text_give_no_prefix(said: str, beyond: str) -> None:
     assert CRITIC.prefix("p", CRITIC.encode("p"), said, CRITIC.encode(said + beyond)) is None
+
+
+@given(st.text("\n axreturn", min_size=1))
+def test_an_answer_keeps_the_blanks_that_it_begins_with(answer: str) -> None:
+    tokenizer = sentencepiece_tokenizer()
+    ids = [LETTERS[letter.replace(" ", "\u2581")] for letter in answer]
+    assert tokenizer.spell(ids) == answer
+    asked = tokenizer.encode("a")
+    assert tokenizer.prefix("a", asked, answer, ids) == TokenPrefix(f"a{answer}", (*asked, *ids))
 
 
 def test_an_answer_without_tokens_gives_no_prefix() -> None:

@@ -85,5 +85,4 @@ class LocalTokenizer(PromptTokenizer):
 
     def text(self, ids: list[int]) -> str:
         """The text that generated ids spell, special tokens left out."""
-        spelt: str = self._tokenizer.decode(ids, skip_special_tokens=True)
-        return spelt
+        return self.spell(ids, leave_out_special=True)

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
+_LEAD = "a"
 _PROBE_TOKENS = 2**16
 _PROBE = "1,234.50 EUR (naïve)?\n\tdef f(x): return x**2  # Übung, здравствуй, 你好, नमस्ते, 🙂\n"
 
@@ -35,6 +36,8 @@ class PromptTokenizer:
         self._tokenizer = tokenizer
         added = tokenizer.get_added_tokens_decoder()
         self._special = frozenset(i for i, token in added.items() if token.special)
+        self._lead_ids = self._encode(_LEAD, whole=False)
+        self._lead = tokenizer.decode(self._lead_ids)
 
     @classmethod
     def from_folder(cls, folder: str | Path) -> PromptTokenizer:
@@ -71,6 +74,19 @@ class PromptTokenizer:
         """Whether generated ids end with an end token."""
         return bool(generated_ids) and generated_ids[-1] in self._special
 
+    def spell(self, ids: Sequence[int], *, leave_out_special: bool = False) -> str:
+        """The text that generated ids spell after a prompt.
+
+        Decoders of SentencePiece tokenizers leave out a blank at the start of what they are given:
+        an answer that begins with an indentation would lose one. So they are given a letter first.
+        """
+        whole = self._tokenizer.decode(
+            [*self._lead_ids, *ids], skip_special_tokens=leave_out_special
+        )
+        if whole.startswith(self._lead):
+            return whole[len(self._lead) :]
+        return self._tokenizer.decode(list(ids), skip_special_tokens=leave_out_special)
+
     def prefix(
         self, prompt: str, prompt_ids: Sequence[int], generated: str, generated_ids: Sequence[int]
     ) -> TokenPrefix | None:
@@ -83,7 +99,7 @@ class PromptTokenizer:
         ids = list(generated_ids)
         while ids and ids[-1] in self._special:
             ids.pop()
-        if self._tokenizer.decode(ids, skip_special_tokens=False) != generated:
+        if self.spell(ids) != generated:
             return None
         return TokenPrefix(prompt + generated, (*prompt_ids, *ids))
 
