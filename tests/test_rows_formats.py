@@ -10,7 +10,7 @@ import pytest
 from record_samples import write_jsonl
 from revloop.errors import InputError
 from revloop.rows import read_rows
-from revloop.rows.formats import at
+from revloop.rows.naming import at
 from row_samples import TURNS, good, good_and_bad
 
 if TYPE_CHECKING:
@@ -52,7 +52,9 @@ class TestAlpacaEval:
         self, tmp_path: Path
     ) -> None:
         row = {"instruction": "Add.", "input": "2 and 2", "output": "4"}
-        with pytest.raises(InputError, match="no 'response'"):
+        with pytest.raises(
+            InputError, match=r"no 'response'.*--format alpaca or --format alpaca-e"
+        ):
             one(tmp_path, row)
 
     @pytest.mark.parametrize("change", [{"output": None}, {"output": ""}, {"instruction": 5}])
@@ -124,7 +126,7 @@ class TestShareGpt:
         row = one(tmp_path, SHAREGPT)
         assert (row.draft.id, row.draft.response) == ("abc_0", "Eleven.")
         assert [turn.model_dump() for turn in row.draft.messages] == TURNS
-        assert row.rest == {}
+        assert row.rest == {"later_turns": [{"from": "human", "value": "Thanks."}]}
 
     def test_an_array_is_read_too(self, tmp_path: Path) -> None:
         path = tmp_path / "sharegpt.json"
@@ -166,6 +168,11 @@ def test_a_row_with_a_response_is_of_our_form_whatever_else_it_has(tmp_path: Pat
         ("x", None),
         ("a.b", None),
         ("d.9", None),
+        ("d.-1.e", 3),
+        ("d.-2", 0),
+        ("d.-3", None),
+        ("d.x", None),
+        ("d.--1", None),
     ],
 )
 def test_a_path_finds_what_stands_there(path: str, expected: object) -> None:

@@ -259,9 +259,12 @@ class TestOtherNames:
         with pytest.raises(InputError, match=r"no field 'answer'.*Known: id, prompt"):
             list(read_rows(tmp_path / "d.jsonl", fields={"answer": "output"}))
 
-    def test_a_format_has_its_own_names(self, tmp_path: Path) -> None:
-        with pytest.raises(InputError, match="'sharegpt' names its fields itself"):
-            list(read_rows(tmp_path / "d.jsonl", form="sharegpt", fields={"prompt": "q"}))
+    def test_a_format_may_have_other_names_too(self, tmp_path: Path) -> None:
+        turns = [{"from": "human", "value": "Why?"}, {"from": "gpt", "value": "So."}]
+        path = write_jsonl(tmp_path / "d.jsonl", [{"uid": 7, "chat": turns}])
+        (row,) = good(path, form="sharegpt", fields={"messages": "chat", "id": "uid"})
+        assert (row.draft.id, row.draft.prompt, row.draft.response) == (7, "Why?", "So.")
+        assert row.rest == {}
 
 
 class TestWhatCannotBeRead:

@@ -110,7 +110,7 @@ class RayInput:
 
     def first(self, file: File) -> list[Item]:
         """Rows from the start of a file, as many as tell its form."""
-        return first_items(islice(self._items(Part(file)), 1000))
+        return first_items(islice(self._items(Part(file)), 1000), self.fields or {})
 
     def rows(self, part: Part, first: list[Item]) -> Iterator[dict[str, Any]]:
         """The rows of a part, as the columns that travel between machines.

@@ -1,4 +1,4 @@
-"""FastChat's answers, each joined with its question from the file beside them."""
+"""Answers of FastChat, MT-Bench and Arena-Hard, joined with their questions beside them."""
 
 from __future__ import annotations
 
@@ -6,11 +6,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pydantic_core import from_json
-
 from revloop.errors import InputError
 from revloop.rows.formats import Converted, Fields, Form, Unusable, draft_of_turns
 from revloop.rows.opening import opened, readable
+from revloop.values import read_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,7 +21,7 @@ _TEXTS = ("text", "turns", "choices")
 
 
 def is_like(row: Mapping[str, Any]) -> bool:
-    """Whether a row surely is an answer of FastChat's."""
+    """Whether a row surely is an answer of FastChat's, or of Arena-Hard's first version."""
     if "question_id" not in row:
         return False
     is_old = isinstance(row.get("text"), str) and bool({"answer_id", "model_id"} & row.keys())
@@ -40,7 +39,8 @@ def fastchat(source: str, questions: Path | None) -> Form:
         InputError: There are no questions, or they cannot be read.
     """
     known = _read_questions(questions or _find_questions(source))
-    return Form(NAME, "FastChat answers", is_like, lambda row: _converted(row, known))
+    source_name = "FastChat, MT-Bench and Arena-Hard answers"
+    return Form(NAME, source_name, is_like, lambda row: _converted(row, known), {})
 
 
 def _find_questions(source: str) -> Path:
@@ -49,8 +49,8 @@ def _find_questions(source: str) -> Path:
         if path.is_file():
             return path
     raise InputError(
-        f"{source} holds answers of FastChat's, but not what was asked: there is no {_QUESTIONS} "
-        "beside it or one folder up. Name the file with --questions."
+        f"{source} holds answers (FastChat's or Arena-Hard's), but not the questions: there is no "
+        f"{_QUESTIONS} beside it or one folder up. Name the file with --questions."
     )
 
 
@@ -65,7 +65,7 @@ def _objects(path: Path, lines: Any) -> Iterator[Mapping[str, Any]]:
         if line.isspace():
             continue
         try:
-            row = from_json(line)
+            row = read_json(line)
         except ValueError as exc:
             raise InputError(f"{path}, line {number}: not JSON ({exc}).") from exc
         if not isinstance(row, Mapping) or "question_id" not in row:
@@ -98,6 +98,14 @@ def _texts(row: Mapping[str, Any], what: str) -> list[str]:
     if isinstance(choices, list) and choices and isinstance(choices[0], Mapping):
         row = choices[0]
     turns = row.get("turns", [row.get("text")])
-    if not isinstance(turns, list) or not turns or not all(isinstance(t, str) for t in turns):
+    texts = [_text(turn) for turn in turns] if isinstance(turns, list) else []
+    found = [text for text in texts if text is not None]
+    if not found or len(found) < len(texts):
         raise Unusable(f"{what} has no text")
-    return turns
+    return found
+
+
+def _text(turn: object) -> str | None:
+    """The text of a turn: FastChat's is a string, Arena-Hard's an object around one."""
+    text = turn.get("content") if isinstance(turn, Mapping) else turn
+    return text if isinstance(text, str) else None

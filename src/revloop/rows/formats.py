@@ -1,25 +1,30 @@
 """The forms that a row may have: for each, a small function from the row to draft and other fields.
 
 A function gets a row's fields as they are and returns those of a draft, and the rest; what the form
-does not allow is :class:`Unusable`. Forms as published, read on 2026-11-21: FastChat
-(``fastchat/llm_judge`` and ``fastchat/eval/table`` of lm-sys/FastChat), AlpacaEval (outputs of
-tatsu-lab/alpaca_eval), OpenAI (the chat format of its fine-tuning guide), ShareGPT
-(``conversations`` of FastChat's training data).
+does not allow is :class:`Unusable`. Forms as published, read on 2026-11-25: FastChat and MT-Bench
+(``fastchat/llm_judge`` and ``fastchat/eval/table`` of lm-sys/FastChat), Arena-Hard (both versions
+of ``gen_answer.py`` of lmarena/arena-hard-auto), AlpacaEval (outputs of tatsu-lab/alpaca_eval),
+OpenAI (the chat format of its fine-tuning guide), ShareGPT (``conversations`` of FastChat's
+training data, ``system`` as LLaMA-Factory documents it), Magpie, LMSYS-Chat-1M and WildChat (their
+data set cards), TRL (prompt-completion of its dataset formats).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
-from revloop.draft import near_miss
+from revloop.draft import near_miss, text_of
+from revloop.values import read_json
 
 Fields = dict[str, Any]
 Converted = tuple[Fields, Fields]
 """The fields of a draft, and the row's other ones."""
 
 NAMES = ("id", "prompt", "messages", "response")
+LATER_TURNS, RESPONSE_FIELDS = "later_turns", "response_fields"
+"""Where the rest has turns behind the response, and the response turn's other fields."""
 
 _ROLES = {
     "system": "system",
@@ -31,7 +36,9 @@ _ROLES = {
     "chatgpt": "assistant",
     "bard": "assistant",
     "bing": "assistant",
+    "model": "assistant",
 }
+_ROLE_KEYS, _TEXT_KEYS = ("role", "from"), ("content", "value")
 
 
 class Unusable(ValueError):  # noqa: N818 - no error of a caller's: it becomes a rejected row
@@ -47,12 +54,14 @@ class Form:
         source: What it is.
         is_like: Whether a row surely has it.
         convert: From a row to a draft's fields and the rest.
+        names: Our names of fields to the form's; what is missing here stands in no field alone.
     """
 
     name: str
     source: str
     is_like: Callable[[Mapping[str, Any]], bool]
     convert: Callable[[Mapping[str, Any]], Converted]
+    names: Mapping[str, str] = field(default_factory=lambda: {"id": "id"})
 
 
 def of_row(row: Mapping[str, Any]) -> Converted:
@@ -65,35 +74,12 @@ def of_row(row: Mapping[str, Any]) -> Converted:
     }
     if what := near_miss(row):
         raise Unusable(what)
-    return fields, {name: value for name, value in row.items() if name not in NAMES}
-
-
-def mapped(fields: Mapping[str, str]) -> Callable[[Mapping[str, Any]], Converted]:
-    """Rows whose fields have other names; see :func:`~revloop.rows.read_rows`."""
-    ours = {name: name for name in NAMES} | dict(fields)
-    taken = set(ours.values())
-
-    def convert(row: Mapping[str, Any]) -> Converted:
-        found = {name: at(row, path) for name, path in ours.items()}
-        draft = {name: value for name, value in found.items() if value is not None}
-        return draft, {name: value for name, value in row.items() if name not in taken}
-
-    return convert
-
-
-def at(row: Mapping[str, Any], path: str) -> Any:
-    """What stands at a dotted path of a row; None where nothing does."""
-    if path in row:
-        return row[path]
-    value: Any = row
-    for part in path.split("."):
-        if isinstance(value, Mapping):
-            value = value.get(part)
-        elif isinstance(value, list) and part.isdecimal() and int(part) < len(value):
-            value = value[int(part)]
-        else:
-            return None
-    return value
+    if isinstance(fields.get("messages"), str):
+        fields["messages"] = _turns(row, "messages")
+    rest = _without(row, *NAMES)
+    if are_turns(fields.get("response")):
+        _take_response(fields, rest)
+    return fields, rest
 
 
 def of_alpaca_eval(row: Mapping[str, Any]) -> Converted:
@@ -102,29 +88,102 @@ def of_alpaca_eval(row: Mapping[str, Any]) -> Converted:
     return with_id(row, fields), _without(row, "id", "instruction", "output")
 
 
+def of_alpaca(row: Mapping[str, Any]) -> Converted:
+    """Alpaca and its kin: an instruction, maybe an input (Dolly: a context), and the answer."""
+    answer = "response" if "response" in row else "output"
+    texts = [row.get("instruction"), *(row.get(name) for name in ("input", "context"))]
+    given = [text for text in texts if text not in {None, ""}]
+    if not all(isinstance(text, str) for text in given):
+        raise Unusable("instruction, input: a string should stand here")
+    fields: Fields = {"prompt": "\n\n".join(given), "response": row.get(answer)}
+    return with_id(row, fields), _without(row, "id", "instruction", "input", "context", answer)
+
+
+def of_completion(row: Mapping[str, Any]) -> Converted:
+    """TRL's prompt and completion, each a text or a list of turns."""
+    fields = {"prompt": row.get("prompt"), "response": row.get("completion")}
+    rest = _without(row, "id", "prompt", "completion")
+    if are_turns(fields["response"]):
+        _take_response(fields, rest)
+    return with_id(row, fields), rest
+
+
 def of_openai_chat(row: Mapping[str, Any]) -> Converted:
     """OpenAI chat: ``messages``, the last of which is the assistant's."""
-    turns = [_turn(turn, "role", "content") for turn in _turns(row, "messages")]
+    turns = [_turn(turn) for turn in _turns(row, "messages")]
     if turns[-1]["role"] != "assistant":
         raise Unusable("messages: the last one is not the assistant's, so there is no response")
-    return with_id(row, draft_of_turns(turns)), _without(row, "id", "messages")
+    rest = _without(row, "id", "messages")
+    return with_id(row, draft_of_turns(turns, rest)), rest
+
+
+def of_conversation(row: Mapping[str, Any]) -> Converted:
+    """LMSYS-Chat-1M and WildChat: ``conversation``; the model's last turn is the response."""
+    fields, rest = _of_chat(row, "conversation")
+    if row.get("id") is None and row.get("conversation_id") is not None:
+        fields["id"] = row["conversation_id"]
+    return fields, rest
 
 
 def of_sharegpt(row: Mapping[str, Any]) -> Converted:
-    """ShareGPT: ``conversations``; the last turn of the model is the response."""
-    turns = [_turn(turn, "from", "value") for turn in _turns(row, "conversations")]
-    while turns and turns[-1]["role"] != "assistant":
-        turns.pop()
-    if not turns:
-        raise Unusable("conversations: no turn of the model, so there is no response")
-    return with_id(row, draft_of_turns(turns)), _without(row, "id", "conversations")
+    """ShareGPT and Magpie: ``conversations``; the model's last turn is the response."""
+    fields, rest = _of_chat(row, "conversations")
+    if rest.get("response") == fields["response"]:  # Magpie has it twice
+        del rest["response"]
+    return fields, rest
 
 
-def draft_of_turns(turns: list[Fields]) -> Fields:
-    """A draft of a conversation that ends with the response."""
+def _of_chat(row: Mapping[str, Any], name: str) -> Converted:
+    given = _turns(row, name)
+    turns = [_turn(turn) for turn in given]
+    answers = [place for place, turn in enumerate(turns) if turn["role"] == "assistant"]
+    if not answers:
+        raise Unusable(f"{name}: no turn of the model, so there is no response")
+    end = answers[-1] + 1
+    rest = _without(row, "id", name)
+    system = rest.get("system")
+    if isinstance(system, str) and system and turns[0]["role"] != "system":
+        turns, end = [{"role": "system", "content": rest.pop("system")}, *turns], end + 1
+    fields = draft_of_turns(turns[:end], rest)
+    if turns[end:]:
+        rest[_free(LATER_TURNS, rest)] = given[answers[-1] + 1 :]
+    return with_id(row, fields), rest
+
+
+def _take_response(fields: Fields, rest: Fields) -> None:
+    """Make a draft of a response that is a list of turns, as TRL's completions are.
+
+    Turns before the answer belong to the conversation; some data sets repeat the prompt there.
+    """
+    *before, last = (_turn(turn) for turn in fields["response"])
+    if last["role"] != "assistant":
+        raise Unusable("response: the last turn is not the assistant's")
+    prompt = fields.pop("messages", None) or fields.get("prompt") or []
+    asked = [{"role": "user", "content": prompt}] if isinstance(prompt, str) else prompt
+    if not are_turns(asked):
+        if asked:
+            raise Unusable("prompt: a string or a list of turns should stand here")
+        asked = []
+    asked = [_turn(turn) for turn in asked]
+    if before[: len(asked)] != asked:
+        before = [*asked, *before]
+    fields.pop("prompt", None)
+    fields |= draft_of_turns([*before, last], rest)
+
+
+def draft_of_turns(turns: list[Fields], rest: Fields | None = None) -> Fields:
+    """A draft of a conversation that ends with the response.
+
+    Args:
+        turns: Oldest first.
+        rest: Gets the other fields of the response's turn.
+    """
     *before, last = turns
     draft: Fields = {"response": last["content"]}
-    if len(before) == 1 and before[0]["role"] == "user":
+    others = _without(last, "role", "content")
+    if others and rest is not None:
+        rest[_free(RESPONSE_FIELDS, rest)] = others
+    if len(before) == 1 and before[0]["role"] == "user" and len(before[0]) == 2:
         draft["prompt"] = before[0]["content"]
     elif before:
         draft["messages"] = before
@@ -136,59 +195,145 @@ def with_id(row: Mapping[str, Any], fields: Fields) -> Fields:
     return fields if row.get("id") is None else {"id": row["id"], **fields}
 
 
+def are_turns(value: object) -> bool:
+    """Whether something is a list of turns, in a spelling that is known."""
+    first = value[0] if isinstance(value, list) and value else None
+    if not isinstance(first, Mapping):
+        return False
+    return any(
+        role in first and text in first for role, text in zip(_ROLE_KEYS, _TEXT_KEYS, strict=True)
+    )
+
+
 def _without(row: Mapping[str, Any], *names: str) -> Fields:
     return {name: value for name, value in row.items() if name not in names}
 
 
+def _free(name: str, rest: Mapping[str, Any]) -> str:
+    while name in rest:
+        name = f"{name}_"
+    return name
+
+
 def _turns(row: Mapping[str, Any], name: str) -> list[Any]:
+    """The turns in a field: a list, or the JSON text of one, as tables have it."""
     turns = row.get(name)
+    if isinstance(turns, str) and turns.lstrip().startswith("["):
+        try:
+            turns = read_json(turns)
+        except ValueError as exc:
+            raise Unusable(f"{name}: not JSON that can be read: {exc}") from exc
     if not isinstance(turns, list) or not turns:
         raise Unusable(f"{name}: a list of turns should stand here")
     return turns
 
 
-def _turn(turn: object, role: str, content: str) -> Fields:
+def _turn(turn: object) -> Fields:
+    """A turn with our names and roles, and those of its other fields that are not null."""
     if not isinstance(turn, Mapping):
         raise Unusable("a turn should be an object")
-    known = _ROLES.get(str(turn.get(role)))
+    role, text = _first(turn, _ROLE_KEYS), _first(turn, _TEXT_KEYS)
+    known = _ROLES.get(str(turn.get(role)).casefold())
     if known is None:
         raise Unusable(f"a turn of '{turn.get(role)}' cannot be used")
-    return {"role": known, "content": _text(turn.get(content))}
+    others = {
+        key: item for key, item in turn.items() if item is not None and key not in {role, text}
+    }
+    return {"role": known, "content": _text(turn.get(text)), **others}
+
+
+def _first(turn: Mapping[str, Any], names: tuple[str, ...]) -> str:
+    """The name that a turn uses: a table may have the columns of several spellings."""
+    return next((name for name in names if turn.get(name) is not None), names[0])
 
 
 def _text(content: object) -> str:
-    """The text of a turn; OpenAI allows a list of parts."""
-    if isinstance(content, str):
-        return content
-    parts = content if isinstance(content, list) else [content]
-    texts = [part.get("text") if isinstance(part, Mapping) else None for part in parts]
-    if not all(isinstance(text, str) for text in texts):
-        raise Unusable("a turn holds something else than text")
-    return "".join(str(text) for text in texts)
+    if isinstance(content, Mapping) and isinstance(content.get("answer"), str):
+        return str(content["answer"])  # Arena-Hard 2
+    try:
+        return text_of(content)
+    except ValueError as exc:
+        raise Unusable(f"a turn {exc}") from exc
 
 
 def _is_alpaca_eval(row: Mapping[str, Any]) -> bool:
-    return {"instruction", "output", "generator"} <= row.keys()
+    return {"instruction", "output", "generator"} <= row.keys() and "response" not in row
+
+
+def _is_alpaca(row: Mapping[str, Any]) -> bool:
+    """Only with a response: with an output it may be AlpacaEval's, so it has to be named."""
+    return (
+        {"instruction", "response"} <= row.keys() and not _has_prompt(row) and "output" not in row
+    )
+
+
+def _is_completion(row: Mapping[str, Any]) -> bool:
+    return {"prompt", "completion"} <= row.keys() and "response" not in row
 
 
 def _is_openai_chat(row: Mapping[str, Any]) -> bool:
     turns = row.get("messages")
     last = turns[-1] if isinstance(turns, list) and turns else None
-    return isinstance(last, Mapping) and last.get("role") == "assistant" and "content" in last
+    is_answer = isinstance(last, Mapping) and last.get("role") == "assistant" and "content" in last
+    return is_answer and "response" not in row
+
+
+def _is_conversation(row: Mapping[str, Any]) -> bool:
+    return are_turns(row.get("conversation")) and not _has_prompt(row) and "response" not in row
 
 
 def _is_sharegpt(row: Mapping[str, Any]) -> bool:
-    turns = row.get("conversations")
-    first = turns[0] if isinstance(turns, list) and turns else None
-    return isinstance(first, Mapping) and {"from", "value"} <= first.keys()
+    return are_turns(row.get("conversations")) and not _has_prompt(row)
 
 
-PLAIN = Form("rows", "revloop's own: prompt or messages, and response", lambda _: False, of_row)
+def _has_prompt(row: Mapping[str, Any]) -> bool:
+    return row.get("prompt") is not None or row.get("messages") is not None
+
+
+def _is_plain(row: Mapping[str, Any]) -> bool:
+    return "response" in row and not isinstance(row["response"], Mapping)
+
+
+PLAIN = Form(
+    "rows",
+    "revloop's own: prompt or messages, and response",
+    _is_plain,
+    of_row,
+    {name: name for name in NAMES},
+)
+_INSTRUCTION = {"id": "id", "prompt": "instruction", "response": "output"}
 
 CONVERSIONS = (
+    Form(
+        "prompt-completion",
+        "TRL prompt and completion",
+        _is_completion,
+        of_completion,
+        {"id": "id", "prompt": "prompt", "messages": "prompt", "response": "completion"},
+    ),
+    Form(
+        "openai-chat",
+        "OpenAI chat, the answer last",
+        _is_openai_chat,
+        of_openai_chat,
+        {"id": "id", "messages": "messages"},
+    ),
+    Form(
+        "sharegpt",
+        "ShareGPT, Magpie",
+        _is_sharegpt,
+        of_sharegpt,
+        {"id": "id", "messages": "conversations"},
+    ),
+    Form(
+        "conversation",
+        "LMSYS-Chat-1M, WildChat",
+        _is_conversation,
+        of_conversation,
+        {"id": "id", "messages": "conversation"},
+    ),
+    Form("alpaca-eval", "AlpacaEval outputs", _is_alpaca_eval, of_alpaca_eval, _INSTRUCTION),
+    Form("alpaca", "Alpaca, Dolly: an instruction", _is_alpaca, of_alpaca, _INSTRUCTION),
     PLAIN,
-    Form("alpaca-eval", "AlpacaEval outputs", _is_alpaca_eval, of_alpaca_eval),
-    Form("openai-chat", "OpenAI chat, the answer last", _is_openai_chat, of_openai_chat),
-    Form("sharegpt", "ShareGPT conversations", _is_sharegpt, of_sharegpt),
 )
-"""The forms that take nothing but the row."""
+"""The forms that take nothing but the row; the first that a row is like is the one it has."""

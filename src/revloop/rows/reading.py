@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,8 +13,10 @@ from pydantic import ValidationError
 from revloop.draft import Draft
 from revloop.errors import InputError
 from revloop.rows import fastchat, tables
-from revloop.rows.formats import CONVERSIONS, NAMES, PLAIN, Converted, Form, Unusable, at, mapped
+from revloop.rows.formats import CONVERSIONS, NAMES, PLAIN, Converted, Form, Unusable
+from revloop.rows.hints import hint_for
 from revloop.rows.lines import Item, elements_of, is_array, lines_of
+from revloop.rows.naming import at, converted
 from revloop.rows.opening import STANDARD_INPUT, is_packed, name_of, opened, readable, unpacked
 from revloop.rows.row import Rejected, Row, shown
 from revloop.values import explain, read_json
@@ -23,7 +26,7 @@ if TYPE_CHECKING:
 
 DEFAULT_ROW_BYTES = 64 * 2**20
 AUTO = "auto"
-FORMS = (*(form.name for form in CONVERSIONS), fastchat.NAME)
+FORMS = (PLAIN.name, *(form.name for form in CONVERSIONS if form is not PLAIN), fastchat.NAME)
 """The names of all forms of rows."""
 
 _LOOKED_AT = 20
@@ -47,8 +50,8 @@ def read_rows(
         source: A file (JSONL or a JSON array, plain, ``.gz`` or ``.zst``; Parquet), the folder of
             a saved data set, ``hf:OWNER/NAME[:SPLIT]``, or ``-`` for standard input.
         form: One of :data:`FORMS`, or "auto" to recognise it from the first rows.
-        fields: Our names (``id``, ``prompt``, ``messages``, ``response``) to those of the input; a
-            dot goes one level down.
+        fields: Our names (``id``, ``prompt``, ``messages``, ``response``) to those of the input, in
+            any form; a dot goes one level down, ``-1`` to the last element of a list.
         questions: The questions of FastChat answers; None: ``question.jsonl`` beside them.
         after: Go on after this row, one of an earlier reading of the same input.
         max_row_bytes: A longer line is rejected, and never held in memory as a whole.
@@ -62,7 +65,7 @@ def read_rows(
     check_options(form, fields)
     with readable(name_of(source)):
         items = _items(source, max_row_bytes, None)
-        first = first_items(items)
+        first = first_items(items, fields)
         convert = converter(source, first, form, fields, questions)
         if after is None:
             items = chain(first, items)
@@ -86,8 +89,6 @@ def check_options(form: str, fields: Mapping[str, str]) -> None:
         raise InputError(
             f"A row has no field '{min(unknown)}' that could be mapped. Known: {', '.join(NAMES)}."
         )
-    if fields and form not in {AUTO, PLAIN.name}:
-        raise InputError(f"The format '{form}' names its fields itself: leave the mapping out.")
 
 
 def _items(source: str, max_bytes: int, after: Position | None) -> Iterator[Item]:
@@ -125,7 +126,7 @@ def _is_lines(source: str) -> bool:
     return any(ending in Path(source).suffixes for ending in _LINE_ENDINGS)
 
 
-def first_items(items: Iterator[Item]) -> list[Item]:
+def first_items(items: Iterator[Item], fields: Mapping[str, str]) -> list[Item]:
     """Rows up to the first whose form is sure, or those that are enough to say that none is."""
     found, objects = [], 0
     for item in items:
@@ -133,12 +134,15 @@ def first_items(items: Iterator[Item]) -> list[Item]:
         data = _data(item)
         if isinstance(data, Mapping):
             objects += 1
-            if "response" in data or _known_form(data) or objects == _LOOKED_AT:
+            if form_of(data, fields) or objects == _LOOKED_AT:
                 break
     return found
 
 
-def _known_form(row: Mapping[str, Any]) -> str | None:
+def form_of(row: Mapping[str, Any], fields: Mapping[str, str]) -> str | None:
+    """The form that a row surely has, with fields under other names; None if it is not sure."""
+    named = {ours: at(row, path) for ours, path in fields.items()}
+    row = {**row, **{ours: value for ours, value in named.items() if value is not None}}
     if fastchat.is_like(row):
         return fastchat.NAME
     return next((form.name for form in CONVERSIONS if form.is_like(row)), None)
@@ -157,30 +161,31 @@ def converter(
         InputError: None of the first rows is in a form that is known, or has a field that is named.
     """
     rows = [row for row in map(_data, first) if isinstance(row, Mapping)]
-    if fields:
-        for ours, theirs in fields.items():
-            if rows and all(at(row, theirs) is None for row in rows):
-                raise _nothing_named(name_of(source), rows, theirs, ours)
-        return mapped(fields)
+    for ours, theirs in fields.items():
+        if rows and all(at(row, theirs) is None for row in rows):
+            raise _nothing_named(name_of(source), rows, theirs, ours)
     if form == AUTO and rows:
-        last = rows[-1]
-        known = PLAIN.name if "response" in last else _known_form(last)
+        known = form_of(rows[-1], fields)
         if known is None:
             raise _nothing_named(name_of(source), rows, "response", "response")
         form = known
-    if form == fastchat.NAME:
-        return fastchat.fastchat(source, questions).convert
     forms: dict[str, Form] = {known.name: known for known in CONVERSIONS}
-    return forms.get(form, PLAIN).convert
+    is_fastchat = form == fastchat.NAME
+    found = fastchat.fastchat(source, questions) if is_fastchat else forms.get(form, PLAIN)
+    return partial(converted, fields=fields, form=found) if fields else found.convert
 
 
 def _nothing_named(name: str, rows: list[Mapping[str, Any]], wanted: str, ours: str) -> InputError:
     there = ", ".join(list(dict.fromkeys(key for row in rows for key in row))[:_LOOKED_AT])
     looked = "first row" if len(rows) == 1 else f"first {len(rows)} rows"
-    return InputError(
-        f"{name}: there is no '{wanted}' in the {looked}. What is there: {there or 'nothing'}. "
+    hint = hint_for(rows[-1]) if wanted == "response" else None
+    default = (
         f"Say which field is meant (--field {ours}=NAME), or which format "
         f"(--format {'|'.join(FORMS)})."
+    )
+    return InputError(
+        f"{name}: there is no '{wanted}'{' that is a text' if wanted in rows[-1] else ''} in the "
+        f"{looked}. What is there: {there or 'nothing'}. {hint or default}"
     )
 
 
