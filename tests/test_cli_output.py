@@ -119,6 +119,17 @@ def test_a_trajectory_is_printed_from_its_prompt_to_its_end() -> None:
     assert places == sorted(places)
 
 
+def test_a_critique_that_was_cut_and_a_score_that_was_not_read_are_told() -> None:
+    one = trajectory("a", "b")
+    steps = (one.steps[0].model_copy(update={"kind": "critique", "finish_reason": "length"}),)
+    critique = Critique(raw="Overall score: eight", unread_score="eight")
+    changed = one.versions[1].model_copy(update={"steps": steps, "critique": critique})
+    on = console()
+    print_trajectory(one.model_copy(update={"versions": (one.versions[0], changed)}), console=on)
+    noted = "(its score cannot be read: 'eight') (cut at its token limit):"
+    assert f"critique of version 0 {noted}" in printed(on)
+
+
 def test_a_trajectory_that_goes_on_is_said_to_be_unfinished() -> None:
     on = console()
     unfinished = trajectory("It was so.").model_copy(update={"end": None})

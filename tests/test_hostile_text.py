@@ -101,12 +101,17 @@ def test_every_text_can_be_a_response() -> None:
 # through the loop
 
 
-def check(trajectory: Trajectory, group: tuple[str, ...]) -> None:
-    assert trajectory.draft == draft_of(group)
+def versions_of(group: tuple[str, ...]) -> list[str]:
+    """A text that differs from the one before it only in the white space around is that one."""
     expected = [group[0]]
     for text in group:
         expected.append(expected[-1] if text.strip() == expected[-1].strip() else text)
-    assert [v.text for v in trajectory.versions] == expected
+    return expected
+
+
+def check(trajectory: Trajectory, group: tuple[str, ...]) -> None:
+    assert trajectory.draft == draft_of(group)
+    assert [v.text for v in trajectory.versions] == versions_of(group)
     critiques = [v.critique.raw for v in trajectory.versions if v.critique is not None]
     assert critiques == [critique_of(text) for text in group]
 
@@ -119,6 +124,23 @@ def test_every_text_is_stored_to_the_letter(trajectories: list[Trajectory]) -> N
 async def test_chat_takes_every_text_as_well() -> None:
     for trajectory, group in zip(await revise_all("chat"), GROUPS, strict=True):
         check(trajectory, group)
+
+
+@pytest.mark.parametrize("name", shipped_prompt_sets())
+async def test_every_text_is_a_revision_of_a_single_pass(name: str) -> None:
+    prompts = PromptSet.load(name)
+    between, tags = ("\n" if prompts.is_chat else prompts.bridge), prompts.settings.revision.tags
+    said = cnr_critique(3) + between
+    script = [
+        Answer(said + write_revision(text, tags), "stop") for group in GROUPS for text in group
+    ]
+    engine = ScriptedEngine(script, counts=False)
+    async with AsyncReviser(
+        engine=engine, prompts=name, single_pass=True, early_stop=False
+    ) as reviser:
+        for group in GROUPS:
+            trajectory = await reviser.revise(draft_of(group), iterations=len(group))
+            assert [v.text for v in trajectory.versions] == versions_of(group)
 
 
 def test_every_text_can_be_an_id() -> None:

@@ -400,8 +400,8 @@ class TestTextsThatAreNotWhatTheySeem:
         [
             (f"{tagged('A.')}\n{tagged('B.')}", "there are two of them"),
             (tagged("(the whole revised response)"), "it holds a line of the prompt"),
-            (tagged(f"Good.\n\n{SAID}"), "there is a critique in it"),
-            (tagged(SAID), "it is the critique over again"),
+            (tagged(f"Good.\n\n{cnr_critique(8)}"), "there is a critique in it"),
+            (tagged(f"{SAID}\n\nGood."), "the critique stands in it"),
             (tagged("<revised_response>Good."), "a tag is left in it"),
             (f"<think>Hm. {tagged('Good.')}", "it is a thought without an end"),
             ("I put it between <revised_response> and so on.", "there is no </revised_response>"),

@@ -353,11 +353,17 @@ class TestBorrowed:
     def test_a_short_line_is_looked_for_as_a_whole_line_alone(self) -> None:
         self.check("Write ### Critique: first.")
 
-    def test_the_critique_over_again_is_refused_unless_the_draft_is_that(self) -> None:
-        with pytest.raises(UnusableError, match="it is the critique over again"):
-            self.check(" It is dull.\n")
-        self.check("It is dull.", "Say 'It is dull.'")
-        self.check("It is dull. Or is it?")
+    def test_the_critique_itself_is_refused_unless_the_draft_holds_it(self) -> None:
+        long = "It is dull, and far too long."
+        for revision, critique in (
+            (" It is dull.\n", "It is dull."),
+            (long, long),
+            (f"{long}\n\nA bright one.", long),
+        ):
+            with pytest.raises(UnusableError, match="the critique stands in it"):
+                self.check(revision, critique=critique)
+            self.check(revision, f"Say '{critique}'", critique=critique)
+        self.check("It is dull. Or is it?", critique="It is dull.")
 
     def test_a_critique_in_the_revision_is_refused_unless_the_draft_holds_one(self) -> None:
         revision = "Paris.\n\n**Positive Aspects:** Short.\n**Negative aspects:** none"

@@ -92,8 +92,8 @@ def print_trajectory(trajectory: Trajectory, *, console: Console = results) -> N
         before = trajectory.base_of(version)
         if version.critique is not None:
             critique = Text(printable(version.critique.raw.strip()), style="italic")
-            unread = _unread(version.critique)
-            _paragraph(console, printable(f"critique of version {before.round}{unread}:"), critique)
+            noted = _unread(version.critique) + _cut(version)
+            _paragraph(console, printable(f"critique of version {before.round}{noted}:"), critique)
         changed = diff_text(before.text, version.text, coloured=coloured)
         if before.text == version.text:
             changed = Text("(unchanged)", style="dim")
@@ -179,6 +179,12 @@ def _unread(critique: Critique) -> str:
     """What a person should know about a score that could not be read."""
     said = critique.unread_score
     return "" if said is None else f" (its score cannot be read: '{said}')"
+
+
+def _cut(version: Version) -> str:
+    """Whether its critique was cut at its token limit, and serves all the same."""
+    steps = [step for step in version.steps if step.kind == "critique" and step.refusal is None]
+    return " (cut at its token limit)" if steps and steps[0].finish_reason == "length" else ""
 
 
 def _write(text: str) -> None:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from revloop.parsing.critique import Labels
 
 _ANYWHERE_CHARACTERS = 20
-"""A passage of a template that is at least so long is recognised inside of a line too."""
+"""A line of a template, or a critique, that is at least so long is found inside of other text."""
 
 _FEWEST_HEADINGS = 2
 """One heading alone may be the revision's own."""
@@ -116,8 +116,9 @@ def refuse_borrowed(
         UnusableError: It does.
     """
     said = critique.strip()
-    if revision.strip() == said and not any(said in one for one in given):
-        raise UnusableError("it is the critique over again")
+    is_in_it = len(said) >= _ANYWHERE_CHARACTERS and said in revision
+    if (is_in_it or said == revision.strip()) and not any(said in one for one in given):
+        raise UnusableError("the critique stands in it")
     for line in template_lines:
         if _holds(revision, line) and not any(_holds(one, line) for one in given):
             raise UnusableError(f"it holds a line of the prompt: '{line.strip()}'")
