@@ -201,7 +201,7 @@ def _parsed(item: Item) -> Mapping[str, Any]:
     if item.fault is not None:
         raise Unusable(item.fault)
     if isinstance(item.raw, Mapping):
-        return item.raw
+        return tables.with_text(item.raw)
     try:
         data = read_json(item.raw)
     except ValueError as exc:  # all that can be wrong with JSON: deep nesting, endless digits
@@ -225,7 +225,10 @@ def _what_is_wrong(raw: bytes, exc: ValueError) -> str:
 def row_of(item: Item, convert: Convert) -> Row | Rejected:
     """A row of what was read, or why it cannot be used."""
     try:
-        fields, rest = convert(_parsed(item))
+        row = _parsed(item)
+        fields, rest = convert(row)
+        if isinstance(item.raw, Mapping) and row is not item.raw:
+            rest = tables.with_base64(rest, item.raw)
         draft = Draft.model_validate(fields)
     except Unusable as exc:
         reason = str(exc)

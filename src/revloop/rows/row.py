@@ -83,5 +83,9 @@ class Row:
 
 def shown(raw: bytes | Mapping[str, Any]) -> str:
     """A row as text that UTF-8 can carry."""
-    line = raw if isinstance(raw, bytes) else to_json(raw, inf_nan_mode="constants")
+    line = (
+        raw
+        if isinstance(raw, bytes)
+        else to_json(raw, bytes_mode="base64", inf_nan_mode="constants")
+    )
     return line.decode("utf-8", "backslashreplace").rstrip("\r\n")

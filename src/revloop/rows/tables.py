@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pydantic_core import PydanticSerializationError, to_jsonable_python
 
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
 HUB = "hf:"
 
 _BATCH_ROWS, _MADE_ROWS = 256, 32
+# a year or a time zone that Python has not, text that is not UTF-8; Arrow's own errors are some of
+# these
+_UNREADABLE = (ValueError, OverflowError, LookupError, NotImplementedError)
 _SAVED = ("state.json", "dataset_info.json")
 
 
@@ -45,7 +49,7 @@ def parquet_rows(path: str, after: Position | None = None) -> Iterator[Item]:
             groups, start = _groups_behind(file.metadata, passed)
             batches = file.iter_batches(batch_size=_BATCH_ROWS, row_groups=groups)
             yield from _numbered((row for batch in batches for row in _rows(batch)), start, passed)
-    except pa.ArrowException as exc:
+    except (pa.ArrowException, UnicodeDecodeError) as exc:
         raise InputError(f"{path} is no Parquet file, or it is damaged ({exc}).") from exc
 
 
@@ -66,7 +70,7 @@ def group_rows(file: Any, group: int, name: str) -> Iterator[Item]:
     try:
         batches = file.iter_batches(batch_size=_BATCH_ROWS, row_groups=[group])
         yield from _numbered((row for batch in batches for row in _rows(batch)), start, start)
-    except pa.ArrowException as exc:
+    except (pa.ArrowException, UnicodeDecodeError) as exc:
         raise InputError(f"{name} is no Parquet file, or it is damaged ({exc}).") from exc
 
 
@@ -127,7 +131,7 @@ def hub_rows(source: str, after: Position | None = None) -> Iterator[Item]:
     passed = after.number if after else 0
     try:
         found = library.load_dataset(name, split=split or "train", streaming=True)
-        yield from _numbered(map(dict, found.skip(passed)), passed, passed)
+        yield from _numbered((_Made(dict(row)) for row in found.skip(passed)), passed, passed)
     except library.exceptions.DatasetNotFoundError as exc:
         raise InputError(f"There is no data set '{name}' on the hub: {exc}") from exc
     except (OSError, httpx.HTTPError) as exc:
@@ -147,21 +151,91 @@ def _datasets() -> Any:
     return datasets
 
 
-def _rows(batch: Any) -> Iterator[dict[str, Any]]:
+class _Made(NamedTuple):
+    """A row of Arrow in Python's types, and what is wrong with it, if anything."""
+
+    fields: dict[str, Any]
+    fault: str | None = None
+
+
+def _rows(batch: Any) -> Iterator[_Made]:
     """The rows of a batch of Arrow, a few made at a time."""
     for start in range(0, batch.num_rows, _MADE_ROWS):
-        yield from batch.slice(start, _MADE_ROWS).to_pylist()
+        some = batch.slice(start, _MADE_ROWS)
+        try:
+            made = some.to_pylist()
+        except _UNREADABLE:  # one of its cells: each row by itself
+            yield from (_row(some.slice(place, 1)) for place in range(some.num_rows))
+        else:
+            yield from map(_Made, made)
 
 
-def _numbered(rows: Iterable[dict[str, Any]], start: int, passed: int) -> Iterator[Item]:
+def _row(batch: Any) -> _Made:
+    """The only row of a batch, without the cells that cannot be read."""
+    fields, faults = {}, []
+    for place, name in enumerate(batch.schema.names):
+        try:
+            (fields[name],) = batch.column(place).to_pylist()
+        except _UNREADABLE as exc:
+            faults.append(f"{name}: a cell that cannot be read ({exc})")
+    return _Made(fields, "; ".join(faults) or None)
+
+
+def _numbered(rows: Iterable[_Made], start: int, passed: int) -> Iterator[Item]:
     for number, row in enumerate(rows, start=start + 1):
         if number > passed:
             yield _item(number, row)
 
 
-def _item(number: int, row: dict[str, Any]) -> Item:
-    """A row in the types of JSON: times as ISO 8601, decimals as digits, bytes as base64."""
+def _item(number: int, row: _Made) -> Item:
     try:
-        return Item(number, to_jsonable_python(row, bytes_mode="base64", inf_nan_mode="constants"))
+        return Item(number, _plain(row.fields), fault=row.fault)
     except PydanticSerializationError as exc:
         return Item(number, {}, fault=f"holds something that JSON cannot carry ({exc})")
+
+
+def _plain(value: Any) -> Any:
+    """A value in the types of JSON, and bytes: times as ISO 8601, decimals as digits."""
+    if value is None or isinstance(value, str | bool | int | float | bytes):
+        return value
+    if isinstance(value, Mapping):
+        return {str(name): _plain(item) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    if getattr(value, "nanosecond", 0):  # a time of pandas, which is finer than one of Python
+        return value.isoformat()
+    return to_jsonable_python(value, inf_nan_mode="constants")
+
+
+def with_text(row: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A row whose bytes are text where they are UTF-8; the same object if it has no bytes.
+
+    Programs that leave the mark of a string out write texts as bytes.
+    """
+    return {name: _text(value) for name, value in row.items()} if _has_bytes(row) else row
+
+
+def _text(value: Any) -> Any:
+    if isinstance(value, bytes):
+        try:
+            return value.decode()
+        except UnicodeDecodeError:
+            return value
+    if isinstance(value, dict):
+        return {name: _text(item) for name, item in value.items()}
+    return [_text(item) for item in value] if isinstance(value, list) else value
+
+
+def _has_bytes(value: object) -> bool:
+    if isinstance(value, Mapping):
+        return any(map(_has_bytes, value.values()))
+    return any(map(_has_bytes, value)) if isinstance(value, list) else isinstance(value, bytes)
+
+
+def with_base64(rest: Mapping[str, Any], row: Mapping[str, Any]) -> dict[str, Any]:
+    """The caller's fields of a row with bytes as base64, those that happen to be UTF-8 too."""
+    as_read = {name: row.get(name, value) for name, value in rest.items()}
+    found: dict[str, Any] = to_jsonable_python(
+        as_read, bytes_mode="base64", inf_nan_mode="constants"
+    )
+    return found
