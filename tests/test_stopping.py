@@ -65,6 +65,12 @@ def test_white_space_aside_an_equal_version_has_converged(same: str) -> None:
     assert reason(versions_of("two words", same)) is StopReason.CONVERGED
 
 
+def test_a_round_that_changed_white_space_alone_is_said_to() -> None:
+    end = end_of(versions_of("a", "two words", "two\n  words"), run_settings(), 5)
+    assert end is not None
+    assert end.detail == "Round 2 changed nothing but white space."
+
+
 @pytest.mark.parametrize("other", ["twowords", "Two words", "two words."])
 def test_another_letter_is_another_version(other: str) -> None:
     assert reason(versions_of("two words", other)) is None

@@ -67,7 +67,8 @@ def _early_reason(
         return None
     text, base = _words(last.text), versions[-2 if last.base is None else last.base]
     if text == _words(base.text):
-        return StopReason.CONVERGED, f"Round {last.round} changed nothing."
+        space = "" if last.text == base.text else " but white space"
+        return StopReason.CONVERGED, f"Round {last.round} changed nothing{space}."
     if settings.keep == "gate" and standing(versions) != last.round:
         return _after_a_version_that_lost(last, settings)
     for earlier in versions[:-1]:
