@@ -10,7 +10,7 @@ import pytest
 from record_samples import write_jsonl
 from revloop.errors import InputError
 from revloop.rows import read_rows
-from revloop.rows.naming import at
+from revloop.rows.formats import at
 from row_samples import TURNS, good, good_and_bad
 
 if TYPE_CHECKING:

@@ -13,8 +13,9 @@ from pydantic_core import to_json
 
 from revloop.errors import InputError, MissingExtraError
 from revloop.rows import AUTO, DEFAULT_ROW_BYTES, Rejected
-from revloop.rows.lines import elements_of, is_array, lines_between, lines_of
-from revloop.rows.opening import is_packed, readable, unpacked
+from revloop.rows.layout import Layout, items_in, layout_of
+from revloop.rows.lines import lines_between
+from revloop.rows.opening import BUFFER_BYTES, is_packed, readable, unpacked
 from revloop.rows.reading import check_options, converter, first_items, row_of
 from revloop.rows.tables import group_rows, is_parquet
 from revloop.values import json_text
@@ -27,8 +28,7 @@ if TYPE_CHECKING:
 HINT = "pip install 'revloop[ray]'"
 PART_BYTES = 32 * 2**20
 
-_LINES = (".jsonl", ".ndjson")
-_ENDINGS = (*_LINES, ".json", ".gz", ".zst", ".parquet")
+_ENDINGS = (".jsonl", ".ndjson", ".json", ".csv", ".tsv", ".gz", ".zst", ".parquet")
 _KEYS_A_FILE = 2**44
 """Row keys are file * this + place in the file: 16 TiB a file, half a million files."""
 
@@ -143,7 +143,7 @@ class RayInput:
                 for group in range(_parquet(opened, file.path).metadata.num_row_groups):
                     yield Part(file, group)
                 return
-            if is_packed(opened) or _holds_array(opened, file.path):
+            if is_packed(opened) or _layout(opened, file.path) is not Layout.LINES:
                 yield Part(file)
                 return
         for start in range(0, file.size_bytes, self.part_bytes):
@@ -156,15 +156,14 @@ class RayInput:
                 yield from group_rows(_parquet(file, path), part.start or 0, path)
             elif part.start is not None and part.end is not None:
                 yield from lines_between(file, part.start, part.end, DEFAULT_ROW_BYTES)
-            elif _holds_array(text := unpacked(file, path), path):
-                yield from elements_of(text, DEFAULT_ROW_BYTES)
             else:
-                yield from lines_of(text, DEFAULT_ROW_BYTES, seekable=False)
+                yield from items_in(unpacked(file, path), path, DEFAULT_ROW_BYTES)
 
     def _opened(self, file: File) -> io.BufferedReader:
         system, _ = file_system(self.name)
         with readable(file.path):
-            return io.BufferedReader(cast("io.RawIOBase", system.open_input_file(file.path)))
+            raw = cast("io.RawIOBase", system.open_input_file(file.path))
+            return io.BufferedReader(raw, BUFFER_BYTES)
 
 
 def file_system(name: str) -> tuple[Any, str]:
@@ -193,8 +192,8 @@ def _is_input(info: Any, fs: Any) -> bool:
     return info.type == fs.FileType.File and name.endswith(_ENDINGS) and not is_hidden
 
 
-def _holds_array(file: io.BufferedReader, path: str) -> bool:
-    return not any(ending in path for ending in _LINES) and is_array(file)
+def _layout(file: io.BufferedReader, path: str) -> Layout:
+    return layout_of(unpacked(file, path), path)
 
 
 def _parquet(file: io.BufferedReader, path: str) -> Any:

@@ -82,6 +82,25 @@ def of_row(row: Mapping[str, Any]) -> Converted:
     return fields, rest
 
 
+def at(row: Mapping[str, Any], path: str) -> Any:
+    """What stands at a dotted path of a row; None where nothing does.
+
+    A number counts the elements of a list, from its end where it is negative.
+    """
+    if path in row:
+        return row[path]
+    value: Any = row
+    for part in path.split("."):
+        if isinstance(value, Mapping):
+            value = value.get(part)
+        elif isinstance(value, list) and part.removeprefix("-").isdecimal():
+            place = int(part)
+            value = value[place] if -len(value) <= place < len(value) else None
+        else:
+            return None
+    return value
+
+
 def of_alpaca_eval(row: Mapping[str, Any]) -> Converted:
     """AlpacaEval outputs: ``instruction`` and ``output``."""
     fields = {"prompt": row.get("instruction"), "response": row.get("output")}

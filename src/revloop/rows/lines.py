@@ -1,4 +1,4 @@
-"""Lines of JSONL and elements of a JSON array, one at a time and of bounded length."""
+"""Lines of JSONL, elements of a JSON array and objects, one at a time and of bounded length."""
 
 from __future__ import annotations
 
@@ -143,7 +143,7 @@ def elements_of(
     Raises:
         InputError: It is broken; behind the break, no element can be told from another.
     """
-    text = _Text(file)
+    text = _Text(file, "array", "element", "jq -c '.[]' FILE")
     text.take("[")
     number, wanted = 0, after.number if after else 0
     if text.next() == "]":
@@ -158,11 +158,41 @@ def elements_of(
         raise InputError(f"There is more behind the array's end, after element {number}.")
 
 
-class _Text:
-    """A JSON text that is read as far as it is needed."""
+def objects_of(
+    file: io.BufferedReader, max_bytes: int, *, after: Position | None = None
+) -> Iterator[Item]:
+    """JSON objects that follow each other, over several lines each, one in memory at a time.
 
-    def __init__(self, file: BinaryIO) -> None:
+    Args:
+        file: At its start.
+        max_bytes: About the most that one object may take.
+        after: Go on after this object.
+
+    Raises:
+        InputError: One is broken; behind the break, none can be told from another.
+    """
+    text = _Text(file, "text", "object", "jq -c . FILE")
+    number, wanted = 0, after.number if after else 0
+    while text.next():
+        number += 1
+        element = text.element(number, max_bytes)
+        if number > wanted:
+            yield Item(number, element.encode("utf-8", "surrogateescape"))
+
+
+class _Text:
+    """A JSON text that is read as far as it is needed.
+
+    Args:
+        file: At its start.
+        whole: What the text is, in a word.
+        part: What one of its parts is.
+        way: The command that writes one part a line.
+    """
+
+    def __init__(self, file: BinaryIO, whole: str, part: str, way: str) -> None:
         self._file = file
+        self._whole, self._part, self._way = whole, part, way
         # bytes that are no UTF-8 become the fault of the element that they are in
         self._decode = codecs.getincrementaldecoder("utf-8")("surrogateescape").decode
         self._text, self._at, self._is_whole = "", 0, False
@@ -201,9 +231,9 @@ class _Text:
                 too_long = len(self._text) - self._at > max_bytes
                 if self._is_whole or too_long or isinstance(exc, RecursionError):
                     raise InputError(
-                        f"The JSON array is broken in element {number}, or that is longer than "
-                        f"{max_bytes:,} bytes ({exc}). With one row a line, one that is broken "
-                        "costs no other: jq -c '.[]' FILE makes it so."
+                        f"The JSON {self._whole} is broken in {self._part} {number}, or that is "
+                        f"longer than {max_bytes:,} bytes ({exc}). With one row a line, one that "
+                        f"is broken costs no other: {self._way} makes it so."
                     ) from exc
             else:
                 if end < len(self._text) or self._is_whole:  # else: half a number, it may be

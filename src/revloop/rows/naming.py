@@ -2,34 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from revloop.rows.formats import are_turns
+from revloop.rows.formats import are_turns, at
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from revloop.rows.formats import Converted, Fields, Form
 
 _ASKED = ("prompt", "messages")
-
-
-def at(row: Mapping[str, Any], path: str) -> Any:
-    """What stands at a dotted path of a row; None where nothing does.
-
-    A number counts the elements of a list, from its end where it is negative.
-    """
-    if path in row:
-        return row[path]
-    value: Any = row
-    for part in path.split("."):
-        if isinstance(value, Mapping):
-            value = value.get(part)
-        elif isinstance(value, list) and part.removeprefix("-").isdecimal():
-            place = int(part)
-            value = value[place] if -len(value) <= place < len(value) else None
-        else:
-            return None
-    return value
 
 
 def renamed(

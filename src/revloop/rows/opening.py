@@ -19,9 +19,15 @@ HINT = "pip install 'revloop[data]'"
 STANDARD_INPUT = "-"
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
-_BUFFER_BYTES = 2**17
+BUFFER_BYTES = 2**17
 _GZIP, _ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
-_WIDE = (b"\xff\xfe", b"\xfe\xff")
+_WIDE = (b"\xff\xfe", b"\xfe\xff", b"{\0", b"[\0", b"\0{", b"\0[", b"\0\0\xfe\xff")
+_FOREIGN = {
+    b"BZh": "is packed with bzip2: bzip2 -dc FILE > rows.jsonl unpacks it",
+    b"\xfd7zX": "is packed with xz: xz -dc FILE > rows.jsonl unpacks it",
+    b"PK\x03\x04": "is a ZIP archive or a spreadsheet: unpack it, or save its sheet as .csv",
+    b"SQLi": "is an SQLite file: revloop export writes what is in a store",
+}
 
 
 def name_of(source: str) -> str:
@@ -54,7 +60,7 @@ def opened(source: str) -> Iterator[io.BufferedReader]:
     if source == STANDARD_INPUT:
         yield cast("io.BufferedReader", sys.stdin.buffer)
     else:
-        with Path(source).open("rb", buffering=_BUFFER_BYTES) as file:
+        with Path(source).open("rb", buffering=BUFFER_BYTES) as file:
             yield cast("io.BufferedReader", file)
 
 
@@ -67,18 +73,23 @@ def unpacked(file: io.BufferedReader, name: str) -> io.BufferedReader:
     """The bytes without their packing.
 
     Raises:
-        InputError: They are UTF-16 or UTF-32.
+        InputError: They are UTF-16 or UTF-32, or packed in another way.
         MissingExtraError: They are packed with Zstandard, and pyarrow is not installed.
     """
     head = file.peek(4)
     plain = file
     if head.startswith(_GZIP):
         gzipped = cast("io.RawIOBase", gzip.GzipFile(fileobj=file))
-        plain = io.BufferedReader(gzipped, _BUFFER_BYTES)
+        plain = io.BufferedReader(gzipped, BUFFER_BYTES)
     elif head.startswith(_ZSTD):
-        plain = io.BufferedReader(_unpacked_zstd(file), _BUFFER_BYTES)
-    if plain.peek(2).startswith(_WIDE):
-        raise InputError(f"{name} is UTF-16 or UTF-32: convert it to UTF-8 first (iconv).")
+        plain = io.BufferedReader(_unpacked_zstd(file), BUFFER_BYTES)
+    elif what := next((said for magic, said in _FOREIGN.items() if head.startswith(magic)), None):
+        raise InputError(f"{name} {what.replace('FILE', name)}.")
+    if plain.peek(4).startswith(_WIDE):
+        raise InputError(
+            f"{name} is UTF-16 or UTF-32: convert it to UTF-8 first (iconv -f UTF-16 -t UTF-8 "
+            f"{name} > utf8{Path(name).suffix}, or -f UTF-32)."
+        )
     return plain
 
 

@@ -13,15 +13,16 @@ from pydantic import ValidationError
 from revloop.draft import Draft
 from revloop.errors import InputError
 from revloop.rows import fastchat, tables
-from revloop.rows.formats import CONVERSIONS, NAMES, PLAIN, Converted, Form, Unusable
+from revloop.rows.formats import CONVERSIONS, NAMES, PLAIN, Converted, Form, Unusable, at
 from revloop.rows.hints import hint_for
-from revloop.rows.lines import Item, elements_of, is_array, lines_of
-from revloop.rows.naming import at, converted
+from revloop.rows.layout import items_in
+from revloop.rows.naming import converted
 from revloop.rows.opening import STANDARD_INPUT, is_packed, name_of, opened, readable, unpacked
 from revloop.rows.row import Rejected, Row, shown
 from revloop.values import explain, read_json
 
 if TYPE_CHECKING:
+    from revloop.rows.lines import Item
     from revloop.rows.row import Position
 
 DEFAULT_ROW_BYTES = 64 * 2**20
@@ -30,7 +31,6 @@ FORMS = (PLAIN.name, *(form.name for form in CONVERSIONS if form is not PLAIN), 
 """The names of all forms of rows."""
 
 _LOOKED_AT = 20
-_LINE_ENDINGS = (".jsonl", ".ndjson")
 
 Convert = Callable[[Mapping[str, Any]], Converted]
 
@@ -47,8 +47,9 @@ def read_rows(
     """The rows of an input, in order; one that cannot be used comes as :class:`Rejected`.
 
     Args:
-        source: A file (JSONL or a JSON array, plain, ``.gz`` or ``.zst``; Parquet), the folder of
-            a saved data set, ``hf:OWNER/NAME[:SPLIT]``, or ``-`` for standard input.
+        source: A file (JSONL, a JSON array, objects over several lines, ``.csv``, ``.tsv``; plain,
+            ``.gz`` or ``.zst``; Parquet), the folder of a saved data set,
+            ``hf:OWNER/NAME[:SPLIT]``, or ``-`` for standard input.
         form: One of :data:`FORMS`, or "auto" to recognise it from the first rows.
         fields: Our names (``id``, ``prompt``, ``messages``, ``response``) to those of the input, in
             any form; a dot goes one level down, ``-1`` to the last element of a list.
@@ -109,21 +110,13 @@ def _file_items(source: str, max_bytes: int, after: Position | None) -> Iterator
             return
         seekable = _can_read_twice(source) and not is_packed(file)
         text = unpacked(file, name_of(source))
-        if is_array(text) and not _is_lines(source):
-            yield from elements_of(text, max_bytes, after=after)
-        else:
-            yield from lines_of(text, max_bytes, after=after, seekable=seekable)
+        yield from items_in(text, source, max_bytes, after=after, seekable=seekable)
 
 
 def _can_read_twice(source: str) -> bool:
     """Whether an input is no pipe, whose rows come but once."""
     path = Path(source)
     return source.startswith(tables.HUB) or path.is_dir() or path.is_file()
-
-
-def _is_lines(source: str) -> bool:
-    """Whether a name promises lines, so that an array at the start is a bad one."""
-    return any(ending in Path(source).suffixes for ending in _LINE_ENDINGS)
 
 
 def first_items(items: Iterator[Item], fields: Mapping[str, str]) -> list[Item]:
