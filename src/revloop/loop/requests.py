@@ -10,7 +10,7 @@ from revloop.parsing import UnusableError
 from revloop.trajectory import End, Refusal, Sampling, Step, StopReason, digest_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
     from revloop.draft import Draft
     from revloop.engines.base import Completion, Engine, Request
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 Parsed = TypeVar("Parsed")
 Kind = Literal["critique", "revision", "both"]
+
+_SENT_AGAIN = {StopReason.ENGINE_FAILED, StopReason.JUDGE_FAILED}
 
 REPLY_CHARACTERS = 4_000
 """Of a reply that could not be used, so much is kept."""
@@ -40,8 +42,9 @@ class Asking:
         settings: How.
         round_: The round's number.
         candidate: Which of several revisions of the round it is.
-        refused: Requests of an earlier attempt at this round. Where their replies could not be
-            used, tries go on counting from theirs, so that each has a seed that is new.
+        before: Why an earlier attempt at this round ended. Where its replies could not be used,
+            tries go on counting from them, so that each has a seed that is new; where the engine or
+            the judge failed, the same requests are sent again.
     """
 
     def __init__(
@@ -52,7 +55,7 @@ class Asking:
         round_: int,
         *,
         candidate: int = 0,
-        refused: Sequence[Step] = (),
+        before: End | None = None,
     ) -> None:
         self.round = round_
         self.steps: list[Step] = []
@@ -61,7 +64,7 @@ class Asking:
         self._content = draft.content_digest
         self._engine = engine
         self._settings = settings
-        self._refused = refused
+        self._before = before
 
     def part(self, candidate: int) -> Asking:
         """For one of several revisions: its own seeds, and its own list of requests."""
@@ -71,7 +74,7 @@ class Asking:
             self._settings,
             self.round,
             candidate=candidate,
-            refused=self._refused,
+            before=self._before,
         )
 
     def with_all_steps(
@@ -128,9 +131,13 @@ class Asking:
         return RoundFailedError(End(reason=reason, detail=sentence, steps=tuple(self.steps)))
 
     def _tries_before(self, kind: Kind) -> int:
-        """The number of the last try, in an earlier attempt at this round, that gave no answer."""
-        tried = [step.attempt for step in self._refused if step.kind == kind and step.refusal]
-        return max(tried, default=0)
+        """The number of the try after which to go on."""
+        steps = () if self._before is None else self._before.steps
+        first = min((step.attempt for step in steps if step.kind == kind), default=1)
+        if self._before is None or self._before.reason in _SENT_AGAIN:
+            return first - 1
+        refused = [step.attempt for step in steps if step.kind == kind and step.refusal]
+        return max(refused, default=first - 1)
 
     def _sampling(self, kind: str, attempt: int) -> Sampling:
         """The settings of one request: its own seed, and warmer where it must not be the same.

@@ -86,7 +86,7 @@ class Rounds:
         self._settings = settings
         self._iterations = iterations
         self._earlier = earlier
-        self._refused = () if failed is None else failed.steps
+        self._failed = failed
         self._judge = judge
         self._prompt_text = draft.prompt_text
         self._counted: dict[str, int] = {}
@@ -112,8 +112,8 @@ class Rounds:
         self._counted.clear()
         last = versions[-1].round
         base = versions[standing(versions) if self._settings.keep == "gate" else last]
-        refused, self._refused = self._refused, ()
-        asking = Asking(self._draft, self._engine, self._settings, last + 1, refused=refused)
+        failed, self._failed = self._failed, None
+        asking = Asking(self._draft, self._engine, self._settings, last + 1, before=failed)
         try:
             made = await self._made(asking, base.text)
             draw = await self._draw(asking, made)
