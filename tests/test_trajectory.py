@@ -18,6 +18,7 @@ from revloop.trajectory import (
     Critique,
     End,
     EngineInfo,
+    Refusal,
     Sampling,
     Step,
     StopReason,
@@ -69,6 +70,8 @@ steps = st.builds(
     latency_s=st.floats(0, 1e6),
     retries=st.integers(0, 9),
     sampling=samplings,
+    refusal=st.none()
+    | st.builds(Refusal, reason=texts, reply=st.none() | texts, characters=st.integers(0, 9)),
 )
 zones = st.integers(-12, 14).map(lambda hours: timezone(timedelta(hours=hours)))
 versions = st.builds(
@@ -82,6 +85,7 @@ versions = st.builds(
         score=st.none() | st.floats(allow_nan=False),
         positive=st.none() | texts,
         negative=st.none() | texts,
+        unread_score=st.none() | texts,
     ),
     steps=st.lists(steps, max_size=2).map(tuple),
     engine=st.none() | st.builds(EngineInfo, kind=texts, model=texts, version=st.none() | texts),
@@ -358,6 +362,16 @@ class TestTotals:
             prompt_tokens=70, cached_tokens=12, generated_tokens=7
         )
         assert self.trajectory.latency_s == 7.0
+
+    def test_replies_that_could_not_be_used_are_at_hand_with_their_round(self) -> None:
+        refusal = Refusal(reason="it is blank", characters=1)
+        refused = step(1.0).model_copy(update={"refusal": refusal})
+        end = End(reason=StopReason.UNPARSEABLE, detail="No.", steps=(step(1.0), refused))
+        first, second = self.trajectory.versions
+        versions = (first, second.model_copy(update={"steps": (refused, step(1.0))}))
+        found = self.trajectory.model_copy(update={"versions": versions, "end": end})
+        assert found.refused == ((1, refused, refusal), (2, refused, refusal))
+        assert self.trajectory.refused == ()
 
     def test_a_version_adds_up_its_own_steps(self) -> None:
         version = self.trajectory.versions[1]

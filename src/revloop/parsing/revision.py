@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 _ANYWHERE_CHARACTERS = 20
 """A line of a template, or a critique, that is at least so long is found inside of other text."""
 
+_TOLD = 60
+"""Characters of a line that a reason quotes."""
+
 _FEWEST_HEADINGS = 2
 """One heading alone may be the revision's own."""
 
@@ -121,7 +124,7 @@ def refuse_borrowed(
         raise UnusableError("the critique stands in it")
     for line in template_lines:
         if _holds(revision, line) and not any(_holds(one, line) for one in given):
-            raise UnusableError(f"it holds a line of the prompt: '{line.strip()}'")
+            raise UnusableError(f"it holds a line of the prompt: '{line.strip()[:_TOLD]}'")
     if labels is not None:
         headings = [heading(one) for one in (labels.score, labels.positive, labels.negative)]
         strange = [
