@@ -108,7 +108,7 @@ class StubServer:
         self.on(CHAT, chat_completion())
 
     async def __aenter__(self) -> Self:
-        app = web.Application()
+        app = web.Application(client_max_size=2**30)
         app[_closing] = asyncio.Event()
         app.router.add_route("*", "/{path:.*}", self._handle)
         self._runner = web.AppRunner(

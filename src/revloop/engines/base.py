@@ -92,7 +92,10 @@ class Engine(Protocol):
         ...
 
     def count_tokens(self, text: str) -> int | None:
-        """Number of tokens of ``text``, or None where the engine has no tokenizer at hand."""
+        """Number of tokens of ``text``, or None where the engine has no tokenizer at hand.
+
+        Of a text that is far too long for the context, any number that is too large for it.
+        """
         ...
 
     async def generate(self, request: Request) -> Completion:
@@ -107,6 +110,30 @@ class Engine(Protocol):
     async def aclose(self) -> None:
         """Give back connections, memory and processes. Calling it twice does no harm."""
         ...
+
+
+LONG_CHARS = 2**17
+"""Characters that take about a tenth of a second to tokenise. More are tokenised in a thread."""
+
+
+def prompt_chars(request: Request) -> int:
+    """Characters of a request's prompt."""
+    if isinstance(request.prompt, str):
+        return len(request.prompt)
+    return sum(len(message.content) for message in request.prompt)
+
+
+def refuse_too_long(least_tokens: int, request: Request, context_tokens: int | None) -> None:
+    """Refuse a prompt of which it is known only that it has so many tokens at least.
+
+    Raises:
+        ContextFullError: That is too much already.
+    """
+    if context_tokens is not None and least_tokens > context_tokens:
+        raise ContextFullError(
+            f"The prompt takes at least {least_tokens} of the model's {context_tokens} tokens; "
+            f"the answer needs {request.room_tokens}, and none are left."
+        )
 
 
 def room_for_answer(prompt_tokens: int, request: Request, context_tokens: int | None) -> int:

@@ -6,7 +6,13 @@ import time
 from typing import TYPE_CHECKING, Any, Self
 
 from revloop.engines.absence import Waiting
-from revloop.engines.base import Completion, Request, room_for_answer
+from revloop.engines.base import (
+    Completion,
+    Request,
+    prompt_chars,
+    refuse_too_long,
+    room_for_answer,
+)
 from revloop.engines.exact_tokens import find_tokenizer
 from revloop.engines.load import Counters, Load, read_counters, read_load
 from revloop.engines.replies import (
@@ -29,6 +35,11 @@ if TYPE_CHECKING:
 
     from revloop.engines.tokens import PromptTokenizer
 
+_LONGEST_TOKEN_CHARS = 256
+"""No vocabulary that is known has longer entries; the longest are runs of 128 blanks."""
+_SENT_ONCE_CHARS = 2**22
+_ONCE = RetryPolicy(attempts=1)
+"""A server that breaks off at many megabytes will do so again."""
 _FIRST_CONTACT_ATTEMPTS = 3
 """A mistyped address should be told at once; patience is for servers that have answered."""
 
@@ -130,19 +141,22 @@ class HttpEngine:
 
     def count_tokens(self, text: str) -> int | None:
         """Number of tokens of ``text``, or None without a tokenizer."""
-        return None if self._tokenizer is None else self._tokenizer.count(text)
+        if self._tokenizer is None:
+            return None
+        return self._tokenizer.count(text, self.context_tokens)
 
     async def generate(self, request: Request) -> Completion:
         """Generate once; passing faults are retried. See :class:`~revloop.engines.base.Engine`."""
-        prompt_ids = self._encode(request)
+        prompt_ids = await self._prompt_ids(request)
         limit = request.max_tokens
         if prompt_ids is not None:
             limit = room_for_answer(len(prompt_ids), request, self.context_tokens)
         path = "/v1/completions" if isinstance(request.prompt, str) else "/v1/chat/completions"
         body = self._body(request, prompt_ids, limit)
         started = time.perf_counter()
-        answer, retries = await self._transport.ask(
-            "POST", path, read_completion, self._retries, body=body, max_tokens=limit
+        retries = self._retries if prompt_chars(request) <= _SENT_ONCE_CHARS else _ONCE
+        answer, sent_again = await self._transport.ask(
+            "POST", path, read_completion, retries, body=body, max_tokens=limit
         )
         text, prefix = answer.text, None
         if prompt_ids is not None and isinstance(request.prompt, str):
@@ -156,7 +170,7 @@ class HttpEngine:
             usage=answer.usage,
             latency_s=time.perf_counter() - started,
             prefix=prefix,
-            retries=retries,
+            retries=sent_again,
         )
 
     async def load(self) -> Load:
@@ -200,12 +214,14 @@ class HttpEngine:
         """Close all connections."""
         await self._transport.aclose()
 
-    def _encode(self, request: Request) -> list[int] | None:
-        if not self.sends_token_ids or self._tokenizer is None:
-            return None
-        if not isinstance(request.prompt, str):
-            return None
-        return self._tokenizer.encode(request.prompt, request.prefix)
+    async def _prompt_ids(self, request: Request) -> list[int] | None:
+        is_text = isinstance(request.prompt, str)
+        if self.sends_token_ids and self._tokenizer is not None and is_text:
+            return await self._tokenizer.prompt_ids(request, self.context_tokens)
+        # the server would need minutes to tokenise what cannot fit by any tokenizer
+        least = prompt_chars(request) // _LONGEST_TOKEN_CHARS
+        refuse_too_long(least, request, self.context_tokens)
+        return None
 
     def _body(self, request: Request, prompt_ids: list[int] | None, limit: int) -> dict[str, Any]:
         sampling = request.sampling

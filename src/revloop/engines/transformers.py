@@ -88,13 +88,13 @@ class TransformersEngine:
 
     def count_tokens(self, text: str) -> int:
         """Number of tokens of ``text``."""
-        return self._tokenizer.count(text)
+        return self._tokenizer.count(text, self.context_tokens)
 
     async def generate(self, request: Request) -> Completion:
         """Generate once. See :class:`~revloop.engines.base.Engine`."""
         if request.exact:
             raise RejectedError("An exact number of tokens can be had from vLLM alone.")
-        job = self._job(request)
+        job = await self._job(request)
         self._waiting.append(job)
         try:
             while job.result is None:
@@ -111,8 +111,8 @@ class TransformersEngine:
     async def aclose(self) -> None:
         """Nothing is held but memory, which goes with the engine."""
 
-    def _job(self, request: Request) -> _Job:
-        prompt_ids = self._tokenizer.ids(request)
+    async def _job(self, request: Request) -> _Job:
+        prompt_ids = await self._tokenizer.prompt_ids(request, self.context_tokens)
         row = Row(
             prompt_ids=prompt_ids,
             limit_tokens=room_for_answer(len(prompt_ids), request, self.context_tokens),

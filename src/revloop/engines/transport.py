@@ -7,6 +7,8 @@ the OpenAI client on top of it) costs 12 to 20 ms and lets the server idle.
 from __future__ import annotations
 
 import asyncio
+import io
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -27,6 +29,7 @@ Read = TypeVar("Read")
 Reader = Callable[[Mapping[str, Any], str], Read]
 """Takes what is wanted out of a reply; the second argument names the server for messages."""
 
+_LARGE_BODY_BYTES = 2**20
 _REPLY_BYTES = 8 * 2**20
 _REPLY_BYTES_PER_TOKEN = 2**10
 _NOT_PACKED = {"Accept-Encoding": "identity"}
@@ -187,7 +190,7 @@ class Transport:
         """Send a request once and read the whole answer, whatever its status."""
         try:
             async with self._session.request(
-                method, where, json=body, timeout=timeout, allow_redirects=False
+                *(method, where), **_sent(body), timeout=timeout, allow_redirects=False
             ) as response:
                 return response, await _read_bounded(response, where, most_bytes)
         except TimeoutError as exc:
@@ -203,6 +206,15 @@ class Transport:
     def _without_key(self, said: bytes) -> bytes:
         """What a server said, to be quoted, without the key: some servers repeat it."""
         return said.replace(self._key.encode(), b"(the key)") if self._key else said
+
+
+def _sent(body: Mapping[str, Any] | None) -> dict[str, Any]:
+    """What aiohttp is given to send a body as JSON: a large one goes out piece by piece."""
+    if body is None:
+        return {}
+    raw = json.dumps(body).encode()
+    data = io.BytesIO(raw) if len(raw) > _LARGE_BODY_BYTES else raw
+    return {"data": data, "headers": {"Content-Type": "application/json"}}
 
 
 def _address(base_url: str) -> str:

@@ -138,14 +138,14 @@ class VllmEngine:
 
     def count_tokens(self, text: str) -> int:
         """Number of tokens of ``text``."""
-        return self._tokenizer.count(text)
+        return self._tokenizer.count(text, self.context_tokens)
 
     async def generate(self, request: Request) -> Completion:
         """Generate once. See :class:`~revloop.engines.base.Engine`."""
         from vllm import SamplingParams  # heavy and optional
         from vllm.sampling_params import RequestOutputKind
 
-        prompt_ids = self._tokenizer.ids(request)
+        prompt_ids = await self._tokenizer.prompt_ids(request, self.context_tokens)
         limit = room_for_answer(len(prompt_ids), request, self.context_tokens)
         params = SamplingParams(
             max_tokens=limit,

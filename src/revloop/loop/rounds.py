@@ -6,8 +6,10 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+import anyio.to_thread
+
 from revloop.concurrency import task_group
-from revloop.engines.base import Completion, Request
+from revloop.engines.base import LONG_CHARS, Completion, Request
 from revloop.errors import (
     AuthenticationError,
     ContextFullError,
@@ -112,6 +114,7 @@ class Rounds:
         self._counted.clear()
         last = versions[-1].round
         base = versions[standing(versions) if self._settings.keep == "gate" else last]
+        await self._count_long(base.text)
         failed, self._failed = self._failed, None
         asking = Asking(self._draft, self._engine, self._settings, last + 1, before=failed)
         try:
@@ -276,6 +279,13 @@ class Rounds:
 
         made, _ = await asking.until_usable("both", request, parse)
         return made
+
+    async def _count_long(self, text: str) -> None:
+        """Count a long text in a thread: all other drafts wait for the event loop."""
+        if len(text) > LONG_CHARS:
+            count = self._engine.count_tokens
+            tokens = await anyio.to_thread.run_sync(count, text, abandon_on_cancel=True)
+            self._counted[text] = tokens or 0
 
     def _count(self, text: str) -> int:
         """Tokens of a text; 0 where the engine cannot count, and the server must refuse.
