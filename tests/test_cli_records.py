@@ -261,10 +261,11 @@ class TestOutput:
         assert (await revloop(*command, "--force")).code == 0
         assert len(lines_of(out)) == 5
 
-    async def test_a_file_may_replace_itself(self, records: Path) -> None:
+    async def test_a_file_never_replaces_itself(self, records: Path) -> None:
+        before = lines_of(records)
         command = ("records", "validate", str(records), "--output", str(records), "--force")
-        assert (await revloop(*command)).code == 0
-        assert len(lines_of(records)) == 4
+        assert_failed(await revloop(*command), 3, "is the input itself")
+        assert lines_of(records) == before
 
     async def test_a_failure_keeps_what_was_there(self, records: Path) -> None:
         bad, out = write_jsonl(records.with_name("bad.jsonl"), [{}]), records.with_name("out.jsonl")

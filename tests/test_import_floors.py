@@ -25,6 +25,7 @@ FLOORS = {
     "trajectory": 0,
     "values": 0,
     "parsing": 1,
+    "paths": 1,
     "prompts": 1,
     "records": 1,
     "rows": 1,

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from revloop.errors import InputError
+from revloop.errors import InputError, ReaderGoneError
 from revloop.rows.whole import whole_file, writable
 
 if TYPE_CHECKING:
@@ -174,5 +174,5 @@ def test_a_folder_that_is_not_there_is_told(tmp_path: Path) -> None:
 
 
 def test_that_nobody_reads_any_more_is_no_error_of_the_file(tmp_path: Path) -> None:
-    with pytest.raises(BrokenPipeError), writable(tmp_path / "pipe"):
+    with pytest.raises(ReaderGoneError, match="Nobody reads"), writable(tmp_path / "pipe"):
         raise BrokenPipeError

@@ -16,6 +16,7 @@ translated once, where they cross into revloop, with the original as ``__cause__
     ├── TrainingError              a critic that cannot be trained
     │   ├── TooLittleMemoryError       the training would not fit
     │   └── DivergedError              the loss or the gradient is no longer a number
+    ├── ReaderGoneError            a pipe that nobody reads any more
     ├── ServerGoneError            a server that stayed away longer than it was waited for
     └── EngineError                an engine that did not give a usable answer
         ├── ContextFullError       the prompt leaves too little room in the model's context
@@ -45,6 +46,15 @@ class InputError(RevloopError):
     """A draft, a file or an option cannot be used as it was given."""
 
     exit_code = 3
+
+
+class ReaderGoneError(RevloopError):
+    """Nobody reads a pipe any more that is written to, standard output for example.
+
+    Nothing went wrong, so the command line says nothing, and exits as other tools do.
+    """
+
+    exit_code = 128 + 13  # as a shell tells that SIGPIPE ended a program
 
 
 class PromptSetError(RevloopError):

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from revloop.errors import InputError, MissingExtraError
+from revloop.rows.whole import whole_file, writable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -139,6 +140,16 @@ def colours_of(names: Sequence[str]) -> dict[str, str]:
     return {name: COLOURS.get(name) or next(others) for name in dict.fromkeys(names)}
 
 
+def check_picture(path: Path) -> None:
+    """Check that a picture can be drawn under a name.
+
+    Raises:
+        InputError: The name's ending is no picture's that is known.
+        MissingExtraError: matplotlib is not installed.
+    """
+    _figure_class(path)
+
+
 def _figure_class(path: Path) -> type:
     if path.suffix.lower() not in _KINDS:
         raise InputError(f"{path} is no picture that can be drawn: name a .png or .svg file.")
@@ -150,9 +161,8 @@ def _figure_class(path: Path) -> type:
     return drawn
 
 
-def _save(figure: object, path: Path) -> None:
-    try:
+def _save(figure: Any, path: Path) -> None:
+    with writable(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        figure.savefig(path, dpi=130)  # type: ignore[attr-defined] # matplotlib is not typed
-    except OSError as exc:
-        raise InputError(f"{path} cannot be written: {exc.strerror}.") from exc
+    with whole_file(path) as file, writable(path):
+        figure.savefig(file, dpi=130, format=path.suffix[1:].lower())

@@ -10,6 +10,7 @@ from pydantic import Field, ValidationError
 
 from revloop.bench.machine import machine
 from revloop.errors import InputError
+from revloop.rows.whole import whole_file, writable
 from revloop.values import Frozen, explain
 
 if TYPE_CHECKING:
@@ -103,11 +104,10 @@ class BenchResult(Frozen):
         Raises:
             InputError: The file cannot be written.
         """
-        try:
+        with writable(path):
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(self.model_dump_json(indent=1) + "\n", encoding="utf-8")
-        except OSError as exc:
-            raise InputError(f"{path} cannot be written: {exc.strerror}.") from exc
+        with whole_file(path) as file, writable(path):
+            file.write(f"{self.model_dump_json(indent=1)}\n".encode())
 
 
 def side_of(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from typing import Annotated
 
 import typer
@@ -23,9 +22,10 @@ from revloop.cli import (
     revise,
     serve,
     show,
+    streams,
 )
 from revloop.cli.batch_ray import BatchCommand
-from revloop.errors import RevloopError
+from revloop.errors import InputError, ReaderGoneError, RevloopError
 
 app = typer.Typer(
     name="revloop",
@@ -36,7 +36,8 @@ app = typer.Typer(
     epilog="Exit codes: 0 done, 2 wrong usage, 3 bad input, "
     "4 the engine or the judge failed or rounds are missing, 5 the store cannot be used, "
     "6 the model cannot be served, 7 the critic cannot be trained, 8 done, but rows were rejected, "
-    "9 stopped by --strict or --max-failures, 130 interrupted.",
+    "9 stopped by --strict or --max-failures, 130 interrupted, 141 nobody reads the output any "
+    "more.",
 )
 app.command("revise", epilog=revise.EXAMPLE)(revise.revise)
 app.command("batch", epilog=batch.EXAMPLE, cls=BatchCommand)(batch.batch)
@@ -77,12 +78,21 @@ def main() -> int:
     Returns:
         The exit code, where typer has not ended the process itself.
     """
+    streams.prepare(output.say)
     try:
-        app()
+        streams.check_standard_output()
+        try:
+            app()
+        finally:
+            streams.flush()
+    except ReaderGoneError as exc:  # head or less has read what it wanted: nothing went wrong
+        return exc.exit_code
     except RevloopError as exc:
         output.complain(str(exc))
         return exc.exit_code
-    except BrokenPipeError:
-        # whoever read our results (head, less) has closed the pipe: nothing went wrong
-        sys.stderr.close()
+    except OSError as exc:
+        if exc.filename is None:
+            raise
+        output.complain(f"{exc.filename}: {exc.strerror}.")
+        return InputError.exit_code
     return 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -54,8 +55,9 @@ from revloop.cli.batch_ray import (
     one_server,
     refuse,
     run_on_ray,
+    shards_written,
 )
-from revloop.cli.files import Force
+from revloop.cli.files import Force, judges_read, named_output
 from revloop.cli.interrupts import Interrupts, run_interruptibly
 from revloop.cli.options import (
     ApiKeyFile,
@@ -82,8 +84,11 @@ from revloop.distributed import DEFAULT_IN_FLIGHT, DEFAULT_SHARD_ROWS, RayOption
 from revloop.engines.retry import RetryPolicy
 from revloop.errors import EngineError, InputError
 from revloop.evaluation import DEFAULT_JUDGE_PROMPTS
+from revloop.paths import Kind, Writes, check_paths
 from revloop.reviser import AsyncReviser
 from revloop.rows import AUTO, STANDARD_OUTPUT, rejects_path
+from revloop.rows.endings import check_trajectories
+from revloop.rows.whole import descriptor, is_device
 from revloop.settings import DEFAULT_ITERATIONS, DEFAULT_PROMPTS
 
 if TYPE_CHECKING:
@@ -164,6 +169,16 @@ def batch(
         "judge": judge_opener(judge, judge_prompts),
         "retries": _patience(wait_for_server),
     }
+    read = {
+        "the questions": questions,
+        "the prompt set": prompts,
+        "the model": model,
+        "the tokenizer": tokenizer,
+        "the key": api_key_file,
+        "the judges' prompts": judge_prompts,
+        **judges_read([judge]),
+    }
+    output_file = named_output(output_file)
     source_read = Source(source, form=form, fields=read_fields(field), questions=questions)
     options = BatchOptions(
         iterations=iterations,
@@ -189,11 +204,12 @@ def batch(
         spread = RayOptions(
             ray, (), actors, rows_in_flight, shard_rows, shard_form=shard_format.value
         )
+        check_paths(shards_written(output_file), read, data=source)
         raise typer.Exit(run_on_ray(source_read, output_file, base_url, reviser, options, spread))
     store = _store_path(store, output_file)
     reviser |= {"base_url": one_server(base_url), "store": store, "new_run": new_run}
     reviser_to_open = AsyncReviser(**reviser)  # options that cannot be used end it before any work
-    _check_files(source, output_file, store, force=force)
+    check_paths(_written(output_file, store, force=force), read, data=source)
     outcome = _run(source_read, output_file, reviser_to_open, options, store, log_json=log_json)
     raise typer.Exit(_tell_outcome(outcome, output_file, store))
 
@@ -267,19 +283,19 @@ def _tell_outcome(outcome: Outcome | None, output_file: Path, store: Path) -> in
 def _store_path(store: Path | None, output_file: Path) -> Path:
     if store is not None:
         return store
+    if descriptor(output_file) is not None or is_device(output_file):
+        raise InputError(f"Name a store (--store PATH): {output_file} has no file beside it.")
     if output_file == STANDARD_OUTPUT:
         raise InputError("Name a store (--store PATH): standard output has no file to be beside.")
     return output_file.with_name(f"{output_file.name}.sqlite")
 
 
-def _check_files(source: str, output_file: Path, store: Path, *, force: bool) -> None:
-    if output_file == STANDARD_OUTPUT:
-        return
-    for other, what in ((Path(source), "the input"), (store, "the store")):
-        if output_file.exists() and other.exists() and output_file.samefile(other):
-            raise InputError(f"{output_file} is {what} itself: name another file to write.")
-    if output_file.is_file() and not store.exists() and not force:
-        raise InputError(
-            f"{output_file} is already there, and no store beside it that it came from. Name "
-            "another, or add --force to replace it."
-        )
+def _written(output_file: Path, store: Path, *, force: bool) -> list[Writes]:
+    """All that a batch writes; its own earlier output is replaced, as its store shows."""
+    may_replace = force or os.path.exists(store)  # noqa: PTH110 - unlike a Path's, it takes any name
+    written = [
+        Writes(store, "the store", Kind.STORE),
+        Writes(output_file, may_replace=may_replace, check_form=check_trajectories),
+    ]
+    rejects = rejects_path(output_file)
+    return [*written, *([] if rejects is None else [Writes(rejects, "the rejected rows")])]

@@ -21,6 +21,7 @@ from revloop.distributed import (
 )
 from revloop.engines.choice import DEMO, require_engine
 from revloop.errors import EngineError, InputError
+from revloop.paths import Kind, Writes
 from revloop.rows import STANDARD_OUTPUT
 from revloop.rows.opening import STANDARD_INPUT
 from revloop.settings import EngineOptions
@@ -124,6 +125,17 @@ def one_server(base_urls: list[str] | None) -> str | None:
     if base_urls and len(base_urls) > 1:
         raise InputError("Several --base-url are only for --ray: name one, or add --ray.")
     return base_urls[0] if base_urls else None
+
+
+def shards_written(output_folder: Path) -> list[Writes]:
+    """What is written on this machine; an address (``s3://``) is left to its file system."""
+    if "://" in _address(output_folder) or output_folder == STANDARD_OUTPUT:
+        return []
+    checkpoint = output_folder.with_name(f"{output_folder.name}.checkpoint")
+    return [
+        Writes(output_folder, "the folder of shards", Kind.FOLDER),
+        Writes(checkpoint, "the checkpoint", Kind.FOLDER),
+    ]
 
 
 def run_on_ray(

@@ -19,7 +19,7 @@ from revloop.bench import (
     different_settings,
     measure_throughput,
 )
-from revloop.bench.plots import plot_throughput
+from revloop.bench.plots import check_picture, plot_throughput
 from revloop.cli import output
 from revloop.cli.batch_options import MaxConcurrency, MinConcurrency
 from revloop.cli.options import (
@@ -37,6 +37,7 @@ from revloop.demo import CRITIC_FOLDER, demo_drafts
 from revloop.engines import open_engine
 from revloop.engines.choice import DEMO, SHIPPED_CRITIC, require_engine
 from revloop.errors import InputError
+from revloop.paths import Writes, check_paths, standard_output
 from revloop.rows import Row
 from revloop.serving import ServerOptions, VllmServer, stopping_on_sigterm
 from revloop.settings import DEFAULT_ITERATIONS, DEFAULT_PROMPTS, EngineOptions
@@ -105,6 +106,8 @@ def throughput(
         base_url=base_url, model=model, tensor_parallel_size=tensor_parallel_size
     )
     require_engine(chosen)
+    reads = {"the model": model, "the prompt set": prompts}
+    check_paths(_written(result_file, plot), reads, data=input_file)
     load = Load(
         _read(input_file) if input_file else demo_drafts(drafts, seed=seed),
         iterations=iterations,
@@ -151,6 +154,16 @@ def compare(
     output.results.print(
         f"{len(found) - within} figures changed; {within} stayed within the noise."
     )
+
+
+def _written(result_file: Path | None, plot: Path | None) -> list[Writes]:
+    written = [standard_output()]
+    if result_file is not None:
+        written = [Writes(result_file, "the result", makes_parents=True)]
+    if plot is not None:
+        form = check_picture
+        written.append(Writes(plot, "the picture", makes_parents=True, check_form=form))
+    return written
 
 
 async def _measure(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -28,10 +29,18 @@ def store_in(path: Path) -> Path:
     Raises:
         InputError: The folder is none that ``revloop batch --ray`` has written.
     """
-    if not path.is_dir():
+    if not os.path.isdir(path):  # noqa: PTH112 - unlike a Path's, it takes any name
         return path
     output.say(f"Gathering the shards of {path} into {path / GATHERED}.")
     return gathered(path)
+
+
+def what_is_read(store: Path) -> dict[str, Path]:
+    """The store, or what is read of a folder of shards and made of it, by what people call it."""
+    if not os.path.isdir(store):  # noqa: PTH112 - unlike a Path's, it takes any name
+        return {"the store": store}
+    shards = {f"the shard {path.name}": path for path in store.glob("*.jsonl")}
+    return {"the store": store / GATHERED, "the folder of shards": store, **shards}
 
 
 StoreOrShards = Annotated[

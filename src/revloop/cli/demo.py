@@ -31,6 +31,7 @@ from revloop.engines import open_engine
 from revloop.engines.choice import DEMO, SHIPPED_CRITIC
 from revloop.errors import InputError, MissingExtraError, ServingError
 from revloop.evaluation import FunctionJudge, ask_judge, demo_judge, evaluate
+from revloop.paths import Kind, Writes, check_paths, standard_output
 from revloop.report import gather, open_source, write_page
 from revloop.reviser import AsyncReviser
 from revloop.serving import ServerOptions, VllmServer, stopping_on_sigterm
@@ -63,6 +64,7 @@ def demo(
 ) -> None:
     """Start a vLLM server with the shipped critic, revise a few responses, and stop it again."""
     path = store or Path(f"revloop-demo-{datetime.now().astimezone():%Y%m%d-%H%M%S}.sqlite")
+    check_paths([standard_output(), Writes(path, "the store", Kind.STORE), *_page(path)])
     with stopping_on_sigterm(), _engine_options(in_process=in_process) as options:
         judge = _judge_for(keep)
         choice = partial(AsyncReviser, store=path, keep=keep, judge=judge, temperature=temperature)
@@ -178,6 +180,12 @@ def _print_figures(store: Path, iterations: int) -> None:
         print_evaluation(evaluate(store, [judge.info], rounds=iterations))
     except MissingExtraError as exc:
         output.say(str(exc))
+
+
+def _page(store: Path) -> list[Writes]:
+    """The page beside the store, unless there is one already."""
+    page = store.with_suffix(".html") if store.name else store
+    return [] if os.path.lexists(page) and page != store else [Writes(page, "the report")]
 
 
 def _write_report(store: Path, iterations: int) -> None:

@@ -18,10 +18,11 @@ from revloop.cli.compared import (
     RoundsTold,
     StoreOrShards,
     store_in,
+    what_is_read,
 )
 from revloop.cli.counting import counting
 from revloop.cli.figures import print_evaluation
-from revloop.cli.files import Force, new_file
+from revloop.cli.files import Force, judges_read, new_file
 from revloop.errors import InputError
 from revloop.evaluation import (
     DEFAULT_CONCURRENCY,
@@ -36,6 +37,7 @@ from revloop.evaluation import (
     stored_judges,
 )
 from revloop.evaluation.tables import write_figures
+from revloop.paths import Writes, check_paths, standard_output
 
 if TYPE_CHECKING:
     from revloop.judging import JudgeInfo
@@ -73,6 +75,10 @@ def evaluate_store(
     Verdicts are stored in the store, so a second call asks for nothing, and one that was
     interrupted goes on.
     """
+    check_paths(
+        [standard_output() if csv is None else Writes(csv, "the table", may_replace=force)],
+        {**what_is_read(store), "the judges' prompts": judge_prompts, **judges_read(judge or [])},
+    )
     store = store_in(store)
     contents = look_into(store, by=by)
     told = rounds or contents.rounds
@@ -98,7 +104,7 @@ def evaluate_store(
         if file is not None:
             write_figures(file, found)
     if as_json:
-        output.results.print(found.model_dump_json(indent=2))
+        output.print_json(found.model_dump_json(indent=2))
     else:
         print_evaluation(found)
 

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from revloop.cli import output
-from revloop.cli.files import Force
+from revloop.cli.files import Force, named_output
 from revloop.cli.options import StoreToRead
-from revloop.errors import InputError
+from revloop.paths import Writes, check_paths
 from revloop.rows import STANDARD_OUTPUT, open_output
+from revloop.rows.endings import check_trajectories
 from revloop.store import Store
 
 if TYPE_CHECKING:
@@ -42,7 +43,11 @@ def export(
     force: Force = False,
 ) -> None:
     """Write what a store holds so far, even while another process adds to it."""
-    _check_output(store, output_file, force=force)
+    output_file = named_output(output_file)
+    check_paths(
+        [Writes(output_file, may_replace=force, check_form=check_trajectories)],
+        {"the store": store},
+    )
     written = unfinished = 0
     with (
         Store.open_to_read(store) as opened,
@@ -69,15 +74,6 @@ def _rows(store: Store) -> Iterator[tuple[Trajectory, Mapping[str, Any]]]:
             return
     for trajectory in store.trajectories():
         yield trajectory, {}
-
-
-def _check_output(store: Path, path: Path, *, force: bool) -> None:
-    if path == STANDARD_OUTPUT:
-        return
-    if path.exists() and store.exists() and path.samefile(store):
-        raise InputError(f"{path} is the store itself: name another file to write.")
-    if path.is_file() and not force:
-        raise InputError(f"{path} is already there. Name another, or add --force to replace it.")
 
 
 def _tell(path: Path, written: int, unfinished: int) -> None:

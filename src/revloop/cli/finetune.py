@@ -11,7 +11,7 @@ import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from revloop.cli import finetune_options as options
-from revloop.cli import output
+from revloop.cli import output, streams
 from revloop.cli.options import model_folder
 from revloop.cli.tables import print_pairs
 from revloop.errors import InputError
@@ -140,7 +140,7 @@ def _train(
 def _launch(config: Path) -> None:
     """Become the launcher: signals and the exit code are then its own."""
     command = launch_command(config, sys.argv[1:])
-    sys.stdout.flush()
+    streams.flush()
     os.execv(command[0], command)  # noqa: S606 - no shell is involved
 
 

@@ -21,6 +21,7 @@ from revloop.evaluation.sheets import (
     read_sheet,
     write_sheet,
 )
+from revloop.paths import Writes, check_paths
 from revloop.store import Store
 
 EXAMPLE = (
@@ -58,6 +59,7 @@ def judge(
     if (human is None) == (read is None):
         raise InputError("Name a sheet to write with --human, or one to read with --read.")
     if human is not None:
+        check_paths([Writes(human, "the sheet", may_replace=force)], {"the store": store})
         _write(store, human, against, only_round, seed, force=force)
     elif read is not None:
         _read(store, read, name)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.text import Text
 
+from revloop.errors import InputError
 from revloop.textdiff import is_rewritten, word_diff
 
 if TYPE_CHECKING:
@@ -53,8 +54,16 @@ def print_text(text: str) -> None:
 
 
 def print_json(text: str) -> None:
-    """Print JSON on stdout, with every letter that could act on a terminal as its escape."""
-    _write(text.translate(_ESCAPED))
+    """Print JSON on stdout, with every letter that could act on a terminal as its escape.
+
+    So are those that the terminal's encoding does not have.
+    """
+    escaped = text.translate(_ESCAPED)
+    try:
+        escaped.encode(getattr(sys.stdout, "encoding", None) or "utf-8")
+    except UnicodeEncodeError:
+        escaped = "".join(c if c.isascii() else json.dumps(c)[1:-1] for c in escaped)
+    _write(escaped)
 
 
 def complain(message: str) -> None:
@@ -188,6 +197,8 @@ def _cut(version: Version) -> str:
 
 
 def _write(text: str) -> None:
+    if sys.stdout is None:
+        raise InputError("Standard output is closed: nothing can be written to it.")
     sys.stdout.write(f"{text}\n")
     sys.stdout.flush()  # a reader that has gone is told of here, not when Python ends
 

@@ -11,6 +11,7 @@ from revloop.cli import output, plan_options
 from revloop.cli.options import model_folder
 from revloop.cli.tables import print_pairs
 from revloop.errors import InputError
+from revloop.paths import check_paths, standard_output
 from revloop.serving import (
     Assumptions,
     Card,
@@ -65,6 +66,7 @@ def plan(
     gpu_memory_utilization: plan_options.GpuMemoryUtilization = None,
 ) -> None:
     """Print what a model needs on each GPU; with --drafts, how long a whole job takes."""
+    check_paths([standard_output()], {"the model": model, "the store": lengths_from})
     model = model_folder(model)
     card = None if gpu is None else _card(gpu, gpu_memory_gib)
     assumptions = _changed(

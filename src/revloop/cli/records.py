@@ -21,6 +21,7 @@ from revloop.cli.options import Prompts, model_folder
 from revloop.demo.records import demo_records
 from revloop.engines.tokens import PromptTokenizer
 from revloop.errors import InputError, MissingExtraError
+from revloop.paths import Kind, Writes, check_paths, standard_output
 from revloop.prompts import PromptSet
 from revloop.records import (
     DEFAULT_CONTEXT_TOKENS,
@@ -99,6 +100,8 @@ def validate_file(
     as_json: Json = False,
 ) -> None:
     """Check records: what is missing, empty, repeated, too long or off the scale, by line."""
+    reads = {"the prompt set": prompts, "the tokenizer": tokenizer}
+    check_paths(_written(output_file, force=force), reads, data=file)
     folder = None if tokenizer is None else model_folder(tokenizer)
     count = None if folder is None else PromptTokenizer.from_folder(folder).count
     checks = Checks(
@@ -140,8 +143,10 @@ def import_file(
     """Make records of a public data set's rows, or of the rounds of a store."""
     if format_name not in {*FORMATS, STORE_SOURCE}:
         raise InputError(f"There is no format '{format_name}'. Known: {_FORMAT_NAMES}.")
+    _check_destination(output_file, as_json=as_json)
+    check_paths(_written(output_file, force=force), data=file)
     findings: list[Finding] = []
-    with _destination(output_file, force=force, as_json=as_json) as out, ExitStack() as opened:
+    with _destination(output_file, force=force) as out, ExitStack() as opened:
         if format_name == STORE_SOURCE:
             store = opened.enter_context(Store.open_to_read(file))
             imported = records_of_trajectories(store.trajectories())
@@ -170,13 +175,19 @@ def split_file(
     as_json: Json = False,
 ) -> None:
     """Split records into train, validation and test, so that no prompt is in two of them."""
+    paths = [output_folder / f"{part}.jsonl" for part in PARTS]
+    parts_written = [
+        Writes(path, f"the part {part}", may_replace=force, makes_parents=True)
+        for path, part in zip(paths, PARTS, strict=True)
+    ]
+    folder = Writes(output_folder, "the folder of the parts", Kind.FOLDER)
+    check_paths([folder, *parts_written], {"the records": file})
     findings: list[Finding] = []
     keys = [prompt_key(entry.record) for entry in only_entries(read_records(file), findings)]
     if not keys:
         tell_findings(findings)
         raise _nothing_valid(file)
     parts = assign_parts(keys, shares=shares, seed=seed)
-    paths = [output_folder / f"{part}.jsonl" for part in PARTS]
     _make_folder(output_folder)
     with ExitStack() as opened:
         files = [opened.enter_context(new_file(path, force=force)) for path in paths]
@@ -199,9 +210,11 @@ def render_file(
     as_json: Json = False,
 ) -> None:
     """Write records as training text, prompt and target, just as the loop will send them."""
+    _check_destination(output_file, as_json=as_json)
+    check_paths(_written(output_file, force=force), {"the prompt set": prompts}, data=file)
     findings: list[Finding] = []
     prompt_set = PromptSet.load(prompts)
-    with _destination(output_file, force=force, as_json=as_json) as out:
+    with _destination(output_file, force=force) as out:
         entries = only_entries(read_records(file), findings)
         wanted = (entry for entry in entries if lesson in {None, entry.record.lesson})
         written = _write(_rendered(wanted, prompt_set, findings), out)
@@ -220,7 +233,9 @@ def generate(
     as_json: Json = False,
 ) -> None:
     """Write records of the demo's domain, made by a program: to try a fine-tuning on."""
-    with _destination(output_file, force=force, as_json=as_json) as out:
+    _check_destination(output_file, as_json=as_json)
+    check_paths(_written(output_file, force=force))
+    with _destination(output_file, force=force) as out:
         written = _write(demo_records(count, seed=seed), out)
     _tell(output_file, written, [], as_json=as_json)
 
@@ -259,12 +274,20 @@ def _valid_records(file: Path, report: Report) -> Iterator[BaseModel]:
     return (entry.record for entry in entries if entry.line not in bad)
 
 
+def _check_destination(path: Path | None, *, as_json: bool) -> None:
+    if path is None and as_json:
+        raise InputError("--json prints a summary on stdout: name a file with --output.")
+
+
+def _written(path: Path | None, *, force: bool) -> list[Writes]:
+    """What is written to a file, or else to standard output."""
+    return [standard_output() if path is None else Writes(path, may_replace=force)]
+
+
 @contextmanager
-def _destination(path: Path | None, *, force: bool, as_json: bool) -> Iterator[TextIO | None]:
+def _destination(path: Path | None, *, force: bool) -> Iterator[TextIO | None]:
     """The file to write, or None for standard output."""
     if path is None:
-        if as_json:
-            raise InputError("--json prints a summary on stdout: name a file with --output.")
         yield None
         return
     with new_file(path, force=force) as file:

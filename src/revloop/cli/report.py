@@ -10,9 +10,16 @@ import anyio
 import typer
 
 from revloop.cli import output
-from revloop.cli.compared import By, PromptsOfJudges, RoundsTold, StoreOrShards, store_in
+from revloop.cli.compared import (
+    By,
+    PromptsOfJudges,
+    RoundsTold,
+    StoreOrShards,
+    store_in,
+    what_is_read,
+)
 from revloop.cli.evaluate import ask_all
-from revloop.cli.files import Force, new_file
+from revloop.cli.files import Force, judges_read, new_file
 from revloop.errors import InputError
 from revloop.evaluation import (
     DEFAULT_CONCURRENCY,
@@ -21,7 +28,17 @@ from revloop.evaluation import (
     ORIGINAL,
     look_into,
 )
-from revloop.report import charts_of, gather, open_source, picture_names, save_pictures, write_page
+from revloop.paths import Kind, Writes, check_paths
+from revloop.report import (
+    charts_of,
+    check_pictures,
+    gather,
+    open_source,
+    picture_names,
+    save_pictures,
+    write_page,
+)
+from revloop.rows.whole import writable
 
 if TYPE_CHECKING:
     from revloop.report import Gathered, Source
@@ -55,6 +72,14 @@ def report(
 
     The page is one file that needs no network. Open it in any browser.
     """
+    reads: dict[str, str | Path | None] = {**what_is_read(store), **judges_read(judge or [])}
+    reads["the judges' prompts"] = judge_prompts
+    page = Writes(out, "the page", may_replace=force)
+    if plots is None:
+        check_paths([page], reads)
+    else:
+        check_pictures()
+        check_paths([page, Writes(plots, "the folder of charts", Kind.FOLDER)], reads)
     store = store_in(store)
     contents = look_into(store, by=by)
     told = rounds or contents.rounds
@@ -83,14 +108,14 @@ def report(
 
 def _save(source: Source, gathered: Gathered, folder: Path, *, force: bool) -> None:
     charts = charts_of(gathered, source.evaluation)
-    there = [name for name in picture_names(charts) if (folder / name).exists()]
+    names = picture_names(charts)
+    there = [name for name in names if (folder / name).exists()]
     if there and not force:
         raise InputError(
             f"{folder / there[0]} is already there. Name another folder, or add --force to replace "
             "it."
         )
-    try:
+    check_paths([Writes(folder / name, "a chart", makes_parents=True) for name in names])
+    with writable(folder):
         folder.mkdir(parents=True, exist_ok=True)
         save_pictures(charts, folder)
-    except OSError as exc:
-        raise InputError(f"{folder} cannot be written: {exc.strerror}.") from exc

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from revloop.cli import output
+from revloop.cli.files import judges_read
 from revloop.cli.options import (
     ApiKeyFile,
     BaseUrl,
@@ -36,7 +37,9 @@ from revloop.cli.options import (
 from revloop.draft import Draft, as_draft
 from revloop.errors import EngineError, InputError
 from revloop.evaluation import DEFAULT_JUDGE_PROMPTS
+from revloop.paths import Kind, Writes, check_paths, standard_output
 from revloop.reviser import Reviser
+from revloop.rows.opening import STANDARD_INPUT
 from revloop.settings import DEFAULT_ITERATIONS, DEFAULT_PROMPTS
 
 EXAMPLE = (
@@ -102,6 +105,19 @@ def revise(
         judge=judge_opener(judge, judge_prompts),
         store=store,
         new_run=new_run,
+    )
+    check_paths(
+        [standard_output(), *([] if store is None else [Writes(store, "the store", Kind.STORE)])],
+        {
+            "the response": file,
+            "the prompt set": prompts,
+            "the model": model,
+            "the tokenizer": tokenizer,
+            "the key": api_key_file,
+            "the judges' prompts": judge_prompts,
+            **judges_read([judge]),
+        },
+        data=STANDARD_INPUT if response is None and file is None else None,
     )
     draft = _draft(_read_response(response, file), prompt, draft_id)
     with reviser:

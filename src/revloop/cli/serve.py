@@ -12,6 +12,7 @@ from revloop.cli import output
 from revloop.cli.options import ApiKeyFile, model_folder, read_key
 from revloop.engines.choice import DEMO, SHIPPED_CRITIC
 from revloop.errors import InputError
+from revloop.paths import Kind, Writes, check_paths
 from revloop.serving import (
     ServerOptions,
     Speculation,
@@ -84,6 +85,10 @@ def serve(
         )
     except ValidationError as exc:
         raise InputError(f"An option cannot be used: {explain(exc)}.") from exc
+    check_paths(
+        [] if log is None else [Writes(log, "the log", Kind.IN_PLACE)],
+        {"the model": options.model, "the key": api_key_file},
+    )
     if doubt := doubt_about(speculate):
         output.complain(doubt)
     with (

@@ -10,6 +10,7 @@ from rich.cells import cell_len, set_cell_size
 from revloop.cli import output
 from revloop.cli.options import StoreToRead
 from revloop.errors import InputError
+from revloop.paths import check_paths, standard_output
 from revloop.store import Store
 
 EXAMPLE = (
@@ -27,6 +28,7 @@ def show(
     ] = False,
 ) -> None:
     """List the trajectories of a store, or show one with all of its versions and critiques."""
+    check_paths([standard_output()], {"the store": store})
     with Store.open_to_read(store) as opened:
         found = list(opened.trajectories(name=draft_id)) if draft_id is not None else None
         if found is not None and not found:

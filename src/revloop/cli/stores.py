@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 
 import typer
 
 from revloop.cli import output
+from revloop.errors import StoreError
 from revloop.store import log_of, place_of
 
 
@@ -14,11 +16,18 @@ def tell_if_in_two_files(context: typer.Context, store: Path | None) -> Path | N
     """Have a command say at its end that its store is not in one file, where that is so."""
 
     def tell() -> None:
-        if store is not None and (log := log_of(place_of(store))).exists() and log.stat().st_size:
-            output.say(
-                f"Part of {store} is in {log}: another process is using the store, or it may not "
-                "be written. To copy it, copy both files."
-            )
+        if store is None:
+            return
+        with suppress(OSError, StoreError):  # a path that cannot be was told before
+            log = log_of(place_of(store))
+            if log.exists() and log.stat().st_size:
+                tell_of(log)
+
+    def tell_of(log: Path) -> None:
+        output.say(
+            f"Part of {store} is in {log}: another process is using the store, or it may not "
+            "be written. To copy it, copy both files."
+        )
 
     context.call_on_close(tell)
     return store

@@ -16,6 +16,7 @@ from revloop.finetune.memory import Estimate, Hardware, estimate
 from revloop.finetune.run_folder import Identity, RunFile, RunFolder, versions
 from revloop.finetune.settings import FinetuneSettings
 from revloop.finetune.training import Job, check_launch, check_libraries, train
+from revloop.paths import Kind, Writes, check_paths
 from revloop.prompts import PromptSet
 
 if TYPE_CHECKING:
@@ -171,6 +172,11 @@ def check(
     Arguments and errors are those of :func:`finetune`, and ``hardware`` that of :func:`plan`.
     """
     folder = RunFolder(Path(output))
+    if _is_first_process():
+        check_paths(
+            [Writes(folder.path, "the run", Kind.FOLDER)],
+            {"the records": records, "the held-out records": validation, "the base": base},
+        )
     # of several processes, the first may have begun the folder by now
     if not resume and _is_first_process():
         folder.check_new()

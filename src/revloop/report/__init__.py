@@ -2,7 +2,7 @@
 
 from revloop.report.gathering import Gathered, gather
 from revloop.report.page import write_page
-from revloop.report.pictures import picture_names, save_pictures
+from revloop.report.pictures import check_pictures, picture_names, save_pictures
 from revloop.report.source import Source, open_source
 from revloop.report.summary import charts_of
 
@@ -10,6 +10,7 @@ __all__ = [
     "Gathered",
     "Source",
     "charts_of",
+    "check_pictures",
     "gather",
     "open_source",
     "picture_names",

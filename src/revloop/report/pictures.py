@@ -34,6 +34,15 @@ _SETTINGS = {
 }
 
 
+def check_pictures() -> None:
+    """Check that charts can be drawn.
+
+    Raises:
+        MissingExtraError: matplotlib is not installed.
+    """
+    library("matplotlib")
+
+
 def picture_names(charts: Sequence[Chart]) -> list[str]:
     """The files that :func:`save_pictures` writes."""
     return [f"{chart.name}.{kind}" for chart in charts for kind in ("png", "svg")]

@@ -58,6 +58,8 @@ def readable(name: str) -> Iterator[None]:
 def opened(source: str) -> Iterator[io.BufferedReader]:
     """The bytes of a file or of standard input, as they stand there."""
     if source == STANDARD_INPUT:
+        if sys.stdin is None:
+            raise InputError("Standard input is closed: name a file to read.")
         yield cast("io.BufferedReader", sys.stdin.buffer)
     else:
         with Path(source).open("rb", buffering=BUFFER_BYTES) as file:

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
 
 from pydantic_core import to_json
 
-from revloop.errors import MissingExtraError
+from revloop.errors import InputError, MissingExtraError
 from revloop.rows.opening import HINT
 from revloop.rows.parquet import ParquetWriter
-from revloop.rows.whole import of_its_own, whole_file, writable
+from revloop.rows.whole import descriptor, is_device, of_its_own, whole_file, writable
 from revloop.values import json_text
 
 if TYPE_CHECKING:
@@ -62,8 +62,11 @@ def open_output(path: Path, *, final_only: bool = False) -> Iterator[TrajectoryW
         MissingExtraError: It takes a library that is not installed.
     """
     if path == STANDARD_OUTPUT:
+        if sys.stdout is None:
+            raise InputError("Standard output is closed: name a file to write.")
         yield _JsonlWriter(sys.stdout.buffer, Path("standard output"), final_only=final_only)
-        sys.stdout.buffer.flush()
+        with writable(Path("standard output")):
+            sys.stdout.buffer.flush()
         return
     with whole_file(path) as file, written_to(file, path, final_only=final_only) as writer:
         yield writer
@@ -84,7 +87,7 @@ def written_to(
         InputError: It cannot be written.
         MissingExtraError: It takes a library that is not installed.
     """
-    if path.suffix == ".parquet":
+    if path.suffix.lower() == ".parquet":
         with ParquetWriter.on(file, path, final_only=final_only) as writer:
             yield writer
     else:
@@ -152,7 +155,8 @@ def open_rejects(output: Path) -> Iterator[RejectsWriter]:
     """The file beside an output for rows that cannot be used: ``OUTPUT.rejected.jsonl``.
 
     It is there after the block if there was such a row; else one from an earlier run is removed.
-    Beside standard output (``-``) there is none, and rows are only counted.
+    Beside standard output (``-``), a descriptor or a device there is none, and rows are only
+    counted.
 
     Raises:
         InputError: It cannot be written.
@@ -167,8 +171,8 @@ def open_rejects(output: Path) -> Iterator[RejectsWriter]:
 
 
 def rejects_path(output: Path) -> Path | None:
-    """Where the rejected rows of an output go; None for standard output."""
-    if output == STANDARD_OUTPUT:
+    """Where the rejected rows of an output go; None where no file can be beside it."""
+    if output == STANDARD_OUTPUT or descriptor(output) is not None or is_device(output):
         return None
     return output.with_name(f"{output.name}.rejected.jsonl")
 
@@ -176,10 +180,10 @@ def rejects_path(output: Path) -> Path | None:
 @contextmanager
 def _packed(file: BinaryIO, path: Path) -> Iterator[BinaryIO]:
     """A file that packs what is written into it, if its name says so."""
-    if path.suffix == ".gz":
+    if path.suffix.lower() == ".gz":
         # no name and no time inside, so that the same rows make the same file
         yield from _closed(gzip.GzipFile("", "wb", fileobj=file, mtime=0), path)
-    elif path.suffix == ".zst":
+    elif path.suffix.lower() == ".zst":
         try:
             import pyarrow as pa
         except ImportError as exc:

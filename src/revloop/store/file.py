@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Self
 from pydantic import ValidationError
 
 from revloop.errors import StoreError
+from revloop.paths import STORE_APPLICATION_ID
 from revloop.store.place import has_link_elsewhere, log_of, place_of
 from revloop.trajectory import explain
 
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 
     Parameters = Sequence[object] | dict[str, object]
 
-_APPLICATION_ID = 0x7265766C  # "revl": tells our files from other SQLite files
 _SCHEMA_VERSION = 3
 _BUSY_TIMEOUT_S = 30.0
 _CHECKPOINT_TIMEOUT_MS = 2000  # waited for a reader in mid-read; whoever closes later goes on
@@ -251,12 +251,12 @@ class StoreFile:
                 time.sleep(0.01)
         self._connection.executescript(
             f"BEGIN IMMEDIATE; {_SCHEMA}"
-            f"PRAGMA application_id = {_APPLICATION_ID};"
+            f"PRAGMA application_id = {STORE_APPLICATION_ID};"
             f"PRAGMA user_version = {_SCHEMA_VERSION}; COMMIT;"
         )
 
     def _check_identity(self) -> None:
-        if self.pragma("application_id") != _APPLICATION_ID:
+        if self.pragma("application_id") != STORE_APPLICATION_ID:
             raise StoreError(f"{self.path} is an SQLite file, but no revloop store.")
         version = self.pragma("user_version")
         if version != _SCHEMA_VERSION:
