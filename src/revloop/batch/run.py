@@ -98,6 +98,7 @@ class Outcome:
         rows: Rows that were entered, and so have a trajectory.
         rejected: Rows that could not be used.
         failed: Trajectories that ended without all rounds.
+        first_reject: The first row that could not be used; None if all could.
     """
 
     ending: Ending
@@ -105,6 +106,7 @@ class Outcome:
     rows: int
     rejected: int
     failed: int
+    first_reject: Rejected | None = None
 
 
 class Batch:
@@ -188,6 +190,7 @@ class Batch:
             self._rows.row_count(),
             self._progress.rejected,
             self._progress.failed,
+            next(self._rows.rejects(), None),
         )
 
     def _all_pending(self) -> Iterator[Pending]:

@@ -267,7 +267,9 @@ def _tell_outcome(outcome: Outcome | None, output_file: Path, store: Path) -> in
     rejects = rejects_path(output_file)
     if outcome.rejected:
         where = "" if rejects is None else f": see {rejects}"
-        output.complain(f"{outcome.rejected} rows were rejected{where}.")
+        first = outcome.first_reject
+        why = "" if first is None else f" The first, row {first.number}: {first.reason}."
+        output.complain(f"{outcome.rejected} rows were rejected{where}.{why}")
     if outcome.failed:
         output.complain(
             f"{outcome.failed} trajectories ended before all rounds were done; --retry-failed "

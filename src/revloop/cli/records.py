@@ -49,8 +49,11 @@ from revloop.records import (
     training_texts,
     validate,
 )
+from revloop.rows.alike import Bad, unless_all_alike
 from revloop.settings import DEFAULT_PROMPTS
 from revloop.store import Store
+
+_OTHER_FORMAT = f"Is that its format? Known: {', '.join((*FORMATS, STORE_SOURCE))}."
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode="markdown")
 
@@ -151,7 +154,9 @@ def import_file(
             store = opened.enter_context(Store.open_to_read(file))
             imported = records_of_trajectories(store.trajectories())
         else:
-            imported = import_records(format_name, read_rows(file))
+            imported = unless_all_alike(
+                import_records(format_name, read_rows(file)), _bad, str(file), _OTHER_FORMAT
+            )
         written = _write((entry.record for entry in only_entries(imported, findings)), out)
         if not written:
             tell_findings(findings)
@@ -238,6 +243,10 @@ def generate(
     with _destination(output_file, force=force) as out:
         written = _write(demo_records(count, seed=seed), out)
     _tell(output_file, written, [], as_json=as_json)
+
+
+def _bad(item: Entry | Finding) -> Bad | None:
+    return Bad(item.reason, "") if isinstance(item, Finding) else None
 
 
 def _rendered(

@@ -13,10 +13,11 @@ from pydantic_core import to_json
 
 from revloop.errors import InputError, MissingExtraError
 from revloop.rows import AUTO, DEFAULT_ROW_BYTES, Rejected
+from revloop.rows.alike import unless_all_alike
 from revloop.rows.layout import Layout, items_in, layout_of
 from revloop.rows.lines import lines_between
 from revloop.rows.opening import BUFFER_BYTES, is_packed, readable, unpacked
-from revloop.rows.reading import check_options, converter, first_items, row_of
+from revloop.rows.reading import bad, check_options, converter, first_items, row_of
 from revloop.rows.tables import group_rows, is_parquet
 from revloop.values import json_text
 
@@ -109,8 +110,17 @@ class RayInput:
         return [part for file in files for part in self._parts_of(file)]
 
     def first(self, file: File) -> list[Item]:
-        """Rows from the start of a file, as many as tell its form."""
-        return first_items(islice(self._items(Part(file)), 1000), self.fields or {})
+        """Rows from the start of a file, as many as tell its form.
+
+        Raises:
+            InputError: It is in no form that is known, or its first 100 rows cannot be used, all
+                for the same reason.
+        """
+        first = first_items(islice(self._items(Part(file)), 1000), self.fields or {})
+        convert = converter(self.name, first, self.form, self.fields or {}, self.questions)
+        rows = (row_of(item, convert) for item in self._items(Part(file)))
+        next(unless_all_alike(rows, bad, self.name), None)
+        return first
 
     def rows(self, part: Part, first: list[Item]) -> Iterator[dict[str, Any]]:
         """The rows of a part, as the columns that travel between machines.

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import gzip
+import io
 import json
 import zlib
 from contextlib import contextmanager
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from pydantic import Field, ValidationError
 
 from revloop.errors import InputError
 from revloop.records.record import Record
+from revloop.rows.layout import Layout, layout_of
+from revloop.rows.opening import BUFFER_BYTES
 from revloop.trajectory import Frozen, explain
 
 if TYPE_CHECKING:
@@ -24,6 +27,12 @@ LONGEST_LINE_BYTES = 64 * 2**20
 """A longer line is no record: a packed file of some kilobytes can hold one of many gigabytes."""
 
 _ARRAY = "a JSON array: one object has to stand on each line (jq -c '.[]' FILE makes it so)"
+_NO_LINES = {
+    Layout.ARRAY: _ARRAY,
+    Layout.OBJECTS: "JSON over several lines: one object has to stand on each line (jq -c . FILE "
+    "makes it so)",
+    Layout.DELIMITED: "a file of delimited values: records are JSON, one object a line",
+}
 
 
 class FindingKind(StrEnum):
@@ -87,10 +96,15 @@ class Entry(NamedTuple):
 def read_rows(path: Path) -> Iterator[Row | Finding]:
     """The objects of a JSONL file, one in memory at a time; ``.gz`` is unpacked on the way.
 
+    A file whose objects do not stand on lines of their own is one finding.
+
     Raises:
         InputError: The file cannot be read at all.
     """
     with _opened(path) as file:
+        if no_lines := _NO_LINES.get(layout_of(file, path.name)):
+            yield _unreadable(1, no_lines)
+            return
         for number, raw in enumerate(_lines(file), start=1):
             text = raw.removeprefix(b"\xef\xbb\xbf") if number == 1 else raw
             if len(raw) > LONGEST_LINE_BYTES:
@@ -151,9 +165,7 @@ def _row(line: int, raw: bytes) -> Row | Finding:
     except UnicodeDecodeError as exc:
         return _unreadable(line, f"not UTF-8: byte {exc.start} of the line is wrong")
     except json.JSONDecodeError as exc:
-        is_array = line == 1 and raw.lstrip().startswith(b"[")
-        reason = _ARRAY if is_array else f"not JSON: {exc.msg} at character {exc.pos}"
-        return _unreadable(line, reason)
+        return _unreadable(line, f"not JSON: {exc.msg} at character {exc.pos}")
     except (ValueError, RecursionError) as exc:  # a number of thousands of digits; deep nesting
         return _unreadable(line, f"JSON that cannot be read: {exc}")
     if not isinstance(data, dict):
@@ -167,14 +179,14 @@ def _unreadable(line: int, reason: str) -> Finding:
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[BinaryIO]:
+def _opened(path: Path) -> Iterator[io.BufferedReader]:
     try:
-        with path.open("rb") as file:
+        with path.open("rb", buffering=BUFFER_BYTES) as file:
             if path.suffix == ".gz":
                 with gzip.open(file) as unpacked:
-                    yield unpacked  # type: ignore[misc] # a GzipFile reads as any binary file
+                    yield io.BufferedReader(cast("io.RawIOBase", unpacked), BUFFER_BYTES)
             else:
-                yield file
+                yield cast("io.BufferedReader", file)
     except OSError as exc:
         raise InputError(f"{path} cannot be read: {exc.strerror or exc}.") from exc
     except (EOFError, zlib.error) as exc:

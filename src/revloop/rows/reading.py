@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from revloop.draft import Draft
 from revloop.errors import InputError
 from revloop.rows import fastchat, tables
+from revloop.rows.alike import Bad, unless_all_alike
 from revloop.rows.formats import CONVERSIONS, NAMES, PLAIN, Converted, Form, Unusable, at
 from revloop.rows.hints import hint_for
 from revloop.rows.layout import items_in
@@ -58,8 +59,9 @@ def read_rows(
         max_row_bytes: A longer line is rejected, and never held in memory as a whole.
 
     Raises:
-        InputError: The input cannot be read, or is in no form that is known. Raised when the first
-            row is asked for, or where the input breaks off.
+        InputError: The input cannot be read, is in no form that is known, or its first 100 rows
+            cannot be used, all for the same reason. Raised when the first row is asked for, or
+            where the input breaks off.
         MissingExtraError: It takes a library that is not installed.
     """
     source, fields = str(source), dict(fields or {})
@@ -74,8 +76,8 @@ def read_rows(
             items = _items(source, max_row_bytes, after)
         else:
             items = (item for item in chain(first, items) if item.number > after.number)
-        for item in items:
-            yield row_of(item, convert)
+        rows = (row_of(item, convert) for item in items)
+        yield from rows if after else unless_all_alike(rows, bad, name_of(source))
 
 
 def check_options(form: str, fields: Mapping[str, str]) -> None:
@@ -213,6 +215,11 @@ def _what_is_wrong(raw: bytes, exc: ValueError) -> str:
     if "hex escape" in what:
         what = f"a lone surrogate, which no encoding can carry, or half an escape: {what}"
     return f"not JSON that can be read: {what}"
+
+
+def bad(row: Row | Rejected) -> Bad | None:
+    """What is the matter with a row; None for a good one."""
+    return Bad(row.reason, row.raw) if isinstance(row, Rejected) else None
 
 
 def row_of(item: Item, convert: Convert) -> Row | Rejected:
