@@ -93,7 +93,7 @@ async def test_a_batch_ends_with_the_reason_and_writes_nothing(tmp_path: Path) -
         finished = await work.run(server)
         assert finished.code == 3, finished.err
         assert "all for the same reason: 'promt' is not a field of a draft" in finished.err
-        assert names_in(tmp_path) == {"drafts.jsonl", "out.jsonl.sqlite"}
+        assert not names_in(tmp_path) & {"out.jsonl", "out.jsonl.rejected.jsonl"}
         right = [{"prompt": "Add.", "response": row["response"]} for row in rows[:3]]
         write_jsonl(tmp_path / "drafts.jsonl", right)
         finished = await work.run(server)
