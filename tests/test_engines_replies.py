@@ -11,23 +11,28 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from revloop.engines.classify import server_message
 from revloop.engines.replies import (
     check_status,
     json_object,
     read_completion,
     retry_after_s,
     served,
-    server_message,
 )
 from revloop.errors import (
     AuthenticationError,
     BadReplyError,
+    ContentFilterError,
     ContextFullError,
     EngineError,
     ModelNotServedError,
     OverloadedError,
+    QuotaError,
     RejectedError,
+    ServerFaultError,
+    WrongAddressError,
 )
+from revloop.trajectory import Usage
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -110,7 +115,7 @@ def complaint(read: Callable[[], object]) -> str:
     """What a bad reply is refused with, and nothing where it can be read."""
     try:
         read()
-    except BadReplyError as fault:
+    except (BadReplyError, ContentFilterError) as fault:
         return str(fault)
     return ""
 
@@ -215,21 +220,28 @@ def test_status_200_is_no_error() -> None:
     ("status", "kind"),
     [
         (201, RejectedError),
-        (301, RejectedError),
+        (301, WrongAddressError),
         (307, BadReplyError),
         (400, RejectedError),
+        (402, QuotaError),
         (401, AuthenticationError),
         (403, AuthenticationError),
         (404, ModelNotServedError),
+        (405, WrongAddressError),
         (408, OverloadedError),
         (409, OverloadedError),
+        (413, ContextFullError),
         (418, RejectedError),
         (422, RejectedError),
         (425, OverloadedError),
         (429, OverloadedError),
-        (500, OverloadedError),
+        (500, ServerFaultError),
+        (501, WrongAddressError),
+        (502, OverloadedError),
         (503, OverloadedError),
-        (599, OverloadedError),
+        (504, OverloadedError),
+        (529, OverloadedError),
+        (599, ServerFaultError),
     ],
 )
 def test_a_status_says_what_kind_of_error_it_is(status: int, kind: type[EngineError]) -> None:
@@ -400,10 +412,9 @@ def test_what_may_be_absent_may_be_null() -> None:
 @pytest.mark.parametrize(
     ("choice", "what"),
     [
-        ({"text": None}, "text: "),
+        ({"text": 3}, "text: "),
         ({"text": "\ud83d"}, r"text: holds a lone surrogate \(U\+D83D"),
         ({"finish_reason": "abort"}, "finish_reason: "),
-        ({"finish_reason": None}, "finish_reason: "),
         ({"token_ids": ["a"]}, r"token_ids\.0: "),
         ({"token_ids": [-1]}, r"token_ids\.0: "),
         ({"token_ids": [2**32]}, r"token_ids\.0: "),
@@ -417,11 +428,70 @@ def test_a_part_of_a_completion_that_is_out_of_form_is_named(
 
 
 @pytest.mark.parametrize(
-    "reply", [{}, {"choices": []}, {"choices": None}, {"choices": ["text"]}, {"choices": [{}]}]
+    "reply",
+    [
+        *({}, {"choices": []}, {"choices": None}, {"choices": ["text"]}, {"choices": [{}]}),
+        *({"choices": [{"message": {}}]}, {"choices": [{"message": {"content": 3}}]}),
+        *({"choices": [{"message": {"content": [part]}}]} for part in ({}, 3, {"type": "text"})),
+    ],
 )
 def test_a_completion_without_its_parts_is_a_bad_reply(reply: dict[str, Any]) -> None:
     with pytest.raises(BadReplyError, match="answers in a form that is not known"):
         read_completion(reply, WHERE)
+
+
+SAID_STOP = ["stop", "eos", "eos_token", "end_turn", "stop_sequence", "STOP", "COMPLETE"]
+SAID_LENGTH = ["length", "max_tokens", "model_length", "MAX_TOKENS"]
+
+
+@pytest.mark.parametrize(
+    ("said", "meant"),
+    [*((said, "stop") for said in SAID_STOP), *((said, "length") for said in SAID_LENGTH)],
+)
+def test_every_servers_words_for_the_end_of_an_answer_are_understood(said: str, meant: str) -> None:
+    assert read_completion(completion(finish_reason=said), WHERE).finish_reason == meant
+
+
+@pytest.mark.parametrize("choice", [{"text": "So."}, {"text": "So.", "finish_reason": None}])
+def test_a_server_need_not_say_why_an_answer_ended(choice: dict[str, Any]) -> None:
+    assert read_completion({"choices": [choice]}, WHERE).finish_reason is None
+
+
+@pytest.mark.parametrize("said", ["content_filter", "CONTENT_FILTERED"])
+def test_an_answer_that_a_filter_cut_off_is_refused_for_good(said: str) -> None:
+    with pytest.raises(ContentFilterError, match="content filter cut the answer off"):
+        read_completion(completion(finish_reason=said), WHERE)
+
+
+@pytest.mark.parametrize(
+    ("message", "text"),
+    [
+        ({"content": None}, ""),
+        ({"content": None, "reasoning_content": "Let me see ..."}, ""),
+        ({"reasoning": "Let me see ..."}, ""),
+        ({"content": None, "refusal": "I cannot."}, "I cannot."),
+        ({"content": [{"type": "text", "text": "a"}, {"type": "output_text", "text": "b"}]}, "ab"),
+        ({"content": [{"type": "thinking", "thinking": "?"}, {"type": "text", "text": "b"}]}, "b"),
+        ({"content": ["a", "b"]}, "ab"),
+    ],
+)
+def test_what_a_message_says_is_read_in_all_its_forms(message: dict[str, Any], text: str) -> None:
+    reply = {"choices": [{"message": message, "finish_reason": "length"}]}
+    answer = read_completion(reply, WHERE)
+    assert (answer.text, answer.finish_reason) == (text, "length")
+
+
+@pytest.mark.parametrize(
+    "usage",
+    [
+        *(None, "many", [], {"prompt_tokens": -1, "completion_tokens": None}),
+        {"prompt_tokens": "many", "prompt_tokens_details": {"cached_tokens": -1}},
+        {"prompt_tokens": 1.5, "prompt_tokens_details": "none"},
+    ],
+)
+def test_counts_that_are_none_never_cost_a_good_answer(usage: Any) -> None:
+    answer = read_completion({**completion(), "usage": usage}, WHERE)
+    assert (answer.text, answer.usage) == ("So.", Usage())
 
 
 @given(completions | st.dictionaries(words, json_values))

@@ -18,10 +18,12 @@ from revloop.errors import (
     BadReplyError,
     ContextFullError,
     EngineError,
+    EngineGoneError,
     ModelNotServedError,
     OverloadedError,
     RejectedError,
-    ServerGoneError,
+    RepeatedFaultError,
+    ServerFaultError,
     UnreachableError,
 )
 
@@ -65,7 +67,9 @@ async def test_what_succeeds_is_not_tried_again() -> None:
     assert (trial.tries, trial.waits_s) == (1, [])
 
 
-@pytest.mark.parametrize("kind", [UnreachableError, OverloadedError, BadReplyError])
+@pytest.mark.parametrize(
+    "kind", [UnreachableError, OverloadedError, ServerFaultError, BadReplyError]
+)
 async def test_a_passing_fault_is_tried_again(kind: type[EngineError]) -> None:
     trial = Trial([kind("Oh dear."), kind("Oh dear.")])
     assert await trial.run(RetryPolicy()) == "done"
@@ -76,6 +80,7 @@ async def test_a_passing_fault_is_tried_again(kind: type[EngineError]) -> None:
     "fault",
     [
         RejectedError("No."),
+        RepeatedFaultError("As before."),
         AuthenticationError("Who are you?"),
         ModelNotServedError("Not here."),
         ContextFullError("Full."),
@@ -216,10 +221,10 @@ class Away:
                 if self.now_s < self.back_after_s:
                     fault = UnreachableError("Nobody is there.")
                     if self.others_are_answered:
-                        absence.note_status(200)
+                        absence.note_answer()
                     absence.note_failure(fault)
                     raise fault
-                absence.note_status(200)
+                absence.note_answer()
         assert absence.away_s is None
         return self.tries
 
@@ -238,7 +243,7 @@ async def test_a_server_that_is_away_is_waited_for_however_many_tries_that_takes
 async def test_a_server_that_stays_away_is_given_up_after_the_time_that_was_set() -> None:
     away = Away(WAITING, back_after_s=10_000)
     told = r"nobody for 9\d\d s, .* for 900 s: Nobody is there"
-    with pytest.raises(ServerGoneError, match=told) as gone:
+    with pytest.raises(EngineGoneError, match=told) as gone:
         await away.run()
     assert 900 <= away.now_s < 911
     assert f"nobody for {away.now_s:.0f} s" in str(gone.value)
@@ -271,15 +276,25 @@ def test_a_proxy_whose_server_is_away_is_no_server(status: int) -> None:
     assert absence.away_s == 0
 
 
-@pytest.mark.parametrize("status", [200, 400, 429, 500])
-def test_whoever_answers_is_there(status: int) -> None:
+@pytest.mark.parametrize("status", [400, 422, 429])
+def test_whoever_refuses_a_request_is_there(status: int) -> None:
     absence = Absence()
     absence.note_failure(UnreachableError("gone"))
     absence.note_status(status)
     assert absence.away_s is None
 
 
-def test_a_bad_answer_is_an_answer() -> None:
+@pytest.mark.parametrize("status", [200, 307, 500])
+def test_a_server_that_is_away_is_not_back_before_it_does_what_it_is_asked(status: int) -> None:
+    absence = Absence()
+    absence.note_failure(UnreachableError("gone"))
+    absence.note_status(status)
+    assert absence.away_s is not None
+    absence.note_answer()
+    assert absence.away_s is None
+
+
+def test_a_bad_answer_is_no_absence() -> None:
     absence = Absence()
     absence.note_failure(BadReplyError("half"))
     assert absence.away_s is None

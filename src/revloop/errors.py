@@ -17,16 +17,23 @@ translated once, where they cross into revloop, with the original as ``__cause__
     │   ├── TooLittleMemoryError       the training would not fit
     │   └── DivergedError              the loss or the gradient is no longer a number
     ├── ReaderGoneError            a pipe that nobody reads any more
-    ├── ServerGoneError            a server that stayed away longer than it was waited for
+    ├── EngineGoneError            no request of this run can be answered any more
     └── EngineError                an engine that did not give a usable answer
-        ├── ContextFullError       the prompt leaves too little room in the model's context
-        ├── RejectedError          the engine refuses the request and always will
-        │   ├── AuthenticationError    the key is missing or wrong
-        │   └── ModelNotServedError    the server does not serve the model asked for
-        └── TransientError         the same request may succeed when it is sent again
-            ├── UnreachableError       no connection, or one that broke
-            ├── OverloadedError        the server asks to be left alone for a while
-            └── BadReplyError          an answer that is not what the protocol promises
+        ├── ContextFullError           this row: the prompt leaves too little room in the context
+        ├── RejectedError              this row: refused, and it would be refused again
+        │   ├── ContentFilterError         by a content filter
+        │   └── RepeatedFaultError         the server fails on it each time, and answers others
+        ├── UnusableEngineError        the run: every request would fail in the same way
+        │   ├── AuthenticationError        the key is missing or not accepted
+        │   ├── ModelNotServedError        the server does not serve the model asked for
+        │   ├── QuotaError                 the account has no credit or quota left
+        │   ├── SettingRefusedError        a setting that every request of the run has is refused
+        │   └── WrongAddressError          what answers there is not an OpenAI-compatible server
+        └── TransientError             passing: the same request may succeed when it is sent again
+            ├── UnreachableError           no connection, or one that broke
+            ├── OverloadedError            the server is busy or not ready (408, 409, 429, 503, ...)
+            ├── ServerFaultError           the server failed (500), maybe because of this request
+            └── BadReplyError              an answer that is not what the protocol promises
 """
 
 from __future__ import annotations
@@ -113,11 +120,11 @@ class DivergedError(TrainingError):
     """The loss or the gradient is no longer a number; the checkpoints before it are kept."""
 
 
-class ServerGoneError(RevloopError):
-    """A server stayed away longer than it was waited for.
+class EngineGoneError(RevloopError):
+    """No request of this run can be answered any more: the trajectories wait for the next run.
 
-    It is no EngineError: those end a trajectory, and nothing is wrong with the trajectories that
-    wait for this server.
+    The server was unreachable past the wait limit, or every request would fail in the same way.
+    Not an EngineError: those end a trajectory, and nothing is wrong with the trajectories.
     """
 
     exit_code = 4
@@ -134,15 +141,39 @@ class ContextFullError(EngineError):
 
 
 class RejectedError(EngineError):
-    """The engine refuses the request and would refuse it again."""
+    """The engine refuses this request and would refuse it again; others may succeed."""
 
 
-class AuthenticationError(RejectedError):
+class ContentFilterError(RejectedError):
+    """A content filter refuses the prompt or the answer."""
+
+
+class RepeatedFaultError(RejectedError):
+    """The server fails on this request each time, while it answers others."""
+
+
+class UnusableEngineError(EngineError):
+    """Every request of this run would fail in the same way."""
+
+
+class AuthenticationError(UnusableEngineError):
     """The server wants a key, or does not accept the one it was given."""
 
 
-class ModelNotServedError(RejectedError):
+class ModelNotServedError(UnusableEngineError):
     """The server does not serve the model that was asked for."""
+
+
+class QuotaError(UnusableEngineError):
+    """The account has no credit or quota left."""
+
+
+class SettingRefusedError(UnusableEngineError):
+    """The server refuses a setting that every request of the run has."""
+
+
+class WrongAddressError(UnusableEngineError):
+    """What answers at the address is not an OpenAI-compatible server."""
 
 
 class TransientError(EngineError):
@@ -162,7 +193,11 @@ class UnreachableError(TransientError):
 
 
 class OverloadedError(TransientError):
-    """The server is too busy, or is failing for the moment (408, 409, 429, 5xx)."""
+    """The server is busy or not ready (408, 409, 425, 429, 502, 503, 504)."""
+
+
+class ServerFaultError(TransientError):
+    """The server failed (500): for the moment, or because of this very request."""
 
 
 class BadReplyError(TransientError):

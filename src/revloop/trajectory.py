@@ -207,6 +207,7 @@ class StopReason(StrEnum):
     CONTEXT_FULL = "context_full"
     TOKEN_LIMIT = "token_limit"  # noqa: S105 - the tokens of a text, not a secret
     UNPARSEABLE = "unparseable"
+    REJECTED = "rejected"
     ENGINE_FAILED = "engine_failed"
     JUDGE_FAILED = "judge_failed"
 

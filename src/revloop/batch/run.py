@@ -16,7 +16,7 @@ from revloop.batch.intake import Intake, in_thread
 from revloop.batch.output import write_output, write_rejects
 from revloop.batch.workers import Workers
 from revloop.engines.absence import WaitsForServer
-from revloop.errors import InputError, RevloopError, ServerGoneError
+from revloop.errors import EngineGoneError, InputError, RevloopError
 from revloop.settings import DEFAULT_ITERATIONS, checked_iterations
 from revloop.trajectory import StopReason
 
@@ -175,7 +175,7 @@ class Batch:
             await self._workers.work_through(
                 in_thread(self._all_pending(), _FETCHED_AT_A_TIME), self._on_finished
             )
-        except ServerGoneError as exc:
+        except EngineGoneError as exc:
             self._stop(Ending.ENGINE_GONE, str(exc))
         except RevloopError:
             with suppress(RevloopError):  # what went wrong first is what a person should know

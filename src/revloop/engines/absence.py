@@ -35,8 +35,29 @@ class WaitsForServer(Protocol):
         ...
 
 
+class Trouble(NamedTuple):
+    """What has gone wrong with requests that were sent again.
+
+    Attributes:
+        retries: Times that a request was sent again.
+        last: What went wrong the last time.
+    """
+
+    retries: int
+    last: str
+
+
+@runtime_checkable
+class ReportsTrouble(Protocol):
+    """An engine that tells what goes wrong and is tried again."""
+
+    def trouble(self) -> Trouble | None:
+        """What went wrong so far; None while nothing has."""
+        ...
+
+
 class Absence:
-    """Tells a server that is away from a request that fails while others are answered.
+    """How long a server has been unreachable, or has answered nobody.
 
     Args:
         now: A clock in seconds.
@@ -59,15 +80,20 @@ class Absence:
     def note_status(self, status: int) -> None:
         """The server, or a proxy before it, answered with this status."""
         if status in _FROM_A_PROXY:
-            self._begin()
-        else:
-            self._since = None
+            self.begin()
+        elif 400 <= status < 500:
+            self.note_answer()
+
+    def note_answer(self) -> None:
+        """The server did what it was asked, or refused it with a reason."""
+        self._since = None
 
     def note_failure(self, error: Exception) -> None:
         """A request failed with this error, before there was a whole answer."""
         if isinstance(error, UnreachableError):
-            self._begin()
+            self.begin()
 
-    def _begin(self) -> None:
+    def begin(self) -> None:
+        """The server answers nobody, from now on or since longer."""
         if self._since is None:
             self._since = self._now()

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
+from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any, Self
 
-from revloop.engines.absence import Waiting
+from revloop.engines.absence import Trouble, Waiting
 from revloop.engines.base import (
     Completion,
     Request,
@@ -13,18 +14,24 @@ from revloop.engines.base import (
     refuse_too_long,
     room_for_answer,
 )
+from revloop.engines.classify import one_line
 from revloop.engines.exact_tokens import find_tokenizer
 from revloop.engines.load import Counters, Load, read_counters, read_load
-from revloop.engines.replies import (
-    ServedModel,
-    one_line,
-    read_completion,
-    served,
-    served_version,
-)
+from revloop.engines.replies import ServedModel, read_completion, served, served_version
 from revloop.engines.retry import RetryPolicy
 from revloop.engines.transport import Deadlines, Transport
-from revloop.errors import BadReplyError, InputError, ModelNotServedError, RejectedError
+from revloop.errors import (
+    AuthenticationError,
+    BadReplyError,
+    EngineError,
+    InputError,
+    ModelNotServedError,
+    RejectedError,
+    ServerFaultError,
+    UnreachableError,
+    UnusableEngineError,
+    WrongAddressError,
+)
 from revloop.trajectory import EngineInfo, Pinned
 
 if TYPE_CHECKING:
@@ -34,6 +41,7 @@ if TYPE_CHECKING:
     from pydantic import SecretStr
 
     from revloop.engines.tokens import PromptTokenizer
+    from revloop.trajectory import FinishReason, Usage
 
 _LONGEST_TOKEN_CHARS = 256
 """No vocabulary that is known has longer entries; the longest are runs of 128 blanks."""
@@ -42,6 +50,9 @@ _ONCE = RetryPolicy(attempts=1)
 """A server that breaks off at many megabytes will do so again."""
 _FIRST_CONTACT_ATTEMPTS = 3
 """A mistyped address should be told at once; patience is for servers that have answered."""
+
+_SMALL_PROMPT = "Hello."
+_OF_ONE_PROMPT = {"ignore_eos", "min_tokens", "return_token_ids", "include_stop_str_in_output"}
 
 
 class HttpEngine:
@@ -81,7 +92,8 @@ class HttpEngine:
         """Ask a server what it serves, and get ready to use it.
 
         Args:
-            base_url: The server's address, with or without ``/v1``.
+            base_url: The server's address, with or without ``/v1``; or another path that the API
+                is under, and a query that every request needs (Azure's ``?api-version=``).
             model: The model to use; may be left out where the server serves just one.
             api_key: Sent as bearer token, and nowhere else: redirects are not followed.
             tokenizer: The model's folder, for prompts that are sent as exact tokens: to a vLLM
@@ -151,12 +163,18 @@ class HttpEngine:
         limit = request.max_tokens
         if prompt_ids is not None:
             limit = room_for_answer(len(prompt_ids), request, self.context_tokens)
-        path = "/v1/completions" if isinstance(request.prompt, str) else "/v1/chat/completions"
+        kind = "completions" if isinstance(request.prompt, str) else "chat/completions"
         body = self._body(request, prompt_ids, limit)
         started = time.perf_counter()
         retries = self._retries if prompt_chars(request) <= _SENT_ONCE_CHARS else _ONCE
         answer, sent_again = await self._transport.ask(
-            "POST", path, read_completion, retries, body=body, max_tokens=limit
+            "POST",
+            f"{self._transport.root}/{kind}",
+            read_completion,
+            retries,
+            body=body,
+            max_tokens=limit,
+            small_body=_small(body),
         )
         text, prefix = answer.text, None
         if prompt_ids is not None and isinstance(request.prompt, str):
@@ -165,7 +183,7 @@ class HttpEngine:
             text = _without_stop(text, request.stop, answer.stop_text)
         return Completion(
             text=text,
-            finish_reason=answer.finish_reason,
+            finish_reason=answer.finish_reason or _unsaid_reason(answer.usage, limit),
             limit_tokens=limit,
             usage=answer.usage,
             latency_s=time.perf_counter() - started,
@@ -209,6 +227,10 @@ class HttpEngine:
         """How long the server has been away; None while it answers, or is not waited for."""
         away_s, limit_s = self._transport.absence.away_s, self._retries.wait_for_server_s
         return None if away_s is None or not limit_s else Waiting(away_s, limit_s)
+
+    def trouble(self) -> Trouble | None:
+        """What went wrong with requests that were sent again; None while nothing has."""
+        return self._transport.trouble
 
     async def aclose(self) -> None:
         """Close all connections."""
@@ -261,35 +283,91 @@ def _succeeded(reply: Mapping[str, Any], where: str) -> bool:
 async def _find_model(
     transport: Transport, wanted: str | None, retries: RetryPolicy
 ) -> ServedModel:
-    try:
-        models, _ = await transport.ask("GET", "/v1/models", served, retries)
-    except ModelNotServedError:
-        if wanted is not None:
-            # some servers have no such list: the model's name must do
-            return ServedModel(id=wanted, is_vllm=False)
-        raise RejectedError(
-            f"{transport.address} does not list its models (404 for /v1/models). If it is an "
-            "OpenAI-compatible server, name the model."
-        ) from None
-    names = one_line(", ".join(model.id for model in models)) or "none"
-    if wanted is not None:
-        for model in models:
-            if model.id == wanted:
-                return model
-        raise ModelNotServedError(
-            f"{transport.address} does not serve '{wanted}'; it serves: {names}."
-        )
-    if len(models) != 1:
-        raise InputError(f"{transport.address} serves these models: {names}. Name the one to use.")
-    return models[0]
+    """The model to use. Settles where the server's API begins: where its list of models is."""
+    refusals: dict[str, EngineError] = {}
+    for root in transport.roots:
+        try:
+            models, _ = await transport.ask("GET", f"{root}/models", served, retries)
+        except (UnusableEngineError, RejectedError, ServerFaultError, BadReplyError) as exc:
+            if wanted is None and isinstance(exc, AuthenticationError):
+                raise
+            refusals[root] = exc
+        else:
+            transport.root = root
+            return _chosen(models, wanted, transport.address)
+    first = next(iter(refusals.values()))
+    if wanted is not None:  # some servers have no such list, or do not show it: the name must do
+        transport.root = await _find_root(transport, wanted, refusals, retries)
+        return ServedModel(id=wanted, is_vllm=False)
+    if isinstance(first, ServerFaultError | BadReplyError):
+        raise first
+    raise WrongAddressError(
+        f"{transport.address} does not list its models: {first} If it is an OpenAI-compatible "
+        "server, name the model."
+    ) from first
+
+
+async def _find_root(
+    transport: Transport, model: str, refusals: Mapping[str, EngineError], retries: RetryPolicy
+) -> str:
+    """Where the API of a server without a list of models begins: where a request is refused."""
+    for root, refusal in refusals.items():
+        if isinstance(refusal, AuthenticationError):
+            return root
+    for root in refusals if len(refusals) > 1 else ():
+        try:
+            path = f"{root}/chat/completions"
+            await transport.ask("POST", path, _anything, retries, body={"model": model})
+        except (ModelNotServedError, WrongAddressError, BadReplyError):
+            continue
+        except EngineError as exc:
+            if isinstance(exc, UnreachableError):
+                raise
+        return root
+    return transport.roots[0]
+
+
+def _anything(_reply: Mapping[str, Any], _where: str) -> None:
+    """Whatever it says, somebody is there."""
+
+
+def _chosen(models: list[ServedModel], wanted: str | None, address: str) -> ServedModel:
+    by_name = {model.id: model for model in models}
+    names = one_line(", ".join(by_name)) or "none"
+    if wanted is None:
+        if len(models) != 1 or "*" in models[0].id:
+            raise InputError(f"{address} serves these models: {names}. Name the one to use.")
+        return models[0]
+    # Ollama adds a tag, Gemini a folder
+    for name in (wanted, f"{wanted}:latest", wanted.removesuffix(":latest"), f"models/{wanted}"):
+        if name in by_name:
+            return by_name[name]
+    if not models or any("*" in name and fnmatchcase(wanted, name) for name in by_name):
+        return ServedModel(id=wanted)  # a proxy that passes on what it does not list
+    raise ModelNotServedError(f"{address} does not serve '{wanted}'; it serves: {names}.")
 
 
 async def _ask_version(transport: Transport, retries: RetryPolicy) -> str | None:
     try:
         version, _ = await transport.ask("GET", "/version", served_version, retries)
-    except RejectedError:
+    except (UnusableEngineError, RejectedError):
         return None  # a proxy may let nothing through but /v1
     return version
+
+
+def _small(body: Mapping[str, Any]) -> dict[str, Any]:
+    """A small request with the same settings."""
+    small = {name: value for name, value in body.items() if name not in _OF_ONE_PROMPT}
+    if "messages" in body:
+        small["messages"] = [{"role": "user", "content": _SMALL_PROMPT}]
+    else:
+        small["prompt"] = _SMALL_PROMPT
+    return small | {"max_tokens": 1}
+
+
+def _unsaid_reason(usage: Usage, limit_tokens: int) -> FinishReason:
+    """Why an answer ended whose server does not tell: at its limit, if it has as many tokens."""
+    return "length" if usage.generated_tokens >= limit_tokens else "stop"
 
 
 def _without_stop(text: str, stops: tuple[str, ...], stop_text: str | None) -> str:

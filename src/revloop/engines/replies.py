@@ -10,25 +10,37 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from revloop.engines.classify import ServerError, excerpt, one_line
 from revloop.errors import (
     AuthenticationError,
     BadReplyError,
+    ContentFilterError,
     ContextFullError,
+    EngineError,
     ModelNotServedError,
-    OverloadedError,
-    RejectedError,
+    QuotaError,
+    TransientError,
+    WrongAddressError,
 )
 from revloop.trajectory import FinishReason, Text, Usage, explain
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_CONTEXT_PHRASES = ("maximum context length", "maximum model length", "context length")
-_TRY_AGAIN_STATUSES = {408, 409, 425, 429}
 _REDIRECTS_FOR_NOW = {302, 303, 307}
 """A proxy whose server is away sends them, and answers itself a moment later (RFC 9110, 15.4)."""
 
-_QUOTED_CHARACTERS = 300
+_FINISHED = {
+    *("stop", "stop_sequence", "stop_token", "stop_str", "eos", "eos_token", "end_turn", "end"),
+    *("complete", "completed", "finished", "tool_calls", "tool_use", "function_call"),
+}
+_CUT = {
+    *("length", "max_tokens", "max_length", "max_output_tokens", "max_new_tokens", "model_length"),
+}
+_FILTERED = {"content_filter", "content_filtered", "safety", "refusal", "sensitive", "recitation"}
+_MAY_REPLACE = {"refusal", "reasoning", "reasoning_content", "tool_calls", "function_call"}
+"""Beside these, a message may have no content."""
+_PARTS_OF_TEXT = {"text", "output_text"}
 
 Quoted = Callable[[bytes], bytes]
 TokenId = Annotated[int, Field(ge=0, lt=2**32)]
@@ -53,7 +65,7 @@ class Answer(_Reply):
     """What is wanted of a completion's reply."""
 
     text: Text
-    finish_reason: FinishReason
+    finish_reason: FinishReason | None = Field(description="None where the server does not tell.")
     stop_text: str | None = None
     token_ids: tuple[TokenId, ...] = ()
     usage: Usage
@@ -87,23 +99,57 @@ def read_completion(reply: Mapping[str, Any], where: str) -> Answer:
     """The answer in the reply to a completion or a chat completion.
 
     Raises:
+        ContentFilterError: A content filter cut the answer off.
         BadReplyError: A part that must be there is missing or has another form.
     """
     try:
         choice = reply["choices"][0]
-        text = choice["text"] if "text" in choice else choice["message"]["content"]
         stop_reason = choice.get("stop_reason")
         return Answer(
-            text=text,
-            finish_reason=choice["finish_reason"],
+            text=_text_of(choice),
+            finish_reason=_finish_reason(choice.get("finish_reason"), where),
             stop_text=stop_reason if isinstance(stop_reason, str) else None,
             token_ids=choice.get("token_ids") or (),
-            usage=_usage(reply.get("usage") or {}),
+            usage=_usage(reply.get("usage")),
         )
     except (KeyError, IndexError, TypeError, AttributeError) as exc:
         raise BadReplyError(f"{where} answers in a form that is not known: {exc!r}.") from exc
     except ValidationError as exc:
         raise BadReplyError(f"{where} answers in a form that is not known: {explain(exc)}") from exc
+
+
+def _text_of(choice: Mapping[str, Any]) -> Any:
+    """The text of a choice: none at all (a model that thought up to its limit) is an empty one."""
+    message = choice.get("message")
+    if not isinstance(message, dict):
+        return choice["text"] if choice["text"] is not None else ""
+    content = message.get("content") if message.keys() & _MAY_REPLACE else message["content"]
+    if content is None:
+        return message.get("refusal") or ""
+    return "".join(map(_part, content)) if isinstance(content, list) else content
+
+
+def _part(part: Any) -> str:
+    """The text of one part of a message; nothing of a thought."""
+    if isinstance(part, str):
+        return part
+    if part["type"] not in _PARTS_OF_TEXT:
+        return ""
+    text: str = part["text"]
+    return text
+
+
+def _finish_reason(said: Any, where: str) -> FinishReason | None:
+    if said is None:
+        return None
+    name = said.lower()
+    if name in _FINISHED or name in _CUT:
+        return "stop" if name in _FINISHED else "length"
+    if name in _FILTERED:
+        raise ContentFilterError(f"{where}: the server's content filter cut the answer off.")
+    raise BadReplyError(
+        f"{where} answers in a form that is not known: finish_reason: none of those that are known."
+    )
 
 
 def _all_of_it(said: bytes) -> bytes:
@@ -130,12 +176,9 @@ def check_status(
         quoted: What of the server's words may be quoted.
 
     Raises:
-        OverloadedError: 408, 409, 425, 429 and 5xx: try again, after ``Retry-After`` if given.
-        AuthenticationError: 401 and 403.
-        ModelNotServedError: 404.
-        ContextFullError: 400 that speaks of the context's length.
-        BadReplyError: 302, 303 and 307: a redirect for now. None is ever followed.
-        RejectedError: Everything else, redirects for good included.
+        EngineError: The class says what it means (:mod:`revloop.engines.classify`). A redirect for
+            now (302, 303, 307) is a BadReplyError, one for good a WrongAddressError: none is
+            followed.
     """
     if status == 200:
         return
@@ -143,21 +186,46 @@ def check_status(
         location = headers.get("Location", "").encode("utf-8", "surrogateescape")
         target = one_line(quoted(location).decode("utf-8", "replace")) or "another address"
         said = f"{where} redirects to {target}. Give that server's address itself."
-        raise BadReplyError(said) if status in _REDIRECTS_FOR_NOW else RejectedError(said)
-    said = server_message(quoted(body))
-    if status in _TRY_AGAIN_STATUSES or status >= 500:
-        wait_s = retry_after_s(headers.get("Retry-After"))
-        raise OverloadedError(f"{where} answers {status}: {said}", retry_after_s=wait_s)
-    if status in {401, 403}:
-        raise AuthenticationError(
-            f"{where} answers {status}: {said} Put the server's key into REVLOOP_API_KEY."
-        )
-    if status == 404:
-        what = f"'{model}' is not served, or " if model else ""
-        raise ModelNotServedError(f"{where} answers 404 ({what}no such address): {said}")
-    if status == 400 and any(phrase in said.lower() for phrase in _CONTEXT_PHRASES):
-        raise ContextFullError(said)
-    raise RejectedError(f"{where} answers {status}: {said}")
+        raise BadReplyError(said) if status in _REDIRECTS_FOR_NOW else WrongAddressError(said)
+    wait_s = retry_after_s(headers.get("Retry-After"))
+    error = ServerError.read(status, quoted(body))
+    raise _error_of(error, f"{where} answers {status}", model=model, wait_s=wait_s)
+
+
+def check_reply(
+    reply: Mapping[str, Any], where: str, *, model: str, quoted: Quoted = _all_of_it
+) -> None:
+    """Find an error in a reply whose HTTP status says that there is none.
+
+    Raises:
+        EngineError: There is one; the class says what it means.
+    """
+    choices = reply.get("choices")
+    first = choices[0] if isinstance(choices, list) and choices else None
+    said: Mapping[str, Any] = first if isinstance(first, dict) else reply
+    if said.get("error") or (first is None and reply.get("object") == "error"):
+        error = ServerError.read(200, quoted(json.dumps(said).encode()))
+        raise _error_of(error, f"{where} answers with an error", model=model)
+
+
+def _error_of(
+    error: ServerError, what: str, *, model: str, wait_s: float | None = None
+) -> EngineError:
+    """The error to raise, with what a person can do about it."""
+    kind = error.kind(may_pass=wait_s is not None)
+    said = f"{what}: {error.message}"
+    if kind is ContextFullError:
+        return ContextFullError(said if error.status == 413 else error.message)
+    if kind is AuthenticationError:
+        return AuthenticationError(f"{said} Put the server's key into REVLOOP_API_KEY.")
+    if kind is QuotaError:
+        return QuotaError(f"{said} (The account has no credit or quota left.)")
+    if kind is ModelNotServedError:
+        not_served = f"'{model}' is not served, or " if model else ""
+        return ModelNotServedError(f"{what} ({not_served}no such address): {error.message}")
+    if issubclass(kind, TransientError):
+        return kind(said, retry_after_s=wait_s)
+    return kind(said)
 
 
 def json_object(body: bytes, where: str, *, quoted: Quoted = _all_of_it) -> Mapping[str, Any]:
@@ -169,23 +237,10 @@ def json_object(body: bytes, where: str, *, quoted: Quoted = _all_of_it) -> Mapp
     try:
         value = json.loads(body)
     except (ValueError, RecursionError) as exc:
-        raise BadReplyError(f"{where} does not answer in JSON: {_excerpt(quoted(body))}") from exc
+        raise BadReplyError(f"{where} does not answer in JSON: {excerpt(quoted(body))}") from exc
     if not isinstance(value, dict):
-        raise BadReplyError(
-            f"{where} answers with JSON that is no object: {_excerpt(quoted(body))}"
-        )
+        raise BadReplyError(f"{where} answers with JSON that is no object: {excerpt(quoted(body))}")
     return value
-
-
-def server_message(body: bytes) -> str:
-    """The server's own words about an error, on one line, bounded, without control characters."""
-    try:
-        value = json.loads(body)
-        error = value.get("error", value)
-        message = error if isinstance(error, str) else error.get("message") or error.get("detail")
-    except (ValueError, AttributeError, RecursionError):
-        message = None
-    return (one_line(str(message)) if message else "") or _excerpt(body)
 
 
 def retry_after_s(header: str | None) -> float | None:
@@ -203,20 +258,17 @@ def retry_after_s(header: str | None) -> float | None:
     return max(0.0, (moment - datetime.now(UTC)).total_seconds())
 
 
-def _usage(raw: Mapping[str, Any]) -> Usage:
-    details = raw.get("prompt_tokens_details") or {}
+def _usage(raw: Any) -> Usage:
+    """Counts of tokens; one that is none never costs a good answer."""
+    counts = raw if isinstance(raw, dict) else {}
+    details = counts.get("prompt_tokens_details")
+    cached = _count(details.get("cached_tokens")) if isinstance(details, dict) else None
     return Usage(
-        prompt_tokens=raw.get("prompt_tokens") or 0,
-        generated_tokens=raw.get("completion_tokens") or 0,
-        cached_tokens=details.get("cached_tokens"),
+        prompt_tokens=_count(counts.get("prompt_tokens")) or 0,
+        generated_tokens=_count(counts.get("completion_tokens")) or 0,
+        cached_tokens=cached,
     )
 
 
-def _excerpt(body: bytes) -> str:
-    return one_line(body[: 4 * _QUOTED_CHARACTERS].decode("utf-8", "replace")) or "(empty)"
-
-
-def one_line(text: str) -> str:
-    """Text that a server wrote, on one line, bounded, without characters that steer a terminal."""
-    line = " ".join("".join(c if c.isprintable() else " " for c in text).split())
-    return line if len(line) <= _QUOTED_CHARACTERS else line[:_QUOTED_CHARACTERS] + " ..."
+def _count(value: Any) -> int | None:
+    return value if isinstance(value, int) and value >= 0 else None

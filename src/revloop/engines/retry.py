@@ -13,10 +13,12 @@ from tenacity import (
     wait_random_exponential,
 )
 
-from revloop.errors import ServerGoneError, TransientError
+from revloop.errors import EngineGoneError, TransientError
 from revloop.trajectory import Frozen
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from tenacity.wait import wait_base
 
     from revloop.engines.absence import Absence
@@ -43,6 +45,12 @@ class RetryPolicy(Frozen):
         description="Longest wait before the second try, in seconds; it doubles with every try, "
         "and each wait is drawn between 0 and that, so that many clients do not come at once.",
     )
+    fault_attempts: int = Field(
+        default=5,
+        ge=1,
+        description="Tries in all of a request that the server fails on (500, an answer out of "
+        "form) while it answers others: then the request is to blame, not the server.",
+    )
     longest_wait_s: float = Field(
         default=60.0,
         ge=0,
@@ -56,18 +64,30 @@ class RetryPolicy(Frozen):
         "that takes; 0: only the tries above count.",
     )
 
-    def retrying(self, absence: Absence | None = None) -> AsyncRetrying:
+    def retrying(
+        self,
+        absence: Absence | None = None,
+        on_retry: Callable[[BaseException], None] | None = None,
+    ) -> AsyncRetrying:
         """A fresh tenacity loop that follows this policy and re-raises the last error.
 
         Args:
             absence: Tells whether the server is away; None where nobody knows.
+            on_retry: Called with what went wrong each time before another try.
         """
+
+        def tell(state: RetryCallState) -> None:
+            error = _error_of(state)
+            logger.info("try %d failed, trying again: %s", state.attempt_number, error)
+            if on_retry is not None and error is not None:
+                on_retry(error)
+
         waits = wait_random_exponential(self.first_wait_s, max=self.longest_wait_s)
         return AsyncRetrying(
             retry=retry_if_exception_type(TransientError),
             stop=_Patience(self, absence).is_over,
             wait=lambda state: self._wait_s(state, waits, absence),
-            before_sleep=_log,
+            before_sleep=tell,
             reraise=True,
         )
 
@@ -97,7 +117,7 @@ class _Patience:
         """Whether this failure was the last that is put up with.
 
         Raises:
-            ServerGoneError: The server was waited for as long as it may be.
+            EngineGoneError: The server was waited for as long as it may be.
         """
         limit_s = self._policy.wait_for_server_s
         since = self._absence.since if limit_s and self._absence is not None else None
@@ -106,7 +126,7 @@ class _Patience:
         if since is not None and self._absence is not None:
             away_s = self._absence.away_s or 0.0
             if away_s >= limit_s:
-                raise ServerGoneError(
+                raise EngineGoneError(
                     f"The server has answered nobody for {away_s:.0f} s, and was waited for "
                     f"{limit_s:g} s: {_error_of(state)}"
                 ) from _error_of(state)
@@ -117,7 +137,3 @@ class _Patience:
 
 def _error_of(state: RetryCallState) -> BaseException | None:
     return None if state.outcome is None else state.outcome.exception()
-
-
-def _log(state: RetryCallState) -> None:
-    logger.info("try %d failed, trying again: %s", state.attempt_number, _error_of(state))

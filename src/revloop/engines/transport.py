@@ -11,18 +11,29 @@ import io
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import aiohttp
 from yarl import URL
 
-from revloop.engines.absence import Absence
-from revloop.engines.replies import check_status, json_object, one_line
-from revloop.errors import BadReplyError, InputError, TransientError, UnreachableError
+from revloop.engines.absence import Absence, Trouble
+from revloop.engines.address import Address
+from revloop.engines.blame import Blame, Health
+from revloop.engines.classify import one_line
+from revloop.engines.replies import check_reply, check_status, json_object
+from revloop.errors import (
+    BadReplyError,
+    EngineError,
+    InputError,
+    TransientError,
+    UnreachableError,
+)
 
 if TYPE_CHECKING:
     from pydantic import SecretStr
 
+    from revloop.engines.blame import Probe
     from revloop.engines.retry import RetryPolicy
 
 Read = TypeVar("Read")
@@ -75,36 +86,62 @@ def largest_reply_bytes(max_tokens: int = 0) -> int:
     return _REPLY_BYTES + _REPLY_BYTES_PER_TOKEN * max_tokens
 
 
+@dataclass(frozen=True, slots=True)
+class _Call:
+    """A request as it is sent, as often as it must be."""
+
+    method: str
+    path: str
+    body: Mapping[str, Any] | None
+    timeout: aiohttp.ClientTimeout
+    max_tokens: int
+
+
 class Transport:
     """Connections to one server. To be made, used and closed in the same event loop.
 
     Args:
-        base_url: The server's address, with or without ``/v1``.
+        base_url: The server's address: see :meth:`~revloop.engines.address.Address.read`.
         api_key: Sent as bearer token to this server and nowhere else: redirects are not followed.
         deadlines: When to give a request up.
 
     Attributes:
         refused: Requests that were turned away for the moment, or not answered in time.
-        absence: Since when the server has not answered.
+        absence: How long the server has answered nobody.
+        trouble: What went wrong with requests that were sent again; None while nothing has.
+        root: Where the API begins, after :attr:`address`.
 
     Raises:
-        InputError: The address is none, or the key cannot stand in a header.
+        InputError: The address or its proxy cannot be used, or the key cannot stand in a header.
     """
 
     def __init__(self, base_url: str, *, api_key: SecretStr | None, deadlines: Deadlines) -> None:
         self.refused = 0
         self.absence = Absence()
-        self.address = _address(base_url)
+        self.trouble: Trouble | None = None
+        self._address = Address.read(base_url)
+        self.root = self._address.roots[0]
+        self._health = Health()
         self._deadlines = deadlines
         self._key = "" if api_key is None else _usable_key(api_key)
         self._session = aiohttp.ClientSession(
-            headers=_NOT_PACKED | ({"Authorization": f"Bearer {self._key}"} if self._key else {}),
+            headers=_NOT_PACKED | self._key_headers(),
             connector=aiohttp.TCPConnector(
                 limit=_NO_CONNECTION_LIMIT, keepalive_timeout=_IDLE_CONNECTION_S
             ),
             cookie_jar=aiohttp.DummyCookieJar(),
             auto_decompress=False,
         )
+
+    @property
+    def address(self) -> str:
+        """The server's address, without ``/v1``."""
+        return self._address.server
+
+    @property
+    def roots(self) -> tuple[str, ...]:
+        """Where the API may begin, the likeliest first."""
+        return self._address.roots
 
     async def ask(
         self,
@@ -115,31 +152,44 @@ class Transport:
         *,
         body: Mapping[str, Any] | None = None,
         max_tokens: int = 0,
+        small_body: Mapping[str, Any] | None = None,
     ) -> tuple[Read, int]:
         """Send a request as often as the policy allows.
 
         Reading is part of each try: an answer out of form is asked for again.
+
+        Args:
+            method: GET or POST.
+            path: After :attr:`address`.
+            read: Takes what is wanted out of the reply.
+            retries: When to send it again.
+            body: Sent as JSON.
+            max_tokens: Most tokens to be generated, for the deadline.
+            small_body: A small request of the same kind: sent once where nothing else tells whether
+                a fault is this request's or the server's.
 
         Returns:
             What was read, and how many times the request was sent again.
 
         Raises:
             EngineError: The request failed for good; the class says how.
-            ServerGoneError: The server stayed away longer than the policy waits for it.
+            EngineGoneError: The server stayed away longer than the policy waits for it.
         """
-        timeout = self._deadlines.timeout(max_tokens)
-        most_bytes = largest_reply_bytes(max_tokens)
+        call = _Call(method, path, body, self._deadlines.timeout(max_tokens), max_tokens)
+        probe: Probe | None = None
+        if small_body is not None:
+            small = _Call(method, path, small_body, self._deadlines.timeout(1), 1)
+            probe = partial(self._read_once, small, read)
+        blame = Blame(self._health, self.absence, probe, limit=retries.fault_attempts)
         try:
-            reply = await self._ask_once(method, path, body, timeout, most_bytes)
-            return read(reply, self.address + path), 0
+            return await self._try(call, read, blame), 0
         except TransientError as exc:
             failed = exc  # tenacity comes in only now: it costs as much as the request itself
-        async for attempt in retries.retrying(self.absence):
+        async for attempt in retries.retrying(self.absence, self._note_retry):
             with attempt:
                 if attempt.retry_state.attempt_number == 1:
                     raise failed
-                reply = await self._ask_once(method, path, body, timeout, most_bytes)
-                answer = read(reply, self.address + path)
+                answer = await self._try(call, read, blame)
         return answer, attempt.retry_state.attempt_number - 1
 
     async def text(self, path: str) -> str | None:
@@ -147,7 +197,10 @@ class Transport:
         where = self.address + path
         try:
             async with self._session.get(
-                where, timeout=_METRICS_TIMEOUT, allow_redirects=False
+                self._url(where),
+                timeout=_METRICS_TIMEOUT,
+                allow_redirects=False,
+                proxy=self._address.proxy,
             ) as response:
                 raw = await _read_bounded(response, where, largest_reply_bytes())
         except (TimeoutError, aiohttp.ClientError, ConnectionError, BadReplyError):
@@ -158,39 +211,46 @@ class Transport:
         """Close all connections."""
         await self._session.close()
 
-    async def _ask_once(
-        self,
-        method: str,
-        path: str,
-        body: Mapping[str, Any] | None,
-        timeout: aiohttp.ClientTimeout,  # noqa: ASYNC109 - aiohttp's own, for one request
-        most_bytes: int,
-    ) -> Mapping[str, Any]:
-        where = self.address + path
+    async def _try(self, call: _Call, read: Reader[Read], blame: Blame) -> Read:
         try:
-            response, raw = await self._exchange(method, where, body, timeout, most_bytes)
+            answer = await self._read_once(call, read)
+        except EngineError as exc:
+            if (weighed := await blame.weigh(exc)) is exc:
+                raise
+            raise weighed from exc
+        if call.max_tokens:
+            self._health.note_answer()
+        return answer
+
+    async def _read_once(self, call: _Call, read: Reader[Read]) -> Read:
+        where = self.address + call.path
+        try:
+            response, raw = await self._exchange(call, where)
         except TransientError as exc:
             self.absence.note_failure(exc)
             raise
         self.absence.note_status(response.status)
         self.refused += response.status in _TURNED_AWAY
-        model = "" if body is None else body["model"]
+        model = "" if call.body is None else call.body["model"]
         quoted = self._without_key
         check_status(response.status, response.headers, raw, where, model=model, quoted=quoted)
-        return json_object(raw, where, quoted=quoted)
+        reply = json_object(raw, where, quoted=quoted)
+        check_reply(reply, where, model=model, quoted=quoted)
+        answer = read(reply, where)
+        self.absence.note_answer()
+        return answer
 
-    async def _exchange(
-        self,
-        method: str,
-        where: str,
-        body: Mapping[str, Any] | None,
-        timeout: aiohttp.ClientTimeout,  # noqa: ASYNC109 - aiohttp's own, for one request
-        most_bytes: int,
-    ) -> tuple[aiohttp.ClientResponse, bytes]:
+    async def _exchange(self, call: _Call, where: str) -> tuple[aiohttp.ClientResponse, bytes]:
         """Send a request once and read the whole answer, whatever its status."""
+        timeout, most_bytes = call.timeout, largest_reply_bytes(call.max_tokens)
         try:
             async with self._session.request(
-                *(method, where), **_sent(body), timeout=timeout, allow_redirects=False
+                call.method,
+                self._url(where),
+                **_sent(call.body),
+                timeout=timeout,
+                allow_redirects=False,
+                proxy=self._address.proxy,
             ) as response:
                 return response, await _read_bounded(response, where, most_bytes)
         except TimeoutError as exc:
@@ -202,6 +262,20 @@ class Transport:
             raise UnreachableError(
                 f"{where} cannot be reached: {_reason(exc)}. Is the server running?"
             ) from exc
+
+    def _url(self, where: str) -> URL:
+        query = self._address.query
+        return URL(f"{where}?{query}" if query else where)
+
+    def _key_headers(self) -> dict[str, str]:
+        if not self._key:
+            return {}
+        azures = {"api-key": self._key} if self._address.wants_azures_header else {}
+        return {"Authorization": f"Bearer {self._key}", **azures}
+
+    def _note_retry(self, error: BaseException) -> None:
+        before = 0 if self.trouble is None else self.trouble.retries
+        self.trouble = Trouble(before + 1, str(error))
 
     def _without_key(self, said: bytes) -> bytes:
         """What a server said, to be quoted, without the key: some servers repeat it."""
@@ -215,27 +289,6 @@ def _sent(body: Mapping[str, Any] | None) -> dict[str, Any]:
     raw = json.dumps(body).encode()
     data = io.BytesIO(raw) if len(raw) > _LARGE_BODY_BYTES else raw
     return {"data": data, "headers": {"Content-Type": "application/json"}}
-
-
-def _address(base_url: str) -> str:
-    if "@" in base_url:
-        raise InputError(
-            "The server's address holds a user name or a password, which would end up in messages "
-            "and logs. Put the server's key into REVLOOP_API_KEY."
-        )
-    address = base_url.strip().rstrip("/").removesuffix("/v1")
-    try:
-        url = URL(address)
-        host = (url.raw_host or "").encode("idna")
-        usable = url.scheme in {"http", "https"} and host and url.port
-    except ValueError:
-        usable = False
-    if not usable or "?" in address or "#" in address:
-        raise InputError(
-            f"'{base_url}' is no server address: it begins with http:// or https://, "
-            "as in http://127.0.0.1:8000."
-        )
-    return address
 
 
 def _usable_key(api_key: SecretStr) -> str:

@@ -10,14 +10,7 @@ import anyio.to_thread
 
 from revloop.concurrency import task_group
 from revloop.engines.base import LONG_CHARS, Completion, Request
-from revloop.errors import (
-    AuthenticationError,
-    ContextFullError,
-    EngineError,
-    ModelNotServedError,
-    RejectedError,
-    RevloopError,
-)
+from revloop.errors import ContextFullError, EngineError, RejectedError, RevloopError
 from revloop.judging import compare
 from revloop.loop.candidates import choose_by_judge, choose_by_score
 from revloop.loop.requests import Asking, RoundFailedError
@@ -122,6 +115,8 @@ class Rounds:
             draw = await self._draw(asking, made)
         except ContextFullError as exc:
             raise asking.failed(StopReason.CONTEXT_FULL, str(exc)) from exc
+        except RejectedError as exc:
+            raise asking.failed(StopReason.REJECTED, str(exc)) from exc
         except EngineError as exc:
             raise asking.failed(StopReason.ENGINE_FAILED, str(exc)) from exc
         critique, text = made[0 if draw is None else draw.chosen]
@@ -195,8 +190,6 @@ class Rounds:
             try:
                 critique, _ = await self._critique(part, text)
                 scores[text] = critique.score
-            except (AuthenticationError, ModelNotServedError):
-                raise
             except (RoundFailedError, ContextFullError, RejectedError):
                 scores[text] = None
             asking.steps += part.steps

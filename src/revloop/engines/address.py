@@ -1,0 +1,99 @@
+"""A server's address: where its API begins, what is asked along, and which proxy leads to it."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from ipaddress import ip_address
+from urllib.request import getproxies, proxy_bypass
+
+from yarl import URL
+
+from revloop.errors import InputError
+
+_HAS_VERSION = re.compile(r"/v\d+[a-z0-9]*$")
+_AZURE_QUERY = "api-version"
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """A server's address as a person gives it.
+
+    Attributes:
+        server: Without query, and without ``/v1`` at its end.
+        roots: Where the API may begin, after ``server``: the likeliest first.
+        query: Sent along with every request; nothing where there is none.
+        proxy: The proxy that the environment names for it; None: none, or the server is on this
+            machine.
+    """
+
+    server: str
+    roots: tuple[str, ...]
+    query: str = ""
+    proxy: str | None = None
+
+    @classmethod
+    def read(cls, base_url: str) -> Address:
+        """Read an address: with or without ``/v1``, or with another path and a query.
+
+        Raises:
+            InputError: It is none, or holds a password, or its proxy cannot be used.
+        """
+        if "@" in base_url:
+            raise InputError(
+                "The server's address holds a user name or a password, which would end up in "
+                "messages and logs. Put the server's key into REVLOOP_API_KEY."
+            )
+        address, _, query = base_url.strip().partition("?")
+        address = address.rstrip("/")
+        is_v1 = address.endswith("/v1")
+        address = address.removesuffix("/v1")
+        try:
+            url = URL(address)
+            host = (url.raw_host or "").encode("idna").decode()
+            usable = url.scheme in {"http", "https"} and host and url.port
+        except ValueError:
+            usable = False
+        if not usable or "#" in base_url:
+            raise InputError(
+                f"'{address}' is no server address: it begins with http:// or https://, "
+                "as in http://127.0.0.1:8000."
+            )
+        roots = ("/v1",) if is_v1 else _roots(url.path)
+        return cls(address, roots, query, _proxy(url.scheme, host))
+
+    @property
+    def wants_azures_header(self) -> bool:
+        """Whether the key goes into ``api-key`` too, where Azure looks for it."""
+        return _AZURE_QUERY in URL(f"?{self.query}", encoded=True).query
+
+
+def _roots(path: str) -> tuple[str, ...]:
+    if path in {"", "/"}:
+        return ("/v1", "")
+    if "/deployments/" in path:
+        return ("",)
+    return ("", "/v1") if _HAS_VERSION.search(path) else ("/v1", "")
+
+
+def _proxy(scheme: str, host: str) -> str | None:
+    """The proxy from ``http_proxy``, ``https_proxy`` and ``no_proxy``, in either case."""
+    proxy = getproxies().get(scheme)
+    if not proxy or _is_this_machine(host) or proxy_bypass(host):
+        return None
+    proxy = proxy if "://" in proxy else f"http://{proxy}"
+    if URL(proxy).scheme not in {"http", "https"}:
+        raise InputError(
+            f"The environment variable {scheme}_proxy names a proxy that is neither http:// nor "
+            f"https://. Name another, or add the server's host to no_proxy."
+        )
+    return proxy
+
+
+def _is_this_machine(host: str) -> bool:
+    if host == "localhost" or host.endswith(".localhost"):
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False

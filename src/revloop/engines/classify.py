@@ -1,0 +1,275 @@
+"""What a server's error means: for this request, for the whole run, or for the moment only.
+
+Servers say it in many forms. What is read first is what is meant for programs (the error's ``code``
+and ``type``), then the words, then the HTTP status. The tables below were collected from the
+documentation, sources and bug reports of vLLM, SGLang, llama.cpp, TGI, Ollama, FastChat, LiteLLM,
+OpenAI, Azure, OpenRouter, Groq, Mistral, DeepSeek, Gemini and Anthropic.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from revloop.errors import (
+    AuthenticationError,
+    ContentFilterError,
+    ContextFullError,
+    EngineError,
+    ModelNotServedError,
+    OverloadedError,
+    QuotaError,
+    RejectedError,
+    ServerFaultError,
+    SettingRefusedError,
+    WrongAddressError,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+Kind = type[EngineError]
+
+_QUOTED_CHARACTERS = 300
+
+_NAMES: Mapping[Kind, str] = {
+    ContextFullError: """
+        context_length_exceeded exceed_context_size_error string_above_max_length
+        contextwindowexceedederror prompt_too_long input_too_long tokens_too_long request_too_large
+        40303
+    """,
+    ContentFilterError: """
+        content_filter content_policy_violation contentpolicyviolationerror
+        responsibleaipolicyviolation data_inspection_failed content_blocked
+    """,
+    AuthenticationError: """
+        invalid_api_key incorrect_api_key api_key_invalid authentication_error authenticationerror
+        invalid_authentication invalid_authentication_error unauthorized permission_error
+        permissiondeniederror account_deactivated unsupported_country_region_territory
+        ip_not_authorized
+    """,
+    QuotaError: """
+        insufficient_quota insufficient_credits insufficient_balance billing_hard_limit_reached
+        billing_not_active billing_error budget_exceeded credit_balance_exhausted payment_required
+        exceeded_current_quota_error arrearage
+    """,
+    ModelNotServedError: """
+        model_not_found model_not_available model_decommissioned deploymentnotfound
+    """,
+    SettingRefusedError: """
+        unsupported_parameter unsupported_value unknown_parameter extra_forbidden
+    """,
+    OverloadedError: """
+        rate_limit_exceeded rate_limit_error ratelimiterror too_many_requests resource_exhausted
+        overloaded overloaded_error engine_overloaded_error server_is_overloaded slow_down
+        unavailable unavailable_error model_loading
+    """,
+}
+"""Codes and types of errors, in lower case."""
+
+_KIND_OF_NAME = {name: kind for kind, names in _NAMES.items() for name in names.split()}
+
+_TOO_LARGE = re.compile(r"request too large", re.IGNORECASE)
+"""A single request above the limit for a minute (Groq, OpenAI), whatever its code says."""
+
+_WORDS: Mapping[Kind, str] = {
+    ContextFullError: r"""
+        (maximum|max) (context|model|sequence|prompt|input) length
+        context[ _-]?(length|window|size)
+        range of input length
+        max_model_len
+        n_ctx
+        exceed_context_size
+        `inputs` (tokens|must have less than)
+        (tokens|length) \+ `?max_new_tokens
+        `max_new_tokens` must be <=
+        max_tokens must be at least 1, got -
+        (prompt|input|request|messages)( tokens?)? (is|are|was)? ?too (long|large)
+        too many (input |prompt )?tokens
+        (exceeds?|over) the (input )?tokens? limit
+        input (token count|length)\b.{0,40}\bexceeds
+        reduce the length of
+    """,
+    ContentFilterError: r"""
+        content[ _-]?(management policy|policy|filter)
+        responsible ?ai
+        input was flagged
+        moderation
+        safety (system|filter|policy)
+    """,
+    AuthenticationError: r"""
+        (invalid|incorrect|missing|no) api[ _]key
+        api[ _]key (is )?(not valid|invalid|missing)
+    """,
+    QuotaError: r"""
+        exceeded your current quota
+        insufficient (quota|credits?|balance|funds)
+        budget has been exceeded
+        exceeded ?budget
+        over budget
+        credit balance
+        out of credits
+        (spend|spending|api usage) limit
+    """,
+    ModelNotServedError: r"""
+        (invalid|unknown|no such) model\b
+        not a valid model
+        \bmodel\b.{0,80}\b(does not exist|not found)
+    """,
+}
+"""Words of messages, a pattern a line; the first that is found counts."""
+
+_KIND_OF_WORDS = {
+    kind: re.compile("|".join(line.strip() for line in words.strip().splitlines()), re.IGNORECASE)
+    for kind, words in _WORDS.items()
+}
+_HAS_WORDS: Mapping[int, frozenset[Kind]] = {
+    200: frozenset(_WORDS),
+    400: frozenset(_WORDS),
+    403: frozenset({ContentFilterError, QuotaError, ModelNotServedError}),
+    422: frozenset(_WORDS),
+    429: frozenset({QuotaError}),
+    500: frozenset(_WORDS),
+}
+"""With which status the words of which kinds are believed."""
+
+_SETTINGS = {"max_tokens", "max_completion_tokens", "temperature", "top_p", "stop"}
+_LATER = re.compile(r"\b(retry|try again) (in|after) |per (minute|second|hour|day)", re.IGNORECASE)
+"""A limit that passes; Gemini says so in the same words as others say that the money is gone."""
+
+_KIND_OF_STATUS: Mapping[int, Kind] = {
+    401: AuthenticationError,
+    402: QuotaError,
+    403: AuthenticationError,
+    404: ModelNotServedError,
+    405: WrongAddressError,
+    408: OverloadedError,
+    409: OverloadedError,
+    410: ModelNotServedError,
+    413: ContextFullError,
+    424: ServerFaultError,  # TGI: it failed while it generated
+    425: OverloadedError,
+    429: OverloadedError,
+    501: WrongAddressError,
+    **dict.fromkeys((502, 503, 504, *range(520, 531)), OverloadedError),
+}
+_STATUSES_OF_NO_USE = {200, 500}
+"""With these the body's own code tells more."""
+
+
+@dataclass(frozen=True, slots=True)
+class ServerError:
+    """What a server says of an error.
+
+    Attributes:
+        status: The HTTP status, or the body's own where HTTP's tells nothing.
+        names: Codes and types, in lower case, the most telling first.
+        message: The server's own words, on one line, bounded.
+        param: The parameter that it complains of; nothing where it names none.
+    """
+
+    status: int
+    names: tuple[str, ...]
+    message: str
+    param: str = ""
+
+    @classmethod
+    def read(cls, status: int, body: bytes) -> ServerError:
+        """Read the body of an error, whatever it holds."""
+        error = _error_object(_json(body))
+        codes = [error.get(name) for name in ("code", "http_status_code", "status")]
+        if status in _STATUSES_OF_NO_USE:
+            status = next(filter(None, map(_status_in, codes)), status)
+        return cls(status, tuple(_names(error)), server_message(body), str(error.get("param", "")))
+
+    def kind(self, *, may_pass: bool = False) -> Kind:
+        """The class of errors that it belongs to.
+
+        Args:
+            may_pass: Whether the server named a time after which to come again.
+        """
+        if self.status == 413 or _TOO_LARGE.search(self.message):
+            return ContextFullError
+        kind = self._kind_by_name() or self._kind_by_words()
+        if kind is QuotaError and (may_pass or _LATER.search(self.message)):
+            return OverloadedError
+        return kind or self._kind_by_status()
+
+    def _kind_by_name(self) -> Kind | None:
+        return next((_KIND_OF_NAME[name] for name in self.names if name in _KIND_OF_NAME), None)
+
+    def _kind_by_words(self) -> Kind | None:
+        kinds = _HAS_WORDS.get(self.status, frozenset())
+        return next(
+            (k for k, words in _KIND_OF_WORDS.items() if k in kinds and words.search(self.message)),
+            None,
+        )
+
+    def _kind_by_status(self) -> Kind:
+        if self.status in {400, 422} and self.param in _SETTINGS:
+            return SettingRefusedError
+        if self.status in _KIND_OF_STATUS:
+            return _KIND_OF_STATUS[self.status]
+        return ServerFaultError if self.status == 200 or self.status >= 500 else RejectedError
+
+
+def server_message(body: bytes) -> str:
+    """The server's own words about an error, on one line, bounded, without control characters."""
+    value = _json(body)
+    error = value.get("error", value) if isinstance(value, dict) else None
+    if isinstance(error, dict):
+        error = error.get("message") or error.get("detail")
+    said = one_line(str(error)) if error else ""
+    return said or excerpt(body)
+
+
+def excerpt(body: bytes) -> str:
+    """The start of a body that is no JSON, on one line."""
+    return one_line(body[: 4 * _QUOTED_CHARACTERS].decode("utf-8", "replace")) or "(empty)"
+
+
+def one_line(text: str) -> str:
+    """Text that a server wrote, on one line, bounded, without characters that steer a terminal."""
+    line = " ".join("".join(c if c.isprintable() else " " for c in text).split())
+    return line if len(line) <= _QUOTED_CHARACTERS else line[:_QUOTED_CHARACTERS] + " ..."
+
+
+def _json(body: bytes) -> Any:
+    try:
+        value = json.loads(body)
+    except (ValueError, RecursionError):
+        return None
+    return value[0] if isinstance(value, list) and value else value  # Gemini wraps it into a list
+
+
+def _error_object(value: Any) -> Mapping[str, Any]:
+    """The error in a body; its fields may stand at the top, beside the words, or in ``error``."""
+    if not isinstance(value, dict):
+        return {}
+    error = value.get("error")
+    return {**value, **error} if isinstance(error, dict) else value
+
+
+def _names(error: Mapping[str, Any]) -> Iterator[str]:
+    inner = error.get("innererror")
+    detail = error.get("detail")
+    first = detail[0] if isinstance(detail, list) and detail else None
+    candidates = (
+        *(error.get(name) for name in ("code", "type", "error_type", "status")),
+        inner.get("code") if isinstance(inner, dict) else None,
+        first.get("type") if isinstance(first, dict) else None,
+    )
+    for name in candidates:
+        if isinstance(name, str) or (isinstance(name, int) and name > 999):
+            yield str(name)[:100].lower()
+
+
+def _status_in(code: Any) -> int | None:
+    """An HTTP status of an error in a field of a body."""
+    try:
+        number = int(code) if isinstance(code, str | int) else 0
+    except ValueError:
+        return None
+    return number if 400 <= number <= 599 else None
