@@ -157,23 +157,20 @@ async def test_a_second_batch_on_the_same_store_is_refused(server: Server, work:
     assert_right(work, DRAFTS)
 
 
-async def test_an_engine_that_is_gone_for_good_ends_the_batch_and_retry_failed_goes_on(
+async def test_a_server_that_refuses_the_key_ends_the_batch_at_once_with_nothing_failed(
     server: Server, work: Work, tmp_path: Path
 ) -> None:
     await server.tell("/session", refuse_after=100)
     gone = await work.run(server)
     assert gone.code == 4, gone.err
-    assert "The engine failed 20 times in a row" in gone.err
-    assert "--retry-failed" in gone.err
+    assert "answers 401" in gone.err
+    assert "REVLOOP_API_KEY" in gone.err
+    assert "The same command goes on" in gone.err
     assert not work.output.exists()
     before = work.stored_rounds()
     assert sum(before.values()) > 0
     await server.tell("/session")
-    assert (await work.run(server)).code == 4  # those that failed are left as they are
-    await assert_nothing_was_asked_again(server, before)
-    before = work.stored_rounds()
-    await server.tell("/session")
-    assert (await work.run(server, "--retry-failed")).code == 0
+    assert (await work.run(server)).code == 0
     await assert_nothing_was_asked_again(server, before)
     await assert_equals_an_undisturbed_run(server, work, tmp_path)
 

@@ -95,7 +95,7 @@ def test_a_draft_whose_engine_fails_does_not_stop_the_others() -> None:
 
     found = list(revise_many(drafts(6), iterations=1, engine=ScriptedEngine(failing)))
     ends = {t.draft.id: t.end.reason for t in found if t.end}
-    assert ends.pop("d3") is StopReason.ENGINE_FAILED
+    assert ends.pop("d3") is StopReason.REJECTED
     assert set(ends.values()) == {StopReason.ROUNDS_DONE}
 
 

@@ -15,8 +15,7 @@ from revloop import End, StopReason, Usage, Version
 from revloop.batch import Progress, Snapshot
 from revloop.cli import output
 from revloop.cli.batch_display import duration, line, table, tell
-from revloop.engines.absence import Waiting
-from revloop.trajectory import Sampling, Step
+from revloop.engines.absence import Trouble, Waiting
 
 SNAPSHOT = Snapshot(
     elapsed_s=75.0,
@@ -35,17 +34,26 @@ SNAPSHOT = Snapshot(
 )
 
 
-def version(number: int, *, cached: int | None = 40) -> Version:
-    step = Step(
-        kind="both",
-        attempt=1,
-        finish_reason="stop",
-        usage=Usage(prompt_tokens=100, cached_tokens=cached, generated_tokens=30),
-        latency_s=0.1,
-        sampling=Sampling(),
-    )
-    steps = (step,) if number else ()
-    return Version(round=number, text="t", steps=steps, created_at=datetime.now(UTC))
+URL = "http://127.0.0.1:8000/v1/completions"
+FAULT = f"{URL} does not answer in JSON: <html>{'Welcome! ' * 40}</html>"
+
+
+class Troubled:
+    """An engine that tells what goes wrong."""
+
+    def trouble(self) -> Trouble:
+        return Trouble(12, FAULT)
+
+
+class Away:
+    """An engine whose server is away."""
+
+    def waiting(self) -> Waiting:
+        return Waiting(35.2, 900.0)
+
+
+def version(number: int) -> Version:
+    return Version(round=number, text="t", created_at=datetime.now(UTC))
 
 
 def end(reason: StopReason) -> End:
@@ -74,7 +82,7 @@ class TestCounting:
         progress.put_down(2, end(StopReason.ROUNDS_DONE))
         assert progress.snapshot().in_round == {}
 
-    def test_versions_and_tokens_are_counted_but_not_version_0(self) -> None:
+    def test_versions_are_counted_but_not_version_0(self) -> None:
         progress = Progress()
         progress.took_up(0, None)
         for number in range(3):
@@ -82,13 +90,37 @@ class TestCounting:
         snapshot = progress.snapshot()
         assert snapshot.versions == 2
         assert snapshot.versions_per_s > 0
+
+    def test_tokens_of_replies_count_whether_they_can_be_used_or_not(self) -> None:
+        progress = Progress()
+        usage = Usage(prompt_tokens=100, cached_tokens=40, generated_tokens=30)
+        progress.replied(usage)
+        progress.replied(usage)
+        snapshot = progress.snapshot()
+        assert (progress.replies, snapshot.versions) == (2, 0)
+        assert snapshot.tokens_per_s > 0
         assert snapshot.cached_share == pytest.approx(0.4)
 
     def test_where_nobody_counts_cached_tokens_no_share_is_told(self) -> None:
         progress = Progress()
-        progress.took_up(0, None)
-        progress.made(version(1, cached=None))
+        progress.replied(Usage(prompt_tokens=100, generated_tokens=30))
         assert progress.snapshot().cached_share is None
+
+    def test_why_trajectories_fail_is_known(self) -> None:
+        progress = Progress()
+        for _ in range(3):
+            progress.took_up(0, None)
+        progress.put_down(0, End(reason=StopReason.REJECTED, detail="Round 1: no."))
+        progress.put_down(0, End(reason=StopReason.UNPARSEABLE, detail="Round 1: no form."))
+        progress.put_down(1, end(StopReason.CONVERGED))
+        assert progress.snapshot().last_failure == "Round 1: no form."
+
+    def test_what_is_sent_again_is_known(self) -> None:
+        progress = Progress()
+        progress.watch(Troubled())
+        snapshot = progress.snapshot()
+        assert (snapshot.retries, snapshot.last_fault) == (12, FAULT)
+        assert snapshot.server_away_s is None
 
     def test_what_was_done_before_is_taken_over(self) -> None:
         progress = Progress(is_whole=True)
@@ -182,11 +214,67 @@ def drawn(snapshot: Snapshot) -> str:
     return stream.getvalue()
 
 
+class TestCauses:
+    TROUBLED = replace(
+        SNAPSHOT,
+        retries=12,
+        last_fault=FAULT,
+        last_failure=f"Round 1: {URL} answers 500: \x1b[31mCUDA error\nat line 3",
+    )
+
+    @staticmethod
+    def told(snapshots: list[Snapshot]) -> list[str]:
+        stream = io.StringIO()
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(output, "progress", Console(file=stream, soft_wrap=True))
+            since = None
+            for snapshot in snapshots:
+                progress = Progress()
+                patch.setattr(Progress, "snapshot", lambda _, found=snapshot: found)
+                since = tell(progress, since=since)
+        return stream.getvalue().splitlines()
+
+    def test_the_last_causes_are_told_below_the_line_and_fit_into_80_columns(self) -> None:
+        first, failure, fault = self.told([self.TROUBLED])
+        assert first == line(self.TROUBLED)
+        assert (
+            failure == "  last failure: Round 1: the server answers 500: ␛[31mCUDA error at line 3"
+        )
+        assert fault.startswith("  12 requests sent again, last: the server does not answer in JSO")
+        assert fault.endswith("…")
+        assert len(fault) == 80
+
+    def test_a_cause_that_was_told_is_not_told_again_until_it_comes_again(self) -> None:
+        once_more = replace(self.TROUBLED, retries=13)
+        lines = self.told([self.TROUBLED, self.TROUBLED, once_more])
+        assert [number for number, told in enumerate(lines) if not told.startswith("  ")] == [
+            *(0, 3, 4)
+        ]
+        assert lines[5].startswith("  13 requests sent again")
+
+    def test_where_nothing_went_wrong_there_is_no_cause(self) -> None:
+        assert self.told([SNAPSHOT]) == [line(SNAPSHOT)]
+        assert "last" not in drawn(SNAPSHOT)
+
+    @pytest.mark.parametrize("width", [80, 120])
+    def test_the_table_shows_each_cause_on_one_line(self, width: int) -> None:
+        stream = io.StringIO()
+        Console(file=stream, width=width).print(table(self.TROUBLED))
+        lines = stream.getvalue().splitlines()
+        assert len(lines) == len(drawn(SNAPSHOT).splitlines()) + 3
+        assert max(map(len, lines)) <= width
+        shown = "\n".join(lines)
+        assert "Round 1: the server answers 500: ␛[31mCUDA error at line 3" in shown
+        assert "12 requests" in shown
+        assert "the server does not answer in JSON: <html>Welcome!" in shown
+        assert "\x1b" not in shown
+
+
 class TestWaiting:
     def test_a_server_that_is_away_is_in_the_figures(self) -> None:
         progress = Progress()
         assert progress.snapshot().server_away_s is None
-        progress.watch(lambda: Waiting(35.2, 900.0))
+        progress.watch(Away())
         snapshot = progress.snapshot()
         assert (snapshot.server_away_s, snapshot.server_limit_s) == (35.2, 900.0)
 

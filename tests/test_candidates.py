@@ -213,7 +213,7 @@ class TestFailures:
     def test_where_all_fail_the_trajectory_ends(self) -> None:
         found, _ = revised(*[RejectedError("gone")] * 3)
         assert found.end is not None
-        assert found.end.reason is StopReason.ENGINE_FAILED
+        assert found.end.reason is StopReason.REJECTED
 
     def test_where_none_can_be_used_all_requests_are_in_the_end(self) -> None:
         def cut(request: Request) -> str | Answer:

@@ -11,7 +11,7 @@ import pytest
 from revloop import ContextFullError, PromptSet
 from revloop.draft import Draft, Message
 from revloop.engines import Completion, Request
-from revloop.errors import RejectedError
+from revloop.errors import RejectedError, SettingRefusedError
 from revloop.trajectory import Sampling
 
 if TYPE_CHECKING:
@@ -169,7 +169,7 @@ def test_special_tokens_in_a_prompt_are_read_as_letters(at_hand: EngineAtHand) -
 
 def test_a_chat_is_refused_by_a_model_without_a_chat_template(at_hand: EngineAtHand) -> None:
     chat = (Message(role="user", content="Hello"),)
-    with pytest.raises(RejectedError, match="chat template"):
+    with pytest.raises(SettingRefusedError, match="chat template"):
         ask(at_hand, critique_request(prompt=chat, stop=()))
 
 

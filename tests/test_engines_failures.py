@@ -57,7 +57,11 @@ def test_an_error_that_memory_led_to_counts_too() -> None:
 def test_another_failure_is_told_in_its_own_words() -> None:
     error = RuntimeError("probability tensor contains nan\nand a second line")
     assert not ran_out_of_memory(error)
-    assert str(failure_of(error, "m")) == "m failed: probability tensor contains nan"
+    failure = failure_of(error, "m")
+    assert (type(failure), str(failure)) == (
+        EngineError,
+        "m failed: probability tensor contains nan",
+    )
     assert isinstance(not_loaded(error, "m"), ModelConfigError)
 
 

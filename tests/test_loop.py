@@ -401,7 +401,7 @@ class TestEngineFailures:
     async def test_the_loop_itself_tries_no_request_again(self) -> None:
         engine = ScriptedEngine([RejectedError("no such model")])
         _, end = await run(engine)
-        assert (end.reason, len(engine.requests)) == (StopReason.ENGINE_FAILED, 1)
+        assert (end.reason, len(engine.requests)) == (StopReason.REJECTED, 1)
 
     async def test_an_error_that_is_not_an_engines_is_not_swallowed(self) -> None:
         with pytest.raises(ZeroDivisionError, match="a bug"):

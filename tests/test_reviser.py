@@ -231,7 +231,7 @@ def test_an_engine_that_fails_in_mid_run_costs_nothing_that_was_made(tmp_path: P
     failed = revise(DRAFT, iterations=5, store=path, engine=ScriptedEngine(failing_from(3)))
     assert failed.rounds == 2
     assert failed.end is not None
-    assert failed.end.reason is StopReason.ENGINE_FAILED
+    assert failed.end.reason is StopReason.REJECTED
     healed = revise(DRAFT, iterations=3, store=path, engine=ScriptedEngine(counting()))
     assert healed.versions[:3] == failed.versions
     assert healed.rounds == 3

@@ -11,6 +11,9 @@ if TYPE_CHECKING:
     from revloop.draft import Draft
     from revloop.store import Entry, Pending, Store
 
+_MAY_HEAL = {StopReason.ENGINE_FAILED, StopReason.JUDGE_FAILED, StopReason.REJECTED}
+"""What a server did may be different the next time."""
+
 
 @dataclass(slots=True)
 class Journal:
@@ -35,7 +38,7 @@ class Journal:
         """Whether it ended for a reason that asking again would not change."""
         if self.end is None or not self.end.reason.is_failure:
             return False
-        return self.end.reason not in {StopReason.ENGINE_FAILED, StopReason.JUDGE_FAILED}
+        return self.end.reason not in _MAY_HEAL
 
     async def append(self, version: Version) -> None:
         """Add a version; it is on disk when this returns."""

@@ -10,14 +10,16 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from revloop.engines.wrapper import EngineWrapper
-from revloop.errors import InputError
+from revloop.errors import EngineGoneError, InputError, UnusableEngineError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable
 
     from revloop.engines.base import Completion, Engine, Request
     from revloop.engines.load import Load
     from revloop.prompts import Rendered
+
+    OnReply = Callable[[Completion], None]
 
 DEFAULT_MIN_CONCURRENCY = 4
 DEFAULT_MAX_CONCURRENCY = 512
@@ -234,13 +236,23 @@ class GatedEngine(EngineWrapper):
         engine: The engine.
         gate: The gate before it.
         iterations: Rounds that the trajectory shall have in the end.
+        on_reply: Called with every completion, whether it can be used or not.
 
     Attributes:
         rounds_done: Rounds that it has done, to be kept up by its owner.
     """
 
-    def __init__(self, engine: Engine, gate: Gate, *, iterations: int, rounds_done: int) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        gate: Gate,
+        *,
+        iterations: int,
+        rounds_done: int,
+        on_reply: OnReply | None = None,
+    ) -> None:
         super().__init__(engine)
+        self._on_reply = on_reply
         self.rounds_done = rounds_done
         self._iterations = iterations
         self._gate = gate
@@ -251,6 +263,8 @@ class GatedEngine(EngineWrapper):
 
         Raises:
             HaltedError: The request would begin a round, and none may begin any more.
+            EngineGoneError: No request of this run can succeed any more: the trajectory waits, and
+                has not failed.
         """
         self._check()
         standing = Standing(
@@ -262,7 +276,13 @@ class GatedEngine(EngineWrapper):
         async with self._gate.turn(standing):
             self._check()
             self._round_begun = self.rounds_done
-            return await self._engine.generate(request)
+            try:
+                completion = await self._engine.generate(request)
+            except UnusableEngineError as exc:
+                raise EngineGoneError(str(exc)) from exc
+        if self._on_reply is not None:
+            self._on_reply(completion)
+        return completion
 
     def _check(self) -> None:
         if self._gate.is_closed and self._round_begun != self.rounds_done:

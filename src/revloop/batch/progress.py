@@ -7,14 +7,15 @@ from collections import Counter, deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from revloop.engines.absence import ReportsTrouble, WaitsForServer
 from revloop.settings import DEFAULT_ITERATIONS
 from revloop.trajectory import StopReason
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from revloop.engines.absence import Waiting
-    from revloop.trajectory import End, Version
+    from revloop.engines.absence import Trouble, Waiting
+    from revloop.trajectory import End, Usage, Version
 
 _WINDOW_S = 60.0
 _CONVERGED = {StopReason.CONVERGED, StopReason.CYCLE}
@@ -33,7 +34,8 @@ class Snapshot:
         rejected: Rows that could not be used.
         versions: Versions made since the command began (version 0 is not made).
         versions_per_s: Over the last minute.
-        tokens_per_s: Tokens generated a second, over the last minute.
+        tokens_per_s: Tokens generated a second, over the last minute; those of replies that could
+            not be used too.
         in_round: How many trajectories under way are in which round.
         limit: How many requests may be under way.
         cached_share: Share of the prompt tokens that came from the prefix cache; None where the
@@ -41,6 +43,9 @@ class Snapshot:
         left_s: Seconds to go at the pace so far; None while nobody can know.
         server_away_s: Seconds that the server has been waited for; None while it answers.
         server_limit_s: Seconds after which it is waited for no longer; None while it answers.
+        retries: Requests that were sent again after a fault.
+        last_fault: That fault, the last time; None where there was none.
+        last_failure: Why the trajectory ended that failed last; None where none has failed.
     """
 
     elapsed_s: float
@@ -58,6 +63,9 @@ class Snapshot:
     left_s: float | None
     server_away_s: float | None = None
     server_limit_s: float | None = None
+    retries: int = 0
+    last_fault: str | None = None
+    last_failure: str | None = None
 
 
 @dataclass(slots=True)
@@ -73,6 +81,7 @@ class Progress:
         read_share: How much of the input has been read, 0 to 1; None where nobody can know.
         failed: Trajectories that ended without all rounds.
         versions: Versions made since the command began.
+        replies: Completions since the command began, whether they could be used or not.
     """
 
     iterations: int = DEFAULT_ITERATIONS
@@ -83,6 +92,7 @@ class Progress:
     read_share: float | None = None
     failed: int = 0
     versions: int = 0
+    replies: int = 0
     _done: int = 0
     _done_before: int = 0
     _converged: int = 0
@@ -92,6 +102,8 @@ class Progress:
     _in_round: Counter[int] = field(default_factory=Counter)
     _started: float = field(default_factory=time.monotonic)
     _waiting: Callable[[], Waiting | None] = lambda: None
+    _trouble: Callable[[], Trouble | None] = lambda: None
+    _last_failure: str | None = None
     _moments: deque[tuple[float, int, int]] = field(default_factory=deque)
 
     @property
@@ -99,9 +111,12 @@ class Progress:
         """Trajectories that ended, in earlier runs of the command too."""
         return self._done
 
-    def watch(self, waiting: Callable[[], Waiting | None]) -> None:
-        """Ask this how long the server has been away."""
-        self._waiting = waiting
+    def watch(self, engine: object) -> None:
+        """Ask this engine how long its server has been away, and what goes wrong."""
+        if isinstance(engine, WaitsForServer):
+            self._waiting = engine.waiting
+        if isinstance(engine, ReportsTrouble):
+            self._trouble = engine.trouble
 
     def resume(self, counts: dict[tuple[StopReason | None, int], int], *, pending: int) -> None:
         """Take over what earlier runs of the command did.
@@ -132,7 +147,10 @@ class Progress:
             return
         self.versions += 1
         self._move(version.round, self._round_after(version.round))
-        usage = version.usage
+
+    def replied(self, usage: Usage) -> None:
+        """The engine gave a completion, which may turn out to be of no use."""
+        self.replies += 1
         self._prompt_tokens += usage.prompt_tokens
         self._generated_tokens += usage.generated_tokens
         if usage.cached_tokens is not None:
@@ -144,6 +162,8 @@ class Progress:
         if end is not None:
             self._done += 1
             self.failed += end.reason.is_failure
+            if end.reason.is_failure:
+                self._last_failure = end.detail
             self._converged += end.reason in _CONVERGED
 
     def snapshot(self) -> Snapshot:
@@ -153,6 +173,7 @@ class Progress:
         versions_per_s, tokens_per_s = self._rates(now)
         cached = self._cached_tokens
         away_s, limit_s = self._waiting() or (None, None)
+        retries, last_fault = self._trouble() or (0, None)
         return Snapshot(
             elapsed_s=elapsed_s,
             trajectories=self.entered if self.is_whole else None,
@@ -169,6 +190,9 @@ class Progress:
             left_s=self._left_s(elapsed_s),
             server_away_s=away_s,
             server_limit_s=limit_s,
+            retries=retries,
+            last_fault=last_fault,
+            last_failure=self._last_failure,
         )
 
     def _round_after(self, rounds_done: int) -> int:

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 
 from anyio import to_thread
 
+from revloop.batch.failures import FailuresInARow
 from revloop.batch.gate import Concurrency
 from revloop.batch.intake import Intake, in_thread
 from revloop.batch.output import write_output, write_rejects
 from revloop.batch.workers import Workers
-from revloop.engines.absence import WaitsForServer
 from revloop.errors import EngineGoneError, InputError, RevloopError
 from revloop.settings import DEFAULT_ITERATIONS, checked_iterations
 from revloop.trajectory import StopReason
@@ -29,10 +29,9 @@ if TYPE_CHECKING:
     from revloop.reviser import AsyncReviser
     from revloop.rows import Rejected
     from revloop.store import Pending, RunRows
-    from revloop.trajectory import End, Trajectory
+    from revloop.trajectory import Trajectory
 
 _FEWEST_FOR_A_SHARE = 100
-_ENGINE_IS_GONE_AFTER = 20
 _FETCHED_AT_A_TIME = 16
 
 
@@ -138,11 +137,10 @@ class Batch:
         self._options = options
         self._progress = progress
         self._rows: RunRows = reviser.store.rows(reviser.run)
-        self._failures_in_a_row = self._versions_at_failure = 0
+        self._failures = FailuresInARow(progress)
         self._ending: Ending | None = None
         self._detail = ""
-        if isinstance(reviser.engine, WaitsForServer):
-            progress.watch(reviser.engine.waiting)
+        progress.watch(reviser.engine)
         greedy = reviser.settings.sampling.temperature == 0
         self._progress.rejected = self._rows.reject_count()
         self._take_over()
@@ -217,21 +215,10 @@ class Batch:
         end = trajectory.end
         if end is None or not end.reason.is_failure:
             return
-        if end.reason is StopReason.ENGINE_FAILED:
-            self._note_failure(end)
+        if (gone := self._failures.note(end)) is not None:
+            detail = f"{gone} Those are tried again with --retry-failed."
+            self._stop(Ending.ENGINE_GONE, detail)
         self._check_tolerance()
-
-    def _note_failure(self, end: End) -> None:
-        """Stop when the engine fails again and again, and makes nothing between."""
-        if self._progress.versions != self._versions_at_failure:
-            self._failures_in_a_row, self._versions_at_failure = 0, self._progress.versions
-        self._failures_in_a_row += 1
-        if self._failures_in_a_row >= _ENGINE_IS_GONE_AFTER:
-            self._stop(
-                Ending.ENGINE_GONE,
-                f"The engine failed {self._failures_in_a_row} times in a row; the last time: "
-                f"{end.detail} Those are tried again with --retry-failed.",
-            )
 
     def _check_rejects_of_before(self) -> None:
         if self._options.tolerance.strict and (first := next(self._rows.rejects(), None)):

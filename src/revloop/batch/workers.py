@@ -93,6 +93,7 @@ class Workers:
             self._gate,
             iterations=self._iterations,
             rounds_done=_rounds(pending),
+            on_reply=lambda completion: self._progress.replied(completion.usage),
         )
 
         def on_version(version: Version) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 
 _LINE_EVERY_S = 30.0
 _FRAME_EVERY_S = 0.5
+_LINE_COLUMNS = 80
+_ADDRESS = re.compile(r"https?://\S+")
 
 
 async def follow(progress: Progress, *, as_json: bool = False) -> None:
@@ -35,18 +38,28 @@ async def follow(progress: Progress, *, as_json: bool = False) -> None:
             while True:
                 live.update(table(progress.snapshot()), refresh=True)
                 await anyio.sleep(_FRAME_EVERY_S)
+    told: Snapshot | None = None
     while True:
         await anyio.sleep(_LINE_EVERY_S)
-        tell(progress, as_json=as_json)
+        told = tell(progress, as_json=as_json, since=told)
 
 
-def tell(progress: Progress, *, as_json: bool = False) -> None:
-    """Write how far a batch is, in one line."""
+def tell(progress: Progress, *, as_json: bool = False, since: Snapshot | None = None) -> Snapshot:
+    """Write how far a batch is, in one line, and below it what went wrong last.
+
+    Args:
+        progress: The batch's counts.
+        as_json: Write one line of JSON.
+        since: What was told before: what has not changed is not told again.
+    """
     snapshot = progress.snapshot()
     if as_json:
         output.progress.print(json.dumps(asdict(snapshot)))
-    else:
-        output.say(line(snapshot))
+        return snapshot
+    output.say(line(snapshot))
+    for cause in _causes(snapshot, since):
+        output.say(cause)
+    return snapshot
 
 
 def line(snapshot: Snapshot) -> str:
@@ -83,6 +96,11 @@ def table(snapshot: Snapshot) -> RenderableType:
     shown.add_row("prefix cache", "not counted" if cached is None else f"{cached:.0%} of prompts")
     bad = Text(", ".join(_counts(snapshot)) or "none", "red" if _counts(snapshot) else "")
     shown.add_row("failures", bad)
+    if snapshot.last_failure is not None:
+        shown.add_row("last failure", _one_line(_cause(snapshot.last_failure), "red"))
+    if snapshot.last_fault is not None:
+        shown.add_row("sent again", _retries(snapshot))
+        shown.add_row("last fault", _one_line(_cause(snapshot.last_fault), "yellow"))
     left = "not known yet" if snapshot.left_s is None else duration(snapshot.left_s)
     shown.add_row("time", f"{duration(snapshot.elapsed_s)} so far, {left} left")
     if snapshot.server_away_s is not None:
@@ -119,6 +137,37 @@ def _counts(snapshot: Snapshot) -> list[str]:
     if snapshot.rejected:
         parts.append(f"{snapshot.rejected} rejected")
     return parts
+
+
+def _retries(snapshot: Snapshot) -> str:
+    return "1 request" if snapshot.retries == 1 else f"{snapshot.retries} requests"
+
+
+def _causes(snapshot: Snapshot, since: Snapshot | None) -> list[str]:
+    """What went wrong last, in lines for a log; nothing of what has not changed."""
+    causes = []
+    failure, fault = snapshot.last_failure, snapshot.last_fault
+    if failure is not None and (since is None or failure != since.last_failure):
+        causes.append(f"last failure: {_cause(failure)}")
+    if fault is not None and (since is None or snapshot.retries != since.retries):
+        causes.append(f"{_retries(snapshot)} sent again, last: {_cause(fault)}")
+    return [cut(f"  {cause}", _LINE_COLUMNS) for cause in causes]
+
+
+def _cause(said: str) -> str:
+    """What went wrong, without addresses: they fill a line, and there is one server."""
+    return output.printable(" ".join(_ADDRESS.sub("the server", said).split()))
+
+
+def cut(text: str, columns: int) -> str:
+    """A text that takes no more columns, with a mark where it was cut."""
+    shown = Text(text)
+    shown.truncate(columns, overflow="ellipsis")
+    return shown.plain
+
+
+def _one_line(text: str, style: str) -> Text:
+    return Text(text, style, no_wrap=True, overflow="ellipsis")
 
 
 def _beside(left: RenderableType, right: str) -> Table:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import anyio
 
 from revloop.batch import Concurrency, Progress
+from revloop.batch.failures import FailuresInARow
 from revloop.batch.workers import Workers
 from revloop.concurrency import task_group
 from revloop.distributed.folder import RunFolder
@@ -18,7 +19,6 @@ from revloop.errors import EngineError, RevloopError
 from revloop.reviser import AsyncReviser
 from revloop.rows.writing import with_rest
 from revloop.settings import DEFAULT_ITERATIONS
-from revloop.trajectory import StopReason
 from revloop.values import read_json
 
 if TYPE_CHECKING:
@@ -32,8 +32,6 @@ if TYPE_CHECKING:
 
 SERVER = "REVLOOP_RAY_SERVER"
 """The environment variable that tells an actor its server."""
-
-_ENGINE_IS_GONE_AFTER = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +64,8 @@ class Actor:
         self._opened: _Opened | None = None
         self._error: BaseException | None = None
         self._waiting: dict[str, list[asyncio.Future[Trajectory]]] = {}
-        self._failures = _FailuresInARow()
         self._progress = Progress()
+        self._failures = FailuresInARow(self._progress)
 
     async def __call__(self, table: Any) -> Any:
         """Take the rows of a block through all their rounds.
@@ -151,8 +149,9 @@ class Actor:
                 raise
 
     async def _finished(self, trajectory: Trajectory) -> None:
-        if error := self._failures.note(trajectory, self._progress.versions):
-            self._fail(trajectory.id, error)
+        gone = None if trajectory.end is None else self._failures.note(trajectory.end)
+        if gone is not None:
+            self._fail(trajectory.id, EngineError(gone))
             return
         for done in self._waiting.pop(trajectory.id):
             if not done.done():  # else Ray has given the block up
@@ -177,24 +176,3 @@ class _Opened:
     reviser: AsyncReviser
     stream: MemoryObjectSendStream[Pending]
     task: asyncio.Task[None]
-
-
-class _FailuresInARow:
-    """Notices an engine that fails again and again, and makes nothing between."""
-
-    def __init__(self) -> None:
-        self._count = self._versions = 0
-
-    def note(self, trajectory: Trajectory, versions: int) -> EngineError | None:
-        """Count a trajectory; an error if it was one failure too many."""
-        end = trajectory.end
-        if end is None or end.reason is not StopReason.ENGINE_FAILED:
-            return None
-        if versions != self._versions:
-            self._count, self._versions = 0, versions
-        self._count += 1
-        if self._count < _ENGINE_IS_GONE_AFTER:
-            return None
-        return EngineError(
-            f"The engine failed {self._count} times in a row; the last time: {end.detail}"
-        )

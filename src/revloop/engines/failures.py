@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
-from revloop.errors import DoesNotFitError, ModelConfigError, RejectedError, ServingError
+from revloop.errors import (
+    DoesNotFitError,
+    EngineError,
+    ModelConfigError,
+    RejectedError,
+    ServingError,
+)
 from revloop.serving.memory import ran_out_of_memory
 
 
-def failure_of(exc: BaseException, where: str) -> RejectedError:
+def failure_of(exc: BaseException, where: str) -> EngineError:
     """What an error that a model raised while it generated means for the request.
+
+    Memory that runs out is this request's fault: a shorter one may fit. Anything else may be the
+    model's, and counts against it.
 
     Args:
         exc: What was raised.
@@ -19,7 +28,7 @@ def failure_of(exc: BaseException, where: str) -> RejectedError:
             "need less; so do fewer requests at once, a smaller model, or a server with more "
             "memory (--base-url)."
         )
-    return RejectedError(f"{where} failed: {failure_line(exc)}")
+    return EngineError(f"{where} failed: {failure_line(exc)}")
 
 
 def not_loaded(exc: BaseException, model: str) -> ServingError:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from tokenizers import Tokenizer as FastTokenizer
 
 from revloop.engines.tokens import PromptTokenizer
-from revloop.errors import MissingExtraError, ModelConfigError, RejectedError
+from revloop.errors import MissingExtraError, ModelConfigError, SettingRefusedError
 from revloop.serving.config import what_is_not_followed
 
 if TYPE_CHECKING:
@@ -67,12 +67,12 @@ class LocalTokenizer(PromptTokenizer):
         """The token ids of a request's prompt.
 
         Raises:
-            RejectedError: The prompt is a chat and the model has no chat template.
+            SettingRefusedError: The prompt is a chat and the model has no chat template.
         """
         if isinstance(request.prompt, str):
             return self.encode(request.prompt, request.prefix)
         if self._chat.chat_template is None:
-            raise RejectedError(
+            raise SettingRefusedError(
                 "The model has no chat template. Use a prompt set of kind 'completion' (cnr)."
             )
         ids: list[int] = self._chat.apply_chat_template(

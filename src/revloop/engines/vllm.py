@@ -17,7 +17,13 @@ from revloop.engines.base import Completion, Request, room_for_answer
 from revloop.engines.failures import failure_of, not_loaded
 from revloop.engines.local_tokens import LocalTokenizer, say_once_what_is_not_followed
 from revloop.engines.vllm_stats import EngineStats
-from revloop.errors import BadReplyError, MissingExtraError, ModelConfigError, RejectedError
+from revloop.errors import (
+    BadReplyError,
+    MissingExtraError,
+    ModelConfigError,
+    RejectedError,
+    UnusableEngineError,
+)
 from revloop.serving.account import account_environment
 from revloop.serving.config import known_shape, read_config
 from revloop.serving.cpu import BLOCK_TOKENS, cpu_environment, vllm_runs_on_cpu
@@ -175,14 +181,15 @@ class VllmEngine:
         """Forget all prefixes.
 
         Raises:
-            RejectedError: Requests hold blocks of the KV cache, or the engine has ended.
+            RejectedError: Requests hold blocks of the KV cache.
+            UnusableEngineError: The engine has ended.
         """
         from vllm.v1.engine.exceptions import EngineDeadError  # heavy and optional
 
         try:
             done = await self._llm.reset_prefix_cache()
         except EngineDeadError as exc:
-            raise RejectedError(f"vLLM's engine has ended: {exc}") from exc
+            raise UnusableEngineError(f"vLLM's engine has ended: {exc}") from exc
         if not done:
             raise RejectedError(
                 "vLLM's prefix cache was not emptied: requests are under way that use it."
@@ -224,7 +231,7 @@ class VllmEngine:
         except (VLLMValidationError, ValueError) as exc:
             raise RejectedError(f"vLLM refuses the request: {exc}") from exc
         except EngineDeadError as exc:
-            raise RejectedError(
+            raise UnusableEngineError(
                 f"vLLM's engine has ended: {exc} If the memory ran out, use a smaller KV cache "
                 "or a smaller model."
             ) from exc

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from revloop.engines.base import Request, TokenPrefix
-from revloop.errors import InputError, RejectedError
+from revloop.errors import InputError, SettingRefusedError
 from revloop.records import Finding, assign_parts, prompt_key, read_records, training_texts
 from revloop.trajectory import Sampling, digest_of
 
@@ -109,7 +109,7 @@ class Encoder:
         """One example.
 
         Raises:
-            RejectedError: The prompt is a chat and the base has no chat template.
+            SettingRefusedError: The prompt is a chat and the base has no chat template.
         """
         # the sampling is not looked at: only what a prompt becomes is asked for
         asked = Request(prompt=text.prompt, sampling=Sampling(), max_tokens=1)
@@ -129,7 +129,7 @@ class Encoder:
         for record in records:
             try:
                 made = [self.example(text) for text in training_texts(record, self.prompts)]
-            except RejectedError as exc:
+            except SettingRefusedError as exc:
                 raise InputError(str(exc)) from exc
             except InputError as exc:
                 left_out.append(f"record {record.id}: {exc}")

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 Parsed = TypeVar("Parsed")
 Kind = Literal["critique", "revision", "both"]
 
-_SENT_AGAIN = {StopReason.ENGINE_FAILED, StopReason.JUDGE_FAILED}
+_SENT_AGAIN = {StopReason.ENGINE_FAILED, StopReason.JUDGE_FAILED, StopReason.REJECTED}
 
 REPLY_CHARACTERS = 4_000
 """Of a reply that could not be used, so much is kept."""

@@ -1,0 +1,47 @@
+"""Notices an engine or a judge that fails again and again, and does nothing in between."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from revloop.trajectory import StopReason
+
+if TYPE_CHECKING:
+    from revloop.batch.progress import Progress
+    from revloop.trajectory import End
+
+IS_GONE_AFTER = 20
+_WHO = {StopReason.ENGINE_FAILED: "engine", StopReason.JUDGE_FAILED: "judge"}
+
+
+class FailuresInARow:
+    """Counts what speaks against the engine, and apart from it what speaks against the judge.
+
+    A row that was rejected, or too long, or whose replies could not be used speaks against neither.
+
+    Args:
+        progress: Tells what was done in between: any reply speaks for the engine, a version for
+            the judge.
+    """
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+        self._counts = dict.fromkeys(_WHO, 0)
+        self._done = dict.fromkeys(_WHO, 0)
+
+    def note(self, end: End) -> str | None:
+        """Count the end of a trajectory; a sentence if it was one failure too many."""
+        reason = end.reason
+        if reason not in _WHO:
+            return None
+        is_engine = reason is StopReason.ENGINE_FAILED
+        done = self._progress.replies if is_engine else self._progress.versions
+        if done != self._done[reason]:
+            self._counts[reason], self._done[reason] = 0, done
+        self._counts[reason] += 1
+        if self._counts[reason] < IS_GONE_AFTER:
+            return None
+        return (
+            f"The {_WHO[reason]} failed {self._counts[reason]} times in a row; the last time: "
+            f"{end.detail}"
+        )
