@@ -147,7 +147,7 @@ async def test_tokens_of_replies_that_could_not_be_used_are_shown(
     last = json.loads([said for said in finished.err.splitlines() if said.startswith("{")][-1])
     assert (last["versions"], last["failed"]) == (0, 1)
     assert last["tokens_per_s"] > 0
-    assert "has not the form" in last["last_failure"]
+    assert "could not be used in 3 tries" in last["last_failure"]
 
 
 async def test_a_single_revision_does_not_wait_long_for_what_is_permanent(

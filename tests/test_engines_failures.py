@@ -137,7 +137,7 @@ async def test_a_trajectory_ends_with_the_reason_when_the_memory_runs_out(
     async with AsyncReviser(engine=engine) as reviser:
         found = await reviser.revise(Draft(prompt="Why?", response="So."), iterations=2)
     assert found.end is not None
-    assert found.end.reason is StopReason.ENGINE_FAILED
+    assert found.end.reason is StopReason.REJECTED
     assert "ran out of memory" in found.end.detail
 
 
