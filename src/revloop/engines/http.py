@@ -95,7 +95,8 @@ class HttpEngine:
             base_url: The server's address, with or without ``/v1``; or another path that the API
                 is under, and a query that every request needs (Azure's ``?api-version=``).
             model: The model to use; may be left out where the server serves just one.
-            api_key: Sent as bearer token, and nowhere else: redirects are not followed.
+            api_key: Sent to this server alone, as bearer token (and as ``api-key`` with Azure's
+                ``?api-version=``): redirects are not followed.
             tokenizer: The model's folder, for prompts that are sent as exact tokens: to a vLLM
                 server that makes the same tokens of a text. Found by itself where the server names
                 a folder that is here too.

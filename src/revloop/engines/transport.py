@@ -102,7 +102,8 @@ class Transport:
 
     Args:
         base_url: The server's address: see :meth:`~revloop.engines.address.Address.read`.
-        api_key: Sent as bearer token to this server and nowhere else: redirects are not followed.
+        api_key: Sent to this server alone, as bearer token (and as ``api-key`` with Azure's
+            ``?api-version=``): redirects are not followed.
         deadlines: When to give a request up.
 
     Attributes:
