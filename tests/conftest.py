@@ -138,9 +138,9 @@ def vllm_server(
     tmp_path_factory: pytest.TempPathFactory, tiny_critic: Path, workers: int
 ) -> Iterator[Served]:
     """A real vLLM server, started with `revloop serve` and stopped with SIGTERM."""
-    _need_vllm()
+    need_vllm()
     log = tmp_path_factory.mktemp("vllm") / "server.log"
-    port = _free_port()
+    port = free_port()
     command = [
         *(sys.executable, "-m", "revloop", "serve", str(tiny_critic)),
         *("--tensor-parallel-size", str(workers), "--port", str(port)),
@@ -188,7 +188,7 @@ def engine_of(
 
         def engine(kind: str) -> EngineAtHand:
             if kind == "vllm":
-                _need_vllm()
+                need_vllm()
                 os.environ.setdefault("VLLM_CPU_KVCACHE_SPACE", "1")
             if kind == "http":
                 request.getfixturevalue("vllm_server")  # outside of the portal's thread
@@ -231,12 +231,12 @@ def fastchat() -> Callable[[str], list[Draft]]:
     return load
 
 
-def _need_vllm() -> None:
+def need_vllm() -> None:
     if importlib.util.find_spec("vllm") is None:
         pytest.skip("vLLM is not installed: it has no build for this machine")
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]

@@ -1,11 +1,10 @@
-"""What the README and the docs show is run here, as it stands."""
+"""What the README and the docs say of commands, formats and settings is what there is."""
 
 from __future__ import annotations
 
 import os
 import re
 import shlex
-import shutil
 import subprocess
 import sys
 import tomllib
@@ -15,30 +14,17 @@ from typing import TYPE_CHECKING
 import pytest
 
 from command_line import revloop
-from conftest import REPOSITORY, TINY_CRITIC
-from record_samples import BOTTLES, ROWS, write_jsonl
-from revloop import PromptSet, StopReason, revise
-from revloop.evaluation import Question
+from conftest import REPOSITORY, need_vllm
+from revloop import PromptSet, StopReason
 from revloop.prompts import PromptSettings
 from revloop.records import FORMATS, Record, training_texts
 from revloop.rows import FORMS, Row, read_rows
-from scripted_engine import ScriptedEngine, cnr_rounds
+from test_docs_examples import FALCON_40B, PAGES, examples
 
 if TYPE_CHECKING:
     from _pytest.mark import ParameterSet
 
-    from conftest import Served
-
-PAGES = [REPOSITORY / "README.md", *sorted((REPOSITORY / "docs").glob("*.md"))]
 BLOCK = re.compile(r"^```(?P<language>\w+)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
-FALCON_40B = REPOSITORY / "benchmarks" / "scale" / "falcon-40b"
-STATEFUL = {"finetuning.md"}
-"""Pages whose commands build on each other, and are run in a test of their own."""
-
-RULES = "def shorter(prompt, first, second):\n    return 'tie'\n"
-"""Stands for the module with a judge that evaluation.md shows."""
-
-EXAMPLE_ADDRESS = "http://127.0.0.1:8000"
 SERVE_OPTIONS = {"--tensor-parallel-size", "--eager", "--", "--max-model-len", "--speculate"}
 
 
@@ -56,71 +42,21 @@ def blocks(language: str) -> list[ParameterSet]:
 
 def commands() -> list[str]:
     """All command lines of all pages."""
-    texts = [str(block.values[0]) for block in blocks("console")]
-    lines = [line for text in texts for line in text.splitlines()]
-    return [line.removeprefix("$ ") for line in lines if line.startswith("$ ")]
+    return [one.words for page in PAGES for one in examples(page) if not one.is_python]
 
 
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    """A folder that holds what the docs speak of."""
-    (tmp_path / "critic").symlink_to(TINY_CRITIC)
-    (tmp_path / "falcon-40b-instruct").symlink_to(FALCON_40B)  # its config, which is all of it
-    shutil.copytree(REPOSITORY / "prompts" / "cnr", tmp_path / "my-prompts")
-    (tmp_path / "answer.txt").write_text("It keeps keys and values.", encoding="utf-8")
-    write_jsonl(tmp_path / "records.jsonl", [BOTTLES, {**BOTTLES, "id": "2", "prompt": "Why?"}])
-    write_jsonl(tmp_path / "aligner.jsonl", [ROWS["aligner"]])
-    write_jsonl(
-        tmp_path / "drafts.jsonl",
-        [{"id": str(n), "prompt": "Why?", "response": f"Because {n}."} for n in range(3)],
-    )
-    engine = ScriptedEngine(cnr_rounds("Better."))
-    draft = {"prompt": "Why?", "response": "Good.", "category": "short"}
-    revise(draft, iterations=1, store=tmp_path / "rounds.sqlite", engine=engine)
-    (tmp_path / "rules.py").write_text(RULES, encoding="utf-8")
-    pair = Question("Why?", "Good.", "Better.")
-    (tmp_path / "filled.csv").write_text(f"id,verdict\n{pair.digest},B\n", encoding="utf-8")
-    return tmp_path
-
-
-def run(command: list[str] | str, folder: Path, served: Served) -> subprocess.CompletedProcess[str]:
-    """Run a command where the docs' files are, with the session's server to talk to."""
-    environment = {
-        **os.environ,
-        "REVLOOP_BASE_URL": served.base_url,
-        "PATH": f"{os.path.dirname(sys.executable)}:{os.environ['PATH']}",  # noqa: PTH120
-    }
+def run(command: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    """Run a command in a folder, with this Python's own programs."""
+    path = f"{os.path.dirname(sys.executable)}:{os.environ['PATH']}"  # noqa: PTH120
     return subprocess.run(
         command,
-        shell=isinstance(command, str),
+        shell=True,
         cwd=folder,
-        env=environment,
+        env={**os.environ, "PATH": path},
         check=False,
         capture_output=True,
         text=True,
     )
-
-
-@pytest.mark.vllm
-@pytest.mark.parametrize("text", blocks("python"))
-def test_python_of_the_docs_runs(text: str, folder: Path, vllm_server: Served) -> None:
-    script = text.replace(EXAMPLE_ADDRESS, vllm_server.base_url)
-    finished = run([sys.executable, "-W", "error", "-c", script], folder, vllm_server)
-    assert finished.returncode == 0, finished.stderr
-
-
-@pytest.mark.vllm
-@pytest.mark.parametrize(
-    "text", [b for b in blocks("console") if str(b.id).partition(":")[0] not in STATEFUL]
-)
-def test_commands_of_the_docs_run(text: str, folder: Path, vllm_server: Served) -> None:
-    for line in text.splitlines():
-        prompt, command = line[:2], line[2:].replace(EXAMPLE_ADDRESS, vllm_server.base_url)
-        if prompt != "$ " or command.startswith(("make", "revloop serve")):
-            continue  # output; and commands with tests of their own, below
-        finished = run(command, folder, vllm_server)
-        assert finished.returncode == 0, f"{command}\n{finished.stderr}"
-        assert finished.stdout
 
 
 def test_serving_in_the_docs_is_what_the_session_does() -> None:
@@ -144,22 +80,24 @@ def test_the_readmes_make_targets_do_what_it_says(target: str) -> None:
 
 
 @pytest.mark.vllm
-def test_the_demo_runs_from_start_to_stop(folder: Path, vllm_server: Served) -> None:
-    finished = run("revloop demo", folder, vllm_server)
+def test_the_demo_runs_from_start_to_stop(tmp_path: Path) -> None:
+    need_vllm()
+    finished = run("revloop demo", tmp_path)
     assert finished.returncode == 0, finished.stderr
     (log,) = re.findall(r"vLLM is up at .*; its log: (\S+)", " ".join(finished.stderr.split()))
     workers = min(2, os.cpu_count() or 1)
     assert f"tensor_parallel_size={workers}" in Path(log).read_text(encoding="utf-8")
     assert "The server has stopped." in finished.stderr
-    (store,) = folder.glob("revloop-demo-*.sqlite")
+    (store,) = tmp_path.glob("revloop-demo-*.sqlite")
     assert store.name in finished.stdout
-    assert run(f"revloop show {store.name}", folder, vllm_server).returncode == 0
+    assert run(f"revloop show {store.name}", tmp_path).returncode == 0
 
 
-async def test_the_call_of_vllm_in_the_docs_is_the_one_that_is_printed(folder: Path) -> None:
+async def test_the_call_of_vllm_in_the_docs_is_the_one_that_is_printed(tmp_path: Path) -> None:
+    (tmp_path / "falcon-40b-instruct").symlink_to(FALCON_40B)  # its config, which is all of it
     (block,) = blocks("bash")
     (command,) = (c for c in commands() if "h100" in c and c.endswith("--emit ray"))
-    printed = await revloop(*shlex.split(command)[1:], folder=folder)
+    printed = await revloop(*shlex.split(command)[1:], folder=tmp_path)
     assert str(block.values[0]) in printed.out
 
 

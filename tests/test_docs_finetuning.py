@@ -1,7 +1,8 @@
 """docs/finetuning.md, walked from top to bottom on a tiny model.
 
 Commands that need eight GPUs and Falcon-40B are first read by the real parser as they stand, then
-run with the tiny recipe and model in their place.
+run with the tiny recipe and the demo's critic in their place. Fewer records are made than on the
+page.
 """
 
 from __future__ import annotations
@@ -23,8 +24,7 @@ from revloop.finetune import Hardware, Recipe, with_changes
 from revloop.finetune.base import Anatomy
 from revloop.finetune.launch import accelerate_config_file
 from revloop.finetune.memory import estimate
-from test_docs import EXAMPLE_ADDRESS, commands
-from tiny_falcon import NAMES, feedback, make_base, write_records
+from test_docs_examples import ADDRESS, ELSEWHERE, examples, is_shown
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -32,26 +32,21 @@ if TYPE_CHECKING:
     import click
 
 PAGE = REPOSITORY / "docs" / "finetuning.md"
-COMMANDS = [
-    line.removeprefix("$ ")
-    for line in PAGE.read_text(encoding="utf-8").splitlines()
-    if line.startswith("$ ")
-]
+EXAMPLES = examples(PAGE)
+COMMANDS = [example.words for example in EXAMPLES]
 ON_THE_TINY_MODEL = {
     "--recipe falcon-40b-instruct": "--recipe tiny",
-    "--base ./falcon-40b-instruct": "--base ./critic",
+    "--base ./falcon-40b-instruct": "--base demo",
     " --accelerate-config fsdp-8": "",
 }
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """What the page speaks of: records, a tiny base, and Falcon-40B without its weights."""
-    make_base(tmp_path / "critic")
+    """What the page has downloaded: Falcon-40B, here without its weights."""
     model_folder(tmp_path, FALCON_40B).rename(tmp_path / "falcon-40b-instruct")
     for name in ("tokenizer.json", "tokenizer_config.json"):
         (tmp_path / "falcon-40b-instruct" / name).write_bytes((TINY_CRITIC / name).read_bytes())
-    write_records(tmp_path / "records.jsonl", [feedback(a + b) for a in NAMES for b in "abc"])
     return tmp_path
 
 
@@ -75,7 +70,7 @@ def needs_gpus(command: str) -> bool:
 
 
 def test_the_page_is_walked_here_alone() -> None:
-    assert set(COMMANDS) <= set(commands())
+    assert PAGE.name in ELSEWHERE
 
 
 @pytest.mark.parametrize("command", [c for c in COMMANDS if c.startswith("revloop")])
@@ -109,10 +104,10 @@ def test_the_page_walked_on_a_tiny_model_ends_with_a_critic(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(folder)
-    for command in COMMANDS:
-        if command.startswith(("hf ", "revloop serve", "revloop revise")):
+    for _, command, shown, _ in EXAMPLES:
+        if command.startswith(("hf ", "revloop serve", "revloop revise", "cat ")):
             continue  # parsed above; the tests of serving and of the loop run their like
-        words = command
+        words = command.replace("generate 200", "generate 60")
         if needs_gpus(command):
             for real, tiny in ON_THE_TINY_MODEL.items():
                 words = words.replace(real, tiny)
@@ -121,11 +116,14 @@ def test_the_page_walked_on_a_tiny_model_ends_with_a_critic(
         done = CliRunner().invoke(app, shlex.split(words)[1:], catch_exceptions=False)
         assert done.exit_code == 0, f"{command}\n{done.output}"
         assert done.stdout
+        if shown and not needs_gpus(command):
+            wanted = shown.replace("200", "60")
+            assert is_shown(wanted, done.output), f"{command}\n{done.output}"
     for run in ("tiny-run", "critic-run"):
         assert (folder / run / "model" / "model.safetensors").is_file()
     served = [c for c in COMMANDS if c.startswith("revloop serve")]
     assert all(shlex.split(c)[2] == "critic-run/model" for c in served)
-    assert any(EXAMPLE_ADDRESS in c for c in COMMANDS)
+    assert any(ADDRESS in c for c in COMMANDS)
 
 
 def test_the_memory_in_the_table_is_what_the_estimate_says(folder: Path) -> None:
