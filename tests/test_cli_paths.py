@@ -242,6 +242,15 @@ def test_two_roles_of_one_file_are_refused(folder: Path, words: str) -> None:
     assert_refused(Command(words + engine), "", folder)
 
 
+@pytest.mark.parametrize(
+    "words", ["batch missing out --store s", "bench throughput --input missing"]
+)
+def test_an_input_that_is_not_there_is_told_before_the_engine_is_asked(
+    folder: Path, words: str
+) -> None:
+    assert_refused(Command(f"{words} {B}"), "", folder, "missing cannot be read: No such file")
+
+
 async def test_the_command_line_itself_refuses_with_one_line_and_exit_code_3(folder: Path) -> None:
     before = contents(folder)
     finished = await revloop("batch", "in.jsonl", "x", "--store", "x", *ENGINE, folder=folder)

@@ -226,6 +226,12 @@ def test_a_store_that_is_none_is_left_as_it_is(tmp_path: Path) -> None:
     assert path.read_bytes() == before
 
 
+def test_a_store_that_cannot_be_is_told_before_the_engine_is_asked(tmp_path: Path) -> None:
+    nobody = "http://127.0.0.1:9"  # to ask it would be another error
+    with pytest.raises(StoreError, match="there is no folder"):
+        revise("Because.", base_url=nobody, model="m", store=tmp_path / "missing" / "s")
+
+
 def test_an_engine_that_fails_in_mid_run_costs_nothing_that_was_made(tmp_path: Path) -> None:
     path = tmp_path / "versions.sqlite"
     failed = revise(DRAFT, iterations=5, store=path, engine=ScriptedEngine(failing_from(3)))

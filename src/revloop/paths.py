@@ -261,7 +261,7 @@ def _try_in(folder: Path, write: Writes) -> None:
     while makes_parents and not _is_there(folder):
         folder = folder.parent
     if not os.path.isdir(folder):  # noqa: PTH112 - unlike a Path's, it takes any name
-        missing = f"No such file or directory ({folder})"
+        missing = f"No such file or directory, there is no folder {folder}"
         raise _refusal(write, f"{folder} is a file" if _is_there(folder) else missing)
     try:
         with writable(write.path):

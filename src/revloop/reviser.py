@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from contextlib import AsyncExitStack, ExitStack
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TypedDict, Unpack
 
 from anyio import to_thread
@@ -18,6 +19,7 @@ from revloop.errors import InputError
 from revloop.journal import Journal
 from revloop.judging import Judge
 from revloop.loop import Rounds
+from revloop.paths import Kind, Writes, check_paths
 from revloop.prompts import PromptSet
 from revloop.settings import (
     DEFAULT_ITERATIONS,
@@ -32,7 +34,6 @@ from revloop.trajectory import Trajectory, Version, digest_of, explain
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
-    from pathlib import Path
     from types import TracebackType
 
     from revloop.engines.base import Engine
@@ -129,6 +130,8 @@ class AsyncReviser:
     async def __aenter__(self) -> Self:
         if self._was_opened:
             raise InputError("A reviser is opened once: make a new one for another 'with' block.")
+        if self._store_path is not None:  # now, not after an engine was started for minutes
+            check_paths([Writes(Path(self._store_path), "the store", Kind.STORE)])
         async with AsyncExitStack() as opened:
             self._prompts = PromptSet.load(self._prompts_source)
             if self._engine is None:

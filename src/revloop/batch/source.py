@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
+import os
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from revloop.errors import InputError
 from revloop.rows import read_rows
+from revloop.rows.opening import readable
+from revloop.rows.tables import HUB
 from revloop.trajectory import digest_of
 
 if TYPE_CHECKING:
@@ -47,6 +51,19 @@ class Source:
             questions=self.questions,
             after=after,
         )
+
+    def check_there(self) -> None:
+        """Check, before any work, that there is something to read.
+
+        Raises:
+            InputError: There is no such input, or it may not be read.
+        """
+        if self.name == _STDIN or self.name.startswith(HUB):
+            return
+        with readable(self.name):
+            Path(self.name).stat()
+            if not os.access(self.name, os.R_OK):
+                raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
 
     def fingerprint(self) -> str | None:
         """Tells this input, read in this way, from others; None for a stream, which cannot be told.

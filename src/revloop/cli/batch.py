@@ -210,6 +210,7 @@ def batch(
     reviser |= {"base_url": one_server(base_url), "store": store, "new_run": new_run}
     reviser_to_open = AsyncReviser(**reviser)  # options that cannot be used end it before any work
     check_paths(_written(output_file, store, force=force), read, data=source)
+    source_read.check_there()
     outcome = _run(source_read, output_file, reviser_to_open, options, store, log_json=log_json)
     raise typer.Exit(_tell_outcome(outcome, output_file, store))
 

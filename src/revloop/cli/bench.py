@@ -108,6 +108,8 @@ def throughput(
     require_engine(chosen)
     reads = {"the model": model, "the prompt set": prompts}
     check_paths(_written(result_file, plot), reads, data=input_file)
+    if input_file is not None:
+        Source(input_file).check_there()
     load = Load(
         _read(input_file) if input_file else demo_drafts(drafts, seed=seed),
         iterations=iterations,
