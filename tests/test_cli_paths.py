@@ -5,6 +5,9 @@ from __future__ import annotations
 import inspect
 import json
 import os
+import shutil
+import subprocess
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args, get_type_hints
@@ -242,6 +245,12 @@ def test_two_roles_of_one_file_are_refused(folder: Path, words: str) -> None:
     assert_refused(Command(words + engine), "", folder)
 
 
+def test_rejected_rows_of_something_else_are_kept(folder: Path) -> None:
+    (folder / "x.rejected.jsonl").write_text("precious\n", encoding="utf-8")
+    words = f"batch in.jsonl x {B}"
+    assert_refused(Command(words), "", folder, "x.rejected.jsonl is already there", "--force")
+
+
 @pytest.mark.parametrize(
     "words", ["batch missing out --store s", "bench throughput --input missing"]
 )
@@ -259,4 +268,51 @@ async def test_the_command_line_itself_refuses_with_one_line_and_exit_code_3(fol
     forced = await revloop("export", "store", "another", "--force", folder=folder)
     assert forced.code == 3
     assert forced.err.startswith("Error: another is a store, and no store is ever overwritten")
+    assert contents(folder) == before
+
+
+def can_mount() -> bool:
+    """Whether a process may have file systems of its own here."""
+    tried = ("unshare", "-m", "mount", "-t", "tmpfs", "tmpfs", "/mnt")
+    return (
+        shutil.which("unshare") is not None
+        and not subprocess.run(tried, capture_output=True, check=False).returncode
+    )
+
+
+@pytest.mark.skipif(not can_mount(), reason="file systems cannot be mounted here")
+@pytest.mark.parametrize(
+    ("options", "then", "said"),
+    [
+        ("size=64k", "dd if=/dev/zero of=disk/fill bs=1k count=64", "there is no room for it"),
+        ("size=64k", "mount -o remount,ro disk", "Read-only file system"),
+    ],
+    ids=["full", "read-only"],
+)
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        (f"batch in.jsonl disk/x --store new {B}", 3),
+        (f"batch in.jsonl out --store disk/x {B}", 5),
+        (f"revise Hello --store disk/x {B}", 5),
+        ("export store disk/x", 3),
+        ("records split in.jsonl --output disk/x", 3),
+        ("finetune in.jsonl --base base --output disk/x", 3),
+    ],
+)
+def test_a_disk_that_takes_nothing_is_told_before_the_work(
+    folder: Path, options: str, then: str, said: str, words: str, code: int
+) -> None:
+    (folder / "disk").mkdir()
+    before = contents(folder)
+    script = f'mount -t tmpfs -o {options} tmpfs disk; {then} 2>/dev/null; "$@"'
+    command = (sys.executable, "-m", "revloop", *words.split())
+    done = subprocess.run(
+        ("unshare", "-m", "bash", "-c", script, "bash", *command),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr.count("\n")) == (code, 1), done.stderr
+    assert said in done.stderr
     assert contents(folder) == before

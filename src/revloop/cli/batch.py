@@ -294,11 +294,18 @@ def _store_path(store: Path | None, output_file: Path) -> Path:
 
 
 def _written(output_file: Path, store: Path, *, force: bool) -> list[Writes]:
-    """All that a batch writes; its own earlier output is replaced, as its store shows."""
+    """All that a batch writes; where its store is there, what it wrote before is replaced."""
     may_replace = force or os.path.exists(store)  # noqa: PTH110 - unlike a Path's, it takes any name
     written = [
         Writes(store, "the store", Kind.STORE),
         Writes(output_file, may_replace=may_replace, check_form=check_trajectories),
     ]
     rejects = rejects_path(output_file)
-    return [*written, *([] if rejects is None else [Writes(rejects, "the rejected rows")])]
+    return [
+        *written,
+        *(
+            []
+            if rejects is None
+            else [Writes(rejects, "the rejected rows", may_replace=may_replace)]
+        ),
+    ]
