@@ -197,7 +197,7 @@ async def _commit_all(path: Path, drafts: int) -> float:
         async with places:
             for version in versions:
                 await store.add(pending.entry, version)
-            await store.add(pending.entry, end)
+            await store.finished(pending.entry, end, rounds=versions[-1].round)
 
     with Store.open(path) as store:
         entered = enter(store, drafts)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import anyio
 import pytest
 
-from revloop import Draft, End, StopReason, Store, StoreError
+from revloop import Draft, Store, StoreError
 from test_store import DONE, begin, stored, version
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ async def test_what_is_added_is_readable_elsewhere_when_add_returns(
     for number in range(3):
         await store.add(entry, version(number))
         assert stored(path)[0].rounds == number
-    await store.add(entry, DONE)
+    await store.finished(entry, DONE, rounds=2)
     assert stored(path)[0].end == DONE
 
 
@@ -57,11 +57,14 @@ async def test_what_many_hand_in_goes_into_few_commits(store: Store) -> None:
     assert len(list(store.trajectories())) == 60
 
 
-async def test_a_version_that_cannot_be_added_does_not_take_the_others_with_it(
+async def test_what_cannot_be_added_does_not_take_the_others_with_it(
     store: Store, path: Path
 ) -> None:
     good, bad = begin(store), begin(store, Draft(id="e", response="a"))
-    store.append(bad, version(0))
+    store._file._connection.execute(
+        "CREATE TEMP TRIGGER refuse BEFORE INSERT ON versions "
+        f"WHEN new.trajectory = {bad.key} BEGIN SELECT raise(ABORT, 'refused'); END"
+    )
     failed = []
 
     async def add(number: int) -> None:
@@ -75,8 +78,30 @@ async def test_a_version_that_cannot_be_added_does_not_take_the_others_with_it(
             tasks.start_soon(add, number)
     ((number, message),) = failed
     assert number == 0
-    assert "UNIQUE" in message
+    assert "refused" in message
     assert [v.round for v in stored(path)[0].versions] == [0, 1, 2]
+
+
+async def test_of_two_versions_of_a_round_the_first_stands_and_the_second_is_told(
+    store: Store, path: Path
+) -> None:
+    entry, twin = begin(store), begin(store)
+    added = await asyncio.gather(
+        store.add(entry, version(0, "first")),
+        store.add(twin, version(0, "second")),
+        store.add(begin(store, Draft(id="e", response="a")), version(0)),
+    )
+    assert list(added) == [True, False, True]
+    assert await store.add(twin, version(0, "third")) is False
+    assert stored(path)[0].versions == store.versions(twin) == (version(0, "first"),)
+
+
+async def test_a_version_that_does_not_stand_takes_no_end_back(store: Store, path: Path) -> None:
+    entry = begin(store)
+    await store.add(entry, version(0))
+    await store.finished(entry, DONE, rounds=0)
+    assert await store.add(entry, version(0, "late")) is False
+    assert stored(path)[0].end == DONE
 
 
 async def test_who_is_cancelled_while_it_waits_disturbs_nobody(store: Store, path: Path) -> None:
@@ -96,7 +121,7 @@ def test_several_event_loops_share_a_store(store: Store, path: Path) -> None:
     async def add_all(number: int) -> None:
         for round_ in range(10):
             await store.add(entries[number], version(round_))
-        await store.add(entries[number], End(reason=StopReason.ROUNDS_DONE, detail="Done."))
+        await store.finished(entries[number], DONE, rounds=9)
 
     threads = [threading.Thread(target=asyncio.run, args=(add_all(n),)) for n in range(4)]
     for thread in threads:

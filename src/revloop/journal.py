@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
+
+from anyio import to_thread
 
 from revloop.trajectory import End, StopReason, Trajectory, Version
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from revloop.draft import Draft
     from revloop.store import Entry, Pending, Store
 
@@ -33,27 +37,39 @@ class Journal:
         versions = list(entry.versions)
         return cls(entry.trajectory_id, pending.draft, versions, entry.end, store, entry)
 
-    @property
-    def is_settled(self) -> bool:
-        """Whether it ended for a reason that asking again would not change."""
+    def is_settled(self, iterations: int, *, again: bool) -> bool:
+        """Whether there is nothing to do for it to have so many rounds, or none would come of it.
+
+        Args:
+            iterations: Rounds in all.
+            again: Whether to try again where it ended for a reason that is most likely to stand.
+        """
         if self.end is None or not self.end.reason.is_failure:
-            return False
-        return self.end.reason not in _MAY_HEAL
+            return self.end is not None and len(self.versions) > iterations
+        may_heal = again or self.end.reason in _MAY_HEAL
+        return len(self.versions) > iterations or not may_heal
 
-    async def append(self, version: Version) -> None:
-        """Add a version; it is on disk when this returns."""
-        if self.store is not None and self.entry is not None:
-            await self.store.add(self.entry, version)
-        self.versions.append(version)
+    async def append(self, version: Version) -> Sequence[Version]:
+        """Add a version; it is on disk when this returns.
 
-    async def finish(self, end: End | None, *, rounds: int) -> Trajectory:
-        """Set the end; a stored trajectory that has more rounds than asked for keeps its own."""
-        if len(self.versions) > rounds + 1:
-            return replace(self, versions=self.versions[: rounds + 1], end=end).trajectory()
+        Returns:
+            What is new here: the version, or, where another writer of the store was first with one
+            of this round, that one and all that has followed on it.
+        """
+        news: Sequence[Version] = (version,)
+        store, entry = self.store, self.entry
+        if store is not None and entry is not None and not await store.add(entry, version):
+            news = (await to_thread.run_sync(store.versions, entry))[len(self.versions) :]
+        self.versions += news
+        self.end = None
+        return news
+
+    async def finish(self, end: End) -> None:
+        """Set the end; it is on disk when this returns."""
         self.end = end
-        if self.store is not None and self.entry is not None and end is not None:
-            await self.store.add(self.entry, end)
-        return self.trajectory()
+        if self.store is not None and self.entry is not None:
+            rounds = self.versions[-1].round
+            await self.store.finished(self.entry, end, rounds=rounds)
 
     def trajectory(self) -> Trajectory:
         """What there is so far."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from contextlib import AsyncExitStack, ExitStack
+from contextlib import AsyncExitStack, ExitStack, aclosing
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TypedDict, Unpack
@@ -18,7 +18,7 @@ from revloop.engines.choice import open_engine, require_engine
 from revloop.errors import InputError
 from revloop.journal import Journal
 from revloop.judging import Judge
-from revloop.loop import Rounds
+from revloop.loop import Rounds, first_rounds
 from revloop.paths import Kind, Writes, check_paths
 from revloop.prompts import PromptSet
 from revloop.settings import (
@@ -272,28 +272,45 @@ class AsyncReviser:
             StoreError: A version could not be stored.
         """
         journal = Journal.of(self._store, pending)
-        if journal.is_settled and not again:
-            return journal.trajectory()
-        rounds = Rounds(
-            journal.draft,
-            engine,
-            self._prompts,
-            self._settings,
-            iterations=iterations,
-            earlier=journal.versions[: iterations + 1],
-            failed=journal.end,
-            judge=self._judge,
-        )
-        async for version in rounds:
-            await journal.append(version)
-            if on_version is not None:
-                on_version(version)
-        return await journal.finish(rounds.end, rounds=iterations)
+        while not journal.is_settled(iterations, again=again):
+            rounds = Rounds(
+                journal.draft,
+                engine,
+                self._prompts,
+                self._settings,
+                iterations=iterations,
+                earlier=journal.versions[: iterations + 1],
+                failed=journal.end,
+                judge=self._judge,
+            )
+            if await _do(rounds, journal, iterations, on_version):
+                break
+        return first_rounds(journal.trajectory(), self._settings, iterations)
 
     def trajectory_id(self, draft: Draft, content_digest: str) -> str:
         """The id of a draft's trajectory, with these settings and this engine."""
         engine = self.engine.info.model_dump()
         return digest_of(draft.id, content_digest, self._settings.digest, engine)
+
+
+async def _do(
+    rounds: Rounds, journal: Journal, iterations: int, on_version: OnVersion | None
+) -> bool:
+    """Do rounds to their end; False where another writer of the store was first with one of them.
+
+    What that one has stored is then in the journal, to be gone on from.
+    """
+    async with aclosing(aiter(rounds)) as versions:
+        async for version in versions:
+            news = await journal.append(version)
+            for one in news:
+                if on_version is not None and one.round <= iterations:
+                    on_version(one)
+            if news[0] is not version:
+                return False
+    if rounds.end is not None and len(journal.versions) <= iterations + 1:
+        await journal.finish(rounds.end)
+    return True
 
 
 class Reviser:

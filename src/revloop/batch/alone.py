@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from revloop.errors import StoreError
+from revloop.store import place_of
 
 if sys.platform != "win32":
     import fcntl
@@ -20,13 +21,16 @@ if TYPE_CHECKING:
 def alone(store: Path) -> Iterator[None]:
     """Be the only batch on a store within the block.
 
-    The lock is on ``.STORE.lock`` beside it, which stays there, empty; it ends with the process,
-    however that ends.
+    The lock is on ``.STORE.lock`` beside the file itself, whichever way that is named here. It
+    stays there, empty; the lock ends with the process, however that ends. SQLite's own file cannot
+    be locked: closing any handle on it would end SQLite's locks of this process
+    (https://sqlite.org/howtocorrupt.html, "POSIX advisory locks").
 
     Raises:
         StoreError: Another batch is at work on the store, or the lock cannot be made.
     """
-    path = store.with_name(f".{store.name}.lock")
+    place = place_of(store)
+    path = place.with_name(f".{place.name}.lock")
     try:
         file = path.open("ab")
     except OSError as exc:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from revloop.loop import first_rounds
 from revloop.rows import open_output, open_rejects
-from revloop.trajectory import End, StopReason, Trajectory
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
+    from revloop.settings import RunSettings
     from revloop.store import RunRows, StoredRow
 
 
@@ -21,8 +22,9 @@ class _NotWantedError(Exception):
 def write_output(
     rows: RunRows,
     output: Path,
+    settings: RunSettings,
     *,
-    iterations: int | None = None,
+    iterations: int,
     final_only: bool = False,
     is_wanted: Callable[[], bool] = lambda: True,
 ) -> bool:
@@ -31,7 +33,8 @@ def write_output(
     Args:
         rows: The run's rows.
         output: The file.
-        iterations: Most rounds to write of each; None: all that are there.
+        settings: What the run was made with.
+        iterations: Most rounds to write of each.
         final_only: As for :func:`~revloop.rows.open_output`.
         is_wanted: Asked before each row whether to go on.
 
@@ -45,7 +48,7 @@ def write_output(
         with open_output(output, final_only=final_only) as writer:
             for row in _while_wanted(rows.in_order(), is_wanted):
                 if row.trajectory is not None:
-                    writer.write(first_rounds(row.trajectory, iterations), row.rest)
+                    writer.write(first_rounds(row.trajectory, settings, iterations), row.rest)
     except _NotWantedError:
         return False
     return True
@@ -56,17 +59,6 @@ def write_rejects(rows: RunRows, output: Path) -> None:
     with open_rejects(output) as writer:
         for rejected in rows.rejects():
             writer.write(rejected)
-
-
-def first_rounds(trajectory: Trajectory, iterations: int | None) -> Trajectory:
-    """A trajectory as it was after so many rounds, where it has more."""
-    if iterations is None or trajectory.rounds <= iterations:
-        return trajectory
-    detail = f"All rounds are done ({iterations})."
-    end = End(reason=StopReason.ROUNDS_DONE, detail=detail)
-    return trajectory.model_copy(
-        update={"versions": trajectory.versions[: iterations + 1], "end": end}
-    )
 
 
 def _while_wanted(rows: Iterator[StoredRow], is_wanted: Callable[[], bool]) -> Iterator[StoredRow]:

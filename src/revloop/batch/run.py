@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -141,6 +142,7 @@ class Batch:
         self._ending: Ending | None = None
         self._detail = ""
         progress.watch(reviser.engine)
+        self._settings = reviser.settings
         greedy = reviser.settings.sampling.temperature == 0
         self._progress.rejected = self._rows.reject_count()
         self._take_over()
@@ -198,13 +200,21 @@ class Batch:
         return chain(left, self._intake.new_trajectories())
 
     def _take_over(self) -> None:
-        counts = self._rows.counts()
+        counts: Counter[tuple[StopReason | None, int]] = Counter()
+        for (reason, rounds), number in self._rows.counts().items():
+            counts[self._as_asked(reason, rounds), rounds] += number
         pending = sum(
             number
             for (reason, rounds), number in counts.items()
             if self._is_pending(reason, rounds)
         )
         self._progress.resume(counts, pending=pending)
+
+    def _as_asked(self, reason: StopReason | None, rounds: int) -> StopReason | None:
+        """How a trajectory ended after as many rounds as are asked for."""
+        if reason is None or rounds + reason.is_failure <= self._options.iterations:
+            return reason
+        return StopReason.ROUNDS_DONE
 
     def _is_pending(self, reason: StopReason | None, rounds: int) -> bool:
         if reason is StopReason.ROUNDS_DONE:
@@ -257,6 +267,7 @@ class Batch:
             lambda: write_output(
                 self._rows,
                 self._output,
+                self._settings,
                 iterations=self._options.iterations,
                 final_only=self._options.final_only,
                 is_wanted=is_wanted,

@@ -1,5 +1,6 @@
 """The rounds of one draft: what is asked of the critic, and when the rounds end."""
 
 from revloop.loop.rounds import SHORTEST_CRITIQUE_TOKENS, Rounds
+from revloop.loop.stopping import first_rounds
 
-__all__ = ["SHORTEST_CRITIQUE_TOKENS", "Rounds"]
+__all__ = ["SHORTEST_CRITIQUE_TOKENS", "Rounds", "first_rounds"]

@@ -25,7 +25,7 @@ from revloop.trajectory import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+    from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 
     from revloop.draft import Draft
     from revloop.engines.base import Engine
@@ -86,7 +86,7 @@ class Rounds:
         self._prompt_text = draft.prompt_text
         self._counted: dict[str, int] = {}
 
-    async def __aiter__(self) -> AsyncIterator[Version]:
+    async def __aiter__(self) -> AsyncGenerator[Version, None]:
         versions = list(self._earlier)
         if not versions:
             versions.append(

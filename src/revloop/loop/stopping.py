@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from revloop.settings import RunSettings
-    from revloop.trajectory import Critique, Version
+    from revloop.trajectory import Critique, Trajectory, Version
 
 
 def end_of(versions: Sequence[Version], settings: RunSettings, iterations: int) -> End | None:
@@ -37,6 +37,21 @@ def end_of(versions: Sequence[Version], settings: RunSettings, iterations: int) 
         detail = f"All rounds are done ({last.round})." + _unscored(versions, settings)
         return End(reason=StopReason.ROUNDS_DONE, detail=detail)
     return None
+
+
+def first_rounds(trajectory: Trajectory, settings: RunSettings, iterations: int) -> Trajectory:
+    """A trajectory as it was after so many rounds: what came later is left out, a failure too.
+
+    Args:
+        trajectory: With fewer rounds than that, it is given back as it is.
+        settings: Those that it was made with.
+        iterations: Rounds that were asked for.
+    """
+    if trajectory.rounds < iterations:
+        return trajectory
+    versions = trajectory.versions[: iterations + 1]
+    end = end_of(versions, settings, iterations)
+    return trajectory.model_copy(update={"versions": versions, "end": end})
 
 
 def found_nothing(critique: Critique | None, settings: RunSettings) -> bool:

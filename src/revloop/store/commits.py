@@ -16,25 +16,27 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from revloop.errors import StoreError
-from revloop.trajectory import Version
+from revloop.trajectory import End, Version
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from revloop.store.file import StoreFile
-    from revloop.trajectory import End
 
-_ADD_VERSIONS = "INSERT INTO versions (trajectory, round, version) VALUES {rows}"
+_ADD_VERSIONS = (
+    "INSERT INTO versions (trajectory, round, version) VALUES {rows} ON CONFLICT DO NOTHING"
+)
+_VERSION = "SELECT version FROM versions WHERE trajectory = ? AND round = ?"
 _TAKE_ENDS_BACK = (
     "WITH reopened (key) AS (VALUES {rows}) "
     "UPDATE trajectories SET ending = NULL, reason = NULL, rounds = NULL "
     "WHERE key IN (SELECT key FROM reopened) AND ending IS NOT NULL"
 )
 _SET_ENDS = (
-    "WITH ended (key, ending, reason) AS (VALUES {rows}) "
-    "UPDATE trajectories SET ending = ended.ending, reason = ended.reason, "
-    "rounds = (SELECT max(round) FROM versions WHERE trajectory = trajectories.key) "
-    "FROM ended WHERE trajectories.key = ended.key"
+    "WITH ended (key, ending, reason, rounds) AS (VALUES {rows}) "
+    "UPDATE trajectories SET ending = ended.ending, reason = ended.reason, rounds = ended.rounds "
+    "FROM ended WHERE trajectories.key = ended.key "
+    "AND ended.rounds = (SELECT max(round) FROM versions WHERE trajectory = ended.key)"
 )
 
 
@@ -45,30 +47,48 @@ class Addition:
     Attributes:
         key: The trajectory's key in the store.
         what: The version or the end.
+        round: That of the version, or the last one before the end.
     """
 
     key: int
     what: Version | End
+    round: int
 
 
-def add_all(file: StoreFile, additions: Sequence[Addition]) -> None:
+def add_all(file: StoreFile, additions: Sequence[Addition]) -> list[bool]:
     """Commit additions in one transaction.
+
+    Of several versions of the same round, the one that came first stands. An end is left out where
+    the trajectory has later versions than it is the end of.
+
+    Returns:
+        Whether each was added; False for a version whose round was there already.
 
     Raises:
         StoreError: Nothing of them was committed.
     """
-    versions: list[tuple[int, int, str]] = []
-    ends: list[tuple[int, str, str]] = []
+    added: list[bool] = []
+    versions: dict[tuple[int, int], str] = {}
+    ends: list[tuple[int, str, str, int]] = []
     for addition in additions:
-        key, what = addition.key, addition.what
+        key, what, place = addition.key, addition.what, (addition.key, addition.round)
         if isinstance(what, Version):
-            versions.append((key, what.round, what.model_dump_json()))
+            added.append(place not in versions)
+            versions.setdefault(place, what.model_dump_json())
         else:
-            ends.append((key, what.model_dump_json(), what.reason.value))
+            added.append(True)
+            ends.append((key, what.model_dump_json(), what.reason.value, addition.round))
     with file.transaction():
-        file.write_many(_ADD_VERSIONS, versions)
-        file.write_many(_TAKE_ENDS_BACK, [(key,) for key, *_ in versions])
+        rows = [(*place, text) for place, text in versions.items()]
+        if file.write_many(_ADD_VERSIONS, rows) < len(rows):
+            rows = [row for row in rows if file.rows(_VERSION, row[:2]) == [row[2:]]]
+        file.write_many(_TAKE_ENDS_BACK, [(key,) for key, *_ in rows])
         file.write_many(_SET_ENDS, ends)
+    new = {row[:2] for row in rows}
+    return [
+        first and (isinstance(one.what, End) or (one.key, one.round) in new)
+        for first, one in zip(added, additions, strict=True)
+    ]
 
 
 class GroupCommits:
@@ -82,8 +102,11 @@ class GroupCommits:
         self._is_closed = False
         self._process = os.getpid()
 
-    async def add(self, addition: Addition) -> None:
+    async def add(self, addition: Addition) -> bool:
         """Hand in an addition; when this returns, it is on disk.
+
+        Returns:
+            As for :func:`add_all`.
 
         Raises:
             StoreError: It could not be committed.
@@ -105,7 +128,7 @@ class GroupCommits:
                 self._thread.start()
             self._waiting.append(waiting)
             self._news.notify()
-        await waiting.future
+        return await waiting.future
 
     def close(self) -> None:
         """Commit what was handed in, and end the thread."""
@@ -132,22 +155,21 @@ class GroupCommits:
 class _Waiting:
     addition: Addition
     loop: asyncio.AbstractEventLoop
-    future: asyncio.Future[None]
+    future: asyncio.Future[bool]
 
 
-def _commit(file: StoreFile, additions: Sequence[Addition]) -> list[StoreError | None]:
+def _commit(file: StoreFile, additions: Sequence[Addition]) -> list[bool | StoreError]:
     """Commit a group; where that fails, each by itself, so that none fails for another's fault.
 
     Whatever goes wrong becomes an outcome: an exception would end the thread, and those who wait
     would wait for ever.
     """
     try:
-        add_all(file, additions)
+        return list(add_all(file, additions))
     except BaseException as exc:  # noqa: BLE001 - it reaches whoever waits
         if len(additions) > 1:
-            return [error for one in additions for error in _commit(file, [one])]
+            return [outcome for one in additions for outcome in _commit(file, [one])]
         return [exc if isinstance(exc, StoreError) else _unstorable(file, exc)]
-    return [None] * len(additions)
 
 
 def _unstorable(file: StoreFile, cause: BaseException) -> StoreError:
@@ -158,7 +180,7 @@ def _unstorable(file: StoreFile, cause: BaseException) -> StoreError:
     return error
 
 
-def _wake(group: Sequence[_Waiting], outcomes: Sequence[StoreError | None]) -> None:
+def _wake(group: Sequence[_Waiting], outcomes: Sequence[bool | StoreError]) -> None:
     """Tell all tasks of one event loop at once: each call from another thread wakes it up."""
     by_loop = defaultdict(list)
     for waiting, outcome in zip(group, outcomes, strict=True):
@@ -168,11 +190,11 @@ def _wake(group: Sequence[_Waiting], outcomes: Sequence[StoreError | None]) -> N
             loop.call_soon_threadsafe(_settle, results)
 
 
-def _settle(results: Sequence[tuple[asyncio.Future[None], StoreError | None]]) -> None:
-    for future, error in results:
+def _settle(results: Sequence[tuple[asyncio.Future[bool], bool | StoreError]]) -> None:
+    for future, outcome in results:
         if future.done():
             continue  # who waited was cancelled
-        if error is None:
-            future.set_result(None)
+        if isinstance(outcome, StoreError):
+            future.set_exception(outcome)
         else:
-            future.set_exception(error)
+            future.set_result(outcome)

@@ -163,7 +163,7 @@ class StoreFile:
         with self._lock, translated(self.path):
             return self._connection.execute(sql, values).lastrowid or 0
 
-    def write_many(self, sql: str, rows: Sequence[tuple[object, ...]]) -> None:
+    def write_many(self, sql: str, rows: Sequence[tuple[object, ...]]) -> int:
         """Execute a statement for many rows at once, as few times as can be.
 
         Each time that SQLite is called, this thread must get the interpreter back from the others
@@ -172,15 +172,20 @@ class StoreFile:
         Args:
             sql: The statement, with ``{rows}`` where ``(?, ...), (?, ...)`` shall stand.
             rows: The values, one tuple a row, all of one length.
+
+        Returns:
+            How many rows were inserted or changed.
         """
-        start = 0
+        start = changed = 0
         with self._lock, translated(self.path):
             for size in _ROWS_A_STATEMENT:
                 while len(rows) - start >= size:
                     part = rows[start : start + size]
                     values = [value for row in part for value in row]
-                    self._connection.execute(sql.format(rows=_places(size, len(part[0]))), values)
+                    places = _places(size, len(part[0]))
+                    changed += self._connection.execute(sql.format(rows=places), values).rowcount
                     start += size
+        return changed
 
     @contextmanager
     def transaction(self) -> Iterator[None]:

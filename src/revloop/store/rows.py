@@ -156,14 +156,14 @@ class RunRows:
         """Trajectories that have rounds to come, few in memory at a time.
 
         Those that never ended, those that were finished with fewer rounds than ``iterations``, and
-        the failed ones, where they are to be tried again; all in the order in which they came in.
-        What becomes of a trajectory meanwhile does not bring it up again: when a part of one kind
-        is read, it is read from the last key that was given of any kind.
+        those that failed before, where they are to be tried again; all in the order in which they
+        came in. What becomes of a trajectory meanwhile does not bring it up again: when a part of
+        one kind is read, it is read from the last key that was given of any kind.
         """
         done = StopReason.ROUNDS_DONE.value
         kinds = [self._ended(None), *(self._ended(done, rounds) for rounds in range(iterations))]
         if retry_failed:
-            kinds += [self._ended(reason) for reason in _FAILURES]
+            kinds += [self._ended(why, rounds) for why in _FAILURES for rounds in range(iterations)]
         return heapq.merge(*kinds, key=lambda pending: pending.entry.key)
 
     def counts(self) -> dict[tuple[StopReason | None, int], int]:

@@ -130,20 +130,33 @@ class Store:
                 )
             return Entry(key, first_id, versions_of(self._file, key), end_in(ending))
 
+    def versions(self, entry: Entry) -> tuple[Version, ...]:
+        """The versions that a trajectory has by now, version 0 first."""
+        return versions_of(self._file, entry.key)
+
     def append(self, entry: Entry, version: Version) -> None:
-        """Commit a version. When this returns, it is on disk."""
-        add_all(self._file, [Addition(entry.key, version)])
+        """Commit a version. When this returns, it is on disk, or an earlier one of its round is."""
+        add_all(self._file, [Addition(entry.key, version, version.round)])
 
     def finish(self, entry: Entry, end: End) -> None:
         """Commit the reason why a trajectory ended."""
-        add_all(self._file, [Addition(entry.key, end)])
+        last = len(self.versions(entry)) - 1
+        add_all(self._file, [Addition(entry.key, end, last)])
 
-    async def add(self, entry: Entry, what: Version | End) -> None:
-        """Commit a version or an end, together with what other tasks hand in at the same time.
+    async def add(self, entry: Entry, version: Version) -> bool:
+        """Commit a version, together with what other tasks hand in at the same time.
 
         When this returns, it is on disk.
+
+        Returns:
+            False where another writer's version of this round was there first: that one stands, and
+            this one is dropped.
         """
-        await self._commits.add(Addition(entry.key, what))
+        return await self._commits.add(Addition(entry.key, version, version.round))
+
+    async def finished(self, entry: Entry, end: End, *, rounds: int) -> None:
+        """Commit why a trajectory ended after so many rounds, unless it has more by now."""
+        await self._commits.add(Addition(entry.key, end, rounds))
 
     def add_whole(self, made: Iterable[tuple[Entry, Trajectory]]) -> None:
         """Commit trajectories that were made elsewhere, all of them in one transaction.
@@ -154,9 +167,12 @@ class Store:
         add_all(
             self._file,
             [
-                Addition(entry.key, what)
+                Addition(entry.key, what, round_)
                 for entry, trajectory in made
-                for what in (*trajectory.versions, trajectory.end)
+                for what, round_ in (
+                    *((version, version.round) for version in trajectory.versions),
+                    (trajectory.end, trajectory.rounds),
+                )
                 if what is not None
             ],
         )
