@@ -9,7 +9,7 @@ import pytest
 
 from revloop import AsyncReviser, Draft, StopReason, Store, Trajectory, revise
 from revloop.batch import Batch, BatchOptions, Progress, Source
-from revloop.errors import ContextFullError, RejectedError
+from revloop.errors import BadReplyError, ContextFullError, RejectedError
 from revloop.trajectory import End
 from scripted_engine import Answer, ScriptedEngine, cnr_rounds
 
@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 DRAFT = Draft(id="d", prompt="Count.", response="text 0")
 FAILURES: dict[StopReason, Reply] = {
     StopReason.CONTEXT_FULL: ContextFullError("too long"),
-    StopReason.ENGINE_FAILED: RejectedError("no"),
+    StopReason.ENGINE_FAILED: BadReplyError("no"),
+    StopReason.REJECTED: RejectedError("no"),
     StopReason.TOKEN_LIMIT: Answer("cut", "length"),
     StopReason.UNPARSEABLE: "",
 }
@@ -72,7 +73,8 @@ def test_a_trajectory_that_failed_later_gives_the_rounds_that_are_asked_for(
 def test_with_more_rounds_asked_for_it_has_failed_as_before(path: Path, reason: StopReason) -> None:
     whole = failed(path, reason)
     again(path, 2)
-    script = [FAILURES[reason]] if reason is StopReason.ENGINE_FAILED else []
+    may_heal = reason in {StopReason.ENGINE_FAILED, StopReason.REJECTED}
+    script = [FAILURES[reason]] if may_heal else []
     assert again(path, 5, script).end == whole.end
 
 
