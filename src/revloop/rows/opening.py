@@ -60,10 +60,23 @@ def opened(source: str) -> Iterator[io.BufferedReader]:
     if source == STANDARD_INPUT:
         if sys.stdin is None:
             raise InputError("Standard input is closed: name a file to read.")
-        yield cast("io.BufferedReader", sys.stdin.buffer)
+        yield _standard_input()
     else:
         with Path(source).open("rb", buffering=BUFFER_BYTES) as file:
             yield cast("io.BufferedReader", file)
+
+
+def _standard_input() -> io.BufferedReader:
+    """Standard input, with a buffer of its own.
+
+    ``sys.stdin`` has one that Python locks when it exits, and a thread that still waits for a line
+    from a terminal holds that lock: Python would abort.
+    """
+    buffer = sys.stdin.buffer
+    try:
+        return open(buffer.fileno(), "rb", closefd=False)
+    except (AttributeError, OSError):  # a stand-in without a file behind it
+        return cast("io.BufferedReader", buffer)
 
 
 def is_packed(file: io.BufferedReader) -> bool:
