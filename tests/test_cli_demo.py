@@ -53,7 +53,9 @@ def test_it_tells_what_each_round_did(finished: Finished) -> None:
     table = finished.out.partition("demo, against the original response")[2].splitlines()
     rows = [line.split() for line in table if line.strip() and line.split()[0].isdecimal()]
     assert [row[0] for row in rows[:ROUNDS]] == [str(round_) for round_ in range(1, ROUNDS + 1)]
-    assert [sum(int(cell) for cell in row[1:4]) for row in rows[:ROUNDS]] == [2 * DRAFTS] * ROUNDS
+    assert [int(row[1]) for row in rows[:ROUNDS]] == [DRAFTS] * ROUNDS
+    won_tied_lost = [sum(int(cell) for cell in row[2:5]) for row in rows[:ROUNDS]]
+    assert won_tied_lost == [2 * DRAFTS] * ROUNDS
 
 
 def test_it_tells_how_much_of_the_critiques_is_true(finished: Finished) -> None:
@@ -93,8 +95,9 @@ def test_a_gate_lets_nothing_worse_through(folder: Path) -> None:
         compared = [t.versions[1].comparison for t in store.trajectories() if t.rounds]
     assert any(comparison is not None for comparison in compared)
     rows = again.out.partition("demo, against the original response")[2].splitlines()
-    (first,) = [row.split() for row in rows if row.split()[:1] == ["1"]]
-    assert first[3] == "0"
+    counts, measures = [row.split() for row in rows if row.split()[:1] == ["1"]]
+    lost, flipped = counts[4], measures[1]
+    assert (lost, flipped) == ("0", "0.0%")
 
 
 def test_no_drafts_are_wrong_usage() -> None:
