@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 import typer
 
 from revloop.cli import output
 from revloop.cli.files import Force, named_output
 from revloop.cli.options import StoreToRead
+from revloop.cli.stores import RunToRead, tell_which_run
 from revloop.paths import Writes, check_paths
 from revloop.rows import STANDARD_OUTPUT, open_output
 from revloop.rows.endings import check_trajectories
 from revloop.store import Store
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-
-    from revloop.trajectory import Trajectory
 
 EXAMPLE = "Example: `revloop export versions.sqlite versions.jsonl`"
 
@@ -40,6 +36,7 @@ def export(
             "one that came in under `original_response`. Else: all versions.",
         ),
     ] = False,
+    run: RunToRead = None,
     force: Force = False,
 ) -> None:
     """Write what a store holds so far, even while another process adds to it."""
@@ -53,27 +50,12 @@ def export(
         Store.open_to_read(store) as opened,
         open_output(output_file, final_only=final_only) as out,
     ):
-        for trajectory, rest in _rows(opened):
-            out.write(trajectory, rest)
+        tell_which_run(opened, run)
+        for trajectory in opened.contents(run):
+            out.write(trajectory, {})
             written += 1
             unfinished += trajectory.end is None
     _tell(output_file, written, unfinished)
-
-
-def _rows(store: Store) -> Iterator[tuple[Trajectory, Mapping[str, Any]]]:
-    """What is written, in order: each trajectory, with the other fields of its row.
-
-    Of a batch, the trajectories of its newest run in the order of its input; else all there are.
-    """
-    for run in reversed(store.runs()):
-        rows = store.rows(run)
-        if rows.input() is not None:
-            for row in rows.in_order():
-                if row.trajectory is not None:
-                    yield row.trajectory, row.rest
-            return
-    for trajectory in store.trajectories():
-        yield trajectory, {}
 
 
 def _tell(path: Path, written: int, unfinished: int) -> None:

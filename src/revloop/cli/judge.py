@@ -12,7 +12,7 @@ from revloop.cli.compared import Compared
 from revloop.cli.files import Force, new_file
 from revloop.cli.options import StoreToRead
 from revloop.errors import InputError
-from revloop.evaluation import Verdicts, look_into, newest_trajectories
+from revloop.evaluation import Verdicts, look_into
 from revloop.evaluation.sheets import (
     Unusable,
     match_sheet,
@@ -72,7 +72,7 @@ def _write(
     rounds = range(1, most + 1) if only_round is None else range(only_round, only_round + 1)
     with Store.open_to_read(store) as opened, new_file(sheet, force=force) as file:
         questions = questions_for_people(
-            newest_trajectories(opened), rounds=rounds, against=against.against, seed=seed
+            opened.contents(), rounds=rounds, against=against.against, seed=seed
         )
         if not questions:
             raise InputError(f"{store} holds no changed text to be judged in the rounds asked for.")
@@ -83,7 +83,7 @@ def _write(
 def _read(store: Path, sheet: Path, name: str) -> None:
     who = person(name)
     with Store.open_to_read(store) as opened:
-        given, unusable = match_sheet(read_sheet(sheet), newest_trajectories(opened))
+        given, unusable = match_sheet(read_sheet(sheet), opened.contents())
     _tell(unusable)
     if not given:
         raise InputError(f"{sheet} holds no verdict that can be used.")

@@ -126,7 +126,7 @@ def _lengths(store: Path | None) -> Lengths:
     if store is None:
         return Lengths()
     with Store.open_to_read(store) as opened:
-        return Lengths.of(opened.trajectories())
+        return Lengths.of(opened.contents())
 
 
 def _changed(model: Model, **given: object) -> Model:

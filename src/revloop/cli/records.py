@@ -152,7 +152,7 @@ def import_file(
     with _destination(output_file, force=force) as out, ExitStack() as opened:
         if format_name == STORE_SOURCE:
             store = opened.enter_context(Store.open_to_read(file))
-            imported = records_of_trajectories(store.trajectories())
+            imported = records_of_trajectories(store.contents())
         else:
             imported = unless_all_alike(
                 import_records(format_name, read_rows(file)), _bad, str(file), _OTHER_FORMAT

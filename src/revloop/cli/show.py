@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.cells import cell_len, set_cell_size
 
 from revloop.cli import output
 from revloop.cli.options import StoreToRead
+from revloop.cli.stores import RunToRead, tell_which_run
 from revloop.errors import InputError
 from revloop.paths import check_paths, standard_output
 from revloop.store import Store
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from revloop.trajectory import Trajectory
 
 EXAMPLE = (
     "Example: `revloop show versions.sqlite` lists, `revloop show versions.sqlite 7` shows one."
@@ -26,27 +32,37 @@ def show(
     as_json: Annotated[
         bool, typer.Option("--json", help="Print trajectories as JSON, one a line.")
     ] = False,
+    run: RunToRead = None,
 ) -> None:
     """List the trajectories of a store, or show one with all of its versions and critiques."""
     check_paths([standard_output()], {"the store": store})
     with Store.open_to_read(store) as opened:
-        found = list(opened.trajectories(name=draft_id)) if draft_id is not None else None
+        tell_which_run(opened, run)
+        found = list(opened.contents(run, name=draft_id)) if draft_id is not None else None
         if found is not None and not found:
-            raise InputError(f"{store} has no trajectory '{draft_id}'.")
+            raise InputError(
+                f"{store} has no trajectory '{draft_id}'{_elsewhere(opened, draft_id)}."
+            )
         if as_json:
-            for trajectory in found or opened.trajectories():
+            for trajectory in found or opened.contents(run):
                 output.print_json(trajectory.to_json())
         elif found is not None:
             for trajectory in found:
                 output.print_trajectory(trajectory)
         else:
-            _list(opened)
+            _list(opened.contents(run))
 
 
-def _list(opened: Store) -> None:
+def _elsewhere(opened: Store, name: str | None) -> str:
+    """Which other runs have a trajectory."""
+    runs = [str(run) for run in opened.run_ids() if any(opened.contents(run, name=name))]
+    return f" in this run; --run {' or '.join(runs)} has one" if runs else ""
+
+
+def _list(trajectories: Iterable[Trajectory]) -> None:
     """One line for each trajectory, written as it is read: a store may hold millions."""
     output.results.print(_line("id", "rounds", "ended", "last version"), style="bold")
-    for trajectory in opened.trajectories():
+    for trajectory in trajectories:
         ended = "not yet" if trajectory.end is None else trajectory.end.reason.value
         name, preview = (
             output.printable(" ".join(text.split()))

@@ -4,12 +4,31 @@ from __future__ import annotations
 
 from contextlib import suppress
 from pathlib import Path
+from typing import Annotated
 
 import typer
 
 from revloop.cli import output
 from revloop.errors import StoreError
-from revloop.store import log_of, place_of
+from revloop.store import Store, log_of, place_of
+
+RunToRead = Annotated[
+    int | None,
+    typer.Option(
+        "--run",
+        min=1,
+        help="Run of the store to read. Else: the newest that holds a trajectory.",
+        metavar="N",
+    ),
+]
+
+
+def tell_which_run(store: Store, run: int | None) -> None:
+    """Say which run is read, where there are several."""
+    runs = store.run_ids()
+    if run is None and len(runs) > 1 and (newest := store.newest_run()) is not None:
+        others = ", ".join(str(other) for other in runs if other != newest)
+        output.say(f"{store.path}: run {newest} is read; --run reads another ({others}).")
 
 
 def tell_if_in_two_files(context: typer.Context, store: Path | None) -> Path | None:

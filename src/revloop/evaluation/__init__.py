@@ -17,7 +17,6 @@ from revloop.evaluation.models import ModelJudge
 from revloop.evaluation.outcomes import Outcome, outcomes
 from revloop.evaluation.pairs import Against, Pair, pairs_of
 from revloop.evaluation.prompts import DEFAULT_JUDGE_PROMPTS, JudgePrompts
-from revloop.evaluation.records import newest_trajectories
 from revloop.evaluation.rewards import RewardJudge
 from revloop.evaluation.rounds import Evaluation, JudgeFigures, RoundFigures
 from revloop.evaluation.verdicts import Question, Verdicts
@@ -48,7 +47,6 @@ __all__ = [
     "evaluate",
     "load_function",
     "look_into",
-    "newest_trajectories",
     "open_judge",
     "outcomes",
     "pairs_of",

@@ -8,7 +8,6 @@ from revloop.errors import InputError
 from revloop.evaluation.agreement import agreement
 from revloop.evaluation.collecting import DEFAULT_CONCURRENCY, Asked, collect, count_questions
 from revloop.evaluation.outcomes import Outcome, group_of, outcomes
-from revloop.evaluation.records import newest_trajectories
 from revloop.evaluation.rounds import Evaluation, JudgeFigures, rounds_of
 from revloop.evaluation.verdicts import Verdicts
 from revloop.store import Store
@@ -52,7 +51,7 @@ def look_into(path: str | Path, *, by: str | None = None) -> Contents:
     groups: dict[str, int] = {}
     has_field = False
     with Store.open_to_read(path) as store:
-        for trajectory in newest_trajectories(store):
+        for trajectory in store.contents():
             count += 1
             rounds = max(rounds, trajectory.rounds)
             failed += trajectory.failed
@@ -84,7 +83,7 @@ async def ask_judge(
     """
     with Store.open_to_read(path) as store, Verdicts.open(path) as verdicts:
         return await collect(
-            newest_trajectories(store),
+            store.contents(),
             judge,
             verdicts,
             rounds=rounds,
@@ -101,7 +100,7 @@ def questions(path: str | Path, *, rounds: int, against: frozenset[Against] = OR
         StoreError: The store cannot be read.
     """
     with Store.open_to_read(path) as store:
-        return count_questions(newest_trajectories(store), rounds=rounds, against=against)
+        return count_questions(store.contents(), rounds=rounds, against=against)
 
 
 def evaluate(
@@ -131,9 +130,7 @@ def evaluate(
     said: list[tuple[JudgeInfo, list[Outcome]]] = []
     with Store.open_to_read(path) as store, Verdicts.open_to_read(path) as verdicts:
         for judge in judges:
-            found = outcomes(
-                newest_trajectories(store), verdicts, judge, rounds=told, against=against, by=by
-            )
+            found = outcomes(store.contents(), verdicts, judge, rounds=told, against=against, by=by)
             said.append((judge, list(found)))
     shared = agreement([(judge.name, known) for judge, known in said]) if len(said) > 1 else None
     return Evaluation(

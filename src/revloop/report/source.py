@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from revloop.errors import MissingExtraError
-from revloop.evaluation import Verdicts, evaluate, newest_trajectories, stored_judges
+from revloop.evaluation import Verdicts, evaluate, stored_judges
 from revloop.store import Store
 
 if TYPE_CHECKING:
@@ -80,9 +79,7 @@ def open_source(
     known = stored_judges(path) if judges is None else list(judges)
     evaluation, note = _evaluation(path, known, rounds, by)
     with Store.open_to_read(path) as store, Verdicts.open_to_read(path) as verdicts:
-        yield Source(
-            path.name, partial(newest_trajectories, store), known, verdicts.get, evaluation, note
-        )
+        yield Source(path.name, store.contents, known, verdicts.get, evaluation, note)
 
 
 def _evaluation(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from revloop.draft import Draft
 from revloop.rows.row import Position, Rejected
-from revloop.store.entries import Entry, Run, end_in, trajectory_of, versions_of
+from revloop.store.entries import Entry, end_in, trajectory_of, versions_of
 from revloop.store.file import readable
 from revloop.trajectory import StopReason, Trajectory
 from revloop.values import json_text, read_json
@@ -107,9 +107,9 @@ class StoredRow:
 class RunRows:
     """The rows of the input that one run works through."""
 
-    def __init__(self, file: StoreFile, run: Run) -> None:
+    def __init__(self, file: StoreFile, run: int) -> None:
         self._file = file
-        self._run = run.id
+        self._run = run
 
     def input(self) -> InputState | None:
         """What is known of the input; None if none was begun."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Self
 
 from revloop.draft import Draft
 from revloop.errors import InputError, RunMismatchError
+from revloop.rows.writing import with_rest
 from revloop.settings import RunSettings
 from revloop.store.commits import Addition, GroupCommits, add_all
 from revloop.store.entries import Entry, Run, end_in, versions_of
@@ -27,9 +28,18 @@ WHERE t.key = (
     SELECT min(key) FROM trajectories
     WHERE key > :after AND (:name IS NULL OR draft_id IN (:name, :quoted) OR id = :name)
     AND (:run IS NULL OR run = :run)
+    AND (NOT :rowless OR NOT EXISTS (
+        SELECT 1 FROM rows
+        WHERE rows.run = trajectories.run AND rows.draft_id = trajectories.draft_id
+    ))
     AND EXISTS (SELECT 1 FROM versions WHERE trajectory = trajectories.key)
 )
 ORDER BY v.round
+"""
+_NEWEST_RUN = """
+SELECT run FROM trajectories
+WHERE EXISTS (SELECT 1 FROM versions WHERE trajectory = trajectories.key)
+ORDER BY run DESC LIMIT 1
 """
 
 
@@ -100,7 +110,7 @@ class Store:
 
     def rows(self, run: Run) -> RunRows:
         """The rows of the input that a run works through."""
-        return RunRows(self._file, run)
+        return RunRows(self._file, run.id)
 
     def begin(self, run: Run, trajectory_id: str, draft: Draft) -> Entry:
         """Enter a draft into a run, or find it there.
@@ -187,8 +197,51 @@ class Store:
                 for each run).
             run: Only those of this run.
         """
-        run_id = None if run is None else run.id
-        wanted = {"name": name, "quoted": json_text(name), "run": run_id}
+        return self._found(name=name, run=None if run is None else run.id)
+
+    def contents(self, run: int | None = None, *, name: str | None = None) -> Iterator[Trajectory]:
+        """What every command reads of a store: the trajectories of one run, few at a time.
+
+        Of a batch: one for each row of its input, in the input's order, with the row's other fields
+        in the draft's ``extra``; a text that came twice is there twice. Then those that came in by
+        single calls, in their order.
+
+        Args:
+            run: The run's id; None: the newest one that holds a trajectory.
+            name: Only trajectories with this id, or of the draft with this id.
+
+        Raises:
+            InputError: There is no such run.
+        """
+        runs = self.run_ids()
+        if run is not None and run not in runs:
+            known = ", ".join(map(str, runs)) or "none"
+            raise InputError(f"{self.path} has no run {run}; it has: {known}.")
+        wanted = self.newest_run() if run is None else run
+        if wanted is None:
+            return
+        if name is not None:
+            yield from self._found(name=name, run=wanted)
+            return
+        for row in RunRows(self._file, wanted).in_order():
+            if row.trajectory is not None:
+                yield with_rest(row.trajectory, row.rest)
+        yield from self._found(run=wanted, rowless=True)
+
+    def run_ids(self) -> list[int]:
+        """The ids of all runs, oldest first."""
+        return [id_ for (id_,) in self._file.rows("SELECT id FROM runs ORDER BY id")]
+
+    def newest_run(self) -> int | None:
+        """The id of the newest run that holds a trajectory; None if there is none."""
+        found = self._file.rows(_NEWEST_RUN)
+        return found[0][0] if found else None
+
+    def _found(
+        self, *, name: str | None = None, run: int | None = None, rowless: bool = False
+    ) -> Iterator[Trajectory]:
+        """Trajectories in the order in which they were begun."""
+        wanted = {"name": name, "quoted": json_text(name), "run": run, "rowless": rowless}
         rows = self._file.rows(_NEXT_TRAJECTORY, {"after": 0, **wanted})
         while rows:
             key, id_, draft, ending, _ = rows[0]
