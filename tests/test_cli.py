@@ -211,7 +211,7 @@ async def test_a_failure_in_mid_run_prints_what_was_reached(tmp_path: Path) -> N
     assert_failed(finished, 4, "Round 2", "no more today", "Only 1 of 5 rounds")
     assert finished.out == "Better.\n"
     shown = await revloop("show", str(store))
-    assert "engine_failed" in shown.out
+    assert "rejected" in shown.out
 
 
 async def test_a_folder_that_is_no_model_is_named(tmp_path: Path) -> None:
