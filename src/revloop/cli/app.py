@@ -36,8 +36,8 @@ app = typer.Typer(
     epilog="Exit codes: 0 done, 2 wrong usage, 3 bad input, "
     "4 the engine or the judge failed or rounds are missing, 5 the store cannot be used, "
     "6 the model cannot be served, 7 the critic cannot be trained, 8 done, but rows were rejected, "
-    "9 stopped by --strict or --max-failures, 130 interrupted, 141 nobody reads the output any "
-    "more.",
+    "9 stopped by --strict or --max-failures, 10 salvaged, but a part is lost, "
+    "130 interrupted, 141 nobody reads the output any more.",
 )
 app.command("revise", epilog=revise.EXAMPLE)(revise.revise)
 app.command("batch", epilog=batch.EXAMPLE, cls=BatchCommand)(batch.batch)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from pathlib import Path
 from typing import Annotated
 
@@ -14,8 +15,9 @@ from revloop.cli.stores import RunToRead, tell_which_run
 from revloop.paths import Writes, check_paths
 from revloop.rows import STANDARD_OUTPUT, open_output
 from revloop.rows.endings import check_trajectories
-from revloop.store import Store
+from revloop.store import Losses, Store, salvage
 
+EXIT_LOST = 10
 EXAMPLE = "Example: `revloop export versions.sqlite versions.jsonl`"
 
 
@@ -37,6 +39,13 @@ def export(
         ),
     ] = False,
     run: RunToRead = None,
+    salvage_damaged: Annotated[
+        bool,
+        typer.Option(
+            "--salvage",
+            help="Write what can still be read of a damaged store, and say what cannot.",
+        ),
+    ] = False,
     force: Force = False,
 ) -> None:
     """Write what a store holds so far, even while another process adds to it."""
@@ -45,6 +54,19 @@ def export(
         [Writes(output_file, may_replace=force, check_form=check_trajectories)],
         {"the store": store},
     )
+    if not salvage_damaged:
+        _write(store, output_file, run, final_only=final_only)
+        return
+    with tempfile.TemporaryDirectory(prefix="revloop-salvage-") as folder:
+        whole = Path(folder) / store.name
+        losses = salvage(store, whole)
+        _write(whole, output_file, run, final_only=final_only)
+    _tell_losses(store, losses)
+    if losses:
+        raise typer.Exit(EXIT_LOST)
+
+
+def _write(store: Path, output_file: Path, run: int | None, *, final_only: bool) -> None:
     written = unfinished = 0
     with (
         Store.open_to_read(store) as opened,
@@ -56,6 +78,21 @@ def export(
             written += 1
             unfinished += trajectory.end is None
     _tell(output_file, written, unfinished)
+
+
+def _tell_losses(store: Path, losses: Losses) -> None:
+    if not losses:
+        output.say(f"{store}: every trajectory and every version was read.")
+        return
+    more = f", and {losses.after_a_gap} later versions of those" if losses.after_a_gap else ""
+    output.complain(
+        f"{store} is damaged. Lost, as far as can be told: {losses.trajectories} trajectories, "
+        f"{losses.versions} versions{more}. Keep the store; a copy of it may hold them."
+    )
+    for line in losses.which:
+        output.say(f"  lost: {line}")
+    if losses.rebuilt:
+        output.say(f"  {losses.rebuilt} versions 0 were made anew, of their drafts")
 
 
 def _tell(path: Path, written: int, unfinished: int) -> None:

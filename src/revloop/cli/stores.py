@@ -28,7 +28,7 @@ def tell_which_run(store: Store, run: int | None) -> None:
     runs = store.run_ids()
     if run is None and len(runs) > 1 and (newest := store.newest_run()) is not None:
         others = ", ".join(str(other) for other in runs if other != newest)
-        output.say(f"{store.path}: run {newest} is read; --run reads another ({others}).")
+        output.say(f"Run {newest} is read; --run reads another ({others}).")
 
 
 def tell_if_in_two_files(context: typer.Context, store: Path | None) -> Path | None:

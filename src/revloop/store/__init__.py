@@ -12,11 +12,13 @@ from revloop.store.entries import Entry, Run
 from revloop.store.file import StoreFile
 from revloop.store.place import log_of, place_of
 from revloop.store.rows import InputState, NewRow, Pending, RunRows, StoredRow
+from revloop.store.salvage import Losses, salvage
 from revloop.store.store import Store
 
 __all__ = [
     "Entry",
     "InputState",
+    "Losses",
     "NewRow",
     "Pending",
     "Run",
@@ -26,4 +28,5 @@ __all__ = [
     "StoredRow",
     "log_of",
     "place_of",
+    "salvage",
 ]

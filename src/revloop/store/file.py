@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     Parameters = Sequence[object] | dict[str, object]
 
-_SCHEMA_VERSION = 3
+SCHEMA_VERSION = 3
 _BUSY_TIMEOUT_S = 30.0
 _CHECKPOINT_TIMEOUT_MS = 2000  # waited for a reader in mid-read; whoever closes later goes on
 _ROWS_A_STATEMENT = (64, 8, 1)  # few sizes, so that the statements stay prepared
@@ -92,6 +92,7 @@ class StoreFile:
         self.path = path
         self._connection = connection
         self._checkpoint = checkpoint
+        self._is_store = False
         self._lock = threading.RLock()
 
     @classmethod
@@ -142,7 +143,7 @@ class StoreFile:
 
     def rows(self, sql: str, values: Parameters = ()) -> list[tuple[Any, ...]]:
         """All rows that a query gives."""
-        with self._lock, translated(self.path):
+        with self._lock, translated(self.path, is_store=self._is_store):
             return self._connection.execute(sql, values).fetchall()
 
     def rows_for(self, sql: str, first: object, wanted: Sequence[str]) -> Iterator[tuple[Any, ...]]:
@@ -160,7 +161,7 @@ class StoreFile:
 
     def write(self, sql: str, values: Parameters) -> int:
         """Execute one statement; returns the key of the row that it made."""
-        with self._lock, translated(self.path):
+        with self._lock, translated(self.path, is_store=self._is_store):
             return self._connection.execute(sql, values).lastrowid or 0
 
     def write_many(self, sql: str, rows: Sequence[tuple[object, ...]]) -> int:
@@ -177,7 +178,7 @@ class StoreFile:
             How many rows were inserted or changed.
         """
         start = changed = 0
-        with self._lock, translated(self.path):
+        with self._lock, translated(self.path, is_store=self._is_store):
             for size in _ROWS_A_STATEMENT:
                 while len(rows) - start >= size:
                     part = rows[start : start + size]
@@ -190,7 +191,7 @@ class StoreFile:
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """Everything in the block is committed together, or nothing of it."""
-        with self._lock, translated(self.path):
+        with self._lock, translated(self.path, is_store=self._is_store):
             self._connection.execute("BEGIN IMMEDIATE")
             try:
                 yield
@@ -203,7 +204,7 @@ class StoreFile:
     @contextmanager
     def moment(self) -> Iterator[None]:
         """Everything that is read in the block is as it was at one moment."""
-        with self._lock, translated(self.path):
+        with self._lock, translated(self.path, is_store=self._is_store):
             self._connection.execute("BEGIN")
             try:
                 yield
@@ -257,16 +258,16 @@ class StoreFile:
         self._connection.executescript(
             f"BEGIN IMMEDIATE; {_SCHEMA}"
             f"PRAGMA application_id = {STORE_APPLICATION_ID};"
-            f"PRAGMA user_version = {_SCHEMA_VERSION}; COMMIT;"
+            f"PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;"
         )
 
     def _check_identity(self) -> None:
         if self.pragma("application_id") != STORE_APPLICATION_ID:
             raise StoreError(f"{self.path} is an SQLite file, but no revloop store.")
         version = self.pragma("user_version")
-        if version != _SCHEMA_VERSION:
+        if version != SCHEMA_VERSION:
             raise StoreError(
-                f"{self.path} has store version {version}; this revloop reads {_SCHEMA_VERSION}. "
+                f"{self.path} has store version {version}; this revloop reads {SCHEMA_VERSION}. "
                 "Read it with the revloop that made it."
             )
         if self.rows(_ACTING_PARTS):
@@ -274,6 +275,7 @@ class StoreFile:
                 f"{self.path} holds a trigger or a view, which would act when the store is used. "
                 "No store that revloop made has one: do not use this file."
             )
+        self._is_store = True
 
 
 def _places(rows: int, columns: int) -> str:
@@ -312,20 +314,25 @@ def _mode_to_read(path: Path) -> str:
 
 
 @contextmanager
-def translated(path: Path) -> Iterator[None]:
-    """SQLite's errors as ours, with what a person can do about them."""
+def translated(path: Path, *, is_store: bool = False) -> Iterator[None]:
+    """SQLite's errors as ours, with what a person can do about them.
+
+    Args:
+        path: The file.
+        is_store: Whether it is known to be a store.
+    """
     try:
         yield
     except UnicodeDecodeError as exc:  # sqlite3 quotes a damaged schema in its message
-        raise StoreError(f"{path} is no revloop store, or it is damaged.") from exc
+        raise _damaged(path, "its tables cannot be read", is_store=is_store) from exc
     except sqlite3.DatabaseError as exc:
-        raise _translation(exc, path) from exc
+        raise _translation(exc, path, is_store=is_store) from exc
 
 
-def _translation(exc: sqlite3.DatabaseError, path: Path) -> StoreError:
+def _translation(exc: sqlite3.DatabaseError, path: Path, *, is_store: bool) -> StoreError:
     said = str(exc)
-    if "not a database" in said or "malformed" in said:
-        return StoreError(f"{path} is no revloop store, or it is damaged ({said}).")
+    if any(word in said for word in ("not a database", "malformed", "Could not decode")):
+        return _damaged(path, said.partition(" with text ")[0], is_store=is_store)
     if "unable to open" in said:
         return StoreError(f"{path} cannot be opened: {said}. Check its permissions.")
     if "readonly" in said:
@@ -342,6 +349,16 @@ def _translation(exc: sqlite3.DatabaseError, path: Path) -> StoreError:
     return StoreError(f"{path}: {said}.")
 
 
+def how_to_salvage(path: Path) -> str:
+    """What a person can do about damage."""
+    return f"What can still be read: revloop export --salvage {path} OUTPUT"
+
+
+def _damaged(path: Path, said: str, *, is_store: bool) -> StoreError:
+    what = "is damaged" if is_store else "is no revloop store, or it is damaged"
+    return StoreError(f"{path} {what} ({said}). {how_to_salvage(path)}")
+
+
 @contextmanager
 def readable(path: Path) -> Iterator[None]:
     """A row that is not of the form that it was written in is an error that names the file."""
@@ -349,4 +366,6 @@ def readable(path: Path) -> Iterator[None]:
         yield
     except ValueError as exc:
         what = explain(exc) if isinstance(exc, ValidationError) else exc
-        raise StoreError(f"{path} holds a row that cannot be read: {what}.") from exc
+        raise StoreError(
+            f"{path} is damaged: it holds a row that cannot be read: {what}. {how_to_salvage(path)}"
+        ) from exc

@@ -1,0 +1,244 @@
+"""What can still be read of a damaged store, as a store of its own that is whole."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from typing import TYPE_CHECKING, NamedTuple
+
+from revloop.draft import Draft
+from revloop.errors import StoreError
+from revloop.paths import STORE_APPLICATION_ID
+from revloop.store.file import SCHEMA_VERSION, StoreFile
+from revloop.store.pages import Pages
+from revloop.store.place import place_of
+from revloop.trajectory import End, Version
+from revloop.values import read_json
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from revloop.store.pages import Header, Record, Value
+
+_NAMED = 20
+_INSERT = {
+    "runs": "INSERT OR IGNORE INTO runs VALUES (?, ?, ?, ?)",
+    # a page that is no longer in use may hold an older copy
+    "trajectories": "INSERT INTO trajectories VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) "
+    "ON CONFLICT DO UPDATE SET ending = excluded.ending, reason = excluded.reason, "
+    "rounds = excluded.rounds WHERE excluded.rounds > coalesce(trajectories.rounds, -1)",
+    "versions": "INSERT OR IGNORE INTO versions (rowid, trajectory, round, version) "
+    "VALUES (?, ?, ?, ?)",
+    "inputs": "INSERT OR REPLACE INTO inputs VALUES (?, ?, ?, ?, ?, ?)",
+    "rows": "INSERT OR IGNORE INTO rows VALUES (?, ?, ?, ?, ?)",
+}
+# a round that is read, of how many there were: by what is there of later ones, and by the ending
+_MISSING = """
+SELECT s.trajectory, t.draft_id, max(s.last, coalesce(t.rounds, 0)) + 1 - s.number
+FROM (
+    SELECT trajectory, max(round) AS last, count(*) AS number FROM versions GROUP BY trajectory
+) s LEFT JOIN trajectories t ON t.key = s.trajectory
+WHERE max(s.last, coalesce(t.rounds, 0)) + 1 > s.number
+UNION ALL
+SELECT key, draft_id, rounds + 1 FROM trajectories
+WHERE rounds IS NOT NULL AND NOT EXISTS (SELECT 1 FROM versions WHERE trajectory = key)
+"""
+_WITHOUT_VERSION_0 = """
+SELECT key, draft, (SELECT version FROM versions WHERE trajectory = key ORDER BY round LIMIT 1)
+FROM trajectories
+WHERE key > ? AND NOT EXISTS (SELECT 1 FROM versions WHERE trajectory = key AND round = 0)
+AND EXISTS (SELECT 1 FROM versions WHERE trajectory = key)
+ORDER BY key LIMIT 64
+"""
+_AFTER_A_GAP = """
+DELETE FROM versions WHERE round >= (
+    SELECT count(*) FROM versions v
+    WHERE v.trajectory = versions.trajectory AND v.round <= versions.round
+)
+"""
+_ENDS_OF_OTHER_ROUNDS = """
+UPDATE trajectories SET ending = NULL, reason = NULL, rounds = NULL
+WHERE rounds IS NOT (SELECT max(round) FROM versions WHERE trajectory = key)
+"""
+_LAST_KEY = """
+SELECT max(
+    (SELECT coalesce(max(key), 0) FROM trajectories),
+    (SELECT coalesce(max(trajectory), 0) FROM versions),
+    (SELECT coalesce(max(trajectory), 0) FROM rows)
+)
+"""
+_ENDED_WITHOUT_VERSIONS = """
+SELECT key FROM trajectories
+WHERE rounds IS NOT NULL AND NOT EXISTS (SELECT 1 FROM versions WHERE trajectory = key)
+"""
+
+
+class Losses(NamedTuple):
+    """What could not be read of a store, as far as what is left tells.
+
+    Attributes:
+        trajectories: How many have no draft, or no version.
+        versions: How many are not there.
+        after_a_gap: Versions that were read, and are left out because an earlier one of their
+            trajectory is lost.
+        rebuilt: Versions 0 that were lost and made anew, of the draft.
+        which: What is known of the first of them, a line each.
+    """
+
+    trajectories: int
+    versions: int
+    after_a_gap: int
+    rebuilt: int
+    which: tuple[str, ...]
+
+    def __bool__(self) -> bool:
+        """Whether anything was lost."""
+        return bool(self.trajectories or self.versions)
+
+
+def salvage(path: Path, into: Path) -> Losses:
+    """Copy what can be read of a store into a new one.
+
+    A trajectory is there as far as its rounds are without a gap; an end stands only after the round
+    that it was the end of. Nothing is written to the damaged store. Verdicts are not copied.
+
+    Args:
+        path: The store, damaged or not, which nobody writes to meanwhile.
+        into: Where the new one is made.
+
+    Raises:
+        StoreError: There is no such file, or nothing in it can be read as a store.
+    """
+    try:
+        pages = Pages(place_of(path))
+    except OSError as exc:
+        raise StoreError(f"{path} cannot be read: {exc.strerror}.") from exc
+    with pages, closing(StoreFile.open(into)) as new:
+        _check_is_ours(path, pages.header)
+        with new.transaction():
+            for record in pages.records():
+                if (found := _row_of(record)) is not None:
+                    table, row = found
+                    new.write(_INSERT[table], row)
+            if not new.rows("SELECT 1 FROM trajectories LIMIT 1"):
+                raise StoreError(
+                    f"Nothing in {path} can be read as a trajectory: it is no revloop store, or "
+                    "nothing is left of it. A copy from before the damage is the only way back."
+                )
+            new.write(
+                "INSERT OR IGNORE INTO runs SELECT DISTINCT run, '', '{}', '' FROM trajectories", ()
+            )
+            return _make_whole(new)
+
+
+def _check_is_ours(path: Path, header: Header) -> None:
+    if not header.is_sqlite:
+        return  # the start is damaged: the rest may tell
+    if header.application != STORE_APPLICATION_ID:
+        raise StoreError(f"{path} is an SQLite file, but no revloop store.")
+    if header.version != SCHEMA_VERSION:
+        raise StoreError(
+            f"{path} has store version {header.version}; this revloop reads {SCHEMA_VERSION}. "
+            "Read it with the revloop that made it."
+        )
+
+
+def _row_of(record: Record) -> tuple[str, tuple[Value, ...]] | None:
+    """Which table a record is of, and its row; None where it is none of ours, or is damaged.
+
+    The tables of a store differ in their columns' types, so a record tells by itself.
+    """
+    values = record.values
+    try:
+        match values:
+            case (int(), int(round_), str(text)) if record.rowid is not None:
+                is_good = Version.model_validate_json(text).round == round_
+                return ("versions", (record.rowid, *values)) if is_good else None
+            case (None, int(), str(), str(), str(draft), str(content), *end) if len(end) == 3:
+                is_good = Draft.from_json(draft).content_digest == content
+                row = (record.rowid, *values[1:6], *_checked_end(*end))
+                return ("trajectories", row) if is_good else None
+            case (int(), int(), int(), str(draft_id), str(rest)) if record.rowid is None:
+                is_good = isinstance(read_json(rest), dict) and read_json(draft_id) is not None
+                return ("rows", values) if is_good else None
+            case (None, str(), str(), str()):
+                return "runs", (record.rowid, *values[1:])
+            case (None, str(), str() | None, int() | None, int() | None, int()):
+                return "inputs", (record.rowid, *values[1:])
+    except ValueError:
+        pass
+    return None
+
+
+def _checked_end(ending: Value, reason: Value, rounds: Value) -> tuple[Value, Value, Value]:
+    """A trajectory's end; none where it cannot be read, but after how many rounds it came."""
+    if not isinstance(rounds, int):
+        return None, None, None
+    try:
+        is_good = End.model_validate_json(str(ending)).reason.value == reason
+    except ValueError:
+        is_good = False
+    return (ending, reason, rounds) if is_good else (None, None, rounds)
+
+
+def _make_whole(new: StoreFile) -> Losses:
+    """Take away what has no beginning, and count what is missing."""
+    known = _number(new, "SELECT count(*) FROM versions")
+    by_number = _number(new, "SELECT coalesce(max(rowid), 0) FROM versions") - known
+    missing = new.rows(_MISSING)
+    by_round = sum(number for *_, number in missing)
+    lost = [*_keys_without_a_draft(new), *(key for (key,) in new.rows(_ENDED_WITHOUT_VERSIONS))]
+    which = [_name_of(new, key) for key in lost[:_NAMED]]
+    which += [
+        f"{number} version{'s' * (number > 1)} of draft {draft_id}"
+        for key, draft_id, number in missing[:_NAMED]
+        if draft_id is not None and key not in lost
+    ]
+    new.write("DELETE FROM versions WHERE trajectory NOT IN (SELECT key FROM trajectories)", ())
+    rebuilt = _rebuild_versions_0(new)
+    before = _number(new, "SELECT count(*) FROM versions")
+    new.write(_AFTER_A_GAP, ())
+    new.write(_ENDS_OF_OTHER_ROUNDS, ())
+    return Losses(
+        trajectories=len(lost),
+        versions=max(by_number, by_round) - rebuilt,
+        after_a_gap=before - _number(new, "SELECT count(*) FROM versions"),
+        rebuilt=rebuilt,
+        which=tuple(which[:_NAMED]),
+    )
+
+
+def _number(file: StoreFile, sql: str) -> int:
+    number: int = file.rows(sql)[0][0]
+    return number
+
+
+def _keys_without_a_draft(new: StoreFile) -> Iterator[int]:
+    """Keys are given one after the other, and none is ever taken back."""
+    known = {key for (key,) in new.rows("SELECT key FROM trajectories")}
+    last = _number(new, _LAST_KEY)
+    return (key for key in range(1, last + 1) if key not in known)
+
+
+def _name_of(new: StoreFile, key: int) -> str:
+    """What is known of a lost trajectory."""
+    rows = new.rows("SELECT number, draft_id FROM rows WHERE trajectory = ? LIMIT 1", (key,))
+    rows = rows or new.rows("SELECT NULL, draft_id FROM trajectories WHERE key = ?", (key,))
+    for number, draft_id in rows:
+        row = "" if number is None else f" (row {number} of the input)"
+        return f"the trajectory of draft {draft_id}{row}"
+    return f"the trajectory with the key {key}, of which no name is left"
+
+
+def _rebuild_versions_0(new: StoreFile) -> int:
+    """Version 0 is the draft's own response; when it came in, the next version's time must tell."""
+    after = rebuilt = 0
+    while found := new.rows(_WITHOUT_VERSION_0, (after,)):
+        for after, draft, version in found:
+            created_at = Version.model_validate_json(version).created_at
+            text = Draft.from_json(draft).response
+            first = Version(round=0, text=text, created_at=created_at)
+            sql = "INSERT INTO versions (trajectory, round, version) VALUES (?, 0, ?)"
+            new.write(sql, (after, first.model_dump_json()))
+            rebuilt += 1
+    return rebuilt
