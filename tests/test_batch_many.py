@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import anyio
 import pytest
 
+from judges import RuleJudge, always_first
 from revloop import InputError, StopReason, Store, arevise_many, revise_many
 from revloop.errors import RejectedError, StoreError
 from scripted_engine import ScriptedEngine, plain
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
     from pathlib import Path
 
-    from revloop.engines import Request
+    from revloop.engines import Completion, Request
 
 
 def improving(request: Request) -> str:
@@ -67,6 +68,37 @@ def test_leaving_early_closes_everything(tmp_path: Path) -> None:
     found.close()  # type: ignore[attr-defined] # it is a generator
     with Store.open(path) as store:
         assert store.runs()
+
+
+async def test_a_cancelled_caller_closes_nothing_that_is_still_in_use() -> None:
+    judge, asked, was_closed = RuleJudge(always_first), anyio.Event(), []
+
+    class Lingering(ScriptedEngine):
+        async def generate(self, _request: Request) -> Completion:
+            asked.set()
+            try:
+                await anyio.sleep_forever()
+            finally:
+                with anyio.CancelScope(shield=True):
+                    await anyio.sleep(0.02)
+                was_closed.append(judge.is_closed)
+            raise AssertionError
+
+    async def opened() -> RuleJudge:
+        await anyio.lowlevel.checkpoint()
+        return judge
+
+    async def call() -> None:
+        many = arevise_many(drafts(2), engine=Lingering([]), keep="best", judge=opened)
+        async for _ in many:
+            pass
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(call)
+        await asked.wait()
+        tasks.cancel_scope.cancel()
+    assert set(was_closed) == {False}
+    assert judge.is_closed
 
 
 def test_with_a_store_the_same_call_goes_on(tmp_path: Path) -> None:

@@ -77,7 +77,8 @@ async def arevise_many(
                 await work
             finally:
                 work.cancel()
-                await asyncio.wait([work])
+                with anyio.CancelScope(shield=True):  # it uses the reviser until it has ended
+                    await asyncio.wait([work])
 
 
 def revise_many(
