@@ -58,7 +58,7 @@ experiment: $(INSTALLED)  ## Repeat the paper's experiment in miniature (half an
 	$(BIN)/python -m benchmarks.experiment
 
 .PHONY: faults
-faults: $(INSTALLED)  ## Run the loop through every fault and tabulate what was lost (a minute)
+faults: $(INSTALLED)  ## Run every kind of round through all faults and Ctrl-C, and tabulate what was lost (5 minutes)
 	$(BIN)/python -m tests.faults
 
 .PHONY: fuzz

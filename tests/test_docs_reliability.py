@@ -8,8 +8,11 @@ import re
 import pytest
 
 from conftest import REPOSITORY
+from faults.interrupted import Ended
 from faults.kinds import Fault
-from faults.matrix import MIX, NOTHING, read_table
+from faults.matrix import FAULTS, INTERRUPTIONS, MIX, NOTHING, ROUNDS, read_table
+from faults.trial import Door
+from faults.ways import WAYS
 from fuzz.targets import RUNS
 
 PAGE = (REPOSITORY / "docs" / "reliability.md").read_text(encoding="utf-8")
@@ -31,16 +34,36 @@ def test_every_promise_names_a_test() -> None:
 
 
 def test_the_table_has_every_fault_and_nothing_was_lost() -> None:
-    rows = read_table(PAGE)
+    rows = read_table(PAGE, FAULTS)
     assert [row["fault"] for row in rows] == [NOTHING, *(fault.value for fault in Fault), MIX]
     assert {(row["versions lost"], row["versions twice"]) for row in rows} == {("0", "0")}
     assert {row["completed"] for row in rows} == {"100%"}
     assert {row["same texts"] for row in rows} == {"yes"}
 
 
+def test_the_table_of_rounds_has_every_way_and_door_and_nothing_was_lost() -> None:
+    rows = read_table(PAGE, ROUNDS)
+    named = [(row["rounds"], row["from"]) for row in rows]
+    assert named == [(way.name, door.value) for way in WAYS for door in Door]
+    assert {(row["versions lost"], row["versions twice"]) for row in rows} == {("0", "0")}
+    assert {row["completed"] for row in rows} == {"100%"}
+    assert {row["same texts"] for row in rows} == {"yes"}
+
+
+def test_the_table_of_interruptions_has_every_way_and_nothing_was_lost() -> None:
+    rows = read_table(PAGE, INTERRUPTIONS)
+    named = [(row["rounds"], row["ended by"]) for row in rows]
+    assert named == [(way.name, by.value) for way in WAYS for by in Ended]
+    assert {row["in order"] for row in rows} == {"yes"}
+    assert {(row["versions lost"], row["versions twice"]) for row in rows} == {("0", "0")}
+    assert {row["completed"] for row in rows} == {"100%"}
+    assert {row["same texts"] for row in rows} == {"yes"}
+    assert {row["in vain"] for row in rows if row["ended by"] == Ended.BATCH_ONCE} == {"0"}
+
+
 def test_no_request_is_made_in_vain_but_where_only_a_deadline_ends_it() -> None:
     slow = {MIX, *(fault.value for fault in Fault if fault.is_slow)}
-    assert {row["in vain"] for row in read_table(PAGE) if row["fault"] not in slow} == {"0"}
+    assert {row["in vain"] for row in read_table(PAGE, FAULTS) if row["fault"] not in slow} == {"0"}
 
 
 def test_the_counts_of_fuzzing_are_those_of_the_command() -> None:

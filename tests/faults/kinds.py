@@ -39,6 +39,11 @@ class Fault(StrEnum):
         """Whether only the client's deadline ends it."""
         return self in {Fault.LATE, Fault.DRIP, Fault.WEDGED}
 
+    @property
+    def is_quick(self) -> bool:
+        """Whether it is over at once, and the next try need not wait long."""
+        return not self.is_slow and self not in {Fault.BUSY_SECONDS, Fault.BUSY_DATE}
+
 
 @dataclass(frozen=True, slots=True)
 class Plan:
@@ -50,10 +55,12 @@ class Plan:
     Attributes:
         shares: From 0 to 1 for each fault, together at most 1. What is left is answered well.
         seed: Another seed, other requests.
+        spared: Paths whose requests are always answered well.
     """
 
     shares: Mapping[Fault, float] = field(default_factory=dict)
     seed: int = 0
+    spared: frozenset[str] = frozenset()
 
     def __post_init__(self) -> None:
         if min(self.shares.values(), default=0) < 0 or sum(self.shares.values()) > 1 + 1e-9:

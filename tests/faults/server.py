@@ -74,10 +74,11 @@ class FaultyServer:
         base_url: Its address.
         asked: How often each content was asked.
         met: How often each fault was met.
-        in_vain: The contents that were asked again after a good answer, once for each time.
+        in_vain: What was to be generated again after a good answer, once for each time.
         strayed: Connections to the other host that redirects name.
         was_asked: Set by the first request.
         is_open: Set while the port is open.
+        is_held: Set by the first request that is held.
     """
 
     def __init__(
@@ -96,7 +97,10 @@ class FaultyServer:
         self.strayed = 0
         self.was_asked = asyncio.Event()
         self.is_open = asyncio.Event()
+        self.is_held = asyncio.Event()
         self.plan = plan
+        self._held_from: int | None = None
+        self._let_go = asyncio.Event()
         self._behind = behind
         self._away_s, self._late_s, self._drip_s = away_s, late_s, drip_s
         self._answered: set[str] = set()
@@ -141,6 +145,15 @@ class FaultyServer:
     def extra(self) -> int:
         """Requests beyond the first for each content."""
         return self.requests - len(self.asked)
+
+    def hold_from(self, number: int) -> None:
+        """Answer nothing from this request on, the first being 1, until :meth:`let_go`."""
+        self._held_from = number
+
+    def let_go(self) -> None:
+        """Answer what is held, and whatever comes."""
+        self._held_from = None
+        self._let_go.set()
 
     def _listen(self) -> None:
         # not asyncio's own server: where that is closed while it accepts a connection, the
@@ -190,11 +203,15 @@ class FaultyServer:
         self, request: Request, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> None:
         content = request.content
-        if content in self._answered:
+        if content in self._answered and request.method == "POST":
             self.in_vain.append(content)
-        fault = self.plan.fault_of(content, self.asked[content])
+        is_spared = request.path in self.plan.spared
+        fault = None if is_spared else self.plan.fault_of(content, self.asked[content])
         self.asked[content] += 1
         self.was_asked.set()
+        if self._held_from is not None and self.requests >= self._held_from:
+            self.is_held.set()
+            await _until_set(self._let_go, reader)
         if fault is not None:
             self.met[fault] += 1
             await self._misbehave(fault, request, reader, writer)
@@ -315,6 +332,24 @@ async def _unless_gone(reader: asyncio.StreamReader, wait_s: float) -> None:
     except TimeoutError:
         return
     raise ConnectionResetError
+
+
+async def _until_set(event: asyncio.Event, reader: asyncio.StreamReader) -> None:
+    """Wait.
+
+    Raises:
+        ConnectionResetError: The client has gone.
+    """
+    gone, is_set = asyncio.create_task(reader.read(1)), asyncio.create_task(event.wait())
+    try:
+        await asyncio.wait({gone, is_set}, return_when=asyncio.FIRST_COMPLETED)
+        if gone.done():
+            gone.result()
+            raise ConnectionResetError
+    finally:
+        gone.cancel()
+        is_set.cancel()
+        await asyncio.wait({gone, is_set})  # the reader has one reader at a time
 
 
 async def _send_without_end(writer: asyncio.StreamWriter) -> None:

@@ -2,29 +2,49 @@
 
 from __future__ import annotations
 
-import asyncio
+import json
 import time
 from collections import Counter
 from dataclasses import dataclass
+from enum import StrEnum
+from functools import partial
 from typing import TYPE_CHECKING
 
-from revloop import AsyncReviser, Draft, StopReason
+from revloop import AsyncReviser, Draft, StopReason, Trajectory
+from revloop.batch import Batch, BatchOptions, Progress, Source
+from revloop.concurrency import task_group
 from revloop.engines import Deadlines, HttpEngine, RetryPolicy
+from revloop.evaluation.models import ModelJudge
+from revloop.evaluation.prompts import JudgePrompts
 from revloop.store import Store
 
 from .server import FaultyServer
+from .ways import TWO_PASSES
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
-    from revloop import Trajectory
+    from revloop import Version
 
     from .kinds import Plan
+    from .ways import Way
 
-    Place = tuple[str, int]
+    Told = list[tuple[str, int, str]]
+    """Drafts' ids, rounds and texts."""
+
+INPUT, OUTPUT, STORE = "drafts.jsonl", "out.jsonl", "out.jsonl.sqlite"
+"""The files of a run, in its folder."""
 
 RETRIES = RetryPolicy(first_wait_s=0.02, longest_wait_s=2.4)
 """As many tries as in earnest, with waits a 25th as long."""
+
+
+class Door(StrEnum):
+    """Where drafts go in."""
+
+    PYTHON = "Python"
+    BATCH = "batch"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,10 +84,20 @@ def drafts(count: int) -> list[Draft]:
     ]
 
 
+def write_input(folder: Path, count: int) -> None:
+    """Write so many drafts to the folder's input, for a batch; the folder is made if need be."""
+    folder.mkdir(exist_ok=True)
+    rows = [draft.model_dump(include={"id", "prompt", "response"}) for draft in drafts(count)]
+    lines = [json.dumps(row, ensure_ascii=False) + "\n" for row in rows]
+    (folder / INPUT).write_text("".join(lines), encoding="utf-8")
+
+
 async def run(
     plan: Plan,
     folder: Path,
     *,
+    way: Way = TWO_PASSES,
+    door: Door = Door.PYTHON,
     trajectories: int = 12,
     rounds: int = 3,
     deadlines: Deadlines | None = None,
@@ -78,69 +108,103 @@ async def run(
     Args:
         plan: The faults.
         folder: Where the store is put; made where it is not there.
+        way: How a round is made.
+        door: Where the drafts go in.
         trajectories: How many drafts.
         rounds: Rounds for each.
         deadlines: When the engine gives a request up.
         retries: How often it tries.
     """
-    told: list[tuple[Place, str]] = []
-    path = _store_in(folder)
+    told: Told = []
+    write_input(folder, trajectories)
     async with FaultyServer(plan) as server:
         started = time.perf_counter()
         engine = await HttpEngine.connect(
             server.base_url, retries=retries, deadlines=deadlines or Deadlines()
         )
+        judge = ModelJudge(engine, JudgePrompts.load()) if way.is_judged else None
         try:
-            done = await _revise_all(engine, path, drafts(trajectories), rounds, told)
+            async with AsyncReviser(
+                engine=engine, judge=judge, store=folder / STORE, **way.options
+            ) as reviser:
+                if door is Door.BATCH:
+                    await _through_batch(reviser, folder, rounds, told)
+                else:
+                    await _through_python(reviser, drafts(trajectories), rounds, told)
         finally:
             await engine.aclose()
         wall_s = time.perf_counter() - started
-    stored = _stored(path)
-    rows = Counter((t.draft.id, v.round) for t in stored for v in t.versions)
-    times_told = Counter(place for place, _ in told)
-    kept = {(t.draft.id, v.round): v.text for t in stored for v in t.versions}
+    found = stored(folder)
     return Outcome(
-        completed=sum(_is_complete(t) for t in done) / len(done),
+        completed=sum(is_complete(t) for t in found) / trajectories,
         requests=server.requests,
         extra=server.extra,
         in_vain=len(server.in_vain),
         strayed=server.strayed,
         wall_s=wall_s,
-        lost=sum(kept.get(place) != text for place, text in told),
-        twice=sum(n - 1 for counts in (times_told, rows) for n in counts.values()),
-        texts={str(t.draft.id): tuple(v.text for v in t.versions) for t in stored},
-        ends=tuple(t.end.detail for t in done if t.end is not None and not _is_complete(t)),
+        lost=lost(told, found),
+        twice=twice(told) + twice(versions_of(found)),
+        texts=texts_of(found),
+        ends=tuple(t.end.detail for t in found if t.end is not None and not is_complete(t)),
     )
 
 
-async def _revise_all(
-    engine: HttpEngine, path: Path, all_: list[Draft], rounds: int, told: list[tuple[Place, str]]
-) -> list[Trajectory]:
-    async with AsyncReviser(engine=engine, store=path, temperature=0) as reviser:
-
-        async def one(draft: Draft) -> Trajectory:
-            return await reviser.revise(
-                draft,
-                iterations=rounds,
-                on_version=lambda version: told.append(
-                    ((str(draft.id), version.round), version.text)
-                ),
-            )
-
-        async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(one(draft)) for draft in all_]
-    return [task.result() for task in tasks]
-
-
-def _store_in(folder: Path) -> Path:
-    folder.mkdir(exist_ok=True)
-    return folder / "versions.sqlite"
-
-
-def _stored(path: Path) -> list[Trajectory]:
-    with Store.open_to_read(path) as store:
+def stored(folder: Path) -> list[Trajectory]:
+    """All that is in the folder's store."""
+    with Store.open_to_read(folder / STORE) as store:
         return list(store.trajectories())
 
 
-def _is_complete(trajectory: Trajectory) -> bool:
+def versions_of(trajectories: Iterable[Trajectory]) -> Told:
+    """All their versions."""
+    return [(str(t.draft.id), v.round, v.text) for t in trajectories for v in t.versions]
+
+
+def texts_of(trajectories: Iterable[Trajectory]) -> dict[str, tuple[str, ...]]:
+    """All texts of each trajectory, by the draft's id."""
+    return {str(t.draft.id): tuple(v.text for v in t.versions) for t in trajectories}
+
+
+def lost(told: Told, found: Iterable[Trajectory]) -> int:
+    """How many versions that were told of are not there to the letter."""
+    kept = set(versions_of(found))
+    return sum(version not in kept for version in told)
+
+
+def twice(versions: Told) -> int:
+    """How many versions are there more than once."""
+    counts = Counter((name, round_) for name, round_, _ in versions)
+    return sum(number - 1 for number in counts.values())
+
+
+def is_complete(trajectory: Trajectory) -> bool:
+    """Whether it did all of its rounds."""
     return trajectory.end is not None and trajectory.end.reason is StopReason.ROUNDS_DONE
+
+
+def read_output(folder: Path) -> list[Trajectory]:
+    """The trajectories that a batch wrote; none where it wrote no output."""
+    path = folder / OUTPUT
+    lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+    return [Trajectory.model_validate_json(line) for line in lines]
+
+
+async def _through_python(
+    reviser: AsyncReviser, all_: list[Draft], rounds: int, told: Told
+) -> None:
+    def tell(draft: Draft, version: Version) -> None:
+        told.append((str(draft.id), version.round, version.text))
+
+    async def one(draft: Draft) -> None:
+        await reviser.revise(draft, iterations=rounds, on_version=partial(tell, draft))
+
+    async with task_group() as tasks:
+        for draft in all_:
+            tasks.start_soon(one, draft)
+
+
+async def _through_batch(reviser: AsyncReviser, folder: Path, rounds: int, told: Told) -> None:
+    options = BatchOptions(iterations=rounds, retry_failed=True)
+    source = Source(str(folder / INPUT))
+    await Batch(source, folder / OUTPUT, reviser, options, Progress()).run()
+    told += versions_of(read_output(folder))
