@@ -451,6 +451,7 @@ class TestStopReason:
             "context_full",
             "token_limit",
             "unparseable",
+            "rejected",
             "engine_failed",
             "judge_failed",
         }
