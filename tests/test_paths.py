@@ -253,3 +253,13 @@ class TestDescriptors:
     def test_the_full_device_is_full(self) -> None:
         with pytest.raises(InputError, match="no room for it"):
             check_paths([Writes(Path("/dev/full"))])
+
+
+def test_nothing_is_read_of_a_pipe(tmp_path: Path) -> None:
+    reading, writing = os.pipe()
+    os.write(writing, b"SQLite format 3")
+    pipe = f"/dev/fd/{reading}"  # as a shell names `<(zcat drafts.jsonl.gz)`
+    check_paths([Writes(tmp_path / "out.jsonl")], {"the questions": pipe}, data=pipe)
+    assert os.read(reading, 100) == b"SQLite format 3"
+    os.close(reading)
+    os.close(writing)

@@ -144,6 +144,8 @@ def check_descriptor(number: int, name: str) -> None:
 def is_store(path: Path) -> bool:
     """Whether a file is a store, or an SQLite file whose last changes are still beside it."""
     try:
+        if not path.is_file():
+            return False  # what is read of a pipe is gone, and one without a writer blocks
         with path.open("rb") as file:
             header = file.read(_HEADER_BYTES)
     except (OSError, ValueError):
