@@ -328,6 +328,12 @@ THE_RUN: list[Said] = [
         {"error": {"message": "temperature must be at most 1", "param": "temperature"}},
         SettingRefusedError,
     ),
+    (
+        "vllm, no chat template",
+        400,
+        openai("so you must provide a chat template if the tokenizer does not define one."),
+        SettingRefusedError,
+    ),
     ("no such method", 405, "Method Not Allowed", WrongAddressError),
 ]
 

@@ -118,6 +118,9 @@ _WORDS: Mapping[Kind, str] = {
         not a valid model
         \bmodel\b.{0,80}\b(does not exist|not found)
     """,
+    SettingRefusedError: r"""
+        provide a chat template
+    """,
 }
 """Words of messages, a pattern a line; the first that is found counts."""
 
