@@ -93,6 +93,23 @@ async def run_in_thread(function: Callable[[], T]) -> T:
     return await outcome
 
 
+def check_process(opened_in: int, what: str) -> None:
+    """Check that something is used in the process that opened it: a fork has none of its threads.
+
+    Args:
+        opened_in: The id of that process.
+        what: What was opened, for the message.
+
+    Raises:
+        InputError: This is another process.
+    """
+    if os.getpid() != opened_in:
+        raise InputError(
+            f"{what} was opened in another process, which this one was forked from: open one in "
+            "each process."
+        )
+
+
 class LoopThread:
     """An event loop in a thread of its own, for synchronous callers; a context manager.
 
@@ -158,11 +175,7 @@ class LoopThread:
         return self._open().wrap_async_context_manager(manager)
 
     def _open(self) -> BlockingPortal:
-        if os.getpid() != self._process:
-            raise InputError(
-                "This was opened in another process, which this one was forked from: open a "
-                "reviser of its own in each process."
-            )
+        check_process(self._process, "The reviser")
         if self._portal is None:
             raise InputError("The event loop is not running.")
         return self._portal

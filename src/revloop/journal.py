@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
+from contextlib import aclosing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
 from anyio import to_thread
 
-from revloop.trajectory import End, StopReason, Trajectory, Version
+from revloop.trajectory import End, Trajectory, Version
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from revloop.draft import Draft
+    from revloop.loop import Rounds
     from revloop.store import Entry, Pending, Store
-
-_MAY_HEAL = {StopReason.ENGINE_FAILED, StopReason.JUDGE_FAILED, StopReason.REJECTED}
-"""What a server did may be different the next time."""
 
 
 @dataclass(slots=True)
@@ -46,8 +45,7 @@ class Journal:
         """
         if self.end is None or not self.end.reason.is_failure:
             return self.end is not None and len(self.versions) > iterations
-        may_heal = again or self.end.reason in _MAY_HEAL
-        return len(self.versions) > iterations or not may_heal
+        return len(self.versions) > iterations or not (again or self.end.reason.may_pass)
 
     async def append(self, version: Version) -> Sequence[Version]:
         """Add a version; it is on disk when this returns.
@@ -63,6 +61,32 @@ class Journal:
         self.versions += news
         self.end = None
         return news
+
+    async def follow(
+        self, rounds: Rounds, iterations: int, on_version: Callable[[Version], None] | None
+    ) -> bool:
+        """Do rounds to their end, and keep what they make.
+
+        Args:
+            rounds: They begin where this journal ends.
+            iterations: Rounds in all.
+            on_version: Called with each new version, once it is stored.
+
+        Returns:
+            False where another writer of the store was first with a round: what that one has
+            stored is then in the journal, to be gone on from.
+        """
+        async with aclosing(aiter(rounds)) as versions:
+            async for version in versions:
+                news = await self.append(version)
+                for one in news:
+                    if on_version is not None and one.round <= iterations:
+                        on_version(one)
+                if news[0] is not version:
+                    return False
+        if rounds.end is not None and len(self.versions) <= iterations + 1:
+            await self.finish(rounds.end)
+        return True
 
     async def finish(self, end: End) -> None:
         """Set the end; it is on disk when this returns."""

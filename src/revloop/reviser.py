@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from contextlib import AsyncExitStack, ExitStack, aclosing
+from contextlib import AsyncExitStack, ExitStack
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TypedDict, Unpack
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Self, TypedDict, Unpack
 from anyio import to_thread
 from pydantic import SecretStr, ValidationError
 
-from revloop.concurrency import LoopThread
+from revloop.concurrency import LoopThread, check_process
 from revloop.demo import CRITIC_FOLDER
 from revloop.draft import Draft, Message, as_draft
 from revloop.engines.choice import open_engine, require_engine
@@ -186,11 +186,7 @@ class AsyncReviser:
         """
         if self._engine is None or self._process is None:
             raise InputError("The reviser is not open: use it in a 'with' statement.")
-        if self._process != os.getpid():
-            raise InputError(
-                "The reviser was opened in another process, which this one was forked from: open "
-                "one in each process."
-            )
+        check_process(self._process, "The reviser")
         return self._engine
 
     @property
@@ -283,7 +279,7 @@ class AsyncReviser:
                 failed=journal.end,
                 judge=self._judge,
             )
-            if await _do(rounds, journal, iterations, on_version):
+            if await journal.follow(rounds, iterations, on_version):
                 break
         return first_rounds(journal.trajectory(), self._settings, iterations)
 
@@ -291,26 +287,6 @@ class AsyncReviser:
         """The id of a draft's trajectory, with these settings and this engine."""
         engine = self.engine.info.model_dump()
         return digest_of(draft.id, content_digest, self._settings.digest, engine)
-
-
-async def _do(
-    rounds: Rounds, journal: Journal, iterations: int, on_version: OnVersion | None
-) -> bool:
-    """Do rounds to their end; False where another writer of the store was first with one of them.
-
-    What that one has stored is then in the journal, to be gone on from.
-    """
-    async with aclosing(aiter(rounds)) as versions:
-        async for version in versions:
-            news = await journal.append(version)
-            for one in news:
-                if on_version is not None and one.round <= iterations:
-                    on_version(one)
-            if news[0] is not version:
-                return False
-    if rounds.end is not None and len(journal.versions) <= iterations + 1:
-        await journal.finish(rounds.end)
-    return True
 
 
 class Reviser:

@@ -217,11 +217,17 @@ class StopReason(StrEnum):
         return self in _EARLY_STOPS
 
     @property
+    def may_pass(self) -> bool:
+        """Whether the same requests may do better the next time: a server or a judge failed."""
+        return self in _MAY_PASS
+
+    @property
     def is_failure(self) -> bool:
         """Whether rounds are missing that were asked for."""
         return self is not StopReason.ROUNDS_DONE and not self.is_early_stop
 
 
+_MAY_PASS = {StopReason.ENGINE_FAILED, StopReason.JUDGE_FAILED, StopReason.REJECTED}
 _EARLY_STOPS = {StopReason.CONVERGED, StopReason.CYCLE, StopReason.NOTHING_TO_IMPROVE}
 
 

@@ -19,8 +19,6 @@ if TYPE_CHECKING:
 Parsed = TypeVar("Parsed")
 Kind = Literal["critique", "revision", "both"]
 
-_SENT_AGAIN = {StopReason.ENGINE_FAILED, StopReason.JUDGE_FAILED, StopReason.REJECTED}
-
 REPLY_CHARACTERS = 4_000
 """Of a reply that could not be used, so much is kept."""
 
@@ -134,7 +132,7 @@ class Asking:
         """The number of the try after which to go on."""
         steps = () if self._before is None else self._before.steps
         first = min((step.attempt for step in steps if step.kind == kind), default=1)
-        if self._before is None or self._before.reason in _SENT_AGAIN:
+        if self._before is None or self._before.reason.may_pass:
             return first - 1
         refused = [step.attempt for step in steps if step.kind == kind and step.refusal]
         return max(refused, default=first - 1)
