@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from fnmatch import fnmatchcase
+from functools import partial
 from typing import TYPE_CHECKING, Any, Self
 
 from revloop.engines.absence import Trouble, Waiting
@@ -175,7 +176,7 @@ class HttpEngine:
             retries,
             body=body,
             max_tokens=limit,
-            small_body=_small(body),
+            small_body=partial(_small, body),
         )
         text, prefix = answer.text, None
         if prompt_ids is not None and isinstance(request.prompt, str):

@@ -153,7 +153,7 @@ class Transport:
         *,
         body: Mapping[str, Any] | None = None,
         max_tokens: int = 0,
-        small_body: Mapping[str, Any] | None = None,
+        small_body: Callable[[], Mapping[str, Any]] | None = None,
     ) -> tuple[Read, int]:
         """Send a request as often as the policy allows.
 
@@ -166,8 +166,8 @@ class Transport:
             retries: When to send it again.
             body: Sent as JSON.
             max_tokens: Most tokens to be generated, for the deadline.
-            small_body: A small request of the same kind: sent once where nothing else tells whether
-                a fault is this request's or the server's.
+            small_body: Makes a small request of the same kind, sent once where nothing else tells
+                whether a fault is this request's or the server's.
 
         Returns:
             What was read, and how many times the request was sent again.
@@ -179,8 +179,7 @@ class Transport:
         call = _Call(method, path, body, self._deadlines.timeout(max_tokens), max_tokens)
         probe: Probe | None = None
         if small_body is not None:
-            small = _Call(method, path, small_body, self._deadlines.timeout(1), 1)
-            probe = partial(self._read_once, small, read)
+            probe = partial(self._ask_small, method, path, small_body, read)
         blame = Blame(self._health, self.absence, probe, limit=retries.fault_attempts)
         try:
             return await self._try(call, read, blame), 0
@@ -211,6 +210,16 @@ class Transport:
     async def aclose(self) -> None:
         """Close all connections."""
         await self._session.close()
+
+    async def _ask_small(
+        self,
+        method: str,
+        path: str,
+        make_body: Callable[[], Mapping[str, Any]],
+        read: Reader[Read],
+    ) -> Read:
+        call = _Call(method, path, make_body(), self._deadlines.timeout(1), 1)
+        return await self._read_once(call, read)
 
     async def _try(self, call: _Call, read: Reader[Read], blame: Blame) -> Read:
         try:

@@ -122,8 +122,8 @@ def refuse_borrowed(
     is_in_it = len(said) >= _ANYWHERE_CHARACTERS and said in revision
     if (is_in_it or said == revision.strip()) and not any(said in one for one in given):
         raise UnusableError("the critique stands in it")
-    for line in template_lines:
-        if _holds(revision, line) and not any(_holds(one, line) for one in given):
+    for line in _held(revision, template_lines):
+        if not any(_held(one, [line]) for one in given):
             raise UnusableError(f"it holds a line of the prompt: '{line.strip()[:_TOLD]}'")
     if labels is not None:
         headings = [heading(one) for one in (labels.score, labels.positive, labels.negative)]
@@ -167,8 +167,12 @@ def _between_line_breaks(inner: str) -> str:
     return inner.removeprefix(line_break).removesuffix(line_break)
 
 
-def _holds(text: str, line: str) -> bool:
-    passage = line.strip(" \t()[]").casefold()
-    if len(passage) >= _ANYWHERE_CHARACTERS:
-        return passage in text.casefold()
-    return any(one.strip() == line.strip() for one in text.splitlines())
+def _held(text: str, lines: Iterable[str]) -> list[str]:
+    """Those of some lines that stand in a text: long ones anywhere, short ones as lines."""
+    folded, own = text.casefold(), {one.strip() for one in text.splitlines()}
+
+    def holds(line: str) -> bool:
+        passage = line.strip(" \t()[]").casefold()
+        return passage in folded if len(passage) >= _ANYWHERE_CHARACTERS else line.strip() in own
+
+    return [line for line in lines if holds(line)]
