@@ -287,9 +287,7 @@ except KeyboardInterrupt:
 at_end()
 """,
         )
-        assert "interrupted\n" in out
-        assert "threads left: []" in out
-        assert is_closed(tmp_path)
+        assert_closed(out, tmp_path)
 
     async def test_ctrl_c_in_revise_many_is_a_keyboard_interrupt_with_everything_closed(
         self, tmp_path: Path
@@ -305,9 +303,7 @@ except KeyboardInterrupt:
 at_end()
 """,
         )
-        assert "interrupted\n" in out
-        assert "threads left: []" in out
-        assert is_closed(tmp_path)
+        assert_closed(out, tmp_path)
 
     async def test_ctrl_c_in_the_body_of_the_loop_closes_everything_with_the_generator(
         self, tmp_path: Path
@@ -328,9 +324,7 @@ at_end()
 """,
             [b"in the body"],
         )
-        assert "interrupted\n" in out
-        assert "threads left: []" in out
-        assert is_closed(tmp_path)
+        assert_closed(out, tmp_path)
 
     async def test_a_source_that_blocks_does_not_keep_ctrl_c_from_ending_it(
         self, tmp_path: Path
@@ -407,6 +401,8 @@ async def until_there(path: Path) -> None:
     await asyncio.sleep(0.3)  # it reads on: whatever it is doing then, it ends in order
 
 
-def is_closed(folder: Path) -> bool:
-    """Whether the store in a folder was closed in order: SQLite then removes its log."""
-    return not list(folder.glob("*-wal"))
+def assert_closed(out: str, folder: Path) -> None:
+    """A program was interrupted, and has closed everything: SQLite then removes its log."""
+    assert "interrupted\n" in out
+    assert "threads left: []" in out
+    assert not list(folder.glob("*-wal"))

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from revloop.errors import InputError, MissingExtraError, ReaderGoneError, StoreError
-from revloop.paths import Kind, Writes, check_descriptor, check_paths, is_store
+from revloop.paths import Kind, Writes, check_paths, is_store
+from revloop.rows.descriptors import check_descriptor
 from revloop.rows.endings import check_trajectories
 from revloop.store import Store
 

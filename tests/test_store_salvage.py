@@ -13,8 +13,9 @@ import pytest
 
 from command_line import revloop
 from revloop import Draft, End, StopReason, Store, StoreError, Trajectory
+from revloop.paths import log_of
 from revloop.rows.row import Position, Row
-from revloop.store import InputState, Losses, NewRow, log_of, salvage
+from revloop.store import InputState, Losses, NewRow, salvage
 from revloop.trajectory import Critique, Version
 from test_store import NOW, filled_store, run_settings, stored
 from test_store_whole import killed_store

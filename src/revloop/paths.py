@@ -8,7 +8,6 @@ name that is too long, a disk that is full.
 from __future__ import annotations
 
 import os
-import select
 import stat
 import sys
 import unicodedata
@@ -18,14 +17,15 @@ from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from revloop.errors import InputError, ReaderGoneError, StoreError
+from revloop.errors import InputError, StoreError
+from revloop.rows.descriptors import check_descriptor, check_device, descriptor
 from revloop.rows.endings import check_plain
 from revloop.rows.opening import STANDARD_INPUT
-from revloop.rows.whole import descriptor, is_special, try_to_write, unfinished, writable
+from revloop.rows.whole import is_special, try_to_write, unfinished, writable
 from revloop.rows.writing import STANDARD_OUTPUT
 
 if sys.platform != "win32":
-    import fcntl
+    pass
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -35,8 +35,6 @@ STORE_APPLICATION_ID = 0x7265766C
 
 _SQLITE_MAGIC, _ID_OFFSET, _HEADER_BYTES = b"SQLite format 3\x00", 68, 100
 _JOURNALS = ("-wal", "-shm", "-journal")
-_FULL_DEVICE = (1, 7)
-"""Major and minor number of /dev/full on Linux."""
 _ENDINGS_OF_PARTS = {
     *(".arrow", ".bin", ".json", ".md", ".model", ".parquet", ".pt", ".py", ".safetensors"),
     *(".toml", ".txt", ".yaml", ".yml"),
@@ -116,31 +114,6 @@ def standard_output() -> Writes:
     return Writes(STANDARD_OUTPUT, "standard output")
 
 
-def check_descriptor(number: int, name: str) -> None:
-    """Check that something can be written to an open file.
-
-    Raises:
-        InputError: It is closed, open for reading only, or full.
-        ReaderGoneError: It is a pipe that nobody reads any more.
-    """
-    try:
-        found = os.fstat(number)
-    except OSError as exc:
-        raise InputError(f"{name} is closed: nothing can be written to it.") from exc
-    if sys.platform == "win32":
-        return
-    if fcntl.fcntl(number, fcntl.F_GETFL) & os.O_ACCMODE == os.O_RDONLY:
-        raise InputError(f"{name} is closed, or open for reading only.")
-    _check_device(found, name)
-    if stat.S_ISREG(found.st_mode) and not os.fstatvfs(number).f_bavail:
-        raise InputError(f"{name} cannot be written: there is no room for it. Make room first.")
-    if stat.S_ISFIFO(found.st_mode):
-        pipe = select.poll()
-        pipe.register(number, 0)
-        if any(event & select.POLLERR for _, event in pipe.poll(0)):
-            raise ReaderGoneError(f"Nobody reads {name} any more.")
-
-
 def is_store(path: Path) -> bool:
     """Whether a file is a store, or an SQLite file whose last changes are still beside it."""
     try:
@@ -153,7 +126,17 @@ def is_store(path: Path) -> bool:
     if header and not header.startswith(_SQLITE_MAGIC):
         return False
     found = int.from_bytes(header[_ID_OFFSET : _ID_OFFSET + 4], "big")
-    return found == STORE_APPLICATION_ID or _size(_beside(_real(path), "-wal")) > 0
+    return found == STORE_APPLICATION_ID or _size(log_of(_real(path))) > 0
+
+
+def log_of(store: Path) -> Path:
+    """SQLite's write-ahead log of a store: what is not yet in the file itself."""
+    return _beside(store, "-wal")
+
+
+def lock_of(store: Path) -> Path:
+    """What a batch locks while it works on a store."""
+    return store.with_name(f".{store.name}.lock")
 
 
 def _check_standard_input() -> None:
@@ -229,7 +212,7 @@ def _check_place(write: Writes) -> None:
     elif found is not None and is_special(path):
         if write.kind is Kind.STORE:
             raise _refusal(write, "it is no file")
-        _check_device(found, str(path))
+        check_device(found, str(path))
     elif found is not None and stat.S_ISDIR(found.st_mode):
         raise InputError(f"{path} is a folder; a file is wanted.")
     else:
@@ -286,15 +269,6 @@ def _check_no_store(path: Path) -> None:
             raise InputError(f"{path} belongs to the store {owner}: name another file to write.")
 
 
-def _check_device(found: os.stat_result, name: str) -> None:
-    if stat.S_ISCHR(found.st_mode) and sys.platform == "linux":
-        if found.st_rdev == os.makedev(*_FULL_DEVICE):
-            raise InputError(
-                f"{name} cannot be written: there is no room for it (the device is full). Name "
-                "another file."
-            )
-
-
 def _refusal(write: Writes, why: str) -> InputError | StoreError:
     kind = StoreError if write.kind is Kind.STORE else InputError
     return kind(f"{write.path} cannot be written: {why}. Name another place for {write.what}.")
@@ -315,8 +289,7 @@ def _files_of(write: Writes) -> list[Path]:
 def _files_of_store(path: Path) -> list[Path]:
     """A store, and what SQLite and a batch keep beside it."""
     real = _real(path)
-    lock = real.with_name(f".{real.name}.lock")
-    return [path, *(_beside(real, ending) for ending in _JOURNALS), lock]
+    return [path, *(_beside(real, ending) for ending in _JOURNALS), lock_of(real)]
 
 
 def _is_same(one: Path, other: Path) -> bool:

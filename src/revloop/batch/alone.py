@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from revloop.errors import StoreError
+from revloop.paths import lock_of
 from revloop.store import place_of
 
 if sys.platform != "win32":
@@ -29,8 +30,7 @@ def alone(store: Path) -> Iterator[None]:
     Raises:
         StoreError: Another batch is at work on the store, or the lock cannot be made.
     """
-    place = place_of(store)
-    path = place.with_name(f".{place.name}.lock")
+    path = lock_of(place_of(store))
     try:
         file = path.open("ab")
     except OSError as exc:

@@ -87,8 +87,9 @@ from revloop.evaluation import DEFAULT_JUDGE_PROMPTS
 from revloop.paths import Kind, Writes, check_paths
 from revloop.reviser import AsyncReviser
 from revloop.rows import AUTO, STANDARD_OUTPUT, rejects_path
+from revloop.rows.descriptors import descriptor
 from revloop.rows.endings import check_trajectories
-from revloop.rows.whole import descriptor, is_device
+from revloop.rows.whole import is_device
 from revloop.settings import DEFAULT_ITERATIONS, DEFAULT_PROMPTS
 
 if TYPE_CHECKING:

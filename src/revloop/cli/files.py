@@ -11,7 +11,8 @@ import typer
 
 from revloop.errors import InputError
 from revloop.rows import STANDARD_OUTPUT
-from revloop.rows.whole import descriptor, is_special, whole_file, writable
+from revloop.rows.descriptors import descriptor
+from revloop.rows.whole import is_special, whole_file, writable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -10,7 +10,8 @@ import typer
 
 from revloop.cli import output
 from revloop.errors import StoreError
-from revloop.store import Store, log_of, place_of
+from revloop.paths import log_of
+from revloop.store import Store, place_of
 
 RunToRead = Annotated[
     int | None,

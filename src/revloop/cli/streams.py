@@ -18,7 +18,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from revloop.paths import check_descriptor
+from revloop.rows.descriptors import check_descriptor
 from revloop.rows.whole import writable
 
 if TYPE_CHECKING:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import os
-import re
 import stat
 import sys
 import tempfile
@@ -13,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from revloop.errors import InputError, ReaderGoneError
+from revloop.rows.descriptors import descriptor
 
 if sys.platform != "win32":
     import fcntl
@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
-_DESCRIPTOR = re.compile(r"/(?:dev/fd|proc/self/fd)/(\d{1,9})")
-_STANDARD_STREAMS = {"/dev/stdin": 0, "/dev/stdout": 1, "/dev/stderr": 2}
 _TRIAL_BYTES = 4096
 
 
@@ -45,14 +43,6 @@ def writable(path: Path) -> Iterator[None]:
                 "there before is untouched; make room and try again."
             ) from exc
         raise InputError(f"{path} cannot be written: {exc.strerror or exc}.") from exc
-
-
-def descriptor(path: Path) -> int | None:
-    """The number of the open file that a path such as ``/dev/stdout`` or ``/dev/fd/63`` names."""
-    text = os.path.normpath(path)
-    if found := _DESCRIPTOR.fullmatch(text):
-        return int(found[1])
-    return _STANDARD_STREAMS.get(text)
 
 
 def is_device(path: Path) -> bool:

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
 from pydantic_core import to_json
 
 from revloop.errors import InputError, MissingExtraError
+from revloop.rows.descriptors import descriptor
 from revloop.rows.opening import HINT
 from revloop.rows.parquet import ParquetWriter
-from revloop.rows.whole import descriptor, is_device, of_its_own, whole_file, writable
+from revloop.rows.whole import is_device, of_its_own, whole_file, writable
 from revloop.values import json_text
 
 if TYPE_CHECKING:

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, Self
 from pydantic import ValidationError
 
 from revloop.errors import StoreError
-from revloop.paths import STORE_APPLICATION_ID
-from revloop.store.place import has_link_elsewhere, log_of, place_of
+from revloop.paths import STORE_APPLICATION_ID, log_of
+from revloop.store.place import has_link_elsewhere, place_of
 from revloop.trajectory import explain
 
 if TYPE_CHECKING:
@@ -262,20 +262,28 @@ class StoreFile:
         )
 
     def _check_identity(self) -> None:
-        if self.pragma("application_id") != STORE_APPLICATION_ID:
-            raise StoreError(f"{self.path} is an SQLite file, but no revloop store.")
-        version = self.pragma("user_version")
-        if version != SCHEMA_VERSION:
-            raise StoreError(
-                f"{self.path} has store version {version}; this revloop reads {SCHEMA_VERSION}. "
-                "Read it with the revloop that made it."
-            )
+        check_identity(self.path, self.pragma("application_id"), self.pragma("user_version"))
         if self.rows(_ACTING_PARTS):
             raise StoreError(
                 f"{self.path} holds a trigger or a view, which would act when the store is used. "
                 "No store that revloop made has one: do not use this file."
             )
         self._is_store = True
+
+
+def check_identity(path: Path, application: int, version: int) -> None:
+    """Check what an SQLite file's header says that it is.
+
+    Raises:
+        StoreError: It is no store, or of another version.
+    """
+    if application != STORE_APPLICATION_ID:
+        raise StoreError(f"{path} is an SQLite file, but no revloop store.")
+    if version != SCHEMA_VERSION:
+        raise StoreError(
+            f"{path} has store version {version}; this revloop reads {SCHEMA_VERSION}. "
+            "Read it with the revloop that made it."
+        )
 
 
 def _places(rows: int, columns: int) -> str:

@@ -6,6 +6,7 @@ import os
 from typing import TYPE_CHECKING
 
 from revloop.errors import StoreError
+from revloop.paths import log_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -53,8 +54,3 @@ def hard_links(path: Path) -> list[str]:
             )
     except OSError:
         return []
-
-
-def log_of(path: Path) -> Path:
-    """SQLite's write-ahead log of a store: what is not yet in the file itself."""
-    return path.with_name(f"{path.name}-wal")

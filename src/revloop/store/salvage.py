@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from revloop.draft import Draft
 from revloop.errors import StoreError
-from revloop.paths import STORE_APPLICATION_ID
-from revloop.store.file import SCHEMA_VERSION, StoreFile
+from revloop.store.file import StoreFile, check_identity
 from revloop.store.pages import Pages
 from revloop.store.place import place_of
 from revloop.trajectory import End, Version
@@ -18,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from revloop.store.pages import Header, Record, Value
+    from revloop.store.pages import Record, Value
 
 _NAMED = 20
 _INSERT = {
@@ -114,7 +113,8 @@ def salvage(path: Path, into: Path) -> Losses:
     except OSError as exc:
         raise StoreError(f"{path} cannot be read: {exc.strerror}.") from exc
     with pages, closing(StoreFile.open(into)) as new:
-        _check_is_ours(path, pages.header)
+        if pages.header.is_sqlite:  # else the start is damaged, and the rest may tell
+            check_identity(path, pages.header.application, pages.header.version)
         with new.transaction():
             for record in pages.records():
                 if (found := _row_of(record)) is not None:
@@ -129,18 +129,6 @@ def salvage(path: Path, into: Path) -> Losses:
                 "INSERT OR IGNORE INTO runs SELECT DISTINCT run, '', '{}', '' FROM trajectories", ()
             )
             return _make_whole(new)
-
-
-def _check_is_ours(path: Path, header: Header) -> None:
-    if not header.is_sqlite:
-        return  # the start is damaged: the rest may tell
-    if header.application != STORE_APPLICATION_ID:
-        raise StoreError(f"{path} is an SQLite file, but no revloop store.")
-    if header.version != SCHEMA_VERSION:
-        raise StoreError(
-            f"{path} has store version {header.version}; this revloop reads {SCHEMA_VERSION}. "
-            "Read it with the revloop that made it."
-        )
 
 
 def _row_of(record: Record) -> tuple[str, tuple[Value, ...]] | None:
