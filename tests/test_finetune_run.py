@@ -19,7 +19,7 @@ from revloop.errors import (
 )
 from revloop.finetune import FinetuneSettings, Hardware, finetune, plan, with_changes
 from revloop.finetune.export import merge
-from revloop.finetune.training import load_causal
+from revloop.finetune.training import load_causal, load_trl
 from revloop.trajectory import Sampling
 from tiny_falcon import QUICK, QUICK_LORA, feedback, make_base, write_records
 
@@ -226,16 +226,16 @@ def test_a_training_that_diverges_stops_and_keeps_the_last_good_checkpoint(
     base: str, records: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     import torch
-    from trl import SFTTrainer
 
-    step = SFTTrainer.training_step
+    trainer = load_trl().SFTTrainer
+    step = trainer.training_step
 
     def spoilt(self: Any, *args: Any) -> Any:
         loss = step(self, *args)
         return loss if self.state.global_step < 4 else loss * torch.nan
 
     output = tmp_path / "run"
-    monkeypatch.setattr(SFTTrainer, "training_step", spoilt)
+    monkeypatch.setattr(trainer, "training_step", spoilt)
     with pytest.raises(DivergedError, match="diverged: at step 5 the loss is nan"):
         finetune(records, base, output, QUICK)
     assert [path.name for path in (output / "checkpoints").glob("c*")] == ["checkpoint-3"]
@@ -247,12 +247,11 @@ def test_memory_that_runs_out_all_the_same_is_told(
     base: str, records: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     import torch
-    from trl import SFTTrainer
 
     def run_out(*_: Any) -> None:
         raise torch.OutOfMemoryError
 
-    monkeypatch.setattr(SFTTrainer, "training_step", run_out)
+    monkeypatch.setattr(load_trl().SFTTrainer, "training_step", run_out)
     with pytest.raises(TooLittleMemoryError, match="memory ran out, although the estimate"):
         finetune(records, base, tmp_path / "run", QUICK)
 

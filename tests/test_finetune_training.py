@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import importlib.util
+import os
+import subprocess
+import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -103,3 +106,21 @@ def test_weights_that_are_missing_are_told(tmp_path: Path) -> None:
     Base.inspect(str(folder))  # the config is enough for a plan
     with pytest.raises(ModelConfigError, match="cannot be loaded"):
         load_causal(str(folder))
+
+
+@pytest.mark.parametrize("level", [None, "DEBUG"])
+def test_training_leaves_the_level_of_vllms_log_as_it_was(level: str | None) -> None:
+    name = "VLLM_LOGGING_LEVEL"
+    environment = {key: value for key, value in os.environ.items() if key != name}
+    code = (
+        "import os; from revloop.finetune.training import load_trl; load_trl().SFTTrainer; "
+        f"print(os.environ.get('{name}'))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        check=True,
+        env=environment | ({} if level is None else {name: level}),
+    )
+    assert done.stdout.split() == [str(level)]

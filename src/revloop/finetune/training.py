@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from revloop.finetune.watch import TrainingStep
 
 _CHECKPOINTS_KEPT = 2  # the best and the last
+_VLLM_LOG_LEVEL = "VLLM_LOGGING_LEVEL"
 _LIBRARIES = ("accelerate", "datasets", "matplotlib", "peft", "torch", "transformers", "trl")
 
 
@@ -132,8 +133,8 @@ def train(
         ModelConfigError: The weights cannot be loaded.
     """
     from transformers.trainer_callback import EarlyStoppingCallback, PrinterCallback
-    from trl import SFTTrainer
 
+    trl = load_trl()
     _quieten()
     settings = job.settings
     # before the weights: it sets up the processes that they may be shared out to
@@ -142,7 +143,7 @@ def train(
         callbacks = [make_callback(on_step, stop)]
         if job.validation.of and settings.patience is not None:
             callbacks.append(EarlyStoppingCallback(early_stopping_patience=settings.patience))
-        trainer = SFTTrainer(
+        trainer = trl.SFTTrainer(
             model=_load(job.base.model, settings),
             args=arguments,
             train_dataset=_dataset(job.training),
@@ -242,17 +243,28 @@ def _lora(lora: LoraSettings) -> Any:
     )
 
 
+def load_trl() -> Any:
+    """TRL, without the level of vLLM's log that importing it leaves in the environment.
+
+    A server that is started later would inherit it and keep its warnings to itself.
+    """
+    level = os.environ.get(_VLLM_LOG_LEVEL)
+    import trl  # heavy and optional
+
+    if level is None:
+        os.environ.pop(_VLLM_LOG_LEVEL, None)
+    return trl
+
+
 def _arguments(job: Job, folder: RunFolder) -> Any:
     """SFTConfig for a job: what is not said here is TRL's default."""
-    from trl import SFTConfig  # heavy and optional
-
     settings = job.settings
     when: dict[str, Any] = {"save_strategy": "epoch"}
     if settings.checkpoint_steps is not None:
         steps = settings.checkpoint_steps
         when = {"save_strategy": "steps", "save_steps": steps, "eval_steps": steps}
     evaluated = bool(job.validation.of)
-    return SFTConfig(
+    return load_trl().SFTConfig(
         output_dir=str(folder.checkpoints),
         num_train_epochs=settings.epochs,
         per_device_train_batch_size=settings.micro_batch_size,
