@@ -14,7 +14,7 @@ from revloop.cli.counting import counting
 def test_without_a_terminal_a_line_comes_every_while_even_if_nothing_does(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(module, "_LINE_EVERY_S", 0.01)
+    monkeypatch.setattr(module, "LINE_EVERY_S", 0.01)
     lines: list[str] = []
     has_come = threading.Semaphore(0)
 
@@ -44,7 +44,7 @@ def test_a_short_count_says_nothing_in_a_pipe(capsys: pytest.CaptureFixture[str]
 
 
 def test_a_count_that_fails_ends_its_line(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "_LINE_EVERY_S", 0.01)
+    monkeypatch.setattr(module, "LINE_EVERY_S", 0.01)
     monkeypatch.setattr(output, "say", lambda _line: None)
     with pytest.raises(KeyError), counting("verdicts of rule", 2):
         raise KeyError("gone")

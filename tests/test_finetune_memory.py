@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from revloop.errors import TooLittleMemoryError
@@ -21,7 +23,7 @@ ANATOMY = Anatomy(
 """Ten thousand million parameters, eight of them in linear layers: all figures come out even."""
 
 FULL = FinetuneSettings(method="full", precision="fp32")
-BF16 = FinetuneSettings(method="full")
+BF16 = FinetuneSettings(method="full", precision="bf16")
 GPU = Hardware(is_gpu=True)
 EIGHT = Hardware(processes=8, sharded=True, is_gpu=True)
 
@@ -51,7 +53,7 @@ def test_processes_without_sharding_each_hold_everything() -> None:
 
 
 def test_adapters_need_no_gradients_for_the_base() -> None:
-    settings = FinetuneSettings(method="lora")
+    settings = FinetuneSettings(method="lora", precision="bf16")
     sized = estimate(ANATOMY, settings, 128, GPU)
     adapters = 64 * 2048 * 8 * 1024
     assert sized.trained_parameters == adapters
@@ -69,7 +71,9 @@ def test_qlora_holds_linear_layers_in_four_bits_on_each_gpu() -> None:
 
 
 def test_checkpointing_keeps_one_layer_instead_of_all() -> None:
-    kept = FinetuneSettings(method="lora", gradient_checkpointing=False, micro_batch_size=8)
+    kept = FinetuneSettings(
+        method="lora", precision="bf16", gradient_checkpointing=False, micro_batch_size=8
+    )
     checkpointed = kept.model_copy(update={"gradient_checkpointing": True})
     numbers = 8 * 1024 * 1024
     logits = 2 * 4 * 1024 * 1024
@@ -77,6 +81,37 @@ def test_checkpointing_keeps_one_layer_instead_of_all() -> None:
     assert estimate(ANATOMY, checkpointed, 1024, GPU).activations_gib * GIB == (
         10 * 2 * numbers + 34 * numbers + logits
     )
+
+
+def test_on_a_cpu_a_layer_takes_what_goes_in_and_out_of_its_linear_layers() -> None:
+    kept = FinetuneSettings(
+        method="full", precision="bf16", gradient_checkpointing=False, micro_batch_size=2
+    )
+    tokens, width = 2 * 512, 1024
+    in_and_out = 2 * (1024 + 1024) * 8 * 1024  # bf16, over all ten layers
+    layers = tokens * (in_and_out + 10 * 20 * width)
+    logits = tokens * 1024 * (7 * 4 + 2) + 4 * 1024 * width
+    sized = estimate(ANATOMY, kept, 512, Hardware())
+    assert sized.activations_gib * GIB == 1.25 * (layers + logits)
+
+
+def test_on_a_cpu_adapters_keep_the_inputs_of_their_layers_in_fp32() -> None:
+    kept = FinetuneSettings(method="lora", precision="bf16", gradient_checkpointing=True)
+    tokens, width = 512, 1024
+    one_layer = (2 * (1024 + 1024) + 4 * 1024) * 8 * 1024 / 10 + 20 * width
+    logits = tokens * 1024 * (7 * 4 + 2)
+    sized = estimate(ANATOMY, kept, 512, Hardware())
+    expected = 1.25 * (10 * 2 * tokens * width + tokens * one_layer + logits)
+    assert sized.activations_gib * GIB == pytest.approx(expected)
+
+
+def test_on_a_cpu_logits_stop_growing_with_the_tile() -> None:
+    large = replace(ANATOMY, vocabulary_size=250_000)
+    settings = FinetuneSettings(method="lora", precision="fp32", micro_batch_size=16)
+    sized = [estimate(large, settings, tokens, Hardware()) for tokens in (256, 512)]
+    more = sized[1].activations_gib - sized[0].activations_gib
+    per_token = 10 * 4 * 1024 + (4 * 2048 + 4 * 1024) * 8 * 1024 / 10 + 20 * 1024
+    assert more * GIB == pytest.approx(1.25 * 16 * 256 * per_token)
 
 
 def test_the_reserve_is_another_on_a_cpu() -> None:

@@ -222,6 +222,42 @@ def test_a_finished_run_can_be_resumed_to_no_effect(
     assert contents(whole.model) == before
 
 
+def test_figures_are_on_disk_as_they_come_and_no_step_is_there_twice(
+    base: str, records: Path, tmp_path: Path
+) -> None:
+    output, seen = tmp_path / "run", dict[int, list[int]]()
+
+    def steps_on_disk() -> list[int]:
+        lines = (output / "metrics.jsonl").read_text("utf-8").splitlines()
+        return [row["step"] for row in map(json.loads, lines) if "loss" in row]
+
+    def look(step: TrainingStep) -> None:
+        if step.loss is not None:
+            seen[step.step] = steps_on_disk()
+        if step.step == 5:
+            raise InterruptedError
+
+    with pytest.raises(InterruptedError):
+        finetune(records, base, output, QUICK, on_step=look)
+    assert seen == {number: list(range(1, number + 1)) for number in range(1, 6)}
+    finetune(records, base, output, QUICK, resume=True)
+    assert steps_on_disk() == [1, 2, 3, 4, 5, 6]
+
+
+@pytest.mark.parametrize(("computes", "chosen"), [(True, "bf16"), (False, "fp32")])
+def test_precision_is_what_the_hardware_computes_in_unless_it_is_named(
+    base: str, records: Path, computes: bool, chosen: str
+) -> None:
+    hardware = Hardware(computes_bf16=computes)
+    left_open = FinetuneSettings.model_validate(QUICK.model_dump() | {"precision": None})
+    planned = plan(records, base, left_open, hardware=hardware)
+    assert planned.identity.settings.precision == planned.job.settings.precision == chosen
+    for named in ("bf16", "fp32"):
+        settings = with_changes(QUICK, precision=named)
+        planned = plan(records, base, settings, hardware=hardware)
+        assert planned.job.settings.precision == named
+
+
 def test_a_training_that_diverges_stops_and_keeps_the_last_good_checkpoint(
     base: str, records: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -347,7 +383,7 @@ def test_memory_that_does_not_suffice_is_said_before_the_first_step(
 ) -> None:
     small = Hardware(memory_gib=0.1)
     monkeypatch.setattr(Hardware, "here", lambda: small)
-    match = r"would take 0\.5 GiB on this machine, and 0\.1 GiB are there"
+    match = r"would take 0\.6 GiB on this machine, and 0\.1 GiB are there"
     refuse(match, TooLittleMemoryError, records, base, tmp_path / "run")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given
@@ -13,10 +14,14 @@ from model_configs import FALCON_40B, TINY_FALCON
 from revloop.errors import DoesNotFitError
 from revloop.serving.config import known_shape
 from revloop.serving.cpu import (
+    computes_bf16,
     core_lists,
     cpu_environment,
     worker_is_in_engine,
 )
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 TINY = known_shape(TINY_FALCON, "tiny")
 BIG = known_shape(FALCON_40B | {"num_hidden_layers": 6000}, "big")
@@ -100,3 +105,26 @@ def test_a_cache_larger_than_the_memory_is_refused() -> None:
 def test_weights_larger_than_the_memory_are_refused() -> None:
     with pytest.raises(DoesNotFitError, match="GiB of weights, and this machine has"):
         cpu_environment(BIG, 1, {})
+
+
+@pytest.mark.parametrize(
+    ("told", "expected"),
+    [
+        ("flags\t\t: fpu avx512f avx512_bf16 avx512_vnni\n", True),
+        ("flags\t\t: fpu amx_bf16 amx_tile\n", True),
+        ("Features\t: fp asimd bf16 i8mm\n", True),
+        ("flags\t\t: fpu avx2 avx512f\nvmx flags\t: avx512_bf16\n", False),
+        ("model name\t: a bf16 processor\n", False),
+        ("", False),
+    ],
+)
+def test_the_processor_tells_whether_it_computes_in_bf16(
+    tmp_path: Path, told: str, expected: bool
+) -> None:
+    (tmp_path / "proc").mkdir()
+    (tmp_path / "proc" / "cpuinfo").write_text(told)
+    assert computes_bf16(tmp_path) is expected
+
+
+def test_a_machine_without_cpuinfo_is_not_said_to_compute_in_bf16(tmp_path: Path) -> None:
+    assert not computes_bf16(tmp_path)

@@ -15,7 +15,7 @@ from revloop.cli.batch_display import duration
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-_LINE_EVERY_S = 30.0
+LINE_EVERY_S = 30.0
 _FRAME_EVERY_S = 0.5
 
 
@@ -47,8 +47,6 @@ class _Count:
 def counting(what: str, total: int) -> Iterator[Callable[[int, int], None]]:
     """Tell how far a count is while the block runs.
 
-    A thread tells it, so that it is told while nothing comes, too.
-
     Args:
         what: What is counted.
         total: How many there are.
@@ -56,21 +54,39 @@ def counting(what: str, total: int) -> Iterator[Callable[[int, int], None]]:
     Yields:
         To be called with the number of new ones, and of those that were done before.
     """
-    count, is_done = _Count(what, total), threading.Event()
+    count = _Count(what, total)
     live = output.progress.status(Text(count.line()))
 
+    def tell() -> None:
+        if output.progress.is_terminal:
+            live.update(Text(count.line()))
+        else:
+            output.say(count.line())
+
+    with live, repeating(tell, _FRAME_EVERY_S if output.progress.is_terminal else LINE_EVERY_S):
+        yield count.tell
+
+
+@contextmanager
+def repeating(tell: Callable[[], None], every_s: float) -> Iterator[None]:
+    """Call a function again and again while the block runs.
+
+    A thread calls it, so that something is told while nothing comes, too.
+
+    Args:
+        tell: The function.
+        every_s: Seconds between two calls.
+    """
+    is_done = threading.Event()
+
     def tell_on() -> None:
-        while not is_done.wait(_FRAME_EVERY_S if output.progress.is_terminal else _LINE_EVERY_S):
-            if output.progress.is_terminal:
-                live.update(Text(count.line()))
-            else:
-                output.say(count.line())
+        while not is_done.wait(every_s):
+            tell()
 
     teller = threading.Thread(target=tell_on, name="revloop-counting", daemon=True)
-    with live:
-        teller.start()
-        try:
-            yield count.tell
-        finally:
-            is_done.set()
-            teller.join()
+    teller.start()
+    try:
+        yield
+    finally:
+        is_done.set()
+        teller.join()

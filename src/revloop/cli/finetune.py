@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import os
 import sys
-from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import typer
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from revloop.cli import finetune_options as options
 from revloop.cli import output, streams
+from revloop.cli.finetune_display import live_line
 from revloop.cli.options import model_folder
 from revloop.cli.tables import print_pairs
 from revloop.errors import InputError
@@ -19,7 +18,6 @@ from revloop.finetune import (
     FinetuneSettings,
     Hardware,
     Recipe,
-    TrainingStep,
     with_changes,
 )
 from revloop.finetune import check as check_finetune
@@ -29,7 +27,6 @@ from revloop.finetune.examples import summary
 from revloop.finetune.launch import accelerate_config_file, launch_command, launched_hardware
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from revloop.finetune import Plan
@@ -49,6 +46,7 @@ def finetune(
     resume: options.Resume = False,
     dry_run: options.DryRun = False,
     method: options.Method = None,
+    precision: options.Precision = None,
     prompts: options.Prompts = None,
     epochs: options.Epochs = None,
     batch_size: options.BatchSize = None,
@@ -73,6 +71,7 @@ def finetune(
     settings = with_changes(
         chosen.settings,
         method=method,
+        precision=precision,
         prompts=prompts,
         epochs=epochs,
         batch_size=batch_size,
@@ -115,7 +114,7 @@ def _train(
 ) -> None:
     # each process of a launch runs this; one of them speaks
     output.progress.quiet = output.results.quiet = os.environ.get("RANK", "0") != "0"
-    with _live_line() as tell:
+    with live_line() as tell:
         result = run_finetune(
             records,
             base,
@@ -160,7 +159,10 @@ def _tell_plan(planned: Plan) -> None:
         left_out = f"{len(side.left_out)} left out{summary(side.left_out)}"
         told = f" ({left_out})" if side.left_out else ""
         output.say(f"{name}: {side.records} records, {side.target_tokens:,} target tokens{told}")
-    output.say(f"memory: {planned.estimate.total_gib:.1f} GiB estimated; steps: {job.steps}")
+    output.say(
+        f"precision: {job.settings.precision}; memory: {planned.estimate.total_gib:.1f} GiB "
+        f"estimated; steps: {job.steps}"
+    )
 
 
 def _show(planned: Plan) -> None:
@@ -173,6 +175,7 @@ def _show(planned: Plan) -> None:
         ("Validation records", _described(job.validation.records, job.validation.left_out)),
         ("Longest example", f"{job.training.longest_tokens:,} tokens"),
         ("Steps", f"{job.steps:,} of {job.settings.batch_size} records"),
+        ("Precision", str(job.settings.precision)),
         ("Trained parameters", f"{sized.trained_parameters:,}"),
         ("Processes", f"{sized.hardware.processes}{', sharded' * sized.hardware.sharded}"),
         *((f"Memory: {name}", f"{gib:.2f} GiB") for name, gib in sized.parts()),
@@ -185,30 +188,3 @@ def _show(planned: Plan) -> None:
 
 def _described(records: int, left_out: tuple[str, ...]) -> str:
     return f"{records:,}; {len(left_out)} left out{summary(left_out)}" if left_out else f"{records}"
-
-
-@contextmanager
-def _live_line() -> Iterator[Callable[[TrainingStep], None]]:
-    """A line that follows the training in a terminal; else a plain line for each evaluation."""
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[loss]}"),
-        TimeRemainingColumn(),
-    )
-    is_shown = output.progress.is_terminal
-    with Progress(*columns, console=output.progress, transient=True, disable=not is_shown) as bar:
-        task = bar.add_task("training", total=None, loss="")
-
-        def tell(step: TrainingStep) -> None:
-            if step.validation_loss is not None:
-                output.say(
-                    f"step {step.step} of {step.steps}, epoch {step.epoch:.2f}: loss on held-out "
-                    f"records {step.validation_loss:.4f}"
-                )
-            bar.update(task, completed=step.step, total=step.steps)
-            if step.loss is not None:
-                bar.update(task, loss=f"loss {step.loss:.4f}")
-
-        yield tell

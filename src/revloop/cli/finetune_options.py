@@ -37,6 +37,13 @@ DryRun = Annotated[
     bool, typer.Option("--dry-run", help="Check everything, show the plan, write nothing.")
 ]
 Method = Annotated[str | None, typer.Option(help="full, lora or qlora.", rich_help_panel=_TRAINING)]
+Precision = Annotated[
+    str | None,
+    typer.Option(
+        help="bf16 or fp32. Else: bf16 where the hardware computes in it.",
+        rich_help_panel=_TRAINING,
+    ),
+]
 Prompts = Annotated[
     str | None,
     typer.Option(

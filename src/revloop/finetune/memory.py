@@ -4,7 +4,8 @@ Sources: 16 bytes a parameter for AdamW with fp32 masters is ZeRO's count (arXiv
 section 3.1); the activations of a layer are those of Korthikanti et al. (arXiv 2205.05198, equation
 2) without the attention matrix, which neither SDPA nor FlashAttention keeps; 4-bit NormalFloat with
 double quantisation takes 4.127 bits a weight (QLoRA, arXiv 2305.14314, section 3). None of it has
-been measured by revloop on a 40B.
+been measured by revloop on a 40B. On a CPU, activations and logits are a fit to what was measured:
+docs/finetuning.md has the figures.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
 from revloop.errors import TooLittleMemoryError
+from revloop.serving.cpu import computes_bf16
 from revloop.serving.memory import available_memory_gib
 
 if TYPE_CHECKING:
@@ -23,8 +25,8 @@ if TYPE_CHECKING:
 GPU_RESERVE_GIB = 2.0
 """Assumed, not measured: CUDA's context, NCCL's buffers, and what the allocator cannot use."""
 
-CPU_RESERVE_GIB = 0.5
-"""Assumed: the libraries and the data of one process on a CPU."""
+CPU_RESERVE_GIB = 0.6
+"""Measured: the libraries and the data of one process on a CPU."""
 
 _ACTIVATION_BYTES = 34
 _NF4_BYTES = 4.127 / 8
@@ -33,6 +35,10 @@ _ADAMW_STATES = 2
 _GATHERED_LAYERS = 2
 _GIB = 2**30
 _LOGIT_CHUNK_TOKENS = 1024
+_CPU_TILE_TOKENS, _CPU_TILE_WORDS = 4096, 32768
+_CPU_TILE_COPIES = 7
+_CPU_LAYER_BYTES = 20
+_CPU_ALLOCATOR = 1.25
 _ON = {"1", "true", "yes"}
 
 
@@ -46,12 +52,14 @@ class Hardware:
         sharded: Whether weights, gradients and optimizer are shared out over the processes (FSDP,
             DeepSpeed ZeRO 3), rather than whole on each.
         is_gpu: Whether the processes have GPUs.
+        computes_bf16: Whether the hardware computes in bf16, rather than imitates it slowly.
     """
 
     processes: int = 1
     memory_gib: float | None = None
     sharded: bool = False
     is_gpu: bool = False
+    computes_bf16: bool = True
 
     @classmethod
     def here(cls) -> Self:
@@ -68,6 +76,9 @@ class Hardware:
             memory_gib=free,
             sharded=fsdp or zero_3,
             is_gpu=is_gpu,
+            computes_bf16=torch.cuda.is_bf16_supported(including_emulation=False)
+            if is_gpu
+            else computes_bf16(),
         )
 
 
@@ -152,6 +163,11 @@ def estimate(
     * activations, for m sequences of T tokens and width h: each layer's input, c m T h, and one
       layer in full, 17 c m T h; without gradient checkpointing all layers in full. Logits come in
       chunks of 1,024 tokens, in fp32, twice: TRL's fused output layer does not keep them.
+    * on a CPU, a layer in full is what goes in and out of its linear layers, at c bytes, and 20
+      bytes of m T h (with adapters, their fp32 inputs too); TRL's output layer falls back to tiles
+      of 4,096 tokens by 32,768 entries of the vocabulary, of which 7 fp32 copies and one at c bytes
+      are alive, and the fp32 gradient of the whole layer where all weights are trained. The
+      allocator keeps a quarter more than is in use.
 
     Args:
         anatomy: The base.
@@ -170,12 +186,13 @@ def estimate(
         weights += _FP32 * trained / shards
     batch_tokens = settings.micro_batch_size * tokens
     reserve = GPU_RESERVE_GIB if hardware.is_gpu else CPU_RESERVE_GIB
+    activation_bytes = _activation_bytes if hardware.is_gpu else _activation_bytes_on_cpu
     return Estimate(
         weights_gib=weights / _GIB,
         gradients_gib=_FP32 * trained / shards / _GIB,
         optimizer_gib=_ADAMW_STATES * _FP32 * trained / shards / _GIB,
         gathered_gib=_gathered_bytes(anatomy, settings, computed, shards) / _GIB,
-        activations_gib=_activation_bytes(anatomy, settings, computed, batch_tokens) / _GIB,
+        activations_gib=activation_bytes(anatomy, settings, computed, batch_tokens) / _GIB,
         reserve_gib=reserve,
         trained_parameters=trained,
         hardware=hardware,
@@ -220,3 +237,24 @@ def _activation_bytes(
     if settings.gradient_checkpointing:
         return anatomy.layers * computed * numbers + whole_layer + logits
     return anatomy.layers * whole_layer + logits
+
+
+def _activation_bytes_on_cpu(
+    anatomy: Anatomy, settings: FinetuneSettings, computed: int, batch_tokens: int
+) -> float:
+    width, vocabulary = anatomy.hidden_size, anatomy.vocabulary_size
+    linears = anatomy.linears.values()
+    layer = computed * sum((each.inputs + each.outputs) * each.count for each in linears)
+    if settings.uses_adapters:
+        targets = settings.lora.target_modules or tuple(anatomy.linears)
+        chosen = [anatomy.linears[name] for name in targets]
+        layer += _FP32 * sum(each.inputs * each.count for each in chosen)
+    whole_layer = batch_tokens * (layer / anatomy.layers + _CPU_LAYER_BYTES * width)
+    kept = anatomy.layers * whole_layer
+    if settings.gradient_checkpointing:
+        kept = anatomy.layers * computed * batch_tokens * width + whole_layer
+    tile = min(batch_tokens, _CPU_TILE_TOKENS) * min(vocabulary, _CPU_TILE_WORDS)
+    logits = tile * (_CPU_TILE_COPIES * _FP32 + computed)
+    if not settings.uses_adapters:
+        logits += _FP32 * vocabulary * width
+    return _CPU_ALLOCATOR * (kept + logits)

@@ -14,7 +14,7 @@ from revloop.finetune.examples import Encoder, Examples, divide, read_usable, su
 from revloop.finetune.export import export
 from revloop.finetune.memory import Estimate, Hardware, estimate
 from revloop.finetune.run_folder import Identity, RunFile, RunFolder, versions
-from revloop.finetune.settings import FinetuneSettings
+from revloop.finetune.settings import FinetuneSettings, with_changes
 from revloop.finetune.training import Job, check_launch, check_libraries, train
 from revloop.paths import Kind, Writes, check_paths
 from revloop.prompts import PromptSet
@@ -85,7 +85,10 @@ def plan(
         MissingExtraError: A library is missing.
         PromptSetError: The prompt set cannot be used.
     """
-    settings = settings or FinetuneSettings()
+    settings, hardware = settings or FinetuneSettings(), hardware or Hardware.here()
+    if settings.precision is None:
+        chosen = "bf16" if hardware.computes_bf16 else "fp32"
+        settings = with_changes(settings, precision=chosen)
     records = Path(records)
     validation = None if validation is None else Path(validation)
     prompts = PromptSet.load(settings.prompts)
@@ -97,7 +100,7 @@ def plan(
         max_tokens=_max_tokens(settings, inspected),
     )
     training, held_out = _examples(records, validation, settings, encoder)
-    job = Job(inspected, settings, training, held_out, hardware or Hardware.here())
+    job = Job(inspected, settings, training, held_out, hardware)
     _ = job.accumulation_steps  # that it can be told is the check
     longest = max(training.longest_tokens, held_out.longest_tokens)
     identity = Identity(
@@ -226,6 +229,7 @@ def _examples(
 def _prepare(folder: RunFolder, planned: Plan, *, resume: bool) -> None:
     if resume:
         folder.drop_broken_checkpoints()
+        folder.write_metrics(folder.history())
         return
     job = planned.job
     folder.start(
@@ -244,7 +248,7 @@ def _prepare(folder: RunFolder, planned: Plan, *, resume: bool) -> None:
 def _write(folder: RunFolder, planned: Plan) -> Path | None:
     """Metrics, curves and the critic of a training that came to its end."""
     history = folder.history()
-    folder.write_metrics(history)
+    folder.write_metrics(history)  # without what was trained twice
     draw_curves(history, folder.path / "curves.png")
     best = folder.best_checkpoint()
     return None if best is None else export(best, folder, planned.job.base, planned.job.settings)

@@ -159,7 +159,16 @@ class RunFolder:
     def write_metrics(self, history: list[dict[str, float]]) -> None:
         """Write ``metrics.jsonl`` anew: after a resume no step stands there twice."""
         lines = "".join(json.dumps(row) + "\n" for row in history)
-        (self.path / "metrics.jsonl").write_text(lines, encoding="utf-8")
+        self._metrics.write_text(lines, encoding="utf-8")
+
+    def add_metrics(self, row: dict[str, float]) -> None:
+        """Add a step or an evaluation to ``metrics.jsonl``."""
+        with self._metrics.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(row) + "\n")
+
+    @property
+    def _metrics(self) -> Path:
+        return self.path / "metrics.jsonl"
 
     @property
     def _file(self) -> Path:

@@ -52,8 +52,10 @@ class FinetuneSettings(Frozen):
         "beside weights in 4 bits (a GPU and bitsandbytes are needed).",
     )
     lora: LoraSettings = Field(default=LoraSettings(), description="Not used by method full.")
-    precision: Precision = Field(
-        default="bf16", description="What is computed in, and how the critic is saved."
+    precision: Precision | None = Field(
+        default=None,
+        description="What is computed in, and how the critic is saved. None: bf16 where the "
+        "hardware computes in it (GPUs; CPUs with AVX512-BF16 or AMX), else fp32.",
     )
     epochs: Annotated[float, Field(gt=0)] = Field(
         default=3.0, description="How often each record is seen, unless training stops early."

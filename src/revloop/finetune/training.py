@@ -140,7 +140,7 @@ def train(
     # before the weights: it sets up the processes that they may be shared out to
     arguments = _arguments(job, folder)
     with stopping_on_request(alone=job.hardware.processes == 1) as stop:
-        callbacks = [make_callback(on_step, stop)]
+        callbacks = [make_callback(on_step, stop, folder.add_metrics)]
         if job.validation.of and settings.patience is not None:
             callbacks.append(EarlyStoppingCallback(early_stopping_patience=settings.patience))
         trainer = trl.SFTTrainer(

@@ -27,6 +27,7 @@ class TrainingStep:
         epoch: Times that the records were seen.
         loss: Mean loss of a target token in this step, in nats; None after an evaluation.
         validation_loss: The same on held-out records; None where this was no evaluation.
+        tokens: Tokens read so far, the prompts' included; None where the trainer does not tell.
     """
 
     step: int
@@ -34,6 +35,7 @@ class TrainingStep:
     epoch: float
     loss: float | None
     validation_loss: float | None
+    tokens: int | None = None
 
 
 class StopRequest:
@@ -71,7 +73,11 @@ def stopping_on_request(*, alone: bool) -> Iterator[StopRequest]:
             signal.signal(number, handler)
 
 
-def make_callback(tell: Callable[[TrainingStep], None] | None, stop: StopRequest) -> Any:
+def make_callback(
+    tell: Callable[[TrainingStep], None] | None,
+    stop: StopRequest,
+    keep: Callable[[dict[str, float]], None],
+) -> Any:
     """A callback of transformers' Trainer that watches over a training.
 
     It raises :class:`~revloop.errors.DivergedError` before a checkpoint is written of weights that
@@ -80,6 +86,7 @@ def make_callback(tell: Callable[[TrainingStep], None] | None, stop: StopRequest
     Args:
         tell: Called after each step and each evaluation; None: nobody wants to know.
         stop: When made, the step under way is the last, and is saved.
+        keep: Called with the figures of each step and each evaluation, in the first process alone.
     """
     from transformers import TrainerCallback  # heavy and optional
 
@@ -89,6 +96,8 @@ def make_callback(tell: Callable[[TrainingStep], None] | None, stop: StopRequest
             self, _args: Any, state: Any, _control: Any, logs: dict[str, Any], **_: Any
         ) -> None:
             check_finite(logs, state.global_step)
+            if state.is_world_process_zero:
+                keep({**logs, "step": state.global_step})
             if tell is not None and {"loss", "eval_loss"} & set(logs):
                 tell(
                     TrainingStep(
@@ -97,6 +106,7 @@ def make_callback(tell: Callable[[TrainingStep], None] | None, stop: StopRequest
                         epoch=state.epoch or 0.0,
                         loss=logs.get("loss"),
                         validation_loss=logs.get("eval_loss"),
+                        tokens=None if (read := logs.get("num_tokens")) is None else int(read),
                     )
                 )
 

