@@ -383,7 +383,7 @@ def test_memory_that_does_not_suffice_is_said_before_the_first_step(
 ) -> None:
     small = Hardware(memory_gib=0.1)
     monkeypatch.setattr(Hardware, "here", lambda: small)
-    match = r"would take 0\.6 GiB on this machine, and 0\.1 GiB are there"
+    match = r"would take 1\.0 GiB on this machine, and 0\.1 GiB are there"
     refuse(match, TooLittleMemoryError, records, base, tmp_path / "run")
 
 
