@@ -6,16 +6,20 @@ import gzip
 import json
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from command_line import revloop
+from judges import info
 from revloop import Draft, Store, revise
-from revloop.distributed import RayInput, RunFolder, gathered
+from revloop.distributed import GATHERED, RayInput, RunFolder, gathered
 from revloop.distributed.folder import Manifest, ShardForm
 from revloop.distributed.shards import encoded
 from revloop.errors import InputError, RunMismatchError
+from revloop.evaluation import Question, Verdicts, stored_judges
+from revloop.judging import Verdict
 from revloop.settings import LoopOptions, RunSettings
 from revloop.trajectory import EngineInfo
 from scripted_engine import ScriptedEngine, cnr_rounds
@@ -149,6 +153,32 @@ def test_an_id_with_two_contents_is_in_the_store_with_the_first(tmp_path: Path) 
     shards_in(tmp_path, "jsonl", drafts, "a")
     with Store.open_to_read(gathered(tmp_path)) as store:
         assert [one.draft.response for one in store.trajectories()] == ["One."]
+
+
+def test_several_may_gather_at_once_and_verdicts_stay(tmp_path: Path) -> None:
+    shards_in(tmp_path, "jsonl", [Draft(id="d0", response="Text.")], "a")
+    question, judge = Question("", "a", "b"), info("one")
+    with Verdicts.open(gathered(tmp_path)) as verdicts:  # at work while the others gather
+        drafts = [Draft(id=f"d{n}", response=f"Text {n}.") for n in range(1, 200)]
+        shards_in(tmp_path, "jsonl", drafts, "b")
+        with ThreadPoolExecutor(4) as pool:
+            paths = {one.result() for one in [pool.submit(gathered, tmp_path) for _ in range(4)]}
+        verdicts.add(judge, [(question, Verdict(preference="tie"))])
+    assert stored_judges(*paths) == [judge]
+    with Store.open_to_read(tmp_path / GATHERED) as store:
+        assert [one.draft.id for one in store.contents()] == [f"d{n}" for n in range(200)]
+
+
+def test_a_shard_that_cannot_be_read_leaves_the_store_as_it_was(tmp_path: Path) -> None:
+    shards_in(tmp_path, "jsonl", [Draft(id="d0", response="Text.")], "a")
+    gathered(tmp_path)
+    shards_in(tmp_path, "jsonl", [Draft(id="d1", response="Text.")], "b")
+    (tmp_path / "c.jsonl").write_text("torn")
+    for _ in range(2):
+        with pytest.raises(InputError, match="is no shard of trajectories"):
+            gathered(tmp_path)
+        with Store.open_to_read(tmp_path / GATHERED) as store:
+            assert [one.draft.id for one in store.contents()] == ["d0"]
 
 
 async def test_the_report_reads_a_folder_of_shards(tmp_path: Path) -> None:

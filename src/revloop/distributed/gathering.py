@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +14,6 @@ from revloop.errors import InputError
 from revloop.rows import Position, Row
 from revloop.rows.opening import readable
 from revloop.rows.parquet import TURN_FIELDS
-from revloop.rows.whole import writable
 from revloop.store import InputState, NewRow, Store
 from revloop.trajectory import Critique, End, Trajectory, Version, explain
 from revloop.values import read_json
@@ -52,27 +50,22 @@ def gathered(folder: Path) -> Path:
     shards = run.shards()
     if settings is None or not shards:
         raise InputError(f"{folder} holds no shard yet.")
-    path, unfinished = folder / GATHERED, folder / f".{GATHERED}.tmp"
-    known = _known(path) if path.exists() else []
-    new = [name for name in shards if name not in known]
-    if not new:
-        return path
-    with writable(path):
-        unfinished.unlink(missing_ok=True)
-        if known:
-            shutil.copyfile(path, unfinished)
-    with Store.open(unfinished) as store:
+    path = folder / GATHERED
+    if path.exists():
+        with Store.open_to_read(path) as store:
+            if set(shards) <= set(_known(store)):
+                return path
+    with Store.open(path) as store, store.transaction():  # another process may be at it, too
+        known = _known(store)
+        new = [name for name in shards if name not in known]
         _add(store, store.begin_run(settings), folder, new, known)
-    with writable(path):
-        unfinished.replace(path)
     return path
 
 
-def _known(path: Path) -> list[str]:
+def _known(store: Store) -> list[str]:
     """The shards that a store was made of."""
-    with Store.open_to_read(path) as store:
-        states = [store.rows(run).input() for run in store.runs()]
-    names: list[str] = json.loads((states[-1] and states[-1].fingerprint) or "[]")
+    states = [store.rows(run).input() for run in store.runs()]
+    names: list[str] = json.loads((states and states[-1] and states[-1].fingerprint) or "[]")
     return names
 
 
@@ -115,8 +108,9 @@ def trajectories_of(shard: Path) -> Iterator[Trajectory]:
             with shard.open("rb") as file:
                 for line in file:
                     yield Trajectory.from_json(line)
-    except ValidationError as exc:
-        raise InputError(f"{shard} is no shard of trajectories: {explain(exc)}.") from exc
+    except (ValueError, KeyError, TypeError) as exc:  # torn, or another program's
+        what = explain(exc) if isinstance(exc, ValidationError) else str(exc)
+        raise InputError(f"{shard} is no shard of trajectories: {what}.") from exc
 
 
 def _of_parquet(shard: Path) -> Iterator[Trajectory]:

@@ -190,8 +190,14 @@ class StoreFile:
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """Everything in the block is committed together, or nothing of it."""
+        """Everything in the block is committed together, or nothing of it.
+
+        Within a transaction of this thread, the block is a part of that.
+        """
         with self._lock, translated(self.path, is_store=self._is_store):
+            if self._connection.in_transaction:
+                yield
+                return
             self._connection.execute("BEGIN IMMEDIATE")
             try:
                 yield

@@ -19,6 +19,7 @@ from revloop.values import json_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+    from contextlib import AbstractContextManager
 
 # one statement, so that a trajectory that is being written is read as it is at one moment
 _NEXT_TRAJECTORY = """
@@ -72,6 +73,13 @@ class Store:
     def path(self) -> Path:
         """Where the file is."""
         return self._file.path
+
+    def transaction(self) -> AbstractContextManager[None]:
+        """All that this thread writes within the block is committed together, or nothing of it.
+
+        What is added by :meth:`add` and :meth:`finished` waits for its end.
+        """
+        return self._file.transaction()
 
     def begin_run(self, settings: RunSettings, *, new: bool = False) -> Run:
         """The store's newest run with these settings, or its first.
