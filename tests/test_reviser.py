@@ -8,8 +8,10 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING
 
+import anyio
 import pytest
 
+from judges import RuleJudge, always_first
 from revloop import (
     AsyncReviser,
     Draft,
@@ -299,3 +301,22 @@ def test_a_killed_process_leaves_every_finished_version_readable(tmp_path: Path)
     assert trajectory.draft == Draft.model_validate(
         {"id": "d1", "prompt": "Why?", "response": "Because.", "extra": {"category": "short"}}
     )
+
+
+async def test_a_cancelled_block_closes_what_it_opened_to_the_end() -> None:
+    class Slow(RuleJudge):
+        async def aclose(self) -> None:
+            await anyio.sleep(0.01)
+            await super().aclose()
+
+    judge = Slow(always_first)
+
+    async def open_judge() -> Slow:
+        return judge
+
+    with anyio.CancelScope() as scope:
+        async with AsyncReviser(engine=ScriptedEngine([]), keep="gate", judge=open_judge):
+            scope.cancel()
+            await anyio.sleep(60)
+    assert scope.cancelled_caught
+    assert judge.is_closed

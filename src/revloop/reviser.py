@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TypedDict, Unpack
 
-from anyio import to_thread
+from anyio import CancelScope, to_thread
 from pydantic import SecretStr, ValidationError
 
 from revloop.concurrency import LoopThread, check_process
@@ -153,7 +153,8 @@ class AsyncReviser:
 
     async def __aexit__(self, *_: object) -> None:
         self._process = None
-        await self._resources.aclose()
+        with CancelScope(shield=True):  # cancelled or not, engine, judge and store are closed
+            await self._resources.aclose()
 
     def _check_judge(self) -> None:
         chooses = self._loop_options.keep != "last"
