@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import subprocess
 import sys
 import time
@@ -17,6 +18,8 @@ from revloop import arevise_many
 from revloop.concurrency import task_group
 from revloop.engines import VllmEngine
 from revloop.errors import RevloopError
+from revloop.serving.config import known_shape, read_config
+from revloop.serving.cpu import cpu_environment, vllm_runs_on_cpu
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping, Sequence
@@ -266,9 +269,23 @@ def _own_benchmark(
         command.append("--enforce-eager")
     if "quantization" in options:
         command += ["--quantization", options["quantization"]]
-    finished = subprocess.run(command, capture_output=True, text=True, check=False)
+    finished = subprocess.run(
+        command, capture_output=True, text=True, check=False, env=_environment(bench.folder)
+    )
     if finished.returncode != 0 or not report.is_file():
         lines = finished.stderr.strip().splitlines() or ["it said nothing"]
         return {"not_measured": lines[-1][:500]}
     found: dict[str, Any] = json.loads(report.read_text(encoding="utf-8"))
     return {"input_tokens": input_tokens, "output_tokens": output_tokens, **found}
+
+
+def _environment(model: Path) -> dict[str, str]:
+    """What vLLM's own benchmark is started with: on a CPU, by itself, it wants nearly all memory.
+
+    The engine that ran before has not given all of its own back.
+    """
+    environment = dict(os.environ)
+    if vllm_runs_on_cpu():
+        shape = known_shape(read_config(str(model)), str(model))
+        environment |= cpu_environment(shape, 1, environment)
+    return environment
