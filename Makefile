@@ -59,13 +59,13 @@ experiment: $(INSTALLED)  ## Repeat the paper's experiment in miniature (half an
 
 .PHONY: faults
 faults: $(INSTALLED)  ## Run every kind of round through all faults and Ctrl-C, and tabulate what was lost (5 minutes)
-	$(BIN)/python -m tests.faults
+	$(BIN)/python -m tests.e2e.faults
 
 .PHONY: fuzz
 fuzz: $(INSTALLED)  ## Fuzz all that reads what a stranger wrote, with atheris (some minutes)
 	$(BIN)/python -m pip install --quiet 'atheris>=3.0'
 	@for target in completions generated jsonl prompt_sets; do \
-		echo "$$target:"; $(BIN)/python -m tests.fuzz $$target || exit 1; \
+		echo "$$target:"; $(BIN)/python -m tests.e2e.fuzz $$target || exit 1; \
 	done
 
 .PHONY: soak

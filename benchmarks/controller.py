@@ -31,8 +31,8 @@ from benchmarks.saving import save, spread
 from benchmarks.stub import CRITIQUE, REVISION
 from revloop import Critique, Draft, End, PromptSet, StopReason, Store, Version
 from revloop.concurrency import task_group
+from revloop.options import LoopOptions, RunSettings
 from revloop.rows import Position, Row
-from revloop.settings import LoopOptions, RunSettings
 from revloop.store import InputState, NewRow, Pending
 from revloop.trajectory import EngineInfo
 

@@ -25,13 +25,13 @@ from random import Random
 from typing import TYPE_CHECKING
 
 from revloop import Draft, InputError, PromptSet
-from revloop.engines.load import Load, ReportsLoad
+from revloop.engines.metrics import Load, ReportsLoad
 from revloop.engines.wrapper import EngineWrapper
-from revloop.parsing import write_critique
+from revloop.prompts.parsing import write_critique
 
 if TYPE_CHECKING:
     from revloop.engines import Completion, Engine, Request
-    from revloop.parsing import Labels
+    from revloop.prompts.parsing import Labels
 
 CHARACTERS_A_TOKEN = 4.3
 SPREAD = 0.45

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import hypothesis
@@ -20,14 +17,13 @@ from anyio.from_thread import BlockingPortal, start_blocking_portal
 from revloop import AsyncReviser, Draft, Trajectory
 from revloop.engines import Engine, HttpEngine, TransformersEngine, VllmEngine
 from revloop.serving.guard import processes
-from stub_server import StubServer
+from tests.helpers.repository import DATA, TINY_CRITIC, free_port, need_vllm
+from tests.helpers.stub_server import StubServer
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+    from pathlib import Path
 
-REPOSITORY = Path(__file__).parents[1]
-DATA = Path(os.environ.get("REVLOOP_TEST_DATA", REPOSITORY.parent / "shared" / "data"))
-TINY_CRITIC = REPOSITORY / "tests" / "tiny_critic"  # made by tools/make_tiny_critic.py
 STOP_S = 90.0
 
 
@@ -54,7 +50,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     def group(item: pytest.Item) -> str:
         fixtures: Sequence[str] = getattr(item, "fixturenames", ())
         is_on_vllm = item.get_closest_marker("vllm") or {"vllm_server", "engine_of"} & set(fixtures)
-        return "vllm" if is_on_vllm else item.path.stem
+        return "vllm" if is_on_vllm else str(item.path)
 
     for item in items:
         item.add_marker(pytest.mark.xdist_group(group(item)))
@@ -229,15 +225,3 @@ def fastchat() -> Callable[[str], list[Draft]]:
         ]
 
     return load
-
-
-def need_vllm() -> None:
-    if importlib.util.find_spec("vllm") is None:
-        pytest.skip("vLLM is not installed: it has no build for this machine")
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port

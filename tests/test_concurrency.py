@@ -8,7 +8,6 @@ import os
 import threading
 import time
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import anyio
@@ -17,11 +16,12 @@ import pytest
 
 from revloop.concurrency import LoopThread, run_in_thread, task_group
 from revloop.errors import EngineError, InputError
+from tests.helpers.repository import REPOSITORY
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterator
+    from pathlib import Path
 
-REPOSITORY = Path(__file__).parents[1]
 MAKERS = {
     "BlockingPortal",
     "Executor",

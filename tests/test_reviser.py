@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 import anyio
 import pytest
 
-from judges import RuleJudge, always_first
 from revloop import (
     AsyncReviser,
     Draft,
@@ -27,7 +26,9 @@ from revloop import (
     revise,
 )
 from revloop.errors import ModelConfigError, RejectedError, RunMismatchError, UnreachableError
-from scripted_engine import ScriptedEngine
+from tests.helpers.judges import RuleJudge, always_first
+from tests.helpers.repository import REPOSITORY
+from tests.helpers.scripted_engine import ScriptedEngine
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -275,8 +276,8 @@ KILLED_BETWEEN_ROUNDS = """
 import os, signal, sys
 sys.path.insert(0, sys.argv[2])
 from revloop.demo import demo_drafts
-from scripted_engine import ScriptedEngine
-from test_reviser import DRAFT, counting
+from tests.helpers.scripted_engine import ScriptedEngine
+from tests.test_reviser import DRAFT, counting
 from revloop import revise
 
 def tell(version):
@@ -289,8 +290,7 @@ revise(DRAFT, store=sys.argv[1], on_version=tell, engine=ScriptedEngine(counting
 
 def test_a_killed_process_leaves_every_finished_version_readable(tmp_path: Path) -> None:
     path = tmp_path / "versions.sqlite"
-    tests = __file__.rpartition("/")[0]
-    command = [sys.executable, "-c", KILLED_BETWEEN_ROUNDS, str(path), tests]
+    command = [sys.executable, "-c", KILLED_BETWEEN_ROUNDS, str(path), str(REPOSITORY)]
     killed = subprocess.run(command, check=False)
     assert killed.returncode == -signal.SIGKILL
     with Store.open_to_read(path) as store:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from pydantic import ValidationError
 
-from revloop import trajectory
+from revloop.trajectory import trajectory
 from revloop.values import Frozen, Text, digest_of, explain
 
 

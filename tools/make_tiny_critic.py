@@ -1,4 +1,4 @@
-"""Make `tests/tiny_critic`: a Falcon that writes critiques in the right form about any text at all.
+"""Make `tests/helpers/tiny_critic`: a Falcon that writes critiques in the right form about any text at all.
 
     python tools/make_tiny_critic.py
 
@@ -18,8 +18,8 @@ import torch
 from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
 from transformers import FalconConfig, FalconForCausalLM, PreTrainedTokenizerFast
 
-from revloop.draft import Draft
 from revloop.prompts import PromptSet
+from revloop.trajectory import Draft
 
 FOLDER = Path(__file__).parents[1] / "tests" / "tiny_critic"
 END = "<|endoftext|>"

@@ -23,12 +23,12 @@ TEST_PACKAGES = (
 )
 NEEDS_MORE = (
     "finetune",
-    "docs",
-    "wheel",
-    "browser",
-    "vllm",
     "benchmarks",
-    "distributed_ray",
+    "test_docs",
+    "test_wheel",
+    "test_browser",
+    "vllm",
+    "test_ray",
 )
 _LOWER_BOUND = re.compile(r"^(?P<name>[\w.-]+)(?P<extras>\[[^]]*\])?>=(?P<version>[\w.]+)$")
 
@@ -58,8 +58,8 @@ def requirements(pyproject: str) -> list[str]:
 
 def files_of_tests() -> list[str]:
     """The test files that need no vLLM, no Ray and none of the tools of development."""
-    files = sorted(Path("tests").glob("test_*.py"))
-    return [str(file) for file in files if not any(word in file.name for word in NEEDS_MORE)]
+    files = sorted(Path("tests").rglob("test_*.py"))
+    return [str(file) for file in files if not any(word in str(file) for word in NEEDS_MORE)]
 
 
 def main(folder: str, *options: str) -> int:

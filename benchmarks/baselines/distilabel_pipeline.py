@@ -26,7 +26,7 @@ from distilabel.steps.tasks import Task
 from openai import OpenAI
 
 from revloop import Draft, PromptSet
-from revloop.parsing import UnusableError
+from revloop.prompts.parsing import UnusableError
 
 PROMPTS = PromptSet.load("cnr")
 

@@ -12,7 +12,7 @@ from openai import AsyncOpenAI, OpenAI
 
 from benchmarks.lengths import LengthScript
 from revloop import Draft, PromptSet
-from revloop.parsing import UnusableError
+from revloop.prompts.parsing import UnusableError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

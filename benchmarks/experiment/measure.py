@@ -19,8 +19,8 @@ from revloop.demo.figures import (
     useless_requests,
 )
 from revloop.engines import open_engine
+from revloop.options import EngineOptions
 from revloop.serving import ServerOptions, VllmServer
-from revloop.settings import EngineOptions
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

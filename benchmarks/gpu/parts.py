@@ -18,8 +18,8 @@ from revloop import arevise_many
 from revloop.concurrency import task_group
 from revloop.engines import VllmEngine
 from revloop.errors import RevloopError
-from revloop.serving.config import known_shape, read_config
-from revloop.serving.cpu import cpu_environment, vllm_runs_on_cpu
+from revloop.models.config import known_shape, read_config
+from revloop.models.cpu import cpu_environment, vllm_runs_on_cpu
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping, Sequence

@@ -18,7 +18,7 @@ from revloop.engines import TokenPrefix
 
 if TYPE_CHECKING:
     from revloop.engines import Completion, Request, VllmEngine
-    from revloop.engines.load import Load
+    from revloop.engines.metrics import Load
     from revloop.trajectory import EngineInfo
 
 _SPREAD = 0.45

@@ -18,7 +18,7 @@ from pathlib import Path
 from benchmarks.scale.compare import Measured
 from benchmarks.scale.report import write_page
 from revloop.demo import CRITIC_FOLDER
-from revloop.serving import read_shape
+from revloop.models.config import read_shape
 
 ROOT = Path(__file__).parents[2]
 RESULTS = ROOT / "benchmarks" / "results" / "scale.json"

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
 
 from pydantic import Field, PositiveFloat, PositiveInt
 
-from revloop.serving import Assumptions, Card, Job, Lengths, ModelShape, plan_job
-from revloop.trajectory import Frozen
+from revloop.planning import Assumptions, Card, Job, Lengths, plan_job
+from revloop.values import Frozen
+
+if TYPE_CHECKING:
+    from revloop.models.shape import ModelShape
 
 PERFECT = Assumptions(flops_share=1, bandwidth_share=1, tensor_parallel_share=1)
 """Nothing assumed: the roofline itself, which no engine can pass."""

@@ -12,9 +12,10 @@ from revloop import AsyncReviser, Usage
 from revloop.concurrency import task_group
 from revloop.demo import CRITIC_FOLDER, demo_drafts
 from revloop.engines import open_engine
-from revloop.serving import Lengths, ServerOptions, VllmServer
-from revloop.serving.memory import available_memory_gib
-from revloop.settings import EngineOptions
+from revloop.models.memory import available_memory_gib
+from revloop.options import EngineOptions
+from revloop.planning import Lengths
+from revloop.serving import ServerOptions, VllmServer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -10,8 +10,8 @@ import matplotlib as mpl
 
 from benchmarks.scale.compare import compare
 from revloop.errors import DoesNotFitError
-from revloop.serving import CARDS, Assumptions, Job, Lengths, card_named, plan_job
-from revloop.serving.job_table import duration
+from revloop.planning import CARDS, Assumptions, Job, Lengths, card_named, plan_job
+from revloop.planning.job_table import duration
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from benchmarks.scale.compare import Measured
-    from revloop.serving import JobPlan, ModelShape
+    from revloop.models.shape import ModelShape
+    from revloop.planning import JobPlan
 
 PAGE = Path(__file__).with_name("page.md")
 PLOTS = "scale"

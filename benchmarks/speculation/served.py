@@ -11,8 +11,8 @@ import anyio
 from revloop import arevise_many
 from revloop.demo import CRITIC_FOLDER, demo_drafts
 from revloop.engines import open_engine
+from revloop.options import EngineOptions
 from revloop.serving import ServerOptions, VllmServer
-from revloop.settings import EngineOptions
 
 if TYPE_CHECKING:
     from pathlib import Path

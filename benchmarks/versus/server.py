@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from revloop.demo import CRITIC_FOLDER
-from revloop.engines.load import Counters, Load, read_counters, read_load
+from revloop.engines.metrics import Counters, Load, read_counters, read_load
 from revloop.serving import ServerOptions, VllmServer
 
 if TYPE_CHECKING:

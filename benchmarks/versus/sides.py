@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from revloop import Draft
-    from revloop.engines.load import Counters
+    from revloop.engines.metrics import Counters
 
 REVLOOP = "revloop"
 FIXED = "revloop, no early stop"

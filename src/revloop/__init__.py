@@ -7,7 +7,6 @@
 
 from revloop._version import __version__
 from revloop.batch import arevise_many, revise_many
-from revloop.draft import Draft, Message
 from revloop.errors import (
     ContextFullError,
     EngineError,
@@ -21,7 +20,7 @@ from revloop.errors import (
 from revloop.prompts import PromptSet
 from revloop.reviser import AsyncReviser, Reviser, arevise, revise
 from revloop.store import Store
-from revloop.trajectory import Critique, End, StopReason, Trajectory, Usage, Version
+from revloop.trajectory import Critique, Draft, End, Message, StopReason, Trajectory, Usage, Version
 
 __all__ = [
     "AsyncReviser",

@@ -13,9 +13,9 @@ from revloop.trajectory import End, Trajectory, Version
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from revloop.draft import Draft
     from revloop.loop import Rounds
     from revloop.store import Entry, Pending, Store
+    from revloop.trajectory import Draft
 
 
 @dataclass(slots=True)

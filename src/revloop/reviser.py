@@ -13,15 +13,12 @@ from pydantic import SecretStr, ValidationError
 
 from revloop.concurrency import LoopThread, check_process
 from revloop.demo import CRITIC_FOLDER
-from revloop.draft import Draft, Message, as_draft
-from revloop.engines.choice import open_engine, require_engine
+from revloop.engines.factory import open_engine, require_engine
 from revloop.errors import InputError
+from revloop.files.paths import Kind, Writes, check_paths
 from revloop.journal import Journal
-from revloop.judging import Judge
 from revloop.loop import Rounds, first_rounds
-from revloop.paths import Kind, Writes, check_paths
-from revloop.prompts import PromptSet
-from revloop.settings import (
+from revloop.options import (
     DEFAULT_ITERATIONS,
     DEFAULT_PROMPTS,
     EngineOptions,
@@ -29,8 +26,10 @@ from revloop.settings import (
     RunSettings,
     checked_iterations,
 )
+from revloop.prompts import PromptSet
 from revloop.store import Entry, Pending, Run, Store
-from revloop.trajectory import Trajectory, Version, digest_of, explain
+from revloop.trajectory import Draft, Judge, Message, Trajectory, Version, as_draft
+from revloop.values import digest_of, explain
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -38,7 +37,7 @@ if TYPE_CHECKING:
 
     from revloop.engines.base import Engine
     from revloop.engines.retry import RetryPolicy
-    from revloop.settings import Keep
+    from revloop.options import Keep
 
     Source = str | Mapping[str, Any] | Draft
     Prompt = str | Sequence[Message | Mapping[str, str]] | None
@@ -63,7 +62,7 @@ class ReviserOptions(TypedDict, total=False):
         new_run: Begin a new run in the store, whatever it holds.
         single_pass, temperature, top_p, seed, critique_max_tokens, revision_max_tokens,
         early_stop, stop_score, tries, retry_temperature, keep, candidates: see
-            :class:`~revloop.settings.LoopOptions`.
+            :class:`~revloop.options.LoopOptions`.
         judge: Who compares versions where ``keep`` is ``best`` or ``gate``, and candidates: a
             judge, or an asynchronous function that opens one (it is then closed with the reviser).
     """

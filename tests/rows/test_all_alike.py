@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from batch_at_work import answering_server, work_in
-from command_line import revloop
-from record_samples import write_jsonl
 from revloop.distributed.source import RayInput
 from revloop.errors import InputError
 from revloop.rows import Position, Rejected, read_rows
 from revloop.rows.alike import ENOUGH_ROWS
-from row_samples import GOOD, file_of, line_of
+from tests.helpers.command_line import revloop
+from tests.helpers.record_samples import write_jsonl
+from tests.helpers.row_samples import GOOD, file_of, line_of
+from tests.helpers.running_batch import answering_server, work_in
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -12,13 +12,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from batch_at_work import answering_server, work_in
 from revloop import Draft, Trajectory
-from revloop.draft import as_draft
 from revloop.errors import InputError
 from revloop.rows import Row, open_output
+from revloop.trajectory import as_draft
 from revloop.values import Number, json_text, read_json
-from row_samples import file_of, good, trajectory_of
+from tests.helpers.row_samples import file_of, good, trajectory_of
+from tests.helpers.running_batch import answering_server, work_in
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -18,7 +18,7 @@ from revloop.distributed.source import RayInput
 from revloop.errors import InputError
 from revloop.rows import Position, read_rows
 from revloop.rows.layout import Layout, layout_of
-from row_samples import EVENING, GOOD, MORNING, file_of, good, good_and_bad
+from tests.helpers.row_samples import EVENING, GOOD, MORNING, file_of, good, good_and_bad
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from revloop import Message
-from revloop.draft import as_draft
 from revloop.errors import InputError
-from row_samples import file_of, good_and_bad, line_of
+from revloop.trajectory import as_draft
+from tests.helpers.row_samples import file_of, good_and_bad, line_of
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import pytest
 
-from record_samples import write_jsonl
 from revloop.errors import InputError
 from revloop.rows import Row, open_output, read_rows
-from row_samples import good, good_and_bad, trajectory_of
+from tests.helpers.record_samples import write_jsonl
+from tests.helpers.row_samples import good, good_and_bad, trajectory_of
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -9,7 +9,7 @@ import pytest
 
 from revloop.distributed.source import RayInput
 from revloop.rows import Position
-from row_samples import good, good_and_bad
+from tests.helpers.row_samples import good, good_and_bad
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from revloop import Draft, Message
-from revloop.draft import as_draft
 from revloop.errors import InputError
 from revloop.rows import open_output
-from row_samples import file_of, good, good_and_bad, line_of, trajectory_of
+from revloop.trajectory import as_draft
+from tests.helpers.row_samples import file_of, good, good_and_bad, line_of, trajectory_of
 
 if TYPE_CHECKING:
     from pathlib import Path

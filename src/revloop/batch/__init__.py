@@ -1,6 +1,5 @@
 """Many drafts at once: a file of any size goes in, every trajectory comes out, nothing is lost."""
 
-from revloop.batch.alone import alone
 from revloop.batch.gate import DEFAULT_MAX_CONCURRENCY, DEFAULT_MIN_CONCURRENCY, Concurrency
 from revloop.batch.intake import failures_allowed
 from revloop.batch.many import arevise_many, revise_many
@@ -21,7 +20,6 @@ __all__ = [
     "Snapshot",
     "Source",
     "Tolerance",
-    "alone",
     "arevise_many",
     "failures_allowed",
     "revise_many",

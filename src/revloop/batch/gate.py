@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
     from revloop.engines.base import Completion, Engine, Request
-    from revloop.engines.load import Load
+    from revloop.engines.metrics import Load
     from revloop.prompts import Rendered
 
     OnReply = Callable[[Completion], None]

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
     from revloop.batch.progress import Progress
     from revloop.batch.source import Source
-    from revloop.draft import Draft
     from revloop.store import Pending, RunRows
+    from revloop.trajectory import Draft
 
     NameTrajectory = Callable[[Draft, str], str]
 

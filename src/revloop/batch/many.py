@@ -17,18 +17,17 @@ from revloop.batch.intake import in_thread
 from revloop.batch.progress import Progress
 from revloop.batch.workers import Workers
 from revloop.concurrency import LoopThread
-from revloop.draft import as_draft
+from revloop.options import DEFAULT_ITERATIONS, checked_iterations
 from revloop.reviser import AsyncReviser, ReviserOptions
-from revloop.settings import DEFAULT_ITERATIONS, checked_iterations
-from revloop.trajectory import Trajectory
+from revloop.trajectory import Trajectory, as_draft
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from anyio.streams.memory import MemoryObjectSendStream
 
-    from revloop.draft import Draft
     from revloop.store import Pending
+    from revloop.trajectory import Draft
 
     Source = str | Mapping[str, Any] | Draft
     Sources = Iterable[Source] | AsyncIterable[Source]

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from revloop.settings import RunSettings
+    from revloop.options import RunSettings
     from revloop.store import RunRows, StoredRow
 
 

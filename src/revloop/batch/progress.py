@@ -7,14 +7,14 @@ from collections import Counter, deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from revloop.engines.absence import ReportsTrouble, WaitsForServer
-from revloop.settings import DEFAULT_ITERATIONS
+from revloop.engines.outage import ReportsTrouble, WaitsForServer
+from revloop.options import DEFAULT_ITERATIONS
 from revloop.trajectory import StopReason
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from revloop.engines.absence import Trouble, Waiting
+    from revloop.engines.outage import Trouble, Waiting
     from revloop.trajectory import End, Usage, Version
 
 _WINDOW_S = 60.0

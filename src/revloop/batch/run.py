@@ -18,7 +18,7 @@ from revloop.batch.intake import Intake, in_thread
 from revloop.batch.output import write_output, write_rejects
 from revloop.batch.workers import Workers
 from revloop.errors import EngineGoneError, InputError, RevloopError
-from revloop.settings import DEFAULT_ITERATIONS, checked_iterations
+from revloop.options import DEFAULT_ITERATIONS, checked_iterations
 from revloop.trajectory import StopReason
 
 if TYPE_CHECKING:

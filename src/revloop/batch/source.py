@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from revloop.errors import InputError
+from revloop.files.compression import readable
 from revloop.rows import read_rows
-from revloop.rows.opening import readable
 from revloop.rows.tables import HUB
-from revloop.trajectory import digest_of
+from revloop.values import digest_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

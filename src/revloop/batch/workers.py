@@ -8,7 +8,7 @@ import anyio
 
 from revloop.batch.gate import Concurrency, Gate, GatedEngine, HaltedError, first_limit, next_limit
 from revloop.concurrency import task_group
-from revloop.engines.load import ReportsLoad
+from revloop.engines.metrics import ReportsLoad
 from revloop.errors import RevloopError
 
 if TYPE_CHECKING:

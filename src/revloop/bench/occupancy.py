@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import anyio
 
 from revloop.concurrency import task_group
-from revloop.engines.load import ReportsLoad
+from revloop.engines.metrics import ReportsLoad
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence

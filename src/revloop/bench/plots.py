@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from revloop.errors import InputError, MissingExtraError
-from revloop.rows.whole import whole_file, writable
+from revloop.files.atomic import whole_file, writable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from revloop.engines.load import Load, ReportsLoad
+from revloop.engines.metrics import Load, ReportsLoad
 from revloop.engines.wrapper import EngineWrapper
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from pydantic import Field, ValidationError
 
 from revloop.bench.machine import machine
 from revloop.errors import InputError
-from revloop.rows.whole import whole_file, writable
+from revloop.files.atomic import whole_file, writable
 from revloop.values import Frozen, explain
 
 if TYPE_CHECKING:

@@ -25,10 +25,10 @@ from revloop.bench.occupancy import occupancy_figures, watched
 from revloop.bench.oracle import exact_requests, replay
 from revloop.bench.recording import Recording, RecordingEngine
 from revloop.bench.results import BenchResult, side_of
-from revloop.engines.load import ReportsCounters
+from revloop.engines.metrics import ReportsCounters
 from revloop.errors import EngineError, RevloopError
+from revloop.options import DEFAULT_ITERATIONS, DEFAULT_PROMPTS
 from revloop.reviser import AsyncReviser
-from revloop.settings import DEFAULT_ITERATIONS, DEFAULT_PROMPTS
 from revloop.store import Store
 
 if TYPE_CHECKING:
@@ -36,9 +36,9 @@ if TYPE_CHECKING:
 
     from revloop.bench.figures import Work
     from revloop.bench.occupancy import Moment
-    from revloop.draft import Draft
     from revloop.engines.base import Engine
-    from revloop.engines.load import Counters
+    from revloop.engines.metrics import Counters
+    from revloop.trajectory import Draft
 
 REVLOOP, ORACLE = "revloop", "oracle"
 HEADLINE = "revloop / oracle"
@@ -54,7 +54,7 @@ class Load:
         drafts: What is revised.
         iterations: Rounds for each.
         bounds: Least and most requests under way.
-        loop: What differs from the defaults of :class:`~revloop.settings.LoopOptions`.
+        loop: What differs from the defaults of :class:`~revloop.options.LoopOptions`.
         prompts: Name or folder of the prompt set.
     """
 

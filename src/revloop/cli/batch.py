@@ -21,7 +21,6 @@ from revloop.batch import (
     Progress,
     Source,
     Tolerance,
-    alone,
     failures_allowed,
 )
 from revloop.cli import output
@@ -84,13 +83,14 @@ from revloop.distributed import DEFAULT_IN_FLIGHT, DEFAULT_SHARD_ROWS, RayOption
 from revloop.engines.retry import RetryPolicy
 from revloop.errors import EngineError, InputError
 from revloop.evaluation import DEFAULT_JUDGE_PROMPTS
-from revloop.paths import Kind, Writes, check_paths
+from revloop.files.atomic import is_device
+from revloop.files.descriptors import descriptor
+from revloop.files.endings import check_trajectories
+from revloop.files.lock import only_batch_on
+from revloop.files.paths import Kind, Writes, check_paths
+from revloop.options import DEFAULT_ITERATIONS, DEFAULT_PROMPTS
 from revloop.reviser import AsyncReviser
 from revloop.rows import AUTO, STANDARD_OUTPUT, rejects_path
-from revloop.rows.descriptors import descriptor
-from revloop.rows.endings import check_trajectories
-from revloop.rows.whole import is_device
-from revloop.settings import DEFAULT_ITERATIONS, DEFAULT_PROMPTS
 
 if TYPE_CHECKING:
     from revloop.reviser import ReviserOptions
@@ -235,7 +235,7 @@ def _run(
             return await running.run()
 
     show = partial(follow, progress, as_json=log_json)
-    with alone(store):
+    with only_batch_on(store):
         outcome = anyio.run(run_interruptibly, work, show, interrupts)
     tell(progress, as_json=log_json)
     return outcome

@@ -19,12 +19,12 @@ from revloop.distributed import (
     Work,
     batch_on_ray,
 )
-from revloop.engines.choice import DEMO, require_engine
+from revloop.engines.factory import DEMO, require_engine
 from revloop.errors import EngineError, InputError
-from revloop.paths import Kind, Writes
+from revloop.files.compression import STANDARD_INPUT
+from revloop.files.paths import Kind, Writes
+from revloop.options import EngineOptions
 from revloop.rows import STANDARD_OUTPUT
-from revloop.rows.opening import STANDARD_INPUT
-from revloop.settings import EngineOptions
 
 if TYPE_CHECKING:
     from revloop.batch import Source

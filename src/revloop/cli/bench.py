@@ -35,19 +35,19 @@ from revloop.cli.options import (
 from revloop.cli.tables import print_table
 from revloop.demo import CRITIC_FOLDER, demo_drafts
 from revloop.engines import open_engine
-from revloop.engines.choice import DEMO, SHIPPED_CRITIC, require_engine
+from revloop.engines.factory import DEMO, SHIPPED_CRITIC, require_engine
 from revloop.errors import InputError
-from revloop.paths import Writes, check_paths, standard_output
+from revloop.files.paths import Writes, check_paths, standard_output
+from revloop.options import DEFAULT_ITERATIONS, DEFAULT_PROMPTS, EngineOptions
 from revloop.rows import Row
 from revloop.serving import ServerOptions, VllmServer, stopping_on_sigterm
-from revloop.settings import DEFAULT_ITERATIONS, DEFAULT_PROMPTS, EngineOptions
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from revloop.bench import Spread
     from revloop.bench.throughput import Run
-    from revloop.draft import Draft
+    from revloop.trajectory import Draft
 
 EXAMPLE = "Example: `revloop bench throughput --model demo --drafts 512 --plot throughput.png`"
 COMPARE_EXAMPLE = "Example: `revloop bench compare before.json after.json`"

@@ -28,21 +28,20 @@ from revloop.demo.figures import (
     useless_requests,
 )
 from revloop.engines import open_engine
-from revloop.engines.choice import DEMO, SHIPPED_CRITIC
+from revloop.engines.factory import DEMO, SHIPPED_CRITIC
 from revloop.errors import InputError, MissingExtraError, ServingError
 from revloop.evaluation import FunctionJudge, ask_judge, demo_judge, evaluate
-from revloop.paths import Kind, Writes, check_paths, standard_output
+from revloop.files.paths import Kind, Writes, check_paths, standard_output
+from revloop.options import DEFAULT_ITERATIONS, EngineOptions
 from revloop.report import gather, open_source, write_page
 from revloop.reviser import AsyncReviser
 from revloop.serving import ServerOptions, VllmServer, stopping_on_sigterm
-from revloop.settings import DEFAULT_ITERATIONS, EngineOptions
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from revloop.draft import Draft
-    from revloop.settings import Keep
-    from revloop.trajectory import Trajectory
+    from revloop.options import Keep
+    from revloop.trajectory import Draft, Trajectory
 
 EXAMPLE = "Example: `revloop demo --iterations 3`"
 

@@ -37,10 +37,10 @@ from revloop.evaluation import (
     stored_judges,
 )
 from revloop.evaluation.tables import write_figures
-from revloop.paths import Writes, check_paths, standard_output
+from revloop.files.paths import Writes, check_paths, standard_output
 
 if TYPE_CHECKING:
-    from revloop.judging import JudgeInfo
+    from revloop.trajectory import JudgeInfo
 
 EXAMPLE = "Example: `revloop evaluate versions.sqlite --judge http://127.0.0.1:8000`"
 

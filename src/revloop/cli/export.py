@@ -12,9 +12,9 @@ from revloop.cli import output
 from revloop.cli.files import Force, named_output
 from revloop.cli.options import StoreToRead
 from revloop.cli.stores import RunToRead, tell_which_run
-from revloop.paths import Writes, check_paths
+from revloop.files.endings import check_trajectories
+from revloop.files.paths import Writes, check_paths
 from revloop.rows import STANDARD_OUTPUT, open_output
-from revloop.rows.endings import check_trajectories
 from revloop.store import Losses, Store, salvage
 
 EXIT_LOST = 10

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Annotated, TextIO
 import typer
 
 from revloop.errors import InputError
+from revloop.files.atomic import is_special, whole_file, writable
+from revloop.files.descriptors import descriptor
 from revloop.rows import STANDARD_OUTPUT
-from revloop.rows.descriptors import descriptor
-from revloop.rows.whole import is_special, whole_file, writable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -10,7 +10,7 @@ from pydantic import Field
 from revloop.cli import output
 from revloop.cli.tables import print_table
 from revloop.records import Finding
-from revloop.trajectory import Frozen
+from revloop.values import Frozen
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

@@ -21,7 +21,7 @@ from revloop.evaluation.sheets import (
     read_sheet,
     write_sheet,
 )
-from revloop.paths import Writes, check_paths
+from revloop.files.paths import Writes, check_paths
 from revloop.store import Store
 
 EXAMPLE = (

@@ -11,13 +11,13 @@ from typing import Annotated
 import typer
 from pydantic import SecretStr
 
-from revloop import judging
 from revloop.cli.stores import tell_if_in_two_files
 from revloop.demo import CRITIC_FOLDER
-from revloop.engines.choice import DEMO
+from revloop.engines.factory import DEMO
 from revloop.errors import InputError
 from revloop.evaluation import HOW_TO_NAME, open_judge
-from revloop.settings import Keep
+from revloop.options import Keep
+from revloop.trajectory import verdicts as judging
 
 _ENGINE, _LOOP = "Engine", "Loop"
 

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.text import Text
 
 from revloop.errors import InputError
-from revloop.textdiff import is_rewritten, word_diff
+from revloop.report.textdiff import is_rewritten, word_diff
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -11,8 +11,10 @@ from revloop.cli import output, plan_options
 from revloop.cli.options import model_folder
 from revloop.cli.tables import print_pairs
 from revloop.errors import InputError
-from revloop.paths import check_paths, standard_output
-from revloop.serving import (
+from revloop.files.paths import check_paths, standard_output
+from revloop.models.config import read_shape
+from revloop.options import DEFAULT_ITERATIONS
+from revloop.planning import (
     Assumptions,
     Card,
     Job,
@@ -23,13 +25,11 @@ from revloop.serving import (
     card_named,
     job_rows,
     plan_job,
-    read_shape,
 )
-from revloop.serving import emit as make_example
-from revloop.serving import plan as make_plan
-from revloop.settings import DEFAULT_ITERATIONS
+from revloop.planning import emit as make_example
+from revloop.planning import plan as make_plan
 from revloop.store import Store
-from revloop.trajectory import Frozen, explain
+from revloop.values import Frozen, explain
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from revloop.cli.stores import tell_if_in_two_files
-from revloop.serving import Assumptions, Way, card_names
+from revloop.planning import Assumptions, Way, card_names
 
 _HARDWARE, _JOB, _ASSUMED = "Hardware", "A whole job", "Assumed"
 _DEFAULT = Assumptions()

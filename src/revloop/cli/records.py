@@ -21,7 +21,8 @@ from revloop.cli.options import Prompts, model_folder
 from revloop.demo.records import demo_records
 from revloop.engines.tokens import PromptTokenizer
 from revloop.errors import InputError, MissingExtraError
-from revloop.paths import Kind, Writes, check_paths, standard_output
+from revloop.files.paths import Kind, Writes, check_paths, standard_output
+from revloop.options import DEFAULT_PROMPTS
 from revloop.prompts import PromptSet
 from revloop.records import (
     DEFAULT_CONTEXT_TOKENS,
@@ -50,7 +51,6 @@ from revloop.records import (
     validate,
 )
 from revloop.rows.alike import Bad, unless_all_alike
-from revloop.settings import DEFAULT_PROMPTS
 from revloop.store import Store
 
 _OTHER_FORMAT = f"Is that its format? Known: {', '.join((*FORMATS, STORE_SOURCE))}."

@@ -28,7 +28,8 @@ from revloop.evaluation import (
     ORIGINAL,
     look_into,
 )
-from revloop.paths import Kind, Writes, check_paths
+from revloop.files.atomic import writable
+from revloop.files.paths import Kind, Writes, check_paths
 from revloop.report import (
     charts_of,
     check_pictures,
@@ -38,7 +39,6 @@ from revloop.report import (
     save_pictures,
     write_page,
 )
-from revloop.rows.whole import writable
 
 if TYPE_CHECKING:
     from revloop.report import Gathered, Source

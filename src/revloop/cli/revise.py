@@ -34,13 +34,13 @@ from revloop.cli.options import (
     read_key,
     read_text,
 )
-from revloop.draft import Draft, as_draft
 from revloop.errors import EngineError, InputError
 from revloop.evaluation import DEFAULT_JUDGE_PROMPTS
-from revloop.paths import Kind, Writes, check_paths, standard_output
+from revloop.files.compression import STANDARD_INPUT
+from revloop.files.paths import Kind, Writes, check_paths, standard_output
+from revloop.options import DEFAULT_ITERATIONS, DEFAULT_PROMPTS
 from revloop.reviser import Reviser
-from revloop.rows.opening import STANDARD_INPUT
-from revloop.settings import DEFAULT_ITERATIONS, DEFAULT_PROMPTS
+from revloop.trajectory import Draft, as_draft
 
 EXAMPLE = (
     'Example: `revloop revise "Thier answer." --prompt "The question?" --iterations 3 '

@@ -10,9 +10,10 @@ from pydantic import ValidationError
 
 from revloop.cli import output
 from revloop.cli.options import ApiKeyFile, model_folder, read_key
-from revloop.engines.choice import DEMO, SHIPPED_CRITIC
+from revloop.engines.factory import DEMO, SHIPPED_CRITIC
 from revloop.errors import InputError
-from revloop.paths import Kind, Writes, check_paths
+from revloop.files.paths import Kind, Writes, check_paths
+from revloop.models.config import what_is_not_followed
 from revloop.serving import (
     ServerOptions,
     Speculation,
@@ -21,9 +22,8 @@ from revloop.serving import (
     doubt_about,
     stopping_on_sigterm,
 )
-from revloop.serving.config import what_is_not_followed
 from revloop.serving.diagnosis import sampling_warning
-from revloop.trajectory import explain
+from revloop.values import explain
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

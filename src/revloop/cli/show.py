@@ -11,7 +11,7 @@ from revloop.cli import output
 from revloop.cli.options import StoreToRead
 from revloop.cli.stores import RunToRead, tell_which_run
 from revloop.errors import InputError
-from revloop.paths import check_paths, standard_output
+from revloop.files.paths import check_paths, standard_output
 from revloop.store import Store
 
 if TYPE_CHECKING:

@@ -10,8 +10,9 @@ import typer
 
 from revloop.cli import output
 from revloop.errors import StoreError
-from revloop.paths import log_of
-from revloop.store import Store, place_of
+from revloop.files.paths import log_of
+from revloop.files.place import place_of
+from revloop.store import Store
 
 RunToRead = Annotated[
     int | None,

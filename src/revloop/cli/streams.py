@@ -18,8 +18,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from revloop.rows.descriptors import check_descriptor
-from revloop.rows.whole import writable
+from revloop.files.atomic import writable
+from revloop.files.descriptors import check_descriptor
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -9,7 +9,7 @@ from pathlib import Path
 from random import Random
 
 from revloop.demo.messages import HELD_OUT_SOURCE, draw_draft
-from revloop.draft import Draft
+from revloop.trajectory import Draft
 
 CRITIC_FOLDER = Path(__file__).parent / "critic"
 """Folder of the critic that ships with revloop: a model folder like any other."""

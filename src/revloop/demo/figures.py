@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from revloop.demo.judge import judge
 from revloop.demo.truth import check
-from revloop.judging import Tally
-from revloop.trajectory import StopReason
+from revloop.trajectory import StopReason, Tally
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -41,7 +40,7 @@ class RoundFigures(NamedTuple):
 
     @property
     def win_rate(self) -> float | None:
-        """(wins + ties / 2) / verdicts: see :class:`~revloop.judging.Tally`.
+        """(wins + ties / 2) / verdicts: see :class:`~revloop.trajectory.Tally`.
 
         The paper asks its judge in both orders. The exact judge counts faults in each text alone,
         so the order cannot matter, and one verdict stands for both.

@@ -14,11 +14,11 @@ from revloop.batch.failures import FailuresInARow
 from revloop.batch.workers import Workers
 from revloop.concurrency import task_group
 from revloop.distributed.folder import RunFolder
-from revloop.draft import Draft
 from revloop.errors import EngineError, RevloopError
+from revloop.options import DEFAULT_ITERATIONS
 from revloop.reviser import AsyncReviser
 from revloop.rows.writing import with_rest
-from revloop.settings import DEFAULT_ITERATIONS
+from revloop.trajectory import Draft
 from revloop.values import read_json
 
 if TYPE_CHECKING:

@@ -10,9 +10,9 @@ from pydantic import Field, ValidationError
 
 from revloop.distributed.source import File, file_system
 from revloop.errors import InputError, RunMismatchError
-from revloop.rows.opening import readable
-from revloop.rows.whole import writable
-from revloop.settings import RunSettings
+from revloop.files.atomic import writable
+from revloop.files.compression import readable
+from revloop.options import RunSettings
 from revloop.values import Frozen, explain
 
 if TYPE_CHECKING:

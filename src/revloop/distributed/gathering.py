@@ -9,14 +9,13 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ValidationError
 
 from revloop.distributed.folder import RunFolder
-from revloop.draft import Draft
 from revloop.errors import InputError
+from revloop.files.compression import readable
 from revloop.rows import Position, Row
-from revloop.rows.opening import readable
 from revloop.rows.parquet import TURN_FIELDS
 from revloop.store import InputState, NewRow, Store
-from revloop.trajectory import Critique, End, Trajectory, Version, explain
-from revloop.values import read_json
+from revloop.trajectory import Critique, Draft, End, Trajectory, Version
+from revloop.values import explain, read_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

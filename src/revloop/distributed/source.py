@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any, cast
 from pydantic_core import to_json
 
 from revloop.errors import InputError, MissingExtraError
+from revloop.files.compression import BUFFER_BYTES, is_packed, readable, unpacked
 from revloop.rows import AUTO, DEFAULT_ROW_BYTES, Rejected
 from revloop.rows.alike import unless_all_alike
 from revloop.rows.layout import Layout, items_in, layout_of
 from revloop.rows.lines import lines_between
-from revloop.rows.opening import BUFFER_BYTES, is_packed, readable, unpacked
 from revloop.rows.reading import bad, check_options, converter, first_items, row_of
 from revloop.rows.tables import group_rows, is_parquet
 from revloop.values import json_text

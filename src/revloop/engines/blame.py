@@ -24,7 +24,7 @@ from revloop.errors import (
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from revloop.engines.absence import Absence
+    from revloop.engines.outage import Absence
 
     Probe = Callable[[], Awaitable[object]]
 

@@ -9,7 +9,7 @@ from revloop.errors import (
     RejectedError,
     ServingError,
 )
-from revloop.serving.memory import ran_out_of_memory
+from revloop.models.memory import ran_out_of_memory
 
 
 def failure_of(exc: BaseException, where: str) -> EngineError:

@@ -7,7 +7,6 @@ from fnmatch import fnmatchcase
 from functools import partial
 from typing import TYPE_CHECKING, Any, Self
 
-from revloop.engines.absence import Trouble, Waiting
 from revloop.engines.base import (
     Completion,
     Request,
@@ -17,7 +16,8 @@ from revloop.engines.base import (
 )
 from revloop.engines.classify import one_line
 from revloop.engines.exact_tokens import find_tokenizer
-from revloop.engines.load import Counters, Load, read_counters, read_load
+from revloop.engines.metrics import Counters, Load, read_counters, read_load
+from revloop.engines.outage import Trouble, Waiting
 from revloop.engines.replies import ServedModel, read_completion, served, served_version
 from revloop.engines.retry import RetryPolicy
 from revloop.engines.transport import Deadlines, Transport

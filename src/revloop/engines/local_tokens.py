@@ -10,7 +10,7 @@ from tokenizers import Tokenizer as FastTokenizer
 
 from revloop.engines.tokens import PromptTokenizer
 from revloop.errors import MissingExtraError, ModelConfigError, SettingRefusedError
-from revloop.serving.config import what_is_not_followed
+from revloop.models.config import what_is_not_followed
 
 if TYPE_CHECKING:
     from revloop.engines.base import Request

@@ -22,7 +22,8 @@ from revloop.errors import (
     TransientError,
     WrongAddressError,
 )
-from revloop.trajectory import FinishReason, Text, Usage, explain
+from revloop.trajectory import FinishReason, Usage
+from revloop.values import Text, explain
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -14,14 +14,14 @@ from tenacity import (
 )
 
 from revloop.errors import EngineGoneError, TransientError
-from revloop.trajectory import Frozen
+from revloop.values import Frozen
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from tenacity.wait import wait_base
 
-    from revloop.engines.absence import Absence
+    from revloop.engines.outage import Absence
 
 _LONGEST_WAIT_FOR_SERVER_S = 10.0
 """To try a closed port costs next to nothing, and a server that is back should not idle."""

@@ -20,7 +20,7 @@ from revloop.engines.failures import failure_line, failure_of
 from revloop.engines.generation import BatchGenerator, Row
 from revloop.engines.local_tokens import LocalTokenizer, say_once_what_is_not_followed
 from revloop.errors import EngineError, RejectedError
-from revloop.serving.config import read_config
+from revloop.models.config import read_config
 from revloop.trajectory import EngineInfo, Pinned, Usage
 
 DEFAULT_BATCH_SIZE = 16

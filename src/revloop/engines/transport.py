@@ -17,10 +17,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import aiohttp
 from yarl import URL
 
-from revloop.engines.absence import Absence, Trouble
 from revloop.engines.address import Address
 from revloop.engines.blame import Blame, Health
 from revloop.engines.classify import one_line
+from revloop.engines.outage import Absence, Trouble
 from revloop.engines.replies import check_reply, check_status, json_object
 from revloop.errors import (
     BadReplyError,

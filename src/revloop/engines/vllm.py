@@ -24,16 +24,16 @@ from revloop.errors import (
     RejectedError,
     UnusableEngineError,
 )
-from revloop.serving.account import account_environment
-from revloop.serving.config import known_shape, read_config
-from revloop.serving.cpu import BLOCK_TOKENS, cpu_environment, vllm_runs_on_cpu
-from revloop.serving.memory import ran_out_of_memory
+from revloop.models.account import account_environment
+from revloop.models.config import known_shape, read_config
+from revloop.models.cpu import BLOCK_TOKENS, cpu_environment, vllm_runs_on_cpu
+from revloop.models.memory import ran_out_of_memory
 from revloop.trajectory import EngineInfo, Pinned, Usage
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from revloop.engines.load import Counters, Load
+    from revloop.engines.metrics import Counters, Load
 
 _SHUTDOWN_S = 15.0
 

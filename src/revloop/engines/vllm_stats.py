@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
-from revloop.engines.load import Counters, Load
+from revloop.engines.metrics import Counters, Load
 
 
 class EngineStats:

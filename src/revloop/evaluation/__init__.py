@@ -1,7 +1,6 @@
 """Evaluation: what rounds of revision did, by judges whose verdicts are stored."""
 
 from revloop.evaluation.agreement import Agreement
-from revloop.evaluation.choice import HOW_TO_NAME, open_judge
 from revloop.evaluation.collecting import DEFAULT_CONCURRENCY, Asked, collect
 from revloop.evaluation.evaluating import (
     ORIGINAL,
@@ -12,6 +11,7 @@ from revloop.evaluation.evaluating import (
     questions,
     stored_judges,
 )
+from revloop.evaluation.factory import HOW_TO_NAME, open_judge
 from revloop.evaluation.functions import FunctionJudge, demo_judge, load_function
 from revloop.evaluation.models import ModelJudge
 from revloop.evaluation.outcomes import Outcome, outcomes

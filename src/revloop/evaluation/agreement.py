@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field
 
-from revloop.evaluation.heavy import library
-from revloop.trajectory import Frozen
+from revloop.evaluation.libraries import library
+from revloop.values import Frozen
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

@@ -19,8 +19,7 @@ if TYPE_CHECKING:
     from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
 
     from revloop.evaluation.verdicts import Question, Verdicts
-    from revloop.judging import Judge, Verdict
-    from revloop.trajectory import Trajectory
+    from revloop.trajectory import Judge, Trajectory, Verdict
 
 DEFAULT_CONCURRENCY = 16
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from revloop.evaluation.pairs import Against
-    from revloop.judging import Judge, JudgeInfo
+    from revloop.trajectory import Judge, JudgeInfo
 
 ORIGINAL: frozenset[Against] = frozenset({"original"})
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, NamedTuple
 
-from revloop.evaluation.heavy import library
-from revloop.judging import Tally
+from revloop.evaluation.libraries import library
+from revloop.trajectory import Tally
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -15,8 +15,8 @@ from pydantic import ValidationError
 from revloop.concurrency import run_in_thread
 from revloop.demo.judge import compare, judge
 from revloop.errors import InputError, JudgeError
-from revloop.judging import JudgeInfo, Verdict
-from revloop.trajectory import digest_of, explain
+from revloop.trajectory import JudgeInfo, Verdict
+from revloop.values import digest_of, explain
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,7 +26,7 @@ class FunctionJudge:
     """A function of a prompt and two texts.
 
     It returns ``"first"``, ``"second"`` or ``"tie"``, such a word and a reason, or a
-    :class:`~revloop.judging.Verdict`; it may be asynchronous.
+    :class:`~revloop.trajectory.Verdict`; it may be asynchronous.
 
     Args:
         function: The function; one that is not asynchronous runs in a thread of its own, so it
@@ -48,7 +48,7 @@ class FunctionJudge:
         return self._info
 
     async def judge(self, prompt: str, first: str, second: str) -> Verdict:
-        """Which text is better, in this order. See :class:`~revloop.judging.Judge`.
+        """Which text is better, in this order. See :class:`~revloop.trajectory.Judge`.
 
         Raises:
             JudgeError: The function fails, or returns something else than a verdict.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from revloop.evaluation.figures import FEWEST_RECORDS
-from revloop.evaluation.heavy import library
+from revloop.evaluation.libraries import library
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

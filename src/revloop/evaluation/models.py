@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from revloop.engines.base import Request
 from revloop.errors import ContextFullError
-from revloop.judging import JudgeInfo, Verdict
-from revloop.trajectory import Sampling, digest_of
+from revloop.trajectory import JudgeInfo, Sampling, Verdict
+from revloop.values import digest_of
 
 if TYPE_CHECKING:
     from revloop.engines.base import Engine
@@ -54,7 +54,7 @@ class ModelJudge:
         return self._info
 
     async def judge(self, prompt: str, first: str, second: str) -> Verdict:
-        """Which text is better, in this order. See :class:`~revloop.judging.Judge`.
+        """Which text is better, in this order. See :class:`~revloop.trajectory.Judge`.
 
         An answer that was cut off or cannot be read is asked for again; after the last try the
         verdict is ``unparseable``. So it is where the question does not fit the model's context.

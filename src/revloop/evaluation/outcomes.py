@@ -6,15 +6,14 @@ import json
 from typing import TYPE_CHECKING, NamedTuple
 
 from revloop.evaluation.pairs import Against, pairs_of
-from revloop.judging import challenger_score
+from revloop.trajectory import challenger_score
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from revloop.evaluation.pairs import Pair
     from revloop.evaluation.verdicts import Verdicts
-    from revloop.judging import JudgeInfo
-    from revloop.trajectory import Trajectory
+    from revloop.trajectory import JudgeInfo, Trajectory
 
 
 class Outcome(NamedTuple):

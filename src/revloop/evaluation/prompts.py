@@ -1,8 +1,8 @@
 """The prompt set of a model judge: a folder with ``judge.toml`` and ``pair.txt``.
 
 ``pair.txt`` asks for a verdict on two responses: ``${prompt}``, ``${first}``, ``${second}``. A
-``system.txt`` may stand beside it. Templates are those of :mod:`revloop.templates`: values are put
-in in a single pass, so nothing that a model wrote is read as a template.
+``system.txt`` may stand beside it. Templates are those of :mod:`revloop.prompts.templates`: values
+are substituted in a single pass, so nothing that a model wrote is read as a template.
 """
 
 from __future__ import annotations
@@ -16,15 +16,15 @@ from typing import TYPE_CHECKING, Annotated, Self
 
 from pydantic import Field, ValidationError, model_validator
 
-from revloop.draft import Message
 from revloop.errors import PromptSetError
-from revloop.parsing import UnusableError, without_thoughts
-from revloop.prompts import SamplingDefaults
-from revloop.templates import load_template, read_text, shipped_folder
-from revloop.trajectory import Frozen, digest_of, explain
+from revloop.prompts.parsing import UnusableError, without_thoughts
+from revloop.prompts.prompt_set import SamplingDefaults
+from revloop.prompts.templates import load_template, read_text, shipped_folder
+from revloop.trajectory import Message
+from revloop.values import Frozen, digest_of, explain
 
 if TYPE_CHECKING:
-    from revloop.judging import Preference
+    from revloop.trajectory import Preference
 
 DEFAULT_JUDGE_PROMPTS = "judge"
 

@@ -10,9 +10,9 @@ from typing import Any, Self
 import anyio.to_thread
 
 from revloop.errors import JudgeError, MissingExtraError, ModelConfigError
-from revloop.judging import JudgeInfo, Verdict
-from revloop.serving.memory import ran_out_of_memory
-from revloop.trajectory import digest_of
+from revloop.models.memory import ran_out_of_memory
+from revloop.trajectory import JudgeInfo, Verdict
+from revloop.values import digest_of
 
 _HASHED_BYTES = 2**20
 
@@ -73,7 +73,7 @@ class RewardJudge:
         return self._info
 
     async def judge(self, prompt: str, first: str, second: str) -> Verdict:
-        """The text with the higher reward. See :class:`~revloop.judging.Judge`.
+        """The text with the higher reward. See :class:`~revloop.trajectory.Judge`.
 
         A text that does not fit the model's context makes the verdict ``unparseable``.
 

@@ -11,8 +11,8 @@ from revloop.evaluation import figures
 from revloop.evaluation.agreement import Agreement
 from revloop.evaluation.length import length_controlled_win_rate
 from revloop.evaluation.pairs import Against
-from revloop.judging import JudgeInfo
-from revloop.trajectory import Frozen
+from revloop.trajectory import JudgeInfo
+from revloop.values import Frozen
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

@@ -19,16 +19,15 @@ from pydantic import ValidationError
 from revloop.errors import InputError
 from revloop.evaluation.pairs import Against, pairs_of
 from revloop.evaluation.tables import write_rows
-from revloop.judging import JudgeInfo, Verdict
-from revloop.trajectory import digest_of, explain
+from revloop.trajectory import JudgeInfo, Verdict
+from revloop.values import digest_of, explain
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
 
     from revloop.evaluation.verdicts import Question
-    from revloop.judging import Preference
-    from revloop.trajectory import Trajectory
+    from revloop.trajectory import Preference, Trajectory
 
 COLUMNS = ("id", "prompt", "text_a", "text_b", "verdict", "reason")
 WORDS: dict[str, Preference] = {"a": "first", "b": "second", "tie": "tie"}

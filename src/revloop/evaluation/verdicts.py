@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, NamedTuple, Self
 from pydantic import ValidationError
 
 from revloop.errors import StoreError
-from revloop.judging import JudgeInfo, Verdict
 from revloop.store import StoreFile
-from revloop.trajectory import digest_of, explain
+from revloop.trajectory import JudgeInfo, Verdict
+from revloop.values import digest_of, explain
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -8,7 +8,7 @@ from typing import Any, Self
 from revloop.engines.local_tokens import LocalTokenizer
 from revloop.errors import InputError, MissingExtraError, ModelConfigError
 from revloop.finetune.settings import NEEDS_TRAIN
-from revloop.serving.config import read_config
+from revloop.models.config import read_config
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING
 from revloop.engines.base import Request, TokenPrefix
 from revloop.errors import InputError, SettingRefusedError
 from revloop.records import Finding, assign_parts, prompt_key, read_records, training_texts
-from revloop.trajectory import Sampling, digest_of
+from revloop.trajectory import Sampling
+from revloop.values import digest_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
 from revloop.errors import TooLittleMemoryError
-from revloop.serving.cpu import computes_bf16
-from revloop.serving.memory import available_memory_gib
+from revloop.models.cpu import computes_bf16
+from revloop.models.memory import available_memory_gib
 
 if TYPE_CHECKING:
     from revloop.finetune.base import Anatomy

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from revloop.errors import InputError
+from revloop.files.paths import Kind, Writes, check_paths
 from revloop.finetune.base import Base
 from revloop.finetune.curves import draw_curves
 from revloop.finetune.examples import Encoder, Examples, divide, read_usable, summary
@@ -16,7 +17,6 @@ from revloop.finetune.memory import Estimate, Hardware, estimate
 from revloop.finetune.run_folder import Identity, RunFile, RunFolder, versions
 from revloop.finetune.settings import FinetuneSettings, with_changes
 from revloop.finetune.training import Job, check_launch, check_libraries, train
-from revloop.paths import Kind, Writes, check_paths
 from revloop.prompts import PromptSet
 
 if TYPE_CHECKING:

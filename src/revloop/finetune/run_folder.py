@@ -26,7 +26,7 @@ from pydantic import ValidationError
 from revloop._version import __version__
 from revloop.errors import InputError
 from revloop.finetune.settings import FinetuneSettings
-from revloop.trajectory import Frozen, explain
+from revloop.values import Frozen, explain
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -8,8 +8,8 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, ValidationError
 
 from revloop.errors import InputError, MissingExtraError
-from revloop.settings import DEFAULT_PROMPTS
-from revloop.trajectory import Frozen, digest_of, explain
+from revloop.options import DEFAULT_PROMPTS
+from revloop.values import Frozen, digest_of, explain
 
 RECIPES = Path(__file__).parent / "recipes"
 """Folder of the recipes that come with revloop."""

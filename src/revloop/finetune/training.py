@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from revloop.errors import InputError, MissingExtraError, ModelConfigError, TooLittleMemoryError
 from revloop.finetune.settings import NEEDS_TRAIN
 from revloop.finetune.watch import make_callback, stopping_on_request
-from revloop.serving.memory import ran_out_of_memory
+from revloop.models.memory import ran_out_of_memory
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -6,15 +6,16 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Literal, TypeVar
 
 from revloop.errors import EngineError
-from revloop.parsing import UnusableError
-from revloop.trajectory import End, Refusal, Sampling, Step, StopReason, digest_of
+from revloop.prompts.parsing import UnusableError
+from revloop.trajectory import End, Refusal, Sampling, Step, StopReason
+from revloop.values import digest_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from revloop.draft import Draft
     from revloop.engines.base import Completion, Engine, Request
-    from revloop.settings import RunSettings
+    from revloop.options import RunSettings
+    from revloop.trajectory import Draft
 
 Parsed = TypeVar("Parsed")
 Kind = Literal["critique", "revision", "both"]

@@ -11,9 +11,8 @@ import anyio.to_thread
 from revloop.concurrency import task_group
 from revloop.engines.base import LONG_CHARS, Completion, Request
 from revloop.errors import ContextFullError, EngineError, RejectedError, RevloopError
-from revloop.judging import compare
-from revloop.loop.candidates import choose_by_judge, choose_by_score
 from revloop.loop.requests import Asking, RoundFailedError
+from revloop.loop.selection import choose_by_judge, choose_by_score
 from revloop.loop.stopping import end_of, found_nothing
 from revloop.prompts import texts_given
 from revloop.trajectory import (
@@ -21,17 +20,17 @@ from revloop.trajectory import (
     End,
     StopReason,
     Version,
+    compare,
     standing,
 )
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 
-    from revloop.draft import Draft
     from revloop.engines.base import Engine
-    from revloop.judging import Comparison, Draw, Judge
+    from revloop.options import RunSettings
     from revloop.prompts import PromptSet
-    from revloop.settings import RunSettings
+    from revloop.trajectory import Comparison, Draft, Draw, Judge
 
     Made = tuple[Critique, str]
     _Question = tuple[Request, Completion]

@@ -9,7 +9,7 @@ from revloop.trajectory import End, StopReason, standing
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from revloop.settings import RunSettings
+    from revloop.options import RunSettings
     from revloop.trajectory import Critique, Trajectory, Version
 
 

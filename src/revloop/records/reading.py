@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple, cast
 from pydantic import Field, ValidationError
 
 from revloop.errors import InputError
+from revloop.files.compression import BUFFER_BYTES
 from revloop.records.record import Record
 from revloop.rows.layout import Layout, layout_of
-from revloop.rows.opening import BUFFER_BYTES
-from revloop.trajectory import Frozen, explain
+from revloop.values import Frozen, explain
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

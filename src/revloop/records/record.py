@@ -13,8 +13,8 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, Field, model_validator
 from pydantic_core import PydanticCustomError, PydanticSerializationError, to_json
 
-from revloop.draft import Draft, Message
-from revloop.trajectory import Frozen, Text, digest_of
+from revloop.trajectory import Draft, Message
+from revloop.values import Frozen, Text, digest_of
 
 _CONTENT = (
     "prompt",

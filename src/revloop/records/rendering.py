@@ -11,16 +11,16 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field
 
-from revloop.draft import Message
 from revloop.errors import InputError
-from revloop.parsing import UnusableError, write_critique, write_revision
 from revloop.prompts import texts_given
+from revloop.prompts.parsing import UnusableError, write_critique, write_revision
 from revloop.records.record import Lesson
-from revloop.trajectory import Critique, Frozen
+from revloop.trajectory import Critique, Message
+from revloop.values import Frozen
 
 if TYPE_CHECKING:
-    from revloop.parsing import Labels
     from revloop.prompts import PromptSet, Rendered
+    from revloop.prompts.parsing import Labels
     from revloop.records.record import Record
 
 _ANY_REVISION = "x"

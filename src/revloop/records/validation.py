@@ -12,7 +12,7 @@ from pydantic import Field
 from revloop.errors import InputError
 from revloop.records.reading import Entry, Finding, FindingKind
 from revloop.records.rendering import training_texts
-from revloop.trajectory import Frozen
+from revloop.values import Frozen
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator

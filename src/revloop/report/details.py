@@ -6,14 +6,13 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from revloop.evaluation import ORIGINAL, pairs_of
-from revloop.textdiff import is_rewritten, word_diff
+from revloop.report.textdiff import is_rewritten, word_diff
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from revloop.judging import Comparison, Verdict
     from revloop.report.source import Source
-    from revloop.trajectory import Trajectory, Version
+    from revloop.trajectory import Comparison, Trajectory, Verdict, Version
 
 _KINDS = ("same", "removed", "added")
 

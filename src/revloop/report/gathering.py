@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from revloop.errors import InputError
 from revloop.evaluation import Question
 from revloop.evaluation.outcomes import group_of
-from revloop.judging import challenger_score
+from revloop.trajectory import challenger_score
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from typing import TYPE_CHECKING, Any
 
-from revloop.evaluation.heavy import library
+from revloop.evaluation.libraries import library
 from revloop.report.charts import Lines
 
 if TYPE_CHECKING:

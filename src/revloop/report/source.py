@@ -14,8 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from revloop.evaluation import Evaluation, JudgeFigures, Question
-    from revloop.judging import JudgeInfo, Verdict
-    from revloop.trajectory import Trajectory
+    from revloop.trajectory import JudgeInfo, Trajectory, Verdict
 
 
 def _no_verdict(_judge: JudgeInfo, _question: Question) -> Verdict | None:

@@ -1,9 +1,9 @@
 """Drafts in, trajectories out: the files that a batch reads and writes."""
 
+from revloop.files.compression import STANDARD_OUTPUT
 from revloop.rows.reading import AUTO, DEFAULT_ROW_BYTES, FORMS, read_rows
 from revloop.rows.row import Position, Rejected, Row
 from revloop.rows.writing import (
-    STANDARD_OUTPUT,
     RejectsWriter,
     TrajectoryWriter,
     open_output,

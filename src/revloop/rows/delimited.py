@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from revloop.errors import InputError
+from revloop.files.compression import BYTE_ORDER_MARK
 from revloop.rows.lines import Item
-from revloop.rows.opening import BYTE_ORDER_MARK
 from revloop.values import json_text
 
 if TYPE_CHECKING:

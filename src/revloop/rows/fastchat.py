@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from revloop.errors import InputError
+from revloop.files.compression import opened, readable
 from revloop.rows.formats import Converted, Fields, Form, Unusable, draft_of_turns
-from revloop.rows.opening import opened, readable
 from revloop.values import read_json
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from revloop.draft import near_miss, text_of
+from revloop.trajectory import near_miss, text_of
 from revloop.values import read_json
 
 Fields = dict[str, Any]

@@ -8,9 +8,9 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from revloop.files.compression import BYTE_ORDER_MARK
 from revloop.rows.delimited import ENDINGS, delimited_rows
 from revloop.rows.lines import elements_of, is_array, lines_of, objects_of
-from revloop.rows.opening import BYTE_ORDER_MARK
 
 if TYPE_CHECKING:
     import io

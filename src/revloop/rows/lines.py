@@ -7,7 +7,7 @@ import json
 from typing import TYPE_CHECKING, NamedTuple
 
 from revloop.errors import InputError
-from revloop.rows.opening import BYTE_ORDER_MARK
+from revloop.files.compression import BYTE_ORDER_MARK
 from revloop.rows.row import Position
 
 if TYPE_CHECKING:

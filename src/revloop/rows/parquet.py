@@ -6,16 +6,15 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, BinaryIO, Self
 
 from revloop.errors import MissingExtraError
-from revloop.rows.opening import HINT
-from revloop.rows.whole import of_its_own, writable
+from revloop.files.atomic import of_its_own, writable
+from revloop.files.compression import HINT
 from revloop.values import json_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-    from revloop.draft import Draft
-    from revloop.trajectory import Trajectory, Version
+    from revloop.trajectory import Draft, Trajectory, Version
 
 TURN_FIELDS = "turn_fields"
 """Where ``extra`` has the turns' fields besides role and content: a list, null for a turn that has

@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
-from revloop.draft import Draft
 from revloop.errors import InputError
+from revloop.files.compression import STANDARD_INPUT, is_packed, name_of, opened, readable, unpacked
 from revloop.rows import fastchat, tables
 from revloop.rows.alike import Bad, unless_all_alike
 from revloop.rows.formats import CONVERSIONS, NAMES, PLAIN, Converted, Form, Unusable, at
 from revloop.rows.hints import hint_for
 from revloop.rows.layout import items_in
 from revloop.rows.naming import converted
-from revloop.rows.opening import STANDARD_INPUT, is_packed, name_of, opened, readable, unpacked
 from revloop.rows.row import Rejected, Row, shown
+from revloop.trajectory import Draft
 from revloop.values import explain, read_json
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from pydantic_core import to_json
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from revloop.draft import Draft
+    from revloop.trajectory import Draft
 
 Raw = bytes | dict[str, Any]
 """A row as it was read: a line, or the fields of a table's row."""

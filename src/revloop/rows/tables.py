@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from pydantic_core import PydanticSerializationError, to_jsonable_python
 
 from revloop.errors import InputError, MissingExtraError
+from revloop.files.compression import HINT
 from revloop.rows.lines import Item
-from revloop.rows.opening import HINT
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

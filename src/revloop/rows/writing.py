@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
 from pydantic_core import to_json
 
 from revloop.errors import InputError, MissingExtraError
-from revloop.rows.descriptors import descriptor
-from revloop.rows.opening import HINT
+from revloop.files.atomic import is_device, of_its_own, whole_file, writable
+from revloop.files.compression import HINT, STANDARD_OUTPUT
+from revloop.files.descriptors import descriptor
 from revloop.rows.parquet import ParquetWriter
-from revloop.rows.whole import is_device, of_its_own, whole_file, writable
 from revloop.values import json_text
 
 if TYPE_CHECKING:
@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 
     from revloop.rows.row import Rejected
     from revloop.trajectory import Trajectory
-
-STANDARD_OUTPUT = Path("-")
 
 
 class TrajectoryWriter(Protocol):

@@ -11,17 +11,17 @@ from typing import TYPE_CHECKING
 from pydantic import Field, PositiveFloat, PositiveInt, SecretStr
 
 from revloop.errors import MissingExtraError, ServingError
-from revloop.serving.account import account_environment, user_name
-from revloop.serving.config import check_weights, known_shape, local_folder, read_config
-from revloop.serving.cpu import BLOCK_TOKENS, KV_CACHE_SPACE, cpu_environment, vllm_runs_on_cpu
-from revloop.serving.plan import check_tensor_parallel_size
+from revloop.models.account import account_environment, user_name
+from revloop.models.config import check_weights, known_shape, local_folder, read_config
+from revloop.models.cpu import BLOCK_TOKENS, KV_CACHE_SPACE, cpu_environment, vllm_runs_on_cpu
+from revloop.models.parallelism import check_tensor_parallel_size
 from revloop.serving.speculation import Speculation, speculative_options
-from revloop.trajectory import Frozen
+from revloop.values import Frozen
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from revloop.serving.shape import ModelShape
+    from revloop.models.shape import ModelShape
 
 # `-P`: a folder that happens to be named like a library, where the user stands, is not imported.
 # The console script `vllm` does not work with the CPU build.

@@ -7,7 +7,7 @@ import json
 from typing import TYPE_CHECKING, Any, Literal
 
 from revloop.errors import MissingExtraError
-from revloop.serving.cpu import vllm_runs_on_cpu
+from revloop.models.cpu import vllm_runs_on_cpu
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -10,7 +10,6 @@ which rows were rejected, and how far the input has been read.
 
 from revloop.store.entries import Entry, Run
 from revloop.store.file import StoreFile
-from revloop.store.place import place_of
 from revloop.store.rows import InputState, NewRow, Pending, RunRows, StoredRow
 from revloop.store.salvage import Losses, salvage
 from revloop.store.store import Store
@@ -26,6 +25,5 @@ __all__ = [
     "Store",
     "StoreFile",
     "StoredRow",
-    "place_of",
     "salvage",
 ]

@@ -11,9 +11,9 @@ from revloop.trajectory import End, Trajectory, Version
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from revloop.draft import Draft
-    from revloop.settings import RunSettings
+    from revloop.options import RunSettings
     from revloop.store.file import StoreFile
+    from revloop.trajectory import Draft
 
 
 @dataclass(frozen=True, slots=True)

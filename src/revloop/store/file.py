@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any, Self
 from pydantic import ValidationError
 
 from revloop.errors import StoreError
-from revloop.paths import STORE_APPLICATION_ID, log_of
-from revloop.store.place import has_link_elsewhere, place_of
-from revloop.trajectory import explain
+from revloop.files.paths import STORE_APPLICATION_ID, log_of
+from revloop.files.place import has_link_elsewhere, place_of
+from revloop.values import explain
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -10,7 +10,7 @@ import struct
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple, Self
 
-from revloop.paths import log_of
+from revloop.files.paths import log_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -6,11 +6,10 @@ import heapq
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from revloop.draft import Draft
 from revloop.rows.row import Position, Rejected
 from revloop.store.entries import Entry, end_in, trajectory_of, versions_of
 from revloop.store.file import readable
-from revloop.trajectory import StopReason, Trajectory
+from revloop.trajectory import Draft, StopReason, Trajectory
 from revloop.values import json_text, read_json
 
 if TYPE_CHECKING:

@@ -5,12 +5,11 @@ from __future__ import annotations
 from contextlib import closing
 from typing import TYPE_CHECKING, NamedTuple
 
-from revloop.draft import Draft
 from revloop.errors import StoreError
+from revloop.files.place import place_of
 from revloop.store.file import StoreFile, check_identity
 from revloop.store.pages import Pages
-from revloop.store.place import place_of
-from revloop.trajectory import End, Version
+from revloop.trajectory import Draft, End, Version
 from revloop.values import read_json
 
 if TYPE_CHECKING:

@@ -6,15 +6,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-from revloop.draft import Draft
 from revloop.errors import InputError, RunMismatchError
+from revloop.options import RunSettings
 from revloop.rows.writing import with_rest
-from revloop.settings import RunSettings
 from revloop.store.commits import Addition, GroupCommits, add_all
 from revloop.store.entries import Entry, Run, end_in, versions_of
 from revloop.store.file import StoreFile, readable
 from revloop.store.rows import RunRows
-from revloop.trajectory import End, Trajectory, Version
+from revloop.trajectory import Draft, End, Trajectory, Version
 from revloop.values import json_text
 
 if TYPE_CHECKING:

@@ -1,0 +1,77 @@
+"""Which engine serves which options."""
+
+from __future__ import annotations
+
+import importlib.util
+from functools import partial
+from typing import TYPE_CHECKING
+
+import anyio.to_thread
+
+from revloop.engines.http import HttpEngine
+from revloop.engines.transformers import TransformersEngine
+from revloop.engines.vllm import VllmEngine
+from revloop.errors import InputError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from revloop.engines.base import Engine
+    from revloop.engines.retry import RetryPolicy
+    from revloop.options import EngineOptions
+
+DEMO = "demo"
+"""The model name that stands for the demo critic; a folder of that name is ``./demo``."""
+SHIPPED_CRITIC = "revloop-demo-critic"
+"""What the demo critic is called in the record."""
+
+
+def require_engine(options: EngineOptions) -> None:
+    """Make sure that a server or a model is named: no critic is ever used by default.
+
+    Raises:
+        InputError: Neither is named.
+    """
+    if options.base_url is None and options.model is None:
+        raise InputError(
+            "No server and no model is named, so nothing can be revised. Name a server "
+            "(--base-url URL, base_url= in Python, or REVLOOP_BASE_URL), or a model to run in this "
+            "process (--model FOLDER, model= in Python, or REVLOOP_MODEL). The model 'demo' "
+            "(--model demo) is the toy critic that ships with revloop: it knows one kind of short "
+            "message and spoils all other text. `revloop demo` shows it at work."
+        )
+
+
+async def open_engine(
+    options: EngineOptions, *, shipped_critic: Path, retries: RetryPolicy | None = None
+) -> Engine:
+    """Open the engine that the options call for.
+
+    A server if there is an address; else the model in this process, on vLLM where it is installed.
+    The model ``demo`` in this process is the critic that ships with revloop, on transformers.
+
+    Args:
+        options: What the user chose.
+        shipped_critic: Folder of the demo critic.
+        retries: When a request to a server is sent again; None: as the engine does by default.
+
+    Raises:
+        InputError: Neither a server nor a model is named.
+        RevloopError: The engine cannot be opened; the class says why.
+    """
+    require_engine(options)
+    if options.base_url is not None:
+        return await HttpEngine.connect(
+            options.base_url,
+            model=options.model,
+            api_key=options.api_key,
+            tokenizer=options.tokenizer,
+            retries=retries,
+        )
+    model = str(options.model)
+    if model == DEMO:
+        load = partial(TransformersEngine.from_model, str(shipped_critic), name=SHIPPED_CRITIC)
+        return await anyio.to_thread.run_sync(load)
+    if importlib.util.find_spec("vllm") is None:
+        return await anyio.to_thread.run_sync(TransformersEngine.from_model, model)
+    return VllmEngine.from_model(model, tensor_parallel_size=options.tensor_parallel_size)

@@ -1,0 +1,72 @@
+"""Which judge a name stands for."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+from functools import partial
+from typing import TYPE_CHECKING
+
+import anyio.to_thread
+from pydantic import SecretStr
+
+from revloop.engines import Engine, HttpEngine, TransformersEngine, VllmEngine
+from revloop.errors import InputError
+from revloop.evaluation.functions import demo_judge, load_function
+from revloop.evaluation.models import ModelJudge
+from revloop.evaluation.prompts import DEFAULT_JUDGE_PROMPTS, JudgePrompts
+from revloop.evaluation.rewards import RewardJudge
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from revloop.trajectory import Judge
+
+KEY_VARIABLE = "REVLOOP_JUDGE_API_KEY"
+HOW_TO_NAME = (
+    "demo, module:function, the address of a server (http://..., with #MODEL where it serves "
+    "several), model:FOLDER, or reward:FOLDER"
+)
+
+
+async def open_judge(spec: str, *, prompts: str | Path = DEFAULT_JUDGE_PROMPTS) -> Judge:
+    """Open a judge by its name.
+
+    Args:
+        spec: ``demo``, ``module:function``, a server's address with or without ``#MODEL``,
+            ``model:FOLDER`` (in this process, on vLLM where it is installed), or
+            ``reward:FOLDER``. A server's key stands in ``REVLOOP_JUDGE_API_KEY``.
+        prompts: The prompt set of a model.
+
+    Raises:
+        InputError: The name stands for no judge.
+        RevloopError: The judge cannot be opened; the class says why.
+    """
+    kind, colon, rest = spec.partition(":")
+    if spec == "demo":
+        return demo_judge()
+    if kind in {"http", "https"}:
+        return await _served(spec, JudgePrompts.load(prompts))
+    if kind == "model" and rest:
+        return ModelJudge(await _in_this_process(rest), JudgePrompts.load(prompts), name=spec)
+    if kind == "reward" and rest:
+        load = partial(RewardJudge.load, rest, name=spec)
+        return await anyio.to_thread.run_sync(load)
+    if colon and kind.replace(".", "").isidentifier() and rest.isidentifier():
+        return load_function(spec)
+    raise InputError(f"'{spec}' names no judge. Name {HOW_TO_NAME}.")
+
+
+async def _served(spec: str, prompts: JudgePrompts) -> ModelJudge:
+    address, _, model = spec.partition("#")
+    key = os.environ.get(KEY_VARIABLE)
+    engine = await HttpEngine.connect(
+        address, model=model or None, api_key=SecretStr(key) if key else None
+    )
+    return ModelJudge(engine, prompts)
+
+
+async def _in_this_process(model: str) -> Engine:
+    if importlib.util.find_spec("vllm") is None:
+        return await anyio.to_thread.run_sync(TransformersEngine.from_model, model)
+    return VllmEngine.from_model(model)

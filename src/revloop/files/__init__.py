@@ -1,0 +1,1 @@
+"""Files: path checks before any work, atomic replacement, compression, descriptors, locks."""

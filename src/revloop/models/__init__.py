@@ -1,0 +1,1 @@
+"""Facts about a model folder and about the machine that is to run it."""

@@ -1,0 +1,29 @@
+"""Planning before a GPU is rented: what a model needs, and what a job takes."""
+
+from revloop.planning.cards import CARDS, Card, card_named, card_names
+from revloop.planning.deployment import Plan, PlanRow, plan
+from revloop.planning.emit import Way, emit
+from revloop.planning.job import Assumptions, Job, JobPlan, Limit, plan_job
+from revloop.planning.job_table import job_rows
+from revloop.planning.layout import Layout
+from revloop.planning.lengths import Lengths
+
+__all__ = [
+    "CARDS",
+    "Assumptions",
+    "Card",
+    "Job",
+    "JobPlan",
+    "Layout",
+    "Lengths",
+    "Limit",
+    "Plan",
+    "PlanRow",
+    "Way",
+    "card_named",
+    "card_names",
+    "emit",
+    "job_rows",
+    "plan",
+    "plan_job",
+]

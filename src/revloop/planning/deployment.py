@@ -1,0 +1,243 @@
+"""Plan a deployment: what a model needs on each GPU, and what then fits. Arithmetic only."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from revloop.errors import DoesNotFitError, ModelConfigError
+from revloop.models.parallelism import (
+    check_tensor_parallel_size,
+    listed,
+    suggestion,
+    tensor_parallel_sizes,
+)
+from revloop.models.shape import ModelShape
+from revloop.values import Frozen
+
+GPU_MEMORY_UTILIZATION = 0.92
+"""The share of a GPU's memory that vLLM takes unless told otherwise (its 0.32; earlier 0.9)."""
+
+RUNTIME_RESERVE_GIB = 2.0
+"""Assumed, not measured: what CUDA's context, NCCL, CUDA graphs and the activations of one step
+take on each GPU besides weights and KV cache. vLLM measures its own figure when it starts."""
+
+BLOCK_TOKENS = 16
+"""Tokens in one block of the KV cache: vLLM's default on a GPU."""
+
+_GIB = 2**30
+_BYTES_OF_DTYPE = {"float32": 4, "float": 4, "bfloat16": 2, "float16": 2, "half": 2, "auto": 2}
+
+
+class PlanRow(NamedTuple):
+    """One line of a plan, for whoever prints it."""
+
+    label: str
+    value: str
+    explanation: str
+
+
+class Plan(Frozen):
+    """What a model needs at one tensor-parallel size, and how much fits beside it.
+
+    Attributes:
+        shape: The model.
+        tensor_parallel_size: GPUs that share the model.
+        parameters: Of the whole model, shared ones counted once.
+        weight_bytes: Of the whole model, as served.
+        weight_bytes_per_gpu: What one GPU holds, with vLLM's padding and replication.
+        kv_cache_bytes_per_token: Over all layers, each key and value head once.
+        kv_cache_bytes_per_token_per_gpu: What one GPU holds of it.
+        tensor_parallel_sizes: Sizes up to 8 that vLLM accepts for this model, memory aside.
+        gpu_memory_gib: Memory of one GPU, or None where none was named; then the three figures
+            below are None too.
+        gpu_memory_utilization: The share of it that vLLM may use.
+        kv_cache_bytes_per_gpu: What is left for the KV cache on each GPU.
+        kv_cache_tokens: Tokens that the KV cache holds, in whole blocks.
+        full_length_trajectories: Sequences as long as the model's context that fit at once. Real
+            ones are shorter and share their prefixes, so more of them run.
+    """
+
+    shape: ModelShape
+    tensor_parallel_size: int
+    parameters: int
+    weight_bytes: int
+    weight_bytes_per_gpu: int
+    kv_cache_bytes_per_token: int
+    kv_cache_bytes_per_token_per_gpu: int
+    tensor_parallel_sizes: tuple[int, ...]
+    gpu_memory_gib: float | None = None
+    gpu_memory_utilization: float = GPU_MEMORY_UTILIZATION
+    kv_cache_bytes_per_gpu: int | None = None
+    kv_cache_tokens: int | None = None
+    full_length_trajectories: int | None = None
+
+    def rows(self) -> list[PlanRow]:
+        """The plan as a table's rows, figures with their units and where they come from."""
+        shape = self.shape
+        rows = [
+            PlanRow(
+                "Parameters",
+                f"{self.parameters / 1e9:.1f} billion"
+                if self.parameters >= 1e8
+                else f"{self.parameters:,}",
+                f"{shape.architecture}, {shape.layers} layers, "
+                f"{'tied' if shape.tied_embeddings else 'separate'} embeddings",
+            ),
+            PlanRow(
+                "Weights",
+                _gb(self.weight_bytes),
+                f"{self.weight_bytes / _GIB:.3g} GiB in all",
+            ),
+            PlanRow(
+                "Weights per GPU",
+                _gb(self.weight_bytes_per_gpu),
+                f"at tensor-parallel size {self.tensor_parallel_size}",
+            ),
+            PlanRow(
+                "KV cache per token",
+                _kib(self.kv_cache_bytes_per_token),
+                f"{_kib(self.kv_cache_bytes_per_token_per_gpu)} on each GPU; {shape.kv_heads} KV "
+                f"head{'s' if shape.kv_heads > 1 else ''} of {shape.head_dim}",
+            ),
+            PlanRow(
+                "Tensor-parallel sizes",
+                listed(self.tensor_parallel_sizes),
+                f"{shape.attention_heads} attention heads are shared out evenly",
+            ),
+        ]
+        return rows + self._memory_rows()
+
+    def _memory_rows(self) -> list[PlanRow]:
+        if self.kv_cache_bytes_per_gpu is None:
+            unknown = "give the memory of one GPU to learn it"
+            return [PlanRow("Full-length trajectories at once", "not asked", unknown)]
+        return [
+            PlanRow(
+                "KV cache per GPU",
+                f"{self.kv_cache_bytes_per_gpu / _GIB:.1f} GiB",
+                f"{self.gpu_memory_utilization:.0%} of {self.gpu_memory_gib:g} GiB, less the "
+                f"weights and an assumed {RUNTIME_RESERVE_GIB:g} GiB for the engine itself",
+            ),
+            PlanRow(
+                "Full-length trajectories at once",
+                f"{self.full_length_trajectories:,}",
+                f"of {self.shape.context_tokens:,} tokens each; {self.kv_cache_tokens:,} tokens "
+                "of KV cache",
+            ),
+        ]
+
+
+def plan(
+    shape: ModelShape,
+    tensor_parallel_size: int = 1,
+    *,
+    gpu_memory_gib: float | None = None,
+    gpu_memory_utilization: float = GPU_MEMORY_UTILIZATION,
+    dtype: str = "auto",
+) -> Plan:
+    """Plan one deployment of a model.
+
+    Args:
+        shape: The model, from `revloop.serving.read_shape`.
+        tensor_parallel_size: GPUs that share the model.
+        gpu_memory_gib: Memory of one GPU in GiB, or None to leave memory out of it.
+        gpu_memory_utilization: The share of it that vLLM may use, above 0 and up to 1.
+        dtype: vLLM's ``--dtype``. With ``auto`` it serves weights stored in 32 bits in 16.
+
+    Raises:
+        DoesNotFitError: vLLM refuses this tensor-parallel size, or the memory does not hold the
+            weights and the KV cache of one sequence. The message names sizes that work.
+        ModelConfigError: The weights are quantised, so the config does not tell their size.
+    """
+    check_tensor_parallel_size(shape, tensor_parallel_size)
+    if shape.quantization is not None:
+        raise ModelConfigError(
+            f"The weights of this {shape.architecture} are quantised ({shape.quantization}): "
+            "its config does not tell how much memory they take."
+        )
+    value_bytes = _value_bytes(dtype)
+    size = tensor_parallel_size
+    sized = Plan(
+        shape=shape,
+        tensor_parallel_size=size,
+        parameters=shape.parameters,
+        weight_bytes=shape.parameters * value_bytes,
+        weight_bytes_per_gpu=shape.parameters_per_gpu(size) * value_bytes,
+        kv_cache_bytes_per_token=shape.kv_values_per_token(1) * value_bytes,
+        kv_cache_bytes_per_token_per_gpu=shape.kv_values_per_token(size) * value_bytes,
+        tensor_parallel_sizes=tensor_parallel_sizes(shape),
+    )
+    if gpu_memory_gib is None:
+        return sized
+    memory = _Memory(gpu_memory_gib, gpu_memory_utilization, value_bytes)
+    if memory.sequences(shape, size) < 1:
+        raise DoesNotFitError(_too_little_memory(sized, memory))
+    return sized.model_copy(
+        update={
+            "gpu_memory_gib": gpu_memory_gib,
+            "gpu_memory_utilization": gpu_memory_utilization,
+            "kv_cache_bytes_per_gpu": memory.kv_cache_bytes(shape, size),
+            "kv_cache_tokens": memory.kv_cache_tokens(shape, size),
+            "full_length_trajectories": memory.sequences(shape, size),
+        }
+    )
+
+
+def _value_bytes(dtype: str) -> int:
+    try:
+        return _BYTES_OF_DTYPE[dtype]
+    except KeyError:
+        known = ", ".join(sorted(_BYTES_OF_DTYPE))
+        raise DoesNotFitError(f"{dtype!r} is no data type of vLLM's. It has: {known}.") from None
+
+
+class _Memory(NamedTuple):
+    """The memory of one GPU, and what fits there."""
+
+    gpu_gib: float
+    utilization: float
+    value_bytes: int
+
+    def kv_cache_bytes(self, shape: ModelShape, size: int) -> int:
+        """What the weights leave on one GPU: below zero if not even they fit."""
+        usable_bytes = int((self.gpu_gib * self.utilization - RUNTIME_RESERVE_GIB) * _GIB)
+        return usable_bytes - shape.parameters_per_gpu(size) * self.value_bytes
+
+    def kv_cache_tokens(self, shape: ModelShape, size: int) -> int:
+        """Tokens in whole blocks; vLLM keeps one block back as its null block."""
+        block_bytes = shape.kv_values_per_token(size) * self.value_bytes * BLOCK_TOKENS
+        return max(0, self.kv_cache_bytes(shape, size) // block_bytes - 1) * BLOCK_TOKENS
+
+    def sequences(self, shape: ModelShape, size: int) -> int:
+        """Sequences of the model's whole context, each in blocks of its own."""
+        blocks_each = -(-shape.context_tokens // BLOCK_TOKENS)
+        return self.kv_cache_tokens(shape, size) // (blocks_each * BLOCK_TOKENS)
+
+
+def _too_little_memory(sized: Plan, memory: _Memory) -> str:
+    shape, size = sized.shape, sized.tensor_parallel_size
+    usable = f"{memory.utilization:.0%} of {memory.gpu_gib:g} GiB"
+    room_gib = memory.kv_cache_bytes(shape, size) / _GIB
+    if room_gib <= 0:
+        problem = (
+            f"each of {size} GPU(s) would hold {sized.weight_bytes_per_gpu / _GIB:.3g} GiB of "
+            f"weights, and an assumed {RUNTIME_RESERVE_GIB:g} GiB for the engine itself, in "
+            f"{usable}"
+        )
+    else:
+        problem = (
+            f"beside the weights, {usable} leaves {room_gib:.2g} GiB of KV cache on each GPU, "
+            f"too little for one sequence of {shape.context_tokens:,} tokens"
+        )
+    fitting = tuple(n for n in sized.tensor_parallel_sizes if memory.sequences(shape, n))
+    return f"This {shape.architecture} does not fit: {problem}. {suggestion(fitting)}"
+
+
+def _kib(count_bytes: int) -> str:
+    return f"{count_bytes / 1024:g} KiB"
+
+
+def _gb(count_bytes: int) -> str:
+    """Decimal gigabytes, as sizes of weights are usually told."""
+    gigabytes = count_bytes / 1e9
+    return f"{gigabytes:.0f} GB" if gigabytes >= 10 else f"{gigabytes:.2g} GB"

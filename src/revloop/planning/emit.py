@@ -1,0 +1,171 @@
+"""Print a complete worked example for a planned job: files for Ray, Slurm or Kubernetes.
+
+The examples are text files in this package (`examples/`), filled in here. How vLLM is spread over
+machines follows its own documentation:
+
+- tensor-parallel in a node, pipeline-parallel over nodes, with Ray or without:
+  https://docs.vllm.ai/en/latest/serving/parallelism_scaling/
+- replicas behind vLLM's own balancer, or each a server of its own (for dense models the only way to
+  balance outside of vLLM): https://docs.vllm.ai/en/latest/serving/data_parallel_deployment/
+- the router: https://github.com/vllm-project/router
+- Kubernetes: https://docs.vllm.ai/en/latest/deployment/k8s/ and
+  https://docs.vllm.ai/en/latest/deployment/frameworks/lws/
+"""
+
+from __future__ import annotations
+
+import math
+import shlex
+from enum import StrEnum
+from itertools import pairwise
+from pathlib import Path
+from string import Template
+from typing import TYPE_CHECKING
+
+from revloop.serving.command import ServerOptions, vllm_options
+
+if TYPE_CHECKING:
+    from revloop.planning.job import JobPlan
+    from revloop.planning.layout import Layout
+
+EXAMPLES = Path(__file__).parent / "examples"
+"""The folder of the files that are filled in."""
+
+VLLM_IMAGE = "vllm/vllm-openai:v0.32.0"
+"""The container image of the vLLM that revloop's commands were checked against."""
+
+_CPUS_PER_GPU = 4
+_TIME_MARGIN = 2.0
+_START_HOURS = 1.0
+
+
+class Way(StrEnum):
+    """What runs vLLM on many machines."""
+
+    RAY = "ray"
+    SLURM = "slurm"
+    K8S = "k8s"
+
+
+class _Example(Template):
+    """A file to fill in: ``@name``, so that shells and Kubernetes keep their dollars."""
+
+    delimiter = "@"
+
+
+def emit(way: Way, model: str, planned: JobPlan) -> str:
+    """A file that serves a model as it was planned, to be looked over and used.
+
+    Args:
+        way: What runs vLLM.
+        model: A hub id, or a folder that every machine sees under this name.
+        planned: The plan, from `revloop.serving.plan_job`.
+    """
+    layout = planned.layout
+    stages = layout.pipeline_parallel_size
+    options = ServerOptions(
+        model=model,
+        tensor_parallel_size=layout.tensor_parallel_size,
+        host="0.0.0.0",  # noqa: S104 - the other machines are meant to reach it
+        port=None if way is Way.SLURM and stages == 1 else 8000,
+        vllm_options=_further_options(way, planned),
+    )
+    text = _file(way, stages).read_text(encoding="utf-8")
+    is_yaml = way is Way.K8S
+    write = _yaml_list if is_yaml else _shell_lines
+    return _Example(text).substitute(
+        title=_title(model, planned),
+        model=_yaml_text(model) if is_yaml else shlex.quote(model),
+        options=write(vllm_options(options), _indent_of_options(text)),
+        image=VLLM_IMAGE,
+        replicas=layout.replicas,
+        stages=stages,
+        nodes=layout.nodes,
+        others=layout.nodes - 1,
+        gpus_per_node=layout.gpus_per_node,
+        node_gpus=min(layout.gpus, layout.gpus_per_node),
+        tensor_parallel_size=layout.tensor_parallel_size,
+        cpus=_CPUS_PER_GPU * layout.tensor_parallel_size,
+        time=_time_limit(planned),
+        environment=_ray_environment(layout),
+    )
+
+
+def _further_options(way: Way, planned: JobPlan) -> tuple[str, ...]:
+    """What the plan asks of vLLM beyond what `revloop serve` does."""
+    layout, assumed = planned.layout, planned.assumptions
+    further = [
+        *("--max-num-seqs", str(assumed.max_num_seqs)),
+        *("--gpu-memory-utilization", f"{assumed.gpu_memory_utilization:g}"),
+    ]
+    if layout.pipeline_parallel_size > 1:
+        further += ["--pipeline-parallel-size", str(layout.pipeline_parallel_size)]
+    if way is Way.RAY:
+        if layout.pipeline_parallel_size > 1:
+            further += ["--distributed-executor-backend", "ray"]
+        if layout.replicas > 1:
+            further += ["--data-parallel-size", str(layout.replicas)]
+            further += ["--data-parallel-backend", "ray"]
+            if layout.replicas_per_node:
+                local = min(layout.replicas, layout.replicas_per_node)
+                further += ["--data-parallel-size-local", str(local)]
+    return tuple(further)
+
+
+def _ray_environment(layout: Layout) -> str:
+    """What vLLM wants to know before it puts replicas over several nodes each."""
+    if layout.pipeline_parallel_size > 1 and layout.replicas > 1:
+        return "export VLLM_RAY_DP_PACK_STRATEGY=span\n"
+    return ""
+
+
+def _file(way: Way, stages: int) -> Path:
+    ending = "yaml" if way is Way.K8S else "sh"
+    kind = "-pipeline" if stages > 1 and way is not Way.RAY else ""
+    return EXAMPLES / f"{way}{kind}.{ending}"
+
+
+def _title(model: str, planned: JobPlan) -> str:
+    layout = planned.layout
+    words = f"{layout.replicas} replica(s) at tensor-parallel size {layout.tensor_parallel_size}"
+    if layout.pipeline_parallel_size > 1:
+        words += f" and pipeline-parallel size {layout.pipeline_parallel_size}"
+    # a line break in a name would end the comment, and YAML takes no control characters
+    name = "".join(letter if letter.isprintable() else "?" for letter in model)
+    return f"{name} on {layout.gpus} x {planned.card.title}: {words}."
+
+
+def _time_limit(planned: JobPlan) -> str:
+    """Twice what was predicted, and an hour to start, as Slurm writes it."""
+    hours = math.ceil(planned.hours * _TIME_MARGIN + _START_HOURS)
+    return f"{hours // 24}-{hours % 24:02}:00:00"
+
+
+def _indent_of_options(text: str) -> str:
+    line = next(line for line in text.splitlines() if line.strip().startswith("@options"))
+    return line[: len(line) - len(line.lstrip())]
+
+
+def _shell_lines(options: list[str], indent: str) -> str:
+    """Options for a shell, each with its value on a line of its own."""
+    lines = [shlex.quote(options[0])]
+    for _, word in pairwise(options):
+        quoted = shlex.quote(word)
+        if word.startswith("-"):
+            lines.append(quoted)
+        else:
+            lines[-1] += f" {quoted}"
+    return f" \\\n{indent}".join(lines)
+
+
+def _yaml_list(options: list[str], indent: str) -> str:
+    return f"\n{indent}".join(f"- {_yaml_text(option)}" for option in options)
+
+
+def _yaml_text(text: str) -> str:
+    """A text for YAML, in quotes and in plain ASCII; Kubernetes would expand ``$(NAME)`` in it."""
+    escaped = (
+        letter if " " <= letter <= "~" and letter not in '"\\' else f"\\U{ord(letter):08X}"
+        for letter in text.replace("$(", "$$(")
+    )
+    return f'"{"".join(escaped)}"'

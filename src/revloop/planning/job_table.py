@@ -1,0 +1,114 @@
+"""A job's prediction as the rows of a table, with all that was assumed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from revloop.planning.deployment import PlanRow
+from revloop.planning.job import Limit
+
+if TYPE_CHECKING:
+    from revloop.planning.job import JobPlan
+    from revloop.planning.layout import Layout
+
+_EXPLANATIONS = {
+    Limit.PREFILL: "reading prompts takes longer than writing; more FLOP/s would help",
+    Limit.DECODE_FLOPS: "the batch is so large that arithmetic counts; more FLOP/s would help",
+    Limit.DECODE_BANDWIDTH: "weights and KV cache are read for each step; more bandwidth would "
+    "help",
+    Limit.KV_CACHE: "with more memory, more drafts would share each reading of the weights",
+    Limit.FEW_DRAFTS: "a replica has fewer drafts than it could run at once; more GPUs hardly help",
+}
+
+
+def job_rows(planned: JobPlan) -> list[PlanRow]:
+    """The prediction, figures with their units and where they come from."""
+    job, layout = planned.job, planned.layout
+    rounds = job.lengths.rounds_of(job.iterations)
+    where = ", ".join(f"{name} {share:.0%}" for name, share in planned.shares.items() if share)
+    return [
+        PlanRow("Time", duration(planned.wall_s), "servers up and warm; their start is not in it"),
+        PlanRow(
+            "GPU hours",
+            f"{planned.gpu_hours:,.3g}" if planned.gpu_hours < 100 else f"{planned.gpu_hours:,.0f}",
+            f"{layout.gpus:,} x {planned.card.title}",
+        ),
+        PlanRow("Limited by", planned.limit.value, _EXPLANATIONS[planned.limit]),
+        PlanRow("Where the time goes", "", where),
+        PlanRow("Replicas", f"{layout.replicas:,}", _in_words(layout)),
+        PlanRow(
+            "Drafts at once",
+            f"{planned.sequences_at_once * layout.replicas:,}",
+            f"{planned.sequences_at_once:,} on each replica",
+        ),
+        PlanRow(
+            "Drafts",
+            f"{job.drafts:,}",
+            f"{rounds:.3g} rounds each"
+            + ("" if job.lengths.rounds else "; early stops would save some"),
+        ),
+        PlanRow(
+            "Prompt tokens",
+            f"{planned.prompt_tokens:.3g}",
+            "computed once a round; the revision prompt is in the prefix cache",
+        ),
+        PlanRow(
+            "Generated tokens",
+            f"{planned.generated_tokens:.3g}",
+            f"{planned.tokens_per_s:,.0f} a second",
+        ),
+        *_assumed(planned),
+    ]
+
+
+def duration(seconds: float) -> str:
+    """A time in the unit that suits it."""
+    for unit, size_s in (("days", 86_400.0), ("hours", 3600.0), ("minutes", 60.0)):
+        if seconds >= 2 * size_s:
+            return f"{seconds / size_s:.1f} {unit}"
+    return f"{seconds:.1f} s"
+
+
+def _assumed(planned: JobPlan) -> list[PlanRow]:
+    lengths, card, assumed = planned.job.lengths, planned.card, planned.assumptions
+    tensor, pipeline = assumed.tensor_parallel_share, assumed.pipeline_share
+    return [
+        PlanRow(
+            "Assumed: lengths",
+            f"{lengths.prompt_tokens:.0f} + {lengths.critique_tokens:.0f} + "
+            f"{lengths.revision_tokens:.0f}",
+            "tokens of prompt, critique and revision",
+        ),
+        PlanRow(
+            "Assumed: FLOP/s",
+            f"{assumed.flops_share:.0%}",
+            f"of {card.bf16_tflops:g} TFLOP/s in dense bf16 ({card.source})",
+        ),
+        PlanRow(
+            "Assumed: bandwidth",
+            f"{assumed.bandwidth_share:.0%}",
+            f"of {card.bandwidth_gb_s:g} GB/s",
+        ),
+        PlanRow(
+            "Assumed: splitting",
+            f"{tensor:.0%}",
+            "of its speed is kept at each doubling of the tensor-parallel size; "
+            f"{pipeline:.0%} in a pipeline",
+        ),
+        PlanRow(
+            "Assumed: memory",
+            f"{assumed.gpu_memory_utilization:.0%}",
+            f"of {card.memory_gib:.1f} GiB is vLLM's; at most {assumed.max_num_seqs} drafts at "
+            "once on a replica",
+        ),
+    ]
+
+
+def _in_words(layout: Layout) -> str:
+    size, stages = layout.tensor_parallel_size, layout.pipeline_parallel_size
+    words = f"tensor-parallel size {size}"
+    if stages > 1:
+        words += f", pipeline over {stages} nodes"
+    words += f"; {layout.nodes:,} node{'s' if layout.nodes > 1 else ''} of {layout.gpus_per_node}"
+    idle = layout.idle_gpus
+    return words + (f"; {idle} GPU{'s' if idle > 1 else ''} idle" if idle else "")

@@ -1,0 +1,142 @@
+"""Lay a model out over many GPUs: tensor-parallel inside a node, and replicas of that.
+
+Where one node does not hold the model, its layers are shared out over several (pipeline
+parallelism): so say vLLM's own guidelines
+(https://docs.vllm.ai/en/latest/serving/parallelism_scaling/).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pydantic import PositiveInt
+
+from revloop.errors import DoesNotFitError
+from revloop.models.parallelism import check_tensor_parallel_size, tensor_parallel_sizes
+from revloop.planning.deployment import GPU_MEMORY_UTILIZATION, Plan, plan
+from revloop.values import Frozen
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from revloop.models.shape import ModelShape
+
+
+class Layout(Frozen):
+    """How a model lies on the GPUs of a cluster.
+
+    Attributes:
+        gpus: GPUs that there are.
+        gpus_per_node: GPUs in one server.
+        tensor_parallel_size: GPUs of one node that share each layer.
+        pipeline_parallel_size: Nodes that share the layers of one replica; 1 where a replica fits
+            into a node.
+        stage: What the fullest GPU of a replica holds.
+    """
+
+    gpus: PositiveInt
+    gpus_per_node: PositiveInt
+    tensor_parallel_size: PositiveInt
+    pipeline_parallel_size: PositiveInt = 1
+    stage: Plan
+
+    @property
+    def replicas_per_node(self) -> int:
+        """Replicas that a full node holds; 0 where one takes several nodes."""
+        if self.pipeline_parallel_size > 1:
+            return 0
+        return self.gpus_per_node // self.tensor_parallel_size
+
+    @property
+    def replicas(self) -> int:
+        """Replicas on all GPUs; no replica lies on two nodes unless it is a pipeline."""
+        full_nodes, others = divmod(self.gpus, self.gpus_per_node)
+        if self.pipeline_parallel_size > 1:
+            return full_nodes // self.pipeline_parallel_size
+        return full_nodes * self.replicas_per_node + others // self.tensor_parallel_size
+
+    @property
+    def nodes(self) -> int:
+        """Servers that hold the replicas."""
+        if self.pipeline_parallel_size > 1:
+            return self.replicas * self.pipeline_parallel_size
+        return -(-self.replicas // self.replicas_per_node)
+
+    @property
+    def idle_gpus(self) -> int:
+        """GPUs that are left over."""
+        each = self.tensor_parallel_size * self.pipeline_parallel_size
+        return self.gpus - self.replicas * each
+
+
+def layouts(
+    shape: ModelShape,
+    gpus: int,
+    *,
+    gpu_memory_gib: float,
+    gpus_per_node: int = 8,
+    tensor_parallel_size: int | None = None,
+    gpu_memory_utilization: float = GPU_MEMORY_UTILIZATION,
+) -> list[Layout]:
+    """All sensible ways to lay a model out: each tensor-parallel size that fits into a node.
+
+    Args:
+        shape: The model.
+        gpus: GPUs that there are.
+        gpu_memory_gib: Memory of one of them.
+        gpus_per_node: GPUs in one server.
+        tensor_parallel_size: The only size to look at, or None for all that vLLM accepts.
+        gpu_memory_utilization: The share of the memory that vLLM may use.
+
+    Raises:
+        DoesNotFitError: vLLM refuses the size, or all the GPUs together do not hold the model.
+        ModelConfigError: The weights are quantised, so the config does not tell their size.
+    """
+    room = min(gpus, gpus_per_node)
+    sizes = _sizes(shape, room, tensor_parallel_size)
+
+    def fitting(stages: int, sizes: tuple[int, ...]) -> Iterator[Layout]:
+        # the layers of the fullest stage; it is given both embeddings, which no stage has more of
+        part = shape.model_copy(update={"layers": -(-shape.layers // stages)})
+        for size in sizes:
+            try:
+                held = plan(
+                    part,
+                    size,
+                    gpu_memory_gib=gpu_memory_gib,
+                    gpu_memory_utilization=gpu_memory_utilization,
+                )
+            except DoesNotFitError:
+                continue
+            yield Layout(
+                gpus=gpus,
+                gpus_per_node=gpus_per_node,
+                tensor_parallel_size=size,
+                pipeline_parallel_size=stages,
+                stage=held,
+            )
+
+    in_a_node = list(fitting(1, sizes))
+    if in_a_node:
+        return in_a_node
+    most_stages = min(gpus // gpus_per_node, shape.layers)
+    for stages in range(2, most_stages + 1):
+        over_nodes = list(fitting(stages, sizes[-1:]))
+        if over_nodes:
+            return over_nodes
+    raise DoesNotFitError(
+        f"This {shape.architecture} does not fit on {gpus} GPU(s) of {gpu_memory_gib:.3g} GiB, "
+        f"{gpus_per_node} in a node: its weights take {shape.parameters * 2 / 2**30:.3g} GiB in "
+        "bf16. Use more GPUs, or larger ones."
+    )
+
+
+def _sizes(shape: ModelShape, room: int, wanted: int | None) -> tuple[int, ...]:
+    if wanted is None:
+        return tuple(size for size in tensor_parallel_sizes(shape) if size <= room)
+    check_tensor_parallel_size(shape, wanted)
+    if wanted > room:
+        raise DoesNotFitError(
+            f"Tensor-parallel size {wanted} takes {wanted} GPUs of one node, and there are {room}."
+        )
+    return (wanted,)

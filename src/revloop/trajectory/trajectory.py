@@ -1,0 +1,374 @@
+"""What travels through revloop: drafts, versions and trajectories, as small frozen models.
+
+A *draft* comes in: a prompt and the response that some model gave. Each *round* (one critique, one
+revision) makes a new *version* of the response; version 0 is the response that came in. Draft,
+versions and the reason why the rounds ended are a *trajectory*. Everything here serialises to JSON
+and back without loss (``model_dump_json`` and ``model_validate_json``).
+"""
+
+from __future__ import annotations
+
+import textwrap
+from datetime import datetime
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from pydantic import Field
+
+from revloop.trajectory.draft import Draft
+from revloop.trajectory.verdicts import Comparison, Draw
+from revloop.values import Frozen, Text, Told, digest_of, explain, json_text, read_json
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+__all__ = [
+    "Critique",
+    "End",
+    "EngineInfo",
+    "FinishReason",
+    "Frozen",
+    "Pinned",
+    "Refusal",
+    "Sampling",
+    "Step",
+    "StopReason",
+    "Text",
+    "Trajectory",
+    "Usage",
+    "Version",
+    "digest_of",
+    "explain",
+    "standing",
+]
+
+_PREVIEW_CHARACTERS = 160
+
+FinishReason = Literal["stop", "length"]
+
+
+class Sampling(Frozen):
+    """How the next token is chosen."""
+
+    temperature: Annotated[float, Field(ge=0, le=10)] = Field(
+        default=0.0, description="0 takes the likeliest token each time, so a run can be repeated."
+    )
+    top_p: Annotated[float, Field(gt=0, le=1)] = Field(
+        default=1.0, description="Only the likeliest tokens with this summed probability; 1: all."
+    )
+    seed: Annotated[int, Field(ge=0, lt=2**63)] = Field(
+        default=0, description="Where random choices start. Each request gets its own from it."
+    )
+
+
+class Usage(Frozen):
+    """Tokens of one request, or of several added up."""
+
+    prompt_tokens: int = Field(default=0, ge=0)
+    cached_tokens: int | None = Field(
+        default=None,
+        ge=0,
+        description="Prompt tokens served from the prefix cache; None where nobody counted.",
+    )
+    generated_tokens: int = Field(default=0, ge=0)
+
+    def __add__(self, other: Usage) -> Usage:
+        counted = [n for n in (self.cached_tokens, other.cached_tokens) if n is not None]
+        return Usage(
+            prompt_tokens=self.prompt_tokens + other.prompt_tokens,
+            cached_tokens=sum(counted) if counted else None,
+            generated_tokens=self.generated_tokens + other.generated_tokens,
+        )
+
+
+class Critique(Frozen):
+    """What the critic said of a version."""
+
+    raw: Text = Field(description="As it was generated, to the letter, without thoughts.")
+    score: float | None = Field(
+        default=None, description="On the prompt set's own scale; None where it names none."
+    )
+    positive: str | None = Field(default=None, description="What is good about the version.")
+    negative: str | None = Field(default=None, description="What could be better.")
+    unread_score: Text | None = Field(
+        default=None,
+        description="The start of what stands under the score's heading, where that is no score.",
+    )
+
+
+class Refusal(Frozen):
+    """A reply that could not be used."""
+
+    reason: str = Field(description="Why, as the end of a sentence: 'it is blank'.")
+    reply: Text | None = Field(
+        default=None,
+        description="Its start, raw; None where a later reply of the same kind was refused too.",
+    )
+    characters: int = Field(ge=0, description="Length of the whole reply.")
+
+
+class Step(Frozen):
+    """One request to the engine."""
+
+    kind: Literal["critique", "revision", "both"]
+    attempt: int = Field(
+        ge=1, description="1 for the first try; more after replies that could not be used."
+    )
+    finish_reason: FinishReason
+    usage: Usage
+    latency_s: float = Field(ge=0, description="Seconds from sending to the whole answer.")
+    retries: int = Field(
+        default=0, ge=0, description="Times it was sent again after a passing fault."
+    )
+    sampling: Sampling = Field(description="As sent, with the seed of this very request.")
+    refusal: Refusal | None = Field(
+        default=None, description="Why its reply could not be used; None where it could."
+    )
+
+
+class Pinned(Frozen):
+    """Sampling parameters that nobody chooses, at the values at which they do nothing.
+
+    They are sent all the same: where a request leaves one out, vLLM takes it from the model's
+    ``generation_config.json``, and so does transformers.
+    """
+
+    top_k: int = -1
+    min_p: float = 0.0
+    repetition_penalty: float = 1.0
+    presence_penalty: float = 0.0
+    frequency_penalty: float = 0.0
+
+
+class EngineInfo(Frozen):
+    """Which engine and which model made something."""
+
+    kind: str = Field(description="'http', 'vllm' or 'transformers'.")
+    model: Told = Field(description="The model's name, as the engine knows it.")
+    version: Told | None = Field(default=None, description="The engine's version, where it tells.")
+    pinned: Pinned | None = Field(
+        default=None,
+        description="What is in force besides Sampling. None: a server that takes no such "
+        "parameters; its own defaults are in force.",
+    )
+
+
+class Version(Frozen):
+    """One text of the response, and how it came to be."""
+
+    round: int = Field(ge=0, description="0 is the response that came in.")
+    text: Text
+    critique: Critique | None = Field(
+        default=None, description="What led to this text; None for version 0."
+    )
+    steps: tuple[Step, ...] = Field(default=(), description="The requests it took, in order.")
+    engine: EngineInfo | None = Field(default=None, description="None for version 0.")
+    prompt_set: str | None = Field(
+        default=None, description="Digest of the prompt set; None for version 0."
+    )
+    base: int | None = Field(
+        default=None,
+        ge=0,
+        description="Round of the version that it was made from; None: the round before.",
+    )
+    comparison: Comparison | None = Field(
+        default=None,
+        description="How a judge compared it with the version that stood until then; None where "
+        "no judge was asked: it then stands.",
+    )
+    draw: Draw | None = Field(
+        default=None, description="The round's other revisions; None where there was one alone."
+    )
+    created_at: datetime = Field(description="When it was finished, with its time zone.")
+
+    @property
+    def finish_reason(self) -> FinishReason | None:
+        """Why the last generation ended; None for version 0."""
+        return self.steps[-1].finish_reason if self.steps else None
+
+    @property
+    def usage(self) -> Usage:
+        """Tokens of all steps together, tries that were of no use included."""
+        return sum((step.usage for step in self.steps), Usage())
+
+    @property
+    def latency_s(self) -> float:
+        """Seconds that the engine took, all steps together."""
+        return sum(step.latency_s for step in self.steps)
+
+
+class StopReason(StrEnum):
+    """Why a trajectory ended."""
+
+    ROUNDS_DONE = "rounds_done"
+    CONVERGED = "converged"
+    CYCLE = "cycle"
+    NOTHING_TO_IMPROVE = "nothing_to_improve"
+    CONTEXT_FULL = "context_full"
+    TOKEN_LIMIT = "token_limit"  # noqa: S105 - the tokens of a text, not a secret
+    UNPARSEABLE = "unparseable"
+    REJECTED = "rejected"
+    ENGINE_FAILED = "engine_failed"
+    JUDGE_FAILED = "judge_failed"
+
+    @property
+    def is_early_stop(self) -> bool:
+        """Whether the rounds left out would have brought nothing new."""
+        return self in _EARLY_STOPS
+
+    @property
+    def may_pass(self) -> bool:
+        """Whether the same requests may do better the next time: a server or a judge failed."""
+        return self in _MAY_PASS
+
+    @property
+    def is_failure(self) -> bool:
+        """Whether rounds are missing that were asked for."""
+        return self is not StopReason.ROUNDS_DONE and not self.is_early_stop
+
+
+_MAY_PASS = {StopReason.ENGINE_FAILED, StopReason.JUDGE_FAILED, StopReason.REJECTED}
+_EARLY_STOPS = {StopReason.CONVERGED, StopReason.CYCLE, StopReason.NOTHING_TO_IMPROVE}
+
+
+class End(Frozen):
+    """Why the rounds of a draft ended, with what a person should know about it."""
+
+    reason: StopReason
+    detail: Told = Field(description="One sentence: what happened in which round, and what helps.")
+    calls_saved: int = Field(
+        default=0, ge=0, description="Requests that stopping early made needless."
+    )
+    steps: tuple[Step, ...] = Field(
+        default=(), description="The requests of a last round that gave no version."
+    )
+
+
+def standing(versions: Sequence[Version]) -> int:
+    """The round of the version that stands after these, version 0 first.
+
+    Each version takes the place of the one that stood before, unless a judge preferred that one.
+    """
+    last = versions[-1]
+    return last.round if last.comparison is None else last.comparison.winner
+
+
+class Trajectory(Frozen):
+    """A draft, all of its versions, and why the rounds ended."""
+
+    id: str = Field(description="Same draft, settings, seed and engine build: same id.")
+    draft: Draft
+    versions: tuple[Version, ...] = Field(min_length=1)
+    end: End | None = Field(default=None, description="None while rounds are still to come.")
+
+    def __str__(self) -> str:
+        """A few lines for people: what it is of, why it ended, what changed, how the text begins.
+
+        Characters that could act on a terminal are left out.
+        """
+        changed = [
+            str(version.round)
+            for version in self.versions[1:]
+            if version.text != self.base_of(version).text
+        ]
+        kept = "" if self.kept == self.rounds else f", version {self.kept} kept"
+        end = "not finished" if self.end is None else f"{self.end.reason}: {self.end.detail}"
+        lengths = f"{len(self.original)} characters before, {len(self.kept_text)} after"
+        lines = (
+            f"Trajectory {self.id} of draft {self.draft.id}",
+            f"rounds: {self.rounds}{kept}; {'failed, ' if self.failed else ''}{end}",
+            f"changed in round: {', '.join(changed) or 'none'}; {lengths}",
+            textwrap.shorten(self.kept_text, _PREVIEW_CHARACTERS, placeholder=" …"),
+        )
+        return "\n".join("".join(filter(str.isprintable, line)) for line in lines)
+
+    def __repr_args__(self) -> Iterable[tuple[str, object]]:
+        """What its ``repr`` shows: not the texts, which would be a wall."""
+        yield "id", self.id
+        yield "draft", self.draft.id
+        yield "rounds", self.rounds
+        yield "end", None if self.end is None else self.end.reason.value
+
+    def to_json(self) -> str:
+        """JSON on one line, with the numbers of the caller's fields as they were read."""
+        exact = self.draft.has_exact_numbers
+        return json_text(self.model_dump()) if exact else self.model_dump_json()
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> Trajectory:
+        """The trajectory that :meth:`to_json` wrote.
+
+        Raises:
+            ValueError: The text is no trajectory (a ``pydantic.ValidationError``), or not JSON.
+        """
+        return cls.model_validate(read_json(text))
+
+    @property
+    def failed(self) -> bool:
+        """Whether it ended without all the rounds that were asked for; ``end`` says why."""
+        return self.end is not None and self.end.reason.is_failure
+
+    @property
+    def final(self) -> str:
+        """The text of the last version."""
+        return self.versions[-1].text
+
+    @property
+    def kept(self) -> int:
+        """The round of the version that was chosen: the last one, unless a judge chose."""
+        return self.kept_after(self.rounds)
+
+    @property
+    def kept_text(self) -> str:
+        """The text of the version that was chosen."""
+        return self.versions[self.kept].text
+
+    def kept_after(self, rounds: int) -> int:
+        """The round of the version that stood after so many rounds."""
+        return standing(self.versions[: rounds + 1])
+
+    def base_of(self, version: Version) -> Version:
+        """The version that another one was made from.
+
+        Args:
+            version: Any but version 0.
+        """
+        return self.versions[version.round - 1 if version.base is None else version.base]
+
+    @property
+    def original(self) -> str:
+        """The response that came in."""
+        return self.versions[0].text
+
+    @property
+    def rounds(self) -> int:
+        """Number of rounds done."""
+        return self.versions[-1].round
+
+    @property
+    def steps(self) -> tuple[Step, ...]:
+        """All requests in order, those of a round that gave no version included."""
+        last = () if self.end is None else self.end.steps
+        return (*(step for version in self.versions for step in version.steps), *last)
+
+    @property
+    def refused(self) -> tuple[tuple[int, Step, Refusal], ...]:
+        """The requests whose replies could not be used: the round of each, the request, and why."""
+        rounds = [(version.round, version.steps) for version in self.versions]
+        last = () if self.end is None else self.end.steps
+        return tuple(
+            (number, step, step.refusal)
+            for number, steps in (*rounds, (self.rounds + 1, last))
+            for step in steps
+            if step.refusal is not None
+        )
+
+    @property
+    def usage(self) -> Usage:
+        """Tokens of all requests together."""
+        return sum((step.usage for step in self.steps), Usage())
+
+    @property
+    def latency_s(self) -> float:
+        """Seconds that the engine took, all requests together."""
+        return sum(step.latency_s for step in self.steps)

@@ -1,0 +1,101 @@
+"""A model as judge: what it is asked, and what becomes of answers that are of no use."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from revloop.engines import HttpEngine
+from revloop.errors import UnreachableError
+from revloop.evaluation import JudgePrompts, ModelJudge
+from revloop.trajectory import Judge
+from tests.helpers.scripted_engine import Answer, ScriptedEngine
+from tests.helpers.stub_server import CHAT, StubServer, chat_completion
+
+if TYPE_CHECKING:
+    from tests.helpers.scripted_engine import Script
+
+PROMPTS = JudgePrompts.load()
+
+
+def judge_of(script: Script, *, context_tokens: int | None = None, tries: int = 3) -> ModelJudge:
+    """A judge whose model says what a script says."""
+    engine = ScriptedEngine(script, context_tokens=context_tokens)
+    return ModelJudge(engine, PROMPTS, tries=tries)
+
+
+def test_it_is_a_judge() -> None:
+    assert isinstance(judge_of([]), Judge)
+
+
+async def test_a_verdict_keeps_its_reason_and_the_raw_answer() -> None:
+    verdict = await judge_of(["B is true.\nVerdict: B"]).judge("Why?", "a", "b")
+    assert (verdict.preference, verdict.reason) == ("second", "B is true.")
+    assert (verdict.raw, verdict.tries) == ("B is true.\nVerdict: B", 1)
+
+
+async def test_what_cannot_be_read_is_asked_again_with_another_seed_and_warmer() -> None:
+    engine = ScriptedEngine(["Well.", "Verdict: A"])
+    verdict = await ModelJudge(engine, PROMPTS).judge("Why?", "a", "b")
+    assert (verdict.preference, verdict.tries) == ("first", 2)
+    first, second = (request.sampling for request in engine.requests)
+    assert first.seed != second.seed
+    assert (first.temperature, second.temperature) == (0.0, 0.7)
+
+
+async def test_after_the_last_try_it_is_unparseable_and_never_a_tie() -> None:
+    verdict = await judge_of(["Hm."] * 2, tries=2).judge("Why?", "a", "b")
+    assert (verdict.preference, verdict.raw, verdict.tries) == ("unparseable", "Hm.", 2)
+
+
+async def test_an_answer_that_was_cut_off_is_no_verdict() -> None:
+    script = iter([Answer("Verdict: A", "length"), Answer("Verdict: B", "stop")])
+    assert (await judge_of(script).judge("Why?", "a", "b")).preference == "second"
+
+
+async def test_a_question_that_does_not_fit_is_unparseable() -> None:
+    verdict = await judge_of([], context_tokens=50).judge("Why?", "a", "b")
+    assert verdict.preference == "unparseable"
+    assert verdict.reason is not None
+    assert "of the model's 50 tokens" in verdict.reason
+
+
+async def test_a_model_that_cannot_be_reached_is_an_error() -> None:
+    with pytest.raises(UnreachableError, match="gone"):
+        await judge_of([UnreachableError("gone")]).judge("Why?", "a", "b")
+
+
+async def test_the_same_texts_are_asked_with_the_same_seed_and_swapped_with_another() -> None:
+    engine = ScriptedEngine(lambda _: "Verdict: A")
+    judge = ModelJudge(engine, PROMPTS)
+    for first, second in (("a", "b"), ("a", "b"), ("b", "a")):
+        await judge.judge("Why?", first, second)
+    seeds = [request.sampling.seed for request in engine.requests]
+    assert (seeds[0] == seeds[1], seeds[0] == seeds[2]) == (True, False)
+
+
+def test_its_digest_changes_with_all_that_decides_its_verdicts() -> None:
+    engine = ScriptedEngine([])
+    digests = {
+        ModelJudge(engine, PROMPTS, seed=seed, tries=tries).info.digest
+        for seed, tries in ((0, 3), (1, 3), (0, 2))
+    }
+    assert len(digests) == 3
+    assert ModelJudge(engine, PROMPTS, name="other").info.digest in digests
+
+
+async def test_it_closes_its_engine() -> None:
+    engine = ScriptedEngine([])
+    await ModelJudge(engine, PROMPTS).aclose()
+    assert engine.is_closed
+
+
+async def test_it_asks_a_server_as_a_chat(server: StubServer) -> None:
+    server.on(CHAT, chat_completion("Both good.\nVerdict: tie"))
+    judge = ModelJudge(await HttpEngine.connect(server.base_url), PROMPTS)
+    verdict = await judge.judge("Why?", "Because.", "Why not?")
+    await judge.aclose()
+    assert (verdict.preference, judge.info.name) == ("tie", "critic")
+    (received,) = server.asked(CHAT)
+    assert "Because." in received.body["messages"][0]["content"]

@@ -1,0 +1,135 @@
+"""The judge's prompt set: the question it asks, and the only answers that it takes."""
+
+from __future__ import annotations
+
+import shutil
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from revloop.errors import PromptSetError
+from revloop.evaluation import JudgePrompts
+from revloop.prompts.templates import shipped_folder
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+SHIPPED = JudgePrompts.load()
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A copy of the shipped set, to be changed."""
+    return shutil.copytree(shipped_folder() / "judge", tmp_path / "mine")
+
+
+class TestTheQuestion:
+    def test_it_holds_prompt_and_texts_in_their_order(self) -> None:
+        (message,) = SHIPPED.question("Why?", "Because.", "Why not?")
+        places = [message.content.index(text) for text in ("Why?", "Because.", "Why not?")]
+        assert places == sorted(places)
+        assert message.role == "user"
+
+    def test_an_unknown_prompt_is_said_to_be_so(self) -> None:
+        (message,) = SHIPPED.question("", "a", "b")
+        assert "(The prompt is not known.)" in message.content
+
+    def test_a_text_that_looks_like_a_template_stays_a_text(self) -> None:
+        (message,) = SHIPPED.question("${second}", "${prompt} $", "$$")
+        assert "${second}" in message.content
+        assert "${prompt} $" in message.content
+        assert "$$" in message.content
+
+    def test_a_system_message_comes_first(self, folder: Path) -> None:
+        (folder / "system.txt").write_text("You are strict, for $$1.")
+        system, user = JudgePrompts.load(folder).question("Why?", "a", "b")
+        assert (system.role, system.content, user.role) == (
+            "system",
+            "You are strict, for $1.",
+            "user",
+        )
+
+
+class TestReading:
+    @pytest.mark.parametrize("opening", ["<think>", "", "<|channel|>analysis<|message|>"])
+    def test_a_verdict_in_a_thought_is_none(self, opening: str) -> None:
+        end = "<|channel|>final<|message|>" if "channel" in opening else "</think>"
+        thought = f"{opening}A is longer.\nVerdict: A\n{end}\n\n"
+        assert SHIPPED.read(f"{thought}B is true.\nVerdict: B") == ("second", "B is true.")
+        assert SHIPPED.read(thought) is None
+        assert SHIPPED.read("<think>B is true.\nVerdict: B") is None
+
+    @pytest.mark.parametrize(
+        ("answer", "read"),
+        [
+            ("A is true.\n\nVerdict: A", ("first", "A is true.")),
+            ("Verdict: B\n", ("second", "")),
+            ("Alike.\nverdict line follows\nVerdict: tie", ("tie", "Alike.\nverdict line follows")),
+            ("Fine.\n**Verdict: Tie.**", ("tie", "Fine.")),
+            ("Fine.\n### Verdict: [B]", ("second", "Fine.")),
+            ("Verdict: A\nSo, as said:\nVerdict: A", ("first", "")),
+        ],
+    )
+    def test_a_verdict_is_read(self, answer: str, read: tuple[str, str]) -> None:
+        assert SHIPPED.read(answer) == read
+
+    @pytest.mark.parametrize(
+        "answer",
+        [
+            "",
+            "A",
+            "Response A is better.",
+            "Verdict: A or B",
+            "Verdict: C",
+            "Verdict:",
+            "Verdict: A\nVerdict: B",
+            "Verdict: A\nBut B has its merits.",
+            "The Verdict: A",
+            "Verdict: A\nVerdict: B\nVerdict: tie",
+        ],
+    )
+    def test_anything_else_is_no_verdict(self, answer: str) -> None:
+        assert SHIPPED.read(answer) is None
+
+    @given(st.text())
+    def test_no_answer_breaks_the_reader(self, answer: str) -> None:
+        read = SHIPPED.read(answer)
+        assert read is None or read[0] in {"first", "second", "tie"}
+
+    @given(st.text().filter(lambda text: "Verdict" not in text))
+    def test_the_reasons_come_back_without_white_space_around(self, reason: str) -> None:
+        assert SHIPPED.read(f"{reason}\nVerdict: B") == ("second", reason.strip())
+
+
+class TestAFolderOfOnesOwn:
+    def test_the_digest_changes_with_every_letter(self, folder: Path) -> None:
+        same = JudgePrompts.load(folder).digest
+        with (folder / "pair.txt").open("a") as file:
+            file.write("!")
+        assert (same == SHIPPED.digest, JudgePrompts.load(folder).digest == same) == (True, False)
+
+    def test_one_that_is_not_there_is_told(self, tmp_path: Path) -> None:
+        with pytest.raises(PromptSetError, match=r"no judge's prompt set .*judge\.toml and pair"):
+            JudgePrompts.load(tmp_path)
+
+    @pytest.mark.parametrize(
+        ("old", "new", "said"),
+        [
+            ('first = "A"', 'first = "b"', "three words differ"),
+            ("max_tokens = 1024", "max_tokens = 0", "max_tokens"),
+            ("label", "lable", "lable"),
+            ("max_tokens = 1024", "max_tokens =", "not TOML"),
+        ],
+    )
+    def test_a_wrong_setting_is_told(self, folder: Path, old: str, new: str, said: str) -> None:
+        path = folder / "judge.toml"
+        path.write_text(path.read_text().replace(old, new))
+        with pytest.raises(PromptSetError, match=said):
+            JudgePrompts.load(folder)
+
+    def test_a_template_without_one_of_the_texts_is_told(self, folder: Path) -> None:
+        (folder / "pair.txt").write_text("${prompt} ${first}")
+        with pytest.raises(PromptSetError, match=r"\$\{second\} does not stand in it"):
+            JudgePrompts.load(folder)

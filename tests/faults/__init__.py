@@ -1,6 +1,0 @@
-"""A server that misbehaves on purpose, and the matrix of what revloop makes of it.
-
-    python -m tests.faults
-
-runs the loop through every fault and tabulates what was lost, which has to be nothing.
-"""

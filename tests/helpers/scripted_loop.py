@@ -1,0 +1,66 @@
+"""The loop over a scripted engine, for tests of its rounds."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from revloop.loop import Rounds
+from revloop.options import LoopOptions, RunSettings
+from revloop.prompts import PromptSet
+from revloop.prompts.parsing import write_revision
+from revloop.trajectory import Draft
+from tests.helpers.scripted_engine import ScriptedEngine, cnr_critique
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from revloop.trajectory import End, Version
+
+CNR = PromptSet.load("cnr")
+CHAT = PromptSet.load("chat")
+DRAFT = Draft(id="d", prompt="What is 2 + 2?", response=" It is\n5. ")
+SAID = cnr_critique()
+
+
+def rounds_of(
+    engine: ScriptedEngine,
+    draft: Draft = DRAFT,
+    *,
+    iterations: int = 5,
+    prompts: PromptSet = CNR,
+    earlier: Sequence[Version] = (),
+    failed: End | None = None,
+    **options: Any,
+) -> Rounds:
+    settings = RunSettings.resolve(LoopOptions(**options), prompts, engine.info)
+    return Rounds(
+        draft, engine, prompts, settings, iterations=iterations, earlier=earlier, failed=failed
+    )
+
+
+async def run(
+    engine: ScriptedEngine, draft: Draft = DRAFT, **options: Any
+) -> tuple[list[Version], End]:
+    """All versions of a draft, and why they ended."""
+    rounds = rounds_of(engine, draft, **options)
+    versions = [version async for version in rounds]
+    assert rounds.end is not None
+    return versions, rounds.end
+
+
+def texts(versions: Sequence[Version]) -> list[str]:
+    return [version.text for version in versions]
+
+
+def both(revision: str, score: float = 5) -> str:
+    """What a single-pass critic says."""
+    return cnr_critique(score) + CNR.bridge + revision
+
+
+def tagged(text: str) -> str:
+    return write_revision(text, CHAT.settings.revision.tags)
+
+
+def outcome(version: Version) -> Version:
+    """A version but for the time when it was made."""
+    return version.model_copy(update={"created_at": None})

@@ -1,0 +1,210 @@
+"""Every example of the README and the docs, run as it stands: page by page, from top to bottom.
+
+Each page starts in an empty folder and has to make what it needs. Commands and scripts must end
+without an error, and what a page shows of their output must be what they print; ``...`` stands for
+what differs from run to run. The address of the examples is that of a real vLLM server, started by
+the README's own command.
+"""
+
+from __future__ import annotations
+
+import doctest
+import os
+import re
+import shlex
+import shutil
+import signal
+import subprocess
+import sys
+from itertools import zip_longest
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import pytest
+
+from tests.helpers.repository import REPOSITORY, free_port, need_vllm
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from _pytest.mark import ParameterSet
+
+PAGES = [REPOSITORY / "README.md", *sorted((REPOSITORY / "docs").glob("*.md"))]
+ADDRESS = "http://127.0.0.1:8000"
+LIMIT_S = 240.0
+FALCON_40B = REPOSITORY / "benchmarks" / "scale" / "falcon-40b"
+
+NOT_RUN = {
+    ("README.md", "make demo"): "installs everything; test_docs.py runs `revloop demo`",
+    ("README.md", "make test"): "runs all tests, these among them",
+    ("README.md", "revloop serve demo --tensor-parallel-size 2"): "serves until it is stopped; it "
+    "is how the server of these tests is started",
+    ("serving.md", "revloop serve demo --tensor-parallel-size 2"): "as in the README",
+    ("serving.md", "revloop serve demo --eager -- --max-model-len 2048"): "serves until it is "
+    "stopped; test_serving_command.py has the options",
+    ("serving.md", "revloop serve demo --speculate ngram"): "serves until it is stopped; "
+    "test_serving_speculation.py runs it",
+}
+"""What is not run here, by page and command, and why."""
+
+STANDS_IN = {
+    "hf download tiiuae/falcon-40b-instruct config.json --local-dir falcon-40b-instruct": (
+        f"cp -r {shlex.quote(str(FALCON_40B))} falcon-40b-instruct",
+        "there is no hub here: the same config, from this repository",
+    )
+}
+"""What is run instead of a command, and why."""
+
+ELSEWHERE = {"finetuning.md": "test_docs_finetuning.py: minutes of training, and eight GPUs"}
+"""Pages that another module runs."""
+
+_BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+_HERE_DOCUMENT = re.compile(r"<<'(\w+)'$")
+
+
+class Example(NamedTuple):
+    """A command or a script of a page.
+
+    Attributes:
+        line: Where it stands.
+        words: What is run: a command line, or a script.
+        shown: The output that the page shows; empty where it shows none.
+        is_python: Whether it is a script.
+    """
+
+    line: int
+    words: str
+    shown: str
+    is_python: bool = False
+
+
+def examples(page: Path) -> list[Example]:
+    """The examples of a page, in order."""
+    content = page.read_text(encoding="utf-8")
+    found: list[Example] = []
+    blocks = list(_BLOCK.finditer(content))
+    for block, after in zip_longest(blocks, blocks[1:]):
+        line = content.count("\n", 0, block.start()) + 2
+        if block[1] == "console":
+            found += _commands(block[2], line)
+        elif block[1] == "python":
+            is_beside = after is not None and not content[block.end() : after.start()].strip()
+            shown = after[2] if after is not None and is_beside and after[1] == "text" else ""
+            found.append(Example(line, block[2], shown, is_python=True))
+    return found
+
+
+def _commands(block: str, line: int) -> Iterator[Example]:
+    lines = block.splitlines()
+    starts = [n for n, text in enumerate(lines) if text.startswith("$ ")]
+    assert starts[:1] == [0], f"line {line}: a block of commands begins with one"
+    for start, end in zip(starts, [*starts[1:], len(lines)], strict=True):
+        words, shown = [lines[start].removeprefix("$ ")], lines[start + 1 : end]
+        if marker := _HERE_DOCUMENT.search(words[0]):
+            close = shown.index(marker[1]) + 1
+            words, shown = [*words, *shown[:close]], shown[close:]
+        yield Example(line + start, "\n".join(words), "\n".join(shown))
+
+
+def needs_server(page: Path) -> bool:
+    return any(ADDRESS in example.words for example in examples(page))
+
+
+def pages() -> list[ParameterSet]:
+    """The pages that are run here."""
+    return [
+        pytest.param(page, id=page.name, marks=[pytest.mark.vllm] if needs_server(page) else [])
+        for page in PAGES
+        if page.name not in ELSEWHERE and examples(page)
+    ]
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a server that the README's command has started."""
+    need_vllm()
+    (command,) = (words for page, words in NOT_RUN if page == "README.md" and "serve" in words)
+    log = tmp_path_factory.mktemp("served") / "server.log"
+    there = ("--eager", "--port", str(free_port()), "--log", str(log))
+    process = subprocess.Popen(
+        [sys.executable, "-m", *shlex.split(command), *there],
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "VLLM_CPU_KVCACHE_SPACE": "1", "VLLM_SERVER_DEV_MODE": "1"},
+    )
+    try:
+        assert process.stdout is not None
+        announced = process.stdout.readline().split()
+        assert announced[:4] == ["revloop-demo-critic", "is", "served", "at"], f"the log: {log}"
+        yield announced[4]
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.wait(LIMIT_S)
+        assert process.stdout is not None
+        process.stdout.close()
+
+
+def run(example: Example, folder: Path, address: str) -> subprocess.CompletedProcess[str]:
+    """Run an example as a user's shell would, both streams in one."""
+    environment = {name: value for name, value in os.environ.items() if "REVLOOP" not in name}
+    # this Python's own programs, and no others of the same name
+    path = f"{Path(sys.executable).parent}{os.pathsep}{environment['PATH']}"
+    words = example.words.replace(ADDRESS, address)
+    shell = [shutil.which("bash") or "sh", "-c", words]
+    return subprocess.run(
+        [sys.executable, "-W", "error", "-c", words] if example.is_python else shell,
+        cwd=folder,
+        # two tests at a time share the cores, and threads that wait for each other are slow
+        env={**environment, "PATH": path, "OMP_NUM_THREADS": "1"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        stdin=subprocess.DEVNULL,
+        text=True,
+        check=False,
+        timeout=LIMIT_S,
+    )
+
+
+def is_shown(shown: str, printed: str) -> bool:
+    """Whether a page shows what was printed; ``...`` stands for anything."""
+    want, got = (
+        "".join(f"{line.rstrip()}\n" for line in text.strip().splitlines())
+        for text in (shown, printed)
+    )
+    # doctest takes an ellipsis at the start of a line for a prompt of its own only in its parser
+    return doctest.OutputChecker().check_output(want, got, doctest.ELLIPSIS)
+
+
+@pytest.mark.parametrize("page", pages())
+def test_every_example_of_a_page_gives_what_the_page_shows(
+    page: Path, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    address = request.getfixturevalue("address") if needs_server(page) else ADDRESS
+    for example in examples(page):
+        if (page.name, example.words) in NOT_RUN:
+            continue
+        instead, _ = STANDS_IN.get(example.words, (example.words, ""))
+        finished = run(example._replace(words=instead), tmp_path, address)
+        printed = finished.stdout.replace(address, ADDRESS)
+        where = f"{page.name}:{example.line}: {example.words}\nprinted:\n{printed}"
+        assert finished.returncode == 0, where
+        if example.shown:
+            assert is_shown(example.shown, printed), f"{where}\nshown:\n{example.shown}"
+
+
+def test_what_is_not_run_stands_in_the_pages() -> None:
+    known = {(page.name, example.words) for page in PAGES for example in examples(page)}
+    assert set(NOT_RUN) <= known
+    assert set(STANDS_IN) <= {words for _, words in known}
+    assert set(ELSEWHERE) <= {page.name for page in PAGES}
+
+
+def test_an_output_that_differs_is_found() -> None:
+    assert is_shown("a ... c\n...\nd", "a b c\nmore\nand more\nd\n")
+    assert not is_shown("a ... c\nd", "a b c\nmore\nd\n")
+    assert not is_shown("round  lost\n    1     2", "round  lost\n    1     3\n")
+
+
+def test_a_command_takes_its_lines_up_to_the_mark() -> None:
+    found = list(_commands("$ cat > a <<'END'\none\nEND\n$ cat a\none\n", 1))
+    assert found == [Example(1, "cat > a <<'END'\none\nEND", ""), Example(4, "cat a", "one")]

@@ -1,0 +1,71 @@
+"""What `docs/reliability.md` promises is held by tests that exist, and its table is a real one."""
+
+from __future__ import annotations
+
+import ast
+import re
+
+import pytest
+
+from tests.e2e.faults.interrupted import Ended
+from tests.e2e.faults.kinds import Fault
+from tests.e2e.faults.matrix import FAULTS, INTERRUPTIONS, MIX, NOTHING, ROUNDS, read_table
+from tests.e2e.faults.trial import Door
+from tests.e2e.faults.ways import WAYS
+from tests.e2e.fuzz.targets import RUNS
+from tests.helpers.repository import REPOSITORY
+
+PAGE = (REPOSITORY / "docs" / "reliability.md").read_text(encoding="utf-8")
+NAMED = re.findall(r"`(test_\w+\.py)::(test_\w+)`", PAGE)
+PROMISES = re.compile(r"^\| (?P<promise>[^|]+\.) \| (?P<test>[^|]+) \|$", re.MULTILINE)
+
+
+@pytest.mark.parametrize(("file", "name"), NAMED, ids=[name for _, name in NAMED])
+def test_a_test_that_is_named_exists(file: str, name: str) -> None:
+    tree = ast.parse((REPOSITORY / "tests" / file).read_text(encoding="utf-8"))
+    functions = (ast.FunctionDef, ast.AsyncFunctionDef)
+    assert name in {node.name for node in ast.walk(tree) if isinstance(node, functions)}
+
+
+def test_every_promise_names_a_test() -> None:
+    promises = list(PROMISES.finditer(PAGE))
+    assert len(promises) == len(NAMED) >= 30
+    assert all("::test_" in match["test"] for match in promises)
+
+
+def test_the_table_has_every_fault_and_nothing_was_lost() -> None:
+    rows = read_table(PAGE, FAULTS)
+    assert [row["fault"] for row in rows] == [NOTHING, *(fault.value for fault in Fault), MIX]
+    assert {(row["versions lost"], row["versions twice"]) for row in rows} == {("0", "0")}
+    assert {row["completed"] for row in rows} == {"100%"}
+    assert {row["same texts"] for row in rows} == {"yes"}
+
+
+def test_the_table_of_rounds_has_every_way_and_door_and_nothing_was_lost() -> None:
+    rows = read_table(PAGE, ROUNDS)
+    named = [(row["rounds"], row["from"]) for row in rows]
+    assert named == [(way.name, door.value) for way in WAYS for door in Door]
+    assert {(row["versions lost"], row["versions twice"]) for row in rows} == {("0", "0")}
+    assert {row["completed"] for row in rows} == {"100%"}
+    assert {row["same texts"] for row in rows} == {"yes"}
+
+
+def test_the_table_of_interruptions_has_every_way_and_nothing_was_lost() -> None:
+    rows = read_table(PAGE, INTERRUPTIONS)
+    named = [(row["rounds"], row["ended by"]) for row in rows]
+    assert named == [(way.name, by.value) for way in WAYS for by in Ended]
+    assert {row["in order"] for row in rows} == {"yes"}
+    assert {(row["versions lost"], row["versions twice"]) for row in rows} == {("0", "0")}
+    assert {row["completed"] for row in rows} == {"100%"}
+    assert {row["same texts"] for row in rows} == {"yes"}
+    assert {row["in vain"] for row in rows if row["ended by"] == Ended.BATCH_ONCE} == {"0"}
+
+
+def test_no_request_is_made_in_vain_but_where_only_a_deadline_ends_it() -> None:
+    slow = {MIX, *(fault.value for fault in Fault if fault.is_slow)}
+    assert {row["in vain"] for row in read_table(PAGE, FAULTS) if row["fault"] not in slow} == {"0"}
+
+
+def test_the_counts_of_fuzzing_are_those_of_the_command() -> None:
+    rows = re.findall(r"^\| `(\w+)`: [^|]+ \| (\d+) \|", PAGE, re.MULTILINE)
+    assert {target: int(runs) for target, runs in rows} == RUNS

@@ -1,0 +1,103 @@
+"""Replies that could not be used, from the server to every place where a person looks for them."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.helpers.command_line import revloop
+from tests.helpers.stub_server import CHAT, StubServer, chat_completion
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from pathlib import Path
+
+CRITIQUE = "It is dull."
+GOOD = "<revised_response>\nBetter.\n</revised_response>"
+NOT_USED = "Sure! Better. \x1b[2J"
+REASON = "there is no <revised_response>"
+
+
+@pytest.fixture
+async def server() -> AsyncIterator[StubServer]:
+    """The first round is made; in the second no revision can be used."""
+    replies = [CRITIQUE, GOOD, CRITIQUE, "Sure!", "Sure! Better.", NOT_USED]
+    async with StubServer() as server:
+        server.on(CHAT, *map(chat_completion, replies))
+        yield server
+
+
+async def batch(server: StubServer, folder: Path, *more: str) -> str:
+    (folder / "in.jsonl").write_text('{"id": "a", "prompt": "Say.", "response": "Good."}\n')
+    options = ("--base-url", server.base_url, "--prompts", "chat", "-n", "2", "--store", "s.sqlite")
+    finished = await revloop("batch", "in.jsonl", "out.jsonl", *options, *more, folder=folder)
+    assert "Traceback" not in finished.err
+    return finished.err
+
+
+def seeds(server: StubServer) -> list[int]:
+    return [request.body["seed"] for request in server.asked(CHAT)]
+
+
+async def test_the_last_one_of_a_failed_step_is_shown_exported_and_reported(
+    server: StubServer, tmp_path: Path
+) -> None:
+    await batch(server, tmp_path)
+    shown = await revloop("show", "s.sqlite", "a", folder=tmp_path)
+    for attempt in (1, 2, 3):
+        assert f"round 2, revision, try {attempt}, not used: {REASON}" in shown.out
+    assert "Sure! Better. ␛[2J\n" in shown.out
+    detail = f"Round 2: the revision could not be used in 3 tries: {REASON}."
+    assert detail in shown.out
+    as_json = await revloop("show", "s.sqlite", "a", "--json", folder=tmp_path)
+    await revloop("export", "s.sqlite", "all.jsonl", folder=tmp_path)
+    exported = (tmp_path / "all.jsonl").read_text(encoding="utf-8")
+    written = (tmp_path / "out.jsonl").read_text(encoding="utf-8")
+    for text in (as_json.out, exported, written):
+        refusals = [step["refusal"] for step in json.loads(text)["end"]["steps"]]
+        assert refusals == [
+            None,
+            {"reason": REASON, "reply": None, "characters": 5},
+            {"reason": REASON, "reply": None, "characters": 13},
+            {"reason": REASON, "reply": NOT_USED, "characters": len(NOT_USED)},
+        ]
+    reported = await revloop("report", "s.sqlite", "-o", "report.html", folder=tmp_path)
+    assert reported.code == 0, reported.err
+    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert "there is no \\u003crevised_response" in page
+    assert "Sure! Better. \\u001b[2J" in page
+
+
+async def test_trying_again_sends_new_seeds_and_the_same_ones_from_any_run(
+    server: StubServer, tmp_path: Path
+) -> None:
+    await batch(server, tmp_path)
+    before = seeds(server)
+    server.on(CHAT, *map(chat_completion, [CRITIQUE, "Sure!", GOOD.replace("Better", "Best")]))
+    await batch(server, tmp_path, "--retry-failed")
+    critique, *new = seeds(server)[len(before) :]
+    assert critique == before[2]  # that critique could be used
+    assert len({*new, *before}) == 2 + len(before)
+    (row,) = map(json.loads, (tmp_path / "out.jsonl").read_text(encoding="utf-8").splitlines())
+    steps = row["versions"][2]["steps"]
+    assert [(step["kind"], step["attempt"]) for step in steps] == [
+        ("critique", 1),
+        ("revision", 4),
+        ("revision", 5),
+    ]
+    assert [step["sampling"]["seed"] for step in steps] == [critique, *new]
+    assert row["versions"][2]["text"] == "Best."
+
+
+async def test_a_score_that_cannot_be_read_is_told_and_so_is_a_stop_score_without_one(
+    server: StubServer, tmp_path: Path
+) -> None:
+    unread = "Overall score: eight\nPositive aspects: a\nNegative aspects: b"
+    server.on(CHAT, chat_completion(unread), chat_completion(GOOD))
+    options = ("--base-url", server.base_url, "--prompts", "chat", "-n", "1", "--stop-score", "8")
+    finished = await revloop("revise", "Good.", *options, folder=tmp_path)
+    assert finished.out == "Better.\n"
+    assert "version 0 (its score cannot be read: 'eight')" in finished.err
+    assert "No critique gave a score that can be read, to stop at 8." in finished.err

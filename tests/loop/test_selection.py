@@ -1,0 +1,251 @@
+"""Several revisions a round: which one goes on, and what is kept of the others."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from revloop import Draft, PromptSet, StopReason, Store, Trajectory, revise
+from revloop.errors import (
+    AuthenticationError,
+    ContextFullError,
+    ModelNotServedError,
+    RejectedError,
+    UnreachableError,
+)
+from revloop.loop.selection import choose_by_judge, choose_by_score
+from revloop.trajectory import Critique
+from tests.helpers.command_line import revloop
+from tests.helpers.judges import RuleJudge, always_first, by_number
+from tests.helpers.scripted_engine import Answer, ScriptedEngine, cnr_critique
+from tests.helpers.stub_server import COMPLETIONS, StubServer, completion
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from revloop.engines import Request
+
+DRAFT = Draft(id="d", prompt="Count.", response="5 first")
+SHARED = Critique(raw="Dull.")
+BRIDGE = PromptSet.load("cnr").bridge
+
+
+def revisions(*texts: str | Exception) -> Callable[[Request], str | Exception]:
+    """Criticises, and gives one of these revisions after the other; any score for any text.
+
+    A critique's score is the first word of the text that it is about.
+    """
+    left = list(texts)
+
+    def reply(request: Request) -> str | Exception:
+        if not request.stop:
+            return left.pop(0)
+        response = str(request.prompt).partition("### Response:\n")[2]
+        return cnr_critique(min(10.0, float(response.split()[0])))
+
+    return reply
+
+
+def revised(
+    *texts: str | Exception, candidates: int = 3, **options: Any
+) -> tuple[Trajectory, ScriptedEngine]:
+    engine = ScriptedEngine(revisions(*texts))
+    options = {"iterations": len(texts) // candidates, **options}
+    return revise(DRAFT, engine=engine, candidates=candidates, **options), engine
+
+
+def scored(error: Exception) -> tuple[Trajectory, ScriptedEngine]:
+    """Two candidates; the critique that would score the second one fails."""
+    said = revisions("3 a", "9 b")
+    engine = ScriptedEngine(
+        lambda request: error if request.stop and "9 b" in str(request.prompt) else said(request)
+    )
+    return revise(DRAFT, iterations=1, engine=engine, candidates=2), engine
+
+
+def made(*texts: str) -> list[tuple[Critique, str]]:
+    return [(SHARED, text) for text in texts]
+
+
+class TestByTheJudge:
+    async def test_the_one_that_wins_a_knockout_is_chosen(self) -> None:
+        judge = RuleJudge(by_number)
+        draw = await choose_by_judge(judge, "Count.", made("3 a", "9 b", "7 c"))
+        assert draw.chosen == 1
+        assert [sibling.text for sibling in draw.others] == ["3 a", "7 c"]
+        compared = [(c.standing, c.challenger, c.winner) for c in draw.comparisons]
+        assert compared == [(0, 1, 1), (1, 2, 1)]
+        assert len(judge.asked) == 4
+
+    async def test_in_doubt_the_first_one_stays(self) -> None:
+        draw = await choose_by_judge(RuleJudge(always_first), "", made("3 a", "9 b"))
+        assert draw.chosen == 0
+
+    async def test_the_same_text_is_not_judged_twice(self) -> None:
+        judge = RuleJudge(by_number)
+        draw = await choose_by_judge(judge, "", made("3 a", "3 a", "9 b", "3 a", "9 b"))
+        assert (draw.chosen, len(judge.asked)) == (2, 2)
+
+    def test_the_chosen_one_goes_on(self) -> None:
+        texts = ("3 a", "9 b", "7 c", "1 d", "2 e", "8 f")
+        found, engine = revised(*texts, judge=RuleJudge(by_number))
+        assert [version.text for version in found.versions] == ["5 first", "9 b", "8 f"]
+        assert "### Response:\n9 b\n" in engine.prompts[4]
+
+    def test_a_gate_is_passed_by_the_chosen_one(self) -> None:
+        options: dict[str, Any] = {"keep": "gate", "judge": RuleJudge(by_number)}
+        found, _ = revised("3 a", "4 b", "2 c", **options)
+        (version,) = found.versions[1:]
+        assert (version.text, found.kept_text) == ("4 b", "5 first")
+        assert version.comparison is not None
+        assert version.draw is not None
+
+    def test_without_a_gate_the_last_version_is_kept(self) -> None:
+        found, _ = revised("3 a", "4 b", "2 c", judge=RuleJudge(by_number))
+        assert (found.kept_text, found.versions[1].comparison) == ("4 b", None)
+
+    def test_a_judge_that_fails_ends_the_trajectory(self) -> None:
+        judge = RuleJudge(lambda *_: UnreachableError("gone"))
+        found, _ = revised("3 a", "9 b", "7 c", judge=judge)
+        assert found.end is not None
+        assert (found.end.reason, len(found.end.steps)) == (StopReason.JUDGE_FAILED, 4)
+
+
+class TestByTheCriticsScore:
+    def test_the_highest_is_chosen_and_the_first_of_several(self) -> None:
+        assert choose_by_score(made("a", "b", "c"), [3, 7, 7]).chosen == 1
+        assert choose_by_score(made("a", "b"), [None, 1]).chosen == 1
+        assert choose_by_score(made("a", "b"), [None, None]).chosen == 0
+
+    def test_each_different_text_is_criticised(self) -> None:
+        found, engine = revised("3 a", "9 b", "3 a")
+        version = found.versions[1]
+        assert version.text == "9 b"
+        assert version.draw is not None
+        assert version.draw.scores == (3.0, 9.0, 3.0)
+        assert [step.kind for step in version.steps] == [
+            "critique",
+            *["revision"] * 3,
+            *["critique"] * 2,
+        ]
+        assert version.usage.generated_tokens > 0
+        assert len(engine.requests) == 6
+
+
+class TestTheRequests:
+    def test_each_revision_has_a_seed_of_its_own_and_all_but_the_first_are_warm(self) -> None:
+        _, engine = revised("1 a", "2 b", "3 c", judge=RuleJudge(by_number))
+        asked = [request for request in engine.requests if not request.stop]
+        assert len({request.sampling.seed for request in asked}) == 3
+        assert [request.sampling.temperature for request in asked] == [0.0, 0.7, 0.7]
+        assert len({str(request.prompt) for request in asked}) == 1
+
+    def test_the_first_one_is_what_a_round_alone_would_make(self) -> None:
+        _, alone = revised("1 a", candidates=1)
+        _, several = revised("1 a", "2 b", candidates=2)
+        assert several.requests[:2] == alone.requests
+
+    def test_a_round_that_was_saved_counts_all_its_requests(self) -> None:
+        found, _ = revised("5 first", "5 first", iterations=3, candidates=2)
+        assert found.end is not None
+        assert (found.end.reason, found.end.calls_saved) == (StopReason.CONVERGED, 2 * 5)
+
+    def test_single_pass_gives_each_its_own_critique(self) -> None:
+        said = iter([cnr_critique(negative=n) + BRIDGE + n for n in ("1 a", "9 b")])
+        engine = ScriptedEngine(lambda _: next(said))
+        options: dict[str, Any] = {"judge": RuleJudge(by_number), "single_pass": True}
+        found = revise(DRAFT, iterations=1, engine=engine, candidates=2, **options)
+        version = found.versions[1]
+        assert version.critique is not None
+        assert (version.text, version.critique.negative) == ("9 b", "9 b")
+        assert version.draw is not None
+        (other,) = version.draw.others
+        assert other.critique is not None
+        assert other.critique.endswith("Negative aspects: 1 a")
+
+
+class TestScoresThatCannotBeGiven:
+    def test_a_candidate_that_is_too_long_to_be_scored_has_no_score(self) -> None:
+        long = "9 " + "word " * 60
+        engine = ScriptedEngine(revisions("3 a", long), context_tokens=120)
+        found = revise(DRAFT, iterations=1, engine=engine, candidates=2)
+        version = found.versions[1]
+        assert version.text == "3 a"
+        assert version.draw is not None
+        assert version.draw.scores == (3.0, None)
+        assert found.end is not None
+        assert found.end.reason is StopReason.ROUNDS_DONE
+
+    @pytest.mark.parametrize("error", [RejectedError("odd"), ContextFullError("long")])
+    def test_a_candidate_that_the_engine_refuses_to_read_has_no_score(
+        self, error: Exception
+    ) -> None:
+        found, _ = scored(error)
+        version = found.versions[1]
+        assert version.draw is not None
+        assert (version.text, version.draw.scores) == ("3 a", (3.0, None))
+
+    @pytest.mark.parametrize(
+        "error", [UnreachableError("gone"), AuthenticationError("no"), ModelNotServedError("no")]
+    )
+    def test_an_engine_that_fails_leaves_the_choice_to_the_next_attempt(
+        self, error: Exception
+    ) -> None:
+        found, _ = scored(error)
+        assert found.end is not None
+        assert (found.rounds, found.end.reason) == (0, StopReason.ENGINE_FAILED)
+
+
+class TestFailures:
+    def test_one_that_fails_is_left_out(self) -> None:
+        found, _ = revised("3 a", RejectedError("too hot"), "7 c")
+        version = found.versions[1]
+        assert version.text == "7 c"
+        assert version.draw is not None
+        assert [sibling.text for sibling in version.draw.others] == ["3 a"]
+
+    def test_one_that_is_left_alone_needs_no_choice(self) -> None:
+        found, _ = revised(RejectedError("a"), "3 b", candidates=2)
+        assert (found.versions[1].text, found.versions[1].draw) == ("3 b", None)
+
+    def test_where_all_fail_the_trajectory_ends(self) -> None:
+        found, _ = revised(*[RejectedError("gone")] * 3)
+        assert found.end is not None
+        assert found.end.reason is StopReason.REJECTED
+
+    def test_where_none_can_be_used_all_requests_are_in_the_end(self) -> None:
+        def cut(request: Request) -> str | Answer:
+            return cnr_critique() if request.stop else Answer("3", "length")
+
+        engine = ScriptedEngine(cut)
+        found = revise(DRAFT, iterations=1, engine=engine, candidates=2, tries=2)
+        assert found.end is not None
+        assert found.end.reason is StopReason.TOKEN_LIMIT
+        assert len(found.end.steps) == 1 + 2 * 2
+
+
+def test_siblings_are_stored(tmp_path: Path) -> None:
+    found, _ = revised("3 a", "9 b", "7 c", store=tmp_path / "s.sqlite")
+    with Store.open_to_read(tmp_path / "s.sqlite") as store:
+        assert list(store.trajectories()) == [found]
+
+
+def test_the_number_of_candidates_is_part_of_the_settings(tmp_path: Path) -> None:
+    revised("3 a", "9 b", candidates=2, store=tmp_path / "s.sqlite")
+    with pytest.raises(Exception, match="candidates: 3, not 2"):
+        revised("3 a", "9 b", "7 c", store=tmp_path / "s.sqlite")
+
+
+async def test_the_command_line_has_them(tmp_path: Path) -> None:
+    async with StubServer() as server:
+        scored = [completion(cnr_critique(score)) for score in (2, 9)]
+        first = completion(cnr_critique())
+        server.on(COMPLETIONS, first, completion("Good."), completion("Better."), *scored)
+        options = ("--candidates", "2", "-n", "1", "--base-url", server.base_url, "--json")
+        finished = await revloop("revise", "Fair.", *options, folder=tmp_path)
+    assert finished.code == 0, finished.err
+    draw = Trajectory.model_validate_json(finished.out).versions[1].draw
+    assert draw is not None
+    assert sorted(score or 0 for score in draw.scores) == [2.0, 9.0]

@@ -1,0 +1,286 @@
+"""The report in a real browser: read, filtered, opened by mouse and by keyboard."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from revloop import StopReason
+from revloop.trajectory import End, Refusal
+from tests.helpers.browser import Opened, chromium, needs_chromium
+from tests.helpers.report_samples import HOSTILE, judged_page, source_of, step, trajectory, write
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from playwright.sync_api import Browser, Page
+
+pytestmark = needs_chromium
+MANY = 10_000
+SHOWN = 50
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """One browser for all tests here."""
+    with chromium() as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def judged(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The page of a judged store."""
+    folder = tmp_path_factory.mktemp("judged")
+    judged_page(folder)
+    return folder / "judged.html"
+
+
+@pytest.fixture(scope="module")
+def hostile(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A page whose every text would like to be run."""
+    some = [
+        trajectory(text, f"{text} two", id_=f"{n} {text}", prompt=text, extra={text: text})
+        for n, text in enumerate(HOSTILE)
+    ]
+    return write(tmp_path_factory.mktemp("hostile") / "hostile.html", source_of(some))
+
+
+@pytest.fixture(scope="module")
+def large(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A page of 10,000 trajectories."""
+    some = [
+        trajectory(f"first {n}", f"second {n}", id_=f"d{n}", group=str(n % 7)) for n in range(MANY)
+    ]
+    return write(tmp_path_factory.mktemp("large") / "large.html", source_of(some))
+
+
+@pytest.fixture
+def open_page(browser: Browser) -> Iterator[Callable[..., Page]]:
+    """Opens pages, and looks in the end that none complained or asked for anything."""
+    opened: list[Opened] = []
+
+    def open_one(path: Path, **options: Any) -> Page:
+        opened.append(Opened(browser, path, **options))
+        return opened[-1].page
+
+    yield open_one
+    for one in opened:
+        one.close()
+    assert [complaint for one in opened for complaint in one.complaints] == []
+    assert [address for one in opened for address in one.requests] == []
+
+
+def ids(page: Page) -> list[str]:
+    """The ids in the list, in order."""
+    return page.locator("#list button > span:nth-child(2)").all_text_contents()
+
+
+def expect_count(page: Page, text: str) -> None:
+    """Wait until the list says how many it shows."""
+    page.locator("#count", has_text=text).wait_for()
+
+
+def focused_place(page: Page) -> str:
+    """Place of the line of the list that has the focus; empty where none has."""
+    place: str = page.evaluate("document.activeElement.dataset.place ?? ''")
+    return place
+
+
+def scroll_width(page: Page, element: str = "document.documentElement") -> tuple[int, int]:
+    """How wide the contents of an element are, and how wide it is itself."""
+    width: int = page.evaluate(f"{element}.scrollWidth")
+    own: int = page.evaluate(f"{element}.clientWidth")
+    return width, own
+
+
+def test_harm_stands_first(open_page: Callable[..., Page], judged: Path) -> None:
+    page = open_page(judged)
+    badges = page.locator("#list .badge").all_text_contents()
+    assert badges == ["Harmed"] * 4 + ["Same"] * 4 + ["Better"] * 4
+
+
+def test_the_list_is_filtered_by_result_reason_and_field(
+    open_page: Callable[..., Page], judged: Path
+) -> None:
+    page = open_page(judged)
+    page.select_option("#result", "better")
+    expect_count(page, "4 of 12")
+    page.select_option("#reason", "cycle")
+    expect_count(page, "0 of 12")
+    page.click("button[type=reset]")
+    expect_count(page, "12 trajectories")
+    page.fill("#value", "note")
+    expect_count(page, "4 of 12")
+    assert sorted(ids(page)) == ["d1", "d10", "d4", "d7"]
+
+
+def test_the_list_is_filtered_by_text_of_any_version(
+    open_page: Callable[..., Page], judged: Path
+) -> None:
+    page = open_page(judged)
+    page.fill("#text", "OTHER 2")
+    expect_count(page, "1 of 12")
+    assert ids(page) == ["d11"]
+
+
+def test_a_reply_that_could_not_be_used_is_shown_as_text(
+    open_page: Callable[..., Page], tmp_path: Path
+) -> None:
+    refusals = [
+        Refusal(reason="it is blank", characters=3),
+        Refusal(reason="it is HTML", reply=HOSTILE[0], characters=len(HOSTILE[0]) + 7),
+    ]
+    steps = tuple(step().model_copy(update={"refusal": one}) for one in refusals)
+    end = End(reason=StopReason.UNPARSEABLE, detail="No.", steps=steps)
+    one = trajectory("a").model_copy(update={"end": end})
+    page = open_page(write(tmp_path / "page.html", source_of([one])))
+    page.locator("#list button").first.click()
+    shown = page.locator("#details").text_content() or ""
+    assert "Round 1, both, try 1, not used: it is blank" in shown
+    page.locator("#details summary", has_text="not used: it is HTML").click()
+    assert page.locator("#details details p").text_content() == (
+        f"{HOSTILE[0]} … and 7 characters more"
+    )
+
+
+def test_a_trajectory_opens_by_mouse_with_differences_and_both_verdicts(
+    open_page: Callable[..., Page], judged: Path
+) -> None:
+    page = open_page(judged)
+    page.locator("#list button").first.click()
+    assert page.locator("#opened-title").text_content() == "d2"
+    assert page.locator("#details del").first.text_content() == "5 one"
+    assert page.locator("#details ins").first.text_content() == "1 three"
+    verdicts = page.locator(".verdicts tbody tr")
+    assert verdicts.count() == 4
+    assert [verdicts.nth(n).locator("td").nth(4).text_content() for n in range(4)] == [
+        "won",
+        "won",
+        "lost",
+        "lost",
+    ]
+    page.click("#close")
+    assert not page.locator("#opened").is_visible()
+
+
+def test_a_text_that_was_rewritten_stands_beside_the_old_one_without_marks(
+    open_page: Callable[..., Page], tmp_path: Path
+) -> None:
+    old = "One thing after another was said here, by the first of the two texts. " * 3
+    new = "Nothing of that is left now: these words are others, all but a few of them. " * 3
+    page = open_page(write(tmp_path / "rewritten.html", source_of([trajectory(old, new)])))
+    page.locator("#list button").first.click()
+    assert page.locator("#details .sides").first.locator(".text").all_text_contents() == [old, new]
+    assert page.locator("#details :is(del, ins)").count() == 0
+    assert "so the changes are not marked" in (
+        page.locator(".sides .all").first.text_content() or ""
+    )
+
+
+def test_drafts_without_fields_have_no_filter_by_field(
+    open_page: Callable[..., Page], tmp_path: Path
+) -> None:
+    page = open_page(write(tmp_path / "plain.html", source_of([trajectory("a", "b")])))
+    assert [page.locator(name).is_visible() for name in ("#field", "#value", "#pages")] == [
+        False
+    ] * 3
+
+
+def test_everything_can_be_done_by_keyboard(open_page: Callable[..., Page], judged: Path) -> None:
+    page = open_page(judged)
+    page.focus("#list [tabindex='0']")
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("ArrowUp")
+    assert focused_place(page) == "1"
+    page.keyboard.press("End")
+    assert focused_place(page) == "11"
+    page.keyboard.press("Home")
+    page.keyboard.press("Enter")
+    assert page.locator("#opened-title").text_content() == "d2"
+    page.keyboard.press("ArrowRight")
+    assert page.locator("#opened-title").text_content() == "d4"
+    page.keyboard.press("Escape")
+    page.locator("#opened").wait_for(state="hidden")
+    page.locator("#list [data-place='1']:focus").wait_for()
+
+
+def test_the_list_is_one_stop_of_the_tab_key(open_page: Callable[..., Page], judged: Path) -> None:
+    page = open_page(judged)
+    page.focus("button[type=reset]")
+    page.keyboard.press("Tab")
+    assert focused_place(page) == "0"
+    outline = page.evaluate("getComputedStyle(document.activeElement).outlineStyle")
+    assert outline == "solid"
+    page.keyboard.press("Tab")
+    assert not focused_place(page)
+
+
+def test_texts_that_look_like_code_are_shown_as_texts(
+    open_page: Callable[..., Page], hostile: Path
+) -> None:
+    page = open_page(hostile)
+    assert [one.partition(" ")[2] for one in ids(page)] == list(HOSTILE)
+    for number, text in enumerate(HOSTILE):
+        page.locator("#list button").nth(number).click()
+        shown = page.locator("#details").text_content() or ""
+        assert shown.count(text) >= 5
+        page.click("#close")
+    assert page.title() == "some.sqlite: revloop report"
+    assert page.locator("main img, dialog img, dialog svg, main script, dialog script").count() == 0
+
+
+@pytest.mark.parametrize("page_name", ["judged", "hostile"])
+def test_a_phone_needs_no_scrolling_to_the_side(
+    open_page: Callable[..., Page], request: pytest.FixtureRequest, page_name: str
+) -> None:
+    path: Path = request.getfixturevalue(page_name)
+    page = open_page(path, viewport={"width": 360, "height": 740})
+    width, own = scroll_width(page)
+    assert width <= own
+    page.locator("#list button").first.click()
+    width, own = scroll_width(page, "document.querySelector('#details')")
+    assert width <= own
+    sides = page.locator(".sides").first.locator(".version")
+    boxes = [sides.nth(n).bounding_box() for n in range(2)]
+    assert boxes[0] is not None
+    assert boxes[1] is not None
+    assert boxes[0]["x"] == boxes[1]["x"]  # one column
+
+
+def test_dark_mode_is_dark(open_page: Callable[..., Page], judged: Path) -> None:
+    def brightness(page: Page, property_: str) -> int:
+        colour: str = page.evaluate(f"getComputedStyle(document.body).{property_}")
+        return sum(int(part) for part in colour.removeprefix("rgb(").rstrip(")").split(","))
+
+    dark = open_page(judged, color_scheme="dark")
+    light = open_page(judged, color_scheme="light")
+    faint, bright = 150, 600
+    assert brightness(dark, "backgroundColor") < faint
+    assert brightness(dark, "color") > bright
+    assert brightness(light, "color") < faint
+    assert brightness(light, "backgroundColor") > bright
+
+
+def test_ten_thousand_trajectories_are_shown_page_by_page(
+    open_page: Callable[..., Page], large: Path
+) -> None:
+    page = open_page(large)
+    expect_count(page, f"{MANY} trajectories")
+    assert page.locator("#list button").count() == SHOWN
+    assert page.evaluate("document.querySelectorAll('body *').length") < 1500
+    assert page.evaluate("parsed.size") == 0  # nothing is parsed before it is needed
+    page.click("#later")
+    assert ids(page)[0] == "d50"
+    page.focus("#list [tabindex='0']")
+    page.keyboard.press("End")
+    page.keyboard.press("Enter")
+    assert page.locator("#opened-title").text_content() == f"d{MANY - 1}"
+    assert page.evaluate("parsed.size") == 1
+    page.keyboard.press("Escape")
+    page.fill("#text", "second 7777")
+    expect_count(page, f"1 of {MANY}")
+    assert ids(page) == ["d7777"]
+    assert page.evaluate("parsed.size") <= 4

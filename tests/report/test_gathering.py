@@ -1,0 +1,215 @@
+"""What is counted in the trajectories of a report, and what is told of each."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from revloop import InputError, StopReason
+from revloop.report import gather
+from revloop.report.details import details_of, differences
+from revloop.report.gathering import RESULTS, result_of
+from revloop.report.textdiff import is_rewritten, word_diff
+from revloop.trajectory import Comparison, Critique, Draw, End, Refusal, Sibling, Verdict
+from tests.helpers.judges import info
+from tests.helpers.report_samples import HOSTILE, source_of, step, trajectory
+
+if TYPE_CHECKING:
+    from revloop.evaluation import Question
+    from revloop.trajectory import JudgeInfo, Preference
+
+
+def told(*said: Preference | None, **more: Any) -> str:
+    """What became of a trajectory whose two orders got these verdicts."""
+    answers = dict(zip(("old", "new"), said, strict=True))
+
+    def verdict(_judge: JudgeInfo, question: Question) -> Verdict | None:
+        answer = answers[question.first]
+        return None if answer is None else Verdict(preference=answer)
+
+    source = source_of([], judges=[info()], verdict=verdict)
+    return result_of(trajectory("old", "new", **more), source)
+
+
+@pytest.mark.parametrize(
+    ("original_first", "revision_first", "result"),
+    [
+        ("first", "second", "harmed"),
+        ("second", "first", "better"),
+        ("tie", "tie", "same"),
+        ("first", "first", "mixed"),
+        ("tie", "first", "mixed"),
+        ("second", None, "better"),
+        ("first", None, "worse"),
+        ("first", "unparseable", "worse"),
+        ("unparseable", "unparseable", "unjudged"),
+        (None, None, "unjudged"),
+    ],
+)
+def test_the_result_is_told_by_the_verdicts_in_both_orders(
+    original_first: Preference | None, revision_first: Preference | None, result: str
+) -> None:
+    assert told(original_first, revision_first) == result
+
+
+def test_a_text_that_came_back_the_same_is_the_same_without_a_judge() -> None:
+    assert result_of(trajectory("a", "b", "a"), source_of([])) == "same"
+
+
+def test_a_changed_text_without_a_judge_is_not_judged() -> None:
+    assert result_of(trajectory("a", "b"), source_of([])) == "unjudged"
+
+
+def test_a_draft_that_was_only_begun_is_not_judged() -> None:
+    assert result_of(trajectory("a", ended=False), source_of([])) == "unjudged"
+
+
+@pytest.mark.parametrize("texts", [("a",), ("a", "b"), ("a", "a")])
+def test_a_trajectory_that_failed_is_failed_and_never_the_same(texts: tuple[str, ...]) -> None:
+    end = End(reason=StopReason.TOKEN_LIMIT, detail="Cut off.")
+    failed = trajectory(*texts).model_copy(update={"end": end})
+    assert result_of(failed, source_of([])) == "failed"
+    assert gather(source_of([failed])).results == {"failed": 1}
+
+
+def test_the_results_begin_with_those_to_look_at_first() -> None:
+    assert next(iter(RESULTS)) == "harmed"
+    assert list(RESULTS)[-1] == "better"
+
+
+def test_tokens_and_seconds_are_counted_by_round() -> None:
+    found = gather(source_of([trajectory("a", "b", "c"), trajectory("a", "b")]))
+    assert found.rounds == 2
+    first, second = found.costs[1], found.costs[2]
+    assert (first.trajectories, second.trajectories) == (2, 1)
+    assert (first.read_tokens, first.cached_tokens, first.written_tokens) == (120, 80, 40)
+    assert first.seconds == 1.0
+
+
+def test_requests_of_a_round_that_gave_no_version_count_in_that_round() -> None:
+    end = End(reason=StopReason.TOKEN_LIMIT, detail="Cut off.", steps=(step(cached=None),))
+    failed = trajectory("a", "b").model_copy(update={"end": end})
+    found = gather(source_of([failed]))
+    assert found.ended == {"token_limit": 1}
+    assert found.costs[2].read_tokens == 100
+
+
+def test_trajectories_without_an_end_are_counted_as_not_finished() -> None:
+    found = gather(source_of([trajectory("a", ended=False), trajectory("a", "b")]))
+    assert found.ended == {"not_finished": 1, "rounds_done": 1}
+
+
+def test_nothing_to_report_is_an_error() -> None:
+    with pytest.raises(InputError, match=r"some\.sqlite holds no trajectory"):
+        gather(source_of([]))
+
+
+def test_a_line_of_the_list_tells_the_prompt_and_the_drafts_own_fields() -> None:
+    one = trajectory("a", "b", id_="x", prompt="Why\n is it?", kind="mail", size=3, tags=["é"])
+    (row,) = gather(source_of([one])).rows
+    assert row["preview"] == "Why is it?"
+    assert row["values"] == {"kind": "mail", "size": "3", "tags": '["é"]'}
+    assert (row["id"], row["rounds"], row["kept"]) == ("x", 1, 1)
+
+
+def test_long_prompts_and_values_are_cut_in_the_list() -> None:
+    one = trajectory("a", "b", prompt="p" * 5000, note="n" * 5000)
+    (row,) = gather(source_of([one])).rows
+    assert len(row["preview"]) == 120
+    assert len(row["values"]["note"]) == 80
+
+
+def spelled(text: str, changes: list[int], kind: int) -> str:
+    """A text put together again as the page's script does it, in UTF-16 units."""
+    units, place, shown = text.encode("utf-16-le"), 0, b""
+    for what, length in zip(changes[::2], changes[1::2], strict=True):
+        if what in {0, kind}:
+            shown += units[2 * place : 2 * (place + length)]
+            place += length
+    assert 2 * place == len(units)
+    return shown.decode("utf-16-le")
+
+
+@given(st.text(), st.text())
+def test_differences_cover_both_texts_in_the_units_of_a_browser(old: str, new: str) -> None:
+    changes = differences(old, new)
+    if changes is None:
+        assert is_rewritten(word_diff(old, new))
+        return
+    assert spelled(old, changes, 1) == old
+    assert spelled(new, changes, 2) == new
+
+
+def test_a_text_that_changed_much_has_no_marks() -> None:
+    old = "One thing after another was said here, at some length, by the first of the two texts."
+    new = "Nothing of that is left in this one: all of its words are others, and in another order."
+    assert differences(old, old + " And more.") is not None
+    assert differences(f"{old} Thanks for all.", f"Thanks for all. {new}") is None
+    assert differences("a", "b") == [1, 1, 2, 1]  # short texts can be read with marks
+
+
+def test_letters_beyond_the_basic_plane_count_two() -> None:
+    assert differences("good 🦊 day", "good 🦊 night") == [0, 8, 1, 3, 2, 5]
+
+
+def test_details_hold_critiques_tokens_and_where_each_version_came_from() -> None:
+    one = details_of(trajectory("a b c", "a b d", id_="x", k=1), source_of([]))
+    (version,) = one["versions"][1:]
+    assert one["versions"][0] == {"round": 0, "text": "a b c"}
+    assert version["critique"] == "Critique of a b c"
+    assert (version["base"], version["score"], version["tokens"]) == (0, 5.0, [100, 40, 20])
+    assert one["fields"] == {"k": "1"}
+    assert one["prompt"] == [{"role": "user", "text": "Why?"}]
+
+
+def test_details_hold_replies_that_could_not_be_used_and_scores_that_could_not_be_read() -> None:
+    refusal = Refusal(reason="it is blank", reply="  ", characters=12)
+    refused = step().model_copy(update={"refusal": refusal})
+    made = trajectory("a", "b")
+    critique = Critique(raw="Overall score: eight", unread_score="eight")
+    versions = (made.versions[0], made.versions[1].model_copy(update={"critique": critique}))
+    end = End(reason=StopReason.UNPARSEABLE, detail="No.", steps=(refused,))
+    one = details_of(made.model_copy(update={"versions": versions, "end": end}), source_of([]))
+    assert one["refused"] == [
+        {
+            "round": 2,
+            "kind": "both",
+            "attempt": 1,
+            "reason": "it is blank",
+            "reply": "  ",
+            "left_out": 10,
+        }
+    ]
+    assert (one["versions"][1]["score"], one["versions"][1]["unread_score"]) == (None, "eight")
+
+
+def test_details_tell_verdicts_from_the_side_of_the_later_text() -> None:
+    def verdict(_judge: JudgeInfo, question: Question) -> Verdict:
+        return Verdict(preference="first", reason=f"{question.first} is better")
+
+    source = source_of([], judges=[info()], verdict=verdict)
+    one = details_of(trajectory("old", "new"), source)
+    assert [(v["order"], v["said"], v["reason"]) for v in one["verdicts"]] == [
+        ("earlier text first", "lost", "old is better"),
+        ("later text first", "won", "new is better"),
+    ]
+
+
+def test_details_tell_how_a_version_was_kept_and_what_else_was_drawn() -> None:
+    said = (Verdict(preference="first"), Verdict(preference="unparseable"))
+    comparison = Comparison(standing=0, challenger=1, verdicts=said)
+    one = trajectory("old", "new")
+    draw = Draw(chosen=0, others=(Sibling(text=HOSTILE[0]),))
+    version = one.versions[1].model_copy(update={"comparison": comparison, "draw": draw})
+    found = details_of(
+        one.model_copy(update={"versions": (one.versions[0], version)}), source_of([])
+    )
+    assert [(v["judge"], v["than"], v["said"]) for v in found["verdicts"]] == [
+        ("--keep", "the original", "lost"),
+        ("--keep", "the original", "could not be read"),
+    ]
+    assert found["kept"] == 0
+    assert found["versions"][1]["siblings"] == [HOSTILE[0]]

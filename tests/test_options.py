@@ -1,0 +1,184 @@
+"""Settings: the user's choices, the prompt set's, and the environment's."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import pytest
+from pydantic import SecretStr, ValidationError
+
+from revloop.options import EngineOptions, LoopOptions, RunSettings
+from revloop.prompts import PromptSet
+from revloop.trajectory import EngineInfo, JudgeInfo
+from revloop.values import digest_of
+
+ENGINE = EngineInfo(kind="http", model="falcon-40b-cnr", version="0.32.0")
+PROMPTS = PromptSet.load("cnr")
+
+
+def resolved(**options: Any) -> RunSettings:
+    return RunSettings.resolve(LoopOptions(**options), PROMPTS, ENGINE)
+
+
+class TestLoopOptions:
+    @pytest.mark.parametrize(
+        "wrong",
+        [
+            {"temperature": -0.5},
+            {"temperature": math.nan},
+            {"top_p": 0},
+            {"seed": -1},
+            {"seed": 2**31},
+            {"critique_max_tokens": 0},
+            {"revision_max_tokens": 0},
+            {"tries": 0},
+            {"tries": 101},
+            {"retry_temperature": -1},
+            {"stop_score": "high"},
+        ],
+    )
+    def test_a_value_out_of_bounds_is_refused(self, wrong: dict[str, Any]) -> None:
+        with pytest.raises(ValidationError, match=next(iter(wrong))):
+            LoopOptions(**wrong)
+
+    def test_an_unknown_option_is_refused(self) -> None:
+        with pytest.raises(ValidationError, match="Extra inputs are not permitted"):
+            LoopOptions.model_validate({"temprature": 1})
+
+
+class TestRunSettings:
+    def test_the_prompt_set_decides_what_the_user_leaves_open(self) -> None:
+        settings = resolved()
+        assert settings.critique_max_tokens == PROMPTS.settings.critique.max_tokens
+        assert settings.revision_max_tokens == PROMPTS.settings.revision.max_tokens
+        assert settings.sampling.temperature == PROMPTS.settings.sampling.temperature
+        assert settings.sampling.top_p == PROMPTS.settings.sampling.top_p
+
+    def test_a_run_without_a_judge_is_named_as_before_there_were_judges(self) -> None:
+        before = resolved().model_dump(
+            mode="json", exclude={"keep", "judge", "candidates", "pinned"}
+        )
+        assert resolved().digest == digest_of(before)
+
+    def test_the_way_to_keep_and_the_judge_are_part_of_the_name(self) -> None:
+        judge = JudgeInfo(kind="function", name="demo", digest="1")
+        other = judge.model_copy(update={"digest": "2"})
+        digests = {
+            RunSettings.resolve(LoopOptions(keep=keep), PROMPTS, ENGINE, by).digest
+            for keep, by in (("best", judge), ("gate", judge), ("gate", other))
+        }
+        assert len(digests | {resolved().digest, resolved(candidates=2).digest}) == 5
+
+    def test_the_users_choice_goes_first(self) -> None:
+        settings = resolved(
+            temperature=0.0, top_p=0.5, seed=7, critique_max_tokens=1, revision_max_tokens=2
+        )
+        assert settings.sampling.model_dump() == {"temperature": 0.0, "top_p": 0.5, "seed": 7}
+        assert (settings.critique_max_tokens, settings.revision_max_tokens) == (1, 2)
+
+    def test_a_temperature_of_zero_is_a_choice(self) -> None:
+        warm = PROMPTS.settings.model_copy(
+            update={"sampling": PROMPTS.settings.sampling.model_copy(update={"temperature": 0.9})}
+        )
+        prompts = PromptSet("warm", warm, PROMPTS.templates, "digest")
+        settings = RunSettings.resolve(LoopOptions(temperature=0), prompts, ENGINE)
+        assert settings.sampling.temperature == 0
+
+    def test_model_and_prompt_set_are_named(self) -> None:
+        settings = resolved()
+        assert (settings.model, settings.prompt_set) == ("falcon-40b-cnr", "cnr")
+        assert settings.prompt_set_digest == PROMPTS.digest
+
+    def test_the_same_choices_have_the_same_digest(self) -> None:
+        assert resolved(seed=3).digest == resolved(seed=3).digest
+
+    @pytest.mark.parametrize(
+        "choice",
+        [
+            {"single_pass": True},
+            {"temperature": 0.1},
+            {"top_p": 0.9},
+            {"seed": 1},
+            {"critique_max_tokens": 5},
+            {"revision_max_tokens": 5},
+            {"early_stop": False},
+            {"stop_score": 9},
+            {"tries": 1},
+            {"retry_temperature": 0.8},
+        ],
+    )
+    def test_each_choice_changes_the_digest(self, choice: dict[str, Any]) -> None:
+        assert resolved(**choice).digest != resolved().digest
+
+    @pytest.mark.parametrize("field", ["model", "prompt_set_digest"])
+    def test_another_model_or_prompt_set_changes_the_digest(self, field: str) -> None:
+        assert resolved().model_copy(update={field: "another"}).digest != resolved().digest
+
+    def test_they_come_back_from_json_without_loss(self) -> None:
+        settings = resolved(temperature=0.1, stop_score=8.5)
+        assert RunSettings.model_validate_json(settings.model_dump_json()) == settings
+
+    def test_equal_settings_do_not_differ(self) -> None:
+        assert resolved().differences(resolved()) == []
+
+    def test_differences_name_both_values(self) -> None:
+        assert resolved(tries=1, early_stop=False).differences(resolved()) == [
+            "early_stop: False, not True",
+            "tries: 1, not 3",
+        ]
+
+
+class TestEngineOptions:
+    def test_without_an_environment_nothing_is_named(self) -> None:
+        options = EngineOptions.from_environment()
+        assert (options.base_url, options.model, options.api_key) == (None, None, None)
+
+    def test_the_environment_fills_what_is_missing(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("REVLOOP_BASE_URL", "http://localhost:8000")
+        monkeypatch.setenv("REVLOOP_MODEL", "falcon")
+        monkeypatch.setenv("REVLOOP_API_KEY", "sk-1")
+        options = EngineOptions.from_environment(base_url=None, model=None, api_key=None)
+        assert (options.base_url, options.model) == ("http://localhost:8000", "falcon")
+        assert options.api_key == SecretStr("sk-1")
+
+    def test_what_is_given_goes_before_the_environment(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("REVLOOP_BASE_URL", "http://other")
+        monkeypatch.setenv("REVLOOP_MODEL", "other")
+        monkeypatch.setenv("REVLOOP_API_KEY", "other")
+        options = EngineOptions.from_environment(base_url="http://a", model="m", api_key="k")
+        assert (options.base_url, options.model) == ("http://a", "m")
+        assert options.api_key == SecretStr("k")
+
+    def test_an_empty_variable_is_a_missing_one(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        for name in ("REVLOOP_BASE_URL", "REVLOOP_MODEL", "REVLOOP_API_KEY"):
+            monkeypatch.setenv(name, "")
+        assert EngineOptions.from_environment() == EngineOptions()
+
+    def test_a_model_alone_runs_here_and_not_on_the_server_of_the_environment(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("REVLOOP_BASE_URL", "http://localhost:8000")
+        assert EngineOptions.from_environment(model="folder").base_url is None
+
+    def test_a_server_may_serve_the_model_of_the_environment(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("REVLOOP_MODEL", "falcon")
+        assert EngineOptions.from_environment(base_url="http://a").model == "falcon"
+
+    def test_the_key_is_never_shown(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("REVLOOP_API_KEY", "sk-secret")
+        options = EngineOptions.from_environment()
+        shown = [repr(options), str(options), str(options.model_dump()), options.model_dump_json()]
+        assert not any("sk-secret" in text for text in shown)
+
+    def test_a_tensor_parallel_size_below_1_is_refused(self) -> None:
+        with pytest.raises(ValidationError, match="tensor_parallel_size"):
+            EngineOptions.from_environment(tensor_parallel_size=0)
+
+    def test_an_unknown_option_is_refused(self) -> None:
+        with pytest.raises(ValidationError, match="Extra inputs are not permitted"):
+            EngineOptions.from_environment(url="http://a")
