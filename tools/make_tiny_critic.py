@@ -1,4 +1,4 @@
-"""Make `tests/helpers/tiny_critic`: a Falcon that writes critiques in the right form about any text at all.
+"""Make `tests/helpers/tiny_critic`: a Falcon that writes well-formed critiques of any text.
 
     python tools/make_tiny_critic.py
 
@@ -21,7 +21,7 @@ from transformers import FalconConfig, FalconForCausalLM, PreTrainedTokenizerFas
 from revloop.prompts import PromptSet
 from revloop.trajectory import Draft
 
-FOLDER = Path(__file__).parents[1] / "tests" / "tiny_critic"
+FOLDER = Path(__file__).parents[1] / "tests" / "helpers" / "tiny_critic"
 END = "<|endoftext|>"
 VOCABULARY = 260
 CONTEXT_TOKENS = 4096

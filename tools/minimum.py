@@ -22,13 +22,8 @@ TEST_PACKAGES = (
     *("hypothesis", "pyyaml"),
 )
 NEEDS_MORE = (
-    "finetune",
-    "benchmarks",
-    "test_docs",
-    "test_wheel",
-    "test_browser",
-    "vllm",
-    "test_ray",
+    *("finetune", "benchmarks", "vllm"),
+    *("test_docs", "test_wheel", "test_browser", "test_ray"),
 )
 _LOWER_BOUND = re.compile(r"^(?P<name>[\w.-]+)(?P<extras>\[[^]]*\])?>=(?P<version>[\w.]+)$")
 

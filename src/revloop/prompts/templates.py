@@ -13,9 +13,9 @@ from revloop.errors import PromptSetError
 
 
 def shipped_folder() -> Path:
-    """Beside this module in an installed package, at the top level in a source checkout."""
-    installed = Path(__file__).parent / "prompt_sets"
-    return installed if installed.is_dir() else Path(__file__).parents[2] / "prompts"
+    """In the package in an installed package, at the top level in a source checkout."""
+    installed = Path(__file__).parents[1] / "prompt_sets"
+    return installed if installed.is_dir() else Path(__file__).parents[3] / "prompts"
 
 
 def read_text(path: Path) -> str:
