@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
     from pathlib import Path
 
+    from revloop import Draft, Version
     from revloop.engines import Completion, Request
 
 
@@ -47,6 +48,23 @@ async def test_the_asynchronous_twin_takes_an_asynchronous_source() -> None:
 
     found = [t async for t in arevise_many(source(), iterations=1, engine=engine())]
     assert sorted(t.final for t in found) == [f"Draft {n}!" for n in range(10)]
+
+
+@pytest.mark.parametrize("stored", [True, False], ids=["stored", "in memory"])
+def test_each_new_version_is_handed_to_the_caller_with_its_draft(
+    tmp_path: Path, stored: bool
+) -> None:
+    store = tmp_path / "s.sqlite" if stored else None
+    seen: dict[object, list[int]] = {}
+
+    def on_version(draft: Draft, version: Version) -> None:
+        seen.setdefault(draft.id, []).append(version.round)
+
+    found = revise_many(
+        drafts(3), iterations=2, on_version=on_version, engine=engine(), store=store
+    )
+    assert len(list(found)) == 3
+    assert seen == {f"d{n}": [0, 1, 2] for n in range(3)}
 
 
 def test_an_endless_source_is_read_only_as_far_as_needed() -> None:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from anyio.streams.memory import MemoryObjectSendStream
 
+    from revloop.batch.workers import OnVersion
     from revloop.store import Pending
     from revloop.trajectory import Draft
 
@@ -41,6 +42,7 @@ async def arevise_many(
     iterations: int = DEFAULT_ITERATIONS,
     min_concurrency: int = DEFAULT_MIN_CONCURRENCY,
     max_concurrency: int = DEFAULT_MAX_CONCURRENCY,
+    on_version: OnVersion | None = None,
     **options: Unpack[ReviserOptions],
 ) -> AsyncGenerator[Trajectory, None]:
     """Revise many drafts at once; each trajectory is given as soon as it ends, in no fixed order.
@@ -53,6 +55,8 @@ async def arevise_many(
         iterations: Rounds of critique and revision for each, at least 1.
         min_concurrency: Fewest requests at once, however busy the engine is.
         max_concurrency: Most requests at once.
+        on_version: Called with the draft and each new version of it, once that is stored. Of equal
+            drafts that are revised at the same time, it gets the first.
         options: See :class:`~revloop.reviser.ReviserOptions`.
 
     Yields:
@@ -65,7 +69,13 @@ async def arevise_many(
     rounds = checked_iterations(iterations)
     bounds = Concurrency(min_concurrency, max_concurrency)
     async with AsyncReviser(**options) as reviser:
-        workers = Workers(reviser, iterations=rounds, bounds=bounds, progress=Progress())
+        workers = Workers(
+            reviser,
+            iterations=rounds,
+            bounds=bounds,
+            progress=Progress(),
+            on_version=on_version,
+        )
         send, receive = anyio.create_memory_object_stream[Trajectory]()
         # a task of its own: a task group may not be open in a generator while it yields
         work = asyncio.create_task(_Twins(reviser, send).work_through(workers, drafts))
@@ -86,6 +96,7 @@ def revise_many(
     iterations: int = DEFAULT_ITERATIONS,
     min_concurrency: int = DEFAULT_MIN_CONCURRENCY,
     max_concurrency: int = DEFAULT_MAX_CONCURRENCY,
+    on_version: OnVersion | None = None,
     **options: Unpack[ReviserOptions],
 ) -> Iterator[Trajectory]:
     """The synchronous twin of :func:`arevise_many`, with the same arguments."""
@@ -94,6 +105,7 @@ def revise_many(
         iterations=iterations,
         min_concurrency=min_concurrency,
         max_concurrency=max_concurrency,
+        on_version=on_version,
         **options,
     )
 

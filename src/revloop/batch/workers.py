@@ -19,9 +19,10 @@ if TYPE_CHECKING:
     from revloop.batch.progress import Progress
     from revloop.reviser import AsyncReviser
     from revloop.store import Pending
-    from revloop.trajectory import Trajectory, Version
+    from revloop.trajectory import Draft, Trajectory, Version
 
     Finished = Callable[[Trajectory], Awaitable[None]]
+    OnVersion = Callable[[Draft, Version], None]
 
 _LOOK_EVERY_S = 1.0
 
@@ -37,13 +38,21 @@ class Workers:
         reviser: An open reviser.
         iterations: Rounds for each.
         bounds: Least and most requests under way.
-        progress: Is told of all that happens.
+        progress: Counts what happens.
+        on_version: Called with each new version and its draft, once it is stored.
     """
 
     def __init__(
-        self, reviser: AsyncReviser, *, iterations: int, bounds: Concurrency, progress: Progress
+        self,
+        reviser: AsyncReviser,
+        *,
+        iterations: int,
+        bounds: Concurrency,
+        progress: Progress,
+        on_version: OnVersion | None = None,
     ) -> None:
         self._reviser = reviser
+        self._on_version = on_version
         self._iterations = iterations
         self._bounds = bounds
         self._progress = progress
@@ -99,6 +108,8 @@ class Workers:
         def on_version(version: Version) -> None:
             engine.rounds_done = version.round
             self._progress.made(version)
+            if self._on_version is not None:
+                self._on_version(pending.draft, version)
 
         trajectory = None
         try:
