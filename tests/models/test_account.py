@@ -96,7 +96,8 @@ print(asyncio.run(revise()).rounds)
 @needs_namespaces
 def test_a_model_below_a_home_folder_that_nobody_knows_is_not_found(tmp_path: Path) -> None:
     code = (
-        "from revloop.models.config import read_shape\nfrom revloop.errors import ModelConfigError\n"
+        "from revloop.errors import ModelConfigError\n"
+        "from revloop.models.config import read_shape\n"
         "try: read_shape('~/critic')\nexcept ModelConfigError as exc: print(exc)"
     )
     assert as_nobody(tmp_path, "-c", code).stdout == "There is no folder ~/critic.\n"
