@@ -6,7 +6,7 @@ import pytest
 from pydantic import ValidationError
 
 from revloop.trajectory import trajectory
-from revloop.values import Frozen, Text, digest_of, explain
+from revloop.values import Frozen, Text, digest_of, duration, explain
 
 
 class Note(Frozen):
@@ -39,3 +39,17 @@ def test_an_error_is_told_in_one_line() -> None:
 
 def test_trajectories_give_the_same_names_on() -> None:
     assert (trajectory.Frozen, trajectory.digest_of) == (Frozen, digest_of)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [
+        (0.04, "0.0 s"),
+        (119, "119.0 s"),
+        (600, "10.0 minutes"),
+        (9000, "2.5 hours"),
+        (10**6, "11.6 days"),
+    ],
+)
+def test_a_duration_has_the_unit_that_suits_it(seconds: float, words: str) -> None:
+    assert duration(seconds) == words

@@ -11,7 +11,7 @@ import matplotlib as mpl
 from benchmarks.scale.compare import compare
 from revloop.errors import DoesNotFitError
 from revloop.planning import CARDS, Assumptions, Job, Lengths, card_named, plan_job
-from revloop.planning.job_table import duration
+from revloop.values import duration
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

@@ -146,6 +146,14 @@ def _int(text: str) -> int | float:
     return Number(text) if text == "-0" else int(text)
 
 
+def duration(seconds: float) -> str:
+    """A time in the largest unit of which it has two."""
+    for unit, size_s in (("days", 86_400.0), ("hours", 3600.0), ("minutes", 60.0)):
+        if seconds >= 2 * size_s:
+            return f"{seconds / size_s:.1f} {unit}"
+    return f"{seconds:.1f} s"
+
+
 def explain(exc: ValidationError) -> str:
     """A validation error on one line, for a person: where, and what is wrong there."""
     problems = []

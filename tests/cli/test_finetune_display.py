@@ -6,7 +6,7 @@ import time
 from typing import TYPE_CHECKING
 
 from revloop.cli import finetune_display as module
-from revloop.cli.finetune_display import Line, live_line
+from revloop.cli.finetune_display import ProgressLine, live_line
 from revloop.finetune import TrainingStep
 
 if TYPE_CHECKING:
@@ -29,32 +29,32 @@ class Clock:
 
 def test_before_the_first_step_the_line_says_so() -> None:
     clock = Clock()
-    line = Line(clock)
+    line = ProgressLine(clock)
     clock.at_s = 95.0
-    assert line.text() == "1 min 35 s: no step is done yet"
+    assert line.text() == "95.0 s: no step is done yet"
 
 
 def test_the_line_has_step_loss_speed_and_the_time_left() -> None:
     clock = Clock()
-    line = Line(clock)
+    line = ProgressLine(clock)
     for number in range(1, 12):
         clock.at_s += 10.0
         line.note(step(number, tokens=500 * number))
     clock.at_s += 5.0
-    assert line.text() == "1 min 55 s: step 11 of 41, loss 1.5000, 50 tokens/s, 5 min 00 s left"
+    assert line.text() == "115.0 s: step 11 of 41, loss 1.5000, 50 tokens/s, 5.0 minutes left"
 
 
 def test_a_run_that_goes_on_is_timed_by_its_own_steps() -> None:
     clock = Clock()
-    line = Line(clock)
+    line = ProgressLine(clock)
     for number in (30, 31):
         clock.at_s += 6.0
         line.note(step(number))
-    assert line.text() == "12 s: step 31 of 41, loss 1.5000, 1 min 00 s left"
+    assert line.text() == "12.0 s: step 31 of 41, loss 1.5000, 60.0 s left"
 
 
 def test_an_evaluation_does_not_take_the_loss_away() -> None:
-    line = Line(Clock())
+    line = ProgressLine(Clock())
     line.note(step(1, loss=2.0))
     line.note(step(1, loss=None))
     assert "step 1 of 41, loss 2.0000" in line.text()

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import pytest
-
 from revloop.models.config import known_shape
 from revloop.planning import (
     Assumptions,
@@ -17,7 +15,6 @@ from revloop.planning import (
     job_rows,
     plan_job,
 )
-from revloop.planning.job_table import duration
 from tests.helpers.model_configs import FALCON_40B
 
 
@@ -75,17 +72,3 @@ def test_a_short_job_has_figures_too() -> None:
     rows = table(drafts=10)
     assert rows["Time"].value.endswith(("s", "minutes"))
     assert float(rows["GPU hours"].value) < 10
-
-
-@pytest.mark.parametrize(
-    ("seconds", "words"),
-    [
-        (0.04, "0.0 s"),
-        (119, "119.0 s"),
-        (600, "10.0 minutes"),
-        (9000, "2.5 hours"),
-        (10**6, "11.6 days"),
-    ],
-)
-def test_a_time_is_told_in_the_unit_that_suits_it(seconds: float, words: str) -> None:
-    assert duration(seconds) == words

@@ -25,6 +25,7 @@ from revloop.cli import (
     streams,
 )
 from revloop.cli.batch_ray import BatchCommand
+from revloop.cli.exit_codes import MEANINGS
 from revloop.errors import InputError, ReaderGoneError, RevloopError
 
 app = typer.Typer(
@@ -33,11 +34,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
-    epilog="Exit codes: 0 done, 2 wrong usage, 3 bad input, "
-    "4 the engine or the judge failed or rounds are missing, 5 the store cannot be used, "
-    "6 the model cannot be served, 7 the critic cannot be trained, 8 done, but rows were rejected, "
-    "9 stopped by --strict or --max-failures, 10 salvaged, but a part is lost, "
-    "130 interrupted, 141 nobody reads the output any more.",
+    epilog=f"Exit codes: {'; '.join(f'{code} {means}' for code, means in MEANINGS.items())}.",
 )
 app.command("revise", epilog=revise.EXAMPLE)(revise.revise)
 app.command("batch", epilog=batch.EXAMPLE, cls=BatchCommand)(batch.batch)

@@ -23,7 +23,7 @@ from revloop.batch import (
     Tolerance,
     failures_allowed,
 )
-from revloop.cli import output
+from revloop.cli import exit_codes, output
 from revloop.cli.batch_display import follow, tell
 from revloop.cli.batch_options import (
     BatchStore,
@@ -99,7 +99,6 @@ EXAMPLE = (
     "Example: `revloop batch drafts.jsonl revised.jsonl --base-url http://127.0.0.1:8000`. The "
     "same command again goes on where it ended."
 )
-EXIT_REJECTS, EXIT_STOPPED, EXIT_INTERRUPTED = 8, 9, 130
 
 _TRIES = 20
 """An engine that has died is away for a while in all but its port: it answers 500."""
@@ -258,12 +257,12 @@ def _tell_outcome(outcome: Outcome | None, output_file: Path, store: Path) -> in
     how_to_go_on = f"The same command goes on. What there is so far: revloop export {store} OUTPUT"
     if outcome is None:
         output.complain(f"Interrupted. {how_to_go_on}")
-        return EXIT_INTERRUPTED
+        return exit_codes.INTERRUPTED
     if outcome.ending is not Ending.DONE:
         output.complain(f"{outcome.detail} {how_to_go_on}")
         return {
-            Ending.INTERRUPTED: EXIT_INTERRUPTED,
-            Ending.STOPPED: EXIT_STOPPED,
+            Ending.INTERRUPTED: exit_codes.INTERRUPTED,
+            Ending.STOPPED: exit_codes.STOPPED,
             Ending.ENGINE_GONE: EngineError.exit_code,
         }[outcome.ending]
     rejects = rejects_path(output_file)
@@ -281,7 +280,7 @@ def _tell_outcome(outcome: Outcome | None, output_file: Path, store: Path) -> in
         output.results.print(output.printable(f"{output_file}: {outcome.rows} trajectories"))
     if outcome.failed:
         return EngineError.exit_code
-    return EXIT_REJECTS if outcome.rejected else 0
+    return exit_codes.REJECTED_ROWS if outcome.rejected else 0
 
 
 def _store_path(store: Path | None, output_file: Path) -> Path:

@@ -14,6 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from revloop.cli import output
+from revloop.values import duration
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -106,18 +107,6 @@ def table(snapshot: Snapshot) -> RenderableType:
     if snapshot.server_away_s is not None:
         shown.add_row("server", Text(_waiting(snapshot), "yellow"))
     return shown
-
-
-def duration(seconds: float) -> str:
-    """A time as a person says it: ``3 h 05 min``, ``2 min 07 s``, ``12 s``."""
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    minutes, rest = divmod(whole, 60)
-    if minutes < 60:
-        return f"{minutes} min {rest:02} s"
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours} h {minutes:02} min"
 
 
 def _done(snapshot: Snapshot) -> str:

@@ -11,7 +11,7 @@ import typer
 from typer.core import TyperCommand
 
 from revloop.batch import BatchOptions
-from revloop.cli import output
+from revloop.cli import exit_codes, output
 from revloop.distributed import (
     LOCAL,
     RayInput,
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from revloop.distributed import RayOutcome
     from revloop.reviser import ReviserOptions
 
-EXIT_REJECTS, EXIT_INTERRUPTED = 8, 130
 
 _PANEL = "Ray"
 
@@ -173,7 +172,7 @@ def run_on_ray(
         )
     except KeyboardInterrupt:
         output.complain("Interrupted. The same command goes on: rows in shards are not done again.")
-        return EXIT_INTERRUPTED
+        return exit_codes.INTERRUPTED
     return _tell(outcome, name)
 
 
@@ -214,4 +213,4 @@ def _tell(outcome: RayOutcome, name: str) -> int:
     output.results.print(output.printable(f"{name}: {outcome.written} new trajectories"))
     if outcome.failed:
         return EngineError.exit_code
-    return EXIT_REJECTS if outcome.rejected else 0
+    return exit_codes.REJECTED_ROWS if outcome.rejected else 0

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from rich.text import Text
 
 from revloop.cli import output
-from revloop.cli.batch_display import duration
+from revloop.values import duration
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from revloop.cli import output
+from revloop.cli import exit_codes, output
 from revloop.cli.files import Force, named_output
 from revloop.cli.options import StoreToRead
 from revloop.cli.stores import RunToRead, tell_which_run
@@ -17,7 +17,6 @@ from revloop.files.paths import Writes, check_paths
 from revloop.rows import STANDARD_OUTPUT, open_output
 from revloop.store import Losses, Store, salvage
 
-EXIT_LOST = 10
 EXAMPLE = "Example: `revloop export versions.sqlite versions.jsonl`"
 
 
@@ -63,7 +62,7 @@ def export(
         _write(whole, output_file, run, final_only=final_only)
     _tell_losses(store, losses)
     if losses:
-        raise typer.Exit(EXIT_LOST)
+        raise typer.Exit(exit_codes.LOST)
 
 
 def _write(store: Path, output_file: Path, run: int | None, *, final_only: bool) -> None:

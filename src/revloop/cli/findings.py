@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _SHOWN_OF_A_KIND = 20
 
 
-class Outcome(Frozen):
+class RecordsWritten(Frozen):
     """What a command made of a file of records."""
 
     written: dict[str, int] = Field(description="Lines written, by file.")
@@ -39,7 +39,7 @@ def tell_findings(findings: Iterable[Finding]) -> None:
             output.say(f"... and {count - _SHOWN_OF_A_KIND} more of {kind}; --json lists them all")
 
 
-def tell_outcome(outcome: Outcome, *, as_json: bool) -> None:
+def tell_outcome(outcome: RecordsWritten, *, as_json: bool) -> None:
     """Print what was written on stdout, and findings on stderr or with it."""
     if as_json:
         output.print_json(outcome.model_dump_json(indent=2))

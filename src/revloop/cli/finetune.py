@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from revloop.cli import exit_codes, output, streams
 from revloop.cli import finetune_options as options
-from revloop.cli import output, streams
 from revloop.cli.finetune_display import live_line
 from revloop.cli.options import model_folder
 from revloop.cli.tables import print_pairs
@@ -129,7 +129,7 @@ def _train(
         if output.progress.quiet:
             return
         output.say(f"Stopped after step {result.steps}, which is saved. Add --resume to go on.")
-        raise typer.Exit(130)
+        raise typer.Exit(exit_codes.INTERRUPTED)
     loss = result.validation_loss
     held_out = "" if loss is None else f"; lowest loss on held-out records: {loss:.4f}"
     output.say(f"Steps: {result.steps}{held_out}. Curves: {run_folder / 'curves.png'}")

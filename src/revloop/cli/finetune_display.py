@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from revloop.cli import output
-from revloop.cli.batch_display import duration
 from revloop.cli.counting import LINE_EVERY_S, repeating
+from revloop.values import duration
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from revloop.finetune import TrainingStep
 
 
-class Line:
+class ProgressLine:
     """What is known of a training, as a line.
 
     Args:
@@ -70,7 +70,7 @@ def live_line() -> Iterator[Callable[[TrainingStep], None]]:
         TextColumn("{task.fields[loss]}"),
         TimeRemainingColumn(),
     )
-    is_shown, line = output.progress.is_terminal, Line()
+    is_shown, line = output.progress.is_terminal, ProgressLine()
     telling = (
         nullcontext() if is_shown else repeating(lambda: output.say(line.text()), LINE_EVERY_S)
     )

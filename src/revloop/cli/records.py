@@ -16,7 +16,7 @@ from pydantic import BaseModel
 
 from revloop.cli import output
 from revloop.cli.files import Force, new_file
-from revloop.cli.findings import Outcome, print_report, tell_findings, tell_outcome
+from revloop.cli.findings import RecordsWritten, print_report, tell_findings, tell_outcome
 from revloop.cli.options import Prompts, model_folder
 from revloop.demo.records import demo_records
 from revloop.engines.tokens import PromptTokenizer
@@ -200,7 +200,7 @@ def split_file(
         for entry, part in zip(entries, parts, strict=True):
             _write([entry.record], files[part])
     written = {str(path): parts.count(index) for index, path in enumerate(paths)}
-    tell_outcome(Outcome(written=written, findings=tuple(findings)), as_json=as_json)
+    tell_outcome(RecordsWritten(written=written, findings=tuple(findings)), as_json=as_json)
 
 
 @app.command("render", epilog="Example: `revloop records render records.jsonl --prompts cnr`")
@@ -321,7 +321,7 @@ def _tell(path: Path | None, written: int, findings: list[Finding], *, as_json: 
     if path is None:
         tell_findings(findings)
     else:
-        outcome = Outcome(written={str(path): written}, findings=tuple(findings))
+        outcome = RecordsWritten(written={str(path): written}, findings=tuple(findings))
         tell_outcome(outcome, as_json=as_json)
 
 

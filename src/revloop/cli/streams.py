@@ -113,7 +113,7 @@ class _Forgiving(_Patient):
             return memoryview(data).nbytes
 
 
-class _Text(io.TextIOWrapper):
+class _NotingText(io.TextIOWrapper):
     """Text on a stream; tells once where it is not written as one would expect."""
 
     def __init__(self, raw: io.FileIO, wanted: str, tell: Callable[[str], None]) -> None:
@@ -149,7 +149,7 @@ def _safe(stream: Any, kind: type[io.FileIO], tell: Callable[[str], None]) -> An
     if number < 0:
         return stream
     stream.flush()
-    return _Text(kind(number, "w", closefd=False), stream.encoding, tell)
+    return _NotingText(kind(number, "w", closefd=False), stream.encoding, tell)
 
 
 def _holds(text: str, encoding: str) -> bool:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from revloop.planning.deployment import PlanRow
 from revloop.planning.job import Limit
+from revloop.values import duration
 
 if TYPE_CHECKING:
     from revloop.planning.job import JobPlan
@@ -59,14 +60,6 @@ def job_rows(planned: JobPlan) -> list[PlanRow]:
         ),
         *_assumed(planned),
     ]
-
-
-def duration(seconds: float) -> str:
-    """A time in the unit that suits it."""
-    for unit, size_s in (("days", 86_400.0), ("hours", 3600.0), ("minutes", 60.0)):
-        if seconds >= 2 * size_s:
-            return f"{seconds / size_s:.1f} {unit}"
-    return f"{seconds:.1f} s"
 
 
 def _assumed(planned: JobPlan) -> list[PlanRow]:
