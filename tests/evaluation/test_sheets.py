@@ -16,7 +16,7 @@ from revloop.evaluation import Question
 from revloop.evaluation.sheets import (
     COLUMNS,
     Filled,
-    Unusable,
+    UnusableSheetRow,
     match_sheet,
     person,
     questions_for_people,
@@ -52,7 +52,7 @@ def sheet(questions: list[Question], *, as_csv: bool = True) -> str:
     return file.getvalue()
 
 
-def filled(folder: Path, text: str, name: str = "sheet.csv") -> list[Filled | Unusable]:
+def filled(folder: Path, text: str, name: str = "sheet.csv") -> list[Filled | UnusableSheetRow]:
     """The rows of a sheet."""
     (folder / name).write_bytes(text.encode("utf-8"))
     return list(read_sheet(folder / name))
@@ -132,7 +132,7 @@ class TestReading:
         assert filled(tmp_path, "id,verdict\nx,\ny, \n") == []
 
     def test_another_word_is_told_with_its_line(self, tmp_path: Path) -> None:
-        assert filled(tmp_path, "id,verdict\nx,A\ny,both\n")[1] == Unusable(
+        assert filled(tmp_path, "id,verdict\nx,A\ny,both\n")[1] == UnusableSheetRow(
             3, "the verdict is 'both'; write A, B or tie"
         )
 
@@ -144,7 +144,7 @@ class TestReading:
     def test_jsonl_is_read_with_bad_lines_told(self, tmp_path: Path) -> None:
         lines = ['{"id": "x", "verdict": "A"}', "{", "[]", '{"id": "y", "verdict": null}']
         found = filled(tmp_path, "\n".join(lines), "sheet.jsonl")
-        assert [type(row) for row in found] == [Filled, Unusable, Unusable]
+        assert [type(row) for row in found] == [Filled, UnusableSheetRow, UnusableSheetRow]
         assert [row.line for row in found] == [1, 2, 3]
 
     @pytest.mark.parametrize(
@@ -159,7 +159,9 @@ class TestReading:
 
 
 class TestMatching:
-    def match(self, path: Path, rows: list[Filled | Unusable]) -> tuple[Any, list[Unusable]]:
+    def match(
+        self, path: Path, rows: list[Filled | UnusableSheetRow]
+    ) -> tuple[Any, list[UnusableSheetRow]]:
         with Store.open_to_read(path) as store:
             return match_sheet(rows, store.trajectories())
 
@@ -173,8 +175,8 @@ class TestMatching:
         given, unusable = self.match(path, filled(tmp_path, "id,verdict\nx,A\ny,C\n"))
         assert given == []
         assert unusable == [
-            Unusable(2, "the store has no pair 'x'"),
-            Unusable(3, "the verdict is 'C'; write A, B or tie"),
+            UnusableSheetRow(2, "the store has no pair 'x'"),
+            UnusableSheetRow(3, "the verdict is 'C'; write A, B or tie"),
         ]
 
     def test_rows_that_contradict_each_other_are_told(self, path: Path, tmp_path: Path) -> None:

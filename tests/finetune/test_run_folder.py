@@ -9,7 +9,7 @@ import pytest
 
 from revloop.errors import InputError
 from revloop.finetune import FinetuneSettings, LoraSettings
-from revloop.finetune.run_folder import Identity, RunFile, RunFolder, versions
+from revloop.finetune.run_folder import Identity, RunFile, TrainingFolder, versions
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -33,11 +33,11 @@ RUN = RunFile(
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> RunFolder:
-    return RunFolder(tmp_path / "run")
+def folder(tmp_path: Path) -> TrainingFolder:
+    return TrainingFolder(tmp_path / "run")
 
 
-def checkpoint(folder: RunFolder, step: int, *, best: int | None = None) -> Path:
+def checkpoint(folder: TrainingFolder, step: int, *, best: int | None = None) -> Path:
     path = folder.checkpoints / f"checkpoint-{step}"
     path.mkdir(parents=True)
     state = {"best_global_step": best, "log_history": [{"step": step, "loss": 1.0}]}
@@ -45,13 +45,13 @@ def checkpoint(folder: RunFolder, step: int, *, best: int | None = None) -> Path
     return path
 
 
-def test_a_folder_that_is_not_there_or_empty_is_new(folder: RunFolder) -> None:
+def test_a_folder_that_is_not_there_or_empty_is_new(folder: TrainingFolder) -> None:
     folder.check_new()
     folder.path.mkdir()
     folder.check_new()
 
 
-def test_a_folder_with_something_in_it_is_left_alone(folder: RunFolder) -> None:
+def test_a_folder_with_something_in_it_is_left_alone(folder: TrainingFolder) -> None:
     folder.path.mkdir()
     (folder.path / "thesis.txt").touch()
     with pytest.raises(
@@ -61,14 +61,14 @@ def test_a_folder_with_something_in_it_is_left_alone(folder: RunFolder) -> None:
     assert "--resume" not in str(e.value)
 
 
-def test_a_folder_with_a_run_can_be_resumed(folder: RunFolder) -> None:
+def test_a_folder_with_a_run_can_be_resumed(folder: TrainingFolder) -> None:
     folder.start(RUN)
     with pytest.raises(InputError, match="add --resume"):
         folder.check_new()
     folder.check_same(IDENTITY)
 
 
-def test_a_file_is_no_folder(folder: RunFolder) -> None:
+def test_a_file_is_no_folder(folder: TrainingFolder) -> None:
     folder.path.touch()
     with pytest.raises(InputError, match="is a file"):
         folder.check_new()
@@ -87,33 +87,33 @@ def test_a_file_is_no_folder(folder: RunFolder) -> None:
     ],
 )
 def test_another_run_is_not_gone_on_with(
-    folder: RunFolder, changes: dict[str, object], match: str
+    folder: TrainingFolder, changes: dict[str, object], match: str
 ) -> None:
     folder.start(RUN)
     with pytest.raises(InputError, match=match):
         folder.check_same(IDENTITY.model_copy(update=changes))
 
 
-def test_a_folder_without_a_run_cannot_be_resumed(folder: RunFolder) -> None:
+def test_a_folder_without_a_run_cannot_be_resumed(folder: TrainingFolder) -> None:
     with pytest.raises(InputError, match="holds no run to resume"):
         folder.check_same(IDENTITY)
 
 
 @pytest.mark.parametrize("content", [b"", b"{}", b"\xff"])
-def test_a_broken_run_file_is_refused(folder: RunFolder, content: bytes) -> None:
+def test_a_broken_run_file_is_refused(folder: TrainingFolder, content: bytes) -> None:
     folder.path.mkdir()
     (folder.path / "run.json").write_bytes(content)
     with pytest.raises(InputError, match=r"run\.json is not a run"):
         folder.check_same(IDENTITY)
 
 
-def test_a_run_file_that_cannot_be_read_is_refused(folder: RunFolder) -> None:
+def test_a_run_file_that_cannot_be_read_is_refused(folder: TrainingFolder) -> None:
     (folder.path / "run.json").mkdir(parents=True)
     with pytest.raises(InputError, match=r"run\.json cannot be read"):
         folder.check_same(IDENTITY)
 
 
-def test_the_run_file_comes_back_as_it_was(folder: RunFolder) -> None:
+def test_the_run_file_comes_back_as_it_was(folder: TrainingFolder) -> None:
     folder.start(RUN)
     assert RunFile.model_validate_json((folder.path / "run.json").read_bytes()) == RUN
 
@@ -121,7 +121,7 @@ def test_the_run_file_comes_back_as_it_was(folder: RunFolder) -> None:
 # checkpoints
 
 
-def test_without_checkpoints_there_is_no_last_and_no_best(folder: RunFolder) -> None:
+def test_without_checkpoints_there_is_no_last_and_no_best(folder: TrainingFolder) -> None:
     assert (folder.last_checkpoint(), folder.best_checkpoint(), folder.history()) == (
         None,
         None,
@@ -129,14 +129,14 @@ def test_without_checkpoints_there_is_no_last_and_no_best(folder: RunFolder) -> 
     )
 
 
-def test_the_last_checkpoint_is_the_one_with_the_highest_step(folder: RunFolder) -> None:
+def test_the_last_checkpoint_is_the_one_with_the_highest_step(folder: TrainingFolder) -> None:
     checkpoint(folder, 9)
     last = checkpoint(folder, 10)
     assert folder.last_checkpoint() == folder.best_checkpoint() == last
     assert folder.history() == [{"step": 10, "loss": 1.0}]
 
 
-def test_half_a_checkpoint_is_not_one(folder: RunFolder) -> None:
+def test_half_a_checkpoint_is_not_one(folder: TrainingFolder) -> None:
     whole = checkpoint(folder, 9)
     half = checkpoint(folder, 12)
     (half / "trainer_state.json").unlink()
@@ -145,18 +145,18 @@ def test_half_a_checkpoint_is_not_one(folder: RunFolder) -> None:
     assert (half.exists(), whole.exists()) == (False, True)
 
 
-def test_the_best_checkpoint_is_kept_apart_from_the_last(folder: RunFolder) -> None:
+def test_the_best_checkpoint_is_kept_apart_from_the_last(folder: TrainingFolder) -> None:
     best = checkpoint(folder, 3, best=3)
     checkpoint(folder, 6, best=3)
     assert folder.best_checkpoint() == best
 
 
-def test_a_best_checkpoint_that_is_gone_gives_way_to_the_last(folder: RunFolder) -> None:
+def test_a_best_checkpoint_that_is_gone_gives_way_to_the_last(folder: TrainingFolder) -> None:
     last = checkpoint(folder, 6, best=3)
     assert folder.best_checkpoint() == last
 
 
-def test_metrics_are_a_line_each(folder: RunFolder) -> None:
+def test_metrics_are_a_line_each(folder: TrainingFolder) -> None:
     folder.path.mkdir()
     folder.write_metrics([{"step": 1, "loss": 2.0}, {"step": 2, "loss": 1.0}])
     folder.write_metrics([{"step": 1, "loss": 2.0}])

@@ -13,18 +13,18 @@ import pytest
 from revloop.errors import InputError, MissingExtraError, ModelConfigError
 from revloop.finetune import FinetuneSettings, Hardware
 from revloop.finetune.base import Base
-from revloop.finetune.examples import Example, Examples
-from revloop.finetune.training import Job, check_launch, check_libraries, load_causal
+from revloop.finetune.examples import Examples, TrainingExample
+from revloop.finetune.training import TrainingJob, check_launch, check_libraries, load_causal
 from tests.helpers.tiny_falcon import QUICK, make_base
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 
-def job(base: Any = None, examples: int = 10, processes: int = 1, **settings: Any) -> Job:
+def job(base: Any = None, examples: int = 10, processes: int = 1, **settings: Any) -> TrainingJob:
     chosen = FinetuneSettings(**settings)
-    some = Examples((Example("r", (1,), (2,)),) * examples, examples, ())
-    return Job(base, chosen, some, some, Hardware(processes=processes))
+    some = Examples((TrainingExample("r", (1,), (2,)),) * examples, examples, ())
+    return TrainingJob(base, chosen, some, some, Hardware(processes=processes))
 
 
 def hide(monkeypatch: pytest.MonkeyPatch, library: str) -> None:

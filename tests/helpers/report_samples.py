@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from revloop.evaluation import ORIGINAL, Verdicts, pairs_of
-from revloop.report import Source, gather, open_source, write_page
+from revloop.report import ReportSource, gather, open_source, write_page
 from revloop.store import Store
 from revloop.trajectory import (
     Critique,
@@ -67,13 +67,13 @@ def trajectory(*texts: str, id_: str = "d", ended: bool = True, **more: Any) -> 
     return Trajectory(id=f"t-{id_}", draft=as_draft(draft), versions=(first, *later), end=end)
 
 
-def source_of(trajectories: Iterable[Trajectory], **more: Any) -> Source:
+def source_of(trajectories: Iterable[Trajectory], **more: Any) -> ReportSource:
     """A source without a store."""
     known = list(trajectories)
-    return Source("some.sqlite", lambda: known, **more)
+    return ReportSource("some.sqlite", lambda: known, **more)
 
 
-def write(path: Path, source: Source) -> Path:
+def write(path: Path, source: ReportSource) -> Path:
     """Write a page."""
     with path.open("w", encoding="utf-8") as file:
         write_page(file, source, gather(source))

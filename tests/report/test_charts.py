@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from revloop.report import charts_of, gather, open_source, picture_names, save_pictures
-from revloop.report.charts import Bars, Lines, Part, Point, Series, ticks
+from revloop.report.charts import Bars, Lines, Point, Segment, Series, ticks
 from revloop.report.summary import PAPER_WIN_RATES
 from revloop.report.svg import draw, legend
 from tests.helpers.report_samples import HOSTILE, judged_store, source_of, trajectory
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from revloop.report.charts import Chart
 
-BARS = Bars("b", "Bars", "Some bars.", "things", ("one", "two"), (Part("x", "s0", (3.0, 0.0)),))
+BARS = Bars("b", "Bars", "Some bars.", "things", ("one", "two"), (Segment("x", "s0", (3.0, 0.0)),))
 LINES = Lines(
     "l",
     "Lines",
@@ -66,7 +66,7 @@ def test_the_win_rate_stands_beside_the_papers(charts: dict[str, Chart]) -> None
 def test_verdicts_are_counted_in_both_orders(charts: dict[str, Chart]) -> None:
     chart = charts["won-tied-lost"]
     assert isinstance(chart, Bars)
-    assert [part.values for part in chart.parts] == [(24, 8), (0, 8), (0, 8)]
+    assert [segment.values for segment in chart.segments] == [(24, 8), (0, 8), (0, 8)]
 
 
 def test_rounds_at_the_same_place_share_a_point(tmp_path: Path) -> None:
@@ -88,7 +88,7 @@ def test_without_verdicts_there_are_reasons_tokens_and_seconds() -> None:
     assert [chart.name for chart in found] == ["stop-reasons", "tokens", "seconds"]
     tokens = found[1]
     assert isinstance(tokens, Bars)
-    assert [part.values for part in tokens.parts] == [(60.0,), (40.0,), (20.0,)]
+    assert [segment.values for segment in tokens.segments] == [(60.0,), (40.0,), (20.0,)]
 
 
 @given(
@@ -128,7 +128,7 @@ def test_names_are_escaped(text: str) -> None:
     chart = BARS._replace(title=text, description=text, labels=(text, text), x_label=text)
     root = ET.fromstring(draw(chart))
     assert {child.tag for child in root.iter()} == {"svg", "title", "desc", "text", "rect"}
-    two = chart._replace(parts=(*BARS.parts, Part(text, "s1", (1.0, 1.0))))
+    two = chart._replace(segments=(*BARS.segments, Segment(text, "s1", (1.0, 1.0))))
     assert [item.tag for item in ET.fromstring(legend(two))] == ["li", "li"]
 
 
@@ -139,7 +139,7 @@ def test_a_legend_of_one_is_left_out() -> None:
 def test_empty_lines_and_bars_of_nothing_are_drawn() -> None:
     nothing = LINES._replace(series=(Series("a", (Point(1, None),)),), is_share=False)
     ET.fromstring(draw(nothing))
-    ET.fromstring(draw(BARS._replace(parts=(Part("x", "s0", (0.0, 0.0)),))))
+    ET.fromstring(draw(BARS._replace(segments=(Segment("x", "s0", (0.0, 0.0)),))))
 
 
 def test_pictures_are_png_and_svg_of_each_chart(tmp_path: Path) -> None:

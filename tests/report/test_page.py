@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from revloop.report import Source, gather, write_page
+from revloop.report import ReportSource, gather, write_page
 from revloop.report.page import SLICE, json_for_html, policy
 from tests.helpers.report_samples import HOSTILE, judged_page, source_of, trajectory
 
@@ -45,7 +45,7 @@ class Reader(HTMLParser):
         return json.loads(self.scripts[name])
 
 
-def page_of(source: Source) -> str:
+def page_of(source: ReportSource) -> str:
     """The page of a source."""
     file = io.StringIO()
     write_page(file, source, gather(source))

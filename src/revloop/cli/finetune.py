@@ -29,7 +29,7 @@ from revloop.finetune.launch import accelerate_config_file, launch_command, laun
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from revloop.finetune import Plan
+    from revloop.finetune import TrainingPlan
 
 EXAMPLE = (
     "Example: `revloop finetune records.jsonl --recipe falcon-40b-instruct --output critic-run "
@@ -153,7 +153,7 @@ def _hardware(gpus: int | None, gpu_memory_gib: float | None) -> Hardware:
     )
 
 
-def _tell_plan(planned: Plan) -> None:
+def _tell_plan(planned: TrainingPlan) -> None:
     job = planned.job
     for side, name in ((job.training, "training"), (job.validation, "validation")):
         left_out = f"{len(side.left_out)} left out{summary(side.left_out)}"
@@ -165,7 +165,7 @@ def _tell_plan(planned: Plan) -> None:
     )
 
 
-def _show(planned: Plan) -> None:
+def _show(planned: TrainingPlan) -> None:
     """Print a plan, and refuse it if it does not fit."""
     job, sized = planned.job, planned.estimate
     memory = sized.hardware.memory_gib

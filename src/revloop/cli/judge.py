@@ -14,7 +14,7 @@ from revloop.cli.options import StoreToRead
 from revloop.errors import InputError
 from revloop.evaluation import Verdicts, look_into
 from revloop.evaluation.sheets import (
-    Unusable,
+    UnusableSheetRow,
     match_sheet,
     person,
     questions_for_people,
@@ -94,7 +94,7 @@ def _read(store: Path, sheet: Path, name: str) -> None:
     )
 
 
-def _tell(unusable: list[Unusable]) -> None:
+def _tell(unusable: list[UnusableSheetRow]) -> None:
     for row in unusable[:_SHOWN]:
         output.say(f"line {row.line}: {row.reason}")
     if len(unusable) > _SHOWN:

@@ -41,7 +41,7 @@ from revloop.report import (
 )
 
 if TYPE_CHECKING:
-    from revloop.report import Gathered, Source
+    from revloop.report import Gathered, ReportSource
 
 EXAMPLE = "Example: `revloop report versions.sqlite -o report.html --plots plots`"
 
@@ -106,7 +106,7 @@ def report(
         output.results.print(f"The charts are in {plots}.")
 
 
-def _save(source: Source, gathered: Gathered, folder: Path, *, force: bool) -> None:
+def _save(source: ReportSource, gathered: Gathered, folder: Path, *, force: bool) -> None:
     charts = charts_of(gathered, source.evaluation)
     names = picture_names(charts)
     there = [name for name in names if (folder / name).exists()]

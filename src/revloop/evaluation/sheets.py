@@ -50,7 +50,7 @@ class Filled(NamedTuple):
     verdict: Verdict
 
 
-class Unusable(NamedTuple):
+class UnusableSheetRow(NamedTuple):
     """A row that cannot be used.
 
     Attributes:
@@ -113,7 +113,7 @@ def write_sheet(file: TextIO, questions: Iterable[Question], *, as_csv: bool) ->
     file.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in objects)
 
 
-def read_sheet(path: Path) -> Iterator[Filled | Unusable]:
+def read_sheet(path: Path) -> Iterator[Filled | UnusableSheetRow]:
     """The rows that a person filled in, and those that cannot be used; empty ones are skipped.
 
     Raises:
@@ -128,26 +128,28 @@ def read_sheet(path: Path) -> Iterator[Filled | Unusable]:
     rows = _jsonl_rows(text) if path.suffix == ".jsonl" else _csv_rows(text, path)
     for line, row in rows:
         if isinstance(row, str):
-            yield Unusable(line, row)
+            yield UnusableSheetRow(line, row)
         elif said := str(row.get("verdict") or "").strip():
             yield _filled(line, row, said)
 
 
 def match_sheet(
-    rows: Iterable[Filled | Unusable], trajectories: Iterable[Trajectory]
-) -> tuple[list[tuple[Question, Verdict]], list[Unusable]]:
+    rows: Iterable[Filled | UnusableSheetRow], trajectories: Iterable[Trajectory]
+) -> tuple[list[tuple[Question, Verdict]], list[UnusableSheetRow]]:
     """Find the pairs of a sheet in the store that it was made from.
 
     Returns:
         Questions with their verdicts, and the rows that cannot be used.
     """
     filled: dict[str, Filled] = {}
-    unusable: list[Unusable] = []
+    unusable: list[UnusableSheetRow] = []
     for row in rows:
-        if isinstance(row, Unusable):
+        if isinstance(row, UnusableSheetRow):
             unusable.append(row)
         elif row.id in filled and filled[row.id].verdict.preference != row.verdict.preference:
-            unusable.append(Unusable(row.line, "contradicts an earlier row with the same id"))
+            unusable.append(
+                UnusableSheetRow(row.line, "contradicts an earlier row with the same id")
+            )
         else:
             filled[row.id] = row
     both: frozenset[Against] = frozenset({"original", "previous"})
@@ -159,7 +161,7 @@ def match_sheet(
                 if question.digest in filled:
                     found[question.digest] = question
     unusable += [
-        Unusable(row.line, f"the store has no pair '{row.id:.40}'")
+        UnusableSheetRow(row.line, f"the store has no pair '{row.id:.40}'")
         for row in filled.values()
         if row.id not in found
     ]
@@ -167,15 +169,15 @@ def match_sheet(
     return given, sorted(unusable)
 
 
-def _filled(line: int, row: dict[str, Any], said: str) -> Filled | Unusable:
+def _filled(line: int, row: dict[str, Any], said: str) -> Filled | UnusableSheetRow:
     preference = WORDS.get(said.casefold())
     if preference is None:
-        return Unusable(line, f"the verdict is '{said:.40}'; write A, B or tie")
+        return UnusableSheetRow(line, f"the verdict is '{said:.40}'; write A, B or tie")
     reason = str(row.get("reason") or "").strip() or None
     try:
         verdict = Verdict(preference=preference, reason=reason, raw=said)
     except ValidationError as exc:
-        return Unusable(line, explain(exc))
+        return UnusableSheetRow(line, explain(exc))
     return Filled(line, str(row.get("id") or "").strip(), verdict)
 
 

@@ -1,7 +1,7 @@
 """Fine-tuning a critic: from feedback records to a model folder that can be served."""
 
 from revloop.finetune.memory import Estimate, Hardware
-from revloop.finetune.run import Finetuned, Plan, check, finetune, plan
+from revloop.finetune.run import Finetuned, TrainingPlan, check, finetune, plan
 from revloop.finetune.settings import (
     RECIPES,
     FinetuneSettings,
@@ -19,8 +19,8 @@ __all__ = [
     "Finetuned",
     "Hardware",
     "LoraSettings",
-    "Plan",
     "Recipe",
+    "TrainingPlan",
     "TrainingStep",
     "check",
     "finetune",

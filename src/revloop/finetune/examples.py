@@ -36,7 +36,7 @@ _REASONS_TOLD = 3
 
 
 @dataclass(frozen=True, slots=True)
-class Example:
+class TrainingExample:
     """One sequence to train on.
 
     Attributes:
@@ -70,7 +70,7 @@ class Examples:
         left_out: Why records were left out, one reason for each.
     """
 
-    of: tuple[Example, ...]
+    of: tuple[TrainingExample, ...]
     records: int
     left_out: tuple[str, ...]
 
@@ -106,7 +106,7 @@ class Encoder:
     end_id: int
     max_tokens: int
 
-    def example(self, text: TrainingText) -> Example:
+    def example(self, text: TrainingText) -> TrainingExample:
         """One example.
 
         Raises:
@@ -117,7 +117,7 @@ class Encoder:
         prompt_ids = self.tokenizer.ids(asked)
         target_ids = self.tokenizer.encode(text.target, _NOTHING)
         end = (self.end_id,) if text.ends else ()
-        return Example(text.id, tuple(prompt_ids), (*target_ids, *end))
+        return TrainingExample(text.id, tuple(prompt_ids), (*target_ids, *end))
 
     def examples(self, records: Iterable[Record], findings: Iterable[str] = ()) -> Examples:
         """The examples of those records that can be used, and why the others cannot.
@@ -125,7 +125,7 @@ class Encoder:
         Raises:
             InputError: None can be used, or the base has no chat template and the set needs one.
         """
-        kept: list[Example] = []
+        kept: list[TrainingExample] = []
         left_out, used = list(findings), 0
         for record in records:
             try:

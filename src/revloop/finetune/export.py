@@ -11,13 +11,15 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from revloop.finetune.base import Base
-    from revloop.finetune.run_folder import RunFolder
+    from revloop.finetune.run_folder import TrainingFolder
     from revloop.finetune.settings import FinetuneSettings
 
 _ADAPTER_FILES = ("adapter_config.json", "adapter_model.safetensors")
 
 
-def export(checkpoint: Path, folder: RunFolder, base: Base, settings: FinetuneSettings) -> Path:
+def export(
+    checkpoint: Path, folder: TrainingFolder, base: Base, settings: FinetuneSettings
+) -> Path:
     """Write the critic of a checkpoint into the run folder's ``model/``.
 
     Adapters are added to the base's weights as they were published, also where they were trained

@@ -14,9 +14,9 @@ from revloop.finetune.curves import draw_curves
 from revloop.finetune.examples import Encoder, Examples, divide, read_usable, summary
 from revloop.finetune.export import export
 from revloop.finetune.memory import Estimate, Hardware, estimate
-from revloop.finetune.run_folder import Identity, RunFile, RunFolder, versions
+from revloop.finetune.run_folder import Identity, RunFile, TrainingFolder, versions
 from revloop.finetune.settings import FinetuneSettings, with_changes
-from revloop.finetune.training import Job, check_launch, check_libraries, train
+from revloop.finetune.training import TrainingJob, check_launch, check_libraries, train
 from revloop.prompts import PromptSet
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class TrainingPlan:
     """A fine-tuning that could start now.
 
     Attributes:
@@ -37,7 +37,7 @@ class Plan:
         estimate: The memory that it would take.
     """
 
-    job: Job
+    job: TrainingJob
     identity: Identity
     records: Path
     validation: Path | None
@@ -69,7 +69,7 @@ def plan(
     *,
     validation: str | Path | None = None,
     hardware: Hardware | None = None,
-) -> Plan:
+) -> TrainingPlan:
     """Do everything of a fine-tuning that comes before the first step, and write nothing.
 
     Args:
@@ -100,7 +100,7 @@ def plan(
         max_tokens=_max_tokens(settings, inspected),
     )
     training, held_out = _examples(records, validation, settings, encoder)
-    job = Job(inspected, settings, training, held_out, hardware)
+    job = TrainingJob(inspected, settings, training, held_out, hardware)
     _ = job.accumulation_steps  # that it can be told is the check
     longest = max(training.longest_tokens, held_out.longest_tokens)
     identity = Identity(
@@ -111,7 +111,7 @@ def plan(
         validation_digest=held_out.digest,
     )
     sized = estimate(inspected.anatomy, settings, longest, job.hardware)
-    return Plan(job, identity, records, validation, sized)
+    return TrainingPlan(job, identity, records, validation, sized)
 
 
 def finetune(
@@ -122,7 +122,7 @@ def finetune(
     *,
     validation: str | Path | None = None,
     resume: bool = False,
-    on_plan: Callable[[Plan], None] | None = None,
+    on_plan: Callable[[TrainingPlan], None] | None = None,
     on_step: Callable[[TrainingStep], None] | None = None,
 ) -> Finetuned:
     """Train a critic on feedback records by supervised fine-tuning.
@@ -147,7 +147,7 @@ def finetune(
         ModelConfigError: As :func:`plan`; or the weights cannot be loaded.
         MissingExtraError, PromptSetError: As :func:`plan`.
     """
-    folder = RunFolder(Path(output))
+    folder = TrainingFolder(Path(output))
     planned = check(records, base, output, settings, validation=validation, resume=resume)
     if folder.model.is_dir():  # it appears when it is whole: there is nothing left to do
         return _result(folder, folder.model)
@@ -169,12 +169,12 @@ def check(
     validation: str | Path | None = None,
     resume: bool = False,
     hardware: Hardware | None = None,
-) -> Plan:
+) -> TrainingPlan:
     """Everything that can be refused before a fine-tuning starts; nothing is written.
 
     Arguments and errors are those of :func:`finetune`, and ``hardware`` that of :func:`plan`.
     """
-    folder = RunFolder(Path(output))
+    folder = TrainingFolder(Path(output))
     if _is_first_process():
         check_paths(
             [Writes(folder.path, "the run", Kind.FOLDER)],
@@ -226,7 +226,7 @@ def _examples(
     return sides
 
 
-def _prepare(folder: RunFolder, planned: Plan, *, resume: bool) -> None:
+def _prepare(folder: TrainingFolder, planned: TrainingPlan, *, resume: bool) -> None:
     if resume:
         folder.drop_broken_checkpoints()
         folder.write_metrics(folder.history())
@@ -245,7 +245,7 @@ def _prepare(folder: RunFolder, planned: Plan, *, resume: bool) -> None:
     )
 
 
-def _write(folder: RunFolder, planned: Plan) -> Path | None:
+def _write(folder: TrainingFolder, planned: TrainingPlan) -> Path | None:
     """Metrics, curves and the critic of a training that came to its end."""
     history = folder.history()
     folder.write_metrics(history)  # without what was trained twice
@@ -254,7 +254,7 @@ def _write(folder: RunFolder, planned: Plan) -> Path | None:
     return None if best is None else export(best, folder, planned.job.base, planned.job.settings)
 
 
-def _result(folder: RunFolder, model: Path | None) -> Finetuned:
+def _result(folder: TrainingFolder, model: Path | None) -> Finetuned:
     history = folder.history()
     losses = [row["eval_loss"] for row in history if "eval_loss" in row]
     steps = max((int(row["step"]) for row in history), default=0)

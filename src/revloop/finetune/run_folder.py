@@ -66,7 +66,7 @@ class RunFile(Frozen):
 
 
 @dataclass(frozen=True, slots=True)
-class RunFolder:
+class TrainingFolder:
     """A run folder.
 
     Attributes:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from revloop.finetune.base import Base
     from revloop.finetune.examples import Examples
     from revloop.finetune.memory import Hardware
-    from revloop.finetune.run_folder import RunFolder
+    from revloop.finetune.run_folder import TrainingFolder
     from revloop.finetune.settings import FinetuneSettings, LoraSettings
     from revloop.finetune.watch import TrainingStep
 
@@ -29,7 +29,7 @@ _LIBRARIES = ("accelerate", "datasets", "matplotlib", "peft", "torch", "transfor
 
 
 @dataclass(frozen=True, slots=True)
-class Job:
+class TrainingJob:
     """One training.
 
     Attributes:
@@ -114,7 +114,11 @@ def check_launch() -> None:
 
 
 def train(
-    job: Job, folder: RunFolder, *, resume: bool, on_step: Callable[[TrainingStep], None] | None
+    job: TrainingJob,
+    folder: TrainingFolder,
+    *,
+    resume: bool,
+    on_step: Callable[[TrainingStep], None] | None,
 ) -> bool:
     """Train, with checkpoints in the run folder.
 
@@ -256,7 +260,7 @@ def load_trl() -> Any:
     return trl
 
 
-def _arguments(job: Job, folder: RunFolder) -> Any:
+def _arguments(job: TrainingJob, folder: TrainingFolder) -> Any:
     """SFTConfig for a job: what is not said here is TRL's default."""
     settings = job.settings
     when: dict[str, Any] = {"save_strategy": "epoch"}

@@ -3,12 +3,12 @@
 from revloop.report.gathering import Gathered, gather
 from revloop.report.page import write_page
 from revloop.report.pictures import check_pictures, picture_names, save_pictures
-from revloop.report.source import Source, open_source
+from revloop.report.source import ReportSource, open_source
 from revloop.report.summary import charts_of
 
 __all__ = [
     "Gathered",
-    "Source",
+    "ReportSource",
     "charts_of",
     "check_pictures",
     "gather",

@@ -57,8 +57,8 @@ class Lines(NamedTuple):
     caption: str = ""
 
 
-class Part(NamedTuple):
-    """What all bars have a part of: its name, its kind (a colour), a value for each bar."""
+class Segment(NamedTuple):
+    """One stretch of every bar: its name, its kind (a colour), a value for each bar."""
 
     name: str
     kind: str
@@ -66,7 +66,7 @@ class Part(NamedTuple):
 
 
 class Bars(NamedTuple):
-    """Bars, one above the other, each made of parts side by side.
+    """Bars, one above the other, each made of segments side by side.
 
     Attributes:
         name: For files: lower case, with hyphens.
@@ -74,7 +74,7 @@ class Bars(NamedTuple):
         description: What it shows, in a sentence, for those who do not see it.
         x_label: What the length of a bar counts.
         labels: The bars' names.
-        parts: What they are made of.
+        segments: What they are made of.
         digits: Decimals of the numbers that are written.
         caption: What stands below it, for those who see it.
     """
@@ -84,7 +84,7 @@ class Bars(NamedTuple):
     description: str
     x_label: str
     labels: tuple[str, ...]
-    parts: tuple[Part, ...]
+    segments: tuple[Segment, ...]
     digits: int = 0
     caption: str = ""
 

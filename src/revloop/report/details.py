@@ -11,13 +11,13 @@ from revloop.report.textdiff import is_rewritten, word_diff
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from revloop.report.source import Source
+    from revloop.report.source import ReportSource
     from revloop.trajectory import Comparison, Trajectory, Verdict, Version
 
 _KINDS = ("same", "removed", "added")
 
 
-def details_of(trajectory: Trajectory, source: Source) -> dict[str, Any]:
+def details_of(trajectory: Trajectory, source: ReportSource) -> dict[str, Any]:
     """A trajectory with its critiques, differences and verdicts, ready for JSON."""
     extra, end = trajectory.draft.extra, trajectory.end
     return {
@@ -89,7 +89,7 @@ def _version(version: Version, trajectory: Trajectory) -> dict[str, Any]:
     }
 
 
-def _verdicts(trajectory: Trajectory, source: Source) -> Iterator[dict[str, Any]]:
+def _verdicts(trajectory: Trajectory, source: ReportSource) -> Iterator[dict[str, Any]]:
     """The stored verdicts on each round's text against the original, in both orders."""
     for judge in source.judges:
         for pair in pairs_of(trajectory, trajectory.rounds, ORIGINAL):

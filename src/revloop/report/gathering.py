@@ -14,7 +14,7 @@ from revloop.trajectory import challenger_score
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from revloop.report.source import Source
+    from revloop.report.source import ReportSource
     from revloop.trajectory import Step, Trajectory
 
 Result = Literal["harmed", "worse", "mixed", "failed", "unjudged", "same", "better"]
@@ -86,7 +86,7 @@ class Gathered:
     rows: list[dict[str, Any]] = field(default_factory=list)
 
 
-def gather(source: Source) -> Gathered:
+def gather(source: ReportSource) -> Gathered:
     """Look at all trajectories once.
 
     Raises:
@@ -100,7 +100,7 @@ def gather(source: Source) -> Gathered:
     return found
 
 
-def result_of(trajectory: Trajectory, source: Source) -> Result:
+def result_of(trajectory: Trajectory, source: ReportSource) -> Result:
     """What became of a trajectory, by the first judge: its kept version against its original.
 
     ``harmed`` lost in both orders, ``better`` won in all that were asked; ``worse`` lost in the

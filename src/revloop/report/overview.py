@@ -14,12 +14,12 @@ if TYPE_CHECKING:
 
     from revloop.evaluation import Evaluation, RoundFigures
     from revloop.report.gathering import Gathered
-    from revloop.report.source import Source
+    from revloop.report.source import ReportSource
 
 _AGAINST = {"original": "original", "previous": "round before"}
 
 
-def tiles_of(source: Source, gathered: Gathered) -> str:
+def tiles_of(source: ReportSource, gathered: Gathered) -> str:
     """The few numbers to see first; harm before all others."""
     return "".join(
         f'<div class="{tile.kind}"><dt>{escape(tile.name)}</dt><dd>{escape(tile.value)}</dd>'
@@ -38,7 +38,7 @@ class _Tile(NamedTuple):
     kind: str = ""
 
 
-def _tiles(source: Source, gathered: Gathered) -> Iterator[_Tile]:
+def _tiles(source: ReportSource, gathered: Gathered) -> Iterator[_Tile]:
     if source.figures is not None and (rows := overall(source.figures)):
         last, judge = rows[-1], source.figures.judge.name
         of = f"{coverage(last)} trajectories, by {judge}"
@@ -54,7 +54,7 @@ def _tiles(source: Source, gathered: Gathered) -> Iterator[_Tile]:
     yield _Tile("tokens written", f"{written:,}")
 
 
-def notes_of(source: Source, gathered: Gathered) -> str:
+def notes_of(source: ReportSource, gathered: Gathered) -> str:
     """What a reader must know before the charts."""
     return "".join(f'<p class="note">{escape(note)}</p>' for note in _notes(source, gathered))
 
@@ -76,7 +76,7 @@ def tables_of(evaluation: Evaluation | None) -> str:
     )
 
 
-def _notes(source: Source, gathered: Gathered) -> Iterator[str]:
+def _notes(source: ReportSource, gathered: Gathered) -> Iterator[str]:
     if source.note:
         yield source.note
     if not gathered.rounds:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from revloop.report.charts import Chart
     from revloop.report.gathering import Gathered
-    from revloop.report.source import Source
+    from revloop.report.source import ReportSource
 
 SLICE = 100
 """Trajectories in one slice: so many are parsed when one of them is opened."""
@@ -34,7 +34,7 @@ _SLICES = "$slices"
 _UNSAFE = {ord(letter): f"\\u{ord(letter):04x}" for letter in "<>&\u2028\u2029"}
 
 
-def write_page(file: TextIO, source: Source, gathered: Gathered) -> None:
+def write_page(file: TextIO, source: ReportSource, gathered: Gathered) -> None:
     """Write a report as one page that needs no network and no other file.
 
     Args:
@@ -108,7 +108,7 @@ def _index(gathered: Gathered) -> dict[str, object]:
     }
 
 
-def _slices(source: Source) -> Iterator[str]:
+def _slices(source: ReportSource) -> Iterator[str]:
     coming = iter(source.trajectories())
     number = 0
     while some := [details_of(trajectory, source) for trajectory in islice(coming, SLICE)]:

@@ -108,12 +108,12 @@ def _draw_lines(chart: Lines, axes: Any) -> None:
 
 def _draw_bars(chart: Bars, axes: Any) -> None:
     places = range(len(chart.labels))
-    for part, starts in zip(chart.parts, _starts(chart), strict=True):
+    for segment, starts in zip(chart.segments, _starts(chart), strict=True):
         bars = axes.barh(
-            places, part.values, left=starts, color=_COLOURS[part.kind], label=part.name
+            places, segment.values, left=starts, color=_COLOURS[segment.kind], label=segment.name
         )
-        texts = [f"{value:,.{chart.digits}f}" if value else "" for value in part.values]
-        inside = len(chart.parts) > 1
+        texts = [f"{value:,.{chart.digits}f}" if value else "" for value in segment.values]
+        inside = len(chart.segments) > 1
         axes.bar_label(
             bars,
             texts,
@@ -125,13 +125,13 @@ def _draw_bars(chart: Bars, axes: Any) -> None:
     axes.set_yticks(places, chart.labels)
     axes.invert_yaxis()
     axes.margins(x=0.1)
-    if len(chart.parts) > 1:
+    if len(chart.segments) > 1:
         axes.figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=3)
 
 
 def _starts(chart: Bars) -> Iterator[list[float]]:
-    """Where each part of the bars begins."""
+    """Where each segment of the bars begins."""
     reached = [0.0] * len(chart.labels)
-    for part in chart.parts:
+    for segment in chart.segments:
         yield list(reached)
-        reached = [start + value for start, value in zip(reached, part.values, strict=True)]
+        reached = [start + value for start, value in zip(reached, segment.values, strict=True)]

@@ -21,7 +21,7 @@ def _no_verdict(_judge: JudgeInfo, _question: Question) -> Verdict | None:
     return None
 
 
-class Source(NamedTuple):
+class ReportSource(NamedTuple):
     """What a report tells of.
 
     Attributes:
@@ -61,7 +61,7 @@ def open_source(
     *,
     rounds: int | None = None,
     by: str | None = None,
-) -> Iterator[Source]:
+) -> Iterator[ReportSource]:
     """A store to report on, open while the block runs.
 
     Args:
@@ -78,7 +78,7 @@ def open_source(
     known = stored_judges(path) if judges is None else list(judges)
     evaluation, note = _evaluation(path, known, rounds, by)
     with Store.open_to_read(path) as store, Verdicts.open_to_read(path) as verdicts:
-        yield Source(path.name, store.contents, known, verdicts.get, evaluation, note)
+        yield ReportSource(path.name, store.contents, known, verdicts.get, evaluation, note)
 
 
 def _evaluation(

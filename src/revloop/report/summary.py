@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-from revloop.report.charts import Bars, Chart, Lines, Part, Point, Series
+from revloop.report.charts import Bars, Chart, Lines, Point, Segment, Series
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -97,10 +97,10 @@ def _won_tied_lost(rows: Sequence[RoundFigures], file_end: str, title_end: str) 
         + "; ".join(f"round {r.round}: {r.wins} won, {r.ties} tied, {r.losses} lost" for r in rows),
         x_label="verdicts, both orders counted",
         labels=_labels([row.round for row in rows]),
-        parts=(
-            Part("won", "won", tuple(row.wins for row in rows)),
-            Part("tied", "tied", tuple(row.ties for row in rows)),
-            Part("lost", "lost", tuple(row.losses for row in rows)),
+        segments=(
+            Segment("won", "won", tuple(row.wins for row in rows)),
+            Segment("tied", "tied", tuple(row.ties for row in rows)),
+            Segment("lost", "lost", tuple(row.losses for row in rows)),
         ),
     )
 
@@ -162,7 +162,7 @@ def _stop_reasons(gathered: Gathered) -> Bars:
         description="; ".join(f"{words_of(reason)}: {count}" for reason, count in counted),
         x_label="trajectories",
         labels=tuple(words_of(reason) for reason, _ in counted),
-        parts=(Part("trajectories", "s0", tuple(count for _, count in counted)),),
+        segments=(Segment("trajectories", "s0", tuple(count for _, count in counted)),),
     )
 
 
@@ -183,10 +183,10 @@ def _tokens(costs: dict[int, RoundCost]) -> Bars:
         ),
         x_label="tokens a trajectory, mean",
         labels=_labels([round_ for round_, _ in by_round]),
-        parts=(
-            Part("read", "s0", means("read_tokens")),
-            Part("from the cache", "s1", means("cached_tokens")),
-            Part("written", "s2", means("written_tokens")),
+        segments=(
+            Segment("read", "s0", means("read_tokens")),
+            Segment("from the cache", "s1", means("cached_tokens")),
+            Segment("written", "s2", means("written_tokens")),
         ),
         caption=_TOKENS,
     )
@@ -204,7 +204,7 @@ def _seconds(costs: dict[int, RoundCost]) -> Bars:
         ),
         x_label="seconds a trajectory, mean",
         labels=_labels([round_ for round_, _ in by_round]),
-        parts=(Part("seconds", "s3", means),),
+        segments=(Segment("seconds", "s3", means),),
         digits=2,
         caption=_SECONDS,
     )

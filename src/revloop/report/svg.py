@@ -10,7 +10,7 @@ from revloop.report.charts import Lines, ticks
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from revloop.report.charts import Bars, Chart, Part, Point, Series
+    from revloop.report.charts import Bars, Chart, Point, Segment, Series
 
 _WIDTH, _HEIGHT = 460, 290
 _LEFT, _RIGHT, _TOP, _BOTTOM = 52, 18, 14, 44
@@ -36,7 +36,7 @@ def legend(chart: Chart) -> str:
     if isinstance(chart, Lines):
         names = [(_kind_of(chart.series, n), s.name) for n, s in enumerate(chart.series)]
     else:
-        names = [(part.kind, part.name) for part in chart.parts]
+        names = [(segment.kind, segment.name) for segment in chart.segments]
     if len(names) < 2:
         return ""
     items = (f'<li><i class="{kind}"></i>{escape(name)}</li>' for kind, name in names)
@@ -124,10 +124,10 @@ def _kind_of(series: Sequence[Series], number: int) -> str:
 def _bars(chart: Bars) -> tuple[float, str]:
     labels = [_shortened(label) for label in chart.labels]
     left = 14 + _LETTER * max((len(label) for label in labels), default=0)
-    most = max((sum(values) for values in _by_bar(chart.parts)), default=0)
+    most = max((sum(values) for values in _by_bar(chart.segments)), default=0)
     x = _Scale(0, most, left, _WIDTH - 60)
     parts = []
-    for number, (label, values) in enumerate(zip(labels, _by_bar(chart.parts), strict=True)):
+    for number, (label, values) in enumerate(zip(labels, _by_bar(chart.segments), strict=True)):
         top = _TOP + number * (_BAR + _GAP)
         parts.append(_text(left - 8, top + _BAR / 2 + 4, label, anchor="end"))
         parts += _one_bar(chart, values, x, top)
@@ -138,24 +138,24 @@ def _bars(chart: Bars) -> tuple[float, str]:
 
 def _one_bar(chart: Bars, values: Sequence[float], x: _Scale, top: float) -> Iterator[str]:
     reached = 0.0
-    for part, value in zip(chart.parts, values, strict=True):
+    for segment, value in zip(chart.segments, values, strict=True):
         start, end = x(reached), x(reached + value)
         reached += value
         if not value:
             continue
         shown = f"{value:,.{chart.digits}f}"
-        yield f'<rect class="{part.kind}" x="{start:g}" y="{top:g}" width="{end - start:.1f}" '
-        yield f'height="{_BAR}"><title>{escape(part.name)}: {shown}</title></rect>'
-        if len(chart.parts) > 1 and end - start > _LETTER * len(shown) + 6:
+        yield f'<rect class="{segment.kind}" x="{start:g}" y="{top:g}" width="{end - start:.1f}" '
+        yield f'height="{_BAR}"><title>{escape(segment.name)}: {shown}</title></rect>'
+        if len(chart.segments) > 1 and end - start > _LETTER * len(shown) + 6:
             yield _text((start + end) / 2, top + _BAR / 2 + 4, shown, kind="inside")
-    if len(chart.parts) == 1 or reached != values[0]:
+    if len(chart.segments) == 1 or reached != values[0]:
         yield _text(
             x(reached) + 6, top + _BAR / 2 + 4, f"{reached:,.{chart.digits}f}", anchor="start"
         )
 
 
-def _by_bar(parts: Sequence[Part]) -> list[tuple[float, ...]]:
-    return list(zip(*(part.values for part in parts), strict=True))
+def _by_bar(segments: Sequence[Segment]) -> list[tuple[float, ...]]:
+    return list(zip(*(segment.values for segment in segments), strict=True))
 
 
 def _shortened(label: str) -> str:
