@@ -22,7 +22,7 @@ from benchmarks.memory import MIB, resident_mib
 from benchmarks.saving import ROOT, save
 from benchmarks.stub import CRITIQUE
 from revloop import PromptSet
-from revloop.distributed import RayInput, RayOptions, Work, batch_on_ray
+from revloop.distributed import ActorOptions, RayInput, RayOptions, batch_on_ray
 from revloop.engines.base import Completion
 from revloop.trajectory import EngineInfo, Usage
 
@@ -134,8 +134,8 @@ def main() -> None:
         folder = Path(name)
         write_drafts(folder / "drafts.jsonl", chosen.drafts)
         outcome = batch_on_ray(
-            RayInput(str(folder / "drafts.jsonl"), part_bytes=4 * MIB),
-            Work(
+            RayInput(str(folder / "drafts.jsonl"), split_bytes=4 * MIB),
+            ActorOptions(
                 str(folder / "out"),
                 {"engine": InstantEngine(), "single_pass": True},
                 iterations=1,

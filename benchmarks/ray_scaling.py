@@ -30,7 +30,7 @@ from benchmarks.ray_memory import write_drafts
 from benchmarks.saving import save
 from benchmarks.stub import CRITIQUE
 from revloop import PromptSet
-from revloop.distributed import RayInput, RayOptions, Work, batch_on_ray
+from revloop.distributed import ActorOptions, RayInput, RayOptions, batch_on_ray
 
 SLOTS, REQUEST_S = 16, 2.0
 
@@ -75,7 +75,7 @@ def measure(servers: int, rows_a_server: int) -> dict[str, Any]:
         write_drafts(folder / "drafts.jsonl", rows_a_server * servers)
         outcome = batch_on_ray(
             RayInput(str(folder / "drafts.jsonl")),
-            Work(str(folder / "out"), {"single_pass": True}, iterations=1),
+            ActorOptions(str(folder / "out"), {"single_pass": True}, iterations=1),
             RayOptions(servers=urls, in_flight=16 * SLOTS, shard_rows=1000),
         )
         finished = [_finished(url) for url in urls]

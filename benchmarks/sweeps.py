@@ -30,7 +30,7 @@ from benchmarks.lengths import LengthScript, ScriptedEngine
 from benchmarks.lengths import drafts as drafts_of_real_lengths
 from benchmarks.versus.server import served
 from revloop.batch import Concurrency
-from revloop.bench import ORACLE, REVLOOP, Load, Spread, figures_of, run_batch, run_oracle
+from revloop.bench import ORACLE, REVLOOP, Spread, Workload, figures_of, run_batch, run_oracle
 from revloop.bench.plots import plot_sweep
 from revloop.demo import demo_drafts
 from revloop.engines import Engine, HttpEngine
@@ -53,7 +53,7 @@ class Point:
         with_oracle: Whether the oracle is run too.
     """
 
-    load: Load
+    workload: Workload
     scale: float | None = None
     tensor_parallel_size: int = 1
     with_oracle: bool = True
@@ -76,18 +76,20 @@ class Sweep:
     figure: str = "generated_tokens_per_s"
 
 
-def _load(drafts: int, rounds: int, **changes: Any) -> Load:
+def _workload(drafts: int, rounds: int, **changes: Any) -> Workload:
     loop = {"early_stop": False, **changes.pop("loop", {})}
-    return Load(demo_drafts(drafts), iterations=rounds, loop=loop, **changes)
+    return Workload(demo_drafts(drafts), iterations=rounds, loop=loop, **changes)
 
 
 def _at_once(requests: int, drafts: int, rounds: int) -> Point:
     bounds = Concurrency(min(requests, drafts), requests)
-    return Point(_load(drafts, rounds, bounds=bounds), with_oracle=False)
+    return Point(_workload(drafts, rounds, bounds=bounds), with_oracle=False)
 
 
 def _of_length(scale: float, drafts: int, rounds: int) -> Point:
-    lengths = Load(drafts_of_real_lengths(drafts, scale=scale), rounds, loop={"early_stop": False})
+    lengths = Workload(
+        drafts_of_real_lengths(drafts, scale=scale), rounds, loop={"early_stop": False}
+    )
     return Point(lengths, scale=scale)
 
 
@@ -95,26 +97,26 @@ SWEEPS = {
     "drafts": Sweep(
         "drafts",
         (512, 1024, 2048, 4096, 8192),
-        lambda value, _drafts, _rounds: Point(_load(value, 1), with_oracle=False),
+        lambda value, _drafts, _rounds: Point(_workload(value, 1), with_oracle=False),
         figure="rounds_per_s",
     ),
     "concurrency": Sweep("requests under way at most", (8, 32, 64, 128, 256, 512), _at_once),
     "iterations": Sweep(
-        "rounds", (1, 2, 3, 5), lambda value, drafts, _: Point(_load(drafts, value))
+        "rounds", (1, 2, 3, 5), lambda value, drafts, _: Point(_workload(drafts, value))
     ),
     "length": Sweep("length of the answers, real ones: 1", (0.5, 1.0, 1.5, 2.0), _of_length),
     "passes": Sweep(
         "requests a round",
         ("two", "one"),
         lambda value, drafts, rounds: Point(
-            _load(drafts, rounds, loop={"single_pass": value == "one"})
+            _workload(drafts, rounds, loop={"single_pass": value == "one"})
         ),
         figure="rounds_per_s",
     ),
     "tensor-parallel": Sweep(
         "tensor-parallel size",
         (1, 2),
-        lambda value, drafts, rounds: Point(_load(drafts, rounds), tensor_parallel_size=value),
+        lambda value, drafts, rounds: Point(_workload(drafts, rounds), tensor_parallel_size=value),
     ),
 }
 
@@ -153,12 +155,12 @@ async def measure(base_url: str, point: Point, found: Found) -> None:
         engine = ScriptedEngine(server, LengthScript(scale=point.scale))
     try:
         await server.reset_prefix_cache()
-        batch = await run_batch(engine, point.load)
-        found.add(REVLOOP, figures_of(batch, point.load.iterations))
+        batch = await run_batch(engine, point.workload)
+        found.add(REVLOOP, figures_of(batch, point.workload.iterations))
         if point.with_oracle:
             await server.reset_prefix_cache()
             oracle = await run_oracle(engine, batch.recording)
-            found.add(ORACLE, figures_of(oracle, point.load.iterations))
+            found.add(ORACLE, figures_of(oracle, point.workload.iterations))
             found.ratios.append(oracle.cost.wall_s / batch.cost.wall_s)
     finally:
         await engine.aclose()
@@ -199,7 +201,7 @@ def run(names: Sequence[str], plan: Plan) -> None:
             options = ("--tensor-parallel-size", str(size))
             log = Path(folder) / f"server-{size}.log"
             with served(log, vllm_options=options if size > 1 else ()) as base_url:
-                asyncio.run(measure(base_url, Point(_load(32, 1), with_oracle=False), Found()))
+                asyncio.run(measure(base_url, Point(_workload(32, 1), with_oracle=False), Found()))
                 for name, _ in itertools.product(names, range(plan.repeats)):
                     for value, point in points[name].items():
                         if point.tensor_parallel_size == size:

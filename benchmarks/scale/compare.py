@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field, PositiveFloat, PositiveInt
 
-from revloop.planning import Assumptions, Card, Job, Lengths, plan_job
+from revloop.planning import Assumptions, Card, Job, TokenLengths, plan_job
 from revloop.values import Frozen
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ class Measured(Frozen):
     engine: str = Field(description="What ran it, with its version.")
     drafts: PositiveInt
     at_once: PositiveInt = Field(description="Drafts in hand at the same time.")
-    lengths: Lengths = Field(description="As they came out, rounds included.")
+    lengths: TokenLengths = Field(description="As they came out, rounds included.")
     seconds: PositiveFloat
     generated_tokens: PositiveInt
     prompt_tokens: PositiveInt

@@ -14,7 +14,7 @@ from revloop.demo import CRITIC_FOLDER, demo_drafts
 from revloop.engines import open_engine
 from revloop.models.memory import available_memory_gib
 from revloop.options import EngineOptions
-from revloop.planning import Lengths
+from revloop.planning import TokenLengths
 from revloop.serving import ServerOptions, VllmServer
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ def _measured(
         engine=engine,
         drafts=len(trajectories),
         at_once=at_once,
-        lengths=Lengths.of(trajectories),
+        lengths=TokenLengths.of(trajectories),
         seconds=seconds,
         generated_tokens=usage.generated_tokens,
         prompt_tokens=usage.prompt_tokens,

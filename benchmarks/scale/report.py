@@ -10,7 +10,7 @@ import matplotlib as mpl
 
 from benchmarks.scale.compare import compare
 from revloop.errors import DoesNotFitError
-from revloop.planning import CARDS, Assumptions, Job, Lengths, card_named, plan_job
+from revloop.planning import CARDS, Assumptions, Job, TokenLengths, card_named, plan_job
 from revloop.values import duration
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def write_page(
     plots.mkdir(exist_ok=True)
     _plot_hours(falcon, plots / "hours.png")
     _plot_shares(falcon, plots / "shares.png")
-    lengths = Lengths()
+    lengths = TokenLengths()
     most, few, more = (
         predicted(falcon, n, card) for n, card in ((GPUS[-1], "h100"), (2, "l40s"), (4, "l40s"))
     )
@@ -76,7 +76,7 @@ def predicted(
     assumptions: Assumptions | None = None,
 ) -> JobPlan | None:
     """The plan of the page's job, or None where the model does not fit."""
-    job = Job(drafts=drafts, iterations=ROUNDS, lengths=Lengths())
+    job = Job(drafts=drafts, iterations=ROUNDS, lengths=TokenLengths())
     try:
         return plan_job(shape, card_named(card), gpus, job, assumptions=assumptions)
     except DoesNotFitError:

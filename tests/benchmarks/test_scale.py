@@ -14,7 +14,7 @@ from benchmarks.scale.report import GPUS, predicted, table, write_page
 from revloop.demo import CRITIC_FOLDER
 from revloop.errors import DoesNotFitError
 from revloop.models.config import read_shape
-from revloop.planning import Lengths, Limit
+from revloop.planning import Limit, TokenLengths
 from tests.helpers.model_configs import FALCON_40B
 from tests.helpers.repository import REPOSITORY
 
@@ -28,7 +28,7 @@ MACHINE = Machine(name="a machine", gflops=100, bandwidth_gb_s=10, memory_gib=8,
 
 def measured(tokens_per_s: float = 1000.0, at_once: int = 16) -> Measured:
     """A job of 64 drafts and 2 rounds that generated so many tokens a second."""
-    lengths = Lengths(prompt_tokens=60, critique_tokens=100, revision_tokens=50, rounds=2)
+    lengths = TokenLengths(prompt_tokens=60, critique_tokens=100, revision_tokens=50, rounds=2)
     generated = 64 * 2 * 150
     return Measured(
         machine=MACHINE,

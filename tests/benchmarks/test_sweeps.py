@@ -24,18 +24,18 @@ def results(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_a_point_varies_one_thing() -> None:
     few, many = (SWEEPS["concurrency"].point(value, 100, 2) for value in (8, 512))
-    assert (few.load.bounds.least, few.load.bounds.most) == (8, 8)
-    assert (many.load.bounds.least, many.load.bounds.most) == (100, 512)
-    assert few.load.drafts == many.load.drafts
-    one, two = (SWEEPS["passes"].point(value, 100, 2).load for value in ("one", "two"))
+    assert (few.workload.bounds.least, few.workload.bounds.most) == (8, 8)
+    assert (many.workload.bounds.least, many.workload.bounds.most) == (100, 512)
+    assert few.workload.drafts == many.workload.drafts
+    one, two = (SWEEPS["passes"].point(value, 100, 2).workload for value in ("one", "two"))
     assert (one.loop["single_pass"], two.loop["single_pass"]) == (True, False)
-    assert SWEEPS["iterations"].point(3, 100, 2).load.iterations == 3
-    assert len(SWEEPS["drafts"].point(700, 100, 2).load.drafts) == 700
+    assert SWEEPS["iterations"].point(3, 100, 2).workload.iterations == 3
+    assert len(SWEEPS["drafts"].point(700, 100, 2).workload.drafts) == 700
     assert SWEEPS["tensor-parallel"].point(2, 100, 2).tensor_parallel_size == 2
 
 
 def test_longer_answers_make_longer_drafts() -> None:
-    short, long = (SWEEPS["length"].point(scale, 20, 2).load.drafts for scale in (0.5, 2.0))
+    short, long = (SWEEPS["length"].point(scale, 20, 2).workload.drafts for scale in (0.5, 2.0))
     assert sum(len(d.response) for d in long) > 2 * sum(len(d.response) for d in short)
 
 

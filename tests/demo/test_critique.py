@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from revloop.demo.critique import mend, score_of, write_critique
 from revloop.demo.judge import judge
-from revloop.demo.messages import Facts, Source, draw_draft
+from revloop.demo.messages import Facts, WordSource, draw_draft
 from revloop.demo.truth import check, named_faults, parse
 
 FACTS = Facts("thank-you note", "Karin", "green", "lamp", "Monday", "5 pm")
@@ -22,7 +22,7 @@ SPOILT = (
     "It is a wonderful present.\nIt is a wonderful present."
 )
 SEEDS = st.integers(0, 2**32)
-SOURCE = Source(made_up=0.3, near=0.1)
+SOURCE = WordSource(made_up=0.3, near=0.1)
 
 
 def test_the_critique_of_a_good_message_finds_nothing_to_mend() -> None:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from revloop.demo.judge import Fault, compare, judge
-from revloop.demo.messages import Facts, Source, draw_draft, write
+from revloop.demo.messages import Facts, WordSource, draw_draft, write
 from revloop.demo.phrases import ROLES
 
 FACTS = Facts("thank-you note", "Karin", "green", "lamp", "Monday", "5 pm")
@@ -124,7 +124,7 @@ def test_any_text_can_be_judged_and_only_the_message_itself_is_faultless(text: s
 def test_dropping_a_line_never_helps_save_for_a_repeated_one(
     seed: int, data: st.DataObject
 ) -> None:
-    draft = draw_draft(Random(seed), Source())
+    draft = draw_draft(Random(seed), WordSource())
     lines = draft.response.split("\n")
     place = data.draw(st.integers(0, len(lines) - 1))
     left = judge(draft.prompt, "\n".join(lines[:place] + lines[place + 1 :]))
@@ -137,14 +137,14 @@ def test_dropping_a_line_never_helps_save_for_a_repeated_one(
 )
 def test_adding_a_line_to_a_good_message_always_costs(seed: int, line: str) -> None:
     rng = Random(seed)
-    facts = Source().facts(rng)
+    facts = WordSource().facts(rng)
     assert judge(facts.prompt(), f"{write(facts, rng)}\n{line}").count >= 1
 
 
 @given(SEEDS, st.data())
 def test_dropping_a_word_of_a_good_message_always_costs(seed: int, data: st.DataObject) -> None:
     rng = Random(seed)
-    facts = Source().facts(rng)
+    facts = WordSource().facts(rng)
     words = write(facts, rng).split(" ")
     place = data.draw(st.integers(0, len(words) - 1))
     assert judge(facts.prompt(), " ".join(words[:place] + words[place + 1 :])).count >= 1

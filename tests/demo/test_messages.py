@@ -10,7 +10,7 @@ from revloop.demo.judge import judge
 from revloop.demo.messages import (
     HELD_OUT_SOURCE,
     Facts,
-    Source,
+    WordSource,
     corrupt,
     draw_draft,
     made_up_word,
@@ -21,7 +21,7 @@ from revloop.demo.messages import (
 from revloop.demo.phrases import HELD_OUT, KINDS, TRAIN
 
 SEEDS = st.integers(0, 2**32)
-TRAINING = Source(made_up=0.5, near=0.2)
+TRAINING = WordSource(made_up=0.5, near=0.2)
 
 
 @given(SEEDS)
@@ -68,7 +68,7 @@ def test_every_phrasing_can_be_misspelt() -> None:
 @given(SEEDS, st.integers(0, 5))
 def test_a_draft_has_as_many_faults_as_were_asked_for(seed: int, faults: int) -> None:
     rng = Random(seed)
-    source = Source()
+    source = WordSource()
     facts = source.facts(rng)
     assert judge(facts.prompt(), corrupt(facts, rng, faults, source)).count == faults
 
@@ -107,7 +107,7 @@ def test_a_near_word_is_another_word(seed: int, word: str) -> None:
 
 
 def test_each_kind_has_several_phrasings_of_each_line() -> None:
-    facts = Source().facts(Random(0))
+    facts = WordSource().facts(Random(0))
     assert len(KINDS) >= 8
     for kind in KINDS:
         changed = Facts(kind, facts.name, facts.colour, facts.thing, facts.day, facts.time)

@@ -11,7 +11,7 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from revloop.demo.training.__main__ import main
-from revloop.demo.training.batches import Encoder, batches
+from revloop.demo.training.batches import TaskEncoder, batches
 from revloop.demo.training.tasks import base_examples
 from revloop.demo.training.trainer import loss_of
 
@@ -36,7 +36,7 @@ def same(one: Path, other: Path) -> bool:
 def loss_on_new_examples(folder: Path) -> float:
     """The loss of a saved model, in nats a token, on examples that no training drew."""
     tokenizer: Any = AutoTokenizer.from_pretrained(folder)
-    rng, encode = Random("never drawn"), Encoder(tokenizer)
+    rng, encode = Random("never drawn"), TaskEncoder(tokenizer)
     examples = (encode(example) for example in base_examples(rng))
     batch = next(batches(examples, rng, tokens=8192))
     with torch.no_grad():

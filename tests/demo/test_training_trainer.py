@@ -8,17 +8,17 @@ import pytest
 import torch
 
 from revloop.demo.training.__main__ import save
-from revloop.demo.training.batches import Batch, Encoder, batches
+from revloop.demo.training.batches import TaskEncoder, TrainingBatch, batches
 from revloop.demo.training.model import make_model
-from revloop.demo.training.tasks import Example, base_examples
+from revloop.demo.training.tasks import TaskExample, base_examples
 from revloop.demo.training.tokenizer import END, make_tokenizer
 from revloop.demo.training.trainer import Stage, Trainer, loss_of
 
 TOKENIZER = make_tokenizer()
 
 
-def some_batches(tokens: int = 2048, seed: int = 0) -> Iterator[Batch]:
-    encode, rng = Encoder(TOKENIZER), Random(seed)
+def some_batches(tokens: int = 2048, seed: int = 0) -> Iterator[TrainingBatch]:
+    encode, rng = TaskEncoder(TOKENIZER), Random(seed)
     return batches((encode(example) for example in base_examples(rng)), rng, tokens)
 
 
@@ -31,8 +31,8 @@ def test_the_rate_rises_stays_and_falls_to_nothing() -> None:
 
 
 def test_only_what_is_learnt_weighs_and_verdicts_weigh_more() -> None:
-    encoded = Encoder(TOKENIZER, 6.0)(
-        Example((("Dear x (want x, right)\n", False), ("Dear x (want x, right)", True)))
+    encoded = TaskEncoder(TOKENIZER, 6.0)(
+        TaskExample((("Dear x (want x, right)\n", False), ("Dear x (want x, right)", True)))
     )
     half = encoded.weights.index(1.0)
     assert set(encoded.weights[:half]) == {0.0}

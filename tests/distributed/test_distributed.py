@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from revloop import Draft, Store, revise
-from revloop.distributed import GATHERED, RayInput, RunFolder, gathered
+from revloop.distributed import GATHERED, RayInput, ShardFolder, gathered
 from revloop.distributed.folder import Manifest, ShardForm
 from revloop.distributed.shards import encoded
 from revloop.errors import InputError, RunMismatchError
@@ -32,7 +32,7 @@ pytest.importorskip("pyarrow", reason="the extra 'data' is not installed")
 def rows_of(source: RayInput) -> list[dict[str, Any]]:
     files = source.files()
     first = source.first(files[0])
-    return [row for part in source.parts(files) for row in source.rows(part, first)]
+    return [row for split in source.splits(files) for row in source.rows(split, first)]
 
 
 def write(path: Path, number: int) -> None:
@@ -40,10 +40,10 @@ def write(path: Path, number: int) -> None:
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
-@pytest.mark.parametrize("part_bytes", [1, 7, 64, 1000, 10**6])
-def test_parts_of_a_file_share_no_line_and_miss_none(tmp_path: Path, part_bytes: int) -> None:
+@pytest.mark.parametrize("split_bytes", [1, 7, 64, 1000, 10**6])
+def test_splits_of_a_file_share_no_line_and_miss_none(tmp_path: Path, split_bytes: int) -> None:
     write(tmp_path / "drafts.jsonl", 60)
-    found = rows_of(RayInput(str(tmp_path / "drafts.jsonl"), part_bytes=part_bytes))
+    found = rows_of(RayInput(str(tmp_path / "drafts.jsonl"), split_bytes=split_bytes))
     assert [json.loads(row["draft"])["id"] for row in found] == [f"d{n}" for n in range(60)]
     assert len({row["key"] for row in found}) == 60
 
@@ -51,7 +51,7 @@ def test_parts_of_a_file_share_no_line_and_miss_none(tmp_path: Path, part_bytes:
 def test_keys_do_not_depend_on_how_a_file_is_divided(tmp_path: Path) -> None:
     write(tmp_path / "drafts.jsonl", 60)
     path = str(tmp_path / "drafts.jsonl")
-    few, many = rows_of(RayInput(path)), rows_of(RayInput(path, part_bytes=99))
+    few, many = rows_of(RayInput(path)), rows_of(RayInput(path, split_bytes=99))
     assert few == many
 
 
@@ -99,7 +99,7 @@ def settings(**options: Any) -> RunSettings:
 
 
 def test_a_run_goes_on_only_with_what_it_began_with(tmp_path: Path) -> None:
-    folder = RunFolder(str(tmp_path / "out"))
+    folder = ShardFolder(str(tmp_path / "out"))
     folder.enter(manifest())
     folder.enter(manifest())
     with pytest.raises(RunMismatchError, match="other iterations"):
@@ -113,11 +113,11 @@ def test_a_run_goes_on_only_with_what_it_began_with(tmp_path: Path) -> None:
 def test_a_folder_with_other_files_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "mine.txt").touch()
     with pytest.raises(InputError, match="not empty"):
-        RunFolder(str(tmp_path)).enter(manifest())
+        ShardFolder(str(tmp_path)).enter(manifest())
 
 
 def shards_in(folder: Path, form: ShardForm, drafts: list[Draft], name: str) -> None:
-    run = RunFolder(str(folder))
+    run = ShardFolder(str(folder))
     run.enter(manifest(shard_form=form))
     run.keep_settings(settings())
     lines = [

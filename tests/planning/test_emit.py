@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from revloop.models.config import known_shape
-from revloop.planning import Job, JobPlan, Lengths, Way, card_named, emit, plan_job
+from revloop.planning import Job, JobPlan, Platform, TokenLengths, card_named, emit, plan_job
 from revloop.serving import ServerOptions
 from revloop.serving.command import VLLM_PROGRAM, option_value, vllm_options
 from tests.helpers.model_configs import FALCON_40B
@@ -35,7 +35,7 @@ LIMIT_S = 60
 def planned(card: str = "h100", gpus: int = 16, **options: Any) -> JobPlan:
     shape = known_shape(FALCON_40B, MODEL)
     assert shape is not None
-    job = Job(drafts=1_000_000, iterations=5, lengths=Lengths())
+    job = Job(drafts=1_000_000, iterations=5, lengths=TokenLengths())
     return plan_job(shape, card_named(card), gpus, job, **options)
 
 
@@ -43,7 +43,7 @@ REPLICAS = planned()
 PIPELINES = planned("l40s", 6, gpus_per_node=1)
 ONE_PIPELINE = planned("l40s", 2, gpus_per_node=1)
 PLANS = {"replicas": REPLICAS, "pipelines": PIPELINES, "one pipeline": ONE_PIPELINE}
-SHELL_WAYS = [Way.RAY, Way.SLURM]
+SHELL_WAYS = [Platform.RAY, Platform.SLURM]
 
 
 def bash(script: str, *arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:
@@ -59,24 +59,24 @@ def bash(script: str, *arguments: str, **options: Any) -> subprocess.CompletedPr
 
 
 class TestShell:
-    @pytest.mark.parametrize("way", SHELL_WAYS)
+    @pytest.mark.parametrize("platform", SHELL_WAYS)
     @pytest.mark.parametrize("plan", PLANS.values(), ids=PLANS)
-    def test_bash_reads_the_script(self, way: Way, plan: JobPlan) -> None:
-        checked = bash(emit(way, MODEL, plan), "-n")
+    def test_bash_reads_the_script(self, platform: Platform, plan: JobPlan) -> None:
+        checked = bash(emit(platform, MODEL, plan), "-n")
         assert (checked.returncode, checked.stderr) == (0, "")
 
-    @pytest.mark.parametrize("way", SHELL_WAYS)
+    @pytest.mark.parametrize("platform", SHELL_WAYS)
     @given(model=st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=1))
-    def test_no_name_of_a_model_is_read_as_shell(self, way: Way, model: str) -> None:
-        script = emit(way, model, REPLICAS)
+    def test_no_name_of_a_model_is_read_as_shell(self, platform: Platform, model: str) -> None:
+        script = emit(platform, model, REPLICAS)
         (line,) = re.findall(
             rf"vllm serve ({re.escape(shlex.quote(model))}) \\$", script, re.MULTILINE
         )
         assert shlex.split(line) == [model]
 
-    @pytest.mark.parametrize("way", SHELL_WAYS)
-    def test_a_nasty_name_does_no_harm(self, way: Way) -> None:
-        assert bash(emit(way, NASTY, REPLICAS), "-n").returncode == 0
+    @pytest.mark.parametrize("platform", SHELL_WAYS)
+    def test_a_nasty_name_does_no_harm(self, platform: Platform) -> None:
+        assert bash(emit(platform, NASTY, REPLICAS), "-n").returncode == 0
 
 
 class Cluster:
@@ -143,7 +143,7 @@ class TestRay:
         cluster.add("vllm", 'echo "span=${VLLM_RAY_DP_PACK_STRATEGY-}"')
 
     def test_one_call_serves_all_replicas(self, cluster: Cluster) -> None:
-        finished = cluster.run(emit(Way.RAY, MODEL, REPLICAS), "head")
+        finished = cluster.run(emit(Platform.RAY, MODEL, REPLICAS), "head")
         assert finished.returncode == 0, finished.stderr
         (call,) = cluster.calls("vllm")
         assert_served_as_revloop_does(call, REPLICAS)
@@ -157,7 +157,7 @@ class TestRay:
         assert cluster.calls("python3") == [["-", "2"]]
 
     def test_another_node_joins_the_first(self, cluster: Cluster) -> None:
-        finished = cluster.run(emit(Way.RAY, MODEL, REPLICAS), "worker", "node1")
+        finished = cluster.run(emit(Platform.RAY, MODEL, REPLICAS), "worker", "node1")
         assert finished.returncode == 0, finished.stderr
         assert cluster.calls("ray") == [
             ["start", "--block", "--address=node1:6379", "--num-gpus=8"]
@@ -165,7 +165,7 @@ class TestRay:
         assert cluster.calls("vllm") == []
 
     def test_replicas_that_take_several_nodes_are_pipelines(self, cluster: Cluster) -> None:
-        finished = cluster.run(emit(Way.RAY, MODEL, PIPELINES), "head")
+        finished = cluster.run(emit(Platform.RAY, MODEL, PIPELINES), "head")
         (call,) = cluster.calls("vllm")
         assert value(call, "--pipeline-parallel-size") == "2"
         assert value(call, "--distributed-executor-backend") == "ray"
@@ -174,13 +174,13 @@ class TestRay:
         assert "span=span\n" in finished.stdout
 
     def test_one_pipeline_needs_no_balancer(self, cluster: Cluster) -> None:
-        finished = cluster.run(emit(Way.RAY, MODEL, ONE_PIPELINE), "head")
+        finished = cluster.run(emit(Platform.RAY, MODEL, ONE_PIPELINE), "head")
         (call,) = cluster.calls("vllm")
         assert value(call, "--data-parallel-size") is None
         assert "span=\n" in finished.stdout
 
     def test_without_a_key_nothing_starts(self, cluster: Cluster) -> None:
-        script = f"unset VLLM_API_KEY\n{emit(Way.RAY, MODEL, REPLICAS)}"
+        script = f"unset VLLM_API_KEY\n{emit(Platform.RAY, MODEL, REPLICAS)}"
         finished = cluster.run(script, "head")
         assert finished.returncode != 0
         assert "set it to the key" in finished.stderr
@@ -212,7 +212,7 @@ wait
 
 class TestSlurm:
     def test_slurm_is_asked_for_a_task_a_replica(self) -> None:
-        asked = directives(emit(Way.SLURM, MODEL, REPLICAS))
+        asked = directives(emit(Platform.SLURM, MODEL, REPLICAS))
         assert asked == {
             "job-name": "revloop-critic",
             "ntasks": "8",
@@ -223,7 +223,7 @@ class TestSlurm:
         }
 
     def test_slurm_is_asked_for_whole_nodes_for_a_pipeline(self) -> None:
-        asked = directives(emit(Way.SLURM, MODEL, PIPELINES))
+        asked = directives(emit(Platform.SLURM, MODEL, PIPELINES))
         assert (asked["nodes"], asked["ntasks-per-node"], asked["gpus-per-node"]) == ("6", "1", "1")
         assert re.fullmatch(r"\d+-\d\d:00:00", asked["time"])
 
@@ -233,7 +233,7 @@ class TestSlurm:
             cluster.add(program)
         cluster.add("sleep", "exec /bin/sleep 0.1")
         cluster.add("hostname", "echo node1")
-        finished = cluster.run(emit(Way.SLURM, MODEL, REPLICAS))
+        finished = cluster.run(emit(Platform.SLURM, MODEL, REPLICAS))
         assert finished.returncode == 0, finished.stderr
         calls = cluster.calls("vllm")
         assert len(calls) == 8
@@ -252,14 +252,14 @@ class TestSlurm:
         cluster.add("sleep")
         for program in ("curl", "vllm-router"):
             cluster.add(program)
-        assert cluster.run(emit(Way.SLURM, MODEL, REPLICAS)).returncode != 0
+        assert cluster.run(emit(Platform.SLURM, MODEL, REPLICAS)).returncode != 0
         assert cluster.calls("vllm-router") == []
 
     def test_each_pipeline_has_a_leader_and_ranks_of_its_own(self, cluster: Cluster) -> None:
         cluster.add("srun", SRUN.format(tasks=6))
         cluster.add("vllm")
         cluster.add("scontrol", 'printf "node%s\\n" 1 2 3 4 5 6')
-        finished = cluster.run(emit(Way.SLURM, MODEL, PIPELINES))
+        finished = cluster.run(emit(Platform.SLURM, MODEL, PIPELINES))
         assert finished.returncode == 0, finished.stderr
         calls = cluster.calls("vllm")
         places = sorted(
@@ -422,7 +422,7 @@ OBJECTS: TypeAdapter[list[Kubernetes]] = TypeAdapter(list[Kubernetes])
 
 def objects(plan: JobPlan, model: str = MODEL) -> dict[tuple[str, str], Any]:
     """The objects of an example by kind and name, each checked field by field."""
-    documents = list(yaml.safe_load_all(emit(Way.K8S, model, plan)))
+    documents = list(yaml.safe_load_all(emit(Platform.K8S, model, plan)))
     found: dict[tuple[str, str], Any] = {
         (o.kind, o.metadata.name): o for o in OBJECTS.validate_python(documents)
     }
@@ -457,7 +457,7 @@ class TestKubernetes:
 
     @pytest.mark.parametrize("plan", [REPLICAS, PIPELINES])
     def test_every_mount_has_its_volume_and_the_key_is_a_secret(self, plan: JobPlan) -> None:
-        text = emit(Way.K8S, MODEL, plan)
+        text = emit(Platform.K8S, MODEL, plan)
         for pod in pods(objects(plan)):
             volumes = {volume.name for volume in pod.volumes}
             for container in pod.containers:
@@ -506,31 +506,31 @@ def pods(found: dict[tuple[str, str], Any]) -> list[PodSpec]:
     return [template.spec for template in templates]
 
 
-@pytest.mark.parametrize("way", Way)
+@pytest.mark.parametrize("platform", Platform)
 @pytest.mark.parametrize("plan", PLANS.values(), ids=PLANS)
-def test_nothing_is_left_to_fill_in(way: Way, plan: JobPlan) -> None:
-    text = emit(way, MODEL, plan)
+def test_nothing_is_left_to_fill_in(platform: Platform, plan: JobPlan) -> None:
+    text = emit(platform, MODEL, plan)
     assert not re.findall(r"(?<!\[)@\w+", text)
     assert text.endswith("\n")
     assert f"{plan.layout.replicas} replica(s) at tensor-parallel size" in text
 
 
-@pytest.mark.parametrize("way", Way)
-def test_a_line_break_in_a_name_stays_in_the_name(way: Way) -> None:
-    first = emit(way, "a\nb: c", REPLICAS).splitlines()[:3]
+@pytest.mark.parametrize("platform", Platform)
+def test_a_line_break_in_a_name_stays_in_the_name(platform: Platform) -> None:
+    first = emit(platform, "a\nb: c", REPLICAS).splitlines()[:3]
     assert all(line.startswith("#") for line in first)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("way", [Way.RAY, Way.SLURM])
-def test_every_option_is_one_of_vllms(way: Way, cluster: Cluster) -> None:
+@pytest.mark.parametrize("platform", [Platform.RAY, Platform.SLURM])
+def test_every_option_is_one_of_vllms(platform: Platform, cluster: Cluster) -> None:
     """By vLLM's own parser, which takes half a minute to import."""
     pytest.importorskip("vllm")
     cluster.add("srun", SRUN.format(tasks=6))
     cluster.add("scontrol", 'printf "node%s\\n" 1 2 3 4 5 6')
     for program in ("ray", "python3", "vllm"):
         cluster.add(program)
-    cluster.run(emit(way, MODEL, PIPELINES))
+    cluster.run(emit(platform, MODEL, PIPELINES))
     known = subprocess.run(
         [*VLLM_PROGRAM, "--help=all"], capture_output=True, text=True, check=True
     ).stdout

@@ -16,8 +16,8 @@ from revloop.planning import (
     Card,
     Job,
     JobPlan,
-    Lengths,
     Limit,
+    TokenLengths,
     card_named,
     plan_job,
 )
@@ -48,7 +48,7 @@ LONGER = FALCON.model_copy(update={"context_tokens": 100_000})
 
 
 def job(drafts: int = 100_000, iterations: int = 5, **lengths: float) -> Job:
-    return Job(drafts=drafts, iterations=iterations, lengths=Lengths(**lengths))
+    return Job(drafts=drafts, iterations=iterations, lengths=TokenLengths(**lengths))
 
 
 def planned(

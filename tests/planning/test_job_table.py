@@ -8,9 +8,9 @@ from revloop.models.config import known_shape
 from revloop.planning import (
     Assumptions,
     Job,
-    Lengths,
     Limit,
     PlanRow,
+    TokenLengths,
     card_named,
     job_rows,
     plan_job,
@@ -21,7 +21,7 @@ from tests.helpers.model_configs import FALCON_40B
 def table(gpus: int = 16, card: str = "h100", **options: Any) -> dict[str, PlanRow]:
     shape = known_shape(FALCON_40B, "a model")
     assert shape is not None
-    lengths = options.pop("lengths", Lengths())
+    lengths = options.pop("lengths", TokenLengths())
     job = Job(drafts=options.pop("drafts", 1_000_000), iterations=5, lengths=lengths)
     planned = plan_job(shape, card_named(card), gpus, job, **options)
     return {row.label: row for row in job_rows(planned)}
@@ -64,7 +64,7 @@ def test_the_layout_is_told_in_words() -> None:
 
 def test_early_stops_are_named_where_they_are_not_known() -> None:
     assert "early stops would save" in table()["Drafts"].explanation
-    known = table(lengths=Lengths(rounds=2.13))["Drafts"]
+    known = table(lengths=TokenLengths(rounds=2.13))["Drafts"]
     assert known.explanation == "2.13 rounds each"
 
 

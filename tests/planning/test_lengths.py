@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from revloop import PromptSet, Trajectory, arevise
 from revloop.errors import InputError
-from revloop.planning import Lengths
+from revloop.planning import TokenLengths
 from tests.helpers.scripted_engine import ScriptedEngine, cnr_rounds
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ async def made(*replies: Reply, single_pass: bool = False) -> Trajectory:
 async def test_the_lengths_are_those_of_the_requests() -> None:
     texts = ("It rains because of cold clouds.", "It rains since clouds are cold.")
     trajectory = await made(*cnr_rounds(*texts, critique=CRITIQUE))
-    lengths = Lengths.of([trajectory])
+    lengths = TokenLengths.of([trajectory])
     steps = trajectory.steps
     critiques = [step.usage for step in steps if step.kind == "critique"]
     revisions = [step.usage for step in steps if step.kind == "revision"]
@@ -42,7 +42,7 @@ async def test_a_single_pass_is_shared_out_by_letters() -> None:
     bridge = PromptSet.load("cnr").bridge
     replies = [f"{CRITIQUE}{bridge}{text}" for text in ("One two.", "One two three.")]
     trajectory = await made(*replies, single_pass=True)
-    lengths = Lengths.of([trajectory])
+    lengths = TokenLengths.of([trajectory])
     assert lengths.generated_tokens == pytest.approx(trajectory.usage.generated_tokens / 2)
     assert lengths.critique_tokens > lengths.revision_tokens
 
@@ -50,7 +50,7 @@ async def test_a_single_pass_is_shared_out_by_letters() -> None:
 async def test_early_stops_are_seen_in_the_rounds() -> None:
     longer = await made(*cnr_rounds("A b c.", "A b c d.", critique=CRITIQUE))
     shorter = longer.model_copy(update={"versions": longer.versions[:2]})
-    lengths = Lengths.of([longer, shorter])
+    lengths = TokenLengths.of([longer, shorter])
     assert lengths.rounds == 1.5
     assert lengths.rounds_of(5) == 1.5
     assert lengths.rounds_of(1) == 1
@@ -61,7 +61,7 @@ async def test_a_store_without_rounds_tells_no_lengths() -> None:
     begun = trajectory.model_copy(update={"versions": trajectory.versions[:1]})
     for trajectories in ([], [begun]):
         with pytest.raises(InputError, match="holds no rounds with counted tokens"):
-            Lengths.of(trajectories)
+            TokenLengths.of(trajectories)
 
 
 LENGTH = st.floats(1, 1000)
@@ -71,7 +71,7 @@ LENGTH = st.floats(1, 1000)
 def test_a_round_reads_and_writes_all_of_its_longest_sequence(
     prompt: float, critique: float, revision: float
 ) -> None:
-    lengths = Lengths(prompt_tokens=prompt, critique_tokens=critique, revision_tokens=revision)
+    lengths = TokenLengths(prompt_tokens=prompt, critique_tokens=critique, revision_tokens=revision)
     assert lengths.longest_tokens == pytest.approx(prompt + critique + 2 * revision)
     assert lengths.read_tokens < lengths.mean_context_tokens < lengths.longest_tokens
     assert lengths.rounds_of(5) == 5

@@ -41,10 +41,10 @@ def ids(path: Path, **options: Any) -> list[object]:
 
 def on_ray(path: Path) -> list[dict[str, Any]]:
     pytest.importorskip("pyarrow")
-    source = RayInput(str(path), part_bytes=1000)
+    source = RayInput(str(path), split_bytes=1000)
     files = source.files()
     first = source.first(files[0])
-    return [row for part in source.parts(files) for row in source.rows(part, first)]
+    return [row for split in source.splits(files) for row in source.rows(split, first)]
 
 
 LAYOUTS = {

@@ -155,7 +155,7 @@ def test_a_cell_costs_its_row_only_on_many_machines_too(tmp_path: Path, column: 
     source = RayInput(str(tmp_path / "d.parquet"))
     files = source.files()
     first = source.first(files[0])
-    rows = [row for part in source.parts(files) for row in source.rows(part, first)]
+    rows = [row for split in source.splits(files) for row in source.rows(split, first)]
     assert [row["draft"] is None for row in rows] == [False, True, False, False]
     assert "a cell that cannot be read" in rows[1]["reject"]
 

@@ -1,12 +1,12 @@
 """Measuring throughput: against the engine's own limit, and against what was measured before."""
 
-from revloop.bench.compare import Change, changes, different_settings
+from revloop.bench.compare import FigureChange, changes, different_settings
 from revloop.bench.results import BenchResult, Side, Spread
 from revloop.bench.throughput import (
     HEADLINE,
     ORACLE,
     REVLOOP,
-    Load,
+    Workload,
     figures_of,
     measure_throughput,
     run_batch,
@@ -18,10 +18,10 @@ __all__ = [
     "ORACLE",
     "REVLOOP",
     "BenchResult",
-    "Change",
-    "Load",
+    "FigureChange",
     "Side",
     "Spread",
+    "Workload",
     "changes",
     "different_settings",
     "figures_of",

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class FigureChange:
     """One figure of two results.
 
     Attributes:
@@ -42,7 +42,7 @@ class Change:
         return self.after.least > self.before.most or self.after.most < self.before.least
 
 
-def changes(before: BenchResult, after: BenchResult) -> list[Change]:
+def changes(before: BenchResult, after: BenchResult) -> list[FigureChange]:
     """Every figure that both results have, in the order of the first.
 
     Raises:
@@ -55,7 +55,9 @@ def changes(before: BenchResult, after: BenchResult) -> list[Change]:
         )
     theirs = dict(_figures(after))
     return [
-        Change(name, spread, theirs[name]) for name, spread in _figures(before) if name in theirs
+        FigureChange(name, spread, theirs[name])
+        for name, spread in _figures(before)
+        if name in theirs
     ]
 
 

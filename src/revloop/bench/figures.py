@@ -53,7 +53,7 @@ class Round:
 
 
 @dataclass(slots=True)
-class Work:
+class WorkDone:
     """What the trajectories of a run hold, added up; see :func:`work_of`.
 
     Attributes:
@@ -80,15 +80,15 @@ class Work:
         return sum(round_.versions for round_ in self.rounds.values())
 
 
-def work_of(trajectories: Iterable[Trajectory]) -> Work:
+def work_of(trajectories: Iterable[Trajectory]) -> WorkDone:
     """Add up what trajectories hold; few of them need to be in memory at a time."""
-    work = Work()
+    work = WorkDone()
     for trajectory in trajectories:
         _add(work, trajectory)
     return work
 
 
-def _add(work: Work, trajectory: Trajectory) -> None:
+def _add(work: WorkDone, trajectory: Trajectory) -> None:
     versions = trajectory.versions
     work.trajectories += 1
     if trajectory.end is not None:
@@ -129,7 +129,7 @@ def request_figures(recording: Recording, cost: Cost) -> dict[str, float]:
     return figures
 
 
-def work_figures(work: Work, cost: Cost, iterations: int) -> dict[str, float]:
+def work_figures(work: WorkDone, cost: Cost, iterations: int) -> dict[str, float]:
     """What can be said of a run of trajectories, on top of its requests.
 
     ``rounds_per_s`` counts the rounds that were asked for: those that stopping early made
@@ -161,7 +161,7 @@ def work_figures(work: Work, cost: Cost, iterations: int) -> dict[str, float]:
     return figures
 
 
-def round_rows(work: Work) -> list[dict[str, float]]:
+def round_rows(work: WorkDone) -> list[dict[str, float]]:
     """One row for each round: versions, tokens, and how long they took."""
     return [
         {

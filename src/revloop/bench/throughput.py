@@ -34,7 +34,7 @@ from revloop.store import Store
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from revloop.bench.figures import Work
+    from revloop.bench.figures import WorkDone
     from revloop.bench.occupancy import Moment
     from revloop.engines.base import Engine
     from revloop.engines.metrics import Counters
@@ -47,7 +47,7 @@ _MAXRSS_UNIT_BYTES = 1 if sys.platform == "darwin" else 2**10
 
 
 @dataclass(frozen=True, slots=True)
-class Load:
+class Workload:
     """The work of a benchmark.
 
     Attributes:
@@ -77,7 +77,7 @@ class Load:
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
+class Measurement:
     """One run of one side.
 
     Attributes:
@@ -92,16 +92,16 @@ class Run:
     recording: Recording
     moments: Sequence[Moment]
     counters: Counters | None = None
-    work: Work | None = None
+    work: WorkDone | None = None
 
 
 async def measure_throughput(
     engine: Engine,
-    load: Load,
+    workload: Workload,
     *,
     repeats: int = 3,
     with_oracle: bool = True,
-    on_run: Callable[[str, Run], None] | None = None,
+    on_run: Callable[[str, Measurement], None] | None = None,
 ) -> BenchResult:
     """Run a batch and the oracle replay of it in turn, several times over.
 
@@ -111,7 +111,7 @@ async def measure_throughput(
 
     Args:
         engine: An open engine.
-        load: What to run.
+        workload: What to run.
         repeats: How many times.
         with_oracle: Whether to measure the engine's limit too.
         on_run: Called with the name of a side and each run of it.
@@ -119,7 +119,7 @@ async def measure_throughput(
     Raises:
         RevloopError: A side could not be finished.
     """
-    runs: dict[str, list[Run]] = {REVLOOP: []}
+    runs: dict[str, list[Measurement]] = {REVLOOP: []}
     if with_oracle:
         runs[ORACLE] = []
     emptied = True
@@ -127,20 +127,20 @@ async def measure_throughput(
         for name, done in runs.items():
             emptied &= await _emptied(engine)
             if name == REVLOOP:
-                run = await run_batch(engine, load)
+                run = await run_batch(engine, workload)
             else:
                 run = await run_oracle(engine, runs[REVLOOP][-1].recording)
             done.append(run)
             if on_run is not None:
                 on_run(name, run)
     notes = () if emptied else ("The prefix cache could not be emptied before each side.",)
-    settings = {**load.settings(), **engine.info.model_dump(), "repeats": repeats}
+    settings = {**workload.settings(), **engine.info.model_dump(), "repeats": repeats}
     return BenchResult.made_now(
         "throughput",
         settings=settings,
         sides={
             name: side_of(
-                [figures_of(run, load.iterations) for run in done],
+                [figures_of(run, workload.iterations) for run in done],
                 rounds=() if done[-1].work is None else round_rows(done[-1].work),
                 occupancy=done[-1].moments,
             )
@@ -151,7 +151,7 @@ async def measure_throughput(
     )
 
 
-async def run_batch(engine: Engine, load: Load) -> Run:
+async def run_batch(engine: Engine, workload: Workload) -> Measurement:
     """Revise the drafts as ``revloop batch`` does, in a folder that is gone afterwards.
 
     Raises:
@@ -161,10 +161,10 @@ async def run_batch(engine: Engine, load: Load) -> Run:
     with tempfile.TemporaryDirectory(prefix="revloop-bench-") as name:
         folder = Path(name)
         store = folder / "store.sqlite"
-        source = _write_drafts(folder / "drafts.jsonl", load.drafts)
-        options = BatchOptions(iterations=load.iterations, bounds=load.bounds)
+        source = _write_drafts(folder / "drafts.jsonl", workload.drafts)
+        options = BatchOptions(iterations=workload.iterations, bounds=workload.bounds)
         async with AsyncReviser(
-            engine=recorder, store=store, prompts=load.prompts, **load.loop
+            engine=recorder, store=store, prompts=workload.prompts, **workload.loop
         ) as reviser:
             batch = Batch(source, folder / "out.jsonl", reviser, options, Progress())
             before = await _counted(engine)
@@ -176,10 +176,10 @@ async def run_batch(engine: Engine, load: Load) -> Run:
             raise EngineError(f"The batch did not come to its end: {outcome.detail}")
         with Store.open_to_read(store) as written:
             work = work_of(written.trajectories())
-    return Run(meter[0], recorder.recording, moments, counters, work)
+    return Measurement(meter[0], recorder.recording, moments, counters, work)
 
 
-async def run_oracle(engine: Engine, recording: Recording) -> Run:
+async def run_oracle(engine: Engine, recording: Recording) -> Measurement:
     """Replay the requests of a run, all at once.
 
     Raises:
@@ -190,10 +190,10 @@ async def run_oracle(engine: Engine, recording: Recording) -> Run:
     async with watched(engine) as moments:
         with _metered() as meter:
             replayed = await replay(engine, requests)
-    return Run(meter[0], replayed, moments, _since(before, await _counted(engine)))
+    return Measurement(meter[0], replayed, moments, _since(before, await _counted(engine)))
 
 
-def figures_of(run: Run, iterations: int) -> dict[str, float]:
+def figures_of(run: Measurement, iterations: int) -> dict[str, float]:
     """All figures of one run, each under a name that holds its unit."""
     figures = request_figures(run.recording, run.cost) | occupancy_figures(run.moments)
     if run.counters is not None and run.counters.proposed_tokens:
@@ -204,7 +204,7 @@ def figures_of(run: Run, iterations: int) -> dict[str, float]:
     return figures
 
 
-def _ratios(runs: dict[str, list[Run]]) -> list[float]:
+def _ratios(runs: dict[str, list[Measurement]]) -> list[float]:
     """How much of the oracle's speed a batch reached, repeat by repeat: the work is the same."""
     pairs = zip(runs[REVLOOP], runs[ORACLE], strict=True)
     return [oracle.cost.wall_s / batch.cost.wall_s for batch, oracle in pairs]

@@ -14,9 +14,9 @@ from revloop.batch import BatchOptions
 from revloop.cli import exit_codes, output
 from revloop.distributed import (
     LOCAL,
+    ActorOptions,
     RayInput,
     RayOptions,
-    Work,
     batch_on_ray,
 )
 from revloop.engines.factory import DEMO, require_engine
@@ -166,7 +166,7 @@ def run_on_ray(
     try:
         outcome = batch_on_ray(
             RayInput(source.name, source.form, source.fields, source.questions),
-            Work(name, _reviser_options(reviser, engine), batch.iterations, batch.bounds),
+            ActorOptions(name, _reviser_options(reviser, engine), batch.iterations, batch.bounds),
             replace(options, servers=servers, gpus_an_actor=gpus),
             final_only=batch.final_only,
         )

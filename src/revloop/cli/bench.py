@@ -14,7 +14,7 @@ import typer
 from revloop.batch import DEFAULT_MAX_CONCURRENCY, DEFAULT_MIN_CONCURRENCY, Concurrency, Source
 from revloop.bench import (
     BenchResult,
-    Load,
+    Workload,
     changes,
     different_settings,
     measure_throughput,
@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from revloop.bench import Spread
-    from revloop.bench.throughput import Run
+    from revloop.bench.throughput import Measurement
     from revloop.trajectory import Draft
 
 EXAMPLE = "Example: `revloop bench throughput --model demo --drafts 512 --plot throughput.png`"
@@ -110,7 +110,7 @@ def throughput(
     check_paths(_written(result_file, plot), reads, data=input_file)
     if input_file is not None:
         Source(input_file).check_there()
-    load = Load(
+    workload = Workload(
         _read(input_file) if input_file else demo_drafts(drafts, seed=seed),
         iterations=iterations,
         bounds=Concurrency(min_concurrency, max_concurrency),
@@ -118,7 +118,7 @@ def throughput(
         prompts=prompts,
     )
     with stopping_on_sigterm(), _reachable(chosen) as options:
-        result = anyio.run(partial(_measure, options, load, repeats, with_oracle=oracle))
+        result = anyio.run(partial(_measure, options, workload, repeats, with_oracle=oracle))
     _print_result(result)
     for note in result.notes:
         output.say(note)
@@ -169,16 +169,16 @@ def _written(result_file: Path | None, plot: Path | None) -> list[Writes]:
 
 
 async def _measure(
-    options: EngineOptions, load: Load, repeats: int, *, with_oracle: bool
+    options: EngineOptions, workload: Workload, repeats: int, *, with_oracle: bool
 ) -> BenchResult:
-    def tell(name: str, run: Run) -> None:
+    def tell(name: str, run: Measurement) -> None:
         requests = len(run.recording.answered)
         output.say(f"{name}: {requests} requests in {run.cost.wall_s:.1f} s")
 
     engine = await open_engine(options, shipped_critic=CRITIC_FOLDER)
     try:
         return await measure_throughput(
-            engine, load, repeats=repeats, with_oracle=with_oracle, on_run=tell
+            engine, workload, repeats=repeats, with_oracle=with_oracle, on_run=tell
         )
     finally:
         await engine.aclose()

@@ -19,9 +19,9 @@ from revloop.planning import (
     Card,
     Job,
     JobPlan,
-    Lengths,
     PlanRow,
-    Way,
+    Platform,
+    TokenLengths,
     card_named,
     job_rows,
     plan_job,
@@ -109,11 +109,11 @@ def plan(
     _show(planned_job, model, emit)
 
 
-def _show(planned: JobPlan, model: str, way: Way | None) -> None:
-    if way is None:
+def _show(planned: JobPlan, model: str, platform: Platform | None) -> None:
+    if platform is None:
         _print(job_rows(planned))
     else:
-        output.results.print(make_example(way, model, planned), end="")
+        output.results.print(make_example(platform, model, planned), end="")
 
 
 def _card(name: str, memory_gib: float | None) -> Card:
@@ -122,11 +122,11 @@ def _card(name: str, memory_gib: float | None) -> Card:
     return card if memory_gib is None else _changed(card, memory_gb=memory_gib * 2**30 / 1e9)
 
 
-def _lengths(store: Path | None) -> Lengths:
+def _lengths(store: Path | None) -> TokenLengths:
     if store is None:
-        return Lengths()
+        return TokenLengths()
     with Store.open_to_read(store) as opened:
-        return Lengths.of(opened.contents())
+        return TokenLengths.of(opened.contents())
 
 
 def _changed(model: Model, **given: object) -> Model:

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from revloop.cli.stores import tell_if_in_two_files
-from revloop.planning import Assumptions, Way, card_names
+from revloop.planning import Assumptions, Platform, card_names
 
 _HARDWARE, _JOB, _ASSUMED = "Hardware", "A whole job", "Assumed"
 _DEFAULT = Assumptions()
@@ -93,7 +93,7 @@ RevisionTokens = Annotated[
     ),
 ]
 Emit = Annotated[
-    Way | None,
+    Platform | None,
     typer.Option(
         help="Print a worked example that serves the model on these GPUs.",
         rich_help_panel=_JOB,

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from revloop.demo.judge import Fault, Judgement, Line, Word, best_lines, judge
+from revloop.demo.judge import Fault, Judgement, MessageLine, Word, best_lines, judge
 from revloop.demo.messages import Facts, phrasings
 from revloop.demo.phrases import ROLES
 
@@ -32,7 +32,7 @@ SCORES = (10, 8, 6, 5, 4, 3, 2, 1)
 
 
 @dataclass
-class Critique:
+class DemoCritique:
     """The parts of the true critique of one response.
 
     Args:
@@ -106,7 +106,7 @@ class _Reader:
         return f"{word.found} (want {word.right}, right)" if word.field else word.found
 
 
-def _wrong(line: Line) -> list[Word]:
+def _wrong(line: MessageLine) -> list[Word]:
     return [word for word in line.words if not word.is_right]
 
 
@@ -159,7 +159,7 @@ def mend(prompt: str, response: str) -> str:
     return "\n".join(lines)
 
 
-def write_critique(prompt: str, response: str) -> Critique:
+def write_critique(prompt: str, response: str) -> DemoCritique:
     """The true critique of a response.
 
     Args:
@@ -175,7 +175,7 @@ def write_critique(prompt: str, response: str) -> Critique:
     reading = reader.reading()
     spoilt = {aspect_of(fault) for fault in reader.met}
     good = [aspect for aspect in ASPECTS if aspect not in spoilt]
-    return Critique(
+    return DemoCritique(
         reading=reading,
         score=score_of(judgement.count),
         positive=f"Right are {', '.join(good)}." if good else "None.",

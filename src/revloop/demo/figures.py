@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 _OF_NO_USE = {StopReason.UNPARSEABLE, StopReason.TOKEN_LIMIT}
 
 
-class RoundFigures(NamedTuple):
+class DemoRoundFigures(NamedTuple):
     """All drafts after one round.
 
     Attributes:
@@ -59,7 +59,7 @@ def fault_counts(trajectory: Trajectory, rounds: int) -> list[int]:
     return known + known[-1:] * (rounds + 1 - len(known))
 
 
-def round_figures(trajectories: Sequence[Trajectory], rounds: int) -> list[RoundFigures]:
+def round_figures(trajectories: Sequence[Trajectory], rounds: int) -> list[DemoRoundFigures]:
     """The figures after each round, from round 0 on.
 
     Raises:
@@ -93,11 +93,11 @@ def useless_requests(trajectories: Sequence[Trajectory]) -> tuple[int, int]:
     return asked_again + given_up, len(steps)
 
 
-def _figures_of(round_: int, counts: Sequence[Sequence[int]]) -> RoundFigures:
+def _figures_of(round_: int, counts: Sequence[Sequence[int]]) -> DemoRoundFigures:
     before, after = [row[0] for row in counts], [row[round_] for row in counts]
     pairs = list(zip(before, after, strict=True))
     good = [now for then, now in pairs if then == 0]
-    return RoundFigures(
+    return DemoRoundFigures(
         round=round_,
         wins=sum(now < then for then, now in pairs),
         ties=sum(now == then for then, now in pairs),

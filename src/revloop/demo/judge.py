@@ -74,7 +74,7 @@ class Word:
 
 
 @dataclass(frozen=True)
-class Line:
+class MessageLine:
     """One line of a text, and what it was taken for.
 
     Args:
@@ -108,7 +108,7 @@ class Line:
 class Judgement:
     """What the judge found in a text: its lines in order, and its faults."""
 
-    lines: tuple[Line, ...]
+    lines: tuple[MessageLine, ...]
     faults: tuple[Fault, ...]
 
     @property
@@ -175,14 +175,14 @@ def _missing(facts: Facts, role: str) -> list[Fault]:
     return [Fault("missing", role, field) for field in (*_PARTS_OF_A_LINE, *fields)]
 
 
-def best_lines(judgement: Judgement) -> dict[str, Line]:
+def best_lines(judgement: Judgement) -> dict[str, MessageLine]:
     """For each role that the text has, the line that stands for it."""
     return {
         role: judgement.lines[index] for role, index in _best_of_each_role(judgement.lines).items()
     }
 
 
-def _best_of_each_role(lines: tuple[Line, ...]) -> dict[str, int]:
+def _best_of_each_role(lines: tuple[MessageLine, ...]) -> dict[str, int]:
     """For each role the line that stands for it: the one with the fewest faults."""
     best: dict[str, int] = {}
     for index, line in enumerate(lines):
@@ -214,9 +214,9 @@ def _split_phrasing(phrasing: str) -> tuple[tuple[str, ...], str]:
     return tuple(words), ending
 
 
-def _read_line(facts: Facts, line: str) -> Line:
+def _read_line(facts: Facts, line: str) -> MessageLine:
     found, ending = _split(line)
-    choices: list[tuple[int, int, Line]] = []
+    choices: list[tuple[int, int, MessageLine]] = []
     for place, options in enumerate(phrasings(facts)):
         for option in options:
             pattern, right_ending = _split_phrasing(option)
@@ -224,10 +224,14 @@ def _read_line(facts: Facts, line: str) -> Line:
             if _is_like(words):
                 wrong = sum(not word.is_right for word in words)
                 choices.append(
-                    (wrong, place, Line(line, ROLES[place], words, Word(ending, right_ending)))
+                    (
+                        wrong,
+                        place,
+                        MessageLine(line, ROLES[place], words, Word(ending, right_ending)),
+                    )
                 )
     if not choices:
-        return Line(line, "")
+        return MessageLine(line, "")
     return min(choices, key=lambda choice: choice[:2])[2]
 
 

@@ -135,7 +135,7 @@ def near_word(word: str, rng: Random) -> str:
 
 
 @dataclass(frozen=True)
-class Source:
+class WordSource:
     """Where the words of the fields come from.
 
     Args:
@@ -178,7 +178,7 @@ class Source:
                 return word
 
 
-HELD_OUT_SOURCE = Source(vocabulary=HELD_OUT)
+HELD_OUT_SOURCE = WordSource(vocabulary=HELD_OUT)
 
 
 def clock(rng: Random) -> str:
@@ -193,7 +193,7 @@ def write(facts: Facts, rng: Random) -> str:
 
 
 @dataclass
-class _Lines:
+class _MessageLines:
     """The lines of a message that is being corrupted; a place is spoilt at most once."""
 
     templates: list[str]
@@ -204,7 +204,7 @@ class _Lines:
         return "\n".join(line.format(**self.values) for line in self.templates)
 
 
-def corrupt(facts: Facts, rng: Random, faults: int, source: Source) -> str:
+def corrupt(facts: Facts, rng: Random, faults: int, source: WordSource) -> str:
     """A message with that many faults, each of another place.
 
     Args:
@@ -214,7 +214,9 @@ def corrupt(facts: Facts, rng: Random, faults: int, source: Source) -> str:
         source: the words that take the place of the right ones.
 
     """
-    lines = _Lines([rng.choice(options) for options in phrasings(facts)], asdict(facts), facts)
+    lines = _MessageLines(
+        [rng.choice(options) for options in phrasings(facts)], asdict(facts), facts
+    )
     wanted = _choose_faults(rng, faults)
     for fault in wanted:
         if fault in ("name", "colour", "thing", "day", "time"):
@@ -283,7 +285,7 @@ class MessageDraft:
 
 
 def draw_draft(
-    rng: Random, source: Source, *, faults: tuple[int, int] | None = None
+    rng: Random, source: WordSource, *, faults: tuple[int, int] | None = None
 ) -> MessageDraft:
     """A draft of the domain.
 

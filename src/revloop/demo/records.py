@@ -6,13 +6,13 @@ from random import Random
 from typing import TYPE_CHECKING
 
 from revloop.demo.critique import mend, write_critique
-from revloop.demo.messages import Source, draw_draft
+from revloop.demo.messages import WordSource, draw_draft
 from revloop.records import Record
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-SOURCE = Source(made_up=0.5, near=0.1)
+SOURCE = WordSource(made_up=0.5, near=0.1)
 """Where the words come from: none of them is in a held-out draft."""
 
 

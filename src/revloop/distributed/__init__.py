@@ -1,7 +1,7 @@
 """The same batch on many machines: Ray has the cluster, revloop the rounds."""
 
-from revloop.distributed.actor import Work
-from revloop.distributed.folder import RunFolder
+from revloop.distributed.actor import ActorOptions
+from revloop.distributed.folder import ShardFolder
 from revloop.distributed.gathering import GATHERED, gathered
 from revloop.distributed.run import (
     DEFAULT_IN_FLIGHT,
@@ -18,11 +18,11 @@ __all__ = [
     "DEFAULT_SHARD_ROWS",
     "GATHERED",
     "LOCAL",
+    "ActorOptions",
     "RayInput",
     "RayOptions",
     "RayOutcome",
-    "RunFolder",
-    "Work",
+    "ShardFolder",
     "batch_on_ray",
     "gathered",
 ]

@@ -13,7 +13,7 @@ from revloop.batch import Concurrency, Progress
 from revloop.batch.failures import FailuresInARow
 from revloop.batch.workers import Workers
 from revloop.concurrency import task_group
-from revloop.distributed.folder import RunFolder
+from revloop.distributed.folder import ShardFolder
 from revloop.errors import EngineError, RevloopError
 from revloop.options import DEFAULT_ITERATIONS
 from revloop.reviser import AsyncReviser
@@ -35,7 +35,7 @@ SERVER = "REVLOOP_RAY_SERVER"
 
 
 @dataclass(frozen=True, slots=True)
-class Work:
+class ActorOptions:
     """What an actor does with each row.
 
     Attributes:
@@ -58,8 +58,8 @@ class Actor:
     place that falls free is taken by a row of any block, and no block waits for another's slowest.
     """
 
-    def __init__(self, work: Work) -> None:
-        self._work = work
+    def __init__(self, options: ActorOptions) -> None:
+        self._options = options
         self._opening = asyncio.Lock()
         self._opened: _Opened | None = None
         self._error: BaseException | None = None
@@ -120,16 +120,16 @@ class Actor:
     async def _open(self) -> _Opened:
         async with self._opening:
             if self._opened is None:
-                options = self._work.reviser.copy()
+                options = self._options.reviser.copy()
                 if server := os.environ.get(SERVER):
                     options["base_url"] = server
                 reviser = AsyncReviser(**options)
                 await reviser.__aenter__()  # it stays open until the process ends
-                RunFolder(self._work.output).keep_settings(reviser.settings)
+                ShardFolder(self._options.output).keep_settings(reviser.settings)
                 workers = Workers(
                     reviser,
-                    iterations=self._work.iterations,
-                    bounds=self._work.bounds,
+                    iterations=self._options.iterations,
+                    bounds=self._options.bounds,
                     progress=self._progress,
                 )
                 stream, receive = anyio.create_memory_object_stream["Pending"](0)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal, TypeVar
 
 from pydantic import Field, ValidationError
 
-from revloop.distributed.source import File, file_system
+from revloop.distributed.source import InputFile, file_system
 from revloop.errors import InputError, RunMismatchError
 from revloop.files.atomic import writable
 from revloop.files.compression import readable
@@ -38,7 +38,7 @@ class Manifest(Frozen):
 
 
 def manifest_of(
-    files: Sequence[File],
+    files: Sequence[InputFile],
     *,
     form: str,
     fields: Mapping[str, str],
@@ -57,7 +57,7 @@ def manifest_of(
     )
 
 
-class RunFolder:
+class ShardFolder:
     """The output of a run: shards, ``_run.json`` and ``_settings.json``.
 
     The checkpoint of finished rows is Ray's, in a folder beside it: ``OUTPUT.checkpoint``.

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
-from revloop.distributed.folder import RunFolder
+from revloop.distributed.folder import ShardFolder
 from revloop.errors import InputError
 from revloop.files.compression import readable
 from revloop.rows import Position, Row
@@ -42,7 +42,7 @@ def gathered(folder: Path) -> Path:
         InputError: The folder holds no shards of ``--ray``, or they hold the last versions only.
         StoreError: The store cannot be written.
     """
-    run = RunFolder(str(folder))
+    run = ShardFolder(str(folder))
     manifest, settings = run.manifest(), run.settings()
     if manifest.final_only:
         raise InputError(f"{folder} was written with --final-only: there are no rounds in it.")

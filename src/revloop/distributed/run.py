@@ -11,8 +11,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from revloop.distributed.actor import SERVER, Actor, Work
-from revloop.distributed.folder import RunFolder, ShardForm, manifest_of
+from revloop.distributed.actor import SERVER, Actor, ActorOptions
+from revloop.distributed.folder import ShardFolder, ShardForm, manifest_of
 from revloop.distributed.shards import shard_sink
 from revloop.distributed.source import HINT, RayInput
 from revloop.errors import InputError, MissingExtraError, RevloopError
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections import Counter
     from collections.abc import Iterator, Sequence
 
-    from revloop.distributed.source import Part
+    from revloop.distributed.source import InputSplit
     from revloop.rows.lines import Item
 
 LOCAL = "local"
@@ -87,7 +87,7 @@ class RayOutcome:
 
 
 def batch_on_ray(
-    source: RayInput, work: Work, options: RayOptions, *, final_only: bool = False
+    source: RayInput, actor_options: ActorOptions, options: RayOptions, *, final_only: bool = False
 ) -> RayOutcome:
     """Revise all rows of an input on a Ray cluster, into a folder of shards.
 
@@ -103,21 +103,21 @@ def batch_on_ray(
     _check_ray()
     files = source.files()
     first = source.first(files[0])
-    parts = source.parts(files)
-    folder = RunFolder(work.output)
+    splits = source.splits(files)
+    folder = ShardFolder(actor_options.output)
     folder.enter(
         manifest_of(
             files,
             form=source.form,
             fields=source.fields or {},
-            iterations=work.iterations,
+            iterations=actor_options.iterations,
             shard_form=options.shard_form,
             final_only=final_only,
         )
     )
     before = folder.finished()
     with _cluster(options.address), _ours():
-        counts = _run(source, parts, first, work, options, final_only=final_only)
+        counts = _run(source, splits, first, actor_options, options, final_only=final_only)
     return RayOutcome(
         written=counts["written"],
         failed=counts["failed"],
@@ -130,9 +130,9 @@ def batch_on_ray(
 
 def _run(
     source: RayInput,
-    parts: list[Part],
+    splits: list[InputSplit],
     first: list[Item],
-    work: Work,
+    actor_options: ActorOptions,
     options: RayOptions,
     *,
     final_only: bool,
@@ -143,22 +143,22 @@ def _run(
     actors = _actors(options, gpus)
     share, io = _cpu_share(actors), _io_tasks()
     context = ray.data.DataContext.get_current()
-    context.checkpoint_config = _checkpoint(RunFolder(work.output))
+    context.checkpoint_config = _checkpoint(ShardFolder(actor_options.output))
     context.execution_options.resource_limits = ray.data.ExecutionResources.for_limits(
         object_store_memory=max(_LEAST_AHEAD_BYTES, actors * options.in_flight * _AHEAD_BYTES_A_ROW)
     )
     rows_a_block = max(1, options.in_flight // _BLOCKS_IN_FLIGHT)
     sink = shard_sink(
-        work.output, options.shard_form, final_only=final_only, rows=options.shard_rows
+        actor_options.output, options.shard_form, final_only=final_only, rows=options.shard_rows
     )
     servers = itertools.cycle(options.servers or ("",))
     rows = ray.data.read_datasource(
-        _datasource(source, parts, first), num_cpus=_IO_CPUS, concurrency=io
+        _datasource(source, splits, first), num_cpus=_IO_CPUS, concurrency=io
     )
     rows = rows.repartition(target_num_rows_per_block=rows_a_block)
     revised = rows.map_batches(
         Actor,
-        fn_constructor_args=(work,),
+        fn_constructor_args=(actor_options,),
         batch_format="pyarrow",
         batch_size=None,
         compute=ray.data.ActorPoolStrategy(
@@ -175,7 +175,7 @@ def _run(
     return counts
 
 
-def _datasource(source: RayInput, parts: list[Part], first: list[Item]) -> Any:
+def _datasource(source: RayInput, splits: list[InputSplit], first: list[Item]) -> Any:
     """The rows as a data source of Ray's, a task for each part."""
     import pyarrow as pa
     from ray.data import Datasource
@@ -185,8 +185,8 @@ def _datasource(source: RayInput, parts: list[Part], first: list[Item]) -> Any:
     text = pa.large_string()
     schema = pa.schema([(_ID, pa.int64()), ("draft", text), ("rest", text), ("reject", text)])
 
-    def read(part: Part) -> Iterator[Any]:
-        rows = source.rows(part, first)
+    def read(split: InputSplit) -> Iterator[Any]:
+        rows = source.rows(split, first)
         while some := list(itertools.islice(rows, 256)):
             yield pa.Table.from_pylist(some, schema=schema)
 
@@ -199,22 +199,22 @@ def _datasource(source: RayInput, parts: list[Part], first: list[Item]) -> Any:
         def get_read_tasks(self, *_args: Any, **_options: Any) -> list[Any]:
             return [
                 ReadTask(
-                    lambda part=part: read(part),
+                    lambda split=split: read(split),
                     BlockMetadata(
                         num_rows=None,
-                        size_bytes=source.part_bytes,
-                        input_files=[part.file.path],
+                        size_bytes=source.split_bytes,
+                        input_files=[split.file.path],
                         exec_stats=None,
                     ),
                     schema=schema,
                 )
-                for part in parts
+                for split in splits
             ]
 
     return Drafts()
 
 
-def _checkpoint(folder: RunFolder) -> Any:
+def _checkpoint(folder: ShardFolder) -> Any:
     from ray.data.checkpoint import CheckpointConfig
 
     config = CheckpointConfig(

@@ -1,4 +1,4 @@
-"""Where rows come from on many machines: files on any file system, in parts that are read apart."""
+"""Input files on any file system, in splits that tasks on many machines read independently."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from revloop.rows.lines import Item
 
 HINT = "pip install 'revloop[ray]'"
-PART_BYTES = 32 * 2**20
+SPLIT_BYTES = 32 * 2**20
 
 _ENDINGS = (".jsonl", ".ndjson", ".json", ".csv", ".tsv", ".gz", ".zst", ".parquet")
 _KEYS_A_FILE = 2**44
@@ -35,7 +35,7 @@ _KEYS_A_FILE = 2**44
 
 
 @dataclass(frozen=True, slots=True)
-class File:
+class InputFile:
     """A file of the input.
 
     Attributes:
@@ -50,7 +50,7 @@ class File:
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class InputSplit:
     """What one task reads.
 
     Attributes:
@@ -59,7 +59,7 @@ class Part:
         end: The first byte behind it; None as above, and for row groups.
     """
 
-    file: File
+    file: InputFile
     start: int | None = None
     end: int | None = None
 
@@ -78,9 +78,9 @@ class RayInput:
     form: str = AUTO
     fields: Mapping[str, str] | None = None
     questions: Path | None = None
-    part_bytes: int = PART_BYTES
+    split_bytes: int = SPLIT_BYTES
 
-    def files(self) -> list[File]:
+    def files(self) -> list[InputFile]:
         """The files, in the order of their names.
 
         Raises:
@@ -103,73 +103,73 @@ class RayInput:
                 f"{self.name} is no file of drafts, and no folder with JSONL or Parquet files."
             )
         all_files.sort(key=lambda info: info.path)
-        return [File(n, info.path, info.size) for n, info in enumerate(all_files)]
+        return [InputFile(n, info.path, info.size) for n, info in enumerate(all_files)]
 
-    def parts(self, files: list[File]) -> list[Part]:
-        """The files in parts that can be read apart; a packed file or an array is one part."""
-        return [part for file in files for part in self._parts_of(file)]
+    def splits(self, files: list[InputFile]) -> list[InputSplit]:
+        """The files in splits; a compressed file or a JSON array is one split."""
+        return [split for file in files for split in self._splits_of(file)]
 
-    def first(self, file: File) -> list[Item]:
+    def first(self, file: InputFile) -> list[Item]:
         """Rows from the start of a file, as many as tell its form.
 
         Raises:
             InputError: It is in no form that is known, or its first 100 rows cannot be used, all
                 for the same reason.
         """
-        first = first_items(islice(self._items(Part(file)), 1000), self.fields or {})
+        first = first_items(islice(self._items(InputSplit(file)), 1000), self.fields or {})
         convert = converter(self.name, first, self.form, self.fields or {}, self.questions)
-        rows = (row_of(item, convert) for item in self._items(Part(file)))
+        rows = (row_of(item, convert) for item in self._items(InputSplit(file)))
         next(unless_all_alike(rows, bad, self.name), None)
         return first
 
-    def rows(self, part: Part, first: list[Item]) -> Iterator[dict[str, Any]]:
-        """The rows of a part, as the columns that travel between machines.
+    def rows(self, split: InputSplit, first: list[Item]) -> Iterator[dict[str, Any]]:
+        """The rows of a split, as columns that can be sent between machines.
 
         Args:
-            part: The part.
-            first: See :meth:`first`; all parts of an input are read by the same ones.
+            split: The split.
+            first: From :meth:`first`; the same for all splits of an input.
 
         Raises:
-            InputError: The part cannot be read, or is in no form that is known.
+            InputError: The split cannot be read, or its format is unknown.
         """
         fields = dict(self.fields or {})
         convert = converter(self.name, first, self.form, fields, self.questions)
-        for item in self._items(part):
+        for item in self._items(split):
             row = row_of(item, convert)
             place = item.number if item.end_offset is None else item.end_offset
-            key = part.file.number * _KEYS_A_FILE + place
+            key = split.file.number * _KEYS_A_FILE + place
             if isinstance(row, Rejected):
                 where = "row" if item.end_offset is None else "end_byte"
-                told = {"file": posixpath.basename(part.file.path), where: place}
+                told = {"file": posixpath.basename(split.file.path), where: place}
                 told |= {"reason": row.reason, "raw": row.raw}
                 yield {"key": key, "draft": None, "rest": None, "reject": to_json(told).decode()}
             else:
                 draft, rest = row.draft.to_json(), json_text(row.rest)
                 yield {"key": key, "draft": draft, "rest": rest, "reject": None}
 
-    def _parts_of(self, file: File) -> Iterator[Part]:
+    def _splits_of(self, file: InputFile) -> Iterator[InputSplit]:
         with self._opened(file) as opened:
             if is_parquet(opened.peek(4)):
                 for group in range(_parquet(opened, file.path).metadata.num_row_groups):
-                    yield Part(file, group)
+                    yield InputSplit(file, group)
                 return
             if is_packed(opened) or _layout(opened, file.path) is not Layout.LINES:
-                yield Part(file)
+                yield InputSplit(file)
                 return
-        for start in range(0, file.size_bytes, self.part_bytes):
-            yield Part(file, start, min(start + self.part_bytes, file.size_bytes))
+        for start in range(0, file.size_bytes, self.split_bytes):
+            yield InputSplit(file, start, min(start + self.split_bytes, file.size_bytes))
 
-    def _items(self, part: Part) -> Iterator[Item]:
-        path = part.file.path
-        with readable(path), self._opened(part.file) as file:
+    def _items(self, split: InputSplit) -> Iterator[Item]:
+        path = split.file.path
+        with readable(path), self._opened(split.file) as file:
             if is_parquet(file.peek(4)):
-                yield from group_rows(_parquet(file, path), part.start or 0, path)
-            elif part.start is not None and part.end is not None:
-                yield from lines_between(file, part.start, part.end, DEFAULT_ROW_BYTES)
+                yield from group_rows(_parquet(file, path), split.start or 0, path)
+            elif split.start is not None and split.end is not None:
+                yield from lines_between(file, split.start, split.end, DEFAULT_ROW_BYTES)
             else:
                 yield from items_in(unpacked(file, path), path, DEFAULT_ROW_BYTES)
 
-    def _opened(self, file: File) -> io.BufferedReader:
+    def _opened(self, file: InputFile) -> io.BufferedReader:
         system, _ = file_system(self.name)
         with readable(file.path):
             raw = cast("io.RawIOBase", system.open_input_file(file.path))

@@ -1,25 +1,25 @@
 """Planning before a GPU is rented: what a model needs, and what a job takes."""
 
 from revloop.planning.cards import CARDS, Card, card_named, card_names
-from revloop.planning.deployment import Plan, PlanRow, plan
-from revloop.planning.emit import Way, emit
+from revloop.planning.deployment import DeploymentPlan, PlanRow, plan
+from revloop.planning.emit import Platform, emit
 from revloop.planning.job import Assumptions, Job, JobPlan, Limit, plan_job
 from revloop.planning.job_table import job_rows
 from revloop.planning.layout import Layout
-from revloop.planning.lengths import Lengths
+from revloop.planning.lengths import TokenLengths
 
 __all__ = [
     "CARDS",
     "Assumptions",
     "Card",
+    "DeploymentPlan",
     "Job",
     "JobPlan",
     "Layout",
-    "Lengths",
     "Limit",
-    "Plan",
     "PlanRow",
-    "Way",
+    "Platform",
+    "TokenLengths",
     "card_named",
     "card_names",
     "emit",

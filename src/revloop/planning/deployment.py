@@ -36,7 +36,7 @@ class PlanRow(NamedTuple):
     explanation: str
 
 
-class Plan(Frozen):
+class DeploymentPlan(Frozen):
     """What a model needs at one tensor-parallel size, and how much fits beside it.
 
     Attributes:
@@ -134,7 +134,7 @@ def plan(
     gpu_memory_gib: float | None = None,
     gpu_memory_utilization: float = GPU_MEMORY_UTILIZATION,
     dtype: str = "auto",
-) -> Plan:
+) -> DeploymentPlan:
     """Plan one deployment of a model.
 
     Args:
@@ -157,7 +157,7 @@ def plan(
         )
     value_bytes = _value_bytes(dtype)
     size = tensor_parallel_size
-    sized = Plan(
+    sized = DeploymentPlan(
         shape=shape,
         tensor_parallel_size=size,
         parameters=shape.parameters,
@@ -214,7 +214,7 @@ class _Memory(NamedTuple):
         return self.kv_cache_tokens(shape, size) // (blocks_each * BLOCK_TOKENS)
 
 
-def _too_little_memory(sized: Plan, memory: _Memory) -> str:
+def _too_little_memory(sized: DeploymentPlan, memory: _Memory) -> str:
     shape, size = sized.shape, sized.tensor_parallel_size
     usable = f"{memory.utilization:.0%} of {memory.gpu_gib:g} GiB"
     room_gib = memory.kv_cache_bytes(shape, size) / _GIB

@@ -39,7 +39,7 @@ _TIME_MARGIN = 2.0
 _START_HOURS = 1.0
 
 
-class Way(StrEnum):
+class Platform(StrEnum):
     """What runs vLLM on many machines."""
 
     RAY = "ray"
@@ -53,11 +53,11 @@ class _Example(Template):
     delimiter = "@"
 
 
-def emit(way: Way, model: str, planned: JobPlan) -> str:
+def emit(platform: Platform, model: str, planned: JobPlan) -> str:
     """A file that serves a model as it was planned, to be looked over and used.
 
     Args:
-        way: What runs vLLM.
+        platform: What runs vLLM on many machines.
         model: A hub id, or a folder that every machine sees under this name.
         planned: The plan, from `revloop.serving.plan_job`.
     """
@@ -67,11 +67,11 @@ def emit(way: Way, model: str, planned: JobPlan) -> str:
         model=model,
         tensor_parallel_size=layout.tensor_parallel_size,
         host="0.0.0.0",  # noqa: S104 - the other machines are meant to reach it
-        port=None if way is Way.SLURM and stages == 1 else 8000,
-        vllm_options=_further_options(way, planned),
+        port=None if platform is Platform.SLURM and stages == 1 else 8000,
+        vllm_options=_further_options(platform, planned),
     )
-    text = _file(way, stages).read_text(encoding="utf-8")
-    is_yaml = way is Way.K8S
+    text = _file(platform, stages).read_text(encoding="utf-8")
+    is_yaml = platform is Platform.K8S
     write = _yaml_list if is_yaml else _shell_lines
     return _Example(text).substitute(
         title=_title(model, planned),
@@ -91,7 +91,7 @@ def emit(way: Way, model: str, planned: JobPlan) -> str:
     )
 
 
-def _further_options(way: Way, planned: JobPlan) -> tuple[str, ...]:
+def _further_options(platform: Platform, planned: JobPlan) -> tuple[str, ...]:
     """What the plan asks of vLLM beyond what `revloop serve` does."""
     layout, assumed = planned.layout, planned.assumptions
     further = [
@@ -100,7 +100,7 @@ def _further_options(way: Way, planned: JobPlan) -> tuple[str, ...]:
     ]
     if layout.pipeline_parallel_size > 1:
         further += ["--pipeline-parallel-size", str(layout.pipeline_parallel_size)]
-    if way is Way.RAY:
+    if platform is Platform.RAY:
         if layout.pipeline_parallel_size > 1:
             further += ["--distributed-executor-backend", "ray"]
         if layout.replicas > 1:
@@ -119,10 +119,10 @@ def _ray_environment(layout: Layout) -> str:
     return ""
 
 
-def _file(way: Way, stages: int) -> Path:
-    ending = "yaml" if way is Way.K8S else "sh"
-    kind = "-pipeline" if stages > 1 and way is not Way.RAY else ""
-    return EXAMPLES / f"{way}{kind}.{ending}"
+def _file(platform: Platform, stages: int) -> Path:
+    ending = "yaml" if platform is Platform.K8S else "sh"
+    kind = "-pipeline" if stages > 1 and platform is not Platform.RAY else ""
+    return EXAMPLES / f"{platform}{kind}.{ending}"
 
 
 def _title(model: str, planned: JobPlan) -> str:

@@ -20,7 +20,7 @@ from revloop.errors import DoesNotFitError
 from revloop.planning.cards import Card
 from revloop.planning.deployment import GPU_MEMORY_UTILIZATION
 from revloop.planning.layout import Layout, layouts
-from revloop.planning.lengths import Lengths
+from revloop.planning.lengths import TokenLengths
 from revloop.values import Frozen
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ class Job(Frozen):
 
     drafts: PositiveInt
     iterations: PositiveInt = Field(description="Rounds that each draft goes through at most.")
-    lengths: Lengths
+    lengths: TokenLengths
 
     @property
     def rounds(self) -> float:
@@ -263,7 +263,7 @@ def _decoding(
     shape: ModelShape,
     card: Card,
     layout: Layout,
-    lengths: Lengths,
+    lengths: TokenLengths,
     *,
     assumed: Assumptions,
     at_once: int,

@@ -13,7 +13,7 @@ from pydantic import PositiveInt
 
 from revloop.errors import DoesNotFitError
 from revloop.models.parallelism import check_tensor_parallel_size, tensor_parallel_sizes
-from revloop.planning.deployment import GPU_MEMORY_UTILIZATION, Plan, plan
+from revloop.planning.deployment import GPU_MEMORY_UTILIZATION, DeploymentPlan, plan
 from revloop.values import Frozen
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ class Layout(Frozen):
     gpus_per_node: PositiveInt
     tensor_parallel_size: PositiveInt
     pipeline_parallel_size: PositiveInt = 1
-    stage: Plan
+    stage: DeploymentPlan
 
     @property
     def replicas_per_node(self) -> int:

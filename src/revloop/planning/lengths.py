@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from revloop.trajectory import Trajectory, Version
 
 
-class Lengths(Frozen):
+class TokenLengths(Frozen):
     """Mean lengths of one round's texts.
 
     The defaults are about those of FastChat's 80 questions as ChatGPT answered them (25 and 287

@@ -16,7 +16,7 @@ from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING
 
-from revloop.demo.training.batches import Encoder, batches
+from revloop.demo.training.batches import TaskEncoder, batches
 from revloop.demo.training.model import make_model
 from revloop.demo.training.tasks import base_examples
 from revloop.demo.training.tokenizer import make_tokenizer
@@ -43,7 +43,7 @@ def train_base(
     trainer = Trainer(model, stage, "base", checkpoint)
     if resume:
         trainer.resume(checkpoint)
-    encode = Encoder(tokenizer, stage.verdict_weight)
+    encode = TaskEncoder(tokenizer, stage.verdict_weight)
     rng = Random(f"base {seed} {trainer.done}")
     start = trainer.done // TOKENS_AN_EXAMPLE
     trainer.run(

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from transformers import PreTrainedTokenizerFast
 
-    from revloop.demo.training.tasks import Example
+    from revloop.demo.training.tasks import TaskExample
 
 POOL = 768
 VERDICTS = (" right", " fault", "once", "twice", "missing")
@@ -29,7 +29,7 @@ class Encoded:
 
 
 @dataclass(frozen=True)
-class Batch:
+class TrainingBatch:
     """Token ids (rows, length), the weight of each as a target, and how many are no padding."""
 
     ids: torch.Tensor
@@ -37,7 +37,7 @@ class Batch:
     tokens: int
 
 
-class Encoder:
+class TaskEncoder:
     """Turns examples into token ids with loss weights.
 
     Args:
@@ -57,7 +57,7 @@ class Encoder:
             if word.replace(" ", "Ġ") in vocabulary
         }
 
-    def __call__(self, example: Example) -> Encoded:
+    def __call__(self, example: TaskExample) -> Encoded:
         """Encode an example, part by part."""
         ids: list[int] = []
         weights: list[float] = []
@@ -70,7 +70,7 @@ class Encoder:
         return Encoded(ids, weights)
 
 
-def batches(examples: Iterable[Encoded], rng: Random, tokens: int) -> Iterator[Batch]:
+def batches(examples: Iterable[Encoded], rng: Random, tokens: int) -> Iterator[TrainingBatch]:
     """Batches of about that many tokens; examples of like length together, in random order."""
     source = iter(examples)
     while pool := list(islice(source, POOL)):
@@ -80,7 +80,7 @@ def batches(examples: Iterable[Encoded], rng: Random, tokens: int) -> Iterator[B
         yield from made
 
 
-def _cut(pool: list[Encoded], tokens: int) -> Iterator[Batch]:
+def _cut(pool: list[Encoded], tokens: int) -> Iterator[TrainingBatch]:
     rows: list[Encoded] = []
     for encoded in pool:
         if rows and len(encoded.ids) * (len(rows) + 1) > tokens:
@@ -91,11 +91,11 @@ def _cut(pool: list[Encoded], tokens: int) -> Iterator[Batch]:
         yield _pad(rows)
 
 
-def _pad(rows: list[Encoded]) -> Batch:
+def _pad(rows: list[Encoded]) -> TrainingBatch:
     length = -(-max(len(row.ids) for row in rows) // 8) * 8
     ids = torch.zeros(len(rows), length, dtype=torch.long)
     weights = torch.zeros(len(rows), length)
     for i, row in enumerate(rows):
         ids[i, : len(row.ids)] = torch.tensor(row.ids)
         weights[i, : len(row.ids)] = torch.tensor(row.weights)
-    return Batch(ids, weights, sum(len(row.ids) for row in rows))
+    return TrainingBatch(ids, weights, sum(len(row.ids) for row in rows))

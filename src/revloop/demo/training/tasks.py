@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from itertools import count
 from typing import TYPE_CHECKING
 
-from revloop.demo.critique import Critique, mend, write_critique
+from revloop.demo.critique import DemoCritique, mend, write_critique
 from revloop.demo.judge import judge
 from revloop.demo.messages import (
     OWN_WORDS,
-    Source,
+    WordSource,
     draw_draft,
     made_up_word,
     near_word,
@@ -36,11 +36,11 @@ WORDS_SHARE_FIRST, WORDS_SHARE_LAST, WORDS_EXAMPLES = 0.75, 0.15, 30_000
 SUMMARY_SHARE = 0.7
 # A count is one token among hundreds, and half of a critique's sense hangs on it.
 COUNT_WEIGHT = 5.0
-BASE_SOURCE = Source(made_up=0.65, near=0.2)
+BASE_SOURCE = WordSource(made_up=0.65, near=0.2)
 
 
 @dataclass(frozen=True)
-class Example:
+class TaskExample:
     """A text in parts, each with its weight in the loss.
 
     Args:
@@ -51,7 +51,7 @@ class Example:
     parts: tuple[tuple[str, float], ...]
 
 
-def base_examples(rng: Random, start: int = 0) -> Iterator[Example]:
+def base_examples(rng: Random, start: int = 0) -> Iterator[TaskExample]:
     """The endless text that the base is trained on.
 
     Args:
@@ -66,7 +66,7 @@ def base_examples(rng: Random, start: int = 0) -> Iterator[Example]:
             yield _words_example(rng)
         elif kind < words_share + WRITING_SHARE:
             draft = draw_draft(rng, BASE_SOURCE)
-            yield Example(
+            yield TaskExample(
                 (
                     (_heading("Prompt", draft.prompt) + "### Response:\n", 0.0),
                     (write(draft.facts, rng) + END, 1.0),
@@ -80,7 +80,7 @@ def _heading(title: str, text: str) -> str:
     return f"### {title}:\n{text}\n\n"
 
 
-def _words_example(rng: Random) -> Example:
+def _words_example(rng: Random) -> TaskExample:
     """Repeats or compares words, known ones and words that no dictionary has."""
     words = [_some_word(rng) for _ in range(rng.randint(5, 15))]
     if rng.random() < 0.1:
@@ -93,7 +93,9 @@ def _words_example(rng: Random) -> Example:
             for first, second in pairs
         ]
         answer = " ".join(marks)
-    return Example(((_heading("Prompt", asked) + "### Response:\n", 0.0), (f" {answer}{END}", 1.0)))
+    return TaskExample(
+        ((_heading("Prompt", asked) + "### Response:\n", 0.0), (f" {answer}{END}", 1.0))
+    )
 
 
 def _some_word(rng: Random) -> str:
@@ -118,7 +120,7 @@ def _other(word: str, rng: Random) -> str:
     return other.capitalize() if word[0].isupper() else other
 
 
-def _message_example(rng: Random) -> Example:
+def _message_example(rng: Random) -> TaskExample:
     """A message with faults; then its marks and what they come to, and its correction."""
     draft = draw_draft(rng, BASE_SOURCE)
     critique = write_critique(draft.prompt, draft.response)
@@ -131,10 +133,10 @@ def _message_example(rng: Random) -> Example:
     sections = corrected + marked if rng.random() < 0.2 else marked + corrected
     last, weight = sections.pop()
     context = _heading("Prompt", draft.prompt) + _heading("Response", draft.response)
-    return Example(((context, 0.0), *sections, (last.rstrip("\n") + END, weight)))
+    return TaskExample(((context, 0.0), *sections, (last.rstrip("\n") + END, weight)))
 
 
-def _summary(critique: Critique, faults: int, rng: Random) -> list[tuple[str, float]]:
+def _summary(critique: DemoCritique, faults: int, rng: Random) -> list[tuple[str, float]]:
     """What the marks come to, in some order: how many faults, which ones, and what is in order."""
     sections = [
         (_heading("Number of faults", str(faults)), COUNT_WEIGHT),

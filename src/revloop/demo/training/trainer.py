@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from transformers import FalconForCausalLM
 
-    from revloop.demo.training.batches import Batch
+    from revloop.demo.training.batches import TrainingBatch
 
 logger = logging.getLogger("revloop.demo.training")
 
@@ -57,7 +57,7 @@ class Stage:
         return min(rising, falling)
 
 
-def loss_of(model: FalconForCausalLM, batch: Batch) -> torch.Tensor:
+def loss_of(model: FalconForCausalLM, batch: TrainingBatch) -> torch.Tensor:
     """The weighted cross-entropy of the tokens that are learnt."""
     weights = batch.weights[:, 1:].flatten()
     learnt = weights.nonzero().squeeze(1)
@@ -97,7 +97,7 @@ class Trainer:
         self.optimiser.restore(state["optimiser"])
         self.done = state["tokens"]
 
-    def run(self, source: Iterator[Batch]) -> None:
+    def run(self, source: Iterator[TrainingBatch]) -> None:
         """Trains.
 
         Raises:
@@ -124,7 +124,7 @@ class Trainer:
             if self.done >= self.stage.tokens:
                 return
 
-    def _step(self, batch: Batch) -> float:
+    def _step(self, batch: TrainingBatch) -> float:
         loss = loss_of(self.model, batch)
         loss.backward()
         self.optimiser.step(self.stage.share(self.done / self.stage.tokens))
