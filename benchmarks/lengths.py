@@ -25,7 +25,7 @@ from random import Random
 from typing import TYPE_CHECKING
 
 from revloop import Draft, InputError, PromptSet
-from revloop.engines.metrics import Load, ReportsLoad
+from revloop.engines.metrics import ReportsLoad, ServerLoad
 from revloop.engines.wrapper import EngineWrapper
 from revloop.prompts.parsing import write_critique
 
@@ -156,9 +156,9 @@ class ScriptedEngine(EngineWrapper):
         completion = await self._engine.generate(asked)
         return replace(completion, text=scripted.text, finish_reason="stop", prefix=None)
 
-    async def load(self) -> Load:
+    async def load(self) -> ServerLoad:
         """How busy the engine is, where it tells."""
-        return await self._engine.load() if isinstance(self._engine, ReportsLoad) else Load(0)
+        return await self._engine.load() if isinstance(self._engine, ReportsLoad) else ServerLoad(0)
 
     async def aclose(self) -> None:
         """Close the engine."""

@@ -18,7 +18,7 @@ from revloop.engines import TokenPrefix
 
 if TYPE_CHECKING:
     from revloop.engines import Completion, Request, VllmEngine
-    from revloop.engines.metrics import Load
+    from revloop.engines.metrics import ServerLoad
     from revloop.trajectory import EngineInfo
 
 _SPREAD = 0.45
@@ -89,7 +89,7 @@ class ScriptedVllm:
         """Number of tokens of ``text``."""
         return self._engine.count_tokens(text)
 
-    async def load(self) -> Load:
+    async def load(self) -> ServerLoad:
         """How busy vLLM is."""
         return await self._engine.load()
 

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from revloop.demo import CRITIC_FOLDER
-from revloop.engines.metrics import Counters, Load, read_counters, read_load
+from revloop.engines.metrics import Counters, ServerLoad, read_counters, read_load
 from revloop.serving import ServerOptions, VllmServer
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def metrics(base_url: str) -> str:
         return text
 
 
-def load(base_url: str) -> Load:
+def load(base_url: str) -> ServerLoad:
     """How many requests run and wait in the server."""
     return read_load(metrics(base_url), refused=0)
 

@@ -19,18 +19,18 @@ from revloop.batch.gate import (
     next_limit,
 )
 from revloop.engines import Request
-from revloop.engines.metrics import Load
+from revloop.engines.metrics import ServerLoad
 from revloop.errors import InputError
 from revloop.trajectory import Sampling
 from tests.helpers.scripted_engine import ScriptedEngine
 
 BOUNDS = Concurrency(4, 512)
-QUIET = Load(refused=0, running=30, waiting=0, kv_cache_share=0.3)
+QUIET = ServerLoad(refused=0, running=30, waiting=0, kv_cache_share=0.3)
 FRESH = Standing(0)
 REQUEST = Request(prompt="?", sampling=Sampling(), max_tokens=5)
 
 loads = st.builds(
-    Load,
+    ServerLoad,
     refused=st.integers(0, 5),
     running=st.none() | st.integers(0, 2000),
     waiting=st.none() | st.integers(0, 2000),
@@ -40,14 +40,14 @@ loads = st.builds(
 
 class TestFirstLimit:
     def test_as_many_are_allowed_as_the_kv_cache_can_hold_in_any_case(self) -> None:
-        load = Load(refused=0, kv_cache_tokens=524_288)
+        load = ServerLoad(refused=0, kv_cache_tokens=524_288)
         assert first_limit(BOUNDS, load, 2048) == 256
         assert first_limit(BOUNDS, load, 512) == 512
         assert first_limit(BOUNDS, load, 2**20) == 4
 
     def test_a_server_that_does_not_tell_its_size_is_met_with_caution(self) -> None:
-        assert first_limit(BOUNDS, Load(refused=0), 2048) == 32
-        assert first_limit(BOUNDS, Load(refused=0, kv_cache_tokens=524_288), None) == 32
+        assert first_limit(BOUNDS, ServerLoad(refused=0), 2048) == 32
+        assert first_limit(BOUNDS, ServerLoad(refused=0, kv_cache_tokens=524_288), None) == 32
 
     def test_an_engine_that_tells_nothing_gets_all(self) -> None:
         assert first_limit(BOUNDS, None, 2048) == 512
@@ -56,22 +56,22 @@ class TestFirstLimit:
 class TestNextLimit:
     @given(limit=st.integers(4, 512), before=loads, now=loads, wanted=st.booleans())
     def test_it_never_leaves_its_bounds(
-        self, limit: int, before: Load, now: Load, wanted: bool
+        self, limit: int, before: ServerLoad, now: ServerLoad, wanted: bool
     ) -> None:
         assert 4 <= next_limit(limit, BOUNDS, before, now, wanted=wanted) <= 512
 
     def test_a_refusal_halves_it(self) -> None:
-        refused = Load(refused=1)
-        assert next_limit(100, BOUNDS, Load(refused=0), refused, wanted=True) == 50
+        refused = ServerLoad(refused=1)
+        assert next_limit(100, BOUNDS, ServerLoad(refused=0), refused, wanted=True) == 50
         assert next_limit(100, BOUNDS, refused, refused, wanted=True) == 125
 
     def test_a_queue_in_the_engine_brings_it_down_by_half_of_what_is_too_much(self) -> None:
-        busy = Load(refused=0, running=32, waiting=28)
+        busy = ServerLoad(refused=0, running=32, waiting=28)
         assert next_limit(60, BOUNDS, QUIET, busy, wanted=True) == 50  # 8 may wait
 
     def test_those_that_wait_on_are_not_subtracted_again_and_again(self) -> None:
         """An engine of 128 places got 320 requests: the queue needs time to go down."""
-        limit, still_full = 320, Load(refused=0, running=128, waiting=192)
+        limit, still_full = 320, ServerLoad(refused=0, running=128, waiting=192)
         for _ in range(20):
             limit = next_limit(limit, BOUNDS, still_full, still_full, wanted=False)
         assert limit == 128 + 4 + 16
@@ -81,7 +81,7 @@ class TestNextLimit:
         limit = 32
         for _ in range(50):
             running = min(limit, 100)
-            load = Load(refused=0, running=running, waiting=limit - running)
+            load = ServerLoad(refused=0, running=running, waiting=limit - running)
             limit = next_limit(limit, BOUNDS, load, load, wanted=True)
         assert 100 <= limit <= 150
 
@@ -91,7 +91,7 @@ class TestNextLimit:
         assert next_limit(32, BOUNDS, QUIET, QUIET, wanted=False) == 32
 
     def test_it_does_not_grow_when_the_kv_cache_is_full(self) -> None:
-        full = Load(refused=0, running=30, waiting=0, kv_cache_share=0.97)
+        full = ServerLoad(refused=0, running=30, waiting=0, kv_cache_share=0.97)
         assert next_limit(32, BOUNDS, QUIET, full, wanted=True) == 32
 
     @pytest.mark.parametrize(("least", "most"), [(0, 5), (6, 5)])

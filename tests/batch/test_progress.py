@@ -15,7 +15,7 @@ from revloop import End, StopReason, Usage, Version
 from revloop.batch import Progress, Snapshot
 from revloop.cli import output
 from revloop.cli.batch_display import line, table, tell
-from revloop.engines.outage import Trouble, Waiting
+from revloop.engines.outage import Faults, Waiting
 
 SNAPSHOT = Snapshot(
     elapsed_s=75.0,
@@ -38,11 +38,11 @@ URL = "http://127.0.0.1:8000/v1/completions"
 FAULT = f"{URL} does not answer in JSON: <html>{'Welcome! ' * 40}</html>"
 
 
-class Troubled:
+class Faulty:
     """An engine that tells what goes wrong."""
 
-    def trouble(self) -> Trouble:
-        return Trouble(12, FAULT)
+    def faults(self) -> Faults:
+        return Faults(12, FAULT)
 
 
 class Away:
@@ -117,7 +117,7 @@ class TestCounting:
 
     def test_what_is_sent_again_is_known(self) -> None:
         progress = Progress()
-        progress.watch(Troubled())
+        progress.watch(Faulty())
         snapshot = progress.snapshot()
         assert (snapshot.retries, snapshot.last_fault) == (12, FAULT)
         assert snapshot.server_away_s is None

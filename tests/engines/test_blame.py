@@ -207,12 +207,12 @@ async def test_a_refusal_that_all_meet_is_the_runs(server: StubServer) -> None:
 async def test_what_goes_wrong_and_is_tried_again_is_told(server: StubServer) -> None:
     server.on(COMPLETIONS, error(503, "Loading model"), error(503, "Still loading"), completion())
     async with connected(server, retries=AT_ONCE) as engine:
-        assert engine.trouble() is None
+        assert engine.faults() is None
         await engine.generate(ask())
-        trouble = engine.trouble()
-    assert trouble is not None
-    assert trouble.retries == 2
-    assert trouble.last.endswith("answers 503: Still loading")
+        faults = engine.faults()
+    assert faults is not None
+    assert faults.retries == 2
+    assert faults.last.endswith("answers 503: Still loading")
 
 
 async def test_a_model_that_thought_up_to_its_limit_was_cut_off(server: StubServer) -> None:

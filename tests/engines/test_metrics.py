@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from revloop.engines import TransformersEngine
-from revloop.engines.metrics import Counters, Load, ReportsLoad, read_counters, read_load
+from revloop.engines.metrics import Counters, ReportsLoad, ServerLoad, read_counters, read_load
 from revloop.errors import RejectedError
 from tests.helpers.http_engines import BRIEF, PATIENT, ask, connected
 from tests.helpers.scripted_engine import ScriptedEngine
@@ -33,12 +33,14 @@ vllm:num_preemptions_total{engine="0",model_name="critic"} 2.0
 
 
 def test_the_gauges_of_vllm_are_read() -> None:
-    assert read_load(METRICS, 7) == Load(refused=7, running=12, waiting=3, kv_cache_share=0.25)
+    assert read_load(METRICS, 7) == ServerLoad(
+        refused=7, running=12, waiting=3, kv_cache_share=0.25
+    )
 
 
 def test_several_engines_behind_one_server_are_added_up() -> None:
     more = METRICS.replace('"0"', '"1"').replace("0.25", "7.5e-01")
-    assert read_load(METRICS + more, 0) == Load(0, running=24, waiting=6, kv_cache_share=0.75)
+    assert read_load(METRICS + more, 0) == ServerLoad(0, running=24, waiting=6, kv_cache_share=0.75)
 
 
 def test_the_size_of_the_kv_cache_is_read_from_its_blocks() -> None:
@@ -50,22 +52,22 @@ def test_the_size_of_the_kv_cache_is_read_from_its_blocks() -> None:
 
 
 def test_what_is_no_metrics_says_nothing() -> None:
-    assert read_load("<html>", 2) == Load(refused=2)
-    assert read_load("vllm:num_requests_running 1.2.3\n", 0) == Load(refused=0)
+    assert read_load("<html>", 2) == ServerLoad(refused=2)
+    assert read_load("vllm:num_requests_running 1.2.3\n", 0) == ServerLoad(refused=0)
 
 
 async def test_a_vllm_server_is_asked(vllm: StubServer) -> None:
     vllm.on("/metrics", answer(METRICS))
     async with connected(vllm) as engine:
         assert isinstance(engine, ReportsLoad)
-        assert await engine.load() == Load(0, running=12, waiting=3, kv_cache_share=0.25)
+        assert await engine.load() == ServerLoad(0, running=12, waiting=3, kv_cache_share=0.25)
 
 
 async def test_a_vllm_server_that_keeps_its_metrics_to_itself_is_no_error(
     vllm: StubServer,
 ) -> None:
     async with connected(vllm) as engine:
-        assert await engine.load() == Load(refused=0)
+        assert await engine.load() == ServerLoad(refused=0)
 
 
 async def test_other_servers_are_not_asked(server: StubServer) -> None:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from revloop.engines import RetryPolicy
-from revloop.engines.outage import Absence
+from revloop.engines.outage import Outage
 from revloop.errors import (
     AuthenticationError,
     BadReplyError,
@@ -214,18 +214,18 @@ class Away:
     waits_s: list[float] = field(default_factory=list)
 
     async def run(self) -> int:
-        absence = Absence(lambda: self.now_s)
-        async for attempt in self.policy.retrying(absence).copy(sleep=self._sleep):
+        outage = Outage(lambda: self.now_s)
+        async for attempt in self.policy.retrying(outage).copy(sleep=self._sleep):
             with attempt:
                 self.tries += 1
                 if self.now_s < self.back_after_s:
                     fault = UnreachableError("Nobody is there.")
                     if self.others_are_answered:
-                        absence.note_answer()
-                    absence.note_failure(fault)
+                        outage.note_answer()
+                    outage.note_failure(fault)
                     raise fault
-                absence.note_answer()
-        assert absence.away_s is None
+                outage.note_answer()
+        assert outage.away_s is None
         return self.tries
 
     async def _sleep(self, wait_s: float) -> None:
@@ -271,30 +271,30 @@ async def test_without_a_wait_a_server_that_is_away_costs_so_many_tries() -> Non
 
 @pytest.mark.parametrize("status", [502, 503, 504])
 def test_a_proxy_whose_server_is_away_is_no_server(status: int) -> None:
-    absence = Absence(lambda: 5.0)
-    absence.note_status(status)
-    assert absence.away_s == 0
+    outage = Outage(lambda: 5.0)
+    outage.note_status(status)
+    assert outage.away_s == 0
 
 
 @pytest.mark.parametrize("status", [400, 422, 429])
 def test_whoever_refuses_a_request_is_there(status: int) -> None:
-    absence = Absence()
-    absence.note_failure(UnreachableError("gone"))
-    absence.note_status(status)
-    assert absence.away_s is None
+    outage = Outage()
+    outage.note_failure(UnreachableError("gone"))
+    outage.note_status(status)
+    assert outage.away_s is None
 
 
 @pytest.mark.parametrize("status", [200, 307, 500])
 def test_a_server_that_is_away_is_not_back_before_it_does_what_it_is_asked(status: int) -> None:
-    absence = Absence()
-    absence.note_failure(UnreachableError("gone"))
-    absence.note_status(status)
-    assert absence.away_s is not None
-    absence.note_answer()
-    assert absence.away_s is None
+    outage = Outage()
+    outage.note_failure(UnreachableError("gone"))
+    outage.note_status(status)
+    assert outage.away_s is not None
+    outage.note_answer()
+    assert outage.away_s is None
 
 
-def test_a_bad_answer_is_no_absence() -> None:
-    absence = Absence()
-    absence.note_failure(BadReplyError("half"))
-    assert absence.away_s is None
+def test_a_bad_answer_is_no_outage() -> None:
+    outage = Outage()
+    outage.note_failure(BadReplyError("half"))
+    assert outage.away_s is None

@@ -10,7 +10,7 @@ import pytest
 
 from revloop import PromptSet
 from revloop.engines import Request, VllmEngine
-from revloop.engines.metrics import Counters, Load, ReportsCounters, ReportsLoad
+from revloop.engines.metrics import Counters, ReportsCounters, ReportsLoad, ServerLoad
 from revloop.trajectory import Draft, Sampling
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ def test_the_load_is_that_of_the_last_step(at_hand: EngineAtHand, engine: VllmEn
     assert isinstance(engine, ReportsLoad)
     assert isinstance(engine, ReportsCounters)
 
-    async def busiest() -> Load:
+    async def busiest() -> ServerLoad:
         found = await engine.load()
         async with anyio.create_task_group() as group:
             for _ in range(5):

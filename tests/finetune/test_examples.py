@@ -21,7 +21,7 @@ from tests.helpers.tiny_falcon import feedback, write_records
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from revloop.engines.generation import Row
+    from revloop.engines.generation import BatchedPrompt
 
 CNR = PromptSet.load("cnr")
 END_ID = 0
@@ -58,7 +58,7 @@ class Recital:
         self._tokenizer = tokenizer
         self._left = list(target_ids)
 
-    def generate(self, rows: list[Row]) -> list[list[int]]:
+    def generate(self, rows: list[BatchedPrompt]) -> list[list[int]]:
         (row,) = rows
         self.prompts.append(row.prompt_ids)
         written: list[int] = []

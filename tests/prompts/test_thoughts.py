@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from revloop.prompts.parsing import Form, UnusableError, without_thoughts
+from revloop.prompts.parsing import ReplyFormat, UnusableError, without_thoughts
 
 MARKS = [
     ("<think>", "</think>"),
@@ -24,8 +24,8 @@ MARKS = [
     ("<|start|>assistant<|channel|>analysis<|message|>", "<|channel|>final<|message|>"),
 ]
 OPENING, CLOSING = re.compile("<new>"), re.compile("</new>")
-TAGGED = Form(OPENING, OPENING, CLOSING)
-HEADED = Form(re.compile("^Score:", re.MULTILINE))
+TAGGED = ReplyFormat(OPENING, OPENING, CLOSING)
+HEADED = ReplyFormat(re.compile("^Score:", re.MULTILINE))
 
 plain = st.text(max_size=40).filter(lambda text: not re.search(r"[<\[◁]", text))
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
     from revloop.engines.base import Completion, Engine, Request
-    from revloop.engines.metrics import Load
+    from revloop.engines.metrics import ServerLoad
     from revloop.prompts import Rendered
 
     OnReply = Callable[[Completion], None]
@@ -55,7 +55,7 @@ class Concurrency:
             )
 
 
-def first_limit(bounds: Concurrency, load: Load | None, context_tokens: int | None) -> int:
+def first_limit(bounds: Concurrency, load: ServerLoad | None, context_tokens: int | None) -> int:
     """How many requests to allow at the start.
 
     As many as the KV cache can hold whatever their length: from there on the engine's figures tell
@@ -74,7 +74,9 @@ def first_limit(bounds: Concurrency, load: Load | None, context_tokens: int | No
     return max(bounds.least, min(bounds.most, first))
 
 
-def next_limit(limit: int, bounds: Concurrency, before: Load, now: Load, *, wanted: bool) -> int:
+def next_limit(
+    limit: int, bounds: Concurrency, before: ServerLoad, now: ServerLoad, *, wanted: bool
+) -> int:
     """How many requests to allow from now on.
 
     Half of them when the engine turned one away (as TCP does: Jacobson 1988, "Congestion Avoidance
@@ -104,7 +106,7 @@ def next_limit(limit: int, bounds: Concurrency, before: Load, now: Load, *, want
     return max(bounds.least, min(bounds.most, changed))
 
 
-def _slack(load: Load) -> int:
+def _slack(load: ServerLoad) -> int:
     return _IDLE_SLACK + (load.running or 0) // 8
 
 

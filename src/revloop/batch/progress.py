@@ -7,14 +7,14 @@ from collections import Counter, deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from revloop.engines.outage import ReportsTrouble, WaitsForServer
+from revloop.engines.outage import ReportsFaults, WaitsForServer
 from revloop.options import DEFAULT_ITERATIONS
 from revloop.trajectory import StopReason
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from revloop.engines.outage import Trouble, Waiting
+    from revloop.engines.outage import Faults, Waiting
     from revloop.trajectory import End, Usage, Version
 
 _WINDOW_S = 60.0
@@ -102,7 +102,7 @@ class Progress:
     _in_round: Counter[int] = field(default_factory=Counter)
     _started: float = field(default_factory=time.monotonic)
     _waiting: Callable[[], Waiting | None] = lambda: None
-    _trouble: Callable[[], Trouble | None] = lambda: None
+    _faults: Callable[[], Faults | None] = lambda: None
     _last_failure: str | None = None
     _moments: deque[tuple[float, int, int]] = field(default_factory=deque)
 
@@ -115,8 +115,8 @@ class Progress:
         """Ask this engine how long its server has been away, and what goes wrong."""
         if isinstance(engine, WaitsForServer):
             self._waiting = engine.waiting
-        if isinstance(engine, ReportsTrouble):
-            self._trouble = engine.trouble
+        if isinstance(engine, ReportsFaults):
+            self._faults = engine.faults
 
     def resume(self, counts: dict[tuple[StopReason | None, int], int], *, pending: int) -> None:
         """Take over what earlier runs of the command did.
@@ -173,7 +173,7 @@ class Progress:
         versions_per_s, tokens_per_s = self._rates(now)
         cached = self._cached_tokens
         away_s, limit_s = self._waiting() or (None, None)
-        retries, last_fault = self._trouble() or (0, None)
+        retries, last_fault = self._faults() or (0, None)
         return Snapshot(
             elapsed_s=elapsed_s,
             trajectories=self.entered if self.is_whole else None,

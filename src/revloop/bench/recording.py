@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from revloop.engines.metrics import Load, ReportsLoad
+from revloop.engines.metrics import ReportsLoad, ServerLoad
 from revloop.engines.wrapper import EngineWrapper
 
 if TYPE_CHECKING:
@@ -70,6 +70,6 @@ class RecordingEngine(EngineWrapper):
         )
         return completion
 
-    async def load(self) -> Load:
+    async def load(self) -> ServerLoad:
         """How busy the engine is, as far as it tells."""
-        return await self._engine.load() if isinstance(self._engine, ReportsLoad) else Load(0)
+        return await self._engine.load() if isinstance(self._engine, ReportsLoad) else ServerLoad(0)

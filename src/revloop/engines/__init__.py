@@ -1,7 +1,7 @@
 """Engines: whatever turns a prompt into text."""
 
 from revloop.engines.base import Completion, Engine, Request, TokenPrefix
-from revloop.engines.factory import open_engine
+from revloop.engines.factory import open_engine, open_local_engine
 from revloop.engines.http import HttpEngine
 from revloop.engines.retry import RetryPolicy
 from revloop.engines.transformers import TransformersEngine
@@ -19,4 +19,5 @@ __all__ = [
     "TransformersEngine",
     "VllmEngine",
     "open_engine",
+    "open_local_engine",
 ]

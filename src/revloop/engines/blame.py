@@ -24,7 +24,7 @@ from revloop.errors import (
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from revloop.engines.outage import Absence
+    from revloop.engines.outage import Outage
 
     Probe = Callable[[], Awaitable[object]]
 
@@ -73,16 +73,14 @@ class Blame:
 
     Args:
         health: What is known of the server.
-        absence: Is told when the server turns out to answer nobody.
+        outage: Is told when the server turns out to answer nobody.
         probe: Sends a small request; None where no request can be small.
         limit: Faults of this request that are put down to chance, and one more.
     """
 
-    def __init__(
-        self, health: Health, absence: Absence, probe: Probe | None, *, limit: int
-    ) -> None:
+    def __init__(self, health: Health, outage: Outage, probe: Probe | None, *, limit: int) -> None:
         self._health = health
-        self._absence = absence
+        self._outage = outage
         self._probe = probe
         self._limit = limit
         self._faults = 0
@@ -113,7 +111,7 @@ class Blame:
             return RepeatedFaultError(f"{times}, while other requests were answered.)")
         if not self._health.has_answered:
             return WrongAddressError(f"{times}, and so it was with a small request.)")
-        self._absence.begin()
+        self._outage.begin()
         return fault
 
     async def _others_are_answered_since(self, moment: float) -> bool:

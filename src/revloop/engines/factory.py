@@ -72,6 +72,19 @@ async def open_engine(
     if model == DEMO:
         load = partial(TransformersEngine.from_model, str(shipped_critic), name=SHIPPED_CRITIC)
         return await anyio.to_thread.run_sync(load)
+    return await open_local_engine(model, tensor_parallel_size=options.tensor_parallel_size)
+
+
+async def open_local_engine(model: str, *, tensor_parallel_size: int = 1) -> Engine:
+    """Load a model in this process: with vLLM if it is installed, else with transformers.
+
+    Args:
+        model: A model folder or hub id.
+        tensor_parallel_size: GPUs that share the model, for vLLM.
+
+    Raises:
+        RevloopError: The model cannot be loaded; the class says why.
+    """
     if importlib.util.find_spec("vllm") is None:
         return await anyio.to_thread.run_sync(TransformersEngine.from_model, model)
-    return VllmEngine.from_model(model, tensor_parallel_size=options.tensor_parallel_size)
+    return VllmEngine.from_model(model, tensor_parallel_size=tensor_parallel_size)

@@ -14,7 +14,7 @@ _STOP_WINDOW_TOKENS = 8  # beyond one token for each byte of the stop text
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class BatchedPrompt:
     """What one row of a batch needs.
 
     Attributes:
@@ -73,7 +73,7 @@ class BatchGenerator:
             raise not_loaded(exc, model) from exc
         return cls(loaded, spell, version=transformers.__version__)
 
-    def generate(self, rows: Sequence[Row]) -> list[list[int]]:
+    def generate(self, rows: Sequence[BatchedPrompt]) -> list[list[int]]:
         """Continue every row.
 
         Returns:
@@ -114,7 +114,7 @@ class _RowEnds:
     """Ends each row at its own limit or stop text (a stopping criterion of transformers)."""
 
     def __init__(
-        self, rows: Sequence[Row], prompt_tokens: int, spell: Callable[[list[int]], str]
+        self, rows: Sequence[BatchedPrompt], prompt_tokens: int, spell: Callable[[list[int]], str]
     ) -> None:
         self.lengths: list[int | None] = [None] * len(rows)
         self._rows = rows
@@ -131,7 +131,7 @@ class _RowEnds:
         ended = [length is not None for length in self.lengths]
         return torch.tensor(ended, device=input_ids.device)
 
-    def _has_ended(self, row: Row, ids: Any, length: int) -> bool:
+    def _has_ended(self, row: BatchedPrompt, ids: Any, length: int) -> bool:
         if length >= row.limit_tokens:
             return True
         if not row.stop:
@@ -149,7 +149,7 @@ class _RowSampler:
     sampled without a random number generator that they share.
     """
 
-    def __init__(self, rows: Sequence[Row]) -> None:
+    def __init__(self, rows: Sequence[BatchedPrompt]) -> None:
         import torch  # heavy and optional
 
         self._rows = rows

@@ -16,8 +16,8 @@ from revloop.engines.base import (
 )
 from revloop.engines.classify import one_line
 from revloop.engines.exact_tokens import find_tokenizer
-from revloop.engines.metrics import Counters, Load, read_counters, read_load
-from revloop.engines.outage import Trouble, Waiting
+from revloop.engines.metrics import Counters, ServerLoad, read_counters, read_load
+from revloop.engines.outage import Faults, Waiting
 from revloop.engines.replies import ServedModel, read_completion, served, served_version
 from revloop.engines.retry import RetryPolicy
 from revloop.engines.transport import Deadlines, Transport
@@ -193,7 +193,7 @@ class HttpEngine:
             retries=sent_again,
         )
 
-    async def load(self) -> Load:
+    async def load(self) -> ServerLoad:
         """How busy the server is: by its metrics, where it is vLLM, and by what it turned away."""
         metrics = await self._transport.text("/metrics") if self._model.is_vllm else None
         return read_load(metrics or "", self._transport.refused)
@@ -227,12 +227,12 @@ class HttpEngine:
 
     def waiting(self) -> Waiting | None:
         """How long the server has been away; None while it answers, or is not waited for."""
-        away_s, limit_s = self._transport.absence.away_s, self._retries.wait_for_server_s
+        away_s, limit_s = self._transport.outage.away_s, self._retries.wait_for_server_s
         return None if away_s is None or not limit_s else Waiting(away_s, limit_s)
 
-    def trouble(self) -> Trouble | None:
+    def faults(self) -> Faults | None:
         """What went wrong with requests that were sent again; None while nothing has."""
-        return self._transport.trouble
+        return self._transport.faults
 
     async def aclose(self) -> None:
         """Close all connections."""

@@ -39,7 +39,7 @@ _LABEL = re.compile(r'(?P<name>num_gpu_blocks|block_size)="(?P<value>\d+)"')
 
 
 @dataclass(frozen=True, slots=True)
-class Load:
+class ServerLoad:
     """How busy an engine is at one moment.
 
     Attributes:
@@ -102,7 +102,7 @@ class Counters:
 class ReportsLoad(Protocol):
     """An engine that tells how busy it is."""
 
-    async def load(self) -> Load:
+    async def load(self) -> ServerLoad:
         """The load at this moment; never raises."""
         ...
 
@@ -116,7 +116,7 @@ class ReportsCounters(Protocol):
         ...
 
 
-def read_load(metrics: str, refused: int) -> Load:
+def read_load(metrics: str, refused: int) -> ServerLoad:
     """The load in the text of vLLM's ``/metrics``; of several engines behind it, all together.
 
     Args:
@@ -126,7 +126,7 @@ def read_load(metrics: str, refused: int) -> Load:
     values = _values(_GAUGE, metrics)
     running, waiting = (values.get(f"num_requests_{what}") for what in ("running", "waiting"))
     shares = values.get("kv_cache_usage_perc")
-    return Load(
+    return ServerLoad(
         refused=refused,
         running=None if running is None else int(sum(running)),
         waiting=None if waiting is None else int(sum(waiting)),

@@ -35,7 +35,7 @@ class WaitsForServer(Protocol):
         ...
 
 
-class Trouble(NamedTuple):
+class Faults(NamedTuple):
     """What has gone wrong with requests that were sent again.
 
     Attributes:
@@ -48,15 +48,15 @@ class Trouble(NamedTuple):
 
 
 @runtime_checkable
-class ReportsTrouble(Protocol):
+class ReportsFaults(Protocol):
     """An engine that tells what goes wrong and is tried again."""
 
-    def trouble(self) -> Trouble | None:
+    def faults(self) -> Faults | None:
         """What went wrong so far; None while nothing has."""
         ...
 
 
-class Absence:
+class Outage:
     """How long a server has been unreachable, or has answered nobody.
 
     Args:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from tenacity.wait import wait_base
 
-    from revloop.engines.outage import Absence
+    from revloop.engines.outage import Outage
 
 _LONGEST_WAIT_FOR_SERVER_S = 10.0
 """To try a closed port costs next to nothing, and a server that is back should not idle."""
@@ -66,13 +66,13 @@ class RetryPolicy(Frozen):
 
     def retrying(
         self,
-        absence: Absence | None = None,
+        outage: Outage | None = None,
         on_retry: Callable[[BaseException], None] | None = None,
     ) -> AsyncRetrying:
         """A fresh tenacity loop that follows this policy and re-raises the last error.
 
         Args:
-            absence: Tells whether the server is away; None where nobody knows.
+            outage: Tells whether the server is away; None where nobody knows.
             on_retry: Called with what went wrong each time before another try.
         """
 
@@ -85,17 +85,17 @@ class RetryPolicy(Frozen):
         waits = wait_random_exponential(self.first_wait_s, max=self.longest_wait_s)
         return AsyncRetrying(
             retry=retry_if_exception_type(TransientError),
-            stop=_Patience(self, absence).is_over,
-            wait=lambda state: self._wait_s(state, waits, absence),
+            stop=_Patience(self, outage).is_over,
+            wait=lambda state: self._wait_s(state, waits, outage),
             before_sleep=tell,
             reraise=True,
         )
 
-    def _wait_s(self, state: RetryCallState, waits: wait_base, absence: Absence | None) -> float:
+    def _wait_s(self, state: RetryCallState, waits: wait_base, outage: Outage | None) -> float:
         error = _error_of(state)
         asked_s = error.retry_after_s if isinstance(error, TransientError) else None
         wait_s: float = waits(state)
-        if self.wait_for_server_s and absence is not None and absence.away_s is not None:
+        if self.wait_for_server_s and outage is not None and outage.away_s is not None:
             wait_s = min(wait_s, _LONGEST_WAIT_FOR_SERVER_S)
         return wait_s if asked_s is None else min(max(asked_s, wait_s), self.longest_wait_s)
 
@@ -107,11 +107,11 @@ class _Patience:
     request is to blame. Else the server is away, and the time decides, not the number of tries.
     """
 
-    def __init__(self, policy: RetryPolicy, absence: Absence | None) -> None:
+    def __init__(self, policy: RetryPolicy, outage: Outage | None) -> None:
         self._policy = policy
-        self._absence = absence
+        self._outage = outage
         self._tries = 0
-        self._absence_began: float | None = None
+        self._outage_began: float | None = None
 
     def is_over(self, state: RetryCallState) -> bool:
         """Whether this failure was the last that is put up with.
@@ -120,11 +120,11 @@ class _Patience:
             EngineGoneError: The server was waited for as long as it may be.
         """
         limit_s = self._policy.wait_for_server_s
-        since = self._absence.since if limit_s and self._absence is not None else None
-        goes_on = since is not None and since == self._absence_began
-        self._absence_began = since
-        if since is not None and self._absence is not None:
-            away_s = self._absence.away_s or 0.0
+        since = self._outage.since if limit_s and self._outage is not None else None
+        goes_on = since is not None and since == self._outage_began
+        self._outage_began = since
+        if since is not None and self._outage is not None:
+            away_s = self._outage.away_s or 0.0
             if away_s >= limit_s:
                 raise EngineGoneError(
                     f"The server has answered nobody for {away_s:.0f} s, and was waited for "

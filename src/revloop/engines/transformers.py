@@ -17,7 +17,7 @@ import anyio.to_thread
 
 from revloop.engines.base import Completion, Request, room_for_answer
 from revloop.engines.failures import failure_line, failure_of
-from revloop.engines.generation import BatchGenerator, Row
+from revloop.engines.generation import BatchedPrompt, BatchGenerator
 from revloop.engines.local_tokens import LocalTokenizer, say_once_what_is_not_followed
 from revloop.errors import EngineError, RejectedError
 from revloop.models.config import read_config
@@ -30,9 +30,9 @@ logger = logging.getLogger("revloop.engines")
 
 
 @dataclass(slots=True, eq=False)
-class _Job:
+class _PendingRequest:
     request: Request
-    row: Row
+    row: BatchedPrompt
     started: float = field(default_factory=time.perf_counter)
     result: Completion | EngineError | None = None
 
@@ -50,7 +50,7 @@ class TransformersEngine:
         self._generator = generator
         self._tokenizer = tokenizer
         self._batch_size = self._wanted_batch_size = batch_size
-        self._waiting: list[_Job] = []
+        self._waiting: list[_PendingRequest] = []
         self._turn = asyncio.Lock()
         self._model_in_use = threading.Lock()  # a cancelled batch goes on in its thread
 
@@ -111,9 +111,9 @@ class TransformersEngine:
     async def aclose(self) -> None:
         """Nothing is held but memory, which goes with the engine."""
 
-    async def _job(self, request: Request) -> _Job:
+    async def _job(self, request: Request) -> _PendingRequest:
         prompt_ids = await self._tokenizer.prompt_ids(request, self.context_tokens)
-        row = Row(
+        row = BatchedPrompt(
             prompt_ids=prompt_ids,
             limit_tokens=room_for_answer(len(prompt_ids), request, self.context_tokens),
             stop=request.stop,
@@ -121,7 +121,7 @@ class TransformersEngine:
             top_p=request.sampling.top_p,
             seed=request.sampling.seed,
         )
-        return _Job(request, row)
+        return _PendingRequest(request, row)
 
     async def _generate_waiting(self) -> None:
         jobs = self._waiting[: self._batch_size]
@@ -136,7 +136,7 @@ class TransformersEngine:
                 job.result = self._completion(job, ids)
         self._waiting = [job for job in self._waiting if job.result is None]
 
-    def _note_failure(self, jobs: list[_Job], exc: Exception) -> None:
+    def _note_failure(self, jobs: list[_PendingRequest], exc: Exception) -> None:
         """Halve the batch, until a request that fails by itself is found."""
         if len(jobs) > 1:
             self._batch_size = len(jobs) // 2
@@ -150,11 +150,11 @@ class TransformersEngine:
         job.result = failure_of(exc, f"{self._model} in this process")
         job.result.__cause__ = exc
 
-    def _run(self, rows: list[Row]) -> list[list[int]]:
+    def _run(self, rows: list[BatchedPrompt]) -> list[list[int]]:
         with self._model_in_use:
             return self._generator.generate(rows)
 
-    def _completion(self, job: _Job, ids: list[int]) -> Completion:
+    def _completion(self, job: _PendingRequest, ids: list[int]) -> Completion:
         request, prefix = job.request, None
         spelt, stop = cut_after_stop(self._tokenizer.text(ids), request.stop)
         if request.keep_prefix and isinstance(request.prompt, str):

@@ -20,7 +20,7 @@ from yarl import URL
 from revloop.engines.address import Address
 from revloop.engines.blame import Blame, Health
 from revloop.engines.classify import one_line
-from revloop.engines.outage import Absence, Trouble
+from revloop.engines.outage import Faults, Outage
 from revloop.engines.replies import check_reply, check_status, json_object
 from revloop.errors import (
     BadReplyError,
@@ -108,8 +108,8 @@ class Transport:
 
     Attributes:
         refused: Requests that were turned away for the moment, or not answered in time.
-        absence: How long the server has answered nobody.
-        trouble: What went wrong with requests that were sent again; None while nothing has.
+        outage: How long the server has answered nobody.
+        faults: What went wrong with requests that were sent again; None while nothing has.
         root: Where the API begins, after :attr:`address`.
 
     Raises:
@@ -118,8 +118,8 @@ class Transport:
 
     def __init__(self, base_url: str, *, api_key: SecretStr | None, deadlines: Deadlines) -> None:
         self.refused = 0
-        self.absence = Absence()
-        self.trouble: Trouble | None = None
+        self.outage = Outage()
+        self.faults: Faults | None = None
         self._address = Address.read(base_url)
         self.root = self._address.roots[0]
         self._health = Health()
@@ -180,12 +180,12 @@ class Transport:
         probe: Probe | None = None
         if small_body is not None:
             probe = partial(self._ask_small, method, path, small_body, read)
-        blame = Blame(self._health, self.absence, probe, limit=retries.fault_attempts)
+        blame = Blame(self._health, self.outage, probe, limit=retries.fault_attempts)
         try:
             return await self._try(call, read, blame), 0
         except TransientError as exc:
             failed = exc  # tenacity comes in only now: it costs as much as the request itself
-        async for attempt in retries.retrying(self.absence, self._note_retry):
+        async for attempt in retries.retrying(self.outage, self._note_retry):
             with attempt:
                 if attempt.retry_state.attempt_number == 1:
                     raise failed
@@ -237,9 +237,9 @@ class Transport:
         try:
             response, raw = await self._exchange(call, where)
         except TransientError as exc:
-            self.absence.note_failure(exc)
+            self.outage.note_failure(exc)
             raise
-        self.absence.note_status(response.status)
+        self.outage.note_status(response.status)
         self.refused += response.status in _TURNED_AWAY
         model = "" if call.body is None else call.body["model"]
         quoted = self._without_key
@@ -247,7 +247,7 @@ class Transport:
         reply = json_object(raw, where, quoted=quoted)
         check_reply(reply, where, model=model, quoted=quoted)
         answer = read(reply, where)
-        self.absence.note_answer()
+        self.outage.note_answer()
         return answer
 
     async def _exchange(self, call: _Call, where: str) -> tuple[aiohttp.ClientResponse, bytes]:
@@ -284,8 +284,8 @@ class Transport:
         return {"Authorization": f"Bearer {self._key}", **azures}
 
     def _note_retry(self, error: BaseException) -> None:
-        before = 0 if self.trouble is None else self.trouble.retries
-        self.trouble = Trouble(before + 1, str(error))
+        before = 0 if self.faults is None else self.faults.retries
+        self.faults = Faults(before + 1, str(error))
 
     def _without_key(self, said: bytes) -> bytes:
         """What a server said, to be quoted, without the key: some servers repeat it."""

@@ -33,7 +33,7 @@ from revloop.trajectory import EngineInfo, Pinned, Usage
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from revloop.engines.metrics import Counters, Load
+    from revloop.engines.metrics import Counters, ServerLoad
 
 _SHUTDOWN_S = 15.0
 
@@ -169,7 +169,7 @@ class VllmEngine:
         output = await self._finished({"type": "token", "prompt_token_ids": prompt_ids}, params)
         return self._completion(request, output, limit, time.perf_counter() - started)
 
-    async def load(self) -> Load:
+    async def load(self) -> ServerLoad:
         """How busy the engine was at the end of its last step."""
         return self._stats.load
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
-from revloop.engines.metrics import Counters, Load
+from revloop.engines.metrics import Counters, ServerLoad
 
 
 class EngineStats:
@@ -29,9 +29,9 @@ class EngineStats:
         return self
 
     @property
-    def load(self) -> Load:
+    def load(self) -> ServerLoad:
         """The load at the end of the last step."""
-        return Load(
+        return ServerLoad(
             refused=0,
             running=self._running,
             waiting=self._waiting,

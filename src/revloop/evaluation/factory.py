@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 from functools import partial
 from typing import TYPE_CHECKING
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING
 import anyio.to_thread
 from pydantic import SecretStr
 
-from revloop.engines import Engine, HttpEngine, TransformersEngine, VllmEngine
+from revloop.engines import HttpEngine, open_local_engine
 from revloop.errors import InputError
 from revloop.evaluation.functions import demo_judge, load_function
 from revloop.evaluation.models import ModelJudge
@@ -48,7 +47,7 @@ async def open_judge(spec: str, *, prompts: str | Path = DEFAULT_JUDGE_PROMPTS) 
     if kind in {"http", "https"}:
         return await _served(spec, JudgePrompts.load(prompts))
     if kind == "model" and rest:
-        return ModelJudge(await _in_this_process(rest), JudgePrompts.load(prompts), name=spec)
+        return ModelJudge(await open_local_engine(rest), JudgePrompts.load(prompts), name=spec)
     if kind == "reward" and rest:
         load = partial(RewardJudge.load, rest, name=spec)
         return await anyio.to_thread.run_sync(load)
@@ -64,9 +63,3 @@ async def _served(spec: str, prompts: JudgePrompts) -> ModelJudge:
         address, model=model or None, api_key=SecretStr(key) if key else None
     )
     return ModelJudge(engine, prompts)
-
-
-async def _in_this_process(model: str) -> Engine:
-    if importlib.util.find_spec("vllm") is None:
-        return await anyio.to_thread.run_sync(TransformersEngine.from_model, model)
-    return VllmEngine.from_model(model)

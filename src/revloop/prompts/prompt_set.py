@@ -36,8 +36,8 @@ from pydantic import Field, ValidationError
 
 from revloop.errors import PromptSetError
 from revloop.prompts.parsing import (
-    Form,
     Labels,
+    ReplyFormat,
     RevisionTags,
     UnusableError,
     find_revision,
@@ -205,8 +205,8 @@ class PromptSet:
             UnusableError: It is a thought without an end, or the critique cannot be used.
         """
         labels = self.settings.critique.labels
-        form = None if labels is None else Form(heading(labels.score))
-        return parse_critique(without_thoughts(generated, given, form), labels)
+        expected = None if labels is None else ReplyFormat(heading(labels.score))
+        return parse_critique(without_thoughts(generated, given, expected), labels)
 
     def parse_revision(self, generated: str, given: Sequence[str] = ()) -> str:
         """The revision in a generated text: a passage of it, to the letter.
@@ -220,8 +220,8 @@ class PromptSet:
             UnusableError: There is no revision, more than one, or it is blank.
         """
         tags = self.settings.revision.tags
-        form = None if tags is None else Form(tags.patterns()[0], *tags.patterns())
-        return parse_revision(without_thoughts(generated, given, form), tags, given)
+        expected = None if tags is None else ReplyFormat(tags.patterns()[0], *tags.patterns())
+        return parse_revision(without_thoughts(generated, given, expected), tags, given)
 
     def parse_single_pass(self, generated: str, given: Sequence[str] = ()) -> tuple[Critique, str]:
         """Critique and revision in the answer to a single-pass prompt.
@@ -233,7 +233,7 @@ class PromptSet:
             UnusableError: One of the two is missing, or cannot be used.
         """
         tags, labels = self.settings.revision.tags, self.settings.critique.labels
-        text = without_thoughts(generated, given, self._form_of_both())
+        text = without_thoughts(generated, given, self._single_pass_format())
         if self.is_chat and tags is not None:
             divided, revision = find_revision(text, tags, given)
             return parse_critique(text[:divided], labels), revision
@@ -263,13 +263,13 @@ class PromptSet:
             )
         return text
 
-    def _form_of_both(self) -> Form:
+    def _single_pass_format(self) -> ReplyFormat:
         """How the answer to a single-pass prompt looks."""
         labels, tags = self.settings.critique.labels, self.settings.revision.tags
         enclosing = () if tags is None else tags.patterns()
         if labels is not None:
-            return Form(heading(labels.score), *enclosing)
-        return Form(*enclosing[:1] or (re.compile(re.escape(self.bridge)),), *enclosing)
+            return ReplyFormat(heading(labels.score), *enclosing)
+        return ReplyFormat(*enclosing[:1] or (re.compile(re.escape(self.bridge)),), *enclosing)
 
     def _opening(self, template: str, draft: Draft, response: str) -> Rendered:
         prompt = self._conversation(draft.conversation)

@@ -15,11 +15,11 @@ from revloop.prompts.parsing.revision import (
     unless_unchanged,
     write_revision,
 )
-from revloop.prompts.parsing.thoughts import Form, UnusableError, without_thoughts
+from revloop.prompts.parsing.thoughts import ReplyFormat, UnusableError, without_thoughts
 
 __all__ = [
-    "Form",
     "Labels",
+    "ReplyFormat",
     "RevisionTags",
     "UnusableError",
     "find_revision",

@@ -28,7 +28,7 @@ class UnusableError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Form:
+class ReplyFormat:
     """How an answer looks whose start may have to be told from a thought.
 
     Attributes:
@@ -75,7 +75,9 @@ _BLANK_LINES = re.compile(r"(?:[ \t]*\r?\n)*")
 _WHITE_SPACE = re.compile(r"\s*")
 
 
-def without_thoughts(generated: str, given: Sequence[str] = (), form: Form | None = None) -> str:
+def without_thoughts(
+    generated: str, given: Sequence[str] = (), expected: ReplyFormat | None = None
+) -> str:
     """A generated text without the thoughts at its start, and the blank lines after them.
 
     A thought stands between two marks (``<think>`` and ``</think>``, say), or before a closing mark
@@ -86,7 +88,7 @@ def without_thoughts(generated: str, given: Sequence[str] = (), form: Form | Non
     Args:
         generated: The critic's text, to the letter.
         given: The texts of the draft: a mark that stands in them may be in the answer too.
-        form: How the answer looks; None where any text is one.
+        expected: The format that was asked for; None if any text is an answer.
 
     Raises:
         UnusableError: A thought has no end, or cannot be told from the answer.
@@ -95,7 +97,7 @@ def without_thoughts(generated: str, given: Sequence[str] = (), form: Form | Non
     while True:
         text = _after_opened(text, given)
         end = _last_orphan(text)
-        if end is None or _is_text(text, end, given, form):
+        if end is None or _is_text(text, end, given, expected):
             return text
         text = _rest(text, end)
 
@@ -108,14 +110,14 @@ def _after_opened(text: str, given: Sequence[str]) -> str:
     return _rest(text, end) if end else text
 
 
-def _is_text(text: str, end: int, given: Sequence[str], form: Form | None) -> bool:
+def _is_text(text: str, end: int, given: Sequence[str], expected: ReplyFormat | None) -> bool:
     """Whether a closing mark that ends here, and has no opening one, is text like any other."""
-    if form is not None and form.begin.search(text[end:]):
+    if expected is not None and expected.begin.search(text[end:]):
         return False
-    if form is not None and form.encloses(text, end):
+    if expected is not None and expected.encloses(text, end):
         return True
     known = sum(len(_ANY_CLOSING.findall(one)) for one in given)
-    if known and form is None and len(_ANY_CLOSING.findall(text)) > known:
+    if known and expected is None and len(_ANY_CLOSING.findall(text)) > known:
         raise UnusableError("a thought in it cannot be told from the text")
     return known > 0
 
