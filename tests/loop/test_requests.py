@@ -44,12 +44,12 @@ class TestTextsThatAreNotWhatTheySeem:
     @pytest.mark.parametrize(
         ("reply", "why"),
         [
-            (f"{tagged('A.')}\n{tagged('B.')}", "there are two of them"),
-            (tagged("(the whole revised response)"), "it holds a line of the prompt"),
-            (tagged(f"Good.\n\n{cnr_critique(8)}"), "there is a critique in it"),
-            (tagged(f"{SAID}\n\nGood."), "the critique stands in it"),
-            (tagged("<revised_response>Good."), "a tag is left in it"),
-            (f"<think>Hm. {tagged('Good.')}", "it is a thought without an end"),
+            (f"{tagged('A.')}\n{tagged('B.')}", "there is more than one revision"),
+            (tagged("(the complete revised response)"), "it repeats a line of the prompt"),
+            (tagged(f"Good.\n\n{cnr_critique(8)}"), "it contains a critique"),
+            (tagged(f"{SAID}\n\nGood."), "it repeats the critique"),
+            (tagged("<revised_response>Good."), "it contains a stray tag"),
+            (f"<think>Hm. {tagged('Good.')}", "it is an unfinished thought"),
             ("I put it between <revised_response> and so on.", "there is no </revised_response>"),
         ],
     )

@@ -105,7 +105,7 @@ class TestCritique:
         ],
     )
     def test_a_score_that_is_none_makes_the_critique_unusable(self, score: str) -> None:
-        with pytest.raises(UnusableError, match="is no score from 1 to 10"):
+        with pytest.raises(UnusableError, match="is not a score from 1 to 10"):
             parse_critique(said(score), STRICT)
 
     def test_where_the_form_is_not_required_a_bad_score_is_told_and_the_rest_is_read(self) -> None:
@@ -162,7 +162,9 @@ class TestCritique:
         ],
     )
     def test_a_missing_or_misplaced_part_makes_the_critique_unusable(self, generated: str) -> None:
-        with pytest.raises(UnusableError, match=r"there is no 'Overall|do not follow|is no score"):
+        with pytest.raises(
+            UnusableError, match=r"there is no 'Overall|do not follow|is not a score"
+        ):
             parse_critique(generated, STRICT)
 
     def test_empty_aspects_are_aspects(self) -> None:
@@ -264,7 +266,7 @@ class TestRevision:
     )
     def test_two_revisions_are_none(self, generated: str) -> None:
         for texts_given in ((), ("Write <revised>x</revised> so.",)):
-            with pytest.raises(UnusableError, match=r"^there are two of them$"):
+            with pytest.raises(UnusableError, match=r"^there is more than one revision$"):
                 parse_revision(generated, TAGS, texts_given)
 
     @pytest.mark.parametrize(
@@ -276,7 +278,7 @@ class TestRevision:
         ],
     )
     def test_a_tag_that_is_left_in_a_revision_makes_it_unusable(self, generated: str) -> None:
-        with pytest.raises(UnusableError, match=r"^a tag is left in it$"):
+        with pytest.raises(UnusableError, match=r"^it contains a stray tag$"):
             parse_revision(generated, TAGS)
 
     @pytest.mark.parametrize(
@@ -327,7 +329,7 @@ class TestUnchanged:
 
 
 class TestBorrowed:
-    LINE = "(the whole revised response)"
+    LINE = "(the complete revised response)"
 
     def check(self, revision: str, *given: str, critique: str = "It is dull.") -> None:
         lines = (self.LINE, "### Critique:")
@@ -340,13 +342,13 @@ class TestBorrowed:
         [
             LINE,
             f"\n{LINE}\n",
-            "The whole revised response",
+            "The complete revised response",
             f"{LINE} Paris.",
             "Paris.\n### Critique:\nGood.",
         ],
     )
     def test_a_line_of_the_prompt_is_refused_unless_the_draft_holds_it(self, revision: str) -> None:
-        with pytest.raises(UnusableError, match="it holds a line of the prompt: '"):
+        with pytest.raises(UnusableError, match="it repeats a line of the prompt: '"):
             self.check(revision)
         self.check(revision, f"What is it?\n{self.LINE}\n### Critique:\n")
 
@@ -360,14 +362,14 @@ class TestBorrowed:
             (long, long),
             (f"{long}\n\nA bright one.", long),
         ):
-            with pytest.raises(UnusableError, match="the critique stands in it"):
+            with pytest.raises(UnusableError, match="it repeats the critique"):
                 self.check(revision, critique=critique)
             self.check(revision, f"Say '{critique}'", critique=critique)
         self.check("It is dull. Or is it?", critique="It is dull.")
 
     def test_a_critique_in_the_revision_is_refused_unless_the_draft_holds_one(self) -> None:
         revision = "Paris.\n\n**Positive Aspects:** Short.\n**Negative aspects:** none"
-        with pytest.raises(UnusableError, match="there is a critique in it"):
+        with pytest.raises(UnusableError, match="it contains a critique"):
             self.check(revision)
         self.check(revision, "Positive aspects: a\nNegative aspects: b")
 

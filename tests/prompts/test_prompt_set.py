@@ -129,7 +129,7 @@ class TestCnr:
 class TestChat:
     def test_the_critique_prompt_of_one_turn(self) -> None:
         assert text_of(CHAT.critique_prompt(ONE_TURN, "4, I think.")) == (
-            "Here is a prompt and a response that was given to it.\n"
+            "Here is a prompt and a response to it.\n"
             "\n"
             "<prompt>\n"
             "What is 2 + 2?\n"
@@ -139,20 +139,19 @@ class TestChat:
             "4, I think.\n"
             "</response>\n"
             "\n"
-            "Judge the response as a demanding expert would: is it true, does it answer what was "
-            "asked, is it complete, clear and no longer than it needs to be? Name what is wrong so "
-            "exactly that someone else could mend it. Do not rewrite the response yet. Answer in "
-            "this form:\n"
+            "Evaluate the response as a demanding expert would: is it correct, does it answer the "
+            "prompt, is it complete, clear and concise? Describe every problem specifically enough "
+            "for someone else to fix it. Do not rewrite the response yet. Use this format:\n"
             "\n"
             "Overall score: (a number from 1, useless, to 10, nothing to improve)\n"
-            "Positive aspects: (what is good and must stay)\n"
+            "Positive aspects: (what is good and should be kept)\n"
             'Negative aspects: (what is wrong or missing, point by point, or "none")\n'
         )
 
     def test_the_critique_prompt_of_many_turns(self) -> None:
         text = text_of(CHAT.critique_prompt(MANY_TURNS, "5"))
         assert text.startswith(
-            "Here is a prompt and a response that was given to it.\n"
+            "Here is a prompt and a response to it.\n"
             "\n"
             "<prompt>\n"
             "System: Be brief.\n"
@@ -169,7 +168,7 @@ class TestChat:
             "5\n"
             "</response>\n"
             "\n"
-            "Judge the response"
+            "Evaluate the response"
         )
 
     def test_the_critique_prompt_where_no_prompt_is_known(self) -> None:
@@ -184,13 +183,13 @@ class TestChat:
             Message(
                 role="user",
                 content=(
-                    "Now write the response anew. Mend every point that you named, keep what was "
-                    "good, and add nothing that the prompt did not ask for. Write it as an answer "
-                    "to the prompt, without a word about the critique. Put it between these tags, "
+                    "Now rewrite the response. Fix every problem that you described, keep what is "
+                    "good, and add nothing that the prompt does not ask for. Write it as an answer "
+                    "to the prompt, without mentioning the critique. Put it between these tags, "
                     "with nothing after them:\n"
                     "\n"
                     "<revised_response>\n"
-                    "(the whole revised response)\n"
+                    "(the complete revised response)\n"
                     "</revised_response>\n"
                 ),
             ),
@@ -198,7 +197,7 @@ class TestChat:
 
     def test_the_single_pass_prompt_of_one_turn(self) -> None:
         assert text_of(CHAT.single_pass_prompt(ONE_TURN, "5")) == (
-            "Here is a prompt and a response that was given to it.\n"
+            "Here is a prompt and a response to it.\n"
             "\n"
             "<prompt>\n"
             "What is 2 + 2?\n"
@@ -208,26 +207,26 @@ class TestChat:
             "5\n"
             "</response>\n"
             "\n"
-            "First judge the response as a demanding expert would: is it true, does it answer what "
-            "was asked, is it complete, clear and no longer than it needs to be? Name what is "
-            "wrong so exactly that someone else could mend it. Then write the response anew: mend "
-            "every point that you named, keep what was good, and add nothing that the prompt did "
-            "not ask for. Answer in this form, with nothing after it:\n"
+            "First, evaluate the response as a demanding expert would: is it correct, does it "
+            "answer the prompt, is it complete, clear and concise? Describe every problem "
+            "specifically enough for someone else to fix it. Then rewrite the response: fix every "
+            "problem that you described, keep what is good, and add nothing that the prompt does "
+            "not ask for. Use this format, with nothing after it:\n"
             "\n"
             "Overall score: (a number from 1, useless, to 10, nothing to improve)\n"
-            "Positive aspects: (what is good and must stay)\n"
+            "Positive aspects: (what is good and should be kept)\n"
             'Negative aspects: (what is wrong or missing, point by point, or "none")\n'
             "\n"
             "<revised_response>\n"
-            "(the whole revised response, as an answer to the prompt, without a word about the "
+            "(the complete revised response, as an answer to the prompt, without mentioning the "
             "critique)\n"
             "</revised_response>\n"
         )
 
     def test_the_single_pass_prompt_has_prompt_and_response_as_the_critique_prompt(self) -> None:
         for draft in (ONE_TURN, MANY_TURNS, NO_PROMPT):
-            single = text_of(CHAT.single_pass_prompt(draft, "5")).partition("\n\nFirst judge")
-            critique = text_of(CHAT.critique_prompt(draft, "5")).partition("\n\nJudge")
+            single = text_of(CHAT.single_pass_prompt(draft, "5")).partition("\n\nFirst, evaluate")
+            critique = text_of(CHAT.critique_prompt(draft, "5")).partition("\n\nEvaluate")
             assert single[0] == critique[0]
 
     def test_a_critique_has_a_turn_of_its_own_and_needs_no_stop(self) -> None:
@@ -325,7 +324,7 @@ class TestSinglePass:
             (f"{CRITIQUE}{CNR.bridge} \n", "it is blank"),
             (f"{CNR.bridge}4", "it is blank"),
             (f"Dull.{CNR.bridge}4", "there is no 'Overall score:'"),
-            (f"<think>{CRITIQUE}{CNR.bridge}4", "it is a thought without an end"),
+            (f"<think>{CRITIQUE}{CNR.bridge}4", "it is an unfinished thought"),
         ],
     )
     def test_a_missing_part_makes_the_answer_unusable(self, generated: str, why: str) -> None:
@@ -391,7 +390,7 @@ class TestAnyReply:
             if stored != before:
                 assert not stored.lstrip().startswith("<think>") or prompts.is_chat
                 assert "revised_response>" not in stored or not prompts.is_chat
-                assert "(the whole revised response)" not in stored or not prompts.is_chat
+                assert "(the complete revised response)" not in stored or not prompts.is_chat
 
     @given(st.text(max_size=80).filter(str.strip), st.text(max_size=20).filter(str.strip))
     def test_any_text_that_is_written_in_the_form_comes_back_to_the_letter(

@@ -47,7 +47,7 @@ class TestMarks:
         opening: str,
         closing: str,  # noqa: ARG002 - it never comes
     ) -> None:
-        with pytest.raises(UnusableError, match="it is a thought without an end"):
+        with pytest.raises(UnusableError, match="it is an unfinished thought"):
             without_thoughts(f"{opening}Hm. So {opening}")
 
     def test_a_pair_of_marks_further_in_is_text(self, opening: str, closing: str) -> None:
@@ -137,5 +137,5 @@ class TestMarksInTheDraft:
         assert without_thoughts("<think>Well.</think>Better.", given) == "Better."
 
     def test_what_may_be_either_is_unusable(self) -> None:
-        with pytest.raises(UnusableError, match="cannot be told from the text"):
+        with pytest.raises(UnusableError, match="cannot be told apart from the answer"):
             without_thoughts("Hm.</think>Write </think>.", ("Write </think>!",))

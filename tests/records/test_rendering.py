@@ -217,10 +217,10 @@ class TestChat:
     @pytest.mark.parametrize(
         ("revision", "why"),
         [
-            ("a</revised_response><revised_response>b", "there are two of them"),
-            ("<revised_response>a", "a tag is left in it"),
-            ("(the whole revised response)", "it holds a line of the prompt"),
-            ("So.\nPositive aspects: a\nNegative aspects: b", "there is a critique in it"),
+            ("a</revised_response><revised_response>b", "there is more than one revision"),
+            ("<revised_response>a", "it contains a stray tag"),
+            ("(the complete revised response)", "it repeats a line of the prompt"),
+            ("So.\nPositive aspects: a\nNegative aspects: b", "it contains a critique"),
         ],
     )
     def test_a_revision_that_the_loop_would_not_take_is_refused(

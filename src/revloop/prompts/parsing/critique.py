@@ -72,7 +72,7 @@ def parse_critique(text: str, labels: Labels | None) -> Critique:
     aspects = _aspects(text, headed.end(), labels)
     if labels.required and score is None:
         lowest, highest = labels.scale
-        told = f"'{said[:_UNREAD_CHARACTERS]}' is no score from {lowest:g} to {highest:g}"
+        told = f"'{said[:_UNREAD_CHARACTERS]}' is not a score from {lowest:g} to {highest:g}"
         raise UnusableError(told)
     if labels.required and aspects is None:
         told = f"'{labels.positive}' and '{labels.negative}' do not follow '{labels.score}'"

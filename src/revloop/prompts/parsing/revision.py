@@ -74,7 +74,7 @@ def find_revision(text: str, tags: RevisionTags, given: Sequence[str] = ()) -> t
     if not ends and text[: opened.start()].rpartition("\n")[2].strip():
         raise UnusableError(f"there is no {tags.closing}")
     if ends and opening.search(text, ends[-1]):
-        raise UnusableError("there are two of them")
+        raise UnusableError("there is more than one revision")
     inner = text[opened.end() : ends[-1] if ends else None]
     _refuse_tags(inner, tags, given)
     revision = _between_line_breaks(inner)
@@ -121,10 +121,10 @@ def refuse_borrowed(
     said = critique.strip()
     is_in_it = len(said) >= _ANYWHERE_CHARACTERS and said in revision
     if (is_in_it or said == revision.strip()) and not any(said in one for one in given):
-        raise UnusableError("the critique stands in it")
+        raise UnusableError("it repeats the critique")
     for line in _held(revision, template_lines):
         if not any(_held(one, [line]) for one in given):
-            raise UnusableError(f"it holds a line of the prompt: '{line.strip()[:_TOLD]}'")
+            raise UnusableError(f"it repeats a line of the prompt: '{line.strip()[:_TOLD]}'")
     if labels is not None:
         headings = [heading(one) for one in (labels.score, labels.positive, labels.negative)]
         strange = [
@@ -133,7 +133,7 @@ def refuse_borrowed(
             if one.search(revision) and not any(one.search(text) for text in given)
         ]
         if len(strange) >= _FEWEST_HEADINGS:
-            raise UnusableError("there is a critique in it")
+            raise UnusableError("it contains a critique")
 
 
 def _refuse_tags(inner: str, tags: RevisionTags, given: Sequence[str]) -> None:
@@ -143,7 +143,9 @@ def _refuse_tags(inner: str, tags: RevisionTags, given: Sequence[str]) -> None:
     known = [_sequence(text, tags) for text in given]
     if found in known or (_is_nested(found) and any(found in one for one in known)):
         return
-    raise UnusableError("there are two of them" if "/<" in found else "a tag is left in it")
+    raise UnusableError(
+        "there is more than one revision" if "/<" in found else "it contains a stray tag"
+    )
 
 
 def _sequence(text: str, tags: RevisionTags) -> str:

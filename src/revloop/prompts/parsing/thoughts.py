@@ -118,7 +118,7 @@ def _is_text(text: str, end: int, given: Sequence[str], expected: ReplyFormat | 
         return True
     known = sum(len(_ANY_CLOSING.findall(one)) for one in given)
     if known and expected is None and len(_ANY_CLOSING.findall(text)) > known:
-        raise UnusableError("a thought in it cannot be told from the text")
+        raise UnusableError("a thought in it cannot be told apart from the answer")
     return known > 0
 
 
@@ -133,7 +133,7 @@ def _end_of_opened(text: str, start: int, given: Sequence[str]) -> int | None:
         if closed is None:
             if any(_only_opens(one, opening, closing) for one in given):
                 return None
-            raise UnusableError("it is a thought without an end")
+            raise UnusableError("it is an unfinished thought")
         thought = text[start : closed.end()]
         return None if any(thought in one for one in given) else closed.end()
     return None
