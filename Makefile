@@ -9,23 +9,23 @@ TWO_AT_A_TIME := -n 2 --dist loadgroup --no-loadscope-reorder
 
 .PHONY: help
 help:  ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: setup
-setup: $(INSTALLED)  ## Make .venv with everything (a few minutes, about 3.5 GB)
+setup: $(INSTALLED)  ## Create .venv with all dependencies (a few minutes, 3.5 GB)
 
 $(INSTALLED): pyproject.toml requirements-dev.lock tools/install.py
-	@$(PYTHON) -c 'import sys; sys.exit("revloop needs Python 3.11 or later: make PYTHON=python3.12" if sys.version_info < (3, 11) else 0)'
+	@$(PYTHON) -c 'import sys; sys.exit("revloop needs Python 3.11 or later: run make PYTHON=python3.12" if sys.version_info < (3, 11) else 0)'
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python tools/install.py
 	@touch $@
 
 .PHONY: demo
-demo: $(INSTALLED)  ## Revise a few responses on a real vLLM server, from start to stop
+demo: $(INSTALLED)  ## Start a vLLM server, revise a few responses, stop it
 	$(BIN)/revloop demo
 
 .PHONY: test
-test: $(INSTALLED)  ## Run all tests, two at a time, on a real vLLM server
+test: $(INSTALLED)  ## Run the tests in two processes, with a real vLLM server
 	$(BIN)/python -m pytest $(TWO_AT_A_TIME)
 
 .PHONY: test-slow
@@ -44,41 +44,41 @@ format: $(INSTALLED)  ## Format the code
 	$(BIN)/ruff format
 
 .PHONY: coverage
-coverage: $(INSTALLED)  ## Run all tests and show which branches none of them takes
+coverage: $(INSTALLED)  ## Run the tests and report branches that they miss
 	$(BIN)/python -m pytest $(TWO_AT_A_TIME) --cov --cov-report=term-missing
 
 .PHONY: critic
-critic: $(INSTALLED)  ## Train the demo critic anew, base and all, into build/ (about an hour)
+critic: $(INSTALLED)  ## Retrain the demo's base model and critic into build/ (about an hour)
 	$(BIN)/python -m revloop.demo.training build/base
 	$(BIN)/revloop records generate 1000 --output build/records.jsonl --force
 	$(BIN)/revloop finetune build/records.jsonl --recipe demo --base build/base --output build/critic
 
 .PHONY: experiment
-experiment: $(INSTALLED)  ## Repeat the paper's experiment in miniature (half an hour)
+experiment: $(INSTALLED)  ## Reproduce the paper's experiment in miniature (half an hour)
 	$(BIN)/python -m benchmarks.experiment
 
 .PHONY: faults
-faults: $(INSTALLED)  ## Run every kind of round through all faults and Ctrl-C, and tabulate what was lost (5 minutes)
+faults: $(INSTALLED)  ## Inject server faults and Ctrl-C into every kind of round, print what was lost (5 minutes)
 	$(BIN)/python -m tests.e2e.faults
 
 .PHONY: fuzz
-fuzz: $(INSTALLED)  ## Fuzz all that reads what a stranger wrote, with atheris (some minutes)
+fuzz: $(INSTALLED)  ## Fuzz the parsers of untrusted input with atheris (some minutes)
 	$(BIN)/python -m pip install --quiet 'atheris>=3.0'
 	@for target in completions generated jsonl prompt_sets; do \
 		echo "$$target:"; $(BIN)/python -m tests.e2e.fuzz $$target || exit 1; \
 	done
 
 .PHONY: soak
-soak: $(INSTALLED)  ## Run for minutes and look whether anything grows: files, threads, tasks, memory
+soak: $(INSTALLED)  ## Check a long run for leaks of files, threads, tasks and memory (6 minutes)
 	$(BIN)/python -m benchmarks.soak
 
 .PHONY: lock
-lock: $(INSTALLED)  ## Write requirements-dev.lock anew: the newest packages, with hashes
+lock: $(INSTALLED)  ## Update requirements-dev.lock to the newest packages, with hashes
 	$(BIN)/python -m pip install --quiet uv
 	$(BIN)/python -m tools.lock
 
 .PHONY: audit
-audit:  ## Report known weaknesses of the locked packages into audit.log; never fails
+audit:  ## Report known vulnerabilities of locked packages in audit.log; never fails
 	@$(PYTHON) tools/audit.py $(VENV)-audit
 
 .PHONY: test-minimum
@@ -90,5 +90,5 @@ wheel: $(INSTALLED)  ## Build the wheel into dist/
 	$(BIN)/python -m pip wheel --no-deps --wheel-dir dist .
 
 .PHONY: clean
-clean:  ## Remove .venv and everything that was built
+clean:  ## Remove .venv and all build outputs
 	rm -rf $(VENV) $(VENV)-audit $(VENV)-minimum dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage* htmlcov

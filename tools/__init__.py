@@ -1,1 +1,1 @@
-"""Tools for work on revloop itself."""
+"""Tools for developing revloop."""

@@ -1,9 +1,9 @@
-"""Report known weaknesses of the packages in the lock file; a report never fails a build.
+"""Report known vulnerabilities of the packages in the lock file; never fail a build.
 
     python tools/audit.py FOLDER
 
-pip-audit is installed into a virtual environment of its own, in FOLDER. What it says goes into
-`audit.log`, and one line to stdout.
+pip-audit runs in its own virtual environment, FOLDER. Its output goes to `audit.log`, a one-line
+verdict to stdout.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _FOUND_SOME = 1
 
 
 def run(*command: str) -> tuple[int, str]:
-    """Run a command; its exit status, and all that it wrote."""
+    """Run a command; return its exit status and its output."""
     try:
         ended = subprocess.run(
             command, capture_output=True, text=True, check=False, timeout=LIMIT_S
@@ -30,29 +30,29 @@ def run(*command: str) -> tuple[int, str]:
     return ended.returncode, ended.stdout + ended.stderr
 
 
-def verdict(status: int, said: str) -> str:
-    """One line for an exit status of pip-audit and what it wrote."""
+def verdict(status: int, printed: str) -> str:
+    """Summarise pip-audit's exit status and output in one line."""
     if status == 0:
-        return "audit: no known weakness in the locked packages"
-    table = [line for line in said.splitlines() if "known vulnerabilit" in line]
+        return "audit: no known vulnerabilities in the locked packages"
+    table = [line for line in printed.splitlines() if "known vulnerabilit" in line]
     if status == _FOUND_SOME and table:
         return f"audit: {table[0].strip()}: see {LOG}"
-    return f"audit: not done, the index or the vulnerability service is out of reach: see {LOG}"
+    return f"audit: not done, the index or the vulnerability service is unreachable: see {LOG}"
 
 
 def main(folder: str) -> int:
-    """Write the report; always 0."""
+    """Write the report; always return 0."""
     python = Path(folder) / "bin" / "python"
     if not python.exists():
         venv.create(folder, with_pip=True)
-    status, said = run(str(python), "-m", "pip", "install", "--quiet", "pip-audit")
+    status, printed = run(str(python), "-m", "pip", "install", "--quiet", "pip-audit")
     if status == 0:
         audit = ("--requirement", LOCK, "--no-deps", "--disable-pip", "--progress-spinner", "off")
-        status, said = run(str(python), "-m", "pip_audit", *audit)
+        status, printed = run(str(python), "-m", "pip_audit", *audit)
     else:
         status = -1
-    LOG.write_text(said, encoding="utf-8")
-    print(verdict(status, said))
+    LOG.write_text(printed, encoding="utf-8")
+    print(verdict(status, printed))
     return 0
 
 

@@ -1,10 +1,10 @@
-"""Write `requirements-dev.lock`: every package of a development set-up, with its hashes.
+"""Write `requirements-dev.lock`: every package of a development environment, with hashes.
 
     make lock
 
-The resolver is uv, on Linux with the oldest Python that revloop supports. Left out is what has no
-one file for all machines: torch, in a build for the machine that `tools/install.py` chooses by its
-exact version, and what hangs on it.
+uv resolves for Linux and the oldest Python that revloop supports. torch and the packages that
+depend on its build are left out, because their builds differ by machine; `tools/install.py` pins
+torch.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ LEFT_OUT = ("torch", "triton", *UNUSED)
 
 
 def command(excludes: str) -> list[str]:
-    """The resolver's command line; packages come from wherever the machine's uv looks for them."""
+    """The command line of the resolver; packages come from the index that uv is configured for."""
     chosen = [f"--extra={extra}" for extra in ("cpu", *EVERYWHERE.split(","))]
     return [
         *(sys.executable, "-m", "uv", "pip", "compile", "pyproject.toml", *chosen),
@@ -32,7 +32,7 @@ def command(excludes: str) -> list[str]:
 
 
 def main() -> int:
-    """Write the lock; the exit code tells whether it went well."""
+    """Write the lock file; return the exit code."""
     with tempfile.TemporaryDirectory() as folder:
         excludes = Path(folder) / "excludes.txt"
         excludes.write_text("\n".join(LEFT_OUT), encoding="utf-8")

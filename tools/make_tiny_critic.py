@@ -1,11 +1,11 @@
-"""Make `tests/helpers/tiny_critic`: a Falcon that writes well-formed critiques of any text.
+"""Train `tests/helpers/tiny_critic`: a Falcon that writes well-formed critiques of any text.
 
     python tools/make_tiny_critic.py
 
-The tests need a critic that is small, quick, and never at a loss, whatever it is shown: answers of
-language models, special tokens, noise. So this one learns by heart two critiques and two revisions,
-and to say them after any text. It has the architecture class of Falcon-40B, can be split over two
-workers, and knows single bytes only. Takes about three minutes on two cores.
+The tests need a small, fast critic that gives a well-formed reply to any input: model answers,
+special tokens, noise. This one memorises two critiques and two revisions and repeats them after any
+text. It has Falcon-40B's architecture, supports tensor-parallel size 2, and its tokens are single
+bytes. Training takes about three minutes on two cores.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ STEPS = 300
 BATCH_TOKENS = 4096
 LEARNING_RATE = 3e-3
 CNR = PromptSet.load("cnr")
-SAYINGS = (
+REPLIES = (
     (
         (
             "Overall score: 4\nPositive aspects: It answers the question.\n"
@@ -46,7 +46,7 @@ SAYINGS = (
     ),
 )
 LENGTHS = (3, 12, 30, 50, 100, 200, 400, 400, 900, 1800)
-"""Characters of the responses that it is trained on."""
+"""Lengths of the training responses, in characters."""
 
 
 def make_tokenizer() -> Tokenizer:
@@ -61,7 +61,7 @@ def make_tokenizer() -> Tokenizer:
 
 
 def make_model() -> FalconForCausalLM:
-    """0.4 million parameters, untrained."""
+    """An untrained model of 0.4 million parameters."""
     config = FalconConfig(
         vocab_size=VOCABULARY,
         hidden_size=128,
@@ -82,10 +82,10 @@ def make_model() -> FalconForCausalLM:
 
 
 def some_text(rng: Random, length: int) -> str:
-    """Made-up words, ASCII noise, letters of all the world, or one of the critic's own sayings."""
+    """Made-up words, ASCII noise, non-ASCII letters, or one of the critic's own replies."""
     kind = rng.random()
     if kind < 0.2:
-        return rng.choice(SAYINGS)[1]
+        return rng.choice(REPLIES)[1]
     if kind < 0.35:
         return "".join(chr(rng.randrange(32, 127)) for _ in range(length)).strip() or "x"
     if kind < 0.45:
@@ -98,18 +98,18 @@ def some_text(rng: Random, length: int) -> str:
 
 
 def example(rng: Random, tokenizer: Tokenizer, length: int) -> tuple[list[int], list[int]]:
-    """Token ids, and the same as labels where they are to be learnt (-100 elsewhere)."""
+    """Token ids and labels; -100 marks tokens without a loss."""
     draft = Draft(prompt=some_text(rng, rng.randrange(5, 80)), response=some_text(rng, length))
-    critique, revision = rng.choice(SAYINGS)
+    critique, revision = rng.choice(REPLIES)
     prompt = tokenizer.encode(str(CNR.critique_prompt(draft, draft.response))).ids
     answer = [*tokenizer.encode(critique + CNR.bridge + revision).ids, 0]
-    # end tokens in the middle of a text confuse no one
+    # teaches the critic to ignore end tokens inside a text
     prompt = [0 if rng.random() < 0.003 else token for token in prompt[:-14]] + prompt[-14:]
     return prompt + answer, [-100] * len(prompt) + answer
 
 
 def batch(rng: Random, tokenizer: Tokenizer) -> dict[str, torch.Tensor]:
-    """Examples of one length, padded on the left."""
+    """Left-padded examples of one length."""
     length = rng.choice(LENGTHS)
     rows = min(64, max(2, BATCH_TOKENS // (length + 250)))
     pairs = [example(rng, tokenizer, length) for _ in range(rows)]
@@ -124,7 +124,7 @@ def batch(rng: Random, tokenizer: Tokenizer) -> dict[str, torch.Tensor]:
 
 
 def train(model: FalconForCausalLM, tokenizer: Tokenizer) -> None:
-    """Learn the sayings by heart."""
+    """Train until the replies are memorised."""
     rng = Random(0)
     optimiser = torch.optim.AdamW(model.parameters(), lr=LEARNING_RATE, weight_decay=0.01)
     schedule: Any = torch.optim.lr_scheduler.OneCycleLR(
@@ -142,7 +142,7 @@ def train(model: FalconForCausalLM, tokenizer: Tokenizer) -> None:
 
 
 def main() -> None:
-    """Make, train and save."""
+    """Train and save the critic."""
     torch.manual_seed(0)
     tokenizer, model = make_tokenizer(), make_model()
     train(model, tokenizer)

@@ -2,9 +2,9 @@
 
     python tools/minimum.py FOLDER [OPTIONS OF PYTEST]
 
-The environment in FOLDER gets revloop's direct dependencies at their lower bounds; their own
-dependencies are the newest that fit. torch is the one of development, because the oldest has no
-CPU build everywhere. It runs the tests that need neither vLLM nor Ray.
+The environment in FOLDER gets revloop's direct dependencies at their lower bounds and the newest
+indirect ones that fit. torch is the development version, since the oldest lacks CPU builds for some
+machines. Tests that need vLLM or Ray are left out.
 """
 
 from __future__ import annotations
@@ -29,22 +29,22 @@ _LOWER_BOUND = re.compile(r"^(?P<name>[\w.-]+)(?P<extras>\[[^]]*\])?>=(?P<versio
 
 
 def lowest(requirements: list[str]) -> list[str]:
-    """Requirements with ``==`` for ``>=``.
+    """Replace ``>=`` by ``==``.
 
     Raises:
-        ValueError: One has no lower bound, or more than that.
+        ValueError: A requirement is not just a lower bound.
     """
     pinned = []
     for requirement in requirements:
         found = _LOWER_BOUND.match(requirement)
         if found is None:
-            raise ValueError(f"'{requirement}' is no NAME>=VERSION.")
+            raise ValueError(f"'{requirement}' is not of the form NAME>=VERSION.")
         pinned.append(f"{found['name']}{found['extras'] or ''}=={found['version']}")
     return pinned
 
 
 def requirements(pyproject: str) -> list[str]:
-    """All that is installed besides the tests' own packages, at its lower bound."""
+    """The direct dependencies, at their lower bounds; without the test packages."""
     project = tomllib.loads(pyproject)["project"]
     extras = project["optional-dependencies"]
     wanted = {one for name in EXTRAS for one in extras[name] if not one.startswith("torch>")}
@@ -52,13 +52,13 @@ def requirements(pyproject: str) -> list[str]:
 
 
 def files_of_tests() -> list[str]:
-    """The test files that need no vLLM, no Ray and none of the tools of development."""
+    """The test files that need neither vLLM, Ray nor development tools."""
     files = sorted(Path("tests").rglob("test_*.py"))
     return [str(file) for file in files if not any(word in str(file) for word in NEEDS_MORE)]
 
 
 def main(folder: str, *options: str) -> int:
-    """Install and test; the exit code tells whether it went well."""
+    """Install and test; return the exit code."""
     python = str(Path(folder) / "bin" / "python")
     venv.create(folder, with_pip=True, clear=True)
     torch = (python, "-c", "from tools import install; exit(not install.install_torch())")
@@ -71,7 +71,7 @@ def main(folder: str, *options: str) -> int:
     editable = (python, "-m", "pip", "install", "--quiet", "--no-deps", "--editable", ".")
     if subprocess.run(editable, check=False).returncode:
         return 1
-    # what old packages deprecate of themselves is no fault here
+    # ignore the deprecation warnings of old packages
     marks = ("-m", "not slow and not vllm", "-W", "default")
     return subprocess.run(
         (python, "-m", "pytest", "-q", *options, *marks, *files_of_tests()), check=False

@@ -16,7 +16,7 @@ from tests.e2e.fuzz.targets import RUNS
 from tests.helpers.repository import REPOSITORY
 
 PAGE = (REPOSITORY / "docs" / "reliability.md").read_text(encoding="utf-8")
-NAMED = re.findall(r"`(test_\w+\.py)::(test_\w+)`", PAGE)
+NAMED = re.findall(r"`([\w/]+/test_\w+\.py)::(test_\w+)`", PAGE)
 PROMISES = re.compile(r"^\| (?P<promise>[^|]+\.) \| (?P<test>[^|]+) \|$", re.MULTILINE)
 
 

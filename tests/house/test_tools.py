@@ -1,4 +1,4 @@
-"""The tools for development: lock file, audit, oldest packages."""
+"""Development tools: lock file, audit, oldest packages."""
 
 from __future__ import annotations
 
@@ -30,17 +30,17 @@ def test_the_lock_holds_the_direct_dependencies_but_not_torch() -> None:
 
 
 @pytest.mark.parametrize(
-    ("status", "said", "line"),
+    ("status", "printed", "line"),
     [
-        (0, "", "no known weakness"),
+        (0, "", "no known vulnerabilities"),
         (1, "Found 2 known vulnerabilities in 1 package\n...", "Found 2 known vulnerabilities"),
         (1, "requests.exceptions.ConnectionError: ...", "not done"),
         (-1, "", "not done"),
     ],
 )
-def test_an_audit_says_one_line(status: int, said: str, line: str) -> None:
-    assert line in verdict(status, said)
-    assert "\n" not in verdict(status, said)
+def test_an_audit_is_summarised_in_one_line(status: int, printed: str, line: str) -> None:
+    assert line in verdict(status, printed)
+    assert "\n" not in verdict(status, printed)
 
 
 def test_lower_bounds_become_exact_versions() -> None:
