@@ -1,14 +1,20 @@
-"""Settings: the user's choices, the prompt set's, and the environment's."""
+"""Options and settings: the user's choices, the prompt set's, and the environment's."""
 
 from __future__ import annotations
 
 import math
-from typing import Any
+from pathlib import Path
+from types import UnionType
+from typing import Any, Union, get_args, get_origin, get_type_hints
 
 import pytest
 from pydantic import SecretStr, ValidationError
 
-from revloop.options import EngineOptions, LoopOptions, RunSettings
+from revloop import reviser
+from revloop.engines.base import Engine
+from revloop.engines.retry import RetryPolicy
+from revloop.errors import InputError
+from revloop.options import EngineOptions, Keep, LoopOptions, RunSettings
 from revloop.prompts import PromptSet
 from revloop.trajectory import EngineInfo, JudgeInfo
 from revloop.values import digest_of
@@ -182,3 +188,53 @@ class TestEngineOptions:
     def test_an_unknown_option_is_refused(self) -> None:
         with pytest.raises(ValidationError, match="Extra inputs are not permitted"):
             EngineOptions.from_environment(url="http://a")
+
+    def test_a_key_in_a_file_replaces_the_environments(
+        self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    ) -> None:
+        monkeypatch.setenv("REVLOOP_API_KEY", "other")
+        (tmp_path / "key").write_text("sk-1\n", encoding="utf-8")
+        options = EngineOptions.from_environment(api_key_file=tmp_path / "key")
+        assert options.api_key == SecretStr("sk-1")
+
+    def test_a_key_file_without_a_key_is_refused(self, tmp_path: Path) -> None:
+        (tmp_path / "key").touch()
+        with pytest.raises(InputError, match="holds no key"):
+            EngineOptions(api_key_file=tmp_path / "key")
+
+
+OWN_KEYWORDS = {"engine", "loop", "retries", "prompts", "store", "new_run", "judge"}
+TAKEN_FOR: dict[Any, set[Any]] = {SecretStr: {SecretStr, str}, Path: {Path, str}}
+"""What pydantic takes for a type."""
+
+
+class TestPythonsKeywords:
+    """The keywords of ``revise`` and of revisers, which editors read, are the models' fields."""
+
+    def hints(self) -> dict[str, Any]:
+        names = {"Engine": Engine, "RetryPolicy": RetryPolicy, "Keep": Keep, "JudgeSource": object}
+        return get_type_hints(reviser.ReviserOptions, None, names)
+
+    def test_they_have_the_same_names(self) -> None:
+        fields = {*EngineOptions.model_fields, *LoopOptions.model_fields}
+        assert self.hints().keys() - OWN_KEYWORDS == fields
+
+    @pytest.mark.parametrize("model", [EngineOptions, LoopOptions])
+    def test_they_have_the_same_types(self, model: type[EngineOptions | LoopOptions]) -> None:
+        keywords = self.hints()
+        for name, annotation in get_type_hints(model).items():
+            if name in model.model_fields:
+                taken = {one for kind in kinds(annotation) for one in TAKEN_FOR.get(kind, {kind})}
+                assert kinds(keywords[name]) == taken, name
+
+    def test_a_model_and_keywords_of_it_are_one_too_many(self) -> None:
+        with pytest.raises(InputError, match="beside a model: seed"):
+            reviser.AsyncReviser(model="demo", loop=LoopOptions(), seed=1)
+        with pytest.raises(InputError, match="beside a model: model"):
+            reviser.AsyncReviser(engine=EngineOptions(model="demo"), model="demo")
+
+
+def kinds(annotation: Any) -> set[Any]:
+    """The types of a union, or the only one."""
+    is_union = get_origin(annotation) in {Union, UnionType}
+    return set(get_args(annotation)) if is_union else {annotation}

@@ -48,35 +48,33 @@ if TYPE_CHECKING:
 class ReviserOptions(TypedDict, total=False):
     """How a reviser works; everything may be left out.
 
+    The fields of :class:`~revloop.options.EngineOptions` and
+    :class:`~revloop.options.LoopOptions` are described there.
+
     Attributes:
-        base_url: Address of an OpenAI-compatible server.
-        model: The model it serves, or a model folder or hub id to run in this process; without a
-            server, ``demo`` is the toy critic that ships with revloop (``./demo`` is a folder).
-        api_key: The server's key.
-        tokenizer: Folder of the served model, to send exact tokens.
-        tensor_parallel_size: GPUs for a model in this process.
         retries: When a request to a server is sent again after a passing fault.
-        engine: An engine of your own, instead of all the above.
+        engine: An engine of your own, or the options of one as a model.
+        loop: The options of the loop as a model.
         prompts: Name or folder of a prompt set.
         store: File that every version is committed to.
         new_run: Begin a new run in the store, whatever it holds.
-        single_pass, temperature, top_p, seed, critique_max_tokens, revision_max_tokens,
-        early_stop, stop_score, tries, retry_temperature, keep, candidates: see
-            :class:`~revloop.options.LoopOptions`.
-        judge: Who compares versions where ``keep`` is ``best`` or ``gate``, and candidates: a
-            judge, or an asynchronous function that opens one (it is then closed with the reviser).
+        judge: Who compares versions if ``keep`` is ``best`` or ``gate``, and candidates: a judge,
+            or an asynchronous function that opens one (it is closed with the reviser).
     """
 
-    base_url: str | None
-    model: str | None
-    api_key: str | SecretStr | None
-    tokenizer: str | None
-    tensor_parallel_size: int
     retries: RetryPolicy | None
-    engine: Engine | None
+    engine: Engine | EngineOptions | None
+    loop: LoopOptions
     prompts: str | Path
     store: str | Path | None
     new_run: bool
+    judge: JudgeSource | None
+    base_url: str | None
+    model: str | None
+    api_key: str | SecretStr | None
+    api_key_file: str | Path | None
+    tokenizer: str | None
+    tensor_parallel_size: int
     single_pass: bool
     temperature: float | None
     top_p: float | None
@@ -89,7 +87,6 @@ class ReviserOptions(TypedDict, total=False):
     retry_temperature: float
     keep: Keep
     candidates: int
-    judge: JudgeSource | None
 
 
 class AsyncReviser:
@@ -104,16 +101,25 @@ class AsyncReviser:
 
     def __init__(self, **options: Unpack[ReviserOptions]) -> None:
         rest: dict[str, Any] = dict(options)
-        self._engine: Engine | None = rest.pop("engine", None)
+        engine, loop = rest.pop("engine", None), rest.pop("loop", None)
+        self._engine: Engine | None = None if isinstance(engine, EngineOptions) else engine
         self._retries: RetryPolicy | None = rest.pop("retries", None)
         self._prompts_source = rest.pop("prompts", None) or DEFAULT_PROMPTS
         self._store_path = rest.pop("store", None)
         self._wants_new_run = bool(rest.pop("new_run", False))
         self._judge_source: JudgeSource | None = rest.pop("judge", None)
         own = {name: rest.pop(name) for name in EngineOptions.model_fields if name in rest}
+        beside = [*(own if isinstance(engine, EngineOptions) else ()), *(rest if loop else ())]
+        if beside:
+            names = ", ".join(beside)
+            raise InputError(f"Options that are unknown, or given beside a model: {names}.")
         try:
-            self._engine_options = EngineOptions.from_environment(**own)
-            self._loop_options = LoopOptions.model_validate(rest)
+            self._engine_options = (
+                engine
+                if isinstance(engine, EngineOptions)
+                else EngineOptions.from_environment(**own)
+            )
+            self._loop_options = loop or LoopOptions.model_validate(rest)
         except ValidationError as exc:
             raise InputError(f"An option cannot be used: {explain(exc)}.") from exc
         if self._engine is None:

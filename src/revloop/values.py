@@ -154,13 +154,19 @@ def duration(seconds: float) -> str:
     return f"{seconds:.1f} s"
 
 
-def explain(exc: ValidationError) -> str:
-    """A validation error on one line, for a person: where, and what is wrong there."""
+def explain(exc: ValidationError, names: Mapping[str, str] | None = None) -> str:
+    """A validation error on one line, for a person: where, and what is wrong there.
+
+    Args:
+        exc: The error.
+        names: What to call fields, if not by their names.
+    """
     problems = []
     for error in exc.errors(include_url=False):
         if error["type"] == "default_factory_not_called":
             continue  # a consequence of the field that is named beside it
-        where = ".".join(str(part) for part in error["loc"])
+        first, *rest = [str(part) for part in error["loc"]] or [""]
+        where = ".".join([(names or {}).get(first, first), *rest])
         what = error["msg"].removeprefix("Value error, ")
         if error["type"] == "string_unicode":
             is_bytes = isinstance(error["input"], bytes | bytearray)

@@ -96,28 +96,47 @@ READ = {
     *("records import file", "records render file", "records render prompts"),
     "records split file",
     *("report store", "report judge_prompts"),
-    *("revise file", "revise tokenizer", "revise api_key_file", "revise prompts"),
-    "revise judge_prompts",
+    "revise file",
     *("serve api_key_file", "show store"),
 }
-"""Those that name something to read."""
+"""Those that name something to read, apart from those that their model says are read."""
+GIVEN_TO = {
+    "revise": "revise store",
+    "batch": "batch output_file",
+    "bench throughput": "bench throughput result_file",
+}
+"""An output for each command that is made from models."""
 PATH_WORDS = {"PATH", "DIR", "FILE", "SHEET", "STORE", "JSON", "INPUT", "OUTPUT", "BEFORE", "AFTER"}
+
+
+def commands() -> Iterator[tuple[str, Any]]:
+    """Every command, by its words."""
+
+    def walk(command: Any, words: tuple[str, ...]) -> Iterator[tuple[str, Any]]:
+        for name, inner in getattr(command, "commands", {}).items():
+            yield from walk(inner, (*words, name))
+        if not hasattr(command, "commands"):
+            yield " ".join(words), command
+
+    yield from walk(typer.main.get_command(app), ())
 
 
 def paths_named() -> Iterator[str]:
     """Every parameter that names a path, by its command's words and its own name."""
 
-    def walk(command: Any, words: tuple[str, ...]) -> Iterator[str]:
-        for name, inner in getattr(command, "commands", {}).items():
-            yield from walk(inner, (*words, name))
-        if not hasattr(command, "commands"):
-            hints = get_type_hints(inspect.unwrap(command.callback))
-            for one in command.params:
-                of_type_path = Path in {hints.get(one.name), *get_args(hints.get(one.name))}
-                if of_type_path or PATH_WORDS & set((one.metavar or "").strip("[]").split("|")):
-                    yield " ".join((*words, one.name))
+    for words, command in commands():
+        hints = get_type_hints(inspect.unwrap(command.callback))
+        for one in command.params:
+            of_type_path = Path in {hints.get(one.name), *get_args(hints.get(one.name))}
+            if of_type_path or PATH_WORDS & set((one.metavar or "").strip("[]").split("|")):
+                yield f"{words} {one.name}"
 
-    yield from walk(typer.main.get_command(app), ())
+
+def paths_of_models() -> Iterator[str]:
+    """Every parameter whose model says what it reads."""
+    for words, command in commands():
+        for model in getattr(command.callback, "models", {}).values():
+            yield from (f"{words} {name}" for name, flag in model.flags().items() if flag.reads)
 
 
 @pytest.fixture
@@ -161,8 +180,16 @@ ALL = pytest.mark.parametrize(
 
 
 def test_every_option_that_names_a_path_is_known_to_be_read_or_written() -> None:
-    known = {*WRITTEN, *READ}
-    assert set(paths_named()) == known
+    assert set(paths_named()) == {*WRITTEN, *READ, *paths_of_models()}
+
+
+def test_every_path_that_a_model_says_is_read_is_kept(folder: Path) -> None:
+    """As it stands for the others below; here for the options that a command is made of."""
+    for path in paths_of_models():
+        command, name = path.rsplit(" ", 1)
+        flag = f"--{name.replace('_', '-')}"
+        words = f"{WRITTEN[GIVEN_TO[command]].words} {flag} key"
+        assert_refused(Command(words), "key", folder, "key", "itself")
 
 
 @ALL

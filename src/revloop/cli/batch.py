@@ -77,18 +77,17 @@ from revloop.cli.options import (
     Tokenizer,
     TopP,
     judge_opener,
-    read_key,
 )
 from revloop.distributed import DEFAULT_IN_FLIGHT, DEFAULT_SHARD_ROWS, RayOptions
 from revloop.engines.retry import RetryPolicy
 from revloop.errors import EngineError, InputError
-from revloop.evaluation import DEFAULT_JUDGE_PROMPTS
 from revloop.files.atomic import is_device
 from revloop.files.descriptors import descriptor
 from revloop.files.endings import check_trajectories
 from revloop.files.lock import only_batch_on
 from revloop.files.paths import Kind, Writes, check_paths
-from revloop.options import DEFAULT_ITERATIONS, DEFAULT_PROMPTS
+from revloop.options import DEFAULT_ITERATIONS, DEFAULT_JUDGE_PROMPTS, DEFAULT_PROMPTS
+from revloop.options.engine import read_key
 from revloop.reviser import AsyncReviser
 from revloop.rows import AUTO, STANDARD_OUTPUT, rejects_path
 
@@ -156,7 +155,7 @@ def batch(
         "model": model,
         "tensor_parallel_size": tensor_parallel_size,
         "tokenizer": tokenizer,
-        "api_key": read_key(api_key_file),
+        "api_key": None if api_key_file is None else read_key(api_key_file),
         "prompts": prompts,
         "single_pass": single_pass,
         "temperature": temperature,

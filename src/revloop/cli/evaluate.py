@@ -26,8 +26,6 @@ from revloop.cli.files import Force, judges_read, new_file
 from revloop.errors import InputError
 from revloop.evaluation import (
     DEFAULT_CONCURRENCY,
-    DEFAULT_JUDGE_PROMPTS,
-    HOW_TO_NAME,
     Against,
     ask_judge,
     evaluate,
@@ -38,6 +36,7 @@ from revloop.evaluation import (
 )
 from revloop.evaluation.tables import write_figures
 from revloop.files.paths import Writes, check_paths, standard_output
+from revloop.options import DEFAULT_JUDGE_PROMPTS, HOW_TO_NAME_A_JUDGE
 
 if TYPE_CHECKING:
     from revloop.trajectory import JudgeInfo
@@ -50,8 +49,8 @@ def evaluate_store(
     judge: Annotated[
         list[str] | None,
         typer.Option(
-            help=f"Who compares: {HOW_TO_NAME}. Several, with an option each, are also compared "
-            "with each other. Else: those whose verdicts the store holds.",
+            help=f"Who compares: {HOW_TO_NAME_A_JUDGE}. Several, with an option each, are also "
+            "compared with each other. Else: those whose verdicts the store holds.",
             metavar="JUDGE",
         ),
     ] = None,
@@ -121,7 +120,7 @@ async def ask_all(
     """Have each judge give its verdicts, one after the other; those of people are there."""
     stored = stored_judges(store)
     if not specs and not stored:
-        raise InputError(f"{store} holds no verdicts yet: add --judge with {HOW_TO_NAME}.")
+        raise InputError(f"{store} holds no verdicts yet: add --judge with {HOW_TO_NAME_A_JUDGE}.")
     if not specs:
         return stored
     judges: list[JudgeInfo] = []

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Awaitable, Callable
 from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from pydantic import SecretStr
 
 from revloop.cli.stores import tell_if_in_two_files
 from revloop.demo import CRITIC_FOLDER
 from revloop.engines.factory import DEMO
-from revloop.errors import InputError
-from revloop.evaluation import HOW_TO_NAME, open_judge
-from revloop.options import Keep
+from revloop.evaluation import open_judge
+from revloop.options import HOW_TO_NAME_A_JUDGE, Keep
 from revloop.trajectory import verdicts as judging
 
 _ENGINE, _LOOP = "Engine", "Loop"
@@ -140,7 +137,7 @@ StoreToRead = Annotated[
 Judge = Annotated[
     str | None,
     typer.Option(
-        help=f"For --keep best or gate, and for --candidates: who compares. {HOW_TO_NAME}.",
+        help=f"For --keep best or gate, and for --candidates: who compares. {HOW_TO_NAME_A_JUDGE}.",
         metavar="JUDGE",
         rich_help_panel=_LOOP,
     ),
@@ -159,36 +156,3 @@ def model_folder(name: str) -> str:
 def judge_opener(spec: str | None, prompts: str) -> Callable[[], Awaitable[judging.Judge]] | None:
     """What opens the judge that was named, in the event loop that will use it."""
     return None if spec is None else partial(open_judge, spec, prompts=prompts)
-
-
-def read_key(path: Path | None) -> SecretStr | None:
-    """The key in a file, if one is named.
-
-    Raises:
-        InputError: The file cannot be read, or holds no key.
-    """
-    if path is None:
-        return None
-    key = read_text(path).strip()
-    if not key:
-        raise InputError(f"{path} holds no key.")
-    return SecretStr(key)
-
-
-def read_text(path: Path | None) -> str:
-    """The text of a file, or of standard input where none is named.
-
-    Raises:
-        InputError: It cannot be read, or is not UTF-8.
-    """
-    name = "standard input" if path is None else str(path)
-    try:
-        raw = sys.stdin.buffer.read() if path is None else path.read_bytes()
-        return raw.decode("utf-8-sig")
-    except OSError as exc:
-        raise InputError(f"{name} cannot be read: {exc.strerror}.") from exc
-    except UnicodeDecodeError as exc:
-        raise InputError(
-            f"{name} is not UTF-8: byte {exc.start} is 0x{raw[exc.start]:02x}. Convert it first, "
-            "with iconv for example."
-        ) from exc

@@ -23,13 +23,12 @@ from revloop.cli.files import Force, judges_read, new_file
 from revloop.errors import InputError
 from revloop.evaluation import (
     DEFAULT_CONCURRENCY,
-    DEFAULT_JUDGE_PROMPTS,
-    HOW_TO_NAME,
     ORIGINAL,
     look_into,
 )
 from revloop.files.atomic import writable
 from revloop.files.paths import Kind, Writes, check_paths
+from revloop.options import DEFAULT_JUDGE_PROMPTS, HOW_TO_NAME_A_JUDGE
 from revloop.report import (
     charts_of,
     check_pictures,
@@ -58,8 +57,8 @@ def report(
     judge: Annotated[
         list[str] | None,
         typer.Option(
-            help=f"Who compares, as in `revloop evaluate`: {HOW_TO_NAME}. The first one says which "
-            "trajectories were harmed. Else: those whose verdicts the store holds.",
+            help=f"Who compares, as in `revloop evaluate`: {HOW_TO_NAME_A_JUDGE}. The first one "
+            "says which trajectories were harmed. Else: those whose verdicts the store holds.",
             metavar="JUDGE",
         ),
     ] = None,

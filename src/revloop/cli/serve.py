@@ -9,11 +9,12 @@ import typer
 from pydantic import ValidationError
 
 from revloop.cli import output
-from revloop.cli.options import ApiKeyFile, model_folder, read_key
+from revloop.cli.options import ApiKeyFile, model_folder
 from revloop.engines.factory import DEMO, SHIPPED_CRITIC
 from revloop.errors import InputError
 from revloop.files.paths import Kind, Writes, check_paths
 from revloop.models.config import what_is_not_followed
+from revloop.options.engine import read_key
 from revloop.serving import (
     ServerOptions,
     Speculation,
@@ -80,7 +81,7 @@ def serve(
             enforce_eager=eager,
             speculate=speculate,
             log_path=log,
-            api_key=read_key(api_key_file),
+            api_key=None if api_key_file is None else read_key(api_key_file),
             vllm_options=tuple(context.args),
         )
     except ValidationError as exc:

@@ -11,20 +11,18 @@ from revloop.evaluation.evaluating import (
     questions,
     stored_judges,
 )
-from revloop.evaluation.factory import HOW_TO_NAME, open_judge
+from revloop.evaluation.factory import open_judge
 from revloop.evaluation.functions import FunctionJudge, demo_judge, load_function
 from revloop.evaluation.models import ModelJudge
 from revloop.evaluation.outcomes import Outcome, outcomes
 from revloop.evaluation.pairs import Against, Pair, pairs_of
-from revloop.evaluation.prompts import DEFAULT_JUDGE_PROMPTS, JudgePrompts
+from revloop.evaluation.prompts import JudgePrompts
 from revloop.evaluation.rewards import RewardJudge
 from revloop.evaluation.rounds import Evaluation, JudgeFigures, RoundFigures
 from revloop.evaluation.verdicts import Question, Verdicts
 
 __all__ = [
     "DEFAULT_CONCURRENCY",
-    "DEFAULT_JUDGE_PROMPTS",
-    "HOW_TO_NAME",
     "ORIGINAL",
     "Against",
     "Agreement",

@@ -13,8 +13,9 @@ from revloop.engines import HttpEngine, open_local_engine
 from revloop.errors import InputError
 from revloop.evaluation.functions import demo_judge, load_function
 from revloop.evaluation.models import ModelJudge
-from revloop.evaluation.prompts import DEFAULT_JUDGE_PROMPTS, JudgePrompts
+from revloop.evaluation.prompts import JudgePrompts
 from revloop.evaluation.rewards import RewardJudge
+from revloop.options import DEFAULT_JUDGE_PROMPTS, HOW_TO_NAME_A_JUDGE
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -22,10 +23,6 @@ if TYPE_CHECKING:
     from revloop.trajectory import Judge
 
 KEY_VARIABLE = "REVLOOP_JUDGE_API_KEY"
-HOW_TO_NAME = (
-    "demo, module:function, the address of a server (http://..., with #MODEL where it serves "
-    "several), model:FOLDER, or reward:FOLDER"
-)
 
 
 async def open_judge(spec: str, *, prompts: str | Path = DEFAULT_JUDGE_PROMPTS) -> Judge:
@@ -53,7 +50,7 @@ async def open_judge(spec: str, *, prompts: str | Path = DEFAULT_JUDGE_PROMPTS) 
         return await anyio.to_thread.run_sync(load)
     if colon and kind.replace(".", "").isidentifier() and rest.isidentifier():
         return load_function(spec)
-    raise InputError(f"'{spec}' names no judge. Name {HOW_TO_NAME}.")
+    raise InputError(f"'{spec}' names no judge. Name {HOW_TO_NAME_A_JUDGE}.")
 
 
 async def _served(spec: str, prompts: JudgePrompts) -> ModelJudge:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Annotated, Self
 from pydantic import Field, ValidationError, model_validator
 
 from revloop.errors import PromptSetError
+from revloop.options import DEFAULT_JUDGE_PROMPTS
 from revloop.prompts.parsing import UnusableError, without_thoughts
 from revloop.prompts.prompt_set import SamplingDefaults
 from revloop.prompts.templates import load_template, read_text, shipped_folder
@@ -25,8 +26,6 @@ from revloop.values import Frozen, digest_of, explain
 
 if TYPE_CHECKING:
     from revloop.trajectory import Preference
-
-DEFAULT_JUDGE_PROMPTS = "judge"
 
 _SETTINGS, _PAIR, _SYSTEM = "judge.toml", "pair.txt", "system.txt"
 

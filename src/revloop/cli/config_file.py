@@ -1,0 +1,74 @@
+"""``revloop.toml``: options for the command line, in one table for each model."""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from os import environ
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from revloop.errors import InputError
+from revloop.files.text import read_text
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
+    from revloop.options import Options
+
+NAME = Path("revloop.toml")
+VARIABLE = "REVLOOP_CONFIG"
+TABLES: dict[str, type[Options]] = {}
+"""The model of each table; commands enter theirs."""
+
+_named: Path | None = None
+
+
+def name_file(path: Path | None) -> None:
+    """Set the file that ``--config`` names; None: none is named."""
+    global _named  # noqa: PLW0603 - one command a process, and it has one file
+    _named = path
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigFile:
+    """What the file holds.
+
+    Attributes:
+        path: Where it is; None if there is none.
+        tables: Its tables, with known names and keys only.
+    """
+
+    path: Path | None = None
+    tables: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+
+
+def read_config() -> ConfigFile:
+    """Read the file that is named by ``--config`` or ``REVLOOP_CONFIG``, or is in this folder.
+
+    Raises:
+        InputError: It cannot be read, is not TOML, or has an unknown table or key.
+    """
+    path = _named or Path(environ.get(VARIABLE) or NAME)
+    if path == NAME and _named is None and not path.exists():
+        return ConfigFile()
+    try:
+        tables = tomllib.loads(read_text(path))
+    except tomllib.TOMLDecodeError as exc:
+        raise InputError(f"{path} is not TOML: {exc}.") from exc
+    for name, table in tables.items():
+        _check_known(name, TABLES, f"{path}: there is no table [{name}]")
+        if not isinstance(table, dict):
+            raise InputError(f"{path}: {name} is not a table: write [{name}] and its keys below.")
+        known = [key for key, flag in TABLES[name].flags().items() if not flag.only_in_python]
+        for key in table:
+            _check_known(key, known, f"{path}: [{name}] has no key '{key}'")
+    return ConfigFile(path, tables)
+
+
+def _check_known(name: str, known: Collection[str], problem: str) -> None:
+    if name in known:
+        return
+    nearest = get_close_matches(name, known, n=1, cutoff=0.0)
+    raise InputError(f"{problem}; the nearest is '{nearest[0]}'." if nearest else f"{problem}.")

@@ -1,0 +1,204 @@
+"""Command-line options made from models: one for each field, with its type, bounds and help."""
+
+from __future__ import annotations
+
+import inspect
+import types
+from typing import (
+    TYPE_CHECKING,
+    Annotated,
+    Any,
+    NamedTuple,
+    TypeVar,
+    Union,
+    get_args,
+    get_origin,
+    get_type_hints,
+)
+
+import typer
+from annotated_types import Ge, Gt, Le, Lt
+from pydantic import ValidationError
+
+from revloop.cli.config_file import TABLES, read_config
+from revloop.errors import InputError
+from revloop.values import explain
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Mapping
+
+    from pydantic.fields import FieldInfo
+
+    from revloop.options import Flag, Options
+
+R = TypeVar("R")
+
+
+class Chosen(NamedTuple):
+    """A value of an option, and where it comes from, as in ``--seed`` or ``REVLOOP_MODEL``."""
+
+    value: Any
+    source: str
+
+
+def with_options(
+    *,
+    leave_out: Collection[str] = (),
+    defaults: Mapping[str, Any] | None = None,
+    **models: type[Options],
+) -> Callable[[Callable[..., R]], Callable[..., R]]:
+    """Give a command the options of models; the function is called with instances of them.
+
+    Values come from the command line, the environment, ``revloop.toml`` and the defaults, in this
+    order of precedence.
+
+    Args:
+        leave_out: Fields that this command has no flag for.
+        defaults: Defaults of this command, where they differ from the models'.
+        models: Models by the name of the function's argument and of the table in the file.
+
+    Returns:
+        A decorator for a typer command. The command raises InputError if a value cannot be used.
+    """
+    TABLES.update(models)
+    own_defaults = defaults or {}
+
+    def decorate(function: Callable[..., R]) -> Callable[..., R]:
+        fields = {
+            name: key
+            for key, model in models.items()
+            for name, flag in model.flags().items()
+            if not flag.only_in_python and name not in leave_out
+        }
+
+        def command(**values: Any) -> R:
+            given: dict[str, dict[str, Any]] = {key: {} for key in models}
+            for name, key in fields.items():
+                if (value := values.pop(name)) is not None and value != []:
+                    given[key][name] = value
+            built = {
+                key: build(key, model, given[key], own_defaults) for key, model in models.items()
+            }
+            return function(**values, **built)
+
+        hints = get_type_hints(function, include_extras=True)
+        parameters = [
+            parameter.replace(annotation=hints[name], kind=inspect.Parameter.KEYWORD_ONLY)
+            for name, parameter in inspect.signature(function).parameters.items()
+            if name not in models
+        ]
+        for name, key in fields.items():
+            default = own_defaults.get(name, models[key].model_fields[name].default)
+            parameters.append(_parameter(models[key], name, default))
+        command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+        command.__annotations__ = {one.name: one.annotation for one in parameters}
+        command.__name__, command.__doc__ = function.__name__, function.__doc__
+        command.__module__, command.models = function.__module__, models  # type: ignore[attr-defined]
+        return command
+
+    return decorate
+
+
+def chosen(
+    table: str, model: type[Options], given: Mapping[str, Any], defaults: Mapping[str, Any]
+) -> dict[str, Chosen]:
+    """The values that the defaults of a model do not decide, and where they come from.
+
+    Args:
+        table: The model's table in the file.
+        model: The model.
+        given: What the command line says.
+        defaults: Defaults that are not the model's.
+
+    Raises:
+        InputError: The file cannot be used.
+    """
+    flags, file = model.flags(), read_config()
+    return model.merge(
+        {name: Chosen(value, flag_name(name, flags[name])) for name, value in given.items()},
+        {name: Chosen(value, flags[name].variable) for name, value in model.environment().items()},
+        {
+            name: Chosen(value, f"{file.path}: [{table}] {name}")
+            for name, value in file.tables.get(table, {}).items()
+        },
+        {name: Chosen(defaults[name], "default") for name in flags if name in defaults},
+    )
+
+
+def build(
+    table: str, model: type[Options], given: Mapping[str, Any], defaults: Mapping[str, Any]
+) -> Options:
+    """The model in force: see :func:`chosen`.
+
+    Raises:
+        InputError: The file, or a value, cannot be used.
+    """
+    values = chosen(table, model, given, defaults)
+    try:
+        return model.model_validate({name: one.value for name, one in values.items()})
+    except ValidationError as exc:
+        sources = {name: one.source for name, one in values.items()}
+        raise InputError(f"An option cannot be used: {explain(exc, sources)}.") from exc
+
+
+def flag_name(name: str, flag: Flag) -> str:
+    """The flag of a field: ``--top-p`` of ``top_p``."""
+    return flag.name or f"--{name.replace('_', '-')}"
+
+
+def _parameter(model: type[Options], name: str, default: Any) -> inspect.Parameter:
+    """A field as the parameter of a command, None if the command line does not name it."""
+    field, flag = model.model_fields[name], model.flags()[name]
+    kind, long = _one_type(field.annotation), flag_name(name, flag)
+    is_number = kind in {int, float}
+    low, high = _bounds(field) if is_number else (None, None)
+    names = [f"{long}/--no-{long[2:]}"] if kind is bool else [long]
+    variable = f" Else: {flag.variable}." if flag.variable else ""
+    option = typer.Option(
+        *names,
+        *([flag.short] if flag.short else []),
+        metavar=flag.metavar,
+        min=low,
+        max=high,
+        help=f"{field.description}{variable}",
+        show_default=_shown(default),
+        rich_help_panel=flag.panel or model.panel,
+    )
+    return inspect.Parameter(
+        name,
+        inspect.Parameter.KEYWORD_ONLY,
+        default=None,
+        annotation=Annotated[kind | None, option],
+    )
+
+
+def _one_type(annotation: Any) -> Any:
+    """The type of a value on the command line: without None, and a list for a tuple."""
+    if get_origin(annotation) in {Union, types.UnionType}:
+        (annotation,) = (one for one in get_args(annotation) if one is not types.NoneType)
+    if get_origin(annotation) is tuple:
+        return types.GenericAlias(list, get_args(annotation)[:1])
+    return annotation
+
+
+def _bounds(field: FieldInfo) -> tuple[float | None, float | None]:
+    """The least and the most that a number may be; typer knows no bound that is left out."""
+    low: float | None = None
+    high: float | None = None
+    for one in field.metadata:
+        if isinstance(one, Ge):
+            low = one.ge  # type: ignore[assignment]
+        elif isinstance(one, Le):
+            high = one.le  # type: ignore[assignment]
+        elif field.annotation is int and isinstance(one, Gt):
+            low = one.gt + 1  # type: ignore[operator]
+        elif field.annotation is int and isinstance(one, Lt):
+            high = one.lt - 1  # type: ignore[operator]
+    return low, high
+
+
+def _shown(default: Any) -> bool | str:
+    """A default as ``--help`` shows it; False shows none."""
+    if default is None or default is False or default == ():
+        return False
+    return "on" if default is True else str(default)

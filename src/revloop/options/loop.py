@@ -1,0 +1,145 @@
+"""How the loop works: what decides a trajectory's text, and what a command adds to that."""
+
+from __future__ import annotations
+
+import operator
+from pathlib import Path
+from typing import Annotated, ClassVar, Literal, SupportsIndex
+
+from pydantic import BeforeValidator, Field
+
+from revloop.errors import InputError
+from revloop.options.base import Flag, Options
+
+DEFAULT_ITERATIONS = 5
+DEFAULT_PROMPTS = "cnr"
+DEFAULT_JUDGE_PROMPTS = "judge"
+HOW_TO_NAME_A_JUDGE = (
+    "demo, module:function, the address of a server (http://..., with #MODEL where it serves "
+    "several), model:FOLDER, or reward:FOLDER"
+)
+
+Keep = Literal["last", "best", "gate"]
+
+
+def checked_iterations(iterations: object) -> int:
+    """A number of rounds that a caller gave.
+
+    Raises:
+        InputError: It is not a whole number, or less than 1.
+    """
+    if isinstance(iterations, bool) or not isinstance(iterations, SupportsIndex):
+        raise InputError(
+            f"iterations is {iterations!r:.50}, not a whole number: give 1 or more, such as 5."
+        )
+    rounds = operator.index(iterations)
+    if rounds < 1:
+        raise InputError(f"iterations is {rounds}; at least 1 round is needed.")
+    return rounds
+
+
+class SettledOptions(Options):
+    """Choices that enter a run's settings as they are."""
+
+    panel: ClassVar[str] = "Loop"
+
+    single_pass: bool = Field(
+        default=False,
+        description="Generate critique and revision in one request. Half the requests; but "
+        "neither part has a token limit of its own.",
+    )
+    early_stop: bool = Field(
+        default=True,
+        description="End when a revision changes nothing or goes back to an earlier version.",
+    )
+    stop_score: Annotated[float | None, Flag(metavar="SCORE")] = Field(
+        default=None,
+        description="End when a critique gives at least this score. A critic's own score: "
+        "validate it against a judge first.",
+    )
+    tries: Annotated[int, Flag(metavar="N")] = Field(
+        default=3, ge=1, le=100, description="Requests for a usable critique or revision."
+    )
+    retry_temperature: Annotated[float, Flag(metavar="T", panel="Sampling")] = Field(
+        default=0.7,
+        ge=0,
+        le=10,
+        description="Lowest temperature from the second try on: at 0 another seed would give the "
+        "same text.",
+    )
+    keep: Annotated[Keep, Flag(panel="Selection")] = Field(
+        default="last",
+        description="Which version is kept. last: the last one. best: a judge compares each "
+        "version with the one kept so far, from version 0 on. gate: the same, and each round "
+        "starts from the version kept.",
+    )
+    candidates: Annotated[int, Flag(metavar="N", panel="Selection")] = Field(
+        default=1,
+        ge=1,
+        le=64,
+        description="Revisions a round. The judge chooses one; without a judge, the critic's own "
+        "score does.",
+    )
+
+
+class LoopOptions(SettledOptions):
+    """What a user may choose of the loop; None leaves the choice to the prompt set."""
+
+    temperature: Annotated[float | None, Flag(metavar="T", panel="Sampling")] = Field(
+        default=None,
+        ge=0,
+        le=10,
+        description="Sampling temperature; 0 takes the likeliest token. By default the prompt "
+        "set's, as for the three below.",
+    )
+    top_p: Annotated[float | None, Flag(metavar="P", panel="Sampling")] = Field(
+        default=None, gt=0, le=1, description="Nucleus to draw tokens from."
+    )
+    critique_max_tokens: Annotated[int | None, Flag(metavar="N", panel="Sampling")] = Field(
+        default=None, ge=1, description="Tokens that a critique may have."
+    )
+    revision_max_tokens: Annotated[int | None, Flag(metavar="N", panel="Sampling")] = Field(
+        default=None, ge=1, description="Tokens that a revision may have."
+    )
+    seed: Annotated[int, Flag(metavar="N", panel="Sampling")] = Field(
+        default=0,
+        ge=0,
+        lt=2**31,
+        description="Where random choices start; each request's seed comes from it.",
+    )
+
+
+class RunOptions(LoopOptions):
+    """The loop's options, and those that Python passes as objects or arguments of their own."""
+
+    iterations: Annotated[
+        int, BeforeValidator(checked_iterations), Flag(short="-n", metavar="N")
+    ] = Field(default=DEFAULT_ITERATIONS, description="Rounds of critique and revision.")
+    prompts: Annotated[str, Flag(metavar="NAME|DIR", reads="the prompt set")] = Field(
+        default=DEFAULT_PROMPTS,
+        description="Prompt set: cnr (a fine-tuned critic), chat (any instruction-tuned model), "
+        "or a folder of your own.",
+    )
+    judge: Annotated[str | None, Flag(metavar="JUDGE", panel="Selection")] = Field(
+        default=None,
+        description="Who compares, for --keep best or gate and for --candidates: "
+        f"{HOW_TO_NAME_A_JUDGE}.",
+    )
+    judge_prompts: Annotated[
+        str, Flag(metavar="NAME|DIR", reads="the judges' prompts", panel="Selection")
+    ] = Field(default=DEFAULT_JUDGE_PROMPTS, description="Prompt set of a model that judges.")
+
+
+class StoreOptions(Options):
+    """Where versions are kept."""
+
+    panel: ClassVar[str] = "Store"
+
+    store: Annotated[Path | None, Flag(metavar="FILE")] = Field(
+        default=None,
+        description="File that every version is committed to; a batch's is OUTPUT.sqlite by "
+        "default.",
+    )
+    new_run: bool = Field(
+        default=False, description="Begin a new run in the store, whatever it holds."
+    )

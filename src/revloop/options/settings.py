@@ -1,0 +1,85 @@
+"""Settings: what decides a trajectory's text, the prompt set's choices filled in."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Self
+
+from pydantic import Field
+
+from revloop.options.loop import LoopOptions, SettledOptions
+from revloop.trajectory import EngineInfo, JudgeInfo, Pinned, Sampling
+from revloop.values import digest_of
+
+if TYPE_CHECKING:
+    from revloop.prompts import PromptSet
+
+
+_NAMED_AT_DEFAULTS = {"single_pass", "early_stop", "stop_score", "tries", "retry_temperature"}
+"""Options that the digest has always held; a newer one enters it only where it is not the default,
+so that older runs can be resumed."""
+
+
+class RunSettings(SettledOptions):
+    """Everything that decides a trajectory's text, apart from the draft and the number of rounds.
+
+    The number of rounds is left out, so that a run can be continued with more of them.
+    """
+
+    model: str = Field(description="The model's name, as the engine knows it.")
+    prompt_set: str = Field(description="Name of the prompt set.")
+    prompt_set_digest: str
+    sampling: Sampling
+    critique_max_tokens: int
+    revision_max_tokens: int
+    judge: JudgeInfo | None = None
+    pinned: Pinned | None = None
+
+    @classmethod
+    def resolve(
+        cls,
+        options: LoopOptions,
+        prompts: PromptSet,
+        engine: EngineInfo,
+        judge: JudgeInfo | None = None,
+    ) -> Self:
+        """The user's choices, and the prompt set's where the user made none."""
+        chosen = prompts.settings
+        temperature, top_p = options.temperature, options.top_p
+        return cls(
+            **options.model_dump(include=set(SettledOptions.model_fields)),
+            model=engine.model,
+            prompt_set=prompts.name,
+            prompt_set_digest=prompts.digest,
+            sampling=Sampling(
+                temperature=chosen.sampling.temperature if temperature is None else temperature,
+                top_p=chosen.sampling.top_p if top_p is None else top_p,
+                seed=options.seed,
+            ),
+            critique_max_tokens=options.critique_max_tokens or chosen.critique.max_tokens,
+            revision_max_tokens=options.revision_max_tokens or chosen.revision.max_tokens,
+            judge=judge,
+            pinned=engine.pinned,
+        )
+
+    @property
+    def digest(self) -> str:
+        """Changes with every setting."""
+        fields, settings = type(self).model_fields, self.model_dump(mode="json")
+        return digest_of(
+            {
+                name: value
+                for name, value in settings.items()
+                if name in _NAMED_AT_DEFAULTS or value != fields[name].default
+            }
+        )
+
+    @property
+    def requests_a_round(self) -> int:
+        """Requests that a round takes if every reply is usable."""
+        scores = self.candidates if self.candidates > 1 and self.judge is None else 0
+        return self.candidates + scores + (0 if self.single_pass else 1)
+
+    def differences(self, other: RunSettings) -> list[str]:
+        """The settings that differ, as ``name: this one's value, not the other's value``."""
+        mine, theirs = self.model_dump(mode="json"), other.model_dump(mode="json")
+        return [f"{k}: {mine[k]!r}, not {theirs[k]!r}" for k in mine if mine[k] != theirs[k]]
