@@ -155,7 +155,7 @@ def test_an_option_out_of_range_is_refused_by_name() -> None:
 
 
 def test_a_prompt_set_that_is_not_there_is_named_before_an_engine_is_opened() -> None:
-    with pytest.raises(PromptSetError, match="'cmr' is not there"):
+    with pytest.raises(PromptSetError, match="'cmr' does not exist"):
         revise("Because.", prompts="cmr", base_url="http://127.0.0.1:9")
 
 

@@ -131,5 +131,5 @@ class TestAFolderOfOnesOwn:
 
     def test_a_template_without_one_of_the_texts_is_told(self, folder: Path) -> None:
         (folder / "pair.txt").write_text("${prompt} ${first}")
-        with pytest.raises(PromptSetError, match=r"\$\{second\} does not stand in it"):
+        with pytest.raises(PromptSetError, match=r"\$\{second\} is missing"):
             JudgePrompts.load(folder)

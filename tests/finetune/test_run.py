@@ -399,4 +399,4 @@ def test_a_prompt_set_that_is_not_there_is_refused(
     base: str, records: Path, tmp_path: Path
 ) -> None:
     settings = with_changes(QUICK, prompts="nothing")
-    refuse("is not there", PromptSetError, records, base, tmp_path / "run", settings=settings)
+    refuse("does not exist", PromptSetError, records, base, tmp_path / "run", settings=settings)

@@ -207,7 +207,7 @@ class TestCritique:
         parse_critique(f"{run * 20_000}\nOverall score: 8{run * 20_000}!", LENIENT)
 
     def test_a_scale_starts_with_its_lowest_score(self) -> None:
-        with pytest.raises(ValidationError, match="the scale's lowest score comes first"):
+        with pytest.raises(ValidationError, match="the scale's lowest score must come first"):
             Labels(score="S", positive="P", negative="N", scale=(10, 1), required=True)
 
 

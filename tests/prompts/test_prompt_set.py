@@ -452,11 +452,11 @@ class TestDigest:
 
 class TestFoldersThatCannotBeUsed:
     def test_a_name_that_is_nothing_lists_the_sets_there_are(self) -> None:
-        with pytest.raises(PromptSetError, match=r"'cnn' is not there.*\(chat, cnr\)"):
+        with pytest.raises(PromptSetError, match=r"'cnn' does not exist.*\(chat, cnr\)"):
             PromptSet.load("cnn")
 
     def test_a_folder_without_settings(self, tmp_path: Path) -> None:
-        with pytest.raises(PromptSetError, match=r"has no settings\.toml.*or a folder that holds"):
+        with pytest.raises(PromptSetError, match=r"has no settings\.toml.*or a folder with"):
             PromptSet.load(tmp_path)
 
     @pytest.mark.parametrize("file", ["critique.txt", "bridge.txt", "turn.txt", "single.txt"])
@@ -475,13 +475,15 @@ class TestFoldersThatCannotBeUsed:
     def test_a_file_of_the_other_kind_is_refused(self, tmp_path: Path) -> None:
         folder = copied("cnr", tmp_path)
         shutil.copy(SHIPPED / "chat" / "single.txt", folder)
-        with pytest.raises(PromptSetError, match=r"single\.txt is no file of this kind of set"):
+        with pytest.raises(
+            PromptSetError, match=r"single\.txt does not belong to this kind of set"
+        ):
             PromptSet.load(folder)
 
     def test_a_stranger_without_a_likely_name_gets_no_guess(self, tmp_path: Path) -> None:
         folder = copied("cnr", tmp_path)
         (folder / "zzz.txt").write_text("?")
-        with pytest.raises(PromptSetError, match=r"zzz\.txt is no file .*turn\.txt\)$"):
+        with pytest.raises(PromptSetError, match=r"zzz\.txt does not belong .*turn\.txt\)$"):
             PromptSet.load(folder)
 
     def test_a_folder_in_place_of_a_file(self, tmp_path: Path) -> None:
@@ -496,7 +498,7 @@ class TestFoldersThatCannotBeUsed:
         edit(folder / "critique.txt", r"\$\{prompt\}", "${promt}")
         with pytest.raises(
             PromptSetError,
-            match=r"critique\.txt: \$\{promt\} is not known here "
+            match=r"critique\.txt: \$\{promt\} is unknown "
             r"\(known: \$\{prompt\}, \$\{response\}\)",
         ):
             PromptSet.load(folder)
@@ -514,7 +516,7 @@ class TestFoldersThatCannotBeUsed:
     def test_a_placeholder_that_is_left_out(self, tmp_path: Path, file: str, name: str) -> None:
         folder = copied("cnr", tmp_path)
         edit(folder / file, rf"\$\{{{name}\}}", "")
-        with pytest.raises(PromptSetError, match=rf"\$\{{{name}\}} does not stand in it"):
+        with pytest.raises(PromptSetError, match=rf"\$\{{{name}\}} is missing"):
             PromptSet.load(folder)
 
     @pytest.mark.parametrize("dollar", ["$ 5", "$5", "${", "${prompt", "${a b}", "$"])
@@ -534,7 +536,7 @@ class TestFoldersThatCannotBeUsed:
     def test_bytes_that_are_not_utf8(self, tmp_path: Path, file: str) -> None:
         folder = copied("cnr", tmp_path)
         (folder / file).write_bytes(b"caf\xe9 ${prompt}")
-        with pytest.raises(PromptSetError, match=rf"{file} is not UTF-8: byte 3 is wrong"):
+        with pytest.raises(PromptSetError, match=rf"{file} is not UTF-8: byte 3 is invalid"):
             PromptSet.load(folder)
 
     @pytest.mark.parametrize("file", ["bridge.txt", "system.txt"])

@@ -30,8 +30,8 @@ def test_a_template_is_used_to_the_letter(path: Path) -> None:
     [
         (b" \n", "is empty"),
         (b"a\n5 $ ${prompt}", r"line 2: write \$\$"),
-        (b"${prompt} ${answer}", r"\$\{answer\} is not known here \(known: \$\{prompt\}\)"),
-        (b"Ask.", r"\$\{prompt\} does not stand in it"),
+        (b"${prompt} ${answer}", r"\$\{answer\} is unknown \(known: \$\{prompt\}\)"),
+        (b"Ask.", r"\$\{prompt\} is missing"),
         (b"\xff", "not UTF-8: byte 0"),
     ],
 )

@@ -8,21 +8,20 @@ are substituted in a single pass, so nothing that a model wrote is read as a tem
 from __future__ import annotations
 
 import re
-import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 from string import Template
 from typing import TYPE_CHECKING, Annotated, Self
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, model_validator
 
 from revloop.errors import PromptSetError
 from revloop.options import DEFAULT_JUDGE_PROMPTS
 from revloop.prompts.parsing import UnusableError, without_thoughts
 from revloop.prompts.prompt_set import SamplingDefaults
-from revloop.prompts.templates import load_template, read_text, shipped_folder
+from revloop.prompts.templates import load_settings, load_template, shipped_folder
 from revloop.trajectory import Message
-from revloop.values import Frozen, digest_of, explain
+from revloop.values import Frozen, digest_of
 
 if TYPE_CHECKING:
     from revloop.trajectory import Preference
@@ -78,7 +77,7 @@ class JudgePrompts:
             PromptSetError: There is no such set, or a file of it cannot be used.
         """
         folder = _find(name_or_folder)
-        settings = _load_settings(folder / _SETTINGS)
+        settings = load_settings(folder / _SETTINGS, JudgeSettings)
         pair = load_template(folder / _PAIR, frozenset({"prompt", "first", "second"}))
         has_system = (folder / _SYSTEM).exists()
         system = load_template(folder / _SYSTEM, frozenset()) if has_system else None
@@ -138,12 +137,3 @@ def _find(name_or_folder: str | Path) -> Path:
         f"There is no judge's prompt set '{name_or_folder}': name '{DEFAULT_JUDGE_PROMPTS}', or a "
         f"folder that holds {_SETTINGS} and {_PAIR}."
     )
-
-
-def _load_settings(path: Path) -> JudgeSettings:
-    try:
-        return JudgeSettings.model_validate(tomllib.loads(read_text(path)))
-    except tomllib.TOMLDecodeError as exc:
-        raise PromptSetError(f"{path} is not TOML: {exc}.") from exc
-    except ValidationError as exc:
-        raise PromptSetError(f"{path}: {explain(exc)}.") from exc

@@ -1,4 +1,4 @@
-"""Prompt sets: the templates that are sent to a model, and how its replies are parsed."""
+"""Prompt sets: the templates sent to a model, and how its replies are parsed."""
 
 from revloop.prompts.prompt_set import PromptSet, Rendered, shipped_prompt_sets, texts_given
 

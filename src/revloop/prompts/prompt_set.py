@@ -1,38 +1,35 @@
 """Prompt sets: the texts that ask a critic for a critique and a revision.
 
-A prompt set is a folder of text templates and one ``settings.toml``. A template's text is used to
-the letter; ``${name}`` stands for a value and ``$$`` for a dollar sign. Values are put in by
-:class:`string.Template` in a single pass, so nothing that a user or a model wrote is ever read as
-a template.
+A prompt set is a folder of text templates (:mod:`revloop.prompts.templates`) and a
+``settings.toml``. Values are substituted in a single pass, so text from a user or a model is never
+read as a template.
 
 ======================  ==========  ====================================================
-file                    kinds       what it says
+file                    kinds       content
 ======================  ==========  ====================================================
 ``critique.txt``        both        asks for the critique: ``${prompt}``, ``${response}``
 ``bridge.txt``          both        leads from the critique to the revision
 ``turn.txt``            both        one turn of a conversation: ``${role}``, ``${content}``
 ``single.txt``          chat        asks for both in one answer: as ``critique.txt``
-``system.txt``          chat        the system message (may be left out)
+``system.txt``          chat        the system message (optional)
 ======================  ==========  ====================================================
 
 With ``kind = "completion"`` the critic continues one text: the critique prompt, the critique, the
-bridge, the revision. In single-pass mode the same text is generated in one request. With
-``kind = "chat"`` critique and revision are two turns of a conversation, and ``single.txt`` asks
-for both in one.
+bridge, the revision; single-pass mode generates the same text in one request. With
+``kind = "chat"`` critique and revision are two turns of a conversation.
 """
 
 from __future__ import annotations
 
 import difflib
 import re
-import tomllib
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from string import Template
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Literal, Self
 
-from pydantic import Field, ValidationError
+from pydantic import Field
 
 from revloop.errors import PromptSetError
 from revloop.prompts.parsing import (
@@ -48,19 +45,19 @@ from revloop.prompts.parsing import (
     unless_unchanged,
     without_thoughts,
 )
-from revloop.prompts.templates import load_template, read_text, shipped_folder
+from revloop.prompts.templates import load_settings, load_template, shipped_folder
 from revloop.trajectory import Critique, Draft, Message
-from revloop.values import Frozen, digest_of, explain
+from revloop.values import Frozen, digest_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 Rendered = str | tuple[Message, ...]
-"""A prompt as it is sent: a text to continue, or the messages of a chat."""
+"""A prompt as sent: a text to continue, or the messages of a chat."""
 
 
 class RoleNames(Frozen):
-    """The name that each role gets in ``turn.txt``."""
+    """The name of each role in ``turn.txt``."""
 
     system: str
     user: str
@@ -68,14 +65,14 @@ class RoleNames(Frozen):
 
 
 class ConversationSettings(Frozen):
-    """How a prompt of several turns becomes one text."""
+    """How a prompt with several turns becomes one text."""
 
     roles: RoleNames
-    separator: str = Field(description="What stands between two turns.")
+    separator: str = Field(description="The text between two turns.")
 
 
 class SamplingDefaults(Frozen):
-    """How the critic samples where the user does not say."""
+    """The critic's sampling unless the user sets it."""
 
     temperature: Annotated[float, Field(ge=0, le=10)] = 0.0
     top_p: Annotated[float, Field(gt=0, le=1)] = 1.0
@@ -84,18 +81,18 @@ class SamplingDefaults(Frozen):
 class CritiqueSettings(Frozen):
     """How a critique is generated and read."""
 
-    max_tokens: Annotated[int, Field(ge=1)] = Field(description="Tokens a critique may have.")
+    max_tokens: Annotated[int, Field(ge=1)] = Field(description="Token limit of a critique.")
     labels: Labels | None = Field(
-        default=None, description="Headings of its parts; None for a critique in free form."
+        default=None, description="Headings of its parts; None for free text."
     )
 
 
 class RevisionSettings(Frozen):
     """How a revision is generated and read."""
 
-    max_tokens: Annotated[int, Field(ge=1)] = Field(description="Tokens a revision may have.")
+    max_tokens: Annotated[int, Field(ge=1)] = Field(description="Token limit of a revision.")
     tags: RevisionTags | None = Field(
-        default=None, description="What encloses the revision; None where it is the whole answer."
+        default=None, description="Tags around the revision; None if it is the whole answer."
     )
 
 
@@ -103,7 +100,7 @@ class PromptSettings(Frozen):
     """The content of ``settings.toml``."""
 
     kind: Literal["completion", "chat"]
-    missing_prompt: str = Field(description="Stands for a prompt that nobody knows.")
+    missing_prompt: str = Field(description="Replaces an unknown prompt.")
     conversation: ConversationSettings
     sampling: SamplingDefaults = SamplingDefaults()
     critique: CritiqueSettings
@@ -130,9 +127,9 @@ class PromptSet:
 
     Attributes:
         name: The folder's name.
-        settings: The content of its ``settings.toml``.
-        templates: Text of each template, by file name.
-        digest: Changes with every letter of the templates and every setting.
+        settings: The content of ``settings.toml``.
+        templates: The text of each template, by file name.
+        digest: Changes with every character of the templates and every setting.
     """
 
     name: str
@@ -145,13 +142,13 @@ class PromptSet:
         """Load a prompt set that comes with revloop (``cnr``, ``chat``), or a folder of your own.
 
         Raises:
-            PromptSetError: There is no such set, or a file of it is missing, misspelt, not UTF-8
-                or not of the form that this module describes.
+            PromptSetError: There is no such set, or one of its files is missing, misspelt, not
+                UTF-8 or invalid.
         """
         folder = _find(name_or_folder)
-        settings = _load_settings(folder)
+        settings = load_settings(folder / "settings.toml", PromptSettings)
         wanted = _REQUIRED[settings.kind] | _OPTIONAL[settings.kind]
-        _refuse_strangers(folder, wanted)
+        _refuse_unknown_files(folder, wanted)
         templates = {
             file: load_template(folder / file, _PLACEHOLDERS[file])
             for file in sorted(wanted)
@@ -162,7 +159,7 @@ class PromptSet:
 
     @property
     def is_chat(self) -> bool:
-        """Whether prompts are chat messages, not one text."""
+        """Whether prompts are chat messages rather than one text."""
         return self.settings.kind == "chat"
 
     @property
@@ -172,14 +169,14 @@ class PromptSet:
 
     def critique_prompt(self, draft: Draft, response: str) -> Rendered:
         """The prompt whose answer is a critique of ``response``."""
-        return self._opening("critique.txt", draft, response)
+        return self._first_prompt("critique.txt", draft, response)
 
     def revision_prompt(self, critique_prompt: Rendered, critique: str) -> Rendered:
         """The prompt whose answer is the revision: it extends the critique prompt.
 
         Args:
-            critique_prompt: What :meth:`critique_prompt` gave.
-            critique: The critique to the letter as it was generated.
+            critique_prompt: The result of :meth:`critique_prompt`.
+            critique: The critique exactly as it was generated.
         """
         if isinstance(critique_prompt, str):
             return critique_prompt + critique + self.bridge
@@ -187,37 +184,37 @@ class PromptSet:
         return (*critique_prompt, answer, Message(role="user", content=self.bridge))
 
     def single_pass_prompt(self, draft: Draft, response: str) -> Rendered:
-        """The prompt whose answer is a critique and the revision after it."""
-        return self._opening("single.txt" if self.is_chat else "critique.txt", draft, response)
+        """The prompt whose answer is a critique followed by the revision."""
+        return self._first_prompt("single.txt" if self.is_chat else "critique.txt", draft, response)
 
     def critique_stops(self) -> tuple[str, ...]:
-        """Texts that end a critique: a fine-tuned critic goes straight on to the bridge."""
+        """Texts that end a critique: a fine-tuned critic continues with the bridge."""
         return () if self.is_chat else (self.bridge,)
 
     def parse_critique(self, generated: str, given: Sequence[str] = ()) -> Critique:
         """The critique in a generated text.
 
         Args:
-            generated: The critic's text, to the letter.
+            generated: The critic's exact text.
             given: The texts of the draft and the response.
 
         Raises:
-            UnusableError: It is a thought without an end, or the critique cannot be used.
+            UnusableError: The text is an unfinished thought or an unusable critique.
         """
         labels = self.settings.critique.labels
         expected = None if labels is None else ReplyFormat(heading(labels.score))
         return parse_critique(without_thoughts(generated, given, expected), labels)
 
     def parse_revision(self, generated: str, given: Sequence[str] = ()) -> str:
-        """The revision in a generated text: a passage of it, to the letter.
+        """The revision in a generated text: an exact passage of it.
 
         Args:
-            generated: The critic's text, to the letter.
-            given: The texts of the draft and the response: what stands in them (tags, say) may
-                stand in the revision.
+            generated: The critic's exact text.
+            given: The texts of the draft and the response: the revision may contain tags that they
+                contain.
 
         Raises:
-            UnusableError: There is no revision, more than one, or it is blank.
+            UnusableError: There is no revision or more than one, or it is blank.
         """
         tags = self.settings.revision.tags
         expected = None if tags is None else ReplyFormat(tags.patterns()[0], *tags.patterns())
@@ -226,11 +223,11 @@ class PromptSet:
     def parse_single_pass(self, generated: str, given: Sequence[str] = ()) -> tuple[Critique, str]:
         """Critique and revision in the answer to a single-pass prompt.
 
-        The first bridge (first opening tag, with a chat) divides them: what stands after it, one
-        more heading included, belongs to the revision.
+        They are split at the first bridge (in a chat, the first opening tag); everything after it
+        belongs to the revision.
 
         Raises:
-            UnusableError: One of the two is missing, or cannot be used.
+            UnusableError: One of the two is missing or unusable.
         """
         tags, labels = self.settings.revision.tags, self.settings.critique.labels
         text = without_thoughts(generated, given, self._single_pass_format())
@@ -239,21 +236,20 @@ class PromptSet:
             return parse_critique(text[:divided], labels), revision
         before, found, after = text.partition(self.bridge)
         if not found:
-            raise UnusableError(f"there is no '{self.bridge.strip()}' in it")
+            raise UnusableError(f"there is no '{self.bridge.strip()}'")
         return parse_critique(before, labels), parse_revision(after, tags, given)
 
     def settle(self, revision: str, critique: Critique, before: str, given: Sequence[str]) -> str:
-        """A revision that was read, as it becomes a version.
+        """The version that a parsed revision becomes.
 
         Args:
-            revision: As it was read.
-            critique: What led to it.
-            before: The text that it revises, which it becomes where nothing but the white space
-                around was changed.
+            revision: The revision as parsed.
+            critique: The critique before it.
+            before: The revised text, returned if only leading or trailing white space changed.
             given: The texts of the draft and the response.
 
         Raises:
-            UnusableError: It holds text of the prompt or of the critique.
+            UnusableError: The revision contains text of the prompt or the critique.
         """
         text = unless_unchanged(revision, before)
         if text != before:
@@ -264,14 +260,14 @@ class PromptSet:
         return text
 
     def _single_pass_format(self) -> ReplyFormat:
-        """How the answer to a single-pass prompt looks."""
+        """The format of an answer to a single-pass prompt."""
         labels, tags = self.settings.critique.labels, self.settings.revision.tags
         enclosing = () if tags is None else tags.patterns()
         if labels is not None:
             return ReplyFormat(heading(labels.score), *enclosing)
         return ReplyFormat(*enclosing[:1] or (re.compile(re.escape(self.bridge)),), *enclosing)
 
-    def _opening(self, template: str, draft: Draft, response: str) -> Rendered:
+    def _first_prompt(self, template: str, draft: Draft, response: str) -> Rendered:
         prompt = self._conversation(draft.conversation)
         text = self._render(template, prompt=prompt, response=response)
         if not self.is_chat:
@@ -281,7 +277,7 @@ class PromptSet:
         return (*first, Message(role="user", content=text))
 
     def _conversation(self, messages: Sequence[Message]) -> str:
-        """A prompt of one turn stands as it is; of several, each turn under its role's name."""
+        """A single user turn as it is; several turns each under its role's name."""
         if not messages:
             return self.settings.missing_prompt
         if len(messages) == 1 and messages[0].role == "user":
@@ -298,13 +294,13 @@ class PromptSet:
 
 
 def texts_given(draft: Draft, response: str) -> tuple[str, ...]:
-    """The texts that a prompt is made of: what stands in them may stand in the answer too."""
+    """The texts that a prompt is made of: the answer may contain what they contain."""
     return (response, *(message.content for message in draft.conversation))
 
 
 @cache
 def _fixed_lines(*templates: tuple[str, str]) -> tuple[str, ...]:
-    """The lines of two words or more that every prompt made of these templates holds."""
+    """The lines of two or more words that every prompt from these templates contains."""
     return tuple(
         dict.fromkeys(
             line.replace("$$", "$")
@@ -327,29 +323,18 @@ def _find(name_or_folder: str | Path) -> Path:
         if (folder / "settings.toml").is_file():
             return folder
     names = ", ".join(shipped_prompt_sets())
-    what = "has no settings.toml" if Path(name_or_folder).is_dir() else "is not there"
+    what = "has no settings.toml" if Path(name_or_folder).is_dir() else "does not exist"
     raise PromptSetError(
         f"Prompt set '{name_or_folder}' {what}. Name one that comes with revloop ({names}), "
-        "or a folder that holds settings.toml and the templates."
+        "or a folder with settings.toml and the templates."
     )
 
 
-def _load_settings(folder: Path) -> PromptSettings:
-    path = folder / "settings.toml"
-    try:
-        data: dict[str, Any] = tomllib.loads(read_text(path))
-        return PromptSettings.model_validate(data)
-    except tomllib.TOMLDecodeError as exc:
-        raise PromptSetError(f"{path} is not TOML: {exc}.") from exc
-    except ValidationError as exc:
-        raise PromptSetError(f"{path}: {explain(exc)}.") from exc
-
-
-def _refuse_strangers(folder: Path, wanted: set[str]) -> None:
-    """A file that no one reads is most likely a misspelt one: say so before it is missed."""
+def _refuse_unknown_files(folder: Path, wanted: set[str]) -> None:
+    """Refuse a template that no prompt uses: its name is probably misspelt."""
     for path in sorted(folder.glob("*.txt")):
         if path.name not in wanted:
             close = difflib.get_close_matches(path.name, wanted, n=1)
             hint = f"; did you mean {close[0]}?" if close else ""
             names = ", ".join(sorted(wanted))
-            raise PromptSetError(f"{path} is no file of this kind of set ({names}){hint}")
+            raise PromptSetError(f"{path} does not belong to this kind of set ({names}){hint}")

@@ -1,19 +1,25 @@
-"""Text templates on disk: the files that every kind of prompt set is made of.
+"""The files of a prompt set: text templates, used exactly as they are, and TOML settings.
 
-A template's text is used to the letter; ``${name}`` stands for a value and ``$$`` for a dollar
-sign, as in :class:`string.Template`.
+``${name}`` stands for a value and ``$$`` for a dollar sign, as in :class:`string.Template`.
 """
 
 from __future__ import annotations
 
+import tomllib
 from pathlib import Path
 from string import Template
+from typing import TypeVar
+
+from pydantic import BaseModel, ValidationError
 
 from revloop.errors import PromptSetError
+from revloop.values import explain
+
+Settings = TypeVar("Settings", bound=BaseModel)
 
 
 def shipped_folder() -> Path:
-    """In the package in an installed package, at the top level in a source checkout."""
+    """The folder of the shipped sets: in an installed package, or in the source checkout."""
     installed = Path(__file__).parents[1] / "prompt_sets"
     return installed if installed.is_dir() else Path(__file__).parents[3] / "prompts"
 
@@ -22,7 +28,7 @@ def read_text(path: Path) -> str:
     """The text of a file of a prompt set.
 
     Raises:
-        PromptSetError: It is not there, cannot be read or is not UTF-8.
+        PromptSetError: It is missing, unreadable or not UTF-8.
     """
     try:
         return path.read_bytes().decode("utf-8")
@@ -31,18 +37,32 @@ def read_text(path: Path) -> str:
     except OSError as exc:
         raise PromptSetError(f"{path} cannot be read: {exc.strerror}.") from exc
     except UnicodeDecodeError as exc:
-        raise PromptSetError(f"{path} is not UTF-8: byte {exc.start} is wrong.") from exc
+        raise PromptSetError(f"{path} is not UTF-8: byte {exc.start} is invalid.") from exc
+
+
+def load_settings(path: Path, model: type[Settings]) -> Settings:
+    """The settings of a prompt set.
+
+    Raises:
+        PromptSetError: The file cannot be read, is not TOML, or has an invalid setting.
+    """
+    try:
+        return model.model_validate(tomllib.loads(read_text(path)))
+    except tomllib.TOMLDecodeError as exc:
+        raise PromptSetError(f"{path} is not TOML: {exc}.") from exc
+    except ValidationError as exc:
+        raise PromptSetError(f"{path}: {explain(exc)}.") from exc
 
 
 def load_template(path: Path, allowed: frozenset[str]) -> str:
     """The text of a template.
 
     Args:
-        path: Its file.
-        allowed: The placeholders that stand in it, all of them.
+        path: The template's file.
+        allowed: The placeholders that the template must contain; others are refused.
 
     Raises:
-        PromptSetError: It cannot be read, is empty, or has a placeholder too many or too few.
+        PromptSetError: The file is unreadable or empty, or has an unknown or missing placeholder.
     """
     text = read_text(path)
     if not text.strip():
@@ -54,9 +74,9 @@ def load_template(path: Path, allowed: frozenset[str]) -> str:
     used = set(template.get_identifiers())
     if unknown := sorted(used - allowed):
         names = ", ".join(f"${{{name}}}" for name in sorted(allowed)) or "none"
-        raise PromptSetError(f"{path}: ${{{unknown[0]}}} is not known here (known: {names}).")
+        raise PromptSetError(f"{path}: ${{{unknown[0]}}} is unknown (known: {names}).")
     if missing := sorted(allowed - used):
-        raise PromptSetError(f"{path}: ${{{missing[0]}}} does not stand in it.")
+        raise PromptSetError(f"{path}: ${{{missing[0]}}} is missing.")
     return text
 
 

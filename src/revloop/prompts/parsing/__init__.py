@@ -1,9 +1,8 @@
-"""What a critic writes: reading critiques and revisions, and writing them.
+"""What a critic writes: reading and writing critiques and revisions.
 
-Only generated text is ever read here, never the prompt, so headings that stand in a user's text
-cannot be mistaken for the critic's own. What is read is a passage of the generated text to the
-letter, or the text is refused with :class:`UnusableError`: nothing is decoded, completed or trimmed
-but for what the form itself puts around it.
+Only generated text is parsed, never the prompt, so headings in a user's text cannot be mistaken for
+the critic's own. Parsing returns an exact passage of the generated text or raises
+:class:`UnusableError`; it decodes, completes and trims nothing beyond the format itself.
 """
 
 from revloop.prompts.parsing.critique import Labels, heading, parse_critique, write_critique

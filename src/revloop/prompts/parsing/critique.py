@@ -1,4 +1,4 @@
-"""Critiques: a text in free form, or a score and two aspects under headings."""
+"""Critiques: free text, or a score, positive aspects and negative aspects under headings."""
 
 from __future__ import annotations
 
@@ -19,27 +19,27 @@ _SCORE = re.compile(
     (?P<remark> (?:[.,;:!(\[–—]|-(?=\s)) (?!\s*+\d) .* )?""",  # noqa: RUF001 - dashes as people write them
     re.IGNORECASE | re.VERBOSE | re.DOTALL,
 )
-"""A number, what it is out of, and a remark that does not begin with another number."""
+"""A number, the top of its scale, and a remark that does not begin with another number."""
 
 _UNREAD_CHARACTERS = 80
 
 
 class Labels(Frozen):
-    """The headings under which a critique gives its parts, each at the start of a line."""
+    """The headings of a critique's parts, each at the start of a line."""
 
     score: str = Field(min_length=1)
     positive: str = Field(min_length=1)
     negative: str = Field(min_length=1)
     scale: tuple[float, float] = Field(description="Lowest and highest score.")
     required: bool = Field(
-        description="Whether a critique without them is of no use. A critic fine-tuned on them "
-        "always writes them; any other model may not."
+        description="Whether a critique without them is refused. A critic fine-tuned on them "
+        "always writes them; other models may not."
     )
 
     @model_validator(mode="after")
     def _rising(self) -> Labels:
         if self.scale[0] >= self.scale[1]:
-            raise ValueError("the scale's lowest score comes first")
+            raise ValueError("the scale's lowest score must come first")
         return self
 
 
@@ -47,16 +47,16 @@ def parse_critique(text: str, labels: Labels | None) -> Critique:
     """Read a critique.
 
     Args:
-        text: The critic's text, to the letter, without its thoughts.
-        labels: Its headings, or None for a critique in free form.
+        text: The critic's exact text, without its thoughts.
+        labels: The headings, or None for free text.
 
     Returns:
-        The critique with the parts that were found. Where parts are not required, a score that
-        cannot be read is told in ``unread_score``.
+        The critique with the parts that were found. If parts are optional, an unreadable score is
+        kept in ``unread_score``.
 
     Raises:
-        UnusableError: It is blank, or parts are required and missing, out of order, or the score is
-            not a number on the scale.
+        UnusableError: The text is blank, or required parts are missing or out of order, or the
+            score is not a number on the scale.
     """
     if not text.strip():
         raise UnusableError("it is blank")
@@ -72,11 +72,11 @@ def parse_critique(text: str, labels: Labels | None) -> Critique:
     aspects = _aspects(text, headed.end(), labels)
     if labels.required and score is None:
         lowest, highest = labels.scale
-        told = f"'{said[:_UNREAD_CHARACTERS]}' is not a score from {lowest:g} to {highest:g}"
-        raise UnusableError(told)
+        unread = said[:_UNREAD_CHARACTERS]
+        raise UnusableError(f"'{unread}' is not a score from {lowest:g} to {highest:g}")
     if labels.required and aspects is None:
-        told = f"'{labels.positive}' and '{labels.negative}' do not follow '{labels.score}'"
-        raise UnusableError(told)
+        parts = f"'{labels.positive}' and '{labels.negative}'"
+        raise UnusableError(f"{parts} do not follow '{labels.score}'")
     positive, negative = aspects or (None, None)
     return Critique(
         raw=text,
@@ -91,9 +91,9 @@ def write_critique(score: float, positive: str, negative: str, labels: Labels) -
     """A critique under its headings, as :func:`parse_critique` reads it.
 
     Args:
-        score: On the scale of the labels.
-        positive: What is good; may be empty.
-        negative: What could be better; may be empty.
+        score: A score on the scale of the labels.
+        positive: The positive aspects; may be empty.
+        negative: The negative aspects; may be empty.
         labels: The headings.
     """
     number = str(int(score)) if float(score).is_integer() else f"{Decimal(str(score)):f}"
@@ -102,13 +102,11 @@ def write_critique(score: float, positive: str, negative: str, labels: Labels) -
 
 
 def heading(label: str, *, exact: bool = False) -> re.Pattern[str]:
-    """Finds a heading as models write it.
-
-    In bold, as a Markdown heading or a list item; a colon may be left out at the end of a line.
+    """A pattern for a heading as models write it: in bold, as a Markdown heading or a list item.
 
     Args:
-        label: The heading.
-        exact: Whether its letter case counts.
+        label: The heading. Its colon may be missing at the end of a line.
+        exact: Whether the match is case-sensitive.
     """
     stem, colon = label.removesuffix(":"), r"[*_]*[ \t]*(?::[*_]*|(?=\r?$))"
     after = colon if label.endswith(":") else r"[*_]*"
@@ -126,17 +124,16 @@ def _score_heading(text: str, labels: Labels) -> re.Match[str] | None:
 
 
 def _said_under(headed: re.Match[str], text: str) -> tuple[str, str]:
-    """The rest of the heading's line, and the next line that is not blank."""
+    """The rest of the heading's line, and the next non-blank line."""
     line, _, rest = text[headed.end() :].partition("\n")
     below = rest.lstrip().partition("\n")[0]
     return line.strip(" \t\r*_"), below.strip()
 
 
 def _aspects(text: str, start: int, labels: Labels) -> tuple[str, str] | None:
-    """What follows the headings of the two aspects.
+    """The texts under the headings of the two aspects.
 
-    One heading is searched after the other: a single pattern for both would take quadratic time on
-    a critic that repeats itself.
+    One search per heading: a single pattern for both takes quadratic time on repetitive text.
     """
     exact = labels.required
     positive = heading(labels.positive, exact=exact).search(text, start)
@@ -147,7 +144,7 @@ def _aspects(text: str, start: int, labels: Labels) -> tuple[str, str] | None:
 
 
 def _score(said: str, scale: tuple[float, float], *, alone: bool) -> float | None:
-    """The score in a line; ``alone``: with no remark after it, or "1. Be brief" would be one."""
+    """The score in a line; with ``alone`` no remark may follow it, as in "1. Be brief"."""
     match = _SCORE.fullmatch(said)
     if match is None or (alone and match["remark"]):
         return None

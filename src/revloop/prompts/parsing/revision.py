@@ -1,8 +1,9 @@
-"""Revisions: the whole of what was generated, or what stands between two tags."""
+"""Revisions: the whole generated text, or the passage between two tags."""
 
 from __future__ import annotations
 
 import re
+from itertools import accumulate
 from typing import TYPE_CHECKING
 
 from pydantic import Field
@@ -17,23 +18,22 @@ if TYPE_CHECKING:
     from revloop.prompts.parsing.critique import Labels
 
 _ANYWHERE_CHARACTERS = 20
-"""A line of a template, or a critique, that is at least so long is found inside of other text."""
+"""A critique or a template line of at least this length is found anywhere in a text."""
 
-_TOLD = 60
-"""Characters of a line that a reason quotes."""
+_QUOTED_CHARACTERS = 60
 
 _FEWEST_HEADINGS = 2
-"""One heading alone may be the revision's own."""
+"""A single heading may belong to the revision."""
 
 
 class RevisionTags(Frozen):
-    """What stands before and after a revision, for models that chat around it."""
+    """The tags around a revision, for models that add text of their own."""
 
     opening: str = Field(min_length=1)
     closing: str = Field(min_length=1)
 
     def patterns(self) -> tuple[re.Pattern[str], re.Pattern[str]]:
-        """Find each tag, in any letter case."""
+        """Case-insensitive patterns of the two tags."""
         opening, closing = re.escape(self.opening), re.escape(self.closing)
         return re.compile(opening, re.IGNORECASE), re.compile(closing, re.IGNORECASE)
 
@@ -42,16 +42,16 @@ def parse_revision(text: str, tags: RevisionTags | None, given: Sequence[str] = 
     """Read a revision.
 
     Args:
-        text: The critic's text, to the letter, without its thoughts.
-        tags: What encloses the revision, or None where the whole text is the revision.
-        given: The texts of the draft: tags that stand in them may be in the revision too.
+        text: The critic's exact text, without its thoughts.
+        tags: The tags around the revision, or None if the whole text is the revision.
+        given: The texts of the draft: the revision may contain tags that they contain.
 
     Returns:
-        A passage of the text to the letter: between the tags, but for one line break after the
-        opening and one before the closing tag.
+        The exact passage between the tags, without one line break after the opening tag and one
+        before the closing tag.
 
     Raises:
-        UnusableError: There is no revision, more than one, or it is blank.
+        UnusableError: There is no revision or more than one, or it is blank.
     """
     if tags is not None:
         return find_revision(text, tags, given)[1]
@@ -61,10 +61,10 @@ def parse_revision(text: str, tags: RevisionTags | None, given: Sequence[str] = 
 
 
 def find_revision(text: str, tags: RevisionTags, given: Sequence[str] = ()) -> tuple[int, str]:
-    """Where the opening tag stands, and the revision after it: see :func:`parse_revision`.
+    """The position of the opening tag, and the revision after it: see :func:`parse_revision`.
 
-    A closing tag may be missing where the opening one begins a line: the model came to its end. The
-    revision may hold tags if one text of the draft holds the same ones in the same order.
+    The closing tag may be missing if the opening tag begins a line: the model stopped there. The
+    revision may contain tags if a text of the draft contains the same tags in the same order.
     """
     opening, closing = tags.patterns()
     opened = opening.search(text)
@@ -89,9 +89,9 @@ def write_revision(revision: str, tags: RevisionTags | None) -> str:
 
 
 def unless_unchanged(revision: str, before: str) -> str:
-    """A revision, or the text that it revises where the two differ in the white space around.
+    """The revision, or the text before it if only leading or trailing white space changed.
 
-    Critics do not reproduce that white space faithfully, and nothing else was changed.
+    Critics do not reproduce that white space faithfully.
     """
     return before if revision.strip() == before.strip() else revision
 
@@ -104,35 +104,33 @@ def refuse_borrowed(
     template_lines: Iterable[str],
     given: Sequence[str],
 ) -> None:
-    """Refuse a revision that holds what belongs to the prompt or the critique.
-
-    What the draft holds itself is text like any other.
+    """Refuse a revision with text of the prompt or the critique that the draft does not contain.
 
     Args:
-        revision: As it was read.
-        critique: The critique that it follows.
-        labels: The headings of critiques, if they have any.
-        template_lines: The lines of the prompt set's templates that are the same in every prompt.
+        revision: The revision as parsed.
+        critique: The critique before it.
+        labels: The headings of critiques, if any.
+        template_lines: The template lines that every prompt contains.
         given: The texts of the draft.
 
     Raises:
-        UnusableError: It does.
+        UnusableError: The revision contains such text.
     """
-    said = critique.strip()
-    is_in_it = len(said) >= _ANYWHERE_CHARACTERS and said in revision
-    if (is_in_it or said == revision.strip()) and not any(said in one for one in given):
+    critique = critique.strip()
+    repeats = len(critique) >= _ANYWHERE_CHARACTERS and critique in revision
+    if (repeats or critique == revision.strip()) and not any(critique in one for one in given):
         raise UnusableError("it repeats the critique")
     for line in _held(revision, template_lines):
         if not any(_held(one, [line]) for one in given):
-            raise UnusableError(f"it repeats a line of the prompt: '{line.strip()[:_TOLD]}'")
+            raise UnusableError(
+                f"it repeats a line of the prompt: '{line.strip()[:_QUOTED_CHARACTERS]}'"
+            )
     if labels is not None:
         headings = [heading(one) for one in (labels.score, labels.positive, labels.negative)]
-        strange = [
-            one
-            for one in headings
-            if one.search(revision) and not any(one.search(text) for text in given)
+        found = [
+            one for one in headings if one.search(revision) and not any(map(one.search, given))
         ]
-        if len(strange) >= _FEWEST_HEADINGS:
+        if len(found) >= _FEWEST_HEADINGS:
             raise UnusableError("it contains a critique")
 
 
@@ -149,19 +147,15 @@ def _refuse_tags(inner: str, tags: RevisionTags, given: Sequence[str]) -> None:
 
 
 def _sequence(text: str, tags: RevisionTags) -> str:
-    """The tags of a text in their order: ``<`` for an opening, ``/`` for a closing one."""
+    """The tags of a text in order: ``<`` for an opening tag, ``/`` for a closing tag."""
     opening, closing = tags.patterns()
     both = re.compile(f"({opening.pattern})|{closing.pattern}", re.IGNORECASE)
     return "".join("/" if tag[1] is None else "<" for tag in both.finditer(text))
 
 
 def _is_nested(sequence: str) -> bool:
-    depth = 0
-    for tag in sequence:
-        depth += 1 if tag == "<" else -1
-        if depth < 0:
-            return False
-    return depth == 0
+    depths = list(accumulate(1 if tag == "<" else -1 for tag in sequence))
+    return min(depths) >= 0 and depths[-1] == 0
 
 
 def _between_line_breaks(inner: str) -> str:
@@ -170,7 +164,7 @@ def _between_line_breaks(inner: str) -> str:
 
 
 def _held(text: str, lines: Iterable[str]) -> list[str]:
-    """Those of some lines that stand in a text: long ones anywhere, short ones as lines."""
+    """The given lines that a text contains: long ones anywhere, short ones as whole lines."""
     folded, own = text.casefold(), {one.strip() for one in text.splitlines()}
 
     def holds(line: str) -> bool:

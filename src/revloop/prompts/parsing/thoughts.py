@@ -1,7 +1,7 @@
-"""Thoughts: what a reasoning model writes before its answer. They are no part of the answer.
+"""Thoughts: what a reasoning model writes before its answer, and what is not part of it.
 
-A thought counts as one only at the start of a generated text. Marks of thoughts that stand further
-in, or that the draft holds itself, are text like any other.
+Thoughts are only recognised at the start of a generated text. Their marks are ordinary text further
+in, or if the draft contains them.
 """
 
 from __future__ import annotations
@@ -18,8 +18,7 @@ class UnusableError(Exception):
     """A generated text cannot be used.
 
     Attributes:
-        reason: Why, as the end of a sentence that names the text: "the revision could not be used:
-            it is blank".
+        reason: Why, to end the sentence "The revision could not be used: it is blank".
     """
 
     def __init__(self, reason: str) -> None:
@@ -29,12 +28,12 @@ class UnusableError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class ReplyFormat:
-    """How an answer looks whose start may have to be told from a thought.
+    """The format of an answer, to tell its start from a thought.
 
     Attributes:
-        begin: Found in an answer that is still to come.
-        opening: What opens the passage that is asked for, if anything does.
-        closing: What closes it.
+        begin: Matches in a text that the answer is still part of.
+        opening: Opens the requested passage, if anything does.
+        closing: Closes it.
     """
 
     begin: re.Pattern[str]
@@ -42,7 +41,7 @@ class ReplyFormat:
     closing: re.Pattern[str] | None = None
 
     def encloses(self, text: str, place: int) -> bool:
-        """Whether the place is inside of the passage that is asked for."""
+        """Whether the place is inside the requested passage."""
         if self.opening is None or self.closing is None:
             return False
         before, after = self.opening.search(text, 0, place), self.opening.search(text, place)
@@ -67,7 +66,7 @@ _MARKS = _marks(
         r"<\|channel\|>final\b[^<\n]*<\|message\|>",
     ),
 )
-# the harmony format again, as a server writes it that leaves special tokens out
+# the harmony format from a server that omits special tokens
 _BARE_MARKS = _marks((r"analysis(?=.*assistantfinal)", "assistantfinal"))
 _ANY_CLOSING = re.compile("|".join(closing.pattern for _, closing in _MARKS), re.IGNORECASE)
 _END_OF_TURN = re.compile(r"<\|(?:return|end)\|>\s*\Z")
@@ -78,20 +77,19 @@ _WHITE_SPACE = re.compile(r"\s*")
 def without_thoughts(
     generated: str, given: Sequence[str] = (), expected: ReplyFormat | None = None
 ) -> str:
-    """A generated text without the thoughts at its start, and the blank lines after them.
+    """A generated text without the thoughts at its start and the blank lines after them.
 
-    A thought stands between two marks (``<think>`` and ``</think>``, say), or before a closing mark
-    whose opening one stood in the prompt. A closing mark alone ends a thought where the form that
-    was asked for begins only after it; not where it stands inside of that form, and not where the
-    draft holds such a mark.
+    A thought stands between two marks such as ``<think>`` and ``</think>``, or before a closing
+    mark if the prompt ended with the opening one. A lone closing mark ends a thought if the
+    requested format begins after it, but not inside that format, nor if the draft contains one.
 
     Args:
-        generated: The critic's text, to the letter.
-        given: The texts of the draft: a mark that stands in them may be in the answer too.
-        expected: The format that was asked for; None if any text is an answer.
+        generated: The critic's exact text.
+        given: The texts of the draft: the answer may contain marks that they contain.
+        expected: The requested format; None if any text is an answer.
 
     Raises:
-        UnusableError: A thought has no end, or cannot be told from the answer.
+        UnusableError: A thought has no end, or cannot be told apart from the answer.
     """
     text = generated
     while True:
@@ -103,7 +101,7 @@ def without_thoughts(
 
 
 def _after_opened(text: str, given: Sequence[str]) -> str:
-    """A text without the thoughts that it begins with."""
+    """The text without the marked thoughts at its start."""
     end, after = 0, _end_of_opened(text, 0, given)
     while after is not None:
         end, after = after, _end_of_opened(text, after, given)
@@ -111,7 +109,7 @@ def _after_opened(text: str, given: Sequence[str]) -> str:
 
 
 def _is_text(text: str, end: int, given: Sequence[str], expected: ReplyFormat | None) -> bool:
-    """Whether a closing mark that ends here, and has no opening one, is text like any other."""
+    """Whether a lone closing mark that ends here is ordinary text."""
     if expected is not None and expected.begin.search(text[end:]):
         return False
     if expected is not None and expected.encloses(text, end):
@@ -123,7 +121,7 @@ def _is_text(text: str, end: int, given: Sequence[str], expected: ReplyFormat | 
 
 
 def _end_of_opened(text: str, start: int, given: Sequence[str]) -> int | None:
-    """Where the thought ends that begins at a place, white space aside; None: none does."""
+    """Where the thought that begins at ``start`` (after white space) ends; None without one."""
     start = _end(_WHITE_SPACE, text, start)
     for opening, closing in (*_MARKS, *_BARE_MARKS):
         opened = opening.match(text, start)
@@ -140,12 +138,12 @@ def _end_of_opened(text: str, start: int, given: Sequence[str]) -> int | None:
 
 
 def _only_opens(given: str, opening: re.Pattern[str], closing: re.Pattern[str]) -> bool:
-    """Whether a text of the draft begins with the mark too, and is no thought itself."""
+    """Whether a text of the draft begins with the mark too, without being a thought."""
     return opening.match(given.lstrip()) is not None and closing.search(given) is None
 
 
 def _last_orphan(text: str) -> int | None:
-    """The end of the last closing mark that has no opening one before it."""
+    """The end of the last closing mark without an opening one."""
     if _ANY_CLOSING.search(text) is None:
         return None
     last = None
@@ -163,12 +161,12 @@ def _last_orphan(text: str) -> int | None:
 
 
 def _rest(text: str, end: int) -> str:
-    """What follows a thought, without the blank lines after it and the mark that ends a turn."""
+    """What follows a thought, without leading blank lines and the end-of-turn mark."""
     rest = text[_end(_BLANK_LINES, text, end) :]
     return _END_OF_TURN.sub("", rest) if text.endswith("<|message|>", 0, end) else rest
 
 
 def _end(pattern: re.Pattern[str], text: str, start: int) -> int:
-    """Where a pattern that matches everywhere stops matching."""
+    """Where the match of a pattern at ``start`` ends."""
     found = pattern.match(text, start)
     return start if found is None else found.end()
