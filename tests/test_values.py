@@ -1,16 +1,24 @@
-"""What values are built on: digests that are stable, errors that a person can read."""
+"""Digests are stable, validation errors readable, and values defined in one module."""
 
 from __future__ import annotations
+
+import ast
 
 import pytest
 from pydantic import ValidationError
 
-from revloop.trajectory import trajectory
-from revloop.values import Frozen, Text, digest_of, duration, explain
+from revloop.values import AnyText, Frozen, Text, digest_of, duration, explain
+from tests.helpers.repository import REPOSITORY
+
+SOURCE = REPOSITORY / "src" / "revloop"
 
 
 class Note(Frozen):
     text: Text
+
+
+class Message(Frozen):
+    text: AnyText
 
 
 def test_a_value_cannot_be_changed_and_knows_its_keys() -> None:
@@ -37,19 +45,35 @@ def test_an_error_is_told_in_one_line() -> None:
     assert explain(caught.value) == "text: Input should be a valid string"
 
 
-def test_trajectories_give_the_same_names_on() -> None:
-    assert (trajectory.Frozen, trajectory.digest_of) == (Frozen, digest_of)
+def test_an_error_lists_every_field_by_the_name_it_is_shown_under() -> None:
+    with pytest.raises(ValidationError) as caught:
+        Note.model_validate({"text": "a\ud800", "more": 1})
+    assert explain(caught.value, {"text": "--text"}) == (
+        "--text: contains a lone surrogate (U+D800 at character 1), which UTF-8 cannot encode; "
+        "more: Extra inputs are not permitted"
+    )
+
+
+def test_a_message_may_quote_what_utf8_cannot_encode() -> None:
+    message = Message(text="It answers a\ud800b.")
+    assert message.text == "It answers a\\ud800b."
+    assert Message.model_validate_json(message.model_dump_json()) == message
 
 
 @pytest.mark.parametrize(
-    ("seconds", "words"),
-    [
-        (0.04, "0.0 s"),
-        (119, "119.0 s"),
-        (600, "10.0 minutes"),
-        (9000, "2.5 hours"),
-        (10**6, "11.6 days"),
-    ],
+    ("seconds", "said"),
+    [(0.04, "0.0 s"), (119.9, "119.9 s"), (120, "2.0 minutes"), (7200, "2.0 hours")],
 )
-def test_a_duration_has_the_unit_that_suits_it(seconds: float, words: str) -> None:
-    assert duration(seconds) == words
+def test_a_duration_is_told_in_the_largest_unit_of_which_it_has_two(
+    seconds: float, said: str
+) -> None:
+    assert duration(seconds) == said
+
+
+def test_values_are_imported_from_the_module_that_defines_them() -> None:
+    defined = {"AnyText", "Frozen", "Text", "digest_of", "duration", "explain", "json_text"}
+    for path in SOURCE.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("revloop"):
+                names = {alias.name for alias in node.names} & defined
+                assert not names or node.module == "revloop.values", f"{path}: {names}"

@@ -413,7 +413,7 @@ def test_what_may_be_absent_may_be_null() -> None:
     ("choice", "what"),
     [
         ({"text": 3}, "text: "),
-        ({"text": "\ud83d"}, r"text: holds a lone surrogate \(U\+D83D"),
+        ({"text": "\ud83d"}, r"text: contains a lone surrogate \(U\+D83D"),
         ({"finish_reason": "abort"}, "finish_reason: "),
         ({"token_ids": ["a"]}, r"token_ids\.0: "),
         ({"token_ids": [-1]}, r"token_ids\.0: "),

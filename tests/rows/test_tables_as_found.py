@@ -61,7 +61,7 @@ def test_bytes_that_are_no_text_reject_the_row(tmp_path: Path) -> None:
     columns = {"response": binary("So.", b"\xff\xfe", "Thus."), "n": [1, 2, 3]}
     rows, (bad,) = good_and_bad(parquet(tmp_path / "d.parquet", columns))
     assert [row.draft.response for row in rows] == ["So.", "Thus."]
-    assert (bad.number, bad.reason) == (2, "response: holds bytes that are not UTF-8")
+    assert (bad.number, bad.reason) == (2, "response: contains bytes that are not UTF-8")
     assert json.loads(bad.raw) == {"response": "__4=", "n": 2}
 
 

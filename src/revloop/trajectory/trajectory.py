@@ -17,7 +17,7 @@ from pydantic import Field
 
 from revloop.trajectory.draft import Draft
 from revloop.trajectory.verdicts import Comparison, Draw
-from revloop.values import Frozen, Text, Told, digest_of, explain, json_text, read_json
+from revloop.values import AnyText, Frozen, Text, json_text, read_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -27,18 +27,14 @@ __all__ = [
     "End",
     "EngineInfo",
     "FinishReason",
-    "Frozen",
     "Pinned",
     "Refusal",
     "Sampling",
     "Step",
     "StopReason",
-    "Text",
     "Trajectory",
     "Usage",
     "Version",
-    "digest_of",
-    "explain",
     "standing",
 ]
 
@@ -144,8 +140,8 @@ class EngineInfo(Frozen):
     """Which engine and which model made something."""
 
     kind: str = Field(description="'http', 'vllm' or 'transformers'.")
-    model: Told = Field(description="The model's name, as the engine knows it.")
-    version: Told | None = Field(default=None, description="The engine's version, where it tells.")
+    model: AnyText = Field(description="The model's name, as the engine knows it.")
+    version: AnyText | None = Field(default=None, description="The engine's version, if known.")
     pinned: Pinned | None = Field(
         default=None,
         description="What is in force besides Sampling. None: a server that takes no such "
@@ -235,7 +231,7 @@ class End(Frozen):
     """Why the rounds of a draft ended, with what a person should know about it."""
 
     reason: StopReason
-    detail: Told = Field(description="One sentence: what happened in which round, and what helps.")
+    detail: AnyText = Field(description="What happened in which round, and what to do about it.")
     calls_saved: int = Field(
         default=0, ge=0, description="Requests that stopping early made needless."
     )

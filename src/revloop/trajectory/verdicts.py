@@ -11,7 +11,7 @@ from typing import Annotated, Literal, NamedTuple, Protocol, runtime_checkable
 
 from pydantic import Field
 
-from revloop.values import Frozen, Text, Told
+from revloop.values import AnyText, Frozen, Text
 
 Preference = Literal["first", "second", "tie", "unparseable"]
 JudgeKind = Literal["model", "function", "reward", "people"]
@@ -24,7 +24,7 @@ class Verdict(Frozen):
         description="The better of the two texts as they stood before the judge. 'unparseable' is "
         "no verdict, and above all no tie."
     )
-    reason: Told | None = Field(default=None, description="Why; None where the judge does not say.")
+    reason: AnyText | None = Field(default=None, description="The reason, if the judge gives one.")
     raw: Text | None = Field(
         default=None, description="To the letter as the judge gave it; None where it gave no text."
     )
@@ -37,7 +37,7 @@ class JudgeInfo(Frozen):
     """Which judge gave a verdict."""
 
     kind: JudgeKind
-    name: Told = Field(description="As the user named it.")
+    name: AnyText = Field(description="As the user named it.")
     digest: str = Field(
         description="Changes with everything that decides its verdicts: verdicts of judges with "
         "the same digest stand for each other."
