@@ -164,7 +164,7 @@ def test_a_model_that_can_be_served_has_its_shape_read(tmp_path: Path) -> None:
 
 def test_a_model_that_cannot_be_split_is_refused_before_anything_starts(tmp_path: Path) -> None:
     model = str(model_folder(tmp_path, FALCON_7B))
-    with pytest.raises(DoesNotFitError, match="71 attention heads do not divide by 2"):
+    with pytest.raises(DoesNotFitError, match="71 attention heads are not divisible by 2"):
         check_model(ServerOptions(model=model, tensor_parallel_size=2))
 
 

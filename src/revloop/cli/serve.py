@@ -13,7 +13,7 @@ from revloop.cli.options import ApiKeyFile, model_folder
 from revloop.engines.factory import DEMO, SHIPPED_CRITIC
 from revloop.errors import InputError
 from revloop.files.paths import Kind, Writes, check_paths
-from revloop.models.config import what_is_not_followed
+from revloop.models.config import ignored_sampling
 from revloop.options.engine import read_key
 from revloop.serving import (
     ServerOptions,
@@ -114,7 +114,7 @@ def _about_sampling(options: ServerOptions, log_path: Path) -> Iterator[str]:
     """What the model's authors suggest and is not followed, or what vLLM was told to follow."""
     if warning := sampling_warning(log_path.read_text(encoding="utf-8", errors="replace")):
         yield warning
-    elif told := what_is_not_followed(options.model):
+    elif told := ignored_sampling(options.model):
         yield told
 
 
