@@ -111,7 +111,7 @@ def test_an_option_that_should_be_a_number_is_refused() -> None:
 
 
 def test_a_key_on_the_command_line_is_refused() -> None:
-    with pytest.raises(ServingError, match=r"can be read by every user.*VLLM_API_KEY"):
+    with pytest.raises(ServingError, match=r"Every user of the machine.*VLLM_API_KEY"):
         with_vllm_options(ServerOptions(model="a/b", vllm_options=("--api-key=hush",)))
 
 

@@ -20,7 +20,7 @@ from revloop.serving import (
     Speculation,
     SupervisedServer,
     VllmServer,
-    doubt_about,
+    speculation_warning,
     stopping_on_sigterm,
 )
 from revloop.serving.diagnosis import sampling_warning
@@ -90,7 +90,7 @@ def serve(
         [] if log is None else [Writes(log, "the log", Kind.IN_PLACE)],
         {"the model": options.model, "the key": api_key_file},
     )
-    if doubt := doubt_about(speculate):
+    if doubt := speculation_warning(speculate):
         output.complain(doubt)
     with (
         stopping_on_sigterm(),
