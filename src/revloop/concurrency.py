@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-_LOOK_EVERY_S = 0.1
+_SAMPLE_EVERY_S = 0.1
 
 
 @asynccontextmanager
@@ -163,7 +163,7 @@ class LoopThread:
             wait(_futures(future, self._ended), return_when=FIRST_COMPLETED)
         except BaseException:
             future.cancel()
-            while not left.wait(_LOOK_EVERY_S) and not self._ended.done():
+            while not left.wait(_SAMPLE_EVERY_S) and not self._ended.done():
                 pass
             raise
         if not future.done() or future.cancelled():

@@ -45,7 +45,7 @@ def test_a_result_comes_back_from_its_file_as_it_was(tmp_path: Path) -> None:
 def test_a_file_that_is_no_result_is_refused(tmp_path: Path, content: str) -> None:
     path = tmp_path / "other.json"
     path.write_text(content)
-    with pytest.raises(InputError, match=r"other.json is no result of revloop bench: "):
+    with pytest.raises(InputError, match=r"other.json is not a result of revloop bench: "):
         BenchResult.read(path)
 
 

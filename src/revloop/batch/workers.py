@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     Finished = Callable[[Trajectory], Awaitable[None]]
     OnVersion = Callable[[Draft, Version], None]
 
-_LOOK_EVERY_S = 1.0
+_SAMPLE_EVERY_S = 1.0
 
 
 class Workers:
@@ -148,7 +148,7 @@ class Workers:
         self._allow(first_limit(bounds, before, engine.context_tokens))
         task_status.started()
         while tells is not None and before is not None:
-            await anyio.sleep(_LOOK_EVERY_S)
+            await anyio.sleep(_SAMPLE_EVERY_S)
             now, gate = await tells.load(), self._gate
             self._allow(next_limit(gate.limit, bounds, before, now, wanted=gate.is_full))
             before = now

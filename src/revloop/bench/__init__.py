@@ -1,4 +1,4 @@
-"""Measuring throughput: against the engine's own limit, and against what was measured before."""
+"""Measure throughput, and compare it with the engine's limit and with earlier results."""
 
 from revloop.bench.compare import FigureChange, changes, different_settings
 from revloop.bench.results import BenchResult, Side, Spread

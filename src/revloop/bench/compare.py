@@ -1,4 +1,4 @@
-"""What changed from one benchmark result to another, beyond the noise of both."""
+"""Changes from one benchmark result to another, beyond the noise of both."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class FigureChange:
-    """One figure of two results.
+    """One figure in two results.
 
     Attributes:
-        name: The figure's, with its side.
-        before: In the first result.
-        after: In the second.
+        name: The figure's name, after that of its side.
+        before: Its values in the first result.
+        after: Its values in the second.
     """
 
     name: str
@@ -29,15 +29,15 @@ class FigureChange:
 
     @property
     def factor(self) -> float | None:
-        """The median after, divided by the one before; None where that is 0."""
+        """The median after, divided by the one before; None if that is 0."""
         return self.after.median / self.before.median if self.before.median else None
 
     @property
     def is_beyond_noise(self) -> bool:
-        """Whether no value of one result lies within the range of the other's values.
+        """Whether the ranges of values do not overlap.
 
-        With three repeats on each side and no real change, that happens by chance to one figure
-        in ten (2 of the 20 orders in which six values can come).
+        With three repeats each and no real change, one figure in ten does so by chance (2 of the
+        20 orders of six values).
         """
         return self.after.least > self.before.most or self.after.most < self.before.least
 
@@ -46,12 +46,12 @@ def changes(before: BenchResult, after: BenchResult) -> list[FigureChange]:
     """Every figure that both results have, in the order of the first.
 
     Raises:
-        InputError: They are of different benchmarks.
+        InputError: The results are of different benchmarks.
     """
     if before.benchmark != after.benchmark:
         raise InputError(
             f"These are results of different benchmarks ({before.benchmark} and "
-            f"{after.benchmark}), which have nothing to compare."
+            f"{after.benchmark}) and cannot be compared."
         )
     theirs = dict(_figures(after))
     return [
@@ -62,7 +62,7 @@ def changes(before: BenchResult, after: BenchResult) -> list[FigureChange]:
 
 
 def different_settings(before: BenchResult, after: BenchResult) -> list[str]:
-    """What was not the same for both, as ``name: before, then after``: settings and machine."""
+    """Differing settings and facts of the machine, as ``name: before, then after``."""
     mine = _flat({"settings": before.settings, "machine": before.machine})
     theirs = _flat({"settings": after.settings, "machine": after.machine})
     return [

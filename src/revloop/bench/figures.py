@@ -1,4 +1,4 @@
-"""The arithmetic of a benchmark: from requests and trajectories to rates, latencies and shares."""
+"""Compute rates, latencies and shares from requests and trajectories."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ CRITIQUE, REVISION, BOTH = "critique", "revision", "both"
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """What a side took, all rounds together.
+    """What a side took in total.
 
     Attributes:
-        wall_s: Seconds from its first act to its last.
-        cpu_s: Seconds of CPU time of the process that drives the engine.
-        peak_mib: Most memory that process held, in MiB.
+        wall_s: Seconds from start to end.
+        cpu_s: CPU seconds of the process that drives the engine.
+        peak_mib: Peak memory of that process, in MiB.
     """
 
     wall_s: float
@@ -36,14 +36,14 @@ class Cost:
 
 
 @dataclass(slots=True)
-class Round:
-    """All that was done in the rounds of one number.
+class RoundTotals:
+    """Totals of one round over all trajectories.
 
     Attributes:
         versions: Versions made.
         usage: Tokens of their requests.
-        request_s: Seconds that their requests took, added up.
-        latencies_s: Seconds from the version before to the version, for each.
+        request_s: Total seconds of their requests.
+        latencies_s: Seconds from the previous version, for each.
     """
 
     versions: int = 0
@@ -54,34 +54,34 @@ class Round:
 
 @dataclass(slots=True)
 class WorkDone:
-    """What the trajectories of a run hold, added up; see :func:`work_of`.
+    """Totals over the trajectories of a run, from :func:`work_of`.
 
     Attributes:
-        trajectories: How many.
-        failed: Those that ended without all rounds.
-        calls_saved: Requests that stopping early made needless.
-        rounds: What was done in each round, from round 1 on.
+        trajectories: Number of trajectories.
+        failed: Those that failed before their last round.
+        calls_saved: Requests saved by early stopping.
+        rounds: Totals of each round, from round 1 on.
         by_kind: Tokens by the kind of request.
-        trajectory_latencies_s: Seconds from taking a draft up to its last version.
-        first_latencies_s: Seconds from taking a draft up to its first revision.
+        trajectory_latencies_s: Seconds from the start of a draft to its last version.
+        first_latencies_s: Seconds from the start of a draft to its first revision.
     """
 
     trajectories: int = 0
     failed: int = 0
     calls_saved: int = 0
-    rounds: dict[int, Round] = field(default_factory=lambda: defaultdict(Round))
+    rounds: dict[int, RoundTotals] = field(default_factory=lambda: defaultdict(RoundTotals))
     by_kind: dict[str, Usage] = field(default_factory=lambda: defaultdict(Usage))
     trajectory_latencies_s: list[float] = field(default_factory=list)
     first_latencies_s: list[float] = field(default_factory=list)
 
     @property
     def versions(self) -> int:
-        """Versions made, version 0 of each trajectory not counted."""
+        """Versions made, without each trajectory's version 0."""
         return sum(round_.versions for round_ in self.rounds.values())
 
 
 def work_of(trajectories: Iterable[Trajectory]) -> WorkDone:
-    """Add up what trajectories hold; few of them need to be in memory at a time."""
+    """The totals over trajectories, which are read one at a time."""
     work = WorkDone()
     for trajectory in trajectories:
         _add(work, trajectory)
@@ -103,13 +103,13 @@ def _add(work: WorkDone, trajectory: Trajectory) -> None:
         round_.request_s += version.latency_s
         round_.latencies_s.append((version.created_at - before.created_at).total_seconds())
     if len(versions) > 1:
-        taken_up = versions[0].created_at
-        work.first_latencies_s.append((versions[1].created_at - taken_up).total_seconds())
-        work.trajectory_latencies_s.append((versions[-1].created_at - taken_up).total_seconds())
+        begun_at = versions[0].created_at
+        work.first_latencies_s.append((versions[1].created_at - begun_at).total_seconds())
+        work.trajectory_latencies_s.append((versions[-1].created_at - begun_at).total_seconds())
 
 
 def request_figures(recording: Recording, cost: Cost) -> dict[str, float]:
-    """What can be said of any side: rates of requests and tokens, and what the cache gave."""
+    """Figures of any side: rates of requests and tokens, and the share of cached tokens."""
     usage = sum((sent.usage for sent in recording.answered), Usage())
     computed = usage.prompt_tokens - (usage.cached_tokens or 0)
     figures = {
@@ -130,10 +130,9 @@ def request_figures(recording: Recording, cost: Cost) -> dict[str, float]:
 
 
 def work_figures(work: WorkDone, cost: Cost, iterations: int) -> dict[str, float]:
-    """What can be said of a run of trajectories, on top of its requests.
+    """Figures of a run's trajectories, in addition to those of its requests.
 
-    ``rounds_per_s`` counts the rounds that were asked for: those that stopping early made
-    needless count as done, since their texts are known.
+    ``rounds_per_s`` counts all requested rounds: those skipped by early stopping count as done.
     """
     versions = work.versions
     done = work.trajectories - work.failed
@@ -162,7 +161,7 @@ def work_figures(work: WorkDone, cost: Cost, iterations: int) -> dict[str, float
 
 
 def round_rows(work: WorkDone) -> list[dict[str, float]]:
-    """One row for each round: versions, tokens, and how long they took."""
+    """One row for each round: versions, tokens and times."""
     return [
         {
             "round": float(number),
@@ -178,7 +177,7 @@ def round_rows(work: WorkDone) -> list[dict[str, float]]:
 
 
 def percentiles(values: Sequence[float]) -> dict[int, float]:
-    """The 50th, 90th and 99th percentile, linear between the values; none of no values."""
+    """The 50th, 90th and 99th percentile, linearly interpolated; empty for no values."""
     if not values:
         return {}
     if len(values) == 1:

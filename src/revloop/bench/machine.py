@@ -1,4 +1,4 @@
-"""What a benchmark ran on."""
+"""The machine that a benchmark ran on."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ LIBRARIES = (
 
 
 def machine() -> dict[str, Any]:
-    """The system, the processor, and the versions of what matters for speed."""
+    """The system, the processor, and the versions of the libraries that affect speed."""
     found = {name: _version(name) for name in LIBRARIES}
     return {
         "system": platform.platform(),

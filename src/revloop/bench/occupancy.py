@@ -1,4 +1,4 @@
-"""How busy an engine was while something ran: its own figures, looked at again and again."""
+"""Sample how busy an engine is, by its own figures."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ if TYPE_CHECKING:
 
     from revloop.engines.base import Engine
 
-LOOK_EVERY_S = 0.5
+SAMPLE_EVERY_S = 0.5
 
 
 class Moment(NamedTuple):
-    """What the engine said at one moment.
+    """One sample of an engine's load.
 
     Attributes:
-        at_s: Seconds since the first look.
-        running: Requests that it was generating.
-        waiting: Requests that waited inside.
+        at_s: Seconds since the first sample.
+        running: Requests being generated.
+        waiting: Requests queued in the engine.
     """
 
     at_s: float
@@ -34,12 +34,12 @@ class Moment(NamedTuple):
 
 
 @asynccontextmanager
-async def watched(engine: Engine, every_s: float = LOOK_EVERY_S) -> AsyncIterator[list[Moment]]:
-    """Look at an engine while the block runs; the list grows, and stays empty if it tells nothing.
+async def watched(engine: Engine, every_s: float = SAMPLE_EVERY_S) -> AsyncIterator[list[Moment]]:
+    """Sample an engine while the block runs, into a list that stays empty if it reports no load.
 
     Args:
-        engine: The engine itself, not something that stands before it.
-        every_s: Seconds between two looks. Each costs a server some milliseconds.
+        engine: The engine itself, without wrappers.
+        every_s: Seconds between samples. Each costs a server some milliseconds.
     """
     moments: list[Moment] = []
     async with task_group() as background:
@@ -60,16 +60,16 @@ async def _watch(engine: ReportsLoad, moments: list[Moment], every_s: float) -> 
 
 
 def occupancy_figures(moments: Sequence[Moment]) -> dict[str, float]:
-    """Mean and most requests in the engine, and the share of looks that found it idle.
+    """Mean and most requests in the engine, and the share of samples in which it was idle.
 
-    The first look is left out: nothing has been sent by then.
+    The first sample is left out: it precedes the first request.
     """
-    looks = moments[1:]
-    if not looks:
+    samples = moments[1:]
+    if not samples:
         return {}
     return {
-        "running_mean": sum(moment.running for moment in looks) / len(looks),
-        "running_most": float(max(moment.running for moment in looks)),
-        "waiting_mean": sum(moment.waiting for moment in looks) / len(looks),
-        "idle_share": sum(moment.running == 0 for moment in looks) / len(looks),
+        "running_mean": sum(moment.running for moment in samples) / len(samples),
+        "running_most": float(max(moment.running for moment in samples)),
+        "waiting_mean": sum(moment.waiting for moment in samples) / len(samples),
+        "idle_share": sum(moment.running == 0 for moment in samples) / len(samples),
     }

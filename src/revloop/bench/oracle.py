@@ -1,9 +1,8 @@
-"""The oracle replay: the work of a finished run, with nothing in it that waits for anything else.
+"""The oracle replay: the requests of a finished run, without their dependencies.
 
-Every request of the run is handed to the same engine again, all at once, with the same prompt and
-just as many tokens to generate. No revision waits for its critique, so no order of work could be
-better: this is the engine's limit for this work, and what a run reaches of it is what its
-scheduling and its own cost leave.
+All requests of the run are sent to the same engine at once, with the same prompts and the same
+numbers of tokens to generate. No revision waits for its critique, so no schedule could be better:
+this is the engine's limit for this work. A run falls short of it by its scheduling and overhead.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ if TYPE_CHECKING:
 
 
 def exact_request(sent: Sent) -> Request:
-    """A request that makes the engine do the same work again, whatever it would rather say."""
+    """A request that makes the engine repeat the same work, whatever text it generates."""
     return replace(
         sent.request,
         max_tokens=sent.usage.generated_tokens,
@@ -37,9 +36,9 @@ def exact_request(sent: Sent) -> Request:
 
 
 def exact_requests(recording: Recording) -> list[Request]:
-    """The work of a run, in the order in which the run sent it.
+    """The requests of a run in their original order.
 
-    A request that generated nothing is left out: no engine can be asked for no token.
+    Those that generated nothing are left out: no engine accepts a request for zero tokens.
     """
     return [
         exact_request(sent)
@@ -49,15 +48,15 @@ def exact_requests(recording: Recording) -> list[Request]:
 
 
 async def replay(engine: Engine, requests: Sequence[Request]) -> Recording:
-    """Hand all requests to an engine at once, and wait for the last answer.
+    """Send all requests to an engine at once and wait for the last reply.
 
     Raises:
-        EngineError: One of them failed: the oracle is of use only as a whole.
+        EngineError: A request failed, so the measurement would be incomplete.
     """
     recorder = RecordingEngine(engine)
     async with task_group() as tasks:
         for request in requests:
             tasks.start_soon(recorder.generate, request)
-            # the first ones are on their way while the others are still being tokenised
+            # send the first ones while the others are still being tokenised
             await anyio.lowlevel.checkpoint()
     return recorder.recording

@@ -1,4 +1,4 @@
-"""Pictures of benchmark results, as PNG or SVG by the file's name."""
+"""Plots of benchmark results, as PNG or SVG by the file's name."""
 
 from __future__ import annotations
 
@@ -21,11 +21,10 @@ _KINDS = {".png", ".svg"}
 
 
 def plot_throughput(result: BenchResult, path: Path) -> None:
-    """Tokens a second of each side, and the requests in the engine over time.
+    """Plot each side's tokens a second, and the requests in the engine over time.
 
     Raises:
-        InputError: The file's name ends in neither .png nor .svg, or it cannot be written.
-        MissingExtraError: matplotlib is not installed.
+        InputError, MissingExtraError: As for :func:`check_plot`, or the file cannot be written.
     """
     rates = {name: side.figures["generated_tokens_per_s"] for name, side in result.sides.items()}
     timelines = {name: side.occupancy for name, side in result.sides.items() if side.occupancy}
@@ -45,27 +44,24 @@ def plot_rates_and_timelines(
     unit: str,
     title: str,
 ) -> None:
-    """Bars of rates (the line on each: from the least to the most) beside timelines.
+    """Plot bars of rates (with their ranges) beside timelines.
 
     Args:
         rates: By the name of the side.
-        timelines: Seconds, requests running and waiting; by the name of the side.
-        path: Where the picture goes.
+        timelines: Seconds, requests running and queued; by the name of the side.
+        path: The file to write.
         unit: Of the rates.
-        title: Stands above both.
+        title: Title of the plot.
 
     Raises:
-        InputError: The file's name ends in neither .png nor .svg, or it cannot be written.
-        MissingExtraError: matplotlib is not installed.
+        InputError, MissingExtraError: As for :func:`check_plot`, or the file cannot be written.
     """
-    figure_class = _figure_class(path)
-    figure = figure_class(figsize=(10, 3.6), layout="constrained")
+    figure = _figure_class(path)(figsize=(10, 3.6), layout="constrained")
     left, right = figure.subplots(1, 2, width_ratios=(1, 1.6))
     colours = colours_of([*rates, *timelines])
     for place, (name, spread) in enumerate(rates.items()):
-        error = [[spread.median - spread.least], [spread.most - spread.median]]
         left.bar(place, spread.median, color=colours[name], width=0.6)
-        left.errorbar(place, spread.median, yerr=error, color="black", capsize=4)
+        left.errorbar(place, spread.median, yerr=_error(spread), color="black", capsize=4)
         left.annotate(
             f"{spread.median:,.0f}", (place, spread.most), ha="center", va="bottom", fontsize=9
         )
@@ -75,7 +71,7 @@ def plot_rates_and_timelines(
         times, running = [at_s for at_s, _, _ in moments], [number for _, number, _ in moments]
         right.plot(times, running, color=colours[name], label=name, linewidth=1.2)
     right.set_xlabel("seconds")
-    right.set_ylabel("requests that the engine runs")
+    right.set_ylabel("requests running in the engine")
     right.set_ylim(bottom=0)
     if timelines:
         right.legend(frameon=False)
@@ -94,32 +90,26 @@ def plot_sweep(
     unit: str,
     title: str,
 ) -> None:
-    """One line a side over what was varied; the bars reach from the least to the most.
+    """Plot one line for each side, with ranges, over a varied parameter.
 
     Args:
-        points: For each value of what was varied, the figure of each side.
-        path: Where the picture goes.
-        over: What was varied, with its unit.
+        points: For each value of the parameter, the figure of each side.
+        path: The file to write.
+        over: The parameter, with its unit.
         unit: Of the figure.
-        title: Stands above it.
+        title: Title of the plot.
 
     Raises:
-        InputError: The file's name ends in neither .png nor .svg, or it cannot be written.
-        MissingExtraError: matplotlib is not installed.
+        InputError, MissingExtraError: As for :func:`check_plot`, or the file cannot be written.
     """
-    figure_class = _figure_class(path)
-    figure = figure_class(figsize=(6, 3.6), layout="constrained")
+    figure = _figure_class(path)(figsize=(6, 3.6), layout="constrained")
     axes = figure.subplots()
     names = list(dict.fromkeys(name for sides in points.values() for name in sides))
     colours = colours_of(names)
     for name in names:
         places = [place for place, sides in enumerate(points.values()) if name in sides]
         spreads = [sides[name] for sides in points.values() if name in sides]
-        error = [
-            [spread.median - spread.least for spread in spreads],
-            [spread.most - spread.median for spread in spreads],
-        ]
-        medians = [spread.median for spread in spreads]
+        medians, error = [spread.median for spread in spreads], _error(*spreads)
         axes.errorbar(
             places, medians, yerr=error, color=colours[name], label=name, marker="o", capsize=3
         )
@@ -134,17 +124,22 @@ def plot_sweep(
     _save(figure, path)
 
 
+def _error(*spreads: Spread) -> list[list[float]]:
+    """How far the values reach below and above each median."""
+    return [[s.median - s.least for s in spreads], [s.most - s.median for s in spreads]]
+
+
 def colours_of(names: Sequence[str]) -> dict[str, str]:
-    """A colour for each side, the same in every picture for those that every picture has."""
+    """A colour for each side; revloop and the oracle have the same one in every plot."""
     others = iter(_OTHERS * len(names))
     return {name: COLOURS.get(name) or next(others) for name in dict.fromkeys(names)}
 
 
-def check_picture(path: Path) -> None:
-    """Check that a picture can be drawn under a name.
+def check_plot(path: Path) -> None:
+    """Check that a plot can be made.
 
     Raises:
-        InputError: The name's ending is no picture's that is known.
+        InputError: The file's name ends in neither .png nor .svg.
         MissingExtraError: matplotlib is not installed.
     """
     _figure_class(path)
@@ -152,11 +147,11 @@ def check_picture(path: Path) -> None:
 
 def _figure_class(path: Path) -> type:
     if path.suffix.lower() not in _KINDS:
-        raise InputError(f"{path} is no picture that can be drawn: name a .png or .svg file.")
+        raise InputError(f"{path} cannot be drawn: use a .png or .svg file.")
     try:
         from matplotlib.figure import Figure  # heavy and optional
     except ImportError as exc:
-        raise MissingExtraError("Pictures need matplotlib: pip install 'revloop[bench]'.") from exc
+        raise MissingExtraError("Plots need matplotlib: pip install 'revloop[bench]'.") from exc
     drawn: type = Figure
     return drawn
 

@@ -1,4 +1,4 @@
-"""What an engine was asked and what it answered, kept in the order of asking."""
+"""Record the requests to an engine and their replies."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """One request that was answered.
+    """One answered request.
 
     Attributes:
-        request: What was asked.
+        request: The request.
         usage: Its tokens.
-        sent_s: When it was handed to the engine, in seconds of :func:`time.perf_counter`.
-        answered_s: When the whole answer was there.
-        retries: How many times it was sent again after a passing fault.
+        sent_s: When the engine got it, in seconds of :func:`time.perf_counter`.
+        answered_s: When the reply was complete.
+        retries: Number of retries after transient errors.
     """
 
     request: Request
@@ -35,30 +35,30 @@ class Sent:
 
 @dataclass(slots=True)
 class Recording:
-    """All requests of a run; those that failed are counted, not kept.
+    """All requests of a run; failed ones are only counted.
 
     Attributes:
-        answered: In the order in which they were answered.
-        failed: How many had no answer.
+        answered: Answered requests, in the order of their replies.
+        failed: Number of failed requests.
     """
 
     answered: list[Sent] = field(default_factory=list)
     failed: int = 0
 
     def in_order_of_sending(self) -> list[Sent]:
-        """The requests as they were handed to the engine."""
+        """The answered requests in the order in which they were sent."""
         return sorted(self.answered, key=lambda sent: sent.sent_s)
 
 
 class RecordingEngine(EngineWrapper):
-    """An engine that writes down what passes through it. The engine within stays its owner's."""
+    """A wrapper that records requests. It does not close the engine within."""
 
     def __init__(self, engine: Engine) -> None:
         super().__init__(engine)
         self.recording = Recording()
 
     async def generate(self, request: Request) -> Completion:
-        """Generate once, and remember it."""
+        """Generate, and record the request."""
         sent_s = time.perf_counter()
         try:
             completion = await self._engine.generate(request)
@@ -71,5 +71,5 @@ class RecordingEngine(EngineWrapper):
         return completion
 
     async def load(self) -> ServerLoad:
-        """How busy the engine is, as far as it tells."""
+        """The engine's load, if it reports it."""
         return await self._engine.load() if isinstance(self._engine, ReportsLoad) else ServerLoad(0)

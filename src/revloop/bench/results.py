@@ -1,4 +1,4 @@
-"""A benchmark's result as a file, so that it can be looked at, plotted and compared later."""
+"""Benchmark results as files, to plot and compare later."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class Spread(Frozen):
-    """One figure, measured several times."""
+    """One figure, measured repeatedly."""
 
     median: float
     least: float
@@ -28,7 +28,7 @@ class Spread(Frozen):
 
     @classmethod
     def of(cls, values: Sequence[float]) -> Self:
-        """The spread of some values, at least one."""
+        """The spread of one or more values."""
         return cls(
             median=statistics.median(values),
             least=min(values),
@@ -38,30 +38,30 @@ class Spread(Frozen):
 
 
 class Side(Frozen):
-    """One of the things that were measured in turn."""
+    """One of the alternatives that were measured in turn."""
 
-    figures: dict[str, Spread] = Field(description="By name; the unit is in the name.")
+    figures: dict[str, Spread] = Field(description="By name, which includes the unit.")
     rounds: tuple[dict[str, float], ...] = Field(
-        default=(), description="What each round took, in the last repeat."
+        default=(), description="Totals of each round, in the last repeat."
     )
     occupancy: tuple[tuple[float, int, int], ...] = Field(
         default=(),
-        description="Seconds, requests running and requests waiting in the engine, last repeat.",
+        description="Seconds, requests running and queued in the engine, in the last repeat.",
     )
 
 
 class BenchResult(Frozen):
-    """What ``revloop bench`` writes."""
+    """The result file of ``revloop bench``."""
 
     benchmark: str
     date: str
     machine: dict[str, Any]
-    settings: dict[str, Any] = Field(description="What was run, and how.")
+    settings: dict[str, Any] = Field(description="The workload and its options.")
     sides: dict[str, Side]
     ratios: dict[str, Spread] = Field(
-        default_factory=dict, description="Of one side to another, repeat by repeat."
+        default_factory=dict, description="Of one side to another, by repeat."
     )
-    notes: tuple[str, ...] = Field(default=(), description="What a reader must know besides.")
+    notes: tuple[str, ...] = Field(default=(), description="Remarks for the reader.")
 
     @classmethod
     def made_now(
@@ -73,7 +73,7 @@ class BenchResult(Frozen):
         ratios: Mapping[str, Sequence[float]],
         notes: Sequence[str] = (),
     ) -> Self:
-        """A result of today, on this machine."""
+        """A result with today's date and this machine."""
         return cls(
             benchmark=benchmark,
             date=datetime.now(UTC).date().isoformat(),
@@ -89,17 +89,17 @@ class BenchResult(Frozen):
         """Read a result.
 
         Raises:
-            InputError: The file cannot be read, or is no result of ``revloop bench``.
+            InputError: The file cannot be read, or is not a result of ``revloop bench``.
         """
         try:
             return cls.model_validate_json(path.read_bytes())
         except OSError as exc:
             raise InputError(f"{path} cannot be read: {exc.strerror}.") from exc
         except ValidationError as exc:
-            raise InputError(f"{path} is no result of revloop bench: {explain(exc)}.") from exc
+            raise InputError(f"{path} is not a result of revloop bench: {explain(exc)}.") from exc
 
     def write(self, path: Path) -> None:
-        """Write it as JSON; whatever stood there is replaced.
+        """Write it as JSON, replacing an existing file.
 
         Raises:
             InputError: The file cannot be written.
@@ -116,7 +116,7 @@ def side_of(
     rounds: Sequence[dict[str, float]] = (),
     occupancy: Sequence[tuple[float, int, int]] = (),
 ) -> Side:
-    """A side from the figures of its repeats; a figure that a repeat lacks is left out."""
+    """A side from its repeats, with the figures that all repeats have."""
     common = [name for name in repeats[0] if all(name in figures for figures in repeats)]
     return Side(
         figures={name: Spread.of([figures[name] for figures in repeats]) for name in common},

@@ -1,4 +1,4 @@
-"""How fast a batch runs, and how much of its engine's limit that is."""
+"""Measure a batch's throughput, and the share of its engine's limit that it reaches."""
 
 from __future__ import annotations
 
@@ -51,10 +51,10 @@ class Workload:
     """The work of a benchmark.
 
     Attributes:
-        drafts: What is revised.
-        iterations: Rounds for each.
-        bounds: Least and most requests under way.
-        loop: What differs from the defaults of :class:`~revloop.options.LoopOptions`.
+        drafts: The drafts to revise.
+        iterations: Rounds for each draft.
+        bounds: Fewest and most concurrent requests.
+        loop: Changes to the defaults of :class:`~revloop.options.LoopOptions`.
         prompts: Name or folder of the prompt set.
     """
 
@@ -65,7 +65,7 @@ class Workload:
     prompts: str = DEFAULT_PROMPTS
 
     def settings(self) -> dict[str, Any]:
-        """What of it belongs into a result."""
+        """Its part of a result's settings."""
         return {
             "drafts": len(self.drafts),
             "iterations": self.iterations,
@@ -81,11 +81,11 @@ class Measurement:
     """One run of one side.
 
     Attributes:
-        cost: What it took.
+        cost: Time and memory.
         recording: Its requests.
-        moments: How busy the engine was.
-        counters: What the engine did, by its own count; None where it does not tell.
-        work: What its trajectories hold; None for the oracle, which has none.
+        moments: Samples of the engine's load.
+        counters: The engine's own counters; None if not reported.
+        work: Totals over its trajectories; None for the oracle, which has none.
     """
 
     cost: Cost
@@ -103,18 +103,18 @@ async def measure_throughput(
     with_oracle: bool = True,
     on_run: Callable[[str, Measurement], None] | None = None,
 ) -> BenchResult:
-    """Run a batch and the oracle replay of it in turn, several times over.
+    """Run a batch and its oracle replay in turn, several times.
 
-    The batch is the one of ``revloop batch``: drafts from a file, every version committed to a
-    store on disk, the output written. Both sides begin with an empty prefix cache, where the
-    engine can empty it.
+    The batch runs as in ``revloop batch``: drafts from a file, every version committed to a store
+    on disk, the output written. Both sides start with an empty prefix cache if the engine can
+    empty it.
 
     Args:
         engine: An open engine.
         workload: What to run.
-        repeats: How many times.
+        repeats: Number of repeats.
         with_oracle: Whether to measure the engine's limit too.
-        on_run: Called with the name of a side and each run of it.
+        on_run: Called after each run with the name of its side.
 
     Raises:
         RevloopError: A side could not be finished.
@@ -152,10 +152,10 @@ async def measure_throughput(
 
 
 async def run_batch(engine: Engine, workload: Workload) -> Measurement:
-    """Revise the drafts as ``revloop batch`` does, in a folder that is gone afterwards.
+    """Revise the drafts as ``revloop batch`` does, in a temporary folder.
 
     Raises:
-        RevloopError: The batch did not come to its end.
+        RevloopError: The batch did not finish.
     """
     recorder = RecordingEngine(engine)
     with tempfile.TemporaryDirectory(prefix="revloop-bench-") as name:
@@ -173,7 +173,7 @@ async def run_batch(engine: Engine, workload: Workload) -> Measurement:
                     outcome = await batch.run()
             counters = _since(before, await _counted(engine))
         if outcome.ending is not Ending.DONE:
-            raise EngineError(f"The batch did not come to its end: {outcome.detail}")
+            raise EngineError(f"The batch did not finish: {outcome.detail}")
         with Store.open_to_read(store) as written:
             work = work_of(written.trajectories())
     return Measurement(meter[0], recorder.recording, moments, counters, work)
@@ -183,7 +183,7 @@ async def run_oracle(engine: Engine, recording: Recording) -> Measurement:
     """Replay the requests of a run, all at once.
 
     Raises:
-        EngineError: One of them failed.
+        EngineError: A request failed.
     """
     requests = exact_requests(recording)
     before = await _counted(engine)
@@ -194,7 +194,7 @@ async def run_oracle(engine: Engine, recording: Recording) -> Measurement:
 
 
 def figures_of(run: Measurement, iterations: int) -> dict[str, float]:
-    """All figures of one run, each under a name that holds its unit."""
+    """All figures of one run, by names that include the unit."""
     figures = request_figures(run.recording, run.cost) | occupancy_figures(run.moments)
     if run.counters is not None and run.counters.proposed_tokens:
         counters = run.counters
@@ -205,7 +205,7 @@ def figures_of(run: Measurement, iterations: int) -> dict[str, float]:
 
 
 def _ratios(runs: dict[str, list[Measurement]]) -> list[float]:
-    """How much of the oracle's speed a batch reached, repeat by repeat: the work is the same."""
+    """The share of the oracle's speed that the batch reached in each repeat."""
     pairs = zip(runs[REVLOOP], runs[ORACLE], strict=True)
     return [oracle.cost.wall_s / batch.cost.wall_s for batch, oracle in pairs]
 
@@ -239,7 +239,7 @@ def _write_drafts(path: Path, drafts: Sequence[Draft]) -> Source:
 
 @contextmanager
 def _metered() -> Iterator[list[Cost]]:
-    """Measure the block; the list holds what it cost once it has ended."""
+    """Measure the block; the list holds the cost once it has ended."""
     gc.collect()
     cost: list[Cost] = []
     started, before = time.perf_counter(), resource.getrusage(resource.RUSAGE_SELF)

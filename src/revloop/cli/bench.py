@@ -19,7 +19,7 @@ from revloop.bench import (
     different_settings,
     measure_throughput,
 )
-from revloop.bench.plots import check_picture, plot_throughput
+from revloop.bench.plots import check_plot, plot_throughput
 from revloop.cli import output
 from revloop.cli.batch_options import MaxConcurrency, MinConcurrency
 from revloop.cli.options import (
@@ -163,7 +163,7 @@ def _written(result_file: Path | None, plot: Path | None) -> list[Writes]:
     if result_file is not None:
         written = [Writes(result_file, "the result", makes_parents=True)]
     if plot is not None:
-        form = check_picture
+        form = check_plot
         written.append(Writes(plot, "the picture", makes_parents=True, check_form=form))
     return written
 

@@ -31,7 +31,7 @@ from revloop.files.paths import Kind, Writes, check_paths
 from revloop.options import DEFAULT_JUDGE_PROMPTS, HOW_TO_NAME_A_JUDGE
 from revloop.report import (
     charts_of,
-    check_pictures,
+    check_plots,
     gather,
     open_source,
     picture_names,
@@ -77,7 +77,7 @@ def report(
     if plots is None:
         check_paths([page], reads)
     else:
-        check_pictures()
+        check_plots()
         check_paths([page, Writes(plots, "the folder of charts", Kind.FOLDER)], reads)
     store = store_in(store)
     contents = look_into(store, by=by)

@@ -2,7 +2,7 @@
 
 from revloop.report.gathering import Gathered, gather
 from revloop.report.page import write_page
-from revloop.report.pictures import check_pictures, picture_names, save_pictures
+from revloop.report.pictures import check_plots, picture_names, save_pictures
 from revloop.report.source import ReportSource, open_source
 from revloop.report.summary import charts_of
 
@@ -10,7 +10,7 @@ __all__ = [
     "Gathered",
     "ReportSource",
     "charts_of",
-    "check_pictures",
+    "check_plots",
     "gather",
     "open_source",
     "picture_names",

@@ -34,7 +34,7 @@ _SETTINGS = {
 }
 
 
-def check_pictures() -> None:
+def check_plots() -> None:
     """Check that charts can be drawn.
 
     Raises:
