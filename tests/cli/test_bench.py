@@ -76,5 +76,5 @@ async def test_a_file_without_a_draft_is_refused(tmp_path: Path) -> None:
 
 def test_a_picture_needs_a_name_that_tells_its_kind(tmp_path: Path) -> None:
     result = BenchResult.made_now("throughput", settings={}, sides={}, ratios={})
-    with pytest.raises(InputError, match=r"name a \.png or \.svg file"):
+    with pytest.raises(InputError, match=r"use a \.png or \.svg file"):
         plot_throughput(result, tmp_path / "picture.gif")
