@@ -182,7 +182,7 @@ async def test_a_judge_that_dies_half_way_is_told_and_gone_on_from(folder: Path)
         server.on(CHAT, *[chat_completion("Verdict: A")] * 5, error(403, "Out of credit."))
         options = ("--judge", server.base_url, "--concurrency", "1", "--rounds", "1")
         died = await evaluate(folder, *options)
-        assert_failed(died, 4, "gave 5 verdicts and then failed", "the same call goes on")
+        assert_failed(died, 4, "gave 5 verdicts and then failed", "repeat the call to continue")
         assert died.out == ""
         server.on(CHAT, chat_completion("Verdict: A"))
         again = await evaluate(folder, *options)
@@ -228,7 +228,7 @@ async def test_failed_trajectories_are_told_and_count_in_nothing(folder: Path) -
     reasons = [StopReason.ENGINE_FAILED, StopReason.ROUNDS_DONE, None]
     store_of(folder / "f.sqlite", [["1"], ["1", "2"], ["4", "3"]], reasons=reasons)
     finished = await evaluate(folder, *HIGHER, store="f.sqlite")
-    assert "Round 1: 1 of 3 records have no such round and are not counted." in finished.out
+    assert "Round 1: 1 of 3 records lack this round and are not counted." in finished.out
     assert "Trajectories: 3; failed: 1; not finished: 1." in finished.out
 
 

@@ -10,13 +10,13 @@ import anyio
 import pytest
 
 from revloop.errors import JudgeError, StoreError, UnreachableError
-from revloop.evaluation import Question, Verdicts, ask_judge, questions
+from revloop.evaluation import Question, Verdicts, ask_judge, count_questions
 from tests.helpers.judges import RuleJudge, always_first, by_number, store_of
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from revloop.evaluation import Against, Asked
+    from revloop.evaluation import Against, VerdictCounts
     from revloop.trajectory import Preference, Verdict
 
 BY_TURNS: tuple[Preference, ...] = ("tie", "unparseable")
@@ -79,7 +79,7 @@ async def test_a_judge_that_dies_half_way_loses_nothing(path: Path) -> None:
         return UnreachableError("gone") if next(count) >= 3 else by_number(*texts)
 
     judge = RuleJudge(dying)
-    with pytest.raises(JudgeError, match=r"gave 3 verdicts and then failed: gone\n.* goes on"):
+    with pytest.raises(JudgeError, match=r"gave 3 verdicts and then failed: gone\n.* to continue"):
         await ask_judge(path, judge, rounds=1, concurrency=1)
     assert stored(path, judge) == 3
     again = RuleJudge(by_number)
@@ -125,10 +125,10 @@ async def test_so_many_questions_are_open_at_once(path: Path) -> None:
 
 
 async def test_each_new_verdict_is_told(path: Path) -> None:
-    told: list[Asked] = []
+    told: list[VerdictCounts] = []
     await ask_judge(path, RuleJudge(by_number), rounds=1, on_verdict=told.append)
     assert [asked.new for asked in told] == [1, 2, 3, 4, 5, 6]
-    assert questions(path, rounds=1) == 6
+    assert count_questions(path, rounds=1) == 6
 
 
 async def test_verdicts_that_cannot_be_read_are_counted(path: Path) -> None:

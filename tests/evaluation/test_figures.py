@@ -13,6 +13,7 @@ from scipy import stats
 from statsmodels.stats.contingency_tables import mcnemar
 
 from revloop.evaluation import figures
+from revloop.evaluation.rounds import rounds_of
 from tests.helpers.judges import outcome, outcomes_of
 
 PAPER = outcomes_of(57, 67, 36)  # ChatGPT, one round, as arXiv 2311.14543 counts its 160 verdicts
@@ -28,7 +29,8 @@ class TestTally:
 
     def test_verdicts_that_could_not_be_read_are_counted_apart(self) -> None:
         found = [outcome(0, (1.0, None), unparseable=1), outcome(1, (None, None), unparseable=2)]
-        assert (figures.unparseable(found), figures.tally(found)) == (3, (1, 0, 0))
+        (row,) = rounds_of(found, rounds=1, sizes={"": 2})
+        assert (row.unparseable, figures.tally(found)) == (3, (1, 0, 0))
 
 
 class TestInterval:

@@ -8,7 +8,7 @@ import pytest
 
 from revloop import StopReason, Store, Trajectory
 from revloop.evaluation import pairs_of
-from revloop.evaluation.pairs import outcome_of
+from revloop.evaluation.pairs import text_after
 from tests.helpers.judges import store_of
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def test_and_with_the_round_before_where_that_is_wanted(tmp_path: Path) -> None:
 )
 def test_one_that_ended_early_keeps_its_last_version(tmp_path: Path, reason: StopReason) -> None:
     found = trajectory(tmp_path, "a", "b", reason=reason)
-    assert [outcome_of(found, round_) for round_ in range(4)] == ["a", "b", "b", "b"]
+    assert [text_after(found, round_) for round_ in range(4)] == ["a", "b", "b", "b"]
     assert [pair.round for pair in pairs_of(found, 3, ORIGINAL)] == [1, 2, 3]
 
 
@@ -63,7 +63,7 @@ def test_rounds_that_failed_or_are_not_done_are_missing(
     tmp_path: Path, reason: StopReason | None
 ) -> None:
     found = trajectory(tmp_path, "a", "b", reason=reason)
-    assert outcome_of(found, 2) is None
+    assert text_after(found, 2) is None
     assert [pair.round for pair in pairs_of(found, 3, ORIGINAL)] == [1]
 
 

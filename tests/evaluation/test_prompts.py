@@ -117,7 +117,7 @@ class TestAFolderOfOnesOwn:
     @pytest.mark.parametrize(
         ("old", "new", "said"),
         [
-            ('first = "A"', 'first = "b"', "three words differ"),
+            ('first = "A"', 'first = "b"', "three words must differ"),
             ("max_tokens = 1024", "max_tokens = 0", "max_tokens"),
             ("label", "lable", "lable"),
             ("max_tokens = 1024", "max_tokens =", "not TOML"),

@@ -14,8 +14,8 @@ from revloop.evaluation import (
     RoundFigures,
     Verdicts,
     ask_judge,
+    count_store,
     evaluate,
-    look_into,
     stored_judges,
 )
 from revloop.evaluation.rounds import rounds_of
@@ -42,7 +42,7 @@ DONE = StopReason.ROUNDS_DONE
 
 async def judged(path: Path, judge: RuleJudge, *, against: frozenset[Against] = BOTH) -> Evaluation:
     """The figures of a store after a judge has seen all of it."""
-    rounds = look_into(path).rounds
+    rounds = count_store(path).rounds
     await ask_judge(path, judge, rounds=rounds, against=against)
     return evaluate(path, [judge.info], against=against)
 
@@ -148,7 +148,7 @@ class TestWhatIsNotMeasured:
         reasons = [StopReason.ENGINE_FAILED] * 12
         path = store_of(tmp_path / "s.sqlite", [[f"{n}"] for n in range(12)], reasons=reasons)
         found = evaluate(path, [info()], rounds=1)
-        assert look_into(path).rounds == 0
+        assert count_store(path).rounds == 0
         assert found.failed == 12
         assert found.judges[0].rounds == ()
 

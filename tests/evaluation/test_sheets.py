@@ -15,10 +15,10 @@ from revloop import InputError, StopReason, Store
 from revloop.evaluation import Question
 from revloop.evaluation.sheets import (
     COLUMNS,
-    Filled,
+    FilledRow,
     UnusableSheetRow,
+    human_judge,
     match_sheet,
-    person,
     questions_for_people,
     read_sheet,
     write_sheet,
@@ -52,7 +52,7 @@ def sheet(questions: list[Question], *, as_csv: bool = True) -> str:
     return file.getvalue()
 
 
-def filled(folder: Path, text: str, name: str = "sheet.csv") -> list[Filled | UnusableSheetRow]:
+def filled(folder: Path, text: str, name: str = "sheet.csv") -> list[FilledRow | UnusableSheetRow]:
     """The rows of a sheet."""
     (folder / name).write_bytes(text.encode("utf-8"))
     return list(read_sheet(folder / name))
@@ -115,7 +115,7 @@ class TestReading:
         writer.writeheader()
         writer.writerows({**row, "verdict": "A"} for row in rows)
         found = filled(tmp_path_factory.mktemp("sheet"), out.getvalue())
-        assert [row.id for row in found if isinstance(row, Filled)] == [q.digest for q in given]
+        assert [row.id for row in found if isinstance(row, FilledRow)] == [q.digest for q in given]
 
     @pytest.mark.parametrize(
         ("said", "preference"), [("A", "first"), (" b ", "second"), ("Tie", "tie")]
@@ -124,7 +124,7 @@ class TestReading:
         self, tmp_path: Path, said: str, preference: str
     ) -> None:
         (row,) = filled(tmp_path, f"id,verdict,reason\nx,{said},Clear.\n")
-        assert isinstance(row, Filled)
+        assert isinstance(row, FilledRow)
         assert (row.line, row.id, row.verdict.preference) == (2, "x", preference)
         assert (row.verdict.reason, row.verdict.raw) == ("Clear.", said.strip())
 
@@ -138,13 +138,13 @@ class TestReading:
 
     def test_semicolons_and_a_mark_of_utf8_are_taken_as_they_are(self, tmp_path: Path) -> None:
         (row,) = filled(tmp_path, "\ufeffid;text_a;verdict\nx;a,b;B\n")
-        assert isinstance(row, Filled)
+        assert isinstance(row, FilledRow)
         assert row.verdict.preference == "second"
 
     def test_jsonl_is_read_with_bad_lines_told(self, tmp_path: Path) -> None:
         lines = ['{"id": "x", "verdict": "A"}', "{", "[]", '{"id": "y", "verdict": null}']
         found = filled(tmp_path, "\n".join(lines), "sheet.jsonl")
-        assert [type(row) for row in found] == [Filled, UnusableSheetRow, UnusableSheetRow]
+        assert [type(row) for row in found] == [FilledRow, UnusableSheetRow, UnusableSheetRow]
         assert [row.line for row in found] == [1, 2, 3]
 
     @pytest.mark.parametrize(
@@ -160,7 +160,7 @@ class TestReading:
 
 class TestMatching:
     def match(
-        self, path: Path, rows: list[Filled | UnusableSheetRow]
+        self, path: Path, rows: list[FilledRow | UnusableSheetRow]
     ) -> tuple[Any, list[UnusableSheetRow]]:
         with Store.open_to_read(path) as store:
             return match_sheet(rows, store.trajectories())
@@ -188,7 +188,7 @@ class TestMatching:
 
 
 def test_people_are_judges_by_their_names() -> None:
-    assert person("anna") == person("anna")
-    assert person("anna").digest != person("bert").digest
+    assert human_judge("anna") == human_judge("anna")
+    assert human_judge("anna").digest != human_judge("bert").digest
     with pytest.raises(InputError, match="blank"):
-        person(" ")
+        human_judge(" ")

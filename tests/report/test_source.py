@@ -73,7 +73,7 @@ def test_verdicts_that_are_missing_or_cannot_be_read_are_told(tmp_path: Path) ->
     add(path, asked, "unparseable")
     add(path, asked.swapped, "second")
     told = notes(path)
-    assert "1 of 3 records have no such round and are not counted" in told
+    assert "1 of 3 records lack this round and are not counted" in told
     assert "1 of 2 records are not judged yet, so no figures" in told
     assert "1 of 2 verdicts could not be read and are not counted" in told
 

@@ -28,10 +28,10 @@ from revloop.evaluation import (
     DEFAULT_CONCURRENCY,
     Against,
     ask_judge,
+    count_questions,
+    count_store,
     evaluate,
-    look_into,
     open_judge,
-    questions,
     stored_judges,
 )
 from revloop.evaluation.tables import write_figures
@@ -79,7 +79,7 @@ def evaluate_store(
         {**what_is_read(store), "the judges' prompts": judge_prompts, **judges_read(judge or [])},
     )
     store = store_in(store)
-    contents = look_into(store, by=by)
+    contents = count_store(store, by=by)
     told = rounds or contents.rounds
     if not told:
         raise InputError(
@@ -138,7 +138,7 @@ async def _ask(
     against: frozenset[Against],
     concurrency: int,
 ) -> JudgeInfo:
-    total = questions(store, rounds=rounds, against=against)
+    total = count_questions(store, rounds=rounds, against=against)
     with counting(f"verdicts of {spec}", total) as tell:
         judge = await open_judge(spec, prompts=prompts)
         try:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from itertools import groupby
 from typing import TYPE_CHECKING
 
 from revloop.cli import output
 from revloop.cli.tables import print_heading, print_table
-from revloop.evaluation.tables import COLUMNS, cells, coverage, left_out, percent
+from revloop.evaluation.tables import COLUMNS, cells, coverage, headed_rows, left_out, percent
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,14 +20,10 @@ def print_evaluation(evaluation: Evaluation) -> None:
         if of_judge.is_unreadable:
             _print_unreadable(of_judge)
             continue
-        for (against, group), rows in groupby(of_judge.rounds, key=lambda r: (r.against, r.group)):
-            heading = f"{of_judge.judge.name}, against the {_AGAINST[against]}"
-            if group is not None:
-                heading += f", {evaluation.split_by} = {group}"
+        for heading, rows in headed_rows(of_judge, evaluation.split_by):
             print_heading(heading)
-            told = list(rows)
-            print_table(COLUMNS, map(cells, told))
-            for note in _notes(told):
+            print_table(COLUMNS, map(cells, rows))
+            for note in _notes(rows):
                 output.results.print(note)
     output.results.print()
     _print_agreement(evaluation)
@@ -36,9 +31,6 @@ def print_evaluation(evaluation: Evaluation) -> None:
         f"Trajectories: {evaluation.trajectories}; failed: {evaluation.failed}; "
         f"not finished: {evaluation.unfinished}."
     )
-
-
-_AGAINST = {"original": "original response", "previous": "round before"}
 
 
 def _print_unreadable(of_judge: JudgeFigures) -> None:

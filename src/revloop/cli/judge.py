@@ -12,11 +12,11 @@ from revloop.cli.compared import Compared
 from revloop.cli.files import Force, new_file
 from revloop.cli.options import StoreToRead
 from revloop.errors import InputError
-from revloop.evaluation import Verdicts, look_into
+from revloop.evaluation import Verdicts, count_store
 from revloop.evaluation.sheets import (
     UnusableSheetRow,
+    human_judge,
     match_sheet,
-    person,
     questions_for_people,
     read_sheet,
     write_sheet,
@@ -68,7 +68,7 @@ def judge(
 def _write(
     store: Path, sheet: Path, against: Compared, only_round: int | None, seed: int, *, force: bool
 ) -> None:
-    most = look_into(store).rounds
+    most = count_store(store).rounds
     rounds = range(1, most + 1) if only_round is None else range(only_round, only_round + 1)
     with Store.open_to_read(store) as opened, new_file(sheet, force=force) as file:
         questions = questions_for_people(
@@ -81,7 +81,7 @@ def _write(
 
 
 def _read(store: Path, sheet: Path, name: str) -> None:
-    who = person(name)
+    who = human_judge(name)
     with Store.open_to_read(store) as opened:
         given, unusable = match_sheet(read_sheet(sheet), opened.contents())
     _tell(unusable)

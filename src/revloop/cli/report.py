@@ -24,7 +24,7 @@ from revloop.errors import InputError
 from revloop.evaluation import (
     DEFAULT_CONCURRENCY,
     ORIGINAL,
-    look_into,
+    count_store,
 )
 from revloop.files.atomic import writable
 from revloop.files.paths import Kind, Writes, check_paths
@@ -80,7 +80,7 @@ def report(
         check_plots()
         check_paths([page, Writes(plots, "the folder of charts", Kind.FOLDER)], reads)
     store = store_in(store)
-    contents = look_into(store, by=by)
+    contents = count_store(store, by=by)
     told = rounds or contents.rounds
     with new_file(out, force=force) as file:
         judges = None

@@ -1,14 +1,14 @@
 """Evaluation: what rounds of revision did, by judges whose verdicts are stored."""
 
 from revloop.evaluation.agreement import Agreement
-from revloop.evaluation.collecting import DEFAULT_CONCURRENCY, Asked, collect
+from revloop.evaluation.collecting import DEFAULT_CONCURRENCY, VerdictCounts, collect
 from revloop.evaluation.evaluating import (
     ORIGINAL,
-    Contents,
+    StoreCounts,
     ask_judge,
+    count_questions,
+    count_store,
     evaluate,
-    look_into,
-    questions,
     stored_judges,
 )
 from revloop.evaluation.factory import open_judge
@@ -26,8 +26,6 @@ __all__ = [
     "ORIGINAL",
     "Against",
     "Agreement",
-    "Asked",
-    "Contents",
     "Evaluation",
     "FunctionJudge",
     "JudgeFigures",
@@ -38,16 +36,18 @@ __all__ = [
     "Question",
     "RewardJudge",
     "RoundFigures",
+    "StoreCounts",
+    "VerdictCounts",
     "Verdicts",
     "ask_judge",
     "collect",
+    "count_questions",
+    "count_store",
     "demo_judge",
     "evaluate",
     "load_function",
-    "look_into",
     "open_judge",
     "outcomes",
     "pairs_of",
-    "questions",
     "stored_judges",
 ]

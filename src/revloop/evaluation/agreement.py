@@ -1,4 +1,4 @@
-"""How far several judges agree."""
+"""Agreement between judges."""
 
 from __future__ import annotations
 
@@ -21,29 +21,29 @@ class Agreement(Frozen):
     """How far judges agree on the verdicts that all of them gave."""
 
     judges: tuple[str, ...]
-    verdicts: int = Field(description="Verdicts that could be read from every judge.")
+    verdicts: int = Field(description="Readable verdicts that every judge gave.")
     share: float | None = Field(
-        description="Share of them on which all judges say the same; None where there are none."
+        description="Share of these on which all judges agree; None if there are none."
     )
     kappa: float | None = Field(
-        description="Cohen's kappa with two judges, Fleiss' with more: 1 for full agreement, 0 for "
-        "what chance would give. None where it cannot be told: no verdicts, or all of one kind."
+        description="Cohen's kappa for two judges, Fleiss' for more: 1 is full agreement, 0 is "
+        "chance. None if undefined: no verdicts, or all of them the same."
     )
 
 
 def agreement(judges: Sequence[tuple[str, Iterable[Outcome]]]) -> Agreement:
-    """How far judges agree, verdict by verdict; each order of a pair counts as one.
+    """Compare judges verdict by verdict; the two orders of a pair count separately.
 
     Kappa is J. Cohen's (Educ. Psychol. Meas. 20, 1960) for two judges and J. L. Fleiss' (Psychol.
-    Bull. 76, 1971) for more. Pairs that were not changed are left out: nobody was asked.
+    Bull. 76, 1971) for more. Unchanged pairs are excluded, since no judge is asked about them.
 
     Args:
         judges: Name and outcomes of each judge, at least two.
     """
     names = tuple(name for name, _ in judges)
-    said = [_verdicts(outcomes) for _, outcomes in judges]
-    shared = sorted(set.intersection(*(set(verdicts) for verdicts in said)))
-    rows = [[_CATEGORIES.index(verdicts[item]) for verdicts in said] for item in shared]
+    by_judge = [_verdicts(outcomes) for _, outcomes in judges]
+    shared = sorted(set.intersection(*(set(verdicts) for verdicts in by_judge)))
+    rows = [[_CATEGORIES.index(verdicts[item]) for verdicts in by_judge] for item in shared]
     if not rows:
         return Agreement(judges=names, verdicts=0, share=None, kappa=None)
     same = sum(len(set(row)) == 1 for row in rows)
@@ -62,13 +62,10 @@ def _verdicts(outcomes: Iterable[Outcome]) -> dict[tuple[str, int, int, int], fl
 
 def _kappa(rows: Sequence[Sequence[int]]) -> float | None:
     if len({category for row in rows for category in row}) < 2:
-        return None  # chance alone would agree as well
+        return None  # chance agreement is 1, and kappa divides by 0
     rating = library("statsmodels.stats.inter_rater")
-    numpy = library("numpy")
     if len(rows[0]) == 2:
-        table = numpy.zeros((len(_CATEGORIES), len(_CATEGORIES)))
-        for one, other in rows:
-            table[one, other] += 1
+        table, _ = rating.to_table(rows, bins=len(_CATEGORIES))
         return float(rating.cohens_kappa(table, return_results=False))
-    counts, _ = rating.aggregate_raters(numpy.array(rows), n_cat=len(_CATEGORIES))
+    counts, _ = rating.aggregate_raters(rows, n_cat=len(_CATEGORIES))
     return float(rating.fleiss_kappa(counts))

@@ -1,4 +1,4 @@
-"""Asking judges about a store, and storing what they say as they say it."""
+"""Ask judges about the texts of a store, and store each verdict."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ if TYPE_CHECKING:
 
 DEFAULT_CONCURRENCY = 16
 
-_MOST_UNSTORED = 64
-_LONGEST_UNSTORED_S = 1.0
+_MAX_UNSTORED = 64
+_MAX_UNSTORED_S = 1.0
 
 
-class Asked(NamedTuple):
-    """What collecting verdicts took.
+class VerdictCounts(NamedTuple):
+    """Progress of collecting verdicts.
 
     Attributes:
-        new: Verdicts that the judge was asked for.
-        stored: Questions that were answered already, or asked about the same texts.
+        new: Verdicts that the judge gave.
+        stored: Questions answered by a stored verdict, or by another question on the same texts.
         unreadable: New verdicts that could not be read.
     """
 
@@ -49,24 +49,24 @@ async def collect(
     rounds: int,
     against: frozenset[Against],
     concurrency: int = DEFAULT_CONCURRENCY,
-    on_verdict: Callable[[Asked], None] | None = None,
-) -> Asked:
-    """Ask a judge about every changed pair in both orders, but for what is stored already.
+    on_verdict: Callable[[VerdictCounts], None] | None = None,
+) -> VerdictCounts:
+    """Ask a judge about every changed pair in both orders, unless a verdict is stored already.
 
-    Verdicts are stored as they come, so whoever is interrupted goes on from there with the same
-    call; a killed process loses those of the last second, and of slow judges none.
+    Verdicts are committed at least once a second while they arrive. After an interruption, the
+    same call asks only what is missing.
 
     Args:
-        trajectories: One in memory at a time.
+        trajectories: Read one at a time.
         judge: The judge.
         verdicts: Where its verdicts are stored.
-        rounds: Rounds to look at.
+        rounds: Number of rounds to judge.
         against: What each round is compared with.
-        concurrency: Questions that the judge is asked at once.
-        on_verdict: Called after each new verdict, with how far it is.
+        concurrency: Concurrent questions.
+        on_verdict: Called after each new verdict.
 
     Raises:
-        JudgeError: The judge cannot be asked any more; what it said before is stored.
+        JudgeError: The judge failed; its verdicts so far are stored.
     """
     collector = _Collector(judge, verdicts, on_verdict)
     try:
@@ -75,8 +75,8 @@ async def collect(
             for _ in range(concurrency):
                 tasks.start_soon(partial(collector.work, receive.clone(), tasks.cancel_scope))
             receive.close()
-            questions = _questions(trajectories, rounds, against)
             async with send:
+                questions = questions_on(trajectories, rounds, against)
                 await collector.feed(questions, send, tasks.cancel_scope)
     finally:
         with anyio.CancelScope(shield=True):
@@ -86,38 +86,26 @@ async def collect(
     if collector.failure is not None:
         raise JudgeError(
             f"The judge {judge.info.name} gave {collector.new} verdicts and then failed: "
-            f"{collector.failure}\nWhat it gave is stored: the same call goes on from there."
+            f"{collector.failure}\nThe verdicts are stored: repeat the call to continue."
         ) from collector.failure
-    return collector.asked
+    return collector.counts
 
 
-def count_questions(
-    trajectories: Iterable[Trajectory], *, rounds: int, against: frozenset[Against]
-) -> int:
-    """How many questions a judge has to answer about trajectories, those it has answered included.
-
-    Args:
-        trajectories: One in memory at a time.
-        rounds: Rounds to look at.
-        against: What each round is compared with.
-    """
-    return sum(1 for _ in _questions(trajectories, rounds, against))
-
-
-def _questions(
+def questions_on(
     trajectories: Iterable[Trajectory], rounds: int, against: frozenset[Against]
 ) -> Iterator[Question]:
+    """The questions for a judge: every changed pair up to a round, in both orders."""
     for trajectory in trajectories:
         for pair in pairs_of(trajectory, rounds, against):
             if not pair.is_unchanged:
-                yield from (pair.question, pair.question.swapped)
+                yield from pair.question.orders
 
 
 class _Collector:
-    """Judge and store, with what is on its way from one to the other."""
+    """The judge, the store, and the verdicts not yet committed."""
 
     def __init__(
-        self, judge: Judge, verdicts: Verdicts, on_verdict: Callable[[Asked], None] | None
+        self, judge: Judge, verdicts: Verdicts, on_verdict: Callable[[VerdictCounts], None] | None
     ) -> None:
         self.new = 0
         self.stored = 0
@@ -126,14 +114,14 @@ class _Collector:
         self._judge = judge
         self._verdicts = verdicts
         self._on_verdict = on_verdict
-        self._asked: set[str] = set()
-        self._given: list[tuple[Question, Verdict]] = []
+        self._pending: set[str] = set()
+        self._unstored: list[tuple[Question, Verdict]] = []
         self._flushed_at = time.monotonic()
 
     @property
-    def asked(self) -> Asked:
-        """How far it is."""
-        return Asked(self.new, self.stored, self.unreadable)
+    def counts(self) -> VerdictCounts:
+        """Progress so far."""
+        return VerdictCounts(self.new, self.stored, self.unreadable)
 
     async def feed(
         self,
@@ -141,10 +129,10 @@ class _Collector:
         send: MemoryObjectSendStream[Question],
         scope: anyio.CancelScope,
     ) -> None:
-        """Hand out the questions that the judge has yet to be asked."""
+        """Send the questions without a verdict to the workers."""
         try:
             for question in questions:
-                if self._is_wanted(question):
+                if self._is_open(question):
                     await send.send(question)
         except RevloopError as exc:  # the store cannot be read
             self._fail(exc, scope)
@@ -152,7 +140,7 @@ class _Collector:
     async def work(
         self, questions: MemoryObjectReceiveStream[Question], scope: anyio.CancelScope
     ) -> None:
-        """Ask until there are no more questions, or the judge fails."""
+        """Ask until the questions run out or the judge fails."""
         async with questions:
             async for question in questions:
                 try:
@@ -162,32 +150,32 @@ class _Collector:
                     return
 
     async def flush(self) -> None:
-        """Commit what was given so far."""
-        given, self._given = self._given, []
+        """Commit the verdicts not yet stored."""
+        batch, self._unstored = self._unstored, []
         self._flushed_at = time.monotonic()
-        if given:
-            await anyio.to_thread.run_sync(self._verdicts.add, self._judge.info, given)
-            self._asked.difference_update(question.digest for question, _ in given)
+        if batch:
+            await anyio.to_thread.run_sync(self._verdicts.add, self._judge.info, batch)
+            self._pending.difference_update(question.digest for question, _ in batch)
 
     async def _ask(self, question: Question) -> None:
         verdict = await self._judge.judge(*question)
         self.new += 1
         self.unreadable += verdict.preference == "unparseable"
-        self._given.append((question, verdict))
+        self._unstored.append((question, verdict))
         if self._on_verdict is not None:
-            self._on_verdict(self.asked)
-        late = time.monotonic() - self._flushed_at > _LONGEST_UNSTORED_S
-        if late or len(self._given) >= _MOST_UNSTORED:
+            self._on_verdict(self.counts)
+        is_due = time.monotonic() - self._flushed_at > _MAX_UNSTORED_S
+        if is_due or len(self._unstored) >= _MAX_UNSTORED:
             await self.flush()
 
     def _fail(self, error: RevloopError, scope: anyio.CancelScope) -> None:
         self.failure = self.failure or error
         scope.cancel()
 
-    def _is_wanted(self, question: Question) -> bool:
-        is_asked = question.digest in self._asked
-        if is_asked or self._verdicts.get(self._judge.info, question) is not None:
+    def _is_open(self, question: Question) -> bool:
+        is_pending = question.digest in self._pending
+        if is_pending or self._verdicts.get(self._judge.info, question) is not None:
             self.stored += 1
             return False
-        self._asked.add(question.digest)
+        self._pending.add(question.digest)
         return True

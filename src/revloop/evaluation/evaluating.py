@@ -1,12 +1,18 @@
-"""A whole store before one judge or several."""
+"""Evaluate a store with judges."""
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, NamedTuple
 
 from revloop.errors import InputError
 from revloop.evaluation.agreement import agreement
-from revloop.evaluation.collecting import DEFAULT_CONCURRENCY, Asked, collect, count_questions
+from revloop.evaluation.collecting import (
+    DEFAULT_CONCURRENCY,
+    VerdictCounts,
+    collect,
+    questions_on,
+)
 from revloop.evaluation.outcomes import Outcome, group_of, outcomes
 from revloop.evaluation.rounds import Evaluation, JudgeFigures, rounds_of
 from revloop.evaluation.verdicts import Verdicts
@@ -22,14 +28,14 @@ if TYPE_CHECKING:
 ORIGINAL: frozenset[Against] = frozenset({"original"})
 
 
-class Contents(NamedTuple):
-    """What a store holds, as far as an evaluation must know before it begins.
+class StoreCounts(NamedTuple):
+    """What a store holds.
 
     Attributes:
-        trajectories: How many.
-        failed: Those that ended with a failure.
-        unfinished: Those without an end.
-        rounds: The most rounds that any of them has.
+        trajectories: Number of trajectories.
+        failed: Trajectories that ended with a failure.
+        unfinished: Trajectories without an end.
+        rounds: The most rounds of any trajectory.
         groups: Number of records by their value in the field to split by.
     """
 
@@ -40,7 +46,7 @@ class Contents(NamedTuple):
     groups: dict[str, int]
 
 
-def look_into(path: str | Path, *, by: str | None = None) -> Contents:
+def count_store(path: str | Path, *, by: str | None = None) -> StoreCounts:
     """Count what a store holds.
 
     Raises:
@@ -48,7 +54,7 @@ def look_into(path: str | Path, *, by: str | None = None) -> Contents:
         InputError: It holds no trajectory, or none with the field to split by.
     """
     count = failed = unfinished = rounds = 0
-    groups: dict[str, int] = {}
+    groups: Counter[str] = Counter()
     has_field = False
     with Store.open_to_read(path) as store:
         for trajectory in store.contents():
@@ -57,13 +63,12 @@ def look_into(path: str | Path, *, by: str | None = None) -> Contents:
             failed += trajectory.failed
             unfinished += trajectory.end is None
             has_field = has_field or by in trajectory.draft.extra
-            group = "" if by is None else group_of(trajectory, by)
-            groups[group] = groups.get(group, 0) + 1
+            groups["" if by is None else group_of(trajectory, by)] += 1
     if not count:
         raise InputError(f"{path} holds no trajectory: there is nothing to evaluate.")
     if by is not None and not has_field:
         raise InputError(f"No draft of {path} has a field '{by}' to split by.")
-    return Contents(count, failed, unfinished, rounds, groups)
+    return StoreCounts(count, failed, unfinished, rounds, groups)
 
 
 async def ask_judge(
@@ -73,12 +78,12 @@ async def ask_judge(
     rounds: int,
     against: frozenset[Against] = ORIGINAL,
     concurrency: int = DEFAULT_CONCURRENCY,
-    on_verdict: Callable[[Asked], None] | None = None,
-) -> Asked:
-    """Have a judge give all verdicts on a store that are not there yet.
+    on_verdict: Callable[[VerdictCounts], None] | None = None,
+) -> VerdictCounts:
+    """Collect a judge's missing verdicts on a store; see :func:`collect`.
 
     Raises:
-        JudgeError: The judge cannot be asked any more; what it said before is stored.
+        JudgeError: The judge failed; its verdicts so far are stored.
         StoreError: The store cannot be read or written.
     """
     with Store.open_to_read(path) as store, Verdicts.open(path) as verdicts:
@@ -93,14 +98,16 @@ async def ask_judge(
         )
 
 
-def questions(path: str | Path, *, rounds: int, against: frozenset[Against] = ORIGINAL) -> int:
-    """How many questions a judge of a store has to answer, those it has answered included.
+def count_questions(
+    path: str | Path, *, rounds: int, against: frozenset[Against] = ORIGINAL
+) -> int:
+    """Number of questions about a store for one judge, answered ones included.
 
     Raises:
         StoreError: The store cannot be read.
     """
     with Store.open_to_read(path) as store:
-        return count_questions(store.contents(), rounds=rounds, against=against)
+        return sum(1 for _ in questions_on(store.contents(), rounds, against))
 
 
 def evaluate(
@@ -111,12 +118,12 @@ def evaluate(
     against: frozenset[Against] = ORIGINAL,
     by: str | None = None,
 ) -> Evaluation:
-    """The figures of a store from the verdicts that are stored in it.
+    """Compute the figures of a store from its stored verdicts.
 
     Args:
         path: The store.
         judges: Whose verdicts; see :func:`stored_judges`.
-        rounds: Rounds to tell of; None: as many as any trajectory has.
+        rounds: Number of rounds; None: the most rounds of any trajectory.
         against: What each round is compared with.
         by: A field of the drafts to split by.
 
@@ -125,24 +132,24 @@ def evaluate(
         InputError: It holds no trajectory, or none with the field to split by.
         MissingExtraError: The statistics libraries are not installed.
     """
-    contents = look_into(path, by=by)
-    told = contents.rounds if rounds is None else rounds
-    said: list[tuple[JudgeInfo, list[Outcome]]] = []
+    counts = count_store(path, by=by)
+    last = counts.rounds if rounds is None else rounds
+    by_judge: list[tuple[JudgeInfo, list[Outcome]]] = []
     with Store.open_to_read(path) as store, Verdicts.open_to_read(path) as verdicts:
         for judge in judges:
-            found = outcomes(store.contents(), verdicts, judge, rounds=told, against=against, by=by)
-            said.append((judge, list(found)))
-    shared = agreement([(judge.name, known) for judge, known in said]) if len(said) > 1 else None
+            found = outcomes(store.contents(), verdicts, judge, rounds=last, against=against, by=by)
+            by_judge.append((judge, list(found)))
+    named = [(judge.name, known) for judge, known in by_judge]
     return Evaluation(
-        trajectories=contents.trajectories,
-        failed=contents.failed,
-        unfinished=contents.unfinished,
+        trajectories=counts.trajectories,
+        failed=counts.failed,
+        unfinished=counts.unfinished,
         split_by=by,
         judges=tuple(
-            JudgeFigures(judge=judge, rounds=rounds_of(known, rounds=told, sizes=contents.groups))
-            for judge, known in said
+            JudgeFigures(judge=judge, rounds=rounds_of(known, rounds=last, sizes=counts.groups))
+            for judge, known in by_judge
         ),
-        agreement=shared,
+        agreement=agreement(named) if len(named) > 1 else None,
     )
 
 

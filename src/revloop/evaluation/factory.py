@@ -1,4 +1,4 @@
-"""Which judge a name stands for."""
+"""Open the judge that a name stands for."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ async def open_judge(spec: str, *, prompts: str | Path = DEFAULT_JUDGE_PROMPTS) 
 
     Args:
         spec: ``demo``, ``module:function``, a server's address with or without ``#MODEL``,
-            ``model:FOLDER`` (in this process, on vLLM where it is installed), or
-            ``reward:FOLDER``. A server's key stands in ``REVLOOP_JUDGE_API_KEY``.
-        prompts: The prompt set of a model.
+            ``model:FOLDER`` (in this process, on vLLM if installed), or ``reward:FOLDER``. The
+            server's key is read from ``REVLOOP_JUDGE_API_KEY``.
+        prompts: The prompt set for a model.
 
     Raises:
-        InputError: The name stands for no judge.
+        InputError: The name is not a judge's.
         RevloopError: The judge cannot be opened; the class says why.
     """
     kind, colon, rest = spec.partition(":")

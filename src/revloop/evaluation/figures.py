@@ -1,8 +1,9 @@
-"""The figures of one round, each from the outcomes of its records. None: not measured."""
+"""Figures of one round, computed from the outcomes of its records. None: not measured."""
 
 from __future__ import annotations
 
 from collections import Counter
+from statistics import fmean
 from typing import TYPE_CHECKING, NamedTuple
 
 from revloop.evaluation.libraries import library
@@ -13,29 +14,24 @@ if TYPE_CHECKING:
 
     from revloop.evaluation.outcomes import Outcome
 
-FEWEST_RECORDS = 10
-"""With fewer records an interval says more about the method than about the records."""
+MIN_RECORDS = 10
+"""An interval over fewer records says more about the method than about the records."""
 
 RESAMPLES = 10_000
 CONFIDENCE = 0.95
 
 
 class Interval(NamedTuple):
-    """Where a figure lies with 95% confidence."""
+    """A 95% confidence interval."""
 
     low: float
     high: float
 
 
 def tally(outcomes: Sequence[Outcome]) -> Tally:
-    """Verdicts for the later text, ties, and verdicts against it, both orders counted."""
+    """Count verdicts for the later text, ties, and verdicts against it, in both orders."""
     counted = Counter(score for outcome in outcomes for score in outcome.readable)
     return Tally(wins=counted[1.0], ties=counted[0.5], losses=counted[0.0])
-
-
-def unparseable(outcomes: Sequence[Outcome]) -> int:
-    """Verdicts that could not be read in any try."""
-    return sum(outcome.unparseable for outcome in outcomes)
 
 
 def win_rate_interval(
@@ -43,21 +39,21 @@ def win_rate_interval(
 ) -> Interval | None:
     """95% interval of the win rate: percentile bootstrap over records.
 
-    Records are drawn, with all verdicts of each, and not verdicts: the two orders of one record
-    are not independent, and an interval that took them for so would be too narrow (a cluster
-    bootstrap; A. C. Davison, D. V. Hinkley, Bootstrap Methods and their Application, 1997, 3.8).
-    Records with the same scores are alike, so drawing how many there are of each kind, from a
-    multinomial distribution, is drawing records, in memory that does not grow with them.
+    Records are resampled with all their verdicts: the two orders of a record are not independent,
+    so resampling verdicts would make the interval too narrow (a cluster bootstrap; A. C. Davison,
+    D. V. Hinkley, Bootstrap Methods and their Application, 1997, 3.8). Records with the same scores
+    are interchangeable, so a multinomial draw of how often each kind occurs is the same as drawing
+    records, in memory that does not grow with their number.
 
     Returns:
-        None with fewer than ten records, or where all say the same (only ties, say): drawing from
-        them again can only repeat it, and an interval of no width would look like certainty.
+        None for fewer than ten records, or if all have the same score: resampling them would give
+        an interval of no width, which looks like certainty.
     """
     kinds = Counter(
         (sum(outcome.readable), len(outcome.readable)) for outcome in outcomes if outcome.readable
     )
     records = kinds.total()
-    if records < FEWEST_RECORDS or len({score / count for score, count in kinds}) < 2:
+    if records < MIN_RECORDS or len({score / count for score, count in kinds}) < 2:
         return None
     numpy = library("numpy")
     ordered = sorted(kinds)
@@ -71,53 +67,50 @@ def win_rate_interval(
 
 
 def order_flip_share(outcomes: Sequence[Outcome]) -> float | None:
-    """Share of the pairs whose verdict changed when the two texts swapped places.
+    """Share of the changed pairs whose verdict changed when the two texts swapped places.
 
-    0: the judge looks at the texts alone. A judge that always says "first" has 1, one that throws
-    a coin 0.5. Pairs that were not changed are left out, since nobody was asked.
+    This measures position bias: 0 for a judge of the texts alone, 1 for one that always says
+    "first", 0.5 for a coin.
 
     Returns:
-        None where no pair has both orders.
+        None if no changed pair has both orders.
     """
     both = [o.in_both_orders for o in outcomes if not o.is_unchanged and o.in_both_orders]
-    if not both:
-        return None
-    return sum(one != other for one, other in both) / len(both)
+    return sum(one != other for one, other in both) / len(both) if both else None
 
 
 def harm_rate(outcomes: Sequence[Outcome]) -> float | None:
-    """Share of the records whose later text loses in both orders; None where none has both."""
+    """Share of the records whose later text loses in both orders; None if none has both."""
     both = [o.in_both_orders for o in outcomes if o.in_both_orders]
     return sum(scores == (0.0, 0.0) for scores in both) / len(both) if both else None
 
 
 def mean_characters(outcomes: Sequence[Outcome]) -> tuple[float, float] | None:
-    """Mean lengths of the earlier and of the later texts; None where there are none."""
+    """Mean lengths of the earlier and of the later texts; None without outcomes."""
     if not outcomes:
         return None
-    earlier = sum(outcome.characters[0] for outcome in outcomes)
-    later = sum(outcome.characters[1] for outcome in outcomes)
-    return earlier / len(outcomes), later / len(outcomes)
+    earlier, later = zip(*(outcome.characters for outcome in outcomes), strict=True)
+    return fmean(earlier), fmean(later)
 
 
 def record_scores(outcomes: Sequence[Outcome]) -> dict[int, float]:
     """The mean score of each record, from 0 (every verdict against it) to 1."""
-    return {o.record: sum(o.readable) / len(o.readable) for o in outcomes if o.readable}
+    return {o.record: fmean(o.readable) for o in outcomes if o.readable}
 
 
 def sign_test(before: Mapping[int, float], after: Mapping[int, float]) -> float | None:
-    """Two-sided exact sign test over the records that both have.
+    """Two-sided exact sign test over the records with both scores.
 
-    For scores of 0 and 1 this is McNemar's exact test (Q. McNemar, Psychometrika 12, 1947): the
-    records that got better against those that got worse, by the binomial distribution. Records
-    are counted and not verdicts, since the two orders of a record are not independent.
+    For scores of 0 and 1 this is McNemar's exact test (Q. McNemar, Psychometrika 12, 1947): a
+    binomial test of the records that improved against those that got worse. It counts records, not
+    verdicts, since the two orders of a record are not independent.
 
     Args:
-        before: Score by record.
-        after: The same, later.
+        before: Scores by record.
+        after: Later scores by record.
 
     Returns:
-        The p value, without any correction; None where no record changed its score.
+        The uncorrected p value; None if no score changed.
     """
     changes = [after[record] - before[record] for record in before.keys() & after.keys()]
     better, worse = sum(c > 0 for c in changes), sum(c < 0 for c in changes)
@@ -127,10 +120,7 @@ def sign_test(before: Mapping[int, float], after: Mapping[int, float]) -> float 
 
 
 def holm(p_values: Sequence[float | None]) -> list[float | None]:
-    """Holm's correction for several tests (S. Holm, Scand. J. Statist. 6, 1979).
-
-    Tests that were not possible are not counted.
-    """
+    """Holm's correction for multiple tests (S. Holm, Scand. J. Statist. 6, 1979); skips None."""
     known = [p for p in p_values if p is not None]
     if not known:
         return list(p_values)

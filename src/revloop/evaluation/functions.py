@@ -23,24 +23,23 @@ if TYPE_CHECKING:
 
 
 class FunctionJudge:
-    """A function of a prompt and two texts.
+    """A judge that calls a function of a prompt and two texts.
 
-    It returns ``"first"``, ``"second"`` or ``"tie"``, such a word and a reason, or a
-    :class:`~revloop.trajectory.Verdict`; it may be asynchronous.
+    The function returns ``"first"``, ``"second"`` or ``"tie"``, one of these and a reason, or a
+    :class:`~revloop.trajectory.Verdict`.
 
     Args:
-        function: The function; one that is not asynchronous runs in a thread of its own, so it
-            may take its time.
-        name: As the user named it.
-        digest: Changes with the function; None: made from its module's source.
+        function: May be asynchronous; otherwise it runs in a thread and may block.
+        name: The name that the user gave it.
+        digest: Changes with the function; None: computed from its module's source.
     """
 
     def __init__(
         self, function: Callable[[str, str, str], Any], *, name: str, digest: str | None = None
     ) -> None:
         self._function = function
-        own = digest or digest_of("function", name, _source_of(function))
-        self._info = JudgeInfo(kind="function", name=name, digest=own)
+        digest = digest or digest_of("function", name, _source_of(function))
+        self._info = JudgeInfo(kind="function", name=name, digest=digest)
 
     @property
     def info(self) -> JudgeInfo:
@@ -51,48 +50,50 @@ class FunctionJudge:
         """Which text is better, in this order. See :class:`~revloop.trajectory.Judge`.
 
         Raises:
-            JudgeError: The function fails, or returns something else than a verdict.
+            JudgeError: The function fails, or returns no verdict.
         """
         try:
             if inspect.iscoroutinefunction(self._function):
-                said = await self._function(prompt, first, second)
+                returned = await self._function(prompt, first, second)
             else:
                 call = partial(self._function, prompt, first, second)
                 async with to_thread.current_default_thread_limiter():
-                    said = await run_in_thread(call)
+                    returned = await run_in_thread(call)
         except (Exception, SystemExit) as exc:
             raise JudgeError(
                 f"The judge {self._info.name} fails: {type(exc).__name__}: {exc}"
             ) from exc
-        return self._verdict(said)
+        return self._verdict(returned)
 
     async def aclose(self) -> None:
-        """Nothing is held."""
+        """Do nothing: there is nothing to release."""
 
-    def _verdict(self, said: object) -> Verdict:
-        if isinstance(said, Verdict):
-            return said
-        preference, reason = said if isinstance(said, tuple) and len(said) == 2 else (said, None)
+    def _verdict(self, returned: object) -> Verdict:
+        if isinstance(returned, Verdict):
+            return returned
+        preference, reason = returned, None
+        if isinstance(returned, tuple) and len(returned) == 2:
+            preference, reason = returned
         try:
             return Verdict.model_validate({"preference": preference, "reason": reason})
         except ValidationError as exc:
             raise JudgeError(
-                f"The judge {self._info.name} returns {said!r:.100}, which is no verdict: "
+                f"The judge {self._info.name} returns {returned!r:.100}, which is no verdict: "
                 f"{explain(exc)}."
             ) from exc
 
 
 def demo_judge() -> FunctionJudge:
-    """The exact judge of the demo's domain: which text has fewer faults."""
+    """The exact judge of the demo's domain, which counts faults."""
     source = _source_of(judge)
     return FunctionJudge(_fewer_faults, name="demo", digest=digest_of("demo", source))
 
 
 def load_function(spec: str) -> FunctionJudge:
-    """The judge that ``module:function`` names; the module may stand in the working directory.
+    """Load the judge ``module:function``, also from the working directory.
 
     Raises:
-        InputError: There is no such module, or no such function in it.
+        InputError: There is no such module, or it has no such function.
     """
     module_name, _, function_name = spec.partition(":")
     if "" not in sys.path:
@@ -101,8 +102,8 @@ def load_function(spec: str) -> FunctionJudge:
         function = getattr(importlib.import_module(module_name), function_name, None)
     except (Exception, SystemExit) as exc:
         raise InputError(
-            f"The judge {spec} cannot be loaded: {type(exc).__name__}: {exc}. Name it as "
-            "module:function; the module stands in this folder or is installed."
+            f"The judge {spec} cannot be loaded: {type(exc).__name__}: {exc}. Name a "
+            "module:function whose module is in this folder or installed."
         ) from exc
     if not callable(function):
         raise InputError(f"The module {module_name} has no function '{function_name}'.")
@@ -115,7 +116,7 @@ def _fewer_faults(prompt: str, first: str, second: str) -> tuple[str, str]:
 
 
 def _source_of(function: Callable[..., Any]) -> str:
-    """The source of the function's whole module, since what it calls may stand there too."""
+    """The source of the function's whole module, which includes its helpers."""
     try:
         return Path(inspect.getfile(function)).read_text(encoding="utf-8", errors="replace")
     except (OSError, TypeError):

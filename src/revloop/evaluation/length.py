@@ -1,10 +1,10 @@
-"""The win rate with length held still."""
+"""Length-controlled win rate."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from revloop.evaluation.figures import FEWEST_RECORDS
+from revloop.evaluation.figures import MIN_RECORDS
 from revloop.evaluation.libraries import library
 
 if TYPE_CHECKING:
@@ -12,35 +12,37 @@ if TYPE_CHECKING:
 
     from revloop.evaluation.outcomes import Outcome
 
-FEWEST_ON_A_SIDE = 5
-"""Fewer records that became longer (or shorter) cannot be weighed up against the rest."""
+MIN_PER_SIDE = 5
+"""Records that became longer, and shorter, below which length cannot be told from quality."""
 
 _RIDGE = 10.0
 
 
 def length_controlled_win_rate(outcomes: Sequence[Outcome]) -> float | None:
-    """The win rate to be expected if the later texts were as long as the earlier ones.
+    """The win rate expected if the later texts were as long as the earlier ones.
 
     After AlpacaEval 2 (Y. Dubois, B. Galambosi, P. Liang, T. B. Hashimoto, "Length-Controlled
     AlpacaEval", arXiv 2404.04475, section 3): a logistic regression of the verdict on
-    tanh(length difference / its standard deviation), whose prediction at difference 0 is the
-    figure. Lengths are in characters, as there.
+    tanh(length difference / its standard deviation), evaluated at difference 0. Lengths are in
+    characters, as there.
 
-    Left out, compared with the original: the difficulty of each instruction, which can be told
-    only from the verdicts on many models. Added: texts that became longer and texts that became
-    shorter weigh the same in sum, since revisions mostly grow, and the fit would otherwise credit
-    a judge of mere length with half of the log odds that the growth gives it. A ridge penalty of
-    weight 10 on the coefficient of length, and none on the constant, keeps the fit finite where
-    length alone decides every verdict; the original takes its penalty from cross-validation.
-    Pairs that were not changed are no evidence about length: they stand at 0.5 beside the fit.
+    Differences from the original:
+
+    * No instruction difficulty: fitting it takes verdicts on many models.
+    * Texts that became longer and texts that became shorter get the same total weight. Revisions
+      mostly grow, and an unweighted fit would leave a judge of mere length half of the log odds
+      that the growth gives it.
+    * A ridge penalty of weight 10 on the length coefficient, none on the constant, keeps the fit
+      finite if length alone decides every verdict; the original takes it from cross-validation.
+    * Unchanged pairs carry no evidence about length: they count as 0.5 beside the fit.
 
     Returns:
-        None with fewer than ten changed records, or with fewer than five that became longer or
-        five that became shorter: too little then tells length from quality.
+        None for fewer than ten changed records, or fewer than five that became longer or five that
+        became shorter.
     """
     readable = [outcome for outcome in outcomes if outcome.readable]
     changed = [outcome for outcome in readable if not outcome.is_unchanged]
-    if len(changed) < FEWEST_RECORDS:
+    if len(changed) < MIN_RECORDS:
         return None
     controlled = _at_equal_length(changed)
     if controlled is None:
@@ -57,10 +59,10 @@ def _at_equal_length(changed: Sequence[Outcome]) -> float | None:
     shorter = sum(_growth(outcome) < 0 for outcome in changed)
     if longer == shorter == 0:
         return mean
-    if min(longer, shorter) < FEWEST_ON_A_SIDE:
+    if min(longer, shorter) < MIN_PER_SIDE:
         return None
     if mean in {0.0, 1.0}:
-        return mean  # whatever the length, the verdict is the same
+        return mean  # all verdicts agree, whatever the length
     growths = [_growth(outcome) for outcome in changed for _ in outcome.readable]
     return _fitted_at_zero(growths, scores)
 
@@ -75,7 +77,7 @@ def _fitted_at_zero(growths: Sequence[int], scores: Sequence[float]) -> float:
     for side in sides:
         weights[side] = (grown != 0).sum() / 2 / side.sum()
     model = models.GLM(numpy.array(scores), terms, family=families.Binomial(), freq_weights=weights)
-    # statsmodels divides the likelihood by the number of verdicts, so the penalty as well
+    # statsmodels divides the likelihood by the number of verdicts, so the penalty is divided too
     fitted = model.fit_regularized(alpha=numpy.array([0.0, _RIDGE / len(scores)]), L1_wt=0.0)
     return float(1 / (1 + numpy.exp(-fitted.params[0])))
 

@@ -1,4 +1,4 @@
-"""The statistics libraries, imported when the first figure is asked for: they take seconds."""
+"""Optional libraries for statistics and plots, imported on first use: importing takes seconds."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from revloop.errors import MissingExtraError
 
 
 def library(name: str) -> Any:
-    """A module of the extra ``evaluate``.
+    """Import a module of the extra ``evaluate``.
 
     Raises:
         MissingExtraError: It is not installed.

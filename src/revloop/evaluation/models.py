@@ -1,4 +1,4 @@
-"""A model as judge, over any engine."""
+"""A model as judge, on any engine."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ if TYPE_CHECKING:
 
 DEFAULT_TRIES = 3
 RETRY_TEMPERATURE = 0.7
-"""From the second try on: at 0 another seed would give the same answer again."""
+"""From the second try on: at temperature 0 a new seed would repeat the answer."""
 
 
 class ModelJudge:
     """Asks a model which of two texts is better.
 
     Args:
-        engine: Where the model runs; closed with the judge.
-        prompts: How it is asked and read.
-        name: As the user named it; None: the model's name.
-        tries: How often it is asked until its verdict can be read.
-        seed: Where random choices start.
+        engine: The model's engine; closed with the judge.
+        prompts: The judge's prompt set.
+        name: The name that the user gave it; None: the model's name.
+        tries: Most requests for one readable verdict.
+        seed: Seed of the sampling.
     """
 
     def __init__(
@@ -56,47 +56,43 @@ class ModelJudge:
     async def judge(self, prompt: str, first: str, second: str) -> Verdict:
         """Which text is better, in this order. See :class:`~revloop.trajectory.Judge`.
 
-        An answer that was cut off or cannot be read is asked for again; after the last try the
-        verdict is ``unparseable``. So it is where the question does not fit the model's context.
+        A truncated or unreadable answer is requested again. After the last try, or if the question
+        does not fit the model's context, the verdict is ``unparseable``.
 
         Raises:
             EngineError: The engine failed.
         """
+        question = self._prompts.question(prompt, first, second)
+        answer = ""
         try:
-            return await self._ask(prompt, first, second)
+            for attempt in range(1, self._tries + 1):
+                request = Request(
+                    prompt=question,
+                    sampling=self._sampling(attempt, prompt, first, second),
+                    max_tokens=self._prompts.settings.max_tokens,
+                )
+                completion = await self._engine.generate(request)
+                answer = completion.text
+                is_truncated = completion.finish_reason == "length"
+                if not is_truncated and (verdict := self._prompts.read(answer)) is not None:
+                    preference, reason = verdict
+                    return Verdict(
+                        preference=preference, reason=reason or None, raw=answer, tries=attempt
+                    )
         except ContextFullError as exc:
             return Verdict(preference="unparseable", reason=str(exc))
+        return Verdict(preference="unparseable", raw=answer, tries=self._tries)
 
     async def aclose(self) -> None:
         """Close the engine."""
         await self._engine.aclose()
 
-    async def _ask(self, prompt: str, first: str, second: str) -> Verdict:
-        question = self._prompts.question(prompt, first, second)
-        settings = self._prompts.settings
-        said = ""
-        for attempt in range(1, self._tries + 1):
-            request = Request(
-                prompt=question,
-                sampling=self._sampling(attempt, prompt, first, second),
-                max_tokens=settings.max_tokens,
-            )
-            completion = await self._engine.generate(request)
-            said = completion.text
-            read = None if completion.finish_reason == "length" else self._prompts.read(said)
-            if read is not None:
-                preference, reason = read
-                return Verdict(
-                    preference=preference, reason=reason or None, raw=said, tries=attempt
-                )
-        return Verdict(preference="unparseable", raw=said, tries=self._tries)
-
     def _sampling(self, attempt: int, *texts: str) -> Sampling:
-        """The same for the same texts in any run, and another seed for another try."""
+        """Reproducible for the same texts; each try has another seed."""
         chosen = self._prompts.settings.sampling
-        warmest = max(chosen.temperature, RETRY_TEMPERATURE)
+        retry = max(chosen.temperature, RETRY_TEMPERATURE)
         return Sampling(
-            temperature=chosen.temperature if attempt == 1 else warmest,
+            temperature=chosen.temperature if attempt == 1 else retry,
             top_p=chosen.top_p,
             seed=int(digest_of(self._seed, attempt, *texts, length=8), 16) >> 1,
         )

@@ -1,4 +1,4 @@
-"""What judges said of each record and round, as numbers for the figures."""
+"""Verdicts on each record and round, as numbers for the figures."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ if TYPE_CHECKING:
 
     from revloop.evaluation.pairs import Pair
     from revloop.evaluation.verdicts import Verdicts
-    from revloop.trajectory import JudgeInfo, Trajectory
+    from revloop.trajectory import JudgeInfo, Trajectory, Verdict
 
 
 class Outcome(NamedTuple):
-    """One record after one round, before one judge.
+    """One judge's verdicts on one record after one round.
 
     Attributes:
-        record: Its number among the trajectories, from 0.
-        group: Its value in the field that the figures are split by; empty where they are not.
+        record: Number of the trajectory, from 0.
+        group: Value of the field that the figures are split by; empty without a split.
         against: What the round's text was compared with.
         round: The round, from 1.
-        scores: With the earlier text first, then with the later: 1 for a verdict for the round's
-            text, 0.5 for a tie, 0 for one against it; None where there is none. People see one
-            order only.
-        unparseable: Verdicts that could not be read.
-        is_judged: Whether all verdicts were given that are to be, unparseable ones included.
-        is_unchanged: Whether the two texts are the same: ties that nobody was asked for.
+        scores: With the earlier text first, then with the later one first: 1 for a verdict for the
+            round's text, 0.5 for a tie, 0 against it; None if missing or unreadable. People judge
+            one order only.
+        unparseable: Number of unreadable verdicts.
+        is_judged: Whether all expected verdicts were given, unreadable ones included.
+        is_unchanged: Whether the two texts are the same: a tie that no judge is asked about.
         characters: Lengths of the earlier and the later text.
     """
 
@@ -45,12 +45,12 @@ class Outcome(NamedTuple):
 
     @property
     def readable(self) -> tuple[float, ...]:
-        """The scores of all verdicts that could be read."""
+        """The scores of all readable verdicts."""
         return tuple(score for score in self.scores if score is not None)
 
     @property
     def in_both_orders(self) -> tuple[float, float] | None:
-        """The scores in both orders, where there are both."""
+        """The scores in both orders; None if one is missing."""
         one, other = self.scores
         return None if one is None or other is None else (one, other)
 
@@ -64,13 +64,13 @@ def outcomes(
     against: frozenset[Against],
     by: str | None = None,
 ) -> Iterator[Outcome]:
-    """The outcomes of all records, from the verdicts that are stored.
+    """The outcomes of all records, from stored verdicts.
 
     Args:
         trajectories: In the order in which the records are numbered.
-        verdicts: Where the verdicts are.
+        verdicts: The stored verdicts.
         judge: Whose verdicts.
-        rounds: Rounds to look at.
+        rounds: Number of rounds.
         against: What each round is compared with.
         by: The field of the drafts to group by; None: no groups.
     """
@@ -81,11 +81,21 @@ def outcomes(
 
 
 def group_of(trajectory: Trajectory, field: str) -> str:
-    """A record's value in a field of its draft, as text; ``(none)`` where it has none."""
+    """The value of a draft's field as text; ``(none)`` without one."""
     value = trajectory.draft.extra.get(field)
     if value is None:
         return "(none)"
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def scores_of(
+    earlier_first: Verdict | None, later_first: Verdict | None
+) -> tuple[float | None, float | None]:
+    """The later text's scores in two verdicts: shown second, then shown first."""
+    return (
+        None if earlier_first is None else challenger_score(earlier_first, challenger_first=False),
+        None if later_first is None else challenger_score(later_first, challenger_first=True),
+    )
 
 
 def _outcome(record: int, group: str, pair: Pair, verdicts: Verdicts, judge: JudgeInfo) -> Outcome:
@@ -94,13 +104,10 @@ def _outcome(record: int, group: str, pair: Pair, verdicts: Verdicts, judge: Jud
     if pair.is_unchanged:
         scores, given = (0.5, 0.5 if orders == 2 else None), orders
     else:
-        found = [verdicts.get(judge, q) for q in (pair.question, pair.question.swapped)]
+        found = [verdicts.get(judge, question) for question in pair.question.orders]
         given = sum(verdict is not None for verdict in found)
         unreadable = sum(v is not None and v.preference == "unparseable" for v in found)
-        scores = (
-            None if found[0] is None else challenger_score(found[0], challenger_first=False),
-            None if found[1] is None else challenger_score(found[1], challenger_first=True),
-        )
+        scores = scores_of(*found)
     return Outcome(
         record=record,
         group=group,

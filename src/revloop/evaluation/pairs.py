@@ -1,4 +1,4 @@
-"""Which texts of a trajectory are compared with which."""
+"""Which texts of a trajectory are compared."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ Against = Literal["original", "previous"]
 
 
 class Pair(NamedTuple):
-    """The outcome of a round, and what it is compared with.
+    """A round's text and the text that it is compared with.
 
     Attributes:
-        against: The response that came in, or the outcome of the round before.
+        against: Compared with the original response, or with the previous round.
         round: The round, from 1.
         question: The texts, the earlier one first.
     """
@@ -29,34 +29,34 @@ class Pair(NamedTuple):
 
     @property
     def is_unchanged(self) -> bool:
-        """Whether the two texts are the same, so that there is nothing to be judged: a tie."""
+        """Whether the two texts are the same: a tie that needs no judge."""
         return self.question.first == self.question.second
 
 
-def outcome_of(trajectory: Trajectory, round_: int) -> str | None:
-    """The text that a trajectory stands at after a round: the one that would be kept there.
+def text_after(trajectory: Trajectory, round_: int) -> str | None:
+    """The text that a trajectory keeps after a round.
 
-    A trajectory that ended early, because nothing new was to be expected, stands where it ended in
-    all later rounds: so the five rounds of arXiv 2311.14543 are counted.
+    A trajectory that stopped early, because no further change was expected, keeps its last text in
+    all later rounds, as the five rounds of arXiv 2311.14543 are counted.
 
     Returns:
-        None where the round is missing: the trajectory failed, or was not asked for so many.
+        None if there is no such round: the trajectory failed, or fewer rounds were requested.
     """
     if round_ <= trajectory.rounds:
         return trajectory.versions[trajectory.kept_after(round_)].text
-    ended_early = trajectory.end is not None and trajectory.end.reason.is_early_stop
-    return trajectory.kept_text if ended_early else None
+    stopped_early = trajectory.end is not None and trajectory.end.reason.is_early_stop
+    return trajectory.kept_text if stopped_early else None
 
 
 def pairs_of(trajectory: Trajectory, rounds: int, against: frozenset[Against]) -> Iterator[Pair]:
-    """The pairs of a trajectory up to a round, in order; missing rounds have none."""
+    """The pairs of a trajectory up to a round, in order."""
     prompt = trajectory.draft.prompt_text
     for round_ in range(1, rounds + 1):
-        now = outcome_of(trajectory, round_)
-        if now is None:
+        later = text_after(trajectory, round_)
+        if later is None:
             return
         if "original" in against:
-            yield Pair("original", round_, Question(prompt, trajectory.original, now))
-        before = outcome_of(trajectory, round_ - 1)
+            yield Pair("original", round_, Question(prompt, trajectory.original, later))
+        before = text_after(trajectory, round_ - 1)
         if "previous" in against and before is not None:
-            yield Pair("previous", round_, Question(prompt, before, now))
+            yield Pair("previous", round_, Question(prompt, before, later))

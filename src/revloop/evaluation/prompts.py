@@ -1,8 +1,9 @@
 """The prompt set of a model judge: a folder with ``judge.toml`` and ``pair.txt``.
 
-``pair.txt`` asks for a verdict on two responses: ``${prompt}``, ``${first}``, ``${second}``. A
-``system.txt`` may stand beside it. Templates are those of :mod:`revloop.prompts.templates`: values
-are substituted in a single pass, so nothing that a model wrote is read as a template.
+``pair.txt`` asks for a verdict on two responses: ``${prompt}``, ``${first}``, ``${second}``. An
+optional ``system.txt`` holds the system message. Templates are those of
+:mod:`revloop.prompts.templates`: values are substituted in a single pass, so model output is never
+read as a template.
 """
 
 from __future__ import annotations
@@ -36,19 +37,25 @@ class VerdictWords(Frozen):
     second: str = Field(min_length=1)
     tie: str = Field(min_length=1)
 
+    @property
+    def preferences(self) -> dict[str, Preference]:
+        """What each word means, in lower case."""
+        words = (self.first.casefold(), self.second.casefold(), self.tie.casefold())
+        return dict(zip(words, ("first", "second", "tie"), strict=True))
+
     @model_validator(mode="after")
-    def _three(self) -> VerdictWords:
-        if len({word.casefold() for word in (self.first, self.second, self.tie)}) < 3:
-            raise ValueError("the three words differ, capitals aside")
+    def _distinct(self) -> Self:
+        if len(self.preferences) < 3:
+            raise ValueError("the three words must differ, ignoring case")
         return self
 
 
 class JudgeSettings(Frozen):
     """The content of ``judge.toml``."""
 
-    missing_prompt: str = Field(description="Stands for a prompt that nobody knows.")
-    max_tokens: Annotated[int, Field(ge=1)] = Field(description="Tokens an answer may have.")
-    label: str = Field(min_length=1, description="What the line of the verdict begins with.")
+    missing_prompt: str = Field(description="Replaces an unknown prompt.")
+    max_tokens: Annotated[int, Field(ge=1)] = Field(description="Most tokens of an answer.")
+    label: str = Field(min_length=1, description="Start of the line with the verdict.")
     words: VerdictWords
     sampling: SamplingDefaults = SamplingDefaults()
 
@@ -71,10 +78,10 @@ class JudgePrompts:
 
     @classmethod
     def load(cls, name_or_folder: str | Path = DEFAULT_JUDGE_PROMPTS) -> Self:
-        """Load the prompt set that comes with revloop (``judge``), or a folder of your own.
+        """Load revloop's own prompt set (``judge``), or a folder.
 
         Raises:
-            PromptSetError: There is no such set, or a file of it cannot be used.
+            PromptSetError: There is no such set, or a file of it is invalid.
         """
         folder = _find(name_or_folder)
         settings = load_settings(folder / _SETTINGS, JudgeSettings)
@@ -89,19 +96,17 @@ class JudgePrompts:
         text = Template(self.pair).substitute(
             prompt=prompt or self.settings.missing_prompt, first=first, second=second
         )
-        asked = Message(role="user", content=text)
+        user = Message(role="user", content=text)
         if self.system is None:
-            return (asked,)
-        system = Template(self.system).substitute()
-        return (Message(role="system", content=system), asked)
+            return (user,)
+        return (Message(role="system", content=Template(self.system).substitute()), user)
 
     def read(self, answer: str) -> tuple[Preference, str] | None:
-        """The verdict in an answer and the reasons before it, or None where there is none.
+        """The verdict in an answer and the reasons before it; None if there is none.
 
-        The last line that begins with the label counts, nothing but the word may stand after the
-        label, and nothing but white space after the line. An answer that names two different
-        verdicts on two such lines is none: it may be repeating the question. Thoughts at the start
-        are passed over; one without an end leaves no answer.
+        The verdict is the last line that begins with the label, with nothing else on or after the
+        line. An answer with two different verdicts has none: it may be repeating the question.
+        Leading thoughts are skipped; unclosed ones leave no answer.
         """
         try:
             answer = without_thoughts(answer)
@@ -111,22 +116,12 @@ class JudgePrompts:
         lines = list(re.finditer(rf"^[ \t*_#]*{label}(.*)$", answer, re.MULTILINE))
         if not lines or answer[lines[-1].end() :].strip():
             return None
-        read = {self._preference(line[1]) for line in lines}
-        if len(read) != 1:
+        known = self.settings.words.preferences
+        verdicts = {known.get(line[1].strip(" \t*_.[]").casefold()) for line in lines}
+        preference = verdicts.pop()
+        if verdicts or preference is None:
             return None
-        preference = read.pop()
-        reason = answer[: lines[0].start()].strip()
-        return None if preference is None else (preference, reason)
-
-    def _preference(self, word: str) -> Preference | None:
-        said = word.strip(" \t*_.[]").casefold()
-        words = self.settings.words
-        known: dict[str, Preference] = {
-            words.first.casefold(): "first",
-            words.second.casefold(): "second",
-            words.tie.casefold(): "tie",
-        }
-        return known.get(said)
+        return preference, answer[: lines[0].start()].strip()
 
 
 def _find(name_or_folder: str | Path) -> Path:

@@ -20,8 +20,8 @@ _HASHED_BYTES = 2**20
 class RewardJudge:
     """Prefers the text with the higher reward. Make one with :meth:`load`.
 
-    A reward is of one text alone, so the order of the two cannot matter; both are asked all the
-    same, and the scores are kept, so that the second order costs nothing.
+    A reward depends on one text only, so the order of the two cannot matter. Rewards are cached,
+    so asking in the second order costs nothing.
     """
 
     def __init__(self, model: Any, tokenizer: Any, *, name: str, digest: str) -> None:
@@ -29,7 +29,7 @@ class RewardJudge:
         self._tokenizer = tokenizer
         self._info = JudgeInfo(kind="reward", name=name, digest=digest)
         self._in_use = threading.Lock()
-        self._last: dict[tuple[str, str], float] = {}
+        self._cached: dict[tuple[str, str], float] = {}
 
     @classmethod
     def load(cls, model: str, *, name: str | None = None) -> Self:
@@ -37,7 +37,7 @@ class RewardJudge:
 
         Args:
             model: A model folder or hub id of a sequence classifier with one output.
-            name: What it is called in the record; None: as ``model``.
+            name: Its name in the record; None: as ``model``.
 
         Raises:
             MissingExtraError: torch or transformers is not installed.
@@ -75,51 +75,47 @@ class RewardJudge:
     async def judge(self, prompt: str, first: str, second: str) -> Verdict:
         """The text with the higher reward. See :class:`~revloop.trajectory.Judge`.
 
-        A text that does not fit the model's context makes the verdict ``unparseable``.
+        If a text does not fit the model's context, the verdict is ``unparseable``.
 
         Raises:
-            JudgeError: The model failed, for want of memory or otherwise.
+            JudgeError: The model failed, or ran out of memory.
         """
         try:
-            scores = [
-                await anyio.to_thread.run_sync(self._score, prompt, text)
-                for text in (first, second)
-            ]
+            left = await anyio.to_thread.run_sync(self._reward, prompt, first)
+            right = await anyio.to_thread.run_sync(self._reward, prompt, second)
         except (RuntimeError, MemoryError) as exc:
             why = "ran out of memory" if ran_out_of_memory(exc) else f"failed: {exc}"
             raise JudgeError(f"The reward model {self._info.name} {why}.") from exc
-        if None in scores:
+        if left is None or right is None:
             return Verdict(
                 preference="unparseable", reason="A text does not fit the reward model's context."
             )
-        left, right = (score or 0.0 for score in scores)
         raw = f"{left:.6g} {right:.6g}"
         if left == right:
             return Verdict(preference="tie", raw=raw)
         return Verdict(preference="first" if left > right else "second", raw=raw)
 
     async def aclose(self) -> None:
-        """Nothing is held but memory, which goes with the judge."""
+        """Do nothing: the memory goes with the judge."""
 
-    def _score(self, prompt: str, text: str) -> float | None:
+    def _reward(self, prompt: str, text: str) -> float | None:
         import torch  # heavy and optional
 
         with self._in_use, torch.inference_mode():
             key = (prompt, text)
-            if key not in self._last:
+            if key not in self._cached:
                 batch = self._tokenizer(self._joined(prompt, text), return_tensors="pt")
                 longest = getattr(self._model.config, "max_position_embeddings", None)
                 if longest is not None and batch["input_ids"].shape[-1] > longest:
                     return None
-                batch = batch.to(self._model.device)
-                score = float(self._model(**batch).logits[0, 0])
-                while len(self._last) > 64:  # a record's versions, not a whole store
-                    self._last.pop(next(iter(self._last)))
-                self._last[key] = score
-            return self._last[key]
+                reward = float(self._model(**batch.to(self._model.device)).logits[0, 0])
+                while len(self._cached) > 64:  # the versions of one record
+                    self._cached.pop(next(iter(self._cached)))
+                self._cached[key] = reward
+            return self._cached[key]
 
     def _joined(self, prompt: str, text: str) -> str:
-        """Prompt and text as the model's chat template joins them, else with an empty line."""
+        """Prompt and text in the model's chat template, or separated by an empty line."""
         if self._tokenizer.chat_template is None:
             return f"{prompt}\n\n{text}" if prompt else text
         turns = [{"role": "user", "content": prompt}, {"role": "assistant", "content": text}]
@@ -128,7 +124,7 @@ class RewardJudge:
 
 
 def _weights(folder: Path) -> list[list[object]]:
-    """What tells one file of weights from another, without reading gigabytes."""
+    """A cheap fingerprint of the weight files: name, size, and digest of the first bytes."""
     found: list[list[object]] = []
     for path in sorted(folder.glob("*.safetensors")):
         with path.open("rb") as file:

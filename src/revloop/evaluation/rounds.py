@@ -1,4 +1,4 @@
-"""The figures of all rounds: what ``revloop evaluate`` tells."""
+"""The figures of all rounds: the result of ``revloop evaluate``."""
 
 from __future__ import annotations
 
@@ -26,27 +26,24 @@ class RoundFigures(Frozen):
     against: Against = Field(description="What the round's texts were compared with.")
     group: str | None = Field(description="Value of the field split by; None: all records.")
     round: int
-    records: int = Field(description="Records that have this round, or ended early before it.")
+    records: int = Field(description="Records that have this round, or stopped early before it.")
     missing: int = Field(
-        description="Records without this round: they failed, or were not asked for so many. They "
-        "count in no figure."
+        description="Records without this round, excluded from all figures: they failed, or fewer "
+        "rounds were requested."
     )
     counted: int = Field(
-        description="Records that the win rate is of: those with a verdict that could be read, "
-        "ties of unchanged texts included."
+        description="Records behind the win rate: those with a readable verdict, or unchanged."
     )
-    unchanged: int = Field(description="Records whose text is the same: ties, nobody was asked.")
+    unchanged: int = Field(description="Records whose text is the same: ties without a question.")
     unjudged: int = Field(
-        description="Records that wait for a verdict. While there are any, all figures that come "
-        "from verdicts are None: those that were judged first may not stand for the rest."
+        description="Records still without a verdict. Until there are none, all figures from "
+        "verdicts are None: the records judged first may differ from the rest."
     )
     wins: int = Field(description="Verdicts for the round's text, both orders counted.")
     ties: int
     losses: int
-    readable: int = Field(
-        description="Answers that held a verdict; nobody is asked about unchanged texts."
-    )
-    unparseable: int = Field(description="Answers that held no verdict, in any try.")
+    readable: int = Field(description="Readable verdicts; unchanged texts have none.")
+    unparseable: int = Field(description="Verdicts that no try made readable.")
     win_rate: float | None = Field(description="(wins + ties / 2) / verdicts.")
     win_rate_low: float | None = Field(description="Lower end of the 95% interval.")
     win_rate_high: float | None = Field(description="Upper end of the 95% interval.")
@@ -54,25 +51,25 @@ class RoundFigures(Frozen):
         description="Share of the changed pairs whose verdict changed with the order."
     )
     length_controlled_win_rate: float | None = Field(
-        description="Win rate to be expected at equal length."
+        description="Win rate expected at equal length."
     )
     harm_rate: float | None = Field(description="Share of the records that lose in both orders.")
     mean_characters: float | None = Field(description="Mean length of the round's texts.")
     length_ratio: float | None = Field(
-        description="Mean length of the round's texts by that of the texts compared with."
+        description="Mean length of the round's texts over that of the texts compared with."
     )
     p_against: float | None = Field(
         description="Sign test over records: better against worse than the text compared with. "
         "Holm's correction over the rounds."
     )
     p_previous: float | None = Field(
-        description="Sign test over records: does this round do better against the original than "
-        "the round before? Holm's correction over the rounds. None for round 1."
+        description="Sign test over records: scores against the original, this round's against the "
+        "previous round's. Holm's correction over the rounds. None for round 1."
     )
 
 
 class JudgeFigures(Frozen):
-    """What one judge's verdicts come to."""
+    """The figures of one judge."""
 
     judge: JudgeInfo
     rounds: tuple[RoundFigures, ...] = Field(
@@ -81,7 +78,7 @@ class JudgeFigures(Frozen):
 
     @property
     def is_unreadable(self) -> bool:
-        """Whether none of the judge's verdicts could be read: its figures tell nothing."""
+        """Whether none of the judge's verdicts could be read, so that its figures are void."""
         unparseable = any(row.unparseable for row in self.rounds)
         return unparseable and not any(row.readable for row in self.rounds)
 
@@ -95,7 +92,7 @@ class Evaluation(Frozen):
     split_by: str | None = Field(default=None, description="Field that the figures are split by.")
     judges: tuple[JudgeFigures, ...]
     agreement: Agreement | None = Field(
-        default=None, description="Of several judges; None with one."
+        default=None, description="Between several judges; None for one."
     )
 
 
@@ -106,61 +103,60 @@ def rounds_of(
 
     Args:
         outcomes: Of one judge.
-        rounds: Rounds to tell of.
-        sizes: Number of records in each group; one group alone is not told of by itself.
+        rounds: Number of rounds.
+        sizes: Number of records in each group; a single group gets no figures of its own.
     """
     known = list(outcomes)
-    found = _table(known, rounds, None, sum(sizes.values()))
+    rows = _rows(known, rounds, None, sum(sizes.values()))
     if len(sizes) > 1:
         for group, size in sorted(sizes.items()):
-            found += _table([o for o in known if o.group == group], rounds, group, size)
-    return tuple(found)
+            rows += _rows([o for o in known if o.group == group], rounds, group, size)
+    return tuple(rows)
 
 
-def _table(
+def _rows(
     outcomes: Sequence[Outcome], rounds: int, group: str | None, size: int
 ) -> list[RoundFigures]:
-    table: list[RoundFigures] = []
-    ordered = sorted(outcomes, key=lambda o: (o.against, o.round))
-    for against, of_one in groupby(ordered, key=lambda o: o.against):
+    rows: list[RoundFigures] = []
+    ordered = sorted(outcomes, key=lambda o: o.against)
+    for against, compared in groupby(ordered, key=lambda o: o.against):
         by_round: dict[int, list[Outcome]] = {round_: [] for round_ in range(1, rounds + 1)}
-        for outcome in of_one:
+        for outcome in compared:
             by_round[outcome.round].append(outcome)
         p_against, p_previous = _p_values(against, list(by_round.values()))
         for index, (round_, known) in enumerate(by_round.items()):
             tests = {"p_against": p_against[index], "p_previous": p_previous[index]}
             names = {"against": against, "group": group, "round": round_}
-            told = _figures(known, size)
-            table.append(RoundFigures.model_validate({**names, **told, **tests}))
-    return table
+            rows.append(RoundFigures.model_validate(names | _figures(known, size) | tests))
+    return rows
 
 
 def _p_values(
     against: Against, by_round: Sequence[Sequence[Outcome]]
 ) -> tuple[list[float | None], list[float | None]]:
     scores = [figures.record_scores(known) for known in by_round]
-    is_whole = [all(outcome.is_judged for outcome in known) for known in by_round]
+    is_complete = [all(outcome.is_judged for outcome in known) for known in by_round]
     tests = [
-        figures.sign_test(dict.fromkeys(score, 0.5), score) if whole else None
-        for score, whole in zip(scores, is_whole, strict=True)
+        figures.sign_test(dict.fromkeys(score, 0.5), score) if complete else None
+        for score, complete in zip(scores, is_complete, strict=True)
     ]
     steps: list[float | None] = [None] * len(scores)
     if against == "original":
         for index in range(1, len(scores)):
-            if is_whole[index - 1] and is_whole[index]:
+            if is_complete[index - 1] and is_complete[index]:
                 steps[index] = figures.sign_test(scores[index - 1], scores[index])
     return figures.holm(tests), figures.holm(steps)
 
 
-def _figures(outcomes: Sequence[Outcome], size: int) -> dict[str, int | float | None]:
+def _figures(outcomes: Sequence[Outcome], size: int) -> dict[str, object]:
     counted = figures.tally(outcomes)
     unjudged = sum(not outcome.is_judged for outcome in outcomes)
     readable = sum(len(o.readable) for o in outcomes if not o.is_unchanged)
-    unreadable = figures.unparseable(outcomes)
-    # of ties alone that nobody was asked for, a rate would tell nothing of the judge
+    unreadable = sum(outcome.unparseable for outcome in outcomes)
+    # unchanged texts alone say nothing about the judge
     judged = [] if unjudged or (unreadable and not readable) else outcomes
-    interval = figures.win_rate_interval(judged)
-    lengths = figures.mean_characters(outcomes)
+    low, high = figures.win_rate_interval(judged) or (None, None)
+    earlier, later = figures.mean_characters(outcomes) or (None, None)
     return {
         "records": len(outcomes),
         "missing": size - len(outcomes),
@@ -173,11 +169,11 @@ def _figures(outcomes: Sequence[Outcome], size: int) -> dict[str, int | float | 
         "unparseable": unreadable,
         "readable": readable,
         "win_rate": figures.tally(judged).win_rate,
-        "win_rate_low": None if interval is None else interval.low,
-        "win_rate_high": None if interval is None else interval.high,
+        "win_rate_low": low,
+        "win_rate_high": high,
         "order_flip_share": figures.order_flip_share(judged),
         "length_controlled_win_rate": length_controlled_win_rate(judged),
         "harm_rate": figures.harm_rate(judged),
-        "mean_characters": None if lengths is None else lengths[1],
-        "length_ratio": None if lengths is None or not lengths[0] else lengths[1] / lengths[0],
+        "mean_characters": later,
+        "length_ratio": later / earlier if earlier and later is not None else None,
     }

@@ -1,8 +1,7 @@
-"""Sheets for people: pairs to be judged in a spreadsheet, blinded and shuffled, and read back.
+"""Sheets for human judges: pairs in a spreadsheet, blinded and shuffled, and read back.
 
-A sheet does not tell which text is the later one, or of which round: the id of a row is a digest,
-and the texts stand in random order. The store knows all of it, so a sheet can be read back with
-nothing but the store.
+A sheet does not show which text is later, or from which round: a row's id is a digest, and its two
+texts are in random order. The store resolves the ids, so reading a sheet back needs nothing else.
 """
 
 from __future__ import annotations
@@ -19,6 +18,7 @@ from pydantic import ValidationError
 from revloop.errors import InputError
 from revloop.evaluation.pairs import Against, pairs_of
 from revloop.evaluation.tables import write_rows
+from revloop.files.text import read_text
 from revloop.trajectory import JudgeInfo, Verdict
 from revloop.values import digest_of, explain
 
@@ -31,18 +31,18 @@ if TYPE_CHECKING:
 
 COLUMNS = ("id", "prompt", "text_a", "text_b", "verdict", "reason")
 WORDS: dict[str, Preference] = {"a": "first", "b": "second", "tie": "tie"}
-"""What a person writes into the column ``verdict``, capitals aside."""
+"""Values of the column ``verdict``, ignoring case."""
 
-_MARK_OF_UTF8 = "\ufeff"
+_UTF8_MARK = "\ufeff"
 
 
-class Filled(NamedTuple):
-    """A row that a person has filled in.
+class FilledRow(NamedTuple):
+    """A row with a verdict.
 
     Attributes:
-        line: Its line in the file.
-        id: The pair and its order.
-        verdict: What the person said.
+        line: Line in the file.
+        id: Digest of the pair and its order.
+        verdict: The verdict.
     """
 
     line: int
@@ -54,16 +54,16 @@ class UnusableSheetRow(NamedTuple):
     """A row that cannot be used.
 
     Attributes:
-        line: Its line in the file.
-        reason: What is wrong with it.
+        line: Line in the file.
+        reason: What is wrong.
     """
 
     line: int
     reason: str
 
 
-def person(name: str) -> JudgeInfo:
-    """The judge that a person is, for the record.
+def human_judge(name: str) -> JudgeInfo:
+    """A person as judge, for the record.
 
     Raises:
         InputError: The name is blank.
@@ -80,13 +80,13 @@ def questions_for_people(
     against: frozenset[Against],
     seed: int = 0,
 ) -> list[Question]:
-    """The pairs to be judged, each in one random order, shuffled.
+    """The pairs to judge, shuffled, each in a random order.
 
     Args:
-        trajectories: Where they come from.
-        rounds: The rounds to ask about.
+        trajectories: The trajectories of a store.
+        rounds: The rounds to judge.
         against: What each round is compared with.
-        seed: Where the random choices start.
+        seed: Seed of the order.
     """
     random = Random(f"sheet {seed}")
     known: dict[str, Question] = {}
@@ -94,54 +94,50 @@ def questions_for_people(
         for pair in pairs_of(trajectory, rounds.stop - 1, against):
             if pair.is_unchanged or pair.round not in rounds:
                 continue
-            if pair.question.digest not in known and pair.question.swapped.digest not in known:
-                asked = random.choice((pair.question, pair.question.swapped))
-                known[asked.digest] = asked
-    asked_about = list(known.values())
-    random.shuffle(asked_about)
-    return asked_about
+            if not any(question.digest in known for question in pair.question.orders):
+                shown = random.choice(pair.question.orders)
+                known[shown.digest] = shown
+    questions = list(known.values())
+    random.shuffle(questions)
+    return questions
 
 
 def write_sheet(file: TextIO, questions: Iterable[Question], *, as_csv: bool) -> None:
-    """Write a sheet: CSV for a spreadsheet (no cell is a formula), else a JSON object a line."""
+    """Write a sheet as CSV (without formulas) or as JSON Lines."""
     rows = ([q.digest, q.prompt, q.first, q.second, "", ""] for q in questions)
     if as_csv:
-        file.write(_MARK_OF_UTF8)  # else a spreadsheet may take it for another encoding
+        file.write(_UTF8_MARK)  # spreadsheets may guess another encoding without it
         write_rows(file, COLUMNS, rows)
         return
-    objects = (dict(zip(COLUMNS, row, strict=True)) for row in rows)
-    file.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in objects)
+    file.writelines(
+        json.dumps(dict(zip(COLUMNS, row, strict=True)), ensure_ascii=False) + "\n" for row in rows
+    )
 
 
-def read_sheet(path: Path) -> Iterator[Filled | UnusableSheetRow]:
-    """The rows that a person filled in, and those that cannot be used; empty ones are skipped.
+def read_sheet(path: Path) -> Iterator[FilledRow | UnusableSheetRow]:
+    """Read the rows with a verdict, and those that cannot be used; rows without one are skipped.
 
     Raises:
-        InputError: The file cannot be read at all.
+        InputError: The file cannot be read.
     """
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except OSError as exc:
-        raise InputError(f"{path} cannot be read: {exc.strerror}.") from exc
-    except UnicodeDecodeError as exc:
-        raise InputError(f"{path} is not UTF-8: save it as CSV in UTF-8.") from exc
+    text = read_text(path)
     rows = _jsonl_rows(text) if path.suffix == ".jsonl" else _csv_rows(text, path)
     for line, row in rows:
         if isinstance(row, str):
             yield UnusableSheetRow(line, row)
-        elif said := str(row.get("verdict") or "").strip():
-            yield _filled(line, row, said)
+        elif word := str(row.get("verdict") or "").strip():
+            yield _filled(line, row, word)
 
 
 def match_sheet(
-    rows: Iterable[Filled | UnusableSheetRow], trajectories: Iterable[Trajectory]
+    rows: Iterable[FilledRow | UnusableSheetRow], trajectories: Iterable[Trajectory]
 ) -> tuple[list[tuple[Question, Verdict]], list[UnusableSheetRow]]:
-    """Find the pairs of a sheet in the store that it was made from.
+    """Resolve the rows of a sheet in the store that it was made from.
 
     Returns:
-        Questions with their verdicts, and the rows that cannot be used.
+        Questions with their verdicts, and the unusable rows.
     """
-    filled: dict[str, Filled] = {}
+    filled: dict[str, FilledRow] = {}
     unusable: list[UnusableSheetRow] = []
     for row in rows:
         if isinstance(row, UnusableSheetRow):
@@ -155,11 +151,9 @@ def match_sheet(
     both: frozenset[Against] = frozenset({"original", "previous"})
     found: dict[str, Question] = {}
     for trajectory in trajectories:
-        # more rounds than any version has: one that ended early stands where it ended
+        # one round more than there are: after an early stop, the last text is compared with itself
         for pair in pairs_of(trajectory, trajectory.rounds + 1, both):
-            for question in (pair.question, pair.question.swapped):
-                if question.digest in filled:
-                    found[question.digest] = question
+            found |= {q.digest: q for q in pair.question.orders if q.digest in filled}
     unusable += [
         UnusableSheetRow(row.line, f"the store has no pair '{row.id:.40}'")
         for row in filled.values()
@@ -169,26 +163,26 @@ def match_sheet(
     return given, sorted(unusable)
 
 
-def _filled(line: int, row: dict[str, Any], said: str) -> Filled | UnusableSheetRow:
-    preference = WORDS.get(said.casefold())
+def _filled(line: int, row: dict[str, Any], word: str) -> FilledRow | UnusableSheetRow:
+    preference = WORDS.get(word.casefold())
     if preference is None:
-        return UnusableSheetRow(line, f"the verdict is '{said:.40}'; write A, B or tie")
+        return UnusableSheetRow(line, f"the verdict is '{word:.40}'; write A, B or tie")
     reason = str(row.get("reason") or "").strip() or None
     try:
-        verdict = Verdict(preference=preference, reason=reason, raw=said)
+        verdict = Verdict(preference=preference, reason=reason, raw=word)
     except ValidationError as exc:
         return UnusableSheetRow(line, explain(exc))
-    return Filled(line, str(row.get("id") or "").strip(), verdict)
+    return FilledRow(line, str(row.get("id") or "").strip(), verdict)
 
 
 def _csv_rows(text: str, path: Path) -> Iterator[tuple[int, dict[str, Any] | str]]:
     header, _, _ = text.partition("\n")
-    # a spreadsheet writes semicolons where the comma is the decimal sign
+    # spreadsheets write semicolons in locales with a decimal comma
     delimiter = max(",;\t", key=header.count)
-    csv.field_size_limit(sys.maxsize)  # a text may be longer than the 128 KiB of the default
+    csv.field_size_limit(sys.maxsize)  # the default limits a text to 128 KiB
     reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter)
     if missing := {"id", "verdict"} - set(reader.fieldnames or ()):
-        raise InputError(f"{path} has no column '{min(missing)}': it is no sheet of revloop's.")
+        raise InputError(f"{path} has no column '{min(missing)}': it is not a revloop sheet.")
     try:
         for row in reader:
             yield reader.line_num, row

@@ -1,16 +1,17 @@
-"""Figures as rows of a table, for people and for spreadsheets."""
+"""Figures as table rows, for people and for spreadsheets."""
 
 from __future__ import annotations
 
 import csv
+from itertools import groupby
 from typing import TYPE_CHECKING, TextIO
 
 from revloop.evaluation.rounds import RoundFigures
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
-    from revloop.evaluation.rounds import Evaluation
+    from revloop.evaluation.rounds import Evaluation, JudgeFigures
 
 COLUMNS = (
     "round",
@@ -25,25 +26,22 @@ COLUMNS = (
     "flipped",
     "length",
     "p",
-    "p (round before)",
+    "p (previous round)",
 )
-"""What the cells of a round are called."""
+"""Headings of the cells of a round."""
 
+_AGAINST = {"original": "original response", "previous": "previous round"}
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 
 def guarded(cell: object) -> object:
-    """A cell that no spreadsheet takes for a formula.
-
-    A text that begins as one gets an apostrophe before it (OWASP, "CSV Injection"); numbers are
-    left alone.
-    """
+    """Put an apostrophe before a text that a spreadsheet would run (OWASP, "CSV Injection")."""
     return f"'{cell}" if isinstance(cell, str) and cell.startswith(_FORMULA_STARTS) else cell
 
 
 def write_rows(file: TextIO, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """Write a table as CSV (RFC 4180, but for the line ends), guarded against formulas."""
-    # all texts are quoted: else a lone carriage return in one would end its row
+    """Write CSV (RFC 4180, but with line feeds) without formulas."""
+    # quote every text: a bare carriage return in one would end its row
     writer = csv.writer(file, lineterminator="\n", quoting=csv.QUOTE_NONNUMERIC)
     writer.writerow(header)
     for row in rows:
@@ -51,7 +49,7 @@ def write_rows(file: TextIO, header: Sequence[str], rows: Iterable[Sequence[obje
 
 
 def write_figures(file: TextIO, evaluation: Evaluation) -> None:
-    """Write all figures as CSV, a line for each judge and round; an empty cell: not measured."""
+    """Write all figures as CSV, a line for each judge and round; empty cells are not measured."""
     fields = list(RoundFigures.model_fields)
     rows = (
         [of_judge.judge.name, *(getattr(figures, field) for field in fields)]
@@ -61,8 +59,17 @@ def write_figures(file: TextIO, evaluation: Evaluation) -> None:
     write_rows(file, ["judge", *fields], rows)
 
 
+def headed_rows(
+    of_judge: JudgeFigures, split_by: str | None
+) -> Iterator[tuple[str, list[RoundFigures]]]:
+    """A judge's tables, one for each comparison and group: heading and rows."""
+    for (against, group), rows in groupby(of_judge.rounds, key=lambda r: (r.against, r.group)):
+        heading = f"{of_judge.judge.name}, against the {_AGAINST[against]}"
+        yield heading if group is None else f"{heading}, {split_by} = {group}", list(rows)
+
+
 def cells(row: RoundFigures) -> tuple[str, ...]:
-    """The figures of a round for people, one for each of ``COLUMNS``; ``-``: not measured."""
+    """A round as text, one cell for each of ``COLUMNS``; ``-`` is not measured."""
     interval = f"{percent(row.win_rate_low)} to {percent(row.win_rate_high)}"
     return (
         str(row.round),
@@ -82,11 +89,11 @@ def cells(row: RoundFigures) -> tuple[str, ...]:
 
 
 def left_out(row: RoundFigures) -> str:
-    """What is not in the figures of a round; empty where everything is."""
+    """What the figures of a round exclude; empty if nothing."""
     parts = []
     if row.missing:
         parts.append(
-            f"{row.missing} of {row.records + row.missing} records have no such round and are not "
+            f"{row.missing} of {row.records + row.missing} records lack this round and are not "
             "counted"
         )
     if row.unjudged:
@@ -98,13 +105,13 @@ def left_out(row: RoundFigures) -> str:
 
 
 def coverage(row: RoundFigures) -> str:
-    """Of how many records the figures of a round are."""
+    """How many records the figures of a round cover."""
     size = row.records + row.missing
     return f"of {size:,}" if row.counted == size else f"of {row.counted:,} of {size:,}"
 
 
 def percent(share: float | None) -> str:
-    """A share for people; ``-``: not measured."""
+    """A share in per cent; ``-`` is not measured."""
     return "-" if share is None else f"{share:.1%}"
 
 

@@ -1,9 +1,8 @@
-"""Stored verdicts: two tables of their own in a version store's file, made when first needed.
+"""Stored verdicts: two tables in a version store's file, created when first needed.
 
-They stand in the store's own file, so that versions and verdicts travel together, and in tables
-that nothing else reads, so a revloop that knows nothing of them reads the store as before. A
-verdict is filed under its judge's digest and the texts themselves, in their order: the same two
-texts are never judged twice, whichever rounds or trajectories they come from.
+Versions and verdicts share a file, so they travel together. A verdict's key is its judge's digest
+and the texts in their order: the same two texts are never judged twice, whichever rounds or
+trajectories they come from.
 """
 
 from __future__ import annotations
@@ -43,9 +42,9 @@ class Question(NamedTuple):
     """Two texts in one order, before any judge.
 
     Attributes:
-        prompt: What they answer; empty where that is not known.
-        first: The text that is shown first.
-        second: The other one.
+        prompt: What the texts answer; empty if unknown.
+        first: The text shown first.
+        second: The text shown second.
     """
 
     prompt: str
@@ -54,7 +53,7 @@ class Question(NamedTuple):
 
     @property
     def digest(self) -> str:
-        """Names prompt, texts and their order."""
+        """Digest of prompt, texts and their order."""
         return digest_of(*self, length=_DIGEST_DIGITS)
 
     @property
@@ -62,9 +61,14 @@ class Question(NamedTuple):
         """The same texts in the other order."""
         return Question(self.prompt, self.second, self.first)
 
+    @property
+    def orders(self) -> tuple[Question, Question]:
+        """This question and the swapped one."""
+        return (self, self.swapped)
+
 
 class Verdicts:
-    """The verdicts of a store. Safe to use from several threads; make one with :meth:`open`."""
+    """The verdicts of a store; thread-safe. Make one with :meth:`open`."""
 
     def __init__(self, file: StoreFile) -> None:
         self._file = file
@@ -72,7 +76,7 @@ class Verdicts:
 
     @classmethod
     def open(cls, path: str | Path) -> Self:
-        """Open the verdicts of a store that is there, to read and write.
+        """Open the verdicts of an existing store, to read and write.
 
         Raises:
             StoreError: There is no such store, or it cannot be written.
@@ -81,7 +85,7 @@ class Verdicts:
 
     @classmethod
     def open_to_read(cls, path: str | Path) -> Self:
-        """Open the verdicts of a store, to read only; there may be none.
+        """Open the verdicts of a store to read; there may be none.
 
         Raises:
             StoreError: There is no such store.
@@ -89,7 +93,7 @@ class Verdicts:
         return cls(StoreFile.open_to_read(Path(path)))
 
     def judges(self) -> list[JudgeInfo]:
-        """The judges of all verdicts, in the order in which they were first asked."""
+        """The judges of all verdicts, in the order of their first verdict."""
         if not self._is_there():
             return []
         rows = self._file.rows("SELECT info FROM judges ORDER BY rowid")
@@ -97,7 +101,7 @@ class Verdicts:
             return [JudgeInfo.model_validate_json(text) for (text,) in rows]
 
     def get(self, judge: JudgeInfo, question: Question) -> Verdict | None:
-        """A judge's verdict on a question, or None where it has not been asked."""
+        """A judge's verdict on a question; None if it gave none."""
         if not self._is_there():
             return None
         sql = "SELECT verdict FROM verdicts WHERE judge = ? AND question = ?"
@@ -106,7 +110,7 @@ class Verdicts:
             return Verdict.model_validate_json(rows[0][0]) if rows else None
 
     def add(self, judge: JudgeInfo, given: Iterable[tuple[Question, Verdict]]) -> None:
-        """Commit verdicts; when this returns, they are on disk. A later one stands for an older."""
+        """Commit verdicts to disk, replacing earlier ones on the same questions."""
         now = datetime.now(UTC).isoformat()
         rows = [(judge.digest, q.digest, v.model_dump_json(), now) for q, v in given]
         with self._file.transaction():
@@ -118,7 +122,7 @@ class Verdicts:
             self._file.write_many("INSERT OR REPLACE INTO verdicts VALUES {rows}", rows)
 
     def count(self, judge: JudgeInfo) -> int:
-        """How many verdicts there are of a judge."""
+        """Number of verdicts of a judge."""
         if not self._is_there():
             return 0
         sql = "SELECT count(*) FROM verdicts WHERE judge = ?"
@@ -136,7 +140,7 @@ class Verdicts:
         self.close()
 
     def _is_there(self) -> bool:
-        """Whether any verdict was ever stored, and so the tables are there."""
+        """Whether the tables exist: the first verdict creates them."""
         if not self._has_tables:
             self._has_tables = bool(
                 self._file.rows("SELECT 1 FROM sqlite_schema WHERE name = 'verdicts'")

@@ -1,4 +1,4 @@
-"""The lengths of a round's texts, given or measured from a store."""
+"""How long the texts of a round are, given or counted from what was stored."""
 
 from __future__ import annotations
 
@@ -16,61 +16,63 @@ if TYPE_CHECKING:
 
 
 class TokenLengths(Frozen):
-    """Mean lengths of one round's texts, in tokens.
+    """Mean lengths of one round's texts.
 
-    The defaults approximate FastChat's 80 questions and ChatGPT's answers (25 and 287 tokens of
-    4.2 letters) with the headings of ``cnr``; the critique's length is a guess.
+    The defaults are about those of FastChat's 80 questions as ChatGPT answered them (25 and 287
+    tokens at 4.2 letters each) with the headings of ``cnr``; the critique's is a guess.
     """
 
     prompt_tokens: float = Field(
-        50.0, gt=0, description="The draft's prompt and the prompt set's text."
+        50.0, gt=0, description="The draft's prompt and the prompt set's own words."
     )
     critique_tokens: float = Field(150.0, gt=0, description="A critique, as generated.")
     revision_tokens: float = Field(
-        300.0, gt=0, description="A revision, and the response before it."
+        300.0, gt=0, description="A revision, and so the response that a round starts from."
     )
     rounds: PositiveFloat | None = Field(
         None,
-        description="Mean rounds of a trajectory, early stops included; None for all rounds.",
+        description="Rounds that a trajectory did on average, early stops included; None to count "
+        "all that are asked for.",
     )
 
     @property
     def read_tokens(self) -> float:
-        """Prompt tokens that a round computes: prompt and response, once.
+        """Prompt tokens that a round computes.
 
-        The revision prompt extends the critique prompt and the critique, which are in the prefix
-        cache by then. A single pass is one sequence.
+        Prompt and response, once: the revision prompt extends the critique prompt and the
+        critique, whose keys and values are in the prefix cache already. In a single pass it is the
+        same sequence.
         """
         return self.prompt_tokens + self.revision_tokens
 
     @property
     def generated_tokens(self) -> float:
-        """Tokens generated in a round."""
+        """Tokens that a round generates."""
         return self.critique_tokens + self.revision_tokens
 
     @property
     def longest_tokens(self) -> float:
-        """Length of the sequence at the end of a round, all in the KV cache."""
+        """The sequence at the end of a round: what the KV cache must hold."""
         return self.read_tokens + self.generated_tokens
 
     @property
     def mean_context_tokens(self) -> float:
-        """Positions that a generated token attends to, on average over a round."""
+        """Positions that a generated token looks at, on average over a round."""
         return self.read_tokens + self.generated_tokens / 2
 
     def rounds_of(self, iterations: int) -> float:
-        """Expected rounds of a draft, given the most allowed."""
+        """Rounds that a draft goes through when so many are asked for."""
         return iterations if self.rounds is None else min(self.rounds, iterations)
 
     @classmethod
     def of(cls, trajectories: Iterable[Trajectory]) -> Self:
-        """Mean lengths of stored trajectories, by their recorded usage.
+        """The mean lengths of trajectories, by the usage that was stored with them.
 
-        A single pass generates critique and revision together; its tokens are divided by letters.
-        Unusable replies count too: they cost as much.
+        A single pass generates critique and revision as one; its tokens are shared out by letters.
+        Tries that were of no use count: they cost as much.
 
         Raises:
-            InputError: The trajectories contain no rounds.
+            InputError: No round is among them.
         """
         rounds = [0.0, 0.0, 0.0]
         done = count = 0
@@ -81,7 +83,7 @@ class TokenLengths(Frozen):
                 rounds = [sum(pair) for pair in zip(rounds, _of_round(version), strict=True)]
         if not done or not all(rounds):
             raise InputError(
-                "The store holds no rounds with token counts: give the lengths as options."
+                "The store holds no rounds with counted tokens, so it tells no lengths: name them."
             )
         read, critique, revision = (total / done for total in rounds)
         return cls(
@@ -93,7 +95,7 @@ class TokenLengths(Frozen):
 
 
 def _of_round(version: Version) -> tuple[float, float, float]:
-    """Tokens of the critique prompt, the critique and the revision."""
+    """Tokens that were read before the critique, and those of critique and revision."""
     first = [step for step in version.steps if step.kind != "revision"]
     read = sum(step.usage.prompt_tokens for step in first)
     critique = sum(s.usage.generated_tokens for s in first if s.kind == "critique")
