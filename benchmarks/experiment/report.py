@@ -64,7 +64,7 @@ def _rounds_table(measured: Measured) -> str:
 
 def _conditions_table(conditions: Mapping[str, Measured]) -> str:
     head = ("", "drafts", "after 1 round", "after 3", "after 5")
-    lines = _head(*head, "harmed", "true statements", "of no use")
+    lines = _head(*head, "harmed", "true statements", "unusable")
     for name, measured in conditions.items():
         first, third, last = (measured["rounds"][number] for number in (1, 3, 5))
         made = measured["statements"]

@@ -107,7 +107,7 @@ async def test_a_job_without_hardware_is_wrong_usage(falcon: str, asked: tuple[s
 @pytest.mark.parametrize(
     ("asked", "code", "told"),
     [
-        (("--gpu", "v100", "--gpus", "8", "--drafts", "10"), 6, "There are: a100-40"),
+        (("--gpu", "v100", "--gpus", "8", "--drafts", "10"), 6, "Known: a100-40"),
         (("--gpu", "h100", "--gpus", "1", "--drafts", "10"), 6, "Use more GPUs, or larger ones"),
         ((*JOB, "--flops-share", "1.5"), 3, "flops_share"),
         ((*JOB, "--flops-share", "nan"), 3, "flops_share"),
@@ -118,7 +118,7 @@ async def test_a_job_without_hardware_is_wrong_usage(falcon: str, asked: tuple[s
         ((*JOB, "--gpu-memory-gib", "inf"), 2, "--gpu-memory-gib"),
         ((*JOB, "--gpu-memory-gib", "0"), 3, "memory_gb"),
         ((*JOB, "--revision-tokens", "3000"), 6, "does not fit the context"),
-        ((*JOB, "-tp", "3"), 6, "do not divide by 3"),
+        ((*JOB, "-tp", "3"), 6, "are not divisible by 3"),
     ],
 )
 async def test_what_cannot_be_planned_is_refused_in_words(

@@ -133,9 +133,9 @@ async def test_with_restart_a_batch_outlives_the_servers_engine(tmp_path: Path) 
         assert finished.code == 0, finished.err
     assert rows(disturbed) == rows(calm)
     told = (tmp_path / "vllm.err").read_text(encoding="utf-8")
-    assert "its engine process ended without a word" in told
+    assert "its engine process ended without a message" in told
     assert "restart 1 of at most 5 in 60 min" in told
-    assert f"is served again at http://127.0.0.1:{port}" in told
+    assert f"is back at http://127.0.0.1:{port}" in told
     assert (tmp_path / "vllm.2.log").exists()
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from revloop import PromptSet
 from revloop.engines import HttpEngine, Request, TransformersEngine
-from revloop.models.config import suggested_sampling, what_is_not_followed
+from revloop.models.config import ignored_sampling, suggested_sampling
 from revloop.options import LoopOptions, RunSettings
 from revloop.serving import ServerOptions, VllmServer
 from revloop.serving.command import command_line, option_value
@@ -131,7 +131,7 @@ def test_what_is_in_force_is_part_of_the_runs_settings() -> None:
 
 def test_suggestions_are_told_with_their_values(suggesting: Path) -> None:
     assert suggested_sampling(str(suggesting)) == SUGGESTED
-    told = what_is_not_followed(str(suggesting))
+    told = ignored_sampling(str(suggesting))
     assert told is not None
     assert "repetition_penalty 1.6, top_k 20" in told
 
@@ -141,11 +141,11 @@ def test_suggestions_are_told_with_their_values(suggesting: Path) -> None:
 )
 def test_a_file_without_suggestions_is_nothing_to_tell_of(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "generation_config.json").write_bytes(content)
-    assert what_is_not_followed(str(tmp_path)) is None
+    assert ignored_sampling(str(tmp_path)) is None
 
 
 def test_a_model_without_the_file_suggests_nothing(tmp_path: Path) -> None:
-    assert what_is_not_followed(str(tmp_path)) is None
+    assert ignored_sampling(str(tmp_path)) is None
 
 
 def test_an_engine_in_this_process_tells_it_once(

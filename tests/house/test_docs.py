@@ -1,10 +1,11 @@
-"""What the README and the docs say of commands, formats and settings is what there is."""
+"""The README and the docs agree with the code: commands, formats, settings, exit codes, links."""
 
 from __future__ import annotations
 
 import os
 import re
 import shlex
+import signal
 import subprocess
 import sys
 import tomllib
@@ -14,39 +15,70 @@ from typing import TYPE_CHECKING
 import pytest
 
 from revloop import PromptSet, StopReason
+from revloop.cli.exit_codes import MEANINGS
+from revloop.errors import RevloopError
 from revloop.prompts.prompt_set import PromptSettings
 from revloop.records import FORMATS, Record, training_texts
 from revloop.rows import FORMS, Row, read_rows
 from tests.helpers.command_line import revloop
 from tests.helpers.repository import REPOSITORY, need_vllm
-from tests.house.test_docs_examples import FALCON_40B, PAGES, examples
+from tests.house.test_docs_examples import FALCON_40B, PAGES, examples, name_of
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from _pytest.mark import ParameterSet
 
 BLOCK = re.compile(r"^```(?P<language>\w+)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
+EXIT_CODES = REPOSITORY / "docs" / "exit-codes.md"
+OTHER_PAGES = [
+    REPOSITORY / page for page in ("CONTRIBUTING.md", "SECURITY.md", "benchmarks/README.md")
+]
+NO_TASK = {"experiment.md", "reliability.md"}  # results, not tasks
 SERVE_OPTIONS = {"--tensor-parallel-size", "--eager", "--", "--max-model-len", "--speculate"}
 
 
 def blocks(language: str) -> list[ParameterSet]:
-    """The code blocks of all pages in one language, each with a name for the test report."""
+    """The code blocks in one language, named by page and line."""
     found = []
     for page in PAGES:
         content = page.read_text(encoding="utf-8")
         for match in BLOCK.finditer(content):
             if match["language"] == language:
                 line = content.count("\n", 0, match.start()) + 1
-                found.append(pytest.param(match["text"], id=f"{page.name}:{line}"))
+                found.append(pytest.param(match["text"], id=f"{name_of(page)}:{line}"))
     return found
 
 
+def cells_of(page: Path, heading: str) -> Iterator[str]:
+    """The first column of the table whose first column has a heading."""
+    lines = page.read_text(encoding="utf-8").splitlines()
+    start = next(n for n, line in enumerate(lines) if line.startswith(f"| {heading} |"))
+    for line in lines[start + 2 :]:
+        if not line.startswith("|"):
+            break
+        yield line.split("|")[1].strip()
+
+
+def names_in(page: Path, heading: str) -> set[str]:
+    """The names in the first column of that table, without their code marks."""
+    return {cell.strip("`") for cell in cells_of(page, heading)}
+
+
+def anchors_of(page: Path) -> set[str]:
+    """The anchors that GitHub gives the headings of a page."""
+    content = BLOCK.sub("", page.read_text(encoding="utf-8"))
+    headings = re.findall(r"^#+ (.+)$", content, re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
 def commands() -> list[str]:
-    """All command lines of all pages."""
+    """All commands of all pages."""
     return [one.words for page in PAGES for one in examples(page) if not one.is_python]
 
 
 def run(command: str, folder: Path) -> subprocess.CompletedProcess[str]:
-    """Run a command in a folder, with this Python's own programs."""
+    """Run a command in a folder; the programs of this Python come first."""
     path = f"{os.path.dirname(sys.executable)}:{os.environ['PATH']}"  # noqa: PTH120
     return subprocess.run(
         command,
@@ -59,8 +91,8 @@ def run(command: str, folder: Path) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_serving_in_the_docs_is_what_the_session_does() -> None:
-    """The session's server is started by `revloop serve`: see the fixture."""
+def test_the_docs_serve_with_options_that_other_tests_cover() -> None:
+    """The session's server uses most of them; tests/serving has the others."""
     served = [shlex.split(command) for command in commands() if command.startswith("revloop serve")]
     assert served
     for command in served:
@@ -68,8 +100,9 @@ def test_serving_in_the_docs_is_what_the_session_does() -> None:
 
 
 @pytest.mark.parametrize("target", ["demo", "test"])
-def test_the_readmes_make_targets_do_what_it_says(target: str) -> None:
-    assert f"make {target}" in commands()
+def test_a_make_target_of_the_docs_does_what_they_say(target: str) -> None:
+    pages = [PAGES[0], REPOSITORY / "CONTRIBUTING.md"]
+    assert any(f"`make {target}`" in page.read_text(encoding="utf-8") for page in pages)
     command = ["make", "--no-print-directory", "--dry-run", target]
     planned = subprocess.run(command, cwd=REPOSITORY, check=True, capture_output=True, text=True)
     last = {
@@ -93,8 +126,8 @@ def test_the_demo_runs_from_start_to_stop(tmp_path: Path) -> None:
     assert run(f"revloop show {store.name}", tmp_path).returncode == 0
 
 
-async def test_the_call_of_vllm_in_the_docs_is_the_one_that_is_printed(tmp_path: Path) -> None:
-    (tmp_path / "falcon-40b-instruct").symlink_to(FALCON_40B)  # its config, which is all of it
+async def test_the_vllm_command_in_the_docs_is_the_one_that_plan_prints(tmp_path: Path) -> None:
+    (tmp_path / "falcon-40b-instruct").symlink_to(FALCON_40B)  # the config is all that it needs
     (block,) = blocks("bash")
     (command,) = (c for c in commands() if "h100" in c and c.endswith("--emit ray"))
     printed = await revloop(*shlex.split(command)[1:], folder=tmp_path)
@@ -108,8 +141,7 @@ def test_the_settings_in_the_docs_are_those_of_cnr() -> None:
 
 
 def test_every_format_of_records_is_in_its_table() -> None:
-    page = (REPOSITORY / "docs" / "records.md").read_text(encoding="utf-8")
-    assert set(re.findall(r"^\| `([\w-]+)` \| .* \|$", page, re.MULTILINE)) >= {*FORMATS, "store"}
+    assert names_in(REPOSITORY / "docs" / "records.md", "format") == {*FORMATS, "store"}
 
 
 def test_the_record_in_the_docs_is_a_record() -> None:
@@ -119,23 +151,50 @@ def test_the_record_in_the_docs_is_a_record() -> None:
 
 
 def test_every_form_of_rows_is_in_its_table() -> None:
-    page = (REPOSITORY / "docs" / "data.md").read_text(encoding="utf-8")
-    assert set(re.findall(r"^\| `([\w-]+)` \| .* \| .* \|$", page, re.MULTILINE)) >= set(FORMS)
+    assert names_in(REPOSITORY / "docs" / "data.md", "format") == set(FORMS)
 
 
 @pytest.mark.parametrize("text", blocks("jsonl"))
 def test_the_rows_in_the_docs_can_be_read(text: str, tmp_path: Path) -> None:
     path = tmp_path / "rows.jsonl"
     path.write_text(text, encoding="utf-8")
-    assert all(isinstance(row, Row) for row in read_rows(path))
+    read = list(read_rows(path))
+    assert [type(row) for row in read] == [Row] * len(text.splitlines())
+    assert all(row.draft.response for row in read if isinstance(row, Row))
 
 
-def test_every_reason_to_end_is_explained() -> None:
-    readme = PAGES[0].read_text(encoding="utf-8")
-    assert set(re.findall(r"^\| `(\w+)` \|", readme, re.MULTILINE)) == {str(r) for r in StopReason}
+def test_every_stop_reason_is_explained_and_no_other() -> None:
+    assert names_in(EXIT_CODES, "reason") == {str(reason) for reason in StopReason}
 
 
-def test_every_link_to_a_file_leads_somewhere() -> None:
-    for page in PAGES:
-        for target in re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text(encoding="utf-8")):
-            assert (page.parent / target).exists(), f"{page.name} links to {target}"
+def test_every_exit_code_is_explained_and_no_other() -> None:
+    """Python itself exits with 1 after an unexpected error, `serve` with 143 after SIGTERM."""
+    explained = {int(cell) for cell in cells_of(EXIT_CODES, "code")}
+    assert explained == {*MEANINGS, RevloopError.exit_code, 128 + signal.SIGTERM}
+
+
+def test_success_and_failure_are_told_apart_as_the_code_does() -> None:
+    names = list(cells_of(EXIT_CODES, "reason"))
+    assert [StopReason(name.strip("`")).is_failure for name in names] == [False] * 4 + [True] * 6
+
+
+@pytest.mark.parametrize("page", [*PAGES, *OTHER_PAGES], ids=name_of)
+def test_every_link_leads_to_a_file_and_a_heading(page: Path) -> None:
+    links = re.findall(r"\]\((?!https?:)([^)#]*)(?:#([^)]+))?\)", page.read_text(encoding="utf-8"))
+    for file, anchor in links:
+        target = page.parent / file if file else page
+        assert target.exists(), f"{file} does not exist"
+        if anchor:
+            assert anchor in anchors_of(target), f"{file} has no heading #{anchor}"
+
+
+def test_every_page_of_docs_is_in_the_readme_and_in_the_table_of_tasks() -> None:
+    readme, tasks = (page.read_text(encoding="utf-8") for page in PAGES[:2])
+    for page in PAGES[2:]:
+        assert f"(docs/{page.name})" in readme
+        assert f"({page.name}" in tasks or page.name in NO_TASK
+
+
+def test_the_readme_is_short() -> None:
+    prose = BLOCK.sub("", PAGES[0].read_text(encoding="utf-8"))
+    assert len(prose.split()) <= 650

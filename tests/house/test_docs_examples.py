@@ -1,9 +1,8 @@
-"""Every example of the README and the docs, run as it stands: page by page, from top to bottom.
+"""Run every example of the README and the docs as written, page by page, from top to bottom.
 
-Each page starts in an empty folder and has to make what it needs. Commands and scripts must end
-without an error, and what a page shows of their output must be what they print; ``...`` stands for
-what differs from run to run. The address of the examples is that of a real vLLM server, started by
-the README's own command.
+Each page starts in an empty folder and creates what it needs. Commands and scripts must succeed,
+and their output must match what the page shows; ``...`` matches anything. The address in them is
+that of a real vLLM server, started with the command of docs/serving.md.
 """
 
 from __future__ import annotations
@@ -34,29 +33,28 @@ ADDRESS = "http://127.0.0.1:8000"
 LIMIT_S = 240.0
 FALCON_40B = REPOSITORY / "benchmarks" / "scale" / "falcon-40b"
 
+SERVE = "revloop serve demo --tensor-parallel-size 2"
 NOT_RUN = {
-    ("README.md", "make demo"): "installs everything; test_docs.py runs `revloop demo`",
-    ("README.md", "make test"): "runs all tests, these among them",
-    ("README.md", "revloop serve demo --tensor-parallel-size 2"): "serves until it is stopped; it "
-    "is how the server of these tests is started",
-    ("serving.md", "revloop serve demo --tensor-parallel-size 2"): "as in the README",
-    ("serving.md", "revloop serve demo --eager -- --max-model-len 2048"): "serves until it is "
-    "stopped; test_serving_command.py has the options",
-    ("serving.md", "revloop serve demo --speculate ngram"): "serves until it is stopped; "
-    "test_serving_speculation.py runs it",
+    ("README.md", "pip install '.[local]'"): "changes the environment; tests/house/test_wheel.py "
+    "uses an installed package",
+    ("docs/serving.md", SERVE): "runs until it is stopped; it starts the server of these tests",
+    ("docs/serving.md", "revloop serve demo --eager -- --max-model-len 2048"): "runs until it is "
+    "stopped; tests/serving/test_command.py checks the options",
+    ("docs/serving.md", "revloop serve demo --speculate ngram"): "runs until it is stopped; "
+    "tests/serving/test_speculation.py runs it",
 }
-"""What is not run here, by page and command, and why."""
+"""Commands that are not run here, by page, and why."""
 
 STANDS_IN = {
     "hf download tiiuae/falcon-40b-instruct config.json --local-dir falcon-40b-instruct": (
         f"cp -r {shlex.quote(str(FALCON_40B))} falcon-40b-instruct",
-        "there is no hub here: the same config, from this repository",
+        "tests use no hub: the same config, from this repository",
     )
 }
-"""What is run instead of a command, and why."""
+"""Commands that are replaced by others, and why."""
 
-ELSEWHERE = {"finetuning.md": "test_docs_finetuning.py: minutes of training, and eight GPUs"}
-"""Pages that another module runs."""
+ELSEWHERE = {"docs/finetuning.md": "test_docs_finetuning.py: minutes of training, and eight GPUs"}
+"""Pages that another module tests."""
 
 _BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _HERE_DOCUMENT = re.compile(r"<<'(\w+)'$")
@@ -66,9 +64,9 @@ class Example(NamedTuple):
     """A command or a script of a page.
 
     Attributes:
-        line: Where it stands.
-        words: What is run: a command line, or a script.
-        shown: The output that the page shows; empty where it shows none.
+        line: Its line in the page.
+        words: The command line or the script.
+        shown: The output that the page shows; empty if none.
         is_python: Whether it is a script.
     """
 
@@ -76,6 +74,11 @@ class Example(NamedTuple):
     words: str
     shown: str
     is_python: bool = False
+
+
+def name_of(page: Path) -> str:
+    """A page's path in the repository."""
+    return page.relative_to(REPOSITORY).as_posix()
 
 
 def examples(page: Path) -> list[Example]:
@@ -111,23 +114,22 @@ def needs_server(page: Path) -> bool:
 
 
 def pages() -> list[ParameterSet]:
-    """The pages that are run here."""
+    """The pages whose examples run here."""
     return [
-        pytest.param(page, id=page.name, marks=[pytest.mark.vllm] if needs_server(page) else [])
+        pytest.param(page, id=name_of(page), marks=[pytest.mark.vllm] if needs_server(page) else [])
         for page in PAGES
-        if page.name not in ELSEWHERE and examples(page)
+        if name_of(page) not in ELSEWHERE and examples(page)
     ]
 
 
 @pytest.fixture(scope="module")
 def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of a server that the README's command has started."""
+    """The address of a server that was started with the command of docs/serving.md."""
     need_vllm()
-    (command,) = (words for page, words in NOT_RUN if page == "README.md" and "serve" in words)
     log = tmp_path_factory.mktemp("served") / "server.log"
     there = ("--eager", "--port", str(free_port()), "--log", str(log))
     process = subprocess.Popen(
-        [sys.executable, "-m", *shlex.split(command), *there],
+        [sys.executable, "-m", *shlex.split(SERVE), *there],
         stdout=subprocess.PIPE,
         text=True,
         env={**os.environ, "VLLM_CPU_KVCACHE_SPACE": "1", "VLLM_SERVER_DEV_MODE": "1"},
@@ -145,16 +147,16 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 def run(example: Example, folder: Path, address: str) -> subprocess.CompletedProcess[str]:
-    """Run an example as a user's shell would, both streams in one."""
+    """Run an example in a shell, standard error joined to standard output."""
     environment = {name: value for name, value in os.environ.items() if "REVLOOP" not in name}
-    # this Python's own programs, and no others of the same name
+    # the programs of this Python come first
     path = f"{Path(sys.executable).parent}{os.pathsep}{environment['PATH']}"
     words = example.words.replace(ADDRESS, address)
     shell = [shutil.which("bash") or "sh", "-c", words]
     return subprocess.run(
         [sys.executable, "-W", "error", "-c", words] if example.is_python else shell,
         cwd=folder,
-        # two tests at a time share the cores, and threads that wait for each other are slow
+        # two test processes share the cores: more threads would only wait for each other
         env={**environment, "PATH": path, "OMP_NUM_THREADS": "1"},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -166,45 +168,44 @@ def run(example: Example, folder: Path, address: str) -> subprocess.CompletedPro
 
 
 def is_shown(shown: str, printed: str) -> bool:
-    """Whether a page shows what was printed; ``...`` stands for anything."""
+    """Whether the output matches what the page shows; ``...`` matches anything."""
     want, got = (
         "".join(f"{line.rstrip()}\n" for line in text.strip().splitlines())
         for text in (shown, printed)
     )
-    # doctest takes an ellipsis at the start of a line for a prompt of its own only in its parser
     return doctest.OutputChecker().check_output(want, got, doctest.ELLIPSIS)
 
 
 @pytest.mark.parametrize("page", pages())
-def test_every_example_of_a_page_gives_what_the_page_shows(
+def test_every_example_of_a_page_prints_what_the_page_shows(
     page: Path, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
     address = request.getfixturevalue("address") if needs_server(page) else ADDRESS
     for example in examples(page):
-        if (page.name, example.words) in NOT_RUN:
+        if (name_of(page), example.words) in NOT_RUN:
             continue
         instead, _ = STANDS_IN.get(example.words, (example.words, ""))
         finished = run(example._replace(words=instead), tmp_path, address)
         printed = finished.stdout.replace(address, ADDRESS)
-        where = f"{page.name}:{example.line}: {example.words}\nprinted:\n{printed}"
+        where = f"{name_of(page)}:{example.line}: {example.words}\nprinted:\n{printed}"
         assert finished.returncode == 0, where
         if example.shown:
             assert is_shown(example.shown, printed), f"{where}\nshown:\n{example.shown}"
 
 
-def test_what_is_not_run_stands_in_the_pages() -> None:
-    known = {(page.name, example.words) for page in PAGES for example in examples(page)}
+def test_every_exception_is_still_in_its_page() -> None:
+    known = {(name_of(page), example.words) for page in PAGES for example in examples(page)}
     assert set(NOT_RUN) <= known
     assert set(STANDS_IN) <= {words for _, words in known}
-    assert set(ELSEWHERE) <= {page.name for page in PAGES}
+    assert set(ELSEWHERE) <= set(map(name_of, PAGES))
 
 
-def test_an_output_that_differs_is_found() -> None:
+def test_a_different_output_does_not_match() -> None:
     assert is_shown("a ... c\n...\nd", "a b c\nmore\nand more\nd\n")
     assert not is_shown("a ... c\nd", "a b c\nmore\nd\n")
     assert not is_shown("round  lost\n    1     2", "round  lost\n    1     3\n")
 
 
-def test_a_command_takes_its_lines_up_to_the_mark() -> None:
+def test_a_here_document_belongs_to_its_command() -> None:
     found = list(_commands("$ cat > a <<'END'\none\nEND\n$ cat a\none\n", 1))
     assert found == [Example(1, "cat > a <<'END'\none\nEND", ""), Example(4, "cat a", "one")]

@@ -24,7 +24,7 @@ from revloop.finetune.launch import accelerate_config_file
 from revloop.finetune.memory import estimate
 from tests.helpers.model_configs import FALCON_40B, model_folder
 from tests.helpers.repository import REPOSITORY, TINY_CRITIC
-from tests.house.test_docs_examples import ADDRESS, ELSEWHERE, examples, is_shown
+from tests.house.test_docs_examples import ADDRESS, ELSEWHERE, examples, is_shown, name_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -70,7 +70,7 @@ def needs_gpus(command: str) -> bool:
 
 
 def test_the_page_is_walked_here_alone() -> None:
-    assert PAGE.name in ELSEWHERE
+    assert name_of(PAGE) in ELSEWHERE
 
 
 @pytest.mark.parametrize("command", [c for c in COMMANDS if c.startswith("revloop")])

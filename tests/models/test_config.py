@@ -140,5 +140,5 @@ def test_a_folder_without_weights_is_told(tmp_path: Path) -> None:
     folder = model_folder(tmp_path)
     check_weights(folder)
     (folder / "model.safetensors").unlink()
-    with pytest.raises(ModelConfigError, match=r"holds a config.json and no weights"):
+    with pytest.raises(ModelConfigError, match=r"holds a config.json but no weights"):
         check_weights(folder)

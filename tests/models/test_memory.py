@@ -17,7 +17,7 @@ import pytest
 from revloop.errors import DoesNotFitError
 from revloop.models.config import known_shape
 from revloop.models.cpu import cpu_environment
-from revloop.models.memory import available_memory_gib, node_memory_gib, rooms
+from revloop.models.memory import available_memory_gib, memory_limits, node_memory_gib
 from tests.helpers.model_configs import FALCON_7B, TINY_FALCON
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ def test_the_limit_of_a_control_group_counts_less_what_it_uses(tmp_path: Path) -
 def test_file_cache_of_a_control_group_can_be_had_but_is_not_free(tmp_path: Path) -> None:
     machine(tmp_path, 24, proc__self__cgroup="0::/app", proc__self__mountinfo=ON_V2)
     group(tmp_path, "/app", 6 * GIB, 4 * GIB, cache=3 * GIB)
-    found = rooms(tmp_path)[-1]
+    found = memory_limits(tmp_path)[-1]
     assert (found.available_gib, found.free_gib) == (5, 2)
 
 
@@ -94,7 +94,7 @@ def test_the_limit_of_a_group_above_counts_too(tmp_path: Path) -> None:
     group(tmp_path, "/pod/app", "max", 0)
     group(tmp_path, "/pod", 4 * GIB, GIB)
     assert available_memory_gib(tmp_path) == 3
-    assert rooms(tmp_path)[-1].where == "its control group (sys/fs/cgroup/pod)"
+    assert memory_limits(tmp_path)[-1].where == "its control group (sys/fs/cgroup/pod)"
 
 
 def test_a_group_that_is_slowed_down_above_a_mark_has_that_limit(tmp_path: Path) -> None:

@@ -36,6 +36,6 @@ def test_a_card_is_found_in_any_case() -> None:
 
 
 def test_a_card_without_figures_is_refused_with_those_that_have_some() -> None:
-    with pytest.raises(DoesNotFitError, match=r"no figures for a GPU 'v100'.*a100-40.*b200"):
+    with pytest.raises(DoesNotFitError, match=r"no figures for the GPU 'v100'.*a100-40.*b200"):
         card_named("v100")
     assert card_names().startswith("a100-40, a100, h100")

@@ -46,7 +46,7 @@ def test_falcon_40b_takes_83_gb_and_120_kib_a_token() -> None:
 
 def test_falcon_7b_is_refused_at_two_with_the_size_that_works() -> None:
     with pytest.raises(
-        DoesNotFitError, match=r"71 attention heads do not divide by 2. The only size .* is 1\."
+        DoesNotFitError, match=r"71 attention heads are not divisible by 2. The only size .* is 1\."
     ):
         plan(shape_of(FALCON_7B), 2)
 
@@ -108,7 +108,7 @@ def test_float32_takes_twice_the_room_and_is_not_what_auto_means() -> None:
 
 
 def test_a_data_type_that_vllm_does_not_have_is_refused() -> None:
-    with pytest.raises(DoesNotFitError, match="'int3' is no data type of vLLM's"):
+    with pytest.raises(DoesNotFitError, match="'int3' is not a vLLM data type"):
         plan(shape_of(FALCON_40B), dtype="int3")
 
 
@@ -121,10 +121,14 @@ def test_quantised_weights_are_not_planned() -> None:
 @pytest.mark.parametrize(
     ("change", "size", "reason"),
     [
-        ({}, 3, "4 attention heads do not divide by 3"),
-        ({}, 0, "makes no sense"),
-        ({"num_attention_heads": 8, "num_kv_heads": 3}, 2, "3 KV heads neither divide by 2"),
-        ({"ffn_hidden_size": 512}, 1, "feed-forward width to be 4 x 256, and this one's is 512"),
+        ({}, 3, "4 attention heads are not divisible by 3"),
+        ({}, 0, "is invalid"),
+        (
+            {"num_attention_heads": 8, "num_kv_heads": 3},
+            2,
+            "3 KV heads can be neither split nor replicated evenly over 2",
+        ),
+        ({"ffn_hidden_size": 512}, 1, "feed-forward width of 4 x 256, and this model has 512"),
         ({"hidden_size": 192, "num_attention_heads": 6, "num_kv_heads": 6}, 3, "padded to 320"),
     ],
 )
@@ -137,7 +141,7 @@ def test_a_size_that_vllm_refuses_is_refused_with_its_reason(
 
 def test_a_feed_forward_width_that_does_not_divide_is_refused() -> None:
     config = LLAMA_3_8B | {"intermediate_size": 14337}
-    with pytest.raises(DoesNotFitError, match="feed-forward width of 14337 does not divide by 2"):
+    with pytest.raises(DoesNotFitError, match="feed-forward width of 14337 is not divisible by 2"):
         check_tensor_parallel_size(shape_of(config), 2)
 
 
@@ -178,7 +182,7 @@ def test_the_table_of_a_small_model_without_memory_has_figures_too() -> None:
     assert table["Parameters"] == "2,970,112"
     assert table["Weights"] == "0.0059 GB"
     assert table["KV cache per token"] == "2 KiB"
-    assert table["Full-length trajectories at once"] == "not asked"
+    assert table["Full-length trajectories at once"] == "unknown"
 
 
 @pytest.mark.vllm

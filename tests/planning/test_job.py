@@ -242,7 +242,7 @@ def test_a_pipeline_with_one_sequence_has_one_stage_at_work() -> None:
 
 
 def test_a_round_that_does_not_fit_the_context_is_refused() -> None:
-    with pytest.raises(DoesNotFitError, match=r"round of 2,450 tokens .* 2,048 tokens: name"):
+    with pytest.raises(DoesNotFitError, match=r"round of 2,450 tokens .* 2,048 tokens: give"):
         planned(asked=job(prompt_tokens=500, critique_tokens=150, revision_tokens=900))
 
 

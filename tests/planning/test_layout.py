@@ -72,13 +72,13 @@ def test_gpus_that_do_not_hold_the_model_together_are_refused() -> None:
 
 
 def test_a_size_that_vllm_refuses_is_refused() -> None:
-    with pytest.raises(DoesNotFitError, match="71 attention heads do not divide by 2"):
+    with pytest.raises(DoesNotFitError, match="71 attention heads are not divisible by 2"):
         layouts(shape_of(FALCON_7B), 8, gpu_memory_gib=80, tensor_parallel_size=2)
 
 
 @pytest.mark.parametrize(("gpus", "per_node"), [(16, 4), (4, 8)])
 def test_a_size_that_no_node_has_is_refused(gpus: int, per_node: int) -> None:
-    with pytest.raises(DoesNotFitError, match="takes 8 GPUs of one node, and there are 4"):
+    with pytest.raises(DoesNotFitError, match="takes 8 GPUs of one node, which has 4"):
         layouts(FALCON, gpus, gpu_memory_gib=80, gpus_per_node=per_node, tensor_parallel_size=8)
 
 

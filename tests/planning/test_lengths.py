@@ -60,7 +60,7 @@ async def test_a_store_without_rounds_tells_no_lengths() -> None:
     trajectory = await made(*cnr_rounds("A b c.", "A b c d.", critique=CRITIQUE))
     begun = trajectory.model_copy(update={"versions": trajectory.versions[:1]})
     for trajectories in ([], [begun]):
-        with pytest.raises(InputError, match="holds no rounds with counted tokens"):
+        with pytest.raises(InputError, match="holds no rounds with token counts"):
             TokenLengths.of(trajectories)
 
 

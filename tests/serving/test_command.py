@@ -111,7 +111,7 @@ def test_an_option_that_should_be_a_number_is_refused() -> None:
 
 
 def test_a_key_on_the_command_line_is_refused() -> None:
-    with pytest.raises(ServingError, match=r"can be read by every user.*VLLM_API_KEY"):
+    with pytest.raises(ServingError, match=r"Every user of the machine.*VLLM_API_KEY"):
         with_vllm_options(ServerOptions(model="a/b", vllm_options=("--api-key=hush",)))
 
 
@@ -164,7 +164,7 @@ def test_a_model_that_can_be_served_has_its_shape_read(tmp_path: Path) -> None:
 
 def test_a_model_that_cannot_be_split_is_refused_before_anything_starts(tmp_path: Path) -> None:
     model = str(model_folder(tmp_path, FALCON_7B))
-    with pytest.raises(DoesNotFitError, match="71 attention heads do not divide by 2"):
+    with pytest.raises(DoesNotFitError, match="71 attention heads are not divisible by 2"):
         check_model(ServerOptions(model=model, tensor_parallel_size=2))
 
 

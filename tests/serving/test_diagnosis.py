@@ -117,7 +117,7 @@ ValueError: The checkpoint you are trying to load has model type `nonsense`
         (WORKER_DIED_BEFORE_ANOTHER + WRAPPED, "ValueError: Available memory", "KVCACHE_SPACE"),
         (WORKER_KILLED + WRAPPED, "VllmWorker-1 was killed by signal 9", "smaller model"),
         (PYDANTIC, "Total number of attention heads .4. must be divisible", "tensor-parallel"),
-        (USAGE, "vLLM refuses its options: unrecognized arguments: --nonsense", "follow `--`"),
+        (USAGE, "vLLM rejects its options: unrecognized arguments: --nonsense", "after `--`"),
         (PORT, "Address already in use", "another port"),
         (TORCHVISION, "operator torchvision::nms does not exist", "pip uninstall torchvision"),
         (TOKENIZER, "backend tokenizer from one of: .1. a `tokenizers`", "tokenizer.json"),
@@ -222,5 +222,5 @@ def test_an_engine_that_was_killed_leaves_no_trace_of_its_own() -> None:
         "trace (above) for the root cause.\n"
     )
     assert root_cause(log) == (
-        "its engine process ended without a word: most likely it was killed by a signal"
+        "its engine process ended without a message: a signal probably killed it"
     )

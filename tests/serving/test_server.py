@@ -203,14 +203,14 @@ def test_a_failing_start_shows_the_root_cause_the_advice_and_the_log(
     with pytest.raises(ServingError) as caught:
         fake_server(model, "failing").start()
     assert str(caught.value).splitlines() == [
-        "The vLLM server did not come up: RuntimeError: Cannot find any model weights",
+        "The vLLM server did not start: RuntimeError: Cannot find any model weights",
         "Put the model's *.safetensors files into its folder.",
-        "The whole log: server.log",
+        "Full log: server.log",
     ]
 
 
 def test_a_start_that_ends_without_a_word_shows_its_status(model: str) -> None:
-    with pytest.raises(ServingError, match=r"ended with status 3, (?s:.*)nothing was written"):
+    with pytest.raises(ServingError, match=r"ended with status 3; (?s:.*)the log is empty"):
         fake_server(model, "silent").start()
 
 
@@ -244,7 +244,7 @@ def test_a_port_in_use_is_told_before_anything_starts(model: str) -> None:
         other.listen()
         port = other.getsockname()[1]
         with pytest.raises(
-            ServingError, match=f"port {port}: Address already in use. Name another"
+            ServingError, match=f"port {port}: Address already in use. Choose another"
         ):
             fake_server(model, port=port)
 
@@ -346,6 +346,6 @@ def test_an_option_that_vllm_does_not_know_is_shown_in_its_own_words(model: str)
         model=model, log_path=Path("server.log"), vllm_options=("--nonsense", "3")
     )
     with pytest.raises(
-        ServingError, match=r"refuses its options: unrecognized arguments: --nonsense.*\n.*--help"
+        ServingError, match=r"rejects its options: unrecognized arguments: --nonsense.*\n.*--help"
     ):
         VllmServer(options).start()

@@ -16,7 +16,7 @@ from revloop.demo import CRITIC_FOLDER, demo_drafts
 from revloop.errors import MissingExtraError
 from revloop.serving import ServerOptions, VllmServer, speculation
 from revloop.serving.command import command_line, option_value
-from revloop.serving.speculation import check_speculation, doubt_about, speculative_options
+from revloop.serving.speculation import check_speculation, speculation_warning, speculative_options
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -49,10 +49,10 @@ def test_a_method_becomes_the_json_that_vllm_reads(method: Speculation) -> None:
 
 def test_what_is_known_against_it_on_a_cpu_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(speculation, "vllm_runs_on_cpu", lambda: True)
-    assert "not to be relied on with vLLM on a CPU" in str(doubt_about("ngram"))
-    assert doubt_about("off") is None
+    assert "is unreliable with vLLM on a CPU" in str(speculation_warning("ngram"))
+    assert speculation_warning("off") is None
     monkeypatch.setattr(speculation, "vllm_runs_on_cpu", lambda: False)
-    assert doubt_about("ngram") is None
+    assert speculation_warning("ngram") is None
 
 
 @pytest.mark.parametrize(

@@ -13,14 +13,14 @@ from revloop.cli.options import ApiKeyFile, model_folder
 from revloop.engines.factory import DEMO, SHIPPED_CRITIC
 from revloop.errors import InputError
 from revloop.files.paths import Kind, Writes, check_paths
-from revloop.models.config import what_is_not_followed
+from revloop.models.config import ignored_sampling
 from revloop.options.engine import read_key
 from revloop.serving import (
     ServerOptions,
     Speculation,
     SupervisedServer,
     VllmServer,
-    doubt_about,
+    speculation_warning,
     stopping_on_sigterm,
 )
 from revloop.serving.diagnosis import sampling_warning
@@ -90,7 +90,7 @@ def serve(
         [] if log is None else [Writes(log, "the log", Kind.IN_PLACE)],
         {"the model": options.model, "the key": api_key_file},
     )
-    if doubt := doubt_about(speculate):
+    if doubt := speculation_warning(speculate):
         output.complain(doubt)
     with (
         stopping_on_sigterm(),
@@ -114,7 +114,7 @@ def _about_sampling(options: ServerOptions, log_path: Path) -> Iterator[str]:
     """What the model's authors suggest and is not followed, or what vLLM was told to follow."""
     if warning := sampling_warning(log_path.read_text(encoding="utf-8", errors="replace")):
         yield warning
-    elif told := what_is_not_followed(options.model):
+    elif told := ignored_sampling(options.model):
         yield told
 
 

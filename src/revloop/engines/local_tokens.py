@@ -10,7 +10,7 @@ from tokenizers import Tokenizer as FastTokenizer
 
 from revloop.engines.tokens import PromptTokenizer
 from revloop.errors import MissingExtraError, ModelConfigError, SettingRefusedError
-from revloop.models.config import what_is_not_followed
+from revloop.models.config import ignored_sampling
 
 if TYPE_CHECKING:
     from revloop.engines.base import Request
@@ -21,7 +21,7 @@ logger = logging.getLogger("revloop.engines")
 @cache
 def say_once_what_is_not_followed(model: str) -> None:
     """Tell of the sampling that a model's authors suggest, and that no engine here follows."""
-    if told := what_is_not_followed(model):
+    if told := ignored_sampling(model):
         logger.warning(told)
 
 

@@ -1,1 +1,1 @@
-"""Facts about a model folder and about the machine that is to run it."""
+"""Facts about a model folder and the machine that runs it."""

@@ -1,8 +1,7 @@
-"""Variables that stand in for a user's account where there is none.
+"""Environment variables for a process whose user has no account or no writable home folder.
 
-A container may run as a user id without a line in the password file, or with a home folder that it
-may not write to. vLLM and torch keep compiled kernels and caches in the home folder, under the
-user's name, and fail without them.
+Containers often run so. vLLM and torch keep compiled kernels and caches in the home folder, under
+the user's name, and fail without them.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def user_name() -> str:
-    """The user's name, or ``uid_N`` where the user id N has none (as torch calls it too)."""
+    """The user's name, or ``uid_N`` (as in torch) if the user id N has none."""
     try:
         return getpass.getuser()
     except (KeyError, OSError, ImportError):  # by platform and version of Python
@@ -26,13 +25,13 @@ def user_name() -> str:
 
 
 def account_environment(environment: Mapping[str, str]) -> dict[str, str]:
-    """The variables to add to an environment so that a program finds a name and writable folders.
+    """The variables to add so that a program finds a user name and writable folders.
 
-    Empty for a user with a name and a writable home folder. Caches go below the temporary folder,
-    to a place that stays the same from one start to the next.
+    Empty for a user with a name and a writable home folder. Caches go to the same place below the
+    temporary folder at every start.
 
     Args:
-        environment: What is set already; none of it is replaced.
+        environment: The variables that are set; none is replaced.
     """
     added = {"USER": user_name()} if not _has_name(environment) else {}
     home = environment.get("HOME") or os.path.expanduser("~")  # noqa: PTH111 - Path's own fails
@@ -51,10 +50,10 @@ def _has_name(environment: Mapping[str, str]) -> bool:
 
 
 def _own_folder() -> Path:
-    """A folder of this user's below the temporary folder."""
+    """This user's folder below the temporary folder."""
     folder = Path(tempfile.gettempdir()) / f"revloop-{user_name()}"
     folder.mkdir(mode=0o700, exist_ok=True)
     if hasattr(os, "getuid") and folder.stat().st_uid != os.getuid():
-        # somebody else made it: compiled code in it must not be trusted
+        # somebody else's: compiled code in it must not be trusted
         return Path(tempfile.mkdtemp(prefix=f"revloop-{user_name()}-"))
     return folder

@@ -1,4 +1,4 @@
-"""Read a model's config.json, from a local folder or from a model hub, without its weights."""
+"""Read a model's config.json from a local folder or a model hub, without its weights."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from pydantic import ValidationError
 
 from revloop.errors import ModelConfigError
 from revloop.models.shape import CONFIG_KINDS, ModelShape
+from revloop.values import explain
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,12 +30,11 @@ _WEIGHT_SUFFIXES = frozenset({".safetensors", ".bin", ".pt", ".pth", ".gguf"})
 
 
 def local_folder(model: str) -> Path | None:
-    """The folder that a model name stands for, or None if it can only be a hub id.
+    """The folder that a model name means, or None for a hub id.
 
-    A name counts as a path if something of that name exists, or if no hub would take it as an id
-    (``./critic``, ``/models/critic``, ``a/b/c``).
+    A name is a path if it exists, or if it cannot be a hub id (``./critic``, ``a/b/c``).
     """
-    # unlike Path's own, it leaves ~ as it is for a user without a home folder
+    # Path.expanduser raises for a user without a home folder
     path = Path(os.path.expanduser(model))  # noqa: PTH111
     return path if path.exists() or not _HUB_ID.fullmatch(model) else None
 
@@ -46,8 +46,7 @@ def read_config(model: str) -> dict[str, Any]:
         model: A local folder, or a hub id such as ``tiiuae/falcon-40b-instruct``.
 
     Raises:
-        ModelConfigError: There is no such model, the folder is not one of a model, or its
-            config.json is not a JSON object.
+        ModelConfigError: There is no such model, or it has no config.json that is a JSON object.
     """
     folder = local_folder(model)
     path = _config_from_hub(model) if folder is None else _config_in_folder(folder)
@@ -56,39 +55,39 @@ def read_config(model: str) -> dict[str, Any]:
     except (OSError, ValueError) as exc:
         raise ModelConfigError(f"{path} cannot be read as JSON: {exc}") from exc
     if not isinstance(config, dict):
-        raise ModelConfigError(f"{path} does not hold a JSON object, so it describes no model.")
+        raise ModelConfigError(f"{path} does not hold a JSON object, so it is not a model config.")
     return config
 
 
 def read_shape(model: str) -> ModelShape:
-    """Read the shape of a model from its config.json alone.
+    """Read the shape of a model from its config.json.
 
     Args:
         model: A local folder, or a hub id such as ``tiiuae/falcon-40b-instruct``.
 
     Raises:
-        ModelConfigError: The config cannot be read (`read_config`), holds a value that makes no
-            sense, or describes an architecture whose parameters revloop cannot count.
+        ModelConfigError: The config cannot be read (`read_config`), is invalid, or describes an
+            architecture whose parameters revloop cannot count.
     """
     config = read_config(model)
     shape = known_shape(config, model)
     if shape is None:
         raise ModelConfigError(
             f"{model} is a {_architecture(config, model)}, which revloop cannot plan: it counts "
-            f"the parameters of {', '.join(CONFIG_KINDS)}. vLLM may serve it all the same."
+            f"the parameters of {', '.join(CONFIG_KINDS)}. vLLM may still serve it."
         )
     return shape
 
 
 def known_shape(config: dict[str, Any], model: str) -> ModelShape | None:
-    """The shape that a config describes, or None if its architecture is not a known one.
+    """The shape that a config describes, or None for an unknown architecture.
 
     Args:
-        config: What `read_config` gave.
+        config: From `read_config`.
         model: The name to use in messages.
 
     Raises:
-        ModelConfigError: It names no architecture, or holds a value that makes no sense.
+        ModelConfigError: It names no architecture, or holds an invalid value.
     """
     architecture = _architecture(config, model)
     kind = CONFIG_KINDS.get(architecture)
@@ -97,33 +96,31 @@ def known_shape(config: dict[str, Any], model: str) -> ModelShape | None:
     try:
         return kind.model_validate(config).shape(architecture)
     except ValidationError as exc:
-        problems = "; ".join(
-            f"{'.'.join(str(part) for part in error['loc'])}: {error['msg']}".removeprefix(": ")
-            for error in exc.errors()
-        )
-        raise ModelConfigError(f"The config.json of {model} cannot be used: {problems}") from exc
+        raise ModelConfigError(
+            f"The config.json of {model} cannot be used: {explain(exc)}"
+        ) from exc
 
 
 def check_weights(folder: Path) -> None:
-    """Check that a model's folder holds weights of some kind.
+    """Check that a model's folder holds weights.
 
     Raises:
-        ModelConfigError: It holds none, so that an engine would stop at loading them.
+        ModelConfigError: It holds none, so no engine could load it.
     """
     if not any(path.suffix in _WEIGHT_SUFFIXES for path in folder.iterdir()):
         raise ModelConfigError(
-            f"{folder} holds a config.json and no weights: put the *.safetensors files there."
+            f"{folder} holds a config.json but no weights: put the *.safetensors files there."
         )
 
 
 def suggested_sampling(model: str) -> dict[str, Any]:
-    """What the authors of a model suggest for sampling, in its generation_config.json.
+    """The sampling that a model's generation_config.json suggests.
 
     Args:
         model: A local folder, or a hub id.
 
     Returns:
-        The fields that would change a text. Empty where the file is missing or cannot be read.
+        The fields that would change a text; empty if the file is missing or unreadable.
     """
     folder = local_folder(model)
     try:
@@ -141,8 +138,8 @@ def suggested_sampling(model: str) -> dict[str, Any]:
     }
 
 
-def what_is_not_followed(model: str) -> str | None:
-    """A sentence about the sampling that a model's authors suggest, or None if they suggest none.
+def ignored_sampling(model: str) -> str | None:
+    """A warning that a model's suggested sampling is ignored, or None if it suggests none.
 
     Args:
         model: A local folder, or a hub id.
@@ -152,7 +149,7 @@ def what_is_not_followed(model: str) -> str | None:
         return None
     listed = ", ".join(f"{name} {value!r}" for name, value in suggested.items())
     return (
-        f"The generation_config.json of {model} suggests {listed}. It is not followed: each "
+        f"The generation_config.json of {model} suggests {listed}. revloop ignores it: each "
         "request states its own sampling, and the run's settings record it."
     )
 
@@ -184,12 +181,12 @@ def _config_in_folder(folder: Path) -> Path:
     names = sorted(entry.name for entry in folder.iterdir())
     found = ", ".join(names[:5]) + (", ..." if len(names) > 5 else "")
     raise ModelConfigError(
-        f"{folder} is not a model's folder: it has no config.json. It holds: {found or 'nothing'}."
+        f"{folder} is not a model folder: it has no config.json. It holds: {found or 'nothing'}."
     )
 
 
 def _from_hub(model: str, name: str) -> Path:
-    # a local folder needs no hub client, which takes a moment to import
+    # slow to import, and not needed for a local folder
     from huggingface_hub import hf_hub_download
 
     with _hub_client_silenced():
@@ -210,7 +207,7 @@ def _config_from_hub(model: str) -> Path:
 
 @contextmanager
 def _hub_client_silenced() -> Iterator[None]:
-    """Keep the hub client's retry warnings off the screen: the error that follows says it all."""
+    """Hide the hub client's retry warnings: the error that follows is enough."""
     logger = logging.getLogger("huggingface_hub")
     level = logger.level
     logger.setLevel(logging.ERROR)

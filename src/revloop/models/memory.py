@@ -1,11 +1,9 @@
-"""Memory: how much a program may still take, and whether an error says that it ran out.
-
-What may be taken depends on the machine, its control groups and its NUMA nodes.
+"""Available memory: of the machine, of its control groups and of its NUMA nodes.
 
 Sources: `memory.max`, `memory.high` and `memory.current` of control groups version 2
 (https://docs.kernel.org/admin-guide/cgroup-v2.html), `memory.limit_in_bytes` of version 1
-(https://docs.kernel.org/admin-guide/cgroup-v1/memory.html), and mountinfo (proc(5)). A limit of any
-group above a process's own counts too.
+(https://docs.kernel.org/admin-guide/cgroup-v1/memory.html), and mountinfo (proc(5)). The limits of
+parent groups apply too.
 """
 
 from __future__ import annotations
@@ -21,7 +19,7 @@ if TYPE_CHECKING:
 _GIB = 2**30
 _KIB = 2**10
 _NO_LIMIT_BYTES = 2**60
-"""Version 1 has no word for "no limit", and gives the largest number that it knows."""
+"""Version 1 reports "no limit" as a very large number."""
 
 _NO_MEMORY = re.compile(
     r"out of memory|not enough memory|can(no|')t allocate memory|bad_alloc", re.IGNORECASE
@@ -31,13 +29,12 @@ _NODE_FIELDS = ("MemFree", "Active(file)", "Inactive(file)", "SReclaimable")
 
 
 @dataclass(frozen=True, slots=True)
-class Room:
-    """Memory that can still be taken somewhere.
+class MemoryLimit:
+    """Memory that is available under one limit.
 
     Attributes:
         where: What sets the limit, for messages: "this machine", or the control group's name.
-        available_gib: Memory that can be taken, in GiB: free memory and file cache that the kernel
-            gives back.
+        available_gib: Available memory in GiB: free memory and reclaimable file cache.
         free_gib: The same without the file cache of a control group, which vLLM does not count.
     """
 
@@ -47,33 +44,32 @@ class Room:
 
 
 def available_memory_gib(root: Path = _ROOT) -> float | None:
-    """Memory that new processes can take, in GiB, or None where the system does not say.
+    """Memory available to new processes, in GiB, or None if the system does not say.
 
     Args:
-        root: Where /proc and /sys are; only tests have another.
+        root: Where /proc and /sys are; tests use another.
     """
-    found = rooms(root)
-    return min((room.available_gib for room in found), default=None)
+    return min((limit.available_gib for limit in memory_limits(root)), default=None)
 
 
-def rooms(root: Path = _ROOT) -> list[Room]:
-    """The room on this machine, and in each control group with a limit that holds this process."""
+def memory_limits(root: Path = _ROOT) -> list[MemoryLimit]:
+    """The limits of this machine and of each control group with a limit around this process."""
     machine = _fields(root / "proc/meminfo").get("MemAvailable")
     if machine is None:
         return []
     gib = machine * _KIB / _GIB
-    return [Room("this machine", gib, gib), *_control_groups(root)]
+    return [MemoryLimit("this machine", gib, gib), *_control_groups(root)]
 
 
 def node_memory_gib(cores: Collection[int], root: Path = _ROOT) -> dict[int, float]:
-    """Memory that can be taken on each NUMA node, in GiB, counted as vLLM counts it.
+    """Memory available on each NUMA node, in GiB, counted as vLLM counts it.
 
-    Empty where the system does not say. A virtual machine may get memory only as it uses it: its
-    node then has less than the machine, and vLLM goes by the node.
+    Empty if the system does not say. A virtual machine may be given memory only as it uses it: its
+    node then has less than the machine, and vLLM checks the node.
 
     Args:
         cores: Only nodes with one of these cores.
-        root: Where /proc and /sys are; only tests have another.
+        root: Where /proc and /sys are; tests use another.
     """
     found = {}
     for folder in sorted((root / "sys/devices/system/node").glob("node[0-9]*")):
@@ -86,9 +82,9 @@ def node_memory_gib(cores: Collection[int], root: Path = _ROOT) -> dict[int, flo
 
 
 def ran_out_of_memory(error: BaseException | None) -> bool:
-    """Whether an error, or one that led to it, says that memory could not be had.
+    """Whether an error or one of its causes is a failed allocation.
 
-    torch has an error of its own for GPUs, a plain RuntimeError for the CPU, and Python a third.
+    torch raises OutOfMemoryError on GPUs and a plain RuntimeError on CPUs; Python, MemoryError.
     """
     while error is not None:
         names = {kind.__name__ for kind in type(error).__mro__}
@@ -98,7 +94,7 @@ def ran_out_of_memory(error: BaseException | None) -> bool:
     return False
 
 
-def _control_groups(root: Path) -> Iterator[Room]:
+def _control_groups(root: Path) -> Iterator[MemoryLimit]:
     for line in _lines(root / "proc/self/cgroup"):
         number, controllers, path = line.split(":", 2)
         limits: tuple[str, ...]
@@ -116,20 +112,20 @@ def _control_groups(root: Path) -> Iterator[Room]:
                 free = max(0, limit - _number(folder / used, 0))
                 cached = _fields(folder / "memory.stat").get(cache, 0)
                 where = f"its control group ({folder.relative_to(root)})"
-                yield Room(where, min(limit, free + cached) / _GIB, free / _GIB)
+                yield MemoryLimit(where, min(limit, free + cached) / _GIB, free / _GIB)
 
 
 def _folders_of(root: Path, kind: str, path: str) -> Iterator[Path]:
-    """The folder of a control group and of each one above it, as far as they are mounted here."""
+    """The folders of a control group and its parents, as far as they are mounted here."""
     for line in _lines(root / "proc/self/mountinfo"):
         mount, _, filesystem = line.partition(" - ")
-        fields, told = mount.split(), filesystem.split()
-        if len(fields) < 5 or not told or told[0] != kind:
+        fields, kinds = mount.split(), filesystem.split()
+        if len(fields) < 5 or not kinds or kinds[0] != kind:
             continue
-        if kind == "cgroup" and "memory" not in told[-1].split(","):
+        if kind == "cgroup" and "memory" not in kinds[-1].split(","):
             continue
         mount_point = root / fields[4].lstrip("/")
-        # a container may see its own group as the root of the file system that is mounted
+        # a container may see its own group as the root of the mounted file system
         inside = path.removeprefix(fields[3].rstrip("/")).strip("/")
         folder = mount_point / inside if ".." not in inside.split("/") else mount_point
         while folder != mount_point:
@@ -146,15 +142,15 @@ def _lines(path: Path) -> list[str]:
 
 
 def _fields(path: Path, skip: int = 0) -> dict[str, int]:
-    """The numbers of a file of lines such as ``MemFree:  123 kB``, by their names."""
+    """The numbers in a file with lines such as ``MemFree:  123 kB``, by name."""
     words = [line.split()[skip:] for line in _lines(path)]
     return {w[0].rstrip(":"): int(w[1]) for w in words if len(w) > 1 and w[1].isdigit()}
 
 
-def _number(path: Path, otherwise: int = _NO_LIMIT_BYTES) -> int:
-    """The number in a file; another where it is missing or says ``max``."""
+def _number(path: Path, default: int = _NO_LIMIT_BYTES) -> int:
+    """The number in a file, or the default if it is missing or says ``max``."""
     text = "".join(_lines(path)[:1]).strip()
-    return int(text) if text.isdigit() else otherwise
+    return int(text) if text.isdigit() else default
 
 
 def _core_list(path: Path) -> set[int]:

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from revloop.models.shape import ModelShape
 
 SIZES_TRIED = range(1, 9)
-"""Tensor-parallel sizes to suggest: those of one machine with up to eight GPUs."""
+"""Sizes to suggest: a machine has up to eight GPUs."""
 
 
 def tensor_parallel_sizes(shape: ModelShape) -> tuple[int, ...]:
@@ -19,14 +19,14 @@ def tensor_parallel_sizes(shape: ModelShape) -> tuple[int, ...]:
 
 
 def check_tensor_parallel_size(shape: ModelShape, tensor_parallel_size: int) -> None:
-    """Check that vLLM can split a model over so many GPUs.
+    """Check that vLLM can split a model over a number of GPUs.
 
     Raises:
         DoesNotFitError: It cannot; the message gives the reason and the sizes that work.
     """
     if tensor_parallel_size < 1:
         raise DoesNotFitError(
-            f"Tensor-parallel size {tensor_parallel_size} makes no sense: it is a number of GPUs."
+            f"Tensor-parallel size {tensor_parallel_size} is invalid: it is a number of GPUs."
         )
     reason = _refusal(shape, tensor_parallel_size)
     if reason is not None:
@@ -37,32 +37,34 @@ def check_tensor_parallel_size(shape: ModelShape, tensor_parallel_size: int) -> 
 
 
 def _refusal(shape: ModelShape, size: int) -> str | None:
-    """Why vLLM refuses to split a model over so many GPUs, or None if it does not.
+    """Why vLLM cannot split a model over a number of GPUs, or None if it can.
 
     The rules are those of vLLM 0.32: ``ModelConfig.verify_with_parallel_config`` for the heads,
     ``QKVParallelLinear`` for KV heads, ``divide`` in the feed-forward layers and in
-    ``VocabParallelEmbedding``, and ``FalconMLP``, which takes the inner width to be 4 x hidden.
+    ``VocabParallelEmbedding``, and ``FalconMLP``, which assumes an inner width of 4 x hidden.
     """
     if shape.family == "falcon" and shape.ffn_size != 4 * shape.hidden_size:
         return (
-            f"vLLM takes a Falcon's feed-forward width to be 4 x {shape.hidden_size}, and this "
-            f"one's is {shape.ffn_size}"
+            f"vLLM assumes a Falcon feed-forward width of 4 x {shape.hidden_size}, and this model "
+            f"has {shape.ffn_size}"
         )
     if shape.attention_heads % size:
-        return f"its {shape.attention_heads} attention heads do not divide by {size}"
+        return f"its {shape.attention_heads} attention heads are not divisible by {size}"
     if shape.kv_heads % size and size % shape.kv_heads:
-        return f"its {shape.kv_heads} KV heads neither divide by {size} nor repeat evenly over it"
+        return (
+            f"its {shape.kv_heads} KV heads can be neither split nor replicated evenly over {size}"
+        )
     if shape.ffn_size % size:
-        return f"its feed-forward width of {shape.ffn_size} does not divide by {size}"
+        return f"its feed-forward width of {shape.ffn_size} is not divisible by {size}"
     if shape.padded_vocabulary_size % size:
         return (
-            f"its vocabulary, padded to {shape.padded_vocabulary_size}, does not divide by {size}"
+            f"its vocabulary, padded to {shape.padded_vocabulary_size}, is not divisible by {size}"
         )
     return None
 
 
 def suggestion(sizes: tuple[int, ...]) -> str:
-    """The sizes that work, as a sentence."""
+    """A sentence that names the sizes that work."""
     match sizes:
         case ():
             return "No size up to 8 works."

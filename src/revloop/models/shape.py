@@ -1,8 +1,8 @@
-"""The shape of a model: what its config.json says about sizes, and what follows by arithmetic.
+"""The shape of a model: the sizes in its config.json, and counts that follow from them.
 
-Counts are exact for the architectures named here, because each one's layers are written down as
-transformers builds them (``modeling_falcon.py``, ``modeling_llama.py`` and so on). For any other
-architecture there is no shape: a guess would look as sure of itself as a count.
+Counts are exact for the architectures named here: their layers are written down as transformers
+builds them (``modeling_falcon.py``, ``modeling_llama.py`` and so on). Other architectures have no
+shape, because a guess would look like a count.
 """
 
 from __future__ import annotations
@@ -26,30 +26,30 @@ VOCABULARY_PADDING = 64
 
 
 class ModelShape(Frozen):
-    """The sizes of a decoder-only language model, as far as serving it is concerned.
+    """The sizes of a decoder-only language model that matter for serving it.
 
     Attributes:
         architecture: The class name that the config gives, such as ``FalconForCausalLM``.
-        family: Which of the known layer layouts it follows.
+        family: Its layer layout.
         layers: Number of decoder layers.
         hidden_size: Width of the residual stream.
         attention_heads: Number of query heads.
-        kv_heads: Number of key heads, which is that of value heads: fewer than query heads in
+        kv_heads: Number of key heads, equal to that of value heads: fewer than query heads in
             grouped-query attention, 1 in multi-query attention.
         head_dim: Width of one head.
         vocabulary_size: Rows of the embedding, before vLLM pads them.
         ffn_size: Inner width of the feed-forward layer.
         ffn_is_gated: Three feed-forward matrices (gate, up, down) rather than two.
         qkv_bias: Whether the query, key and value projections have a bias.
-        output_bias: Whether the projection out of the attention has one.
+        output_bias: Whether the attention's output projection has one.
         ffn_bias: Whether the feed-forward matrices have one.
-        norm_parameters_per_layer: Parameters of all norms of one layer.
+        norm_parameters_per_layer: Parameters of a layer's norms.
         final_norm_parameters: Parameters of the norm after the last layer.
         tied_embeddings: Whether the output layer shares the embedding's weights.
-        context_tokens: The longest sequence, prompt and answer together, by the config. (vLLM
-            may allow more where the config scales its rotary embedding.)
-        dtype: How the weights are stored, such as ``bfloat16``; None where the config is silent.
-        quantization: The quantisation method of the weights, or None for plain weights.
+        context_tokens: The longest sequence, prompt and answer together. (vLLM may allow more if
+            the config scales its rotary embedding.)
+        dtype: How the weights are stored, such as ``bfloat16``; None if the config does not say.
+        quantization: The quantisation method of the weights; None for plain weights.
     """
 
     architecture: str
@@ -74,31 +74,31 @@ class ModelShape(Frozen):
 
     @property
     def parameters(self) -> int:
-        """Number of parameters, shared ones counted once."""
+        """Number of parameters; shared ones count once."""
         return self._count(gpus=1, vocabulary_rows=self.vocabulary_size)
 
     @property
     def padded_vocabulary_size(self) -> int:
-        """Rows of the embedding as vLLM lays it out, over all GPUs."""
+        """Rows of the embedding in vLLM, over all GPUs."""
         return -(-self.vocabulary_size // VOCABULARY_PADDING) * VOCABULARY_PADDING
 
     def kv_heads_per_gpu(self, tensor_parallel_size: int) -> int:
-        """Key heads that one GPU holds: at least one, since vLLM replicates rather than splits."""
+        """Key heads on one GPU: at least one, since vLLM replicates them if they are too few."""
         return max(1, self.kv_heads // tensor_parallel_size)
 
     def parameters_per_gpu(self, tensor_parallel_size: int) -> int:
-        """Parameters that one GPU holds, with vLLM's padding and with what it replicates."""
+        """Parameters on one GPU, including vLLM's padding and replication."""
         return self._count(gpus=tensor_parallel_size, vocabulary_rows=self.padded_vocabulary_size)
 
     def kv_values_per_token(self, tensor_parallel_size: int) -> int:
-        """Numbers that one GPU keeps for a token: a key and a value for each layer and head."""
+        """KV cache values of a token on one GPU: a key and a value for each layer and head."""
         return 2 * self.layers * self.kv_heads_per_gpu(tensor_parallel_size) * self.head_dim
 
     def _count(self, *, gpus: int, vocabulary_rows: int) -> int:
-        """Parameters on one of so many GPUs.
+        """Parameters on one GPU.
 
         Norms and the biases that follow an all-reduce (attention output, feed-forward output) are
-        on every GPU in full; all else is split.
+        replicated; all else is split.
         """
         hidden, ffn = self.hidden_size, self.ffn_size // gpus
         query_width = self.attention_heads // gpus * self.head_dim
@@ -118,7 +118,7 @@ class ModelShape(Frozen):
 
 
 class _Config(BaseModel):
-    """What the known configs have in common, under the names that config.json uses."""
+    """The fields that all known configs share, under their names in config.json."""
 
     model_config = ConfigDict(strict=True, extra="ignore", frozen=True)
 
@@ -146,16 +146,16 @@ class _Config(BaseModel):
 
     @property
     def quantization(self) -> str | None:
-        """The quantisation method of the weights, or None for plain weights."""
+        """The quantisation method of the weights; None for plain weights."""
         if self.quantization_config is None:
             return None
-        return str(self.quantization_config.get("quant_method", "of an unnamed kind"))
+        return str(self.quantization_config.get("quant_method", "unnamed method"))
 
 
 class _FalconConfig(_Config):
     """A Falcon: RefinedWeb's old decoder (7B, RW) or the new one (40B, 180B, Falcon2-11B).
 
-    A flag that is null counts as false, as it does in transformers.
+    As in transformers, a flag that is null is false.
     """
 
     num_kv_heads: PositiveInt | None = Field(
@@ -171,14 +171,14 @@ class _FalconConfig(_Config):
 
     @property
     def kv_heads(self) -> int:
-        """Multi-query is ignored by the new decoder, and a KV head count by the old one."""
+        """The new decoder ignores multi_query; the old one ignores num_kv_heads."""
         if self.new_decoder_architecture:
             return self.num_kv_heads or self.num_attention_heads
         return 1 if self.multi_query else self.num_attention_heads
 
     @property
     def norms_per_layer(self) -> int:
-        """One norm feeds attention and feed-forward at once, unless each has its own."""
+        """One norm for attention and feed-forward together, or one for each."""
         default = 2 if self.new_decoder_architecture else 1
         parallel_norms = self.num_ln_in_parallel_attn or default
         return 2 if not self.parallel_attn or parallel_norms == 2 else 1
@@ -210,7 +210,7 @@ class _FalconConfig(_Config):
 
 
 class _LlamaConfig(_Config):
-    """Llama and what is built like it: RMS norms, a gated feed-forward, grouped-query attention."""
+    """Llama and its kin: RMS norms, a gated feed-forward, grouped-query attention."""
 
     intermediate_size: PositiveInt
     num_key_value_heads: PositiveInt | None = None
@@ -257,7 +257,7 @@ class _MistralConfig(_LlamaConfig):
 
 
 class _Qwen2Config(_LlamaConfig):
-    """Qwen2 and 2.5: the query, key and value projections have a bias, and nothing else has."""
+    """Qwen2 and 2.5: only the query, key and value projections have a bias."""
 
     def shape(self, architecture: str) -> ModelShape:
         """The shape under an architecture's name."""
@@ -266,7 +266,7 @@ class _Qwen2Config(_LlamaConfig):
 
 
 class _Qwen3Config(_LlamaConfig):
-    """Qwen3: a norm over each query head and each key head, shared by the heads of a layer."""
+    """Qwen3: one norm for a layer's query heads, and one for its key heads."""
 
     head_dim: PositiveInt | None = 128
 
@@ -279,11 +279,11 @@ class _Qwen3Config(_LlamaConfig):
 
 CONFIG_KINDS: dict[str, type[_FalconConfig | _LlamaConfig]] = {
     "FalconForCausalLM": _FalconConfig,
-    # the names of the first Falcon checkpoints, before transformers had the model
+    # the first Falcon checkpoints, from before transformers had the model
     "RWForCausalLM": _FalconConfig,
     "LlamaForCausalLM": _LlamaConfig,
     "MistralForCausalLM": _MistralConfig,
     "Qwen2ForCausalLM": _Qwen2Config,
     "Qwen3ForCausalLM": _Qwen3Config,
 }
-"""How to read the config of each architecture that has a shape."""
+"""The config of each architecture that has a shape."""

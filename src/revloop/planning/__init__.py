@@ -1,4 +1,4 @@
-"""Planning before a GPU is rented: what a model needs, and what a job takes."""
+"""Planning before a GPU is rented: what a model needs, and how long a job takes."""
 
 from revloop.planning.cards import CARDS, Card, card_named, card_names
 from revloop.planning.deployment import DeploymentPlan, PlanRow, plan

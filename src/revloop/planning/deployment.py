@@ -1,4 +1,4 @@
-"""Plan a deployment: what a model needs on each GPU, and what then fits. Arithmetic only."""
+"""Plan a deployment by arithmetic: what a model needs on each GPU, and what fits beside it."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ from revloop.models.shape import ModelShape
 from revloop.values import Frozen
 
 GPU_MEMORY_UTILIZATION = 0.92
-"""The share of a GPU's memory that vLLM takes unless told otherwise (its 0.32; earlier 0.9)."""
+"""vLLM's default share of a GPU's memory (since 0.32; before, 0.9)."""
 
 RUNTIME_RESERVE_GIB = 2.0
-"""Assumed, not measured: what CUDA's context, NCCL, CUDA graphs and the activations of one step
-take on each GPU besides weights and KV cache. vLLM measures its own figure when it starts."""
+"""Assumed, not measured: memory on each GPU for CUDA's context, NCCL, CUDA graphs and the
+activations of a step. vLLM measures the actual figure when it starts."""
 
 BLOCK_TOKENS = 16
-"""Tokens in one block of the KV cache: vLLM's default on a GPU."""
+"""Tokens in a KV cache block: vLLM's default on a GPU."""
 
 _GIB = 2**30
 _BYTES_OF_DTYPE = {"float32": 4, "float": 4, "bfloat16": 2, "float16": 2, "half": 2, "auto": 2}
 
 
 class PlanRow(NamedTuple):
-    """One line of a plan, for whoever prints it."""
+    """One line of a plan's table."""
 
     label: str
     value: str
@@ -37,24 +37,23 @@ class PlanRow(NamedTuple):
 
 
 class DeploymentPlan(Frozen):
-    """What a model needs at one tensor-parallel size, and how much fits beside it.
+    """What a model needs at one tensor-parallel size, and what fits beside it.
 
     Attributes:
         shape: The model.
         tensor_parallel_size: GPUs that share the model.
-        parameters: Of the whole model, shared ones counted once.
+        parameters: Of the whole model; shared ones count once.
         weight_bytes: Of the whole model, as served.
-        weight_bytes_per_gpu: What one GPU holds, with vLLM's padding and replication.
+        weight_bytes_per_gpu: Including vLLM's padding and replication.
         kv_cache_bytes_per_token: Over all layers, each key and value head once.
-        kv_cache_bytes_per_token_per_gpu: What one GPU holds of it.
+        kv_cache_bytes_per_token_per_gpu: The share of one GPU.
         tensor_parallel_sizes: Sizes up to 8 that vLLM accepts for this model, memory aside.
-        gpu_memory_gib: Memory of one GPU, or None where none was named; then the three figures
-            below are None too.
+        gpu_memory_gib: Memory of one GPU; None if not given, and so are the three figures below.
         gpu_memory_utilization: The share of it that vLLM may use.
-        kv_cache_bytes_per_gpu: What is left for the KV cache on each GPU.
-        kv_cache_tokens: Tokens that the KV cache holds, in whole blocks.
-        full_length_trajectories: Sequences as long as the model's context that fit at once. Real
-            ones are shorter and share their prefixes, so more of them run.
+        kv_cache_bytes_per_gpu: What remains for the KV cache on each GPU.
+        kv_cache_tokens: Capacity of the KV cache, in whole blocks.
+        full_length_trajectories: Sequences of the model's full context that fit at once. Real
+            ones are shorter and share prefixes, so more of them run.
     """
 
     shape: ModelShape
@@ -72,7 +71,7 @@ class DeploymentPlan(Frozen):
     full_length_trajectories: int | None = None
 
     def rows(self) -> list[PlanRow]:
-        """The plan as a table's rows, figures with their units and where they come from."""
+        """The rows of the plan's table, with units and explanations."""
         shape = self.shape
         rows = [
             PlanRow(
@@ -86,7 +85,7 @@ class DeploymentPlan(Frozen):
             PlanRow(
                 "Weights",
                 _gb(self.weight_bytes),
-                f"{self.weight_bytes / _GIB:.3g} GiB in all",
+                f"{self.weight_bytes / _GIB:.3g} GiB in total",
             ),
             PlanRow(
                 "Weights per GPU",
@@ -102,15 +101,15 @@ class DeploymentPlan(Frozen):
             PlanRow(
                 "Tensor-parallel sizes",
                 listed(self.tensor_parallel_sizes),
-                f"{shape.attention_heads} attention heads are shared out evenly",
+                f"{shape.attention_heads} attention heads are split evenly",
             ),
         ]
         return rows + self._memory_rows()
 
     def _memory_rows(self) -> list[PlanRow]:
         if self.kv_cache_bytes_per_gpu is None:
-            unknown = "give the memory of one GPU to learn it"
-            return [PlanRow("Full-length trajectories at once", "not asked", unknown)]
+            unknown = "give the memory of one GPU"
+            return [PlanRow("Full-length trajectories at once", "unknown", unknown)]
         return [
             PlanRow(
                 "KV cache per GPU",
@@ -138,22 +137,22 @@ def plan(
     """Plan one deployment of a model.
 
     Args:
-        shape: The model, from `revloop.serving.read_shape`.
+        shape: The model, from `revloop.models.config.read_shape`.
         tensor_parallel_size: GPUs that share the model.
-        gpu_memory_gib: Memory of one GPU in GiB, or None to leave memory out of it.
+        gpu_memory_gib: Memory of one GPU in GiB, or None to ignore memory.
         gpu_memory_utilization: The share of it that vLLM may use, above 0 and up to 1.
-        dtype: vLLM's ``--dtype``. With ``auto`` it serves weights stored in 32 bits in 16.
+        dtype: vLLM's ``--dtype``. With ``auto``, vLLM serves 32-bit weights in 16 bits.
 
     Raises:
-        DoesNotFitError: vLLM refuses this tensor-parallel size, or the memory does not hold the
-            weights and the KV cache of one sequence. The message names sizes that work.
-        ModelConfigError: The weights are quantised, so the config does not tell their size.
+        DoesNotFitError: vLLM refuses this tensor-parallel size, or the weights and the KV cache
+            of one sequence exceed the memory. The message names sizes that work.
+        ModelConfigError: The weights are quantised, so their size is unknown.
     """
     check_tensor_parallel_size(shape, tensor_parallel_size)
     if shape.quantization is not None:
         raise ModelConfigError(
             f"The weights of this {shape.architecture} are quantised ({shape.quantization}): "
-            "its config does not tell how much memory they take."
+            "its config does not say how much memory they take."
         )
     value_bytes = _value_bytes(dtype)
     size = tensor_parallel_size
@@ -188,28 +187,28 @@ def _value_bytes(dtype: str) -> int:
         return _BYTES_OF_DTYPE[dtype]
     except KeyError:
         known = ", ".join(sorted(_BYTES_OF_DTYPE))
-        raise DoesNotFitError(f"{dtype!r} is no data type of vLLM's. It has: {known}.") from None
+        raise DoesNotFitError(f"{dtype!r} is not a vLLM data type. Known: {known}.") from None
 
 
 class _Memory(NamedTuple):
-    """The memory of one GPU, and what fits there."""
+    """The memory of one GPU, and what fits in it."""
 
     gpu_gib: float
     utilization: float
     value_bytes: int
 
     def kv_cache_bytes(self, shape: ModelShape, size: int) -> int:
-        """What the weights leave on one GPU: below zero if not even they fit."""
+        """What the weights leave on one GPU; negative if they do not fit."""
         usable_bytes = int((self.gpu_gib * self.utilization - RUNTIME_RESERVE_GIB) * _GIB)
         return usable_bytes - shape.parameters_per_gpu(size) * self.value_bytes
 
     def kv_cache_tokens(self, shape: ModelShape, size: int) -> int:
-        """Tokens in whole blocks; vLLM keeps one block back as its null block."""
+        """Tokens in whole blocks; vLLM reserves one as its null block."""
         block_bytes = shape.kv_values_per_token(size) * self.value_bytes * BLOCK_TOKENS
         return max(0, self.kv_cache_bytes(shape, size) // block_bytes - 1) * BLOCK_TOKENS
 
     def sequences(self, shape: ModelShape, size: int) -> int:
-        """Sequences of the model's whole context, each in blocks of its own."""
+        """Sequences of the model's full context that share no blocks."""
         blocks_each = -(-shape.context_tokens // BLOCK_TOKENS)
         return self.kv_cache_tokens(shape, size) // (blocks_each * BLOCK_TOKENS)
 
@@ -238,6 +237,6 @@ def _kib(count_bytes: int) -> str:
 
 
 def _gb(count_bytes: int) -> str:
-    """Decimal gigabytes, as sizes of weights are usually told."""
+    """Decimal gigabytes, as is usual for weights."""
     gigabytes = count_bytes / 1e9
     return f"{gigabytes:.0f} GB" if gigabytes >= 10 else f"{gigabytes:.2g} GB"

@@ -1,12 +1,11 @@
-"""Print a complete worked example for a planned job: files for Ray, Slurm or Kubernetes.
+"""Write a complete example that serves a planned job on Ray, Slurm or Kubernetes.
 
-The examples are text files in this package (`examples/`), filled in here. How vLLM is spread over
-machines follows its own documentation:
+The templates are text files in `examples/`. The deployments follow vLLM's documentation:
 
 - tensor-parallel in a node, pipeline-parallel over nodes, with Ray or without:
   https://docs.vllm.ai/en/latest/serving/parallelism_scaling/
-- replicas behind vLLM's own balancer, or each a server of its own (for dense models the only way to
-  balance outside of vLLM): https://docs.vllm.ai/en/latest/serving/data_parallel_deployment/
+- replicas behind vLLM's load balancer, or one server each (for dense models the only way to balance
+  outside vLLM): https://docs.vllm.ai/en/latest/serving/data_parallel_deployment/
 - the router: https://github.com/vllm-project/router
 - Kubernetes: https://docs.vllm.ai/en/latest/deployment/k8s/ and
   https://docs.vllm.ai/en/latest/deployment/frameworks/lws/
@@ -29,10 +28,10 @@ if TYPE_CHECKING:
     from revloop.planning.layout import Layout
 
 EXAMPLES = Path(__file__).parent / "examples"
-"""The folder of the files that are filled in."""
+"""The folder of the templates."""
 
 VLLM_IMAGE = "vllm/vllm-openai:v0.32.0"
-"""The container image of the vLLM that revloop's commands were checked against."""
+"""The image of the vLLM version that revloop's commands were checked against."""
 
 _CPUS_PER_GPU = 4
 _TIME_MARGIN = 2.0
@@ -48,25 +47,25 @@ class Platform(StrEnum):
 
 
 class _Example(Template):
-    """A file to fill in: ``@name``, so that shells and Kubernetes keep their dollars."""
+    """A template with ``@name`` placeholders: shells and Kubernetes use the dollar."""
 
     delimiter = "@"
 
 
 def emit(platform: Platform, model: str, planned: JobPlan) -> str:
-    """A file that serves a model as it was planned, to be looked over and used.
+    """A script or manifest that serves a model as planned.
 
     Args:
         platform: What runs vLLM on many machines.
-        model: A hub id, or a folder that every machine sees under this name.
-        planned: The plan, from `revloop.serving.plan_job`.
+        model: A hub id, or a folder that every machine sees at this path.
+        planned: The plan, from `revloop.planning.plan_job`.
     """
     layout = planned.layout
     stages = layout.pipeline_parallel_size
     options = ServerOptions(
         model=model,
         tensor_parallel_size=layout.tensor_parallel_size,
-        host="0.0.0.0",  # noqa: S104 - the other machines are meant to reach it
+        host="0.0.0.0",  # noqa: S104 - other machines must reach it
         port=None if platform is Platform.SLURM and stages == 1 else 8000,
         vllm_options=_further_options(platform, planned),
     )
@@ -92,7 +91,7 @@ def emit(platform: Platform, model: str, planned: JobPlan) -> str:
 
 
 def _further_options(platform: Platform, planned: JobPlan) -> tuple[str, ...]:
-    """What the plan asks of vLLM beyond what `revloop serve` does."""
+    """The plan's options for vLLM, beyond those of `revloop serve`."""
     layout, assumed = planned.layout, planned.assumptions
     further = [
         *("--max-num-seqs", str(assumed.max_num_seqs)),
@@ -113,7 +112,7 @@ def _further_options(platform: Platform, planned: JobPlan) -> tuple[str, ...]:
 
 
 def _ray_environment(layout: Layout) -> str:
-    """What vLLM wants to know before it puts replicas over several nodes each."""
+    """The variable that lets vLLM's replicas span nodes, if they need to."""
     if layout.pipeline_parallel_size > 1 and layout.replicas > 1:
         return "export VLLM_RAY_DP_PACK_STRATEGY=span\n"
     return ""
@@ -130,13 +129,13 @@ def _title(model: str, planned: JobPlan) -> str:
     words = f"{layout.replicas} replica(s) at tensor-parallel size {layout.tensor_parallel_size}"
     if layout.pipeline_parallel_size > 1:
         words += f" and pipeline-parallel size {layout.pipeline_parallel_size}"
-    # a line break in a name would end the comment, and YAML takes no control characters
+    # a line break would end the comment, and YAML allows no control characters
     name = "".join(letter if letter.isprintable() else "?" for letter in model)
     return f"{name} on {layout.gpus} x {planned.card.title}: {words}."
 
 
 def _time_limit(planned: JobPlan) -> str:
-    """Twice what was predicted, and an hour to start, as Slurm writes it."""
+    """Twice the prediction and an hour to start, in Slurm's notation."""
     hours = math.ceil(planned.hours * _TIME_MARGIN + _START_HOURS)
     return f"{hours // 24}-{hours % 24:02}:00:00"
 
@@ -147,7 +146,7 @@ def _indent_of_options(text: str) -> str:
 
 
 def _shell_lines(options: list[str], indent: str) -> str:
-    """Options for a shell, each with its value on a line of its own."""
+    """Options for a shell, one to a line with its value."""
     lines = [shlex.quote(options[0])]
     for _, word in pairwise(options):
         quoted = shlex.quote(word)
@@ -163,7 +162,7 @@ def _yaml_list(options: list[str], indent: str) -> str:
 
 
 def _yaml_text(text: str) -> str:
-    """A text for YAML, in quotes and in plain ASCII; Kubernetes would expand ``$(NAME)`` in it."""
+    """A quoted ASCII string for YAML, with ``$(NAME)`` escaped from Kubernetes."""
     escaped = (
         letter if " " <= letter <= "~" and letter not in '"\\' else f"\\U{ord(letter):08X}"
         for letter in text.replace("$(", "$$(")

@@ -1,11 +1,10 @@
-"""Plan a whole job: how long so many drafts take on so many GPUs, and what limits it.
+"""Predict a job: how long a number of drafts take on a number of GPUs, and what limits it.
 
-A roofline: each step takes as long as its arithmetic at the card's FLOP/s or as its reading of
-memory at the card's bandwidth, whichever is longer (Pope et al., arXiv 2211.05102, section 2). A
-forward pass takes 2 FLOPs a parameter and token, and attention 4 FLOPs a layer, width and position
-looked at, one half for the scores and one for the sum of the values (Kaplan et al., arXiv
-2001.08361, table 1). Prefill and decoding are added up, though vLLM mixes them in one step, and so
-hides a part of one behind the other.
+A roofline model: a step takes the longer of its arithmetic at the card's FLOP/s and its memory
+reads at the card's bandwidth (Pope et al., arXiv 2211.05102, section 2). A forward pass takes 2
+FLOPs a parameter and token, and attention 4 FLOPs a layer, width and attended position, half for
+the scores and half for the weighted sum (Kaplan et al., arXiv 2001.08361, table 1). Prefill and
+decoding are added up, though vLLM mixes them in one step, which overlaps them in part.
 """
 
 from __future__ import annotations
@@ -28,14 +27,14 @@ if TYPE_CHECKING:
 
 
 class Assumptions(Frozen):
-    """What a data sheet does not tell. None of the defaults has been measured by revloop."""
+    """What a data sheet does not say. revloop has measured none of the defaults."""
 
     flops_share: float = Field(
         0.5,
         ge=0.01,
         le=1,
         description="Share of the card's FLOP/s that is reached. Pope et al. reached 0.76 with "
-        "large batches, with more care than a general engine takes.",
+        "large batches and code tuned for one model.",
     )
     bandwidth_share: float = Field(
         0.7, ge=0.01, le=1, description="Share of the card's memory bandwidth that is reached."
@@ -44,8 +43,8 @@ class Assumptions(Frozen):
         0.9,
         ge=0.01,
         le=1,
-        description="Speed that each GPU keeps whenever the tensor-parallel size doubles, for the "
-        "all-reduces after each layer. For cards with NVLink: without, take less.",
+        description="Speed that each GPU keeps at each doubling of the tensor-parallel size, given "
+        "the all-reduces after each layer. For cards with NVLink; lower without.",
     )
     pipeline_share: float = Field(
         0.8,
@@ -54,7 +53,7 @@ class Assumptions(Frozen):
         description="Speed that each GPU keeps in a pipeline over several nodes.",
     )
     max_num_seqs: PositiveInt = Field(
-        256, description="Sequences that one replica runs at once, as vLLM's option is called."
+        256, description="Sequences that one replica runs at once: vLLM's option of this name."
     )
     gpu_memory_utilization: float = Field(
         GPU_MEMORY_UTILIZATION, ge=0.01, le=1, description="Share of the memory that vLLM may use."
@@ -62,20 +61,20 @@ class Assumptions(Frozen):
 
 
 class Job(Frozen):
-    """What is to be done."""
+    """The work to plan for."""
 
     drafts: PositiveInt
-    iterations: PositiveInt = Field(description="Rounds that each draft goes through at most.")
+    iterations: PositiveInt = Field(description="Most rounds for each draft.")
     lengths: TokenLengths
 
     @property
     def rounds(self) -> float:
-        """Rounds of all drafts together."""
+        """Total rounds of all drafts."""
         return self.drafts * self.lengths.rounds_of(self.iterations)
 
 
 class Limit(StrEnum):
-    """What a job spends most of its time on, and so what would speed it up."""
+    """What a job spends most of its time on."""
 
     PREFILL = "prefill FLOP/s"
     DECODE_FLOPS = "decode FLOP/s"
@@ -85,19 +84,19 @@ class Limit(StrEnum):
 
 
 class JobPlan(Frozen):
-    """A job's prediction.
+    """The prediction for a job.
 
     Attributes:
-        job: What is to be done.
+        job: The work.
         card: The GPU.
-        layout: How the model lies on the GPUs.
+        layout: How the model is placed on the GPUs.
         assumptions: What was assumed.
         sequences_at_once: Trajectories that one replica runs at once.
-        prefill_s: Seconds that one round of one draft costs a replica for reading its prompt.
-        compute_s: The same for decoding, if its arithmetic takes longer than its reading; else 0.
-        weights_s: The same for reading weights while decoding; 0 if arithmetic takes longer.
-        kv_cache_s: The same for reading the KV cache.
-        wall_s: Seconds that the whole job takes, servers up and warm.
+        prefill_s: Seconds of a replica to prefill one round of one draft.
+        compute_s: Seconds of arithmetic to decode it; 0 if memory reads take longer.
+        weights_s: Seconds to read the weights for decoding it; 0 if arithmetic takes longer.
+        kv_cache_s: Seconds to read the KV cache; 0 likewise.
+        wall_s: Seconds for the whole job, with servers up and warm.
         limit: What limits it.
     """
 
@@ -115,22 +114,22 @@ class JobPlan(Frozen):
 
     @property
     def hours(self) -> float:
-        """How long it takes, in hours."""
+        """Duration in hours."""
         return self.wall_s / 3600
 
     @property
     def gpu_hours(self) -> float:
-        """Hours of all GPUs together, idle ones included: they are paid for."""
+        """Hours of all GPUs, idle ones included: they are paid for."""
         return self.hours * self.layout.gpus
 
     @property
     def prompt_tokens(self) -> float:
-        """Prompt tokens that are computed, all rounds together; cached ones are not counted."""
+        """Prompt tokens computed in all rounds, without cached ones."""
         return self.job.rounds * self.job.lengths.read_tokens
 
     @property
     def generated_tokens(self) -> float:
-        """Tokens that are generated, all rounds together."""
+        """Tokens generated in all rounds."""
         return self.job.rounds * self.job.lengths.generated_tokens
 
     @property
@@ -140,7 +139,7 @@ class JobPlan(Frozen):
 
     @property
     def shares(self) -> dict[str, float]:
-        """Where the time goes."""
+        """Shares of the time, by what it is spent on."""
         parts = {
             "prefill": self.prefill_s,
             "decode: arithmetic": self.compute_s,
@@ -151,7 +150,7 @@ class JobPlan(Frozen):
 
 
 class _Stage(NamedTuple):
-    """What one step of decoding costs the slowest stage of a replica."""
+    """Time of one decoding step in the slowest stage of a replica."""
 
     compute_s: float
     weights_s: float
@@ -167,10 +166,10 @@ class _Stage(NamedTuple):
 
 
 def flops_per_token(shape: ModelShape, attended_tokens: float) -> float:
-    """FLOPs of one token's forward pass that looks at so many positions.
+    """FLOPs of one token's forward pass, given the positions it attends to.
 
-    2 for each parameter that multiplies something (an embedding that is not tied is looked up, not
-    multiplied) and 4 for each layer, width and position: the module names the sources.
+    2 for each parameter that multiplies something (an untied embedding is only looked up) and 4
+    for each layer, width and position: see the module's sources.
     """
     multiplied = shape.parameters
     if not shape.tied_embeddings:
@@ -189,27 +188,27 @@ def plan_job(
     tensor_parallel_size: int | None = None,
     gpus_per_node: int | None = None,
 ) -> JobPlan:
-    """Predict a job, with the layout that is done first.
+    """Predict a job with its fastest layout.
 
     Args:
-        shape: The model, from `revloop.serving.read_shape`.
-        card: The GPU, from `revloop.serving.card_named`.
-        gpus: How many there are.
-        job: What is to be done.
-        assumptions: What a data sheet does not tell; None for the defaults.
-        tensor_parallel_size: GPUs that share the model, or None for the size that is fastest.
+        shape: The model, from `revloop.models.config.read_shape`.
+        card: The GPU, from `revloop.planning.card_named`.
+        gpus: Number of GPUs.
+        job: The work.
+        assumptions: What a data sheet does not say; None for the defaults.
+        tensor_parallel_size: GPUs that share the model, or None for the fastest size.
         gpus_per_node: GPUs in one server, or None for the card's usual number.
 
     Raises:
         DoesNotFitError: The model does not fit, or a round does not fit its context.
-        ModelConfigError: The weights are quantised, so the config does not tell their size.
+        ModelConfigError: The weights are quantised, so their size is unknown.
     """
     assumed = assumptions or Assumptions()
     longest = job.lengths.longest_tokens
     if longest > shape.context_tokens:
         raise DoesNotFitError(
             f"A round of {longest:,.0f} tokens does not fit the context of this "
-            f"{shape.architecture}, {shape.context_tokens:,} tokens: name shorter lengths."
+            f"{shape.architecture}, {shape.context_tokens:,} tokens: give shorter lengths."
         )
     found = layouts(
         shape,
@@ -226,7 +225,7 @@ def plan_job(
 def _predict(
     shape: ModelShape, card: Card, layout: Layout, job: Job, assumed: Assumptions
 ) -> JobPlan:
-    """The figures of one layout."""
+    """The prediction for one layout."""
     lengths, stages = job.lengths, layout.pipeline_parallel_size
     drafts_each = math.ceil(job.drafts / layout.replicas)
     cached = math.floor((layout.stage.kv_cache_tokens or 0) / lengths.longest_tokens)
@@ -235,7 +234,7 @@ def _predict(
     read = lengths.read_tokens
     prefill_s = read * flops_per_token(shape, read / 2) / flops_per_s
     stage = _decoding(shape, card, layout, lengths, assumed=assumed, at_once=at_once)
-    # each stage has a share of the sequences in hand; with fewer of them than stages, some wait
+    # the stages divide the sequences among them; with fewer sequences than stages, some wait
     each_s = lengths.generated_tokens * stages / at_once
     in_memory_s = 0.0 if stage.compute_s > stage.memory_s else each_s
     round_s = prefill_s + each_s * stage.step_s
@@ -268,7 +267,7 @@ def _decoding(
     assumed: Assumptions,
     at_once: int,
 ) -> _Stage:
-    """One step of decoding in the slowest stage, which has its share of the sequences."""
+    """One decoding step in the slowest stage, with its share of the sequences."""
     sequences = max(1.0, at_once / layout.pipeline_parallel_size)
     each = layout.tensor_parallel_size * layout.pipeline_parallel_size
     speed = _speed(layout, assumed)
@@ -283,7 +282,7 @@ def _decoding(
 
 
 def _speed(layout: Layout, assumed: Assumptions) -> float:
-    """How many times faster a replica is than one of its GPUs alone."""
+    """Speed of a replica as a multiple of one GPU's."""
     size, stages = layout.tensor_parallel_size, layout.pipeline_parallel_size
     kept = math.pow(assumed.tensor_parallel_share, math.log2(size))
     if stages > 1:
@@ -292,7 +291,7 @@ def _speed(layout: Layout, assumed: Assumptions) -> float:
 
 
 def _limit(prefill_s: float, stage: _Stage, *, of_drafts: bool, of_cache: bool) -> Limit:
-    """What limits a replica whose prefill for one step of decoding takes so long."""
+    """What limits a replica, given its seconds of prefill for each decoding step."""
     if prefill_s >= stage.step_s:
         return Limit.PREFILL
     if stage.compute_s >= stage.memory_s:

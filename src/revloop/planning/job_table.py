@@ -1,4 +1,4 @@
-"""A job's prediction as the rows of a table, with all that was assumed."""
+"""A job's prediction as table rows, with every assumption."""
 
 from __future__ import annotations
 
@@ -13,22 +13,21 @@ if TYPE_CHECKING:
     from revloop.planning.layout import Layout
 
 _EXPLANATIONS = {
-    Limit.PREFILL: "reading prompts takes longer than writing; more FLOP/s would help",
-    Limit.DECODE_FLOPS: "the batch is so large that arithmetic counts; more FLOP/s would help",
-    Limit.DECODE_BANDWIDTH: "weights and KV cache are read for each step; more bandwidth would "
-    "help",
-    Limit.KV_CACHE: "with more memory, more drafts would share each reading of the weights",
-    Limit.FEW_DRAFTS: "a replica has fewer drafts than it could run at once; more GPUs hardly help",
+    Limit.PREFILL: "prefill takes longer than decoding; more FLOP/s would help",
+    Limit.DECODE_FLOPS: "the batch is large enough to be compute-bound; more FLOP/s would help",
+    Limit.DECODE_BANDWIDTH: "each step reads weights and KV cache; more bandwidth would help",
+    Limit.KV_CACHE: "with more memory, more drafts would share each read of the weights",
+    Limit.FEW_DRAFTS: "a replica could run more drafts at once than it has; more GPUs hardly help",
 }
 
 
 def job_rows(planned: JobPlan) -> list[PlanRow]:
-    """The prediction, figures with their units and where they come from."""
+    """The rows of the prediction's table, with units and explanations."""
     job, layout = planned.job, planned.layout
     rounds = job.lengths.rounds_of(job.iterations)
     where = ", ".join(f"{name} {share:.0%}" for name, share in planned.shares.items() if share)
     return [
-        PlanRow("Time", duration(planned.wall_s), "servers up and warm; their start is not in it"),
+        PlanRow("Time", duration(planned.wall_s), "without the start of the servers"),
         PlanRow(
             "GPU hours",
             f"{planned.gpu_hours:,.3g}" if planned.gpu_hours < 100 else f"{planned.gpu_hours:,.0f}",
@@ -51,7 +50,7 @@ def job_rows(planned: JobPlan) -> list[PlanRow]:
         PlanRow(
             "Prompt tokens",
             f"{planned.prompt_tokens:.3g}",
-            "computed once a round; the revision prompt is in the prefix cache",
+            "computed once a round; the prefix cache has the rest",
         ),
         PlanRow(
             "Generated tokens",
@@ -85,13 +84,13 @@ def _assumed(planned: JobPlan) -> list[PlanRow]:
         PlanRow(
             "Assumed: splitting",
             f"{tensor:.0%}",
-            "of its speed is kept at each doubling of the tensor-parallel size; "
+            "of the speed remains at each doubling of the tensor-parallel size; "
             f"{pipeline:.0%} in a pipeline",
         ),
         PlanRow(
             "Assumed: memory",
             f"{assumed.gpu_memory_utilization:.0%}",
-            f"of {card.memory_gib:.1f} GiB is vLLM's; at most {assumed.max_num_seqs} drafts at "
+            f"of {card.memory_gib:.1f} GiB is for vLLM; at most {assumed.max_num_seqs} drafts at "
             "once on a replica",
         ),
     ]

@@ -1,8 +1,7 @@
-"""Lay a model out over many GPUs: tensor-parallel inside a node, and replicas of that.
+"""Lay a model out over many GPUs: tensor-parallel replicas, each within a node.
 
-Where one node does not hold the model, its layers are shared out over several (pipeline
-parallelism): so say vLLM's own guidelines
-(https://docs.vllm.ai/en/latest/serving/parallelism_scaling/).
+If the model does not fit into a node, its layers are divided over several (pipeline parallelism),
+as vLLM recommends (https://docs.vllm.ai/en/latest/serving/parallelism_scaling/).
 """
 
 from __future__ import annotations
@@ -23,15 +22,15 @@ if TYPE_CHECKING:
 
 
 class Layout(Frozen):
-    """How a model lies on the GPUs of a cluster.
+    """How a model is placed on the GPUs of a cluster.
 
     Attributes:
-        gpus: GPUs that there are.
+        gpus: GPUs in the cluster.
         gpus_per_node: GPUs in one server.
         tensor_parallel_size: GPUs of one node that share each layer.
-        pipeline_parallel_size: Nodes that share the layers of one replica; 1 where a replica fits
+        pipeline_parallel_size: Nodes that share the layers of one replica; 1 if a replica fits
             into a node.
-        stage: What the fullest GPU of a replica holds.
+        stage: The plan of a replica's fullest GPU.
     """
 
     gpus: PositiveInt
@@ -42,29 +41,29 @@ class Layout(Frozen):
 
     @property
     def replicas_per_node(self) -> int:
-        """Replicas that a full node holds; 0 where one takes several nodes."""
+        """Replicas on a full node; 0 if one takes several nodes."""
         if self.pipeline_parallel_size > 1:
             return 0
         return self.gpus_per_node // self.tensor_parallel_size
 
     @property
     def replicas(self) -> int:
-        """Replicas on all GPUs; no replica lies on two nodes unless it is a pipeline."""
-        full_nodes, others = divmod(self.gpus, self.gpus_per_node)
+        """Replicas on all GPUs; only a pipeline spans nodes."""
+        full_nodes, rest = divmod(self.gpus, self.gpus_per_node)
         if self.pipeline_parallel_size > 1:
             return full_nodes // self.pipeline_parallel_size
-        return full_nodes * self.replicas_per_node + others // self.tensor_parallel_size
+        return full_nodes * self.replicas_per_node + rest // self.tensor_parallel_size
 
     @property
     def nodes(self) -> int:
-        """Servers that hold the replicas."""
+        """Servers in use."""
         if self.pipeline_parallel_size > 1:
             return self.replicas * self.pipeline_parallel_size
         return -(-self.replicas // self.replicas_per_node)
 
     @property
     def idle_gpus(self) -> int:
-        """GPUs that are left over."""
+        """GPUs that hold no replica."""
         each = self.tensor_parallel_size * self.pipeline_parallel_size
         return self.gpus - self.replicas * each
 
@@ -78,25 +77,25 @@ def layouts(
     tensor_parallel_size: int | None = None,
     gpu_memory_utilization: float = GPU_MEMORY_UTILIZATION,
 ) -> list[Layout]:
-    """All sensible ways to lay a model out: each tensor-parallel size that fits into a node.
+    """All sensible layouts of a model: one for each tensor-parallel size that fits into a node.
 
     Args:
         shape: The model.
-        gpus: GPUs that there are.
-        gpu_memory_gib: Memory of one of them.
+        gpus: GPUs in the cluster.
+        gpu_memory_gib: Memory of one GPU.
         gpus_per_node: GPUs in one server.
-        tensor_parallel_size: The only size to look at, or None for all that vLLM accepts.
+        tensor_parallel_size: The only size to consider, or None for all that vLLM accepts.
         gpu_memory_utilization: The share of the memory that vLLM may use.
 
     Raises:
-        DoesNotFitError: vLLM refuses the size, or all the GPUs together do not hold the model.
-        ModelConfigError: The weights are quantised, so the config does not tell their size.
+        DoesNotFitError: vLLM refuses the size, or the GPUs together cannot hold the model.
+        ModelConfigError: The weights are quantised, so their size is unknown.
     """
     room = min(gpus, gpus_per_node)
     sizes = _sizes(shape, room, tensor_parallel_size)
 
     def fitting(stages: int, sizes: tuple[int, ...]) -> Iterator[Layout]:
-        # the layers of the fullest stage; it is given both embeddings, which no stage has more of
+        # the layers of the fullest stage, with both embeddings: an upper bound
         part = shape.model_copy(update={"layers": -(-shape.layers // stages)})
         for size in sizes:
             try:
@@ -126,7 +125,7 @@ def layouts(
             return over_nodes
     raise DoesNotFitError(
         f"This {shape.architecture} does not fit on {gpus} GPU(s) of {gpu_memory_gib:.3g} GiB, "
-        f"{gpus_per_node} in a node: its weights take {shape.parameters * 2 / 2**30:.3g} GiB in "
+        f"{gpus_per_node} to a node: its weights take {shape.parameters * 2 / 2**30:.3g} GiB in "
         "bf16. Use more GPUs, or larger ones."
     )
 
@@ -137,6 +136,6 @@ def _sizes(shape: ModelShape, room: int, wanted: int | None) -> tuple[int, ...]:
     check_tensor_parallel_size(shape, wanted)
     if wanted > room:
         raise DoesNotFitError(
-            f"Tensor-parallel size {wanted} takes {wanted} GPUs of one node, and there are {room}."
+            f"Tensor-parallel size {wanted} takes {wanted} GPUs of one node, which has {room}."
         )
     return (wanted,)

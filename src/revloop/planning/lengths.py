@@ -1,4 +1,4 @@
-"""How long the texts of a round are, given or counted from what was stored."""
+"""The lengths of a round's texts, given or measured from a store."""
 
 from __future__ import annotations
 
@@ -16,63 +16,61 @@ if TYPE_CHECKING:
 
 
 class TokenLengths(Frozen):
-    """Mean lengths of one round's texts.
+    """Mean lengths of one round's texts, in tokens.
 
-    The defaults are about those of FastChat's 80 questions as ChatGPT answered them (25 and 287
-    tokens at 4.2 letters each) with the headings of ``cnr``; the critique's is a guess.
+    The defaults approximate FastChat's 80 questions and ChatGPT's answers (25 and 287 tokens of
+    4.2 letters) with the headings of ``cnr``; the critique's length is a guess.
     """
 
     prompt_tokens: float = Field(
-        50.0, gt=0, description="The draft's prompt and the prompt set's own words."
+        50.0, gt=0, description="The draft's prompt and the prompt set's text."
     )
     critique_tokens: float = Field(150.0, gt=0, description="A critique, as generated.")
     revision_tokens: float = Field(
-        300.0, gt=0, description="A revision, and so the response that a round starts from."
+        300.0, gt=0, description="A revision, and the response before it."
     )
     rounds: PositiveFloat | None = Field(
         None,
-        description="Rounds that a trajectory did on average, early stops included; None to count "
-        "all that are asked for.",
+        description="Mean rounds of a trajectory, early stops included; None for all rounds.",
     )
 
     @property
     def read_tokens(self) -> float:
-        """Prompt tokens that a round computes.
+        """Prompt tokens that a round computes: prompt and response, once.
 
-        Prompt and response, once: the revision prompt extends the critique prompt and the
-        critique, whose keys and values are in the prefix cache already. In a single pass it is the
-        same sequence.
+        The revision prompt extends the critique prompt and the critique, which are in the prefix
+        cache by then. A single pass is one sequence.
         """
         return self.prompt_tokens + self.revision_tokens
 
     @property
     def generated_tokens(self) -> float:
-        """Tokens that a round generates."""
+        """Tokens generated in a round."""
         return self.critique_tokens + self.revision_tokens
 
     @property
     def longest_tokens(self) -> float:
-        """The sequence at the end of a round: what the KV cache must hold."""
+        """Length of the sequence at the end of a round, all in the KV cache."""
         return self.read_tokens + self.generated_tokens
 
     @property
     def mean_context_tokens(self) -> float:
-        """Positions that a generated token looks at, on average over a round."""
+        """Positions that a generated token attends to, on average over a round."""
         return self.read_tokens + self.generated_tokens / 2
 
     def rounds_of(self, iterations: int) -> float:
-        """Rounds that a draft goes through when so many are asked for."""
+        """Expected rounds of a draft, given the most allowed."""
         return iterations if self.rounds is None else min(self.rounds, iterations)
 
     @classmethod
     def of(cls, trajectories: Iterable[Trajectory]) -> Self:
-        """The mean lengths of trajectories, by the usage that was stored with them.
+        """Mean lengths of stored trajectories, by their recorded usage.
 
-        A single pass generates critique and revision as one; its tokens are shared out by letters.
-        Tries that were of no use count: they cost as much.
+        A single pass generates critique and revision together; its tokens are divided by letters.
+        Unusable replies count too: they cost as much.
 
         Raises:
-            InputError: No round is among them.
+            InputError: The trajectories contain no rounds.
         """
         rounds = [0.0, 0.0, 0.0]
         done = count = 0
@@ -83,7 +81,7 @@ class TokenLengths(Frozen):
                 rounds = [sum(pair) for pair in zip(rounds, _of_round(version), strict=True)]
         if not done or not all(rounds):
             raise InputError(
-                "The store holds no rounds with counted tokens, so it tells no lengths: name them."
+                "The store holds no rounds with token counts: give the lengths as options."
             )
         read, critique, revision = (total / done for total in rounds)
         return cls(
@@ -95,7 +93,7 @@ class TokenLengths(Frozen):
 
 
 def _of_round(version: Version) -> tuple[float, float, float]:
-    """Tokens that were read before the critique, and those of critique and revision."""
+    """Tokens of the critique prompt, the critique and the revision."""
     first = [step for step in version.steps if step.kind != "revision"]
     read = sum(step.usage.prompt_tokens for step in first)
     critique = sum(s.usage.generated_tokens for s in first if s.kind == "critique")

@@ -1,8 +1,8 @@
-"""Serving a critic with vLLM: start a server, keep it up, stop it again."""
+"""Serve a critic with vLLM: start a server, restart it, stop it."""
 
 from revloop.serving.command import ServerOptions
 from revloop.serving.server import VllmServer, stopping_on_sigterm
-from revloop.serving.speculation import Speculation, doubt_about
+from revloop.serving.speculation import Speculation, speculation_warning
 from revloop.serving.supervision import RestartPolicy, SupervisedServer
 
 __all__ = [
@@ -11,6 +11,6 @@ __all__ = [
     "Speculation",
     "SupervisedServer",
     "VllmServer",
-    "doubt_about",
+    "speculation_warning",
     "stopping_on_sigterm",
 ]

@@ -1,6 +1,6 @@
-"""What a user can do about the root causes that a vLLM server is known to fail from.
+"""Advice for the known root causes of vLLM failures.
 
-Each was met on the way to this list, or stands in vLLM's source (0.32) with the words quoted.
+Each was observed, or its message is in vLLM's source (0.32).
 """
 
 from __future__ import annotations
@@ -10,12 +10,12 @@ import re
 _ADVICE = (
     (r"attention heads .* must be divisible", "Choose another tensor-parallel size."),
     (r"Cannot find any model weights", "Put the model's *.safetensors files into its folder."),
-    (r"Address already in use", "Name another port, or none for one that is free."),
+    (r"Address already in use", "Choose another port, or none for a free one."),
     (
         r"Not enough allowed NUMA nodes|CPU id list",
         (
-            "Leave VLLM_CPU_OMP_THREADS_BIND unset, so that revloop gives each worker its "
-            "cores, or set it to one list of cores for each worker, such as '0|1'."
+            "Unset VLLM_CPU_OMP_THREADS_BIND, so that revloop assigns cores to workers, or set it "
+            "to one list of cores for each worker, such as '0|1'."
         ),
     ),
     (
@@ -24,7 +24,7 @@ _ADVICE = (
     ),
     (
         r"desired GPU memory utilization",
-        "Another process holds memory of this GPU: end it, or lower --gpu-memory-utilization.",
+        "Another process uses this GPU's memory: stop it, or lower --gpu-memory-utilization.",
     ),
     (
         (
@@ -40,40 +40,39 @@ _ADVICE = (
     (
         r"torchvision|torchaudio|torchcodec",
         (
-            "A text server needs none of torchvision, torchaudio and torchcodec, and builds "
-            "that do not match torch break it: pip uninstall torchvision torchaudio "
-            "torchcodec"
+            "A text server needs no torchvision, torchaudio or torchcodec, and builds that do not "
+            "match torch break it: pip uninstall torchvision torchaudio torchcodec"
         ),
     ),
-    (r"does not support LoRA", "Merge the adapter into the model's weights, and serve those."),
+    (r"does not support LoRA", "Merge the adapter into the model's weights and serve those."),
     (
         r"backend tokenizer|Can't load tokenizer",
         (
-            "Tokenizer files seem to be missing from the model's folder: put tokenizer.json "
-            "and tokenizer_config.json there."
+            "The model's folder seems to lack tokenizer files: put tokenizer.json and "
+            "tokenizer_config.json there."
         ),
     ),
     (
-        r"refuses its options",
+        r"rejects its options",
         (
-            "Look at the options that follow `--`; this prints all that vLLM knows: python -m"
-            " vllm.entrypoints.openai.api_server --help"
+            "Check the options after `--`. To list vLLM's: python -m "
+            "vllm.entrypoints.openai.api_server --help"
         ),
     ),
     (r"max_model_len .* is greater", "Choose a --max-model-len within the model's context."),
     (
         r"Attempted to load weight|size mismatch",
-        "The weights do not belong to this config.json: copy both from the same place.",
+        "The weights do not match this config.json: copy both from the same source.",
     ),
     (
         r"Unterminated string|deserializing header|SafetensorError",
-        "A weights file seems to be cut off: copy or download it again.",
+        "A weights file seems to be truncated: copy or download it again.",
     ),
     (
         r"outgoing traffic has been disabled|couldn't connect to",
         "The model is not in the local cache: download it first, or name its folder.",
     ),
-    (r"gated repo|401 Client Error", "Ask for access on the model hub, and set HF_TOKEN."),
+    (r"gated repo|401 Client Error", "Request access on the model hub and set HF_TOKEN."),
     (
         r"does not recognize this architecture|are not supported for now",
         "This vLLM does not know the architecture: check config.json, or install a newer vLLM.",
@@ -82,9 +81,9 @@ _ADVICE = (
 
 
 def advice(cause: str) -> str | None:
-    """What a user can do about a root cause, or None if it is not one that is known.
+    """What to do about a root cause, or None if it is not known.
 
     Args:
-        cause: What `revloop.serving.diagnosis.root_cause` found.
+        cause: From `revloop.serving.diagnosis.root_cause`.
     """
     return next((text for pattern, text in _ADVICE if re.search(pattern, cause)), None)

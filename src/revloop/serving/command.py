@@ -1,4 +1,4 @@
-"""Turn what a user wants served into vLLM's command line and environment."""
+"""Build the command line and environment of a vLLM server."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ if TYPE_CHECKING:
 
     from revloop.models.shape import ModelShape
 
-# `-P`: a folder that happens to be named like a library, where the user stands, is not imported.
+# `-P` keeps folders in the working directory from shadowing libraries.
 # The console script `vllm` does not work with the CPU build.
 VLLM_PROGRAM = (sys.executable, "-P", "-m", "vllm.entrypoints.openai.api_server")
-"""What starts vLLM's OpenAI-compatible server, options to follow."""
+"""The command of vLLM's OpenAI-compatible server, without options."""
 
 
 class ServerOptions(Frozen):
@@ -36,45 +36,43 @@ class ServerOptions(Frozen):
     tensor_parallel_size: PositiveInt = Field(
         1, description="GPUs (on a CPU: workers) that share the model."
     )
-    host: str = Field(
-        "127.0.0.1", description="Address to bind to. The default is not seen from outside."
-    )
+    host: str = Field("127.0.0.1", description="Address to bind to. The default is local only.")
     port: int | None = Field(
-        None, ge=1, le=65535, description="Port to bind to, or None for one that is free."
+        None, ge=1, le=65535, description="Port to bind to, or None for a free one."
     )
     served_model_name: str | None = Field(
-        None, description="The name that requests use, or None for the model as it was given."
+        None, description="The name that requests use, or None for `model`."
     )
     vllm_options: tuple[str, ...] = Field(
-        (), description="Further options for vLLM, as it spells them. They win over ours."
+        (), description="Further options for vLLM, in its spelling. They override ours."
     )
     enforce_eager: bool = Field(
         False,
-        description="Skip compilation: a tiny model on a CPU is up in half the time, and slower.",
+        description="Skip compilation: tiny models on a CPU start twice as fast, but run slower.",
     )
     speculate: Speculation = Field(
         "off",
-        description="How tokens are drafted ahead. Off: on a CPU checking drafts is not free.",
+        description="How to draft tokens. Off by default: on a CPU, checking drafts takes time.",
     )
     api_key: SecretStr | None = Field(
-        None, description="The key that requests must bring, or None to ask for none."
+        None, description="The API key that clients must send, or None to require none."
     )
     log_path: Path | None = Field(
-        None, description="Where vLLM's output goes, or None for a file in the temporary folder."
+        None, description="File for vLLM's output, or None for one in the temporary folder."
     )
     start_timeout_s: PositiveFloat = Field(
-        1800.0, description="Seconds to wait for the server: a large model loads for minutes."
+        1800.0, description="Most seconds to start: a large model takes minutes to load."
     )
     stop_grace_s: PositiveFloat = Field(
-        10.0, description="Seconds that the server has to stop by itself before it is killed."
+        10.0, description="Seconds for a clean stop before the server is killed."
     )
 
 
 def option_value(options: tuple[str, ...], *names: str) -> str | None:
-    """The value that command-line options give to a name, or None; the last one counts.
+    """The value of a command-line option under any of its names, or None; the last one counts.
 
-    Understands ``--name value``, ``--name=value``, and underscores for hyphens, as vLLM does. An
-    option without a value has the empty string.
+    As in vLLM: ``--name value`` or ``--name=value``, and underscores may replace hyphens. An option
+    without a value has the empty string.
     """
     value = None
     for index, option in enumerate(options):
@@ -86,25 +84,25 @@ def option_value(options: tuple[str, ...], *names: str) -> str | None:
 
 
 def with_vllm_options(options: ServerOptions) -> ServerOptions:
-    """Take over those of vLLM's own options that revloop must know of too.
+    """Copy those of the user's vLLM options that revloop needs into its own fields.
 
     Raises:
-        ServingError: One of them is not a number, or would show the key to every user of the
+        ServingError: One of them is not a number, or would show the API key to every user of the
             machine.
     """
     given = options.vllm_options
     if option_value(given, "--api-key") is not None:
         raise ServingError(
-            "--api-key on a command line can be read by every user of the machine. Set the "
+            "Every user of the machine can read --api-key on a command line. Set the "
             "environment variable VLLM_API_KEY (or ServerOptions.api_key) instead."
         )
-    taken_over = {
+    found = {
         "host": option_value(given, "--host"),
         "port": option_value(given, "--port"),
         "tensor_parallel_size": option_value(given, "--tensor-parallel-size", "-tp"),
         "served_model_name": option_value(given, "--served-model-name"),
     }
-    named = {name: value for name, value in taken_over.items() if value is not None}
+    named = {name: value for name, value in found.items() if value is not None}
     try:
         return ServerOptions.model_validate(options.model_dump() | named)
     except ValueError as exc:
@@ -112,10 +110,10 @@ def with_vllm_options(options: ServerOptions) -> ServerOptions:
 
 
 def check_vllm_installed() -> None:
-    """Check that vLLM can be started from this Python.
+    """Check that vLLM is installed in this Python.
 
     Raises:
-        MissingExtraError: It is not installed.
+        MissingExtraError: It is not.
     """
     if importlib.util.find_spec("vllm") is None:
         raise MissingExtraError(
@@ -125,14 +123,14 @@ def check_vllm_installed() -> None:
 
 
 def check_model(options: ServerOptions) -> ModelShape | None:
-    """Check all that can be known of a model before an engine is started for it.
+    """Check a model before an engine is started for it.
 
     Returns:
-        Its shape, or None if its architecture is not one that revloop knows: vLLM decides then.
+        Its shape, or None for an architecture that only vLLM may know.
 
     Raises:
         ModelConfigError: There is no such model, or its folder lacks config or weights.
-        DoesNotFitError: It cannot be split over so many GPUs.
+        DoesNotFitError: It cannot be split over this many GPUs.
     """
     shape = known_shape(read_config(options.model), options.model)
     if shape is not None:
@@ -144,21 +142,21 @@ def check_model(options: ServerOptions) -> ModelShape | None:
 
 
 def vllm_options(options: ServerOptions) -> list[str]:
-    """The options that vLLM serves a model with on any machine, but for the model itself.
+    """The options for vLLM on any machine, without the model.
 
-    Ours come first: of an option that is given twice, vLLM takes the last.
+    Ours come first, because vLLM takes the last of a repeated option.
     """
     ours = [
         *("--served-model-name", options.served_model_name or options.model),
         *("--host", options.host),
         *(() if options.port is None else ("--port", str(options.port))),
         *("--tensor-parallel-size", str(options.tensor_parallel_size)),
-        # whatever else a folder holds may run code when it is read
+        # other formats may run code when they are loaded
         *("--load-format", "safetensors"),
-        # each request says how it samples; what the model's authors suggest would apply untold
+        # each request states its sampling; otherwise the model's suggestions apply silently
         *("--generation-config", "vllm"),
         "--enable-prefix-caching",
-        # without it a usage says nothing about prompt tokens that came from the prefix cache
+        # otherwise a reply's usage omits prompt tokens from the prefix cache
         "--enable-prompt-tokens-details",
     ]
     if options.enforce_eager:
@@ -168,7 +166,7 @@ def vllm_options(options: ServerOptions) -> list[str]:
 
 
 def command_line(options: ServerOptions, program: tuple[str, ...] = VLLM_PROGRAM) -> list[str]:
-    """The command that serves a model on this machine; its port must be settled."""
+    """The command that serves a model on this machine; its port must be set."""
     folder = local_folder(options.model)
     model = options.model if folder is None else str(folder)
     block_size = ["--block-size", str(BLOCK_TOKENS)] if vllm_runs_on_cpu() else []
@@ -178,20 +176,20 @@ def command_line(options: ServerOptions, program: tuple[str, ...] = VLLM_PROGRAM
 def child_environment(
     options: ServerOptions, shape: ModelShape | None, environment: Mapping[str, str]
 ) -> dict[str, str]:
-    """The environment for a server, made from the one here.
+    """The environment of a server, based on the given one.
 
     Raises:
-        DoesNotFitError: On a CPU: the KV cache that the environment asks for is too large.
+        DoesNotFitError: On a CPU: the KV cache set in the environment is too large.
     """
     child = {
         **environment,
         **account_environment(environment),
-        # nothing phones home
+        # no usage statistics
         "VLLM_NO_USAGE_STATS": "1",
         "DO_NOT_TRACK": "1",
         "PYTHONUNBUFFERED": "1",
     }
-    # the guard gives the server a temporary folder of its own; compiled kernels outlive it
+    # outside the temporary folder that the guard removes: compiled kernels are reused
     child.setdefault(
         "TORCHINDUCTOR_CACHE_DIR",
         str(Path(tempfile.gettempdir()) / f"torchinductor_{user_name()}"),
@@ -209,10 +207,8 @@ def _for_cpu(
     options: ServerOptions, shape: ModelShape | None, environment: Mapping[str, str]
 ) -> dict[str, str]:
     added = cpu_environment(shape, options.tensor_parallel_size, environment)
-    sizes = option_value(
-        options.vllm_options, "--kv-cache-memory-bytes", "--gpu-memory-utilization"
-    )
-    if sizes is not None:
-        # the variable would beat the user's own option
+    own = option_value(options.vllm_options, "--kv-cache-memory-bytes", "--gpu-memory-utilization")
+    if own is not None:
+        # the variable would override the user's option
         added.pop(KV_CACHE_SPACE, None)
     return added

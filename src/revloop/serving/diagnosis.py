@@ -1,9 +1,8 @@
-"""Find out from vLLM's log how far it has come, and why it did not come up.
+"""Read vLLM's log: how far a start has come, and why it failed.
 
-An API server, an engine and several workers write into one log. When a worker fails, the engine
-fails because of it, then the API server because of that, each with a long trace; the last line
-says only "Engine core initialization failed. See root cause above." So look at the processes from
-the inside out, and take the exception that ended the innermost one first.
+An API server, an engine and several workers write to one log. When a worker fails, the engine
+fails with it and then the API server, each with a long trace; the last line says only "Engine core
+initialization failed. See root cause above." So look at the innermost processes first.
 """
 
 from __future__ import annotations
@@ -55,14 +54,14 @@ class _Line(NamedTuple):
 
 
 class _Cause(NamedTuple):
-    """An exception that ended a process, and the line of the log where it stands."""
+    """An exception that ended a process, and its line in the log."""
 
     line_number: int
     text: str
 
 
 def stage(log: str) -> str | None:
-    """The last stage of starting that a piece of vLLM's log tells of, or None if it tells none."""
+    """The last start-up stage in a piece of vLLM's log, or None."""
     for line in reversed(log.splitlines()):
         for pattern, name in _STAGES:
             found = re.search(pattern, line)
@@ -72,25 +71,25 @@ def stage(log: str) -> str | None:
 
 
 def sampling_warning(log: str) -> str | None:
-    """VLLM's warning that it samples otherwise than requests say, or None if its log has none."""
+    """VLLM's warning that it overrides sampling parameters, or None if the log has none."""
     found = _SAMPLING_WARNING.search(log)
     return None if found is None else found[0].strip()
 
 
 def root_cause(log: str) -> str | None:
-    """Why vLLM did not come up, in a line or two, or None if its log does not tell.
+    """Why vLLM did not start, in a line or two, or None if the log does not say.
 
     Args:
-        log: Everything that the server and its processes wrote.
+        log: The output of the server and its processes.
     """
     lines = [_split(number, line) for number, line in enumerate(log.splitlines())]
     for line in lines:
         usage_error = _USAGE_ERROR.match(line.text)
         if usage_error is not None:
-            return f"vLLM refuses its options: {usage_error['said']}"
+            return f"vLLM rejects its options: {usage_error['said']}"
     workers = [line for line in lines if "Worker" in line.process]
     engine = [line for line in lines if line.process.startswith("EngineCore")]
-    # what has no prefix is the API server's own, and comes last of all
+    # lines without a prefix are the API server's, which fails last
     rest = list(_causes(line for line in lines if not line.process))
     cause = (
         _first_cause(workers)
@@ -112,7 +111,7 @@ def _split(number: int, line: str) -> _Line:
 
 
 def _first_cause(lines: list[_Line]) -> str | None:
-    """What ended the first of several processes to fail: the others fail because of it."""
+    """What ended the first of several processes to fail; the others follow from it."""
     processes = dict.fromkeys(line.process for line in lines)
     firsts = [
         cause
@@ -123,9 +122,9 @@ def _first_cause(lines: list[_Line]) -> str | None:
 
 
 def _causes(lines: Iterable[_Line]) -> Iterator[_Cause]:
-    """The exceptions that ended a trace of one process, those that only wrap another left out.
+    """The exceptions at the end of one process's traces, without mere wrappers.
 
-    Of exceptions that were raised while handling others, the last says what came of it all.
+    Of a chain of exceptions, the last counts.
     """
     pending: _Cause | None = None
     in_trace = is_chained = wants_more = False
@@ -154,7 +153,7 @@ def _causes(lines: Iterable[_Line]) -> Iterator[_Cause]:
 
 
 def _is_continued(text: str, following: str) -> bool:
-    """Whether a message goes on: a validation error's second line, or a list of several lines."""
+    """Whether the next line continues a message: a validation error, or a list."""
     return bool(following.strip()) and (
         " validation error" in text or text.endswith((":", ",", " "))
     )
@@ -163,7 +162,7 @@ def _is_continued(text: str, following: str) -> bool:
 def _continued(text: str, following: str) -> str:
     said = _PYDANTIC_TAIL.sub("", following.strip()).removeprefix("Value error, ")
     if " validation error" in text:
-        # pydantic counts the errors in one line, and says what they are in the next
+        # pydantic counts the errors on one line and lists them below
         return said
     return f"{text.rstrip()} {said}"
 
@@ -177,7 +176,7 @@ def _killed(lines: list[_Line]) -> str | None:
 
 
 def _vanished(lines: list[_Line]) -> str | None:
-    """An engine that ended without a trace of its own; the API server ends with status 0 then."""
+    """An engine that ended without a trace, after which the API server exits with status 0."""
     if any(_VANISHED in line.text for line in lines):
-        return "its engine process ended without a word: most likely it was killed by a signal"
+        return "its engine process ended without a message: a signal probably killed it"
     return None

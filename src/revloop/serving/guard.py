@@ -1,17 +1,15 @@
-"""Stand between revloop and a vLLM server, so that the server never outlives its purpose.
+"""A parent process for a vLLM server, which stops the server when revloop ends in any way.
 
-This file runs as a program of its own (`python -P guard.py PARENT_PID GRACE_S COMMAND...`), needs
-nothing but the standard library, and ends only when every process below it has ended. It stops
-the server when it is told to (SIGTERM, SIGINT, SIGHUP) and when the process that started it is
-gone, however that ended: even SIGKILL leaves no server behind.
+This file is a program (`python -P guard.py PARENT_PID GRACE_S COMMAND...`) that needs only the
+standard library and exits once all its descendants have. It stops the server on a signal (SIGTERM,
+SIGINT, SIGHUP), or when its own parent is gone, be it by SIGKILL.
 
-Why a process rather than ``PR_SET_PDEATHSIG`` on the server: that signal reaches only the API
-server and not vLLM's engine and workers; it fires when the *thread* that started the child ends;
-and setting it needs ``preexec_fn``, which is not safe beside threads.
+``PR_SET_PDEATHSIG`` on the server would not do: that signal reaches the API server alone, not
+vLLM's engine and workers; it fires when the *thread* that started the child ends; and setting it
+needs ``preexec_fn``, which is unsafe with threads.
 
-On Linux the guard adopts whatever the server orphans (``PR_SET_CHILD_SUBREAPER``, see prctl(2)),
-so it also finds the workers that left the server's process group. Elsewhere it knows the group
-only.
+On Linux the guard adopts the server's orphans (``PR_SET_CHILD_SUBREAPER``, see prctl(2)), and so
+finds workers that left its process group. Elsewhere it knows only the group.
 """
 
 from __future__ import annotations
@@ -34,10 +32,10 @@ if TYPE_CHECKING:
 _PR_SET_CHILD_SUBREAPER = 36
 _POLL_S = 0.1
 _LINGER_S = 1.0
-"""How long processes may go on after the server has ended: workers notice by themselves, and
-Python's resource tracker still has shared memory to remove."""
+"""Time for processes to end after the server: workers notice by themselves, and Python's resource
+tracker removes shared memory."""
 _AFTER_SIGTERM_S = 4.0
-"""How long they may take once they were told: an engine ends its workers first."""
+"""Time to end after SIGTERM: an engine ends its workers first."""
 
 
 class Process(NamedTuple):
@@ -56,29 +54,28 @@ def processes() -> list[Process]:
         try:
             stat = (folder / "stat").read_text(encoding="utf-8", errors="replace")
         except OSError:
-            # it ended while we looked
-            continue
-        # the command in parentheses may hold spaces and parentheses of its own
+            continue  # it has just ended
+        # the command in parentheses may contain spaces and parentheses
         state, parent, _group, session, *_ = stat.rpartition(")")[2].split()
         table.append(Process(int(folder.name), int(parent), int(session), state == "Z"))
     return table
 
 
 def descendants(pid: int) -> list[int]:
-    """The living processes below one, at any depth."""
+    """The living descendants of a process."""
     children: dict[int, list[Process]] = {}
     for process in processes():
         children.setdefault(process.parent, []).append(process)
-    found, todo = [], [pid]
-    while todo:
-        below = children.get(todo.pop(), [])
+    found, parents = [], [pid]
+    while parents:
+        below = children.get(parents.pop(), [])
         found += [process.pid for process in below if not process.is_zombie]
-        todo += [process.pid for process in below]
+        parents += [process.pid for process in below]
     return found
 
 
 def send(signal_number: int, *pids: int) -> None:
-    """Send a signal to processes that may have ended already."""
+    """Send a signal to processes, ignoring those that have ended."""
     for pid in pids:
         try:
             os.kill(pid, signal_number)
@@ -95,11 +92,11 @@ class _Guard:
         self._told_to_stop = False
 
     def run(self, command: list[str]) -> int:
-        """Run a server until it ends or is no longer wanted; its exit status."""
+        """Run a server until it ends or must stop; its exit status."""
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             signal.signal(number, self._stop)
         _adopt_orphans()
-        # vLLM leaves sockets and rendezvous files in the temporary folder: give it one of its own
+        # vLLM leaves sockets and rendezvous files in its temporary folder
         scratch = Path(tempfile.mkdtemp(prefix="vllm-"))
         try:
             return self._run_in(scratch, command)
@@ -113,7 +110,7 @@ class _Guard:
             env={**os.environ, "TMPDIR": str(scratch)},
             process_group=0,
         )
-        while server.poll() is None and not self._unwanted():
+        while server.poll() is None and not self._must_stop():
             time.sleep(_POLL_S)
         if server.poll() is None:
             server.terminate()
@@ -123,7 +120,7 @@ class _Guard:
         _end_the_rest(server.pid)
         return exit_status
 
-    def _unwanted(self) -> bool:
+    def _must_stop(self) -> bool:
         return self._told_to_stop or os.getppid() != self._parent_pid
 
     def _stop(self, _number: int, _frame: FrameType | None) -> None:
@@ -136,7 +133,7 @@ def _adopt_orphans() -> None:
 
 
 def _end_the_rest(group: int) -> None:
-    """End what a server leaves behind: by waiting, then with SIGTERM, then with SIGKILL."""
+    """End what a server leaves behind: wait, then SIGTERM, then SIGKILL."""
 
     def all_ended() -> bool:
         return _childless() and not _group_lives(group)
@@ -153,7 +150,7 @@ def _end_the_rest(group: int) -> None:
 
 
 def _childless() -> bool:
-    """Reap what has ended, and tell whether no child, own or adopted, is left."""
+    """Reap ended children; whether none, own or adopted, remains."""
     try:
         while os.waitpid(-1, os.WNOHANG) != (0, 0):
             pass
@@ -166,14 +163,14 @@ def _group_lives(group: int) -> bool:
     try:
         os.killpg(group, 0)
     except (ProcessLookupError, PermissionError):
-        # macOS says EPERM where only zombies are left
+        # EPERM: only zombies remain, on macOS
         return False
     return True
 
 
-def _wait(condition: Callable[[], bool], patience_s: float) -> bool:
-    """Wait until a condition holds; False if it still does not when patience runs out."""
-    deadline = time.monotonic() + patience_s
+def _wait(condition: Callable[[], bool], limit_s: float) -> bool:
+    """Wait until a condition holds; False if it does not in time."""
+    deadline = time.monotonic() + limit_s
     while not condition():
         if time.monotonic() > deadline:
             return False
@@ -184,7 +181,7 @@ def _wait(condition: Callable[[], bool], patience_s: float) -> bool:
 def _remove_leftovers(scratch: Path) -> None:
     """Remove a server's temporary folder, and the shared memory that vLLM's CPU workers leak.
 
-    They name their segments after the rendezvous file that lies in the folder.
+    Their segments are named after the rendezvous file in the folder.
     """
     for rendezvous in scratch.glob("vllm_dist_*"):
         for segment in Path("/dev/shm").glob(f"{rendezvous.name}-*"):  # noqa: S108
@@ -193,7 +190,7 @@ def _remove_leftovers(scratch: Path) -> None:
 
 
 def main(arguments: list[str]) -> int:
-    """Run a command under guard; its exit status, 128 + N where signal N ended it."""
+    """Run a command under guard; its exit status, or 128 + N if signal N ended it."""
     parent_pid, grace_s, *command = arguments
     status = _Guard(int(parent_pid), float(grace_s)).run(command)
     return status if status >= 0 else 128 - status

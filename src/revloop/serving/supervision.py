@@ -1,4 +1,4 @@
-"""Start a vLLM server again when it dies, as often as makes sense."""
+"""Restart a vLLM server that dies, within limits."""
 
 from __future__ import annotations
 
@@ -22,15 +22,16 @@ _POLL_S = 0.5
 
 
 class RestartPolicy(Frozen):
-    """How often a server is started again, and after which pauses.
+    """How often a server is restarted, and after which pauses.
 
-    A server that dies once a day should be back at once. One that dies as soon as it is up, or of
-    the same request again and again, should not burn a machine all night: so restarts are counted
-    over a window, and each of them doubles the pause.
+    A server that dies once a day should be back at once. One that keeps dying should not occupy a
+    machine all night: so restarts are counted over a window, and each doubles the pause.
     """
 
     most: int = Field(
-        default=5, ge=1, description="Restarts in a window; one more death ends it for good."
+        default=5,
+        ge=1,
+        description="Most restarts in a window; after one more failure it stays down.",
     )
     window_s: float = Field(
         default=3600.0, gt=0, description="Seconds after which a restart is forgotten."
@@ -39,26 +40,25 @@ class RestartPolicy(Frozen):
         default=1.0, ge=0, description="Seconds before the first restart in a window."
     )
     longest_pause_s: float = Field(
-        default=60.0, ge=0, description="No pause is longer, in seconds; each doubles the last."
+        default=60.0, ge=0, description="Longest pause in seconds; each pause doubles the last."
     )
 
     def pause_s(self, restarts: int) -> float:
-        """The pause before a restart that so many others came before, in the same window."""
+        """The pause before a restart, given the number of earlier ones in the window."""
         return min(self.longest_pause_s, self.first_pause_s * 2.0**restarts)
 
 
 class SupervisedServer:
-    """A vLLM server that is started again on the same port when it ends by itself.
+    """A vLLM server that is restarted on the same port when it ends by itself.
 
-    It is used like :class:`~revloop.serving.VllmServer`, and stopped like it: an exception that
-    ends the block, Ctrl-C among them, stops the server, also while it is being started again.
-    Clients see refused connections while it is away.
+    Use it like :class:`~revloop.serving.VllmServer`: any exception that leaves the block, such as
+    Ctrl-C, stops the server, also during a restart. Clients see refused connections while it is
+    down.
 
-    Each start has a log of its own, so that what ended a server is not overwritten: ``vllm.log``,
-    then ``vllm.2.log``, and so on.
+    Each start writes its own log: ``vllm.log``, then ``vllm.2.log``, and so on.
 
     Attributes:
-        restarts: How many times it was started again.
+        restarts: Number of restarts.
     """
 
     def __init__(
@@ -70,17 +70,17 @@ class SupervisedServer:
         on_progress: Callable[[float, str], None] | None = None,
         program: tuple[str, ...] = VLLM_PROGRAM,
     ) -> None:
-        """Settle what will be run; nothing is started yet.
+        """Check the options and choose a port; nothing is started yet.
 
         Args:
             options: What to serve, and how.
-            tell: Gets a message for every death, and for every restart that worked.
-            policy: How often to start it again.
+            tell: Called with a message at every failure and every successful restart.
+            policy: How often to restart it.
             on_progress: See :class:`~revloop.serving.VllmServer`.
             program: What to run instead of vLLM's API server.
 
         Raises:
-            ServingError: The options cannot be used, or the port is in use.
+            ServingError: The options are invalid, or the port is in use.
         """
         self.restarts = 0
         self._tell = tell
@@ -95,7 +95,7 @@ class SupervisedServer:
 
     @property
     def base_url(self) -> str:
-        """Where the server answers, before and after a restart."""
+        """The server's address, the same after a restart."""
         return self._server.base_url
 
     @property
@@ -105,7 +105,7 @@ class SupervisedServer:
 
     @property
     def log_path(self) -> Path:
-        """The log of the server that runs now."""
+        """The log of the current server."""
         return self._server.log_path
 
     def __enter__(self) -> Self:
@@ -116,52 +116,52 @@ class SupervisedServer:
         self._server.stop()
 
     def wait(self) -> None:
-        """Look after the server, and start it again when it ends.
+        """Wait for the server and restart it whenever it ends.
 
         Raises:
-            ServingError: It ended once more than the policy allows; the message has the last
-                cause, and the log.
+            ServingError: The policy allows no further restart; the message has the last cause and
+                the log.
         """
         while True:
             try:
                 self._server.wait()
             except ServingError as exc:
-                self._bring_back(exc)
+                self._restart(exc)
 
-    def _bring_back(self, death: ServingError) -> None:
-        """Start the server again, and again if it does not come up, as the policy allows."""
+    def _restart(self, death: ServingError) -> None:
+        """Restart the server, until it is up or the policy allows no more."""
         while True:
             self._server.stop()
             before = self._restarts_in_window()
             self._check(before, death)
             pause_s = self._policy.pause_s(before)
             self._tell(
-                f"{death}\nStarting it again in {pause_s:g} s (restart {before + 1} of at most "
+                f"{death}\nRestarting in {pause_s:g} s (restart {before + 1} of at most "
                 f"{self._policy.most} in {self._policy.window_s / 60:g} min)."
             )
             _pause(pause_s)
             self._recent.append(time.monotonic())
             self.restarts += 1
             try:
-                self._start_again()
+                self._start_new()
             except ServingError as exc:
                 death = exc
             else:
                 return
 
-    def _start_again(self) -> None:
+    def _start_new(self) -> None:
         started = time.monotonic()
         number = self.restarts + 1
         log = self._first_log.with_name(f"{self._first_log.stem}.{number}{self._first_log.suffix}")
         options = self._options.model_copy(update={"log_path": log})
         server = VllmServer(options, on_progress=self._on_progress, program=self._program)
-        with ExitStack() as if_it_fails:
-            if_it_fails.callback(server.stop)
+        with ExitStack() as on_failure:
+            on_failure.callback(server.stop)
             server.start()
             self._server = server
-            if_it_fails.pop_all()
+            on_failure.pop_all()
         self._tell(
-            f"{self.model} is served again at {self.base_url}, after "
+            f"{self.model} is back at {self.base_url} after "
             f"{time.monotonic() - started:.0f} s. Log: {log}"
         )
 
@@ -173,13 +173,13 @@ class SupervisedServer:
     def _check(self, restarts: int, death: ServingError) -> None:
         if restarts >= self._policy.most:
             raise ServingError(
-                f"The vLLM server was started again {restarts} times within "
+                f"The vLLM server was restarted {restarts} times within "
                 f"{self._policy.window_s / 60:g} min and keeps ending, so it stays down. {death}"
             ) from death
 
 
 def _pause(pause_s: float) -> None:
-    """Sleep in small steps: a signal that another thread takes is acted on between them."""
+    """Sleep in small steps, so that signals delivered to other threads are handled in between."""
     until = time.monotonic() + pause_s
     while (left_s := until - time.monotonic()) > 0:
         time.sleep(min(left_s, _POLL_S))

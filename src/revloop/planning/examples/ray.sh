@@ -1,15 +1,15 @@
 #!/usr/bin/env bash
 # @title
-# vLLM on a Ray cluster; one address serves all replicas, vLLM's own balancer shares requests out.
+# vLLM on a Ray cluster: one address for all replicas, behind vLLM's own load balancer.
 #
-# On the first node:            bash serve-ray.sh head
-# On each of the others (@others):   bash serve-ray.sh worker ADDRESS_OF_THE_FIRST_NODE
+# On the first node:              bash serve-ray.sh head
+# On each other node (@others):   bash serve-ray.sh worker ADDRESS_OF_THE_FIRST_NODE
 #
-# Needs on every node: vllm and ray, the model under the same name, and VLLM_API_KEY in the
-# environment. Ray trusts whoever reaches its port: keep it on a private network.
+# Requires on every node: vllm and ray, the model at the same path, and VLLM_API_KEY in the
+# environment. Ray trusts anyone who reaches its port: keep it on a private network.
 set -euo pipefail
 
-: "${VLLM_API_KEY:?set it to the key that requests must bring}"
+: "${VLLM_API_KEY:?set it to the key that clients must send}"
 ray_port=6379
 
 if [ "${1:-head}" = worker ]; then

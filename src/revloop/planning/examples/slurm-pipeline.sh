@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 # @title
-# One vLLM server for every @stages nodes: tensor-parallel in a node, a pipeline over the nodes.
+# One vLLM server on each @stages nodes: tensor-parallel in a node, pipeline over the nodes.
 #
 #     VLLM_API_KEY=... sbatch serve-slurm.sh
 #
-# Needs on every node: vllm, and the model under the same name; a fast network between them.
+# Requires vllm and the model at the same path on every node, and a fast network between them.
 #SBATCH --job-name=revloop-critic
 #SBATCH --nodes=@nodes
 #SBATCH --ntasks-per-node=1
@@ -14,7 +14,7 @@
 #SBATCH --output=%x-%j.log
 set -euo pipefail
 
-: "${VLLM_API_KEY:?set it to the key that requests must bring}"
+: "${VLLM_API_KEY:?set it to the key that clients must send}"
 
 serve() {
     rank=$((SLURM_NODEID % @stages))
