@@ -1,4 +1,4 @@
-"""What the tests share: one real vLLM server for the session, engines of all kinds, real drafts."""
+"""Shared fixtures: one real vLLM server per session, engines of all kinds, real drafts."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ if TYPE_CHECKING:
 STOP_S = 90.0
 
 
-# a shell lets its background jobs ignore Ctrl-C, and what a test starts would inherit that
+# background jobs of a shell ignore Ctrl-C, and processes started by tests would inherit that
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
-# the same examples on every run, and no failure because a machine is slow
+# the same examples on every run; no failures on slow machines
 hypothesis.settings.register_profile(
     "steady",
     deadline=None,
@@ -42,9 +42,9 @@ hypothesis.settings.load_profile("steady")
 
 @pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Share the tests between processes: a module's together, vLLM's in one process and first.
+    """Group the tests by module for xdist; those that need vLLM form one group and run first.
 
-    vLLM takes every core, and two of them at a time on the same cores wait for each other.
+    vLLM uses every core, and two instances on the same cores wait for each other.
     """
 
     def group(item: pytest.Item) -> str:
@@ -64,7 +64,7 @@ class Served:
     Attributes:
         base_url: Its address.
         model: The name that it serves.
-        log_path: What vLLM wrote.
+        log_path: vLLM's log.
     """
 
     base_url: str
@@ -74,7 +74,7 @@ class Served:
 
 @dataclass(frozen=True)
 class EngineAtHand:
-    """An engine that lives in an event loop of its own, for a whole session.
+    """An engine in its own event loop, for the whole session.
 
     Attributes:
         engine: The engine.
@@ -87,7 +87,7 @@ class EngineAtHand:
     def revise(
         self, drafts: Sequence[Draft], *, iterations: int, **options: Any
     ) -> list[Trajectory]:
-        """Revise drafts, all at once, and give the trajectories in the order of the drafts."""
+        """Revise drafts concurrently; return the trajectories in the order of the drafts."""
         return self.portal.call(_revise_all, self.engine, drafts, iterations, options)
 
 
@@ -115,15 +115,15 @@ def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(scope="session")
 def tiny_critic() -> Path:
-    """The folder of a tiny Falcon that says something in the form of cnr after any text."""
+    """The folder of a tiny Falcon that replies in the format of cnr to any text."""
     return TINY_CRITIC
 
 
 @pytest.fixture(scope="session")
 def workers(request: pytest.FixtureRequest) -> int:
-    """The tensor-parallel size of the session's engines: 2 where the long tests run.
+    """The tensor-parallel size of the session's engines: 2 if long tests run, otherwise 1.
 
-    With 1 vLLM leaves a core to the other tests. The demo, in `test_docs.py`, always has 2.
+    With 1, vLLM leaves a core to the other tests. The demo in `tests/house/test_docs.py` uses 2.
     """
     is_long = any(item.get_closest_marker("slow") for item in request.session.items)
     return min(2, os.cpu_count() or 1) if is_long else 1
@@ -167,7 +167,7 @@ def vllm_server(
 def engine_of(
     request: pytest.FixtureRequest, tiny_critic: Path, workers: int
 ) -> Iterator[Callable[[str], EngineAtHand]]:
-    """Gives an engine by its kind (http, vllm, transformers), the same one all session long."""
+    """Returns the session's engine of a kind (http, vllm, transformers)."""
     with start_blocking_portal() as portal:
         opened: dict[str, EngineAtHand] = {}
 
@@ -199,21 +199,21 @@ def engine_of(
 
 @pytest.fixture
 async def server() -> AsyncIterator[StubServer]:
-    """A server of one model that says nothing about itself."""
+    """A server with one model that reports nothing else."""
     async with StubServer() as server:
         yield server
 
 
 @pytest.fixture
 async def vllm() -> AsyncIterator[StubServer]:
-    """A stand-in for vLLM on this machine, with the shipped critic."""
+    """A stand-in for a local vLLM server with the tiny critic."""
     async with StubServer(vllm_root=str(TINY_CRITIC), max_model_len=200) as server:
         yield server
 
 
 @pytest.fixture(scope="session")
 def fastchat() -> Callable[[str], list[Draft]]:
-    """Drafts of FastChat's 80 questions, by the name of the model that answered."""
+    """Drafts for FastChat's 80 questions, by the answering model."""
 
     def load(model: str) -> list[Draft]:
         path = DATA / "fastchat80" / f"{model}.jsonl"

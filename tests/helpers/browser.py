@@ -34,7 +34,7 @@ LIMIT_MS = 60_000
 
 @contextmanager
 def chromium() -> Iterator[Browser]:
-    """A browser while the block runs; playwright gives it a profile of its own."""
+    """A browser while the block runs; playwright creates a temporary profile."""
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         try:
@@ -44,12 +44,12 @@ def chromium() -> Iterator[Browser]:
 
 
 class Opened:
-    """A page that was opened from a file, with what its console and its requests said.
+    """A page opened from a file, with its console messages and requests.
 
     Attributes:
-        page: To act on.
-        complaints: Warnings and errors of the console, and exceptions that nobody caught.
-        requests: Addresses that were asked for, the page's own left out.
+        page: The page.
+        complaints: Console warnings and errors, and uncaught exceptions.
+        requests: Requested addresses, except the page's own.
     """
 
     def __init__(self, browser: Browser, path: Path, **options: Any) -> None:

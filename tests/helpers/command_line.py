@@ -1,4 +1,4 @@
-"""Runs the real command line, as a process of its own."""
+"""Run the real command line in a separate process."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Finished:
 async def start(
     *arguments: str, folder: Path | None = None, environment: Mapping[str, str] | None = None
 ) -> asyncio.subprocess.Process:
-    """Start ``revloop`` with pipes for all three streams."""
+    """Start ``revloop`` with pipes for its three streams."""
     return await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "revloop", *arguments),
         stdin=asyncio.subprocess.PIPE,

@@ -1,17 +1,17 @@
-"""A server in a process of its own that always gives the same answer to the same prompt.
+"""A server, run as a process, that always gives the same answer to the same prompt.
 
 A draft here is a text like ``Draft 7 ++``: every revision adds a ``+``, up to a number that depends
-on the text before them; then it changes nothing, and the trajectory converges. So a prompt tells
-which round it belongs to, whoever asks and whenever.
+on the text before them; then nothing changes and the trajectory converges. So a prompt alone tells
+which round it belongs to.
 
-    python answering_server.py PORT
+    python deterministic_server.py PORT
 
-``GET /asked``      the rounds that were asked for since the last ``POST /session``, in order:
-                    ``[["Draft 7", 2, "critique"], ...]``, 2 being the version that was sent
-``POST /session``   ``{"signal": 9, "after": 3}``: forget what was asked; hold all answers until
+``GET /asked``      the rounds requested since the last ``POST /session``, in order:
+                    ``[["Draft 7", 2, "critique"], ...]``, 2 being the version sent
+``POST /session``   ``{"signal": 9, "after": 3}``: forget the requests; hold all answers until
                     ``/victim``; after the third request, send the signal to it. Or
                     ``{"refuse_after": 3}``: refuse the key from the fourth on
-``GET /until/100``  answers when a hundred requests have come in since the session began
+``GET /until/100``  answers after a hundred requests since the session began
 ``POST /victim``    ``{"pid": 123}``
 """
 
@@ -32,18 +32,18 @@ _MOST_PLUSES = 4
 
 
 def pluses_of(name: str) -> int:
-    """How many a draft gets until it converges: 1 to 4."""
+    """The number of ``+`` that a draft gets until it converges: 1 to 4."""
     return 1 + zlib.crc32(name.encode()) % _MOST_PLUSES
 
 
 def text_after(name: str, rounds: int) -> str:
-    """A draft's text after so many rounds."""
+    """A draft's text after a number of rounds."""
     pluses = min(rounds, pluses_of(name))
     return f"{name} {'+' * pluses}" if pluses else name
 
 
 class Answers:
-    """What the server knows: what it was asked, and whom to kill when."""
+    """The server's state: its requests, and which process to signal when."""
 
     def __init__(self) -> None:
         self.asked: list[tuple[str, int, str]] = []
@@ -77,7 +77,7 @@ class Answers:
         return web.json_response({"choices": [choice], "usage": usage})
 
     async def session(self, request: web.Request) -> web.Response:
-        """Begin anew."""
+        """Start a new session."""
         order: dict[str, Any] = await request.json()
         self.asked.clear()
         self.arrived = 0
@@ -88,20 +88,20 @@ class Answers:
         return web.json_response({})
 
     async def name_victim(self, request: web.Request) -> web.Response:
-        """Let the answers go."""
+        """Release the answers."""
         self.victim = (await request.json())["pid"]
         self.released.set()
         return web.json_response({})
 
     async def until_arrived(self, request: web.Request) -> web.Response:
-        """Wait until so many requests have come in since the session began."""
+        """Wait for a number of requests since the session began."""
         number = int(request.match_info["number"])
         async with self.arrival:
             await self.arrival.wait_for(lambda: self.arrived >= number)
         return web.json_response({})
 
     async def what_was_asked(self, _request: web.Request) -> web.Response:
-        """What was asked since the session began."""
+        """The requests since the session began."""
         return web.json_response(self.asked)
 
 
@@ -126,7 +126,7 @@ async def _serve(port: int) -> None:
     runner = web.AppRunner(app(), access_log=None)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", port).start()
-    print(runner.addresses[0][1], flush=True)  # noqa: T201 - how it tells its port
+    print(runner.addresses[0][1], flush=True)  # noqa: T201 - reports its port
     await asyncio.Event().wait()
 
 

@@ -1,17 +1,17 @@
-"""A stand-in for vLLM's API server: the same options, health route and kinds of processes.
+"""A stand-in for vLLM's API server: same options, health route and kinds of processes.
 
 Run as `python fake_vllm.py BEHAVIOUR OPTIONS...`. It writes the process ids of itself and of its
-worker into `fake_vllm.pids`, in the folder that it is started from. Behaviours:
+worker to `fake_vllm.pids` in its working folder. Behaviours:
 
-    good        answers /health; ends on SIGTERM and leaves its worker to others
-    stubborn    answers /health; neither it nor its worker cares about SIGTERM
-    scattered   answers /health; its worker is in a session of its own
-    failing     writes what stands in $FAKE_VLLM_LOG, and ends with status 1
-    silent      ends with status 3 without a word
-    killed      is killed, as by the kernel when memory runs out
+    good        answers /health; ends on SIGTERM and leaves its worker running
+    stubborn    answers /health; it and its worker ignore SIGTERM
+    scattered   answers /health; its worker is in another session
+    failing     writes $FAKE_VLLM_LOG and ends with status 1
+    silent      ends with status 3 without output
+    killed      is killed, as by the kernel when out of memory
     hanging     never answers
     crashing    answers /health once, then ends with a traceback
-    once        answers /health the first time that it is started here, and never after that
+    once        answers /health at its first start in this folder, never after that
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ DEAF = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); "
 
 
 class Health(BaseHTTPRequestHandler):
-    """Answers what the options and the environment were, so that a test can look at them."""
+    """Answers with its options and environment, for tests to inspect."""
 
     def do_GET(self) -> None:
         names = ("VLLM_", "HF_HUB", "DO_NOT_TRACK", "TMPDIR", "OMP_")
@@ -44,7 +44,7 @@ class Health(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_message(self, *_args: object) -> None:
-        """Keep the log for what a test looks for."""
+        """Keep request lines out of the log."""
 
 
 def serve(behaviour: str, port: int) -> None:

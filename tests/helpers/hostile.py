@@ -1,7 +1,6 @@
-r"""Texts that have broken other programs, by kind: to be revised, stored and shown like any other.
+r"""Texts that have broken other programs, by kind; revloop must treat them like any other.
 
-All of it was written for these tests: by hand in ``hostile.json``, the rest by the small functions
-here.
+All were written for these tests, by hand in ``hostile.json`` or by the functions here.
 """
 
 from __future__ import annotations
@@ -27,7 +26,7 @@ _LONG = (
 
 
 def huge_word(letters: int = 10_000_000) -> str:
-    """One word of so many letters."""
+    """One word with that many letters."""
     return ("Rindfleischetikettierung" * (letters // 24 + 1))[:letters]
 
 
@@ -37,7 +36,7 @@ def _in_many_places(texts: list[str]) -> list[str]:
 
 
 def _of_prompt_sets() -> list[str]:
-    """Templates, their lines, headings and tags of the prompt sets that come with revloop."""
+    """Templates, template lines, headings and tags of the shipped prompt sets."""
     found = []
     for prompts in map(PromptSet.load, shipped_prompt_sets()):
         for template in prompts.templates.values():
@@ -65,10 +64,10 @@ TEXTS: dict[str, tuple[str, ...]] = {
 """Every text that can be a response, by kind."""
 
 ALL = tuple(dict.fromkeys(text for texts in TEXTS.values() for text in texts))
-"""All of them together, each once."""
+"""All of them, without duplicates."""
 
 BLANK = ("", " ", "\n", "\t", "\r\n", " \n \t ", "\u3000", "\xa0", "\u2028", "\x0b", "\x1c", "\x85")
-"""White space and nothing else: a prompt may be that, a response may not."""
+"""White space only: valid as a prompt, not as a response."""
 
 SURROGATES = ("\ud800", "\udfff", "a\ud83d", "\ude00b", "\udc80", "x\udcffy", "\ud83d \ude00")
-"""What no encoding can carry: refused by name."""
+"""Lone surrogates, which no encoding can carry: refused with a message."""

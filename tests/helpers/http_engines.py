@@ -43,7 +43,7 @@ def ask(prompt: str | tuple[Message, ...] = PROMPT, **changes: Any) -> Request:
 
 
 async def failure(server: StubServer, behaviour: Behaviour, **options: Any) -> EngineError:
-    """The error of a completion that the server always answers in the same way."""
+    """The error of a completion if the server always gives the same answer."""
     server.on(COMPLETIONS, behaviour)
     async with connected(server, **options) as engine:
         with pytest.raises(EngineError) as caught:

@@ -1,4 +1,4 @@
-"""Judges whose ways are known, and stores with texts that are known, for tests of evaluation."""
+"""Judges with known behaviour and stores with known texts, for tests of evaluation."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ DONE = StopReason.ROUNDS_DONE
 
 
 class RuleJudge:
-    """Says what a rule says, and keeps every question that it was asked."""
+    """Decides by a rule and records every comparison."""
 
     def __init__(
         self, rule: Callable[[str, str, str], Preference | Exception], name: str = "rule"
@@ -47,19 +47,19 @@ class RuleJudge:
 
 
 def always_first(_prompt: str, _first: str, _second: str) -> Preference:
-    """Looks at nothing but the order."""
+    """Always prefers the first text."""
     return "first"
 
 
 def longer_wins(_prompt: str, first: str, second: str) -> Preference:
-    """Looks at nothing but the length."""
+    """Decides by length only."""
     if len(first) == len(second):
         return "tie"
     return "first" if len(first) > len(second) else "second"
 
 
 def coin(seed: int = 0) -> Callable[[str, str, str], Preference]:
-    """Looks at nothing."""
+    """Decides at random."""
     thrown = random.Random(seed)
 
     def throw(_prompt: str, _first: str, _second: str) -> Preference:
@@ -89,9 +89,9 @@ def store_of(
     Args:
         path: The store's file.
         texts: The versions of each trajectory.
-        reasons: Why each ended; None: it did not. Else: all rounds are done.
-        fields: The drafts' own fields.
-        prompt: What all of them answer.
+        reasons: Stop reason of each; None: unfinished. Missing ones: rounds done.
+        fields: Extra fields of each draft.
+        prompt: The prompt of all drafts.
     """
     settings = RunSettings.resolve(LoopOptions(), PromptSet.load("cnr"), ENGINE)
     ended, own = itertools.chain(reasons, itertools.repeat(DONE)), iter(fields)

@@ -101,7 +101,7 @@ QWEN3_600M: dict[str, Any] = QWEN2_500M | {
 
 
 def model_folder(parent: Path, config: dict[str, Any] = TINY_FALCON) -> Path:
-    """A folder with a config and an empty weights file: enough for all but a real engine."""
+    """A folder with a config and an empty weights file: enough without a real engine."""
     folder = parent / "model"
     folder.mkdir()
     (folder / "config.json").write_text(json.dumps(config), encoding="utf-8")

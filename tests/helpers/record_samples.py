@@ -21,11 +21,11 @@ BOTTLES: dict[str, Any] = {
     "revision": "Light breaks hydrogen peroxide down into water and oxygen, and the solution "
     "grows weak. A brown bottle keeps most of the light out, so it stays strong for longer.",
 }
-"""Of the shape of the paper's own published record, in other words."""
+"""Shaped like the record that the paper shows, with other words."""
 
 
 def record(**changes: Any) -> Record:
-    """The record on bottles with some fields changed; None takes a field out."""
+    """The record about bottles with some fields changed; None removes a field."""
     fields = {**BOTTLES, **changes}
     return Record.model_validate({name: v for name, v in fields.items() if v is not None})
 

@@ -1,4 +1,4 @@
-"""Trajectories and stores to report on, with texts that a careless page would run."""
+"""Trajectories and stores for reports, with texts that a careless page would execute."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where things are in the repository, and what this machine has."""
+"""Paths in the repository, and what this machine provides."""
 
 from __future__ import annotations
 

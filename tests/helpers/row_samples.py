@@ -25,7 +25,7 @@ TURNS = [
 
 
 def trajectory_of(draft: Draft | None = None, *texts: str, finished: bool = True) -> Trajectory:
-    """A trajectory of a draft with some later versions (by default one)."""
+    """A trajectory with later versions (by default one)."""
     draft = draft or Draft(id="1", prompt="Say good morning.", response="Good mroning.")
     said = Critique(raw="A letter is wrong.", score=5)
     later = [
@@ -38,28 +38,28 @@ def trajectory_of(draft: Draft | None = None, *texts: str, finished: bool = True
 
 
 def good_and_bad(source: Path | str, **options: Any) -> tuple[list[Row], list[Rejected]]:
-    """All rows of an input, those that can be used and the others."""
+    """All rows of an input, including rejected ones."""
     items = list(read_rows(source, **options))
     bad = [item for item in items if isinstance(item, Rejected)]
     return [item for item in items if isinstance(item, Row)], bad
 
 
 def good(source: Path | str, **options: Any) -> list[Row]:
-    """All rows of an input that has no bad ones."""
+    """All rows of an input without rejected ones."""
     rows, bad = good_and_bad(source, **options)
     assert bad == []
     return rows
 
 
 def file_of(folder: Path, *lines: bytes, name: str = "drafts.jsonl") -> Path:
-    """A file of these lines; the last one without an end."""
+    """A file of these lines; the last has no line break."""
     path = folder / name
     path.write_bytes(b"\n".join(lines))
     return path
 
 
 def line_of(**fields: Any) -> bytes:
-    """A row as a line of JSONL, without its end."""
+    """A row as JSONL, without the line break."""
     return json.dumps(fields).encode()
 
 

@@ -1,4 +1,4 @@
-"""A batch in a process of its own over a server in another one, and what is left of it."""
+"""A batch and its server in separate processes, and what the batch leaves behind."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _LIMIT_S = 120.0
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """The server of ``answering_server.py``, as a process of its own."""
+    """A process of ``deterministic_server.py``."""
 
     process: asyncio.subprocess.Process
     base_url: str
@@ -52,7 +52,7 @@ class Server:
 
 @asynccontextmanager
 async def answering_server(port: int = 0) -> AsyncIterator[Server]:
-    """Start the server, and kill it in the end."""
+    """Start the server, and kill it at the end."""
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, str(_SERVER), str(port)), stdout=asyncio.subprocess.PIPE
     )
@@ -93,14 +93,14 @@ class Work:
     async def run_until_signal(
         self, server: Server, number: signal.Signals, *, after: int, options: Iterable[str] = ()
     ) -> Finished:
-        """Run it, and send it a signal when the server has got so many requests."""
+        """Run it, and signal it after a number of requests."""
         await server.tell("/session", signal=int(number), after=after)
         process = await self.begin(server, *options)
         await server.tell("/victim", pid=process.pid)
         return await ended(process)
 
     def stored_rounds(self) -> dict[str, int]:
-        """The rounds that are in the store, by the draft's text; checks that none is missing."""
+        """The stored rounds by the draft's text; checks that none is missing."""
         if not self.store.exists():
             return {}
         found = {}
@@ -112,13 +112,13 @@ class Work:
         return found
 
     def rows(self) -> list[dict[str, Any]]:
-        """The output, without what depends on the time."""
+        """The output without times."""
         lines = self.output.read_text(encoding="utf-8").splitlines()
         return [timeless(json.loads(line)) for line in lines]
 
 
 async def ended(process: asyncio.subprocess.Process) -> Finished:
-    """Wait for the end of a process."""
+    """Wait until a process ends."""
     try:
         out, err = await asyncio.wait_for(process.communicate(), _LIMIT_S)
     except BaseException:
@@ -130,7 +130,7 @@ async def ended(process: asyncio.subprocess.Process) -> Finished:
 
 
 def work_in(folder: Path, drafts: int) -> Work:
-    """A folder with so many drafts in it."""
+    """A folder with a number of drafts."""
     folder.mkdir(parents=True, exist_ok=True)
     rows = [{"id": f"d{n}", "prompt": "Add.", "response": f"Draft {n}"} for n in range(drafts)]
     write_rows(folder / "drafts.jsonl", rows)
@@ -151,7 +151,7 @@ def timeless(value: Any) -> Any:
 
 
 def assert_right(work: Work, drafts: int) -> None:
-    """Every draft is in the output, in its order, with every text that the server gives it."""
+    """The output has every draft, in order, with every text of the server."""
     rows = work.rows()
     assert [row["draft"]["id"] for row in rows] == [f"d{number}" for number in range(drafts)]
     for number, row in enumerate(rows):

@@ -1,4 +1,4 @@
-"""An engine that answers from a script, for tests of what stands on top of engines."""
+"""An engine that answers from a script, for tests of the layers above engines."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ if TYPE_CHECKING:
     from revloop.trajectory import FinishReason
 
 LATENCY_S = 0.25
-"""Seconds that every answer is said to have taken."""
+"""The reported latency of every answer, in seconds."""
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A reply whose finish reason is set by hand, not by the token limit."""
+    """A reply with a fixed finish reason."""
 
     text: str
     finish_reason: FinishReason
@@ -32,17 +32,17 @@ Script = Iterable[Reply] | Callable[[Request], Reply]
 
 
 class ScriptedEngine:
-    """Says what a script says, and keeps every request that it got.
+    """Answers from a script and records every request.
 
-    A reply is a text, an :class:`Answer` or an exception to be raised. As with a real engine, a
+    A reply is a text, an :class:`Answer` or an exception to raise. As with a real engine, a
     text ends before the first stop text in it, a text longer than the token limit is cut there
     and finished by ``length``, and a prompt that leaves too little room in the context is refused.
 
     Args:
-        script: The replies in order, or a function that makes one of a request.
+        script: The replies in order, or a function from request to reply.
         tokens: What counts as one token: a word with the white space before it, or a character.
-        context_tokens: Tokens that prompt and answer may have together; None: any number.
-        counts: Whether ``count_tokens`` knows the answer; an engine without a tokenizer does not.
+        context_tokens: Limit of prompt and answer tokens together; None: no limit.
+        counts: Whether ``count_tokens`` works, as with a tokenizer.
         info: Kind, model and version, for the record.
     """
 
@@ -118,12 +118,12 @@ class ScriptedEngine:
 
 
 def plain(prompt: Rendered) -> str:
-    """A prompt as one text; messages one after the other."""
+    """A prompt as one text; messages are concatenated."""
     return prompt if isinstance(prompt, str) else "".join(m.content for m in prompt)
 
 
 def cnr_critique(score: float = 5, positive: str = "It is short.", negative: str = "Dull.") -> str:
-    """A critique in the form of the ``cnr`` prompt set."""
+    """A critique in the format of the ``cnr`` prompt set."""
     return f"Overall score: {score:g}\nPositive aspects: {positive}\nNegative aspects: {negative}"
 
 

@@ -1,4 +1,4 @@
-"""The loop over a scripted engine, for tests of its rounds."""
+"""The loop with a scripted engine, for tests of its rounds."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def rounds_of(
 async def run(
     engine: ScriptedEngine, draft: Draft = DRAFT, **options: Any
 ) -> tuple[list[Version], End]:
-    """All versions of a draft, and why they ended."""
+    """All versions of a draft, and the end."""
     rounds = rounds_of(engine, draft, **options)
     versions = [version async for version in rounds]
     assert rounds.end is not None
@@ -53,7 +53,7 @@ def texts(versions: Sequence[Version]) -> list[str]:
 
 
 def both(revision: str, score: float = 5) -> str:
-    """What a single-pass critic says."""
+    """A single-pass reply."""
     return cnr_critique(score) + CNR.bridge + revision
 
 
@@ -62,5 +62,5 @@ def tagged(text: str) -> str:
 
 
 def outcome(version: Version) -> Version:
-    """A version but for the time when it was made."""
+    """A version without its creation time."""
     return version.model_copy(update={"created_at": None})

@@ -1,29 +1,28 @@
-"""A small OpenAI-compatible server for tests: real HTTP over loopback, and as rude as told.
+"""A small OpenAI-compatible server for tests: real HTTP over loopback, with scripted faults.
 
     async with StubServer() as server:
         server.on(COMPLETIONS, error(503), completion("Better."))
         ...  # talk to server.base_url
         assert len(server.asked(COMPLETIONS)) == 2
 
-Every path has a queue of *behaviours*, one for each request, in order; the last one stays for all
-that follow. A behaviour is any async function from a request to a response. Those that are made
-here:
+Every path has a queue of *behaviours*, one per request, in order; the last one repeats. A behaviour
+is an async function from a request to a response. This module provides:
 
-    answer(...)             a whole answer: status, headers, and a body that is JSON, text or bytes
+    answer(...)             a complete answer: status, headers, and a body (JSON, text, bytes)
     completion(...)         a good answer of /v1/completions
     chat_completion(...)    a good answer of /v1/chat/completions
     model_list(...)         a good answer of /v1/models
     tokens_of(folder)       a good answer of vLLM's /tokenize
-    error(...)              an error in the form that OpenAI-compatible servers give it
-    redirect(...)           302 to elsewhere
-    half(...)               half of a body, then the end of the connection
+    error(...)              an error in OpenAI's format
+    redirect(...)           302 to another address
+    half(...)               half of a body, then the connection closes
     reset()                 the connection is reset, before or within the answer
-    raw(...)                bytes that need not be HTTP
-    hang()                  no answer until client or server go
+    raw(...)                any bytes, HTTP or not
+    hang()                  no answer until client or server close
 
-Unscripted, a server lists its models and answers "A better text." to everything; as a stand-in for
-vLLM (``vllm_root``) it also tells its version and its tokens. All requests are kept in
-``server.requests``.
+Without a script, a server lists its models and answers "A better text." to everything. As a
+stand-in for vLLM (``vllm_root``) it also reports its version and tokenises. ``server.requests``
+records all requests.
 """
 
 from __future__ import annotations
@@ -57,19 +56,19 @@ TINY_CRITIC = Path(__file__).parent / "tiny_critic"
 Behaviour = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 _closing = web.AppKey("closing", asyncio.Event)
-_RESET_ON_CLOSE = struct.pack("ii", 1, 0)  # SO_LINGER with no time to linger
+_RESET_ON_CLOSE = struct.pack("ii", 1, 0)  # SO_LINGER with a time of zero: reset
 _GRACE_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """One request as it came in.
+    """A received request.
 
     Attributes:
         method: GET or POST.
         path: Path and query.
-        headers: Looked up without regard to case.
-        body: The parsed JSON; None where there was no body.
+        headers: Case-insensitive.
+        body: The parsed JSON; None if there was no body.
     """
 
     method: str
@@ -84,7 +83,7 @@ class StubServer:
     Args:
         models: The names that /v1/models lists.
         vllm_root: Makes it a stand-in for vLLM that serves this folder.
-        max_model_len: The context length that it tells, in tokens; None: it does not.
+        max_model_len: The context length that it reports, in tokens; None: none.
     """
 
     def __init__(
@@ -126,7 +125,7 @@ class StubServer:
         await self._runner.cleanup()
 
     def on(self, path: str, *behaviours: Behaviour) -> None:
-        """Answer requests for a path with these, one after the other; the last one stays."""
+        """Answer requests for a path with these, in order; the last one repeats."""
         self._queues[path] = list(behaviours)
 
     def asked(self, path: str) -> list[Received]:
@@ -134,7 +133,7 @@ class StubServer:
         return [request for request in self.requests if request.path == path]
 
     async def until_asked(self, path: str, times: int = 1) -> None:
-        """Wait until so many requests for a path have come in."""
+        """Wait for a number of requests for a path."""
         async with self._arrival:
             await self._arrival.wait_for(lambda: len(self.asked(path)) >= times)
 
@@ -149,7 +148,7 @@ class StubServer:
 
 
 def answer(body: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Behaviour:
-    """A whole answer. Text and bytes are sent as they are, everything else as JSON."""
+    """A complete answer. Text and bytes are sent unchanged, everything else as JSON."""
     data = _as_bytes(body)
 
     async def behave(request: web.Request) -> web.StreamResponse:
@@ -161,13 +160,13 @@ def answer(body: Any, status: int = 200, headers: Mapping[str, str] | None = Non
 def completion(
     text: str = TEXT, *, usage: Mapping[str, Any] | None = None, **choice: Any
 ) -> Behaviour:
-    """A good answer of /v1/completions, with more fields for its choice."""
+    """A good answer of /v1/completions, with extra fields in its choice."""
     choice = {"index": 0, "text": text, "finish_reason": "stop"} | choice
     return answer({"object": "text_completion", "choices": [choice], "usage": _usage(usage)})
 
 
 def chat_completion(text: str = TEXT, **choice: Any) -> Behaviour:
-    """A good answer of /v1/chat/completions, with more fields for its choice."""
+    """A good answer of /v1/chat/completions, with extra fields in its choice."""
     message = {"role": "assistant", "content": text}
     choice = {"index": 0, "message": message, "finish_reason": "stop"} | choice
     return answer({"object": "chat.completion", "choices": [choice], "usage": _usage(None)})
@@ -192,7 +191,7 @@ def tokens_of(folder: Path) -> Behaviour:
 def error(
     status: int, message: str = "Not now.", headers: Mapping[str, str] | None = None
 ) -> Behaviour:
-    """An error, in the form that OpenAI-compatible servers give it."""
+    """An error in the format of OpenAI-compatible servers."""
     return answer({"error": {"message": message, "code": status}}, status, headers)
 
 
@@ -202,11 +201,11 @@ def redirect(target: str) -> Behaviour:
 
 
 def half(body: Any, *, then_reset: bool = False) -> Behaviour:
-    """The first half of a body whose whole length was announced; then the connection ends.
+    """Half of the announced body, then the connection closes.
 
     Args:
         body: As for :func:`answer`.
-        then_reset: Whether the connection is reset, and not closed in an orderly way.
+        then_reset: Whether the connection is reset instead of closed.
     """
     data = _as_bytes(body)
     head = f"HTTP/1.1 200 OK\r\nContent-Length: {len(data)}\r\n\r\n"
@@ -214,12 +213,12 @@ def half(body: Any, *, then_reset: bool = False) -> Behaviour:
 
 
 def reset() -> Behaviour:
-    """The connection is reset before a word was answered."""
+    """A connection reset without an answer."""
     return raw(b"", then_reset=True)
 
 
 def raw(data: bytes, *, then_reset: bool = False) -> Behaviour:
-    """Bytes that need not be HTTP; then the connection ends."""
+    """Any bytes, HTTP or not; then the connection closes."""
 
     async def behave(request: web.Request) -> web.StreamResponse:
         transport = request.transport
@@ -231,13 +230,13 @@ def raw(data: bytes, *, then_reset: bool = False) -> Behaviour:
             transport.abort()
         else:
             transport.close()
-        return web.Response()  # goes nowhere
+        return web.Response()  # never sent
 
     return behave
 
 
 def hang() -> Behaviour:
-    """No answer, until the client gives up or the server ends."""
+    """No answer until the client gives up or the server stops."""
 
     async def behave(request: web.Request) -> web.StreamResponse:
         await request.app[_closing].wait()

@@ -1,4 +1,4 @@
-"""A Falcon that is trained in a second, and records for it: what the fine-tuning tests share."""
+"""A Falcon that trains in a second, and records for it: shared by the fine-tuning tests."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ QUICK = FinetuneSettings(
 QUICK_LORA = QUICK.model_copy(
     update={
         "method": "lora",
-        # dropout makes a resume that forgets the random state tell itself apart
+        # dropout reveals a resume that loses the random state
         "lora": LoraSettings(rank=4, alpha=8, dropout=0.1),
         "gradient_checkpointing": True,
     }
@@ -72,7 +72,7 @@ def make_base(folder: Path, **sizes: Any) -> Path:
 
 
 def feedback(name: str) -> dict[str, Any]:
-    """One record, as it stands in a JSONL file."""
+    """One record as a line of JSONL."""
     return {
         "prompt": f"Thank {name}.",
         "response": f"Dear {name}, thank you",

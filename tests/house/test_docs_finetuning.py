@@ -1,8 +1,7 @@
-"""docs/finetuning.md, walked from top to bottom on a tiny model.
+"""docs/finetuning.md, run from top to bottom on a tiny model.
 
-Commands that need eight GPUs and Falcon-40B are first read by the real parser as they stand, then
-run with the tiny recipe and the demo's critic in their place. Fewer records are made than on the
-page.
+Commands that need eight GPUs and Falcon-40B are first checked by the real parser, then run with the
+tiny recipe and the demo's critic instead, on fewer records than the page has.
 """
 
 from __future__ import annotations
@@ -43,7 +42,7 @@ ON_THE_TINY_MODEL = {
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """What the page has downloaded: Falcon-40B, here without its weights."""
+    """What the page downloads: Falcon-40B, without its weights."""
     model_folder(tmp_path, FALCON_40B).rename(tmp_path / "falcon-40b-instruct")
     for name in ("tokenizer.json", "tokenizer_config.json"):
         (tmp_path / "falcon-40b-instruct" / name).write_bytes((TINY_CRITIC / name).read_bytes())
@@ -51,7 +50,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def parse(command: str) -> str:
-    """Read a command with the real parser, without running it.
+    """Parse a command with the real parser, without running it.
 
     Returns:
         The name of the subcommand.
@@ -69,16 +68,16 @@ def needs_gpus(command: str) -> bool:
     return "falcon-40b-instruct" in command and "--dry-run" not in command
 
 
-def test_the_page_is_walked_here_alone() -> None:
+def test_no_other_module_runs_the_page() -> None:
     assert name_of(PAGE) in ELSEWHERE
 
 
 @pytest.mark.parametrize("command", [c for c in COMMANDS if c.startswith("revloop")])
-def test_every_command_is_one_that_revloop_takes(command: str) -> None:
+def test_revloop_accepts_every_command(command: str) -> None:
     assert parse(command)
 
 
-def test_the_download_is_one_that_the_hubs_client_takes() -> None:
+def test_the_hubs_client_accepts_the_download() -> None:
     (command,) = [c for c in COMMANDS if c.startswith("hf ")]
     options = [word for word in shlex.split(command) if word.startswith("--")]
     shown = subprocess.run(
@@ -91,7 +90,7 @@ def test_the_download_is_one_that_the_hubs_client_takes() -> None:
     assert all(option in shown for option in options)
 
 
-def test_the_accelerate_config_of_the_page_is_there() -> None:
+def test_the_accelerate_config_of_the_page_exists() -> None:
     named = {
         words[words.index("--accelerate-config") + 1]
         for words in map(shlex.split, COMMANDS)
@@ -100,19 +99,19 @@ def test_the_accelerate_config_of_the_page_is_there() -> None:
     assert [accelerate_config_file(name).is_file() for name in named] == [True]
 
 
-def test_the_page_walked_on_a_tiny_model_ends_with_a_critic(
+def test_the_page_run_on_a_tiny_model_ends_with_a_critic(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(folder)
     for _, command, shown, _ in EXAMPLES:
         if command.startswith(("hf ", "revloop serve", "revloop revise", "cat ")):
-            continue  # parsed above; the tests of serving and of the loop run their like
+            continue  # parsed above; other tests run such commands
         words = command.replace("generate 200", "generate 60")
         if needs_gpus(command):
             for real, tiny in ON_THE_TINY_MODEL.items():
                 words = words.replace(real, tiny)
             words += " --epochs 1"
-        # in this process, since importing torch and TRL takes longer than all the rest
+        # in this process: importing torch and TRL takes longer than everything else
         done = CliRunner().invoke(app, shlex.split(words)[1:], catch_exceptions=False)
         assert done.exit_code == 0, f"{command}\n{done.output}"
         assert done.stdout
@@ -126,7 +125,7 @@ def test_the_page_walked_on_a_tiny_model_ends_with_a_critic(
     assert any(ADDRESS in c for c in COMMANDS)
 
 
-def test_the_memory_in_the_table_is_what_the_estimate_says(folder: Path) -> None:
+def test_the_table_shows_the_estimated_memory(folder: Path) -> None:
     from transformers import AutoConfig
 
     anatomy = Anatomy.of_config(AutoConfig.from_pretrained(folder / "falcon-40b-instruct"))

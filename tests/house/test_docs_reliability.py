@@ -1,4 +1,4 @@
-"""What `docs/reliability.md` promises is held by tests that exist, and its table is a real one."""
+"""Every promise of docs/reliability.md names an existing test; its tables show every case."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ PROMISES = re.compile(r"^\| (?P<promise>[^|]+\.) \| (?P<test>[^|]+) \|$", re.MUL
 
 
 @pytest.mark.parametrize(("file", "name"), NAMED, ids=[name for _, name in NAMED])
-def test_a_test_that_is_named_exists(file: str, name: str) -> None:
+def test_a_named_test_exists(file: str, name: str) -> None:
     tree = ast.parse((REPOSITORY / "tests" / file).read_text(encoding="utf-8"))
     functions = (ast.FunctionDef, ast.AsyncFunctionDef)
     assert name in {node.name for node in ast.walk(tree) if isinstance(node, functions)}
@@ -41,7 +41,7 @@ def test_the_table_has_every_fault_and_nothing_was_lost() -> None:
     assert {row["same texts"] for row in rows} == {"yes"}
 
 
-def test_the_table_of_rounds_has_every_way_and_door_and_nothing_was_lost() -> None:
+def test_the_table_of_rounds_has_every_kind_and_source_and_nothing_was_lost() -> None:
     rows = read_table(PAGE, ROUNDS)
     named = [(row["rounds"], row["from"]) for row in rows]
     assert named == [(way.name, door.value) for way in WAYS for door in Door]
@@ -50,7 +50,7 @@ def test_the_table_of_rounds_has_every_way_and_door_and_nothing_was_lost() -> No
     assert {row["same texts"] for row in rows} == {"yes"}
 
 
-def test_the_table_of_interruptions_has_every_way_and_nothing_was_lost() -> None:
+def test_the_table_of_interruptions_has_every_kind_and_nothing_was_lost() -> None:
     rows = read_table(PAGE, INTERRUPTIONS)
     named = [(row["rounds"], row["ended by"]) for row in rows]
     assert named == [(way.name, by.value) for way in WAYS for by in Ended]
@@ -61,11 +61,11 @@ def test_the_table_of_interruptions_has_every_way_and_nothing_was_lost() -> None
     assert {row["in vain"] for row in rows if row["ended by"] == Ended.BATCH_ONCE} == {"0"}
 
 
-def test_no_request_is_made_in_vain_but_where_only_a_deadline_ends_it() -> None:
+def test_only_faults_that_a_deadline_ends_waste_requests() -> None:
     slow = {MIX, *(fault.value for fault in Fault if fault.is_slow)}
     assert {row["in vain"] for row in read_table(PAGE, FAULTS) if row["fault"] not in slow} == {"0"}
 
 
-def test_the_counts_of_fuzzing_are_those_of_the_command() -> None:
+def test_the_fuzzing_counts_are_those_of_the_command() -> None:
     rows = re.findall(r"^\| `(\w+)`: [^|]+ \| (\d+) \|", PAGE, re.MULTILINE)
     assert {target: int(runs) for target, runs in rows} == RUNS

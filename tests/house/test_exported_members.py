@@ -1,4 +1,4 @@
-"""The only public door: what `import revloop` gives, and what it leaves alone."""
+"""The public interface: what `import revloop` provides, and which side effects it must not have."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ print(json.dumps({
 
 @pytest.fixture(scope="module")
 def imported() -> dict[str, Any]:
-    """What a fresh process looks like right after `import revloop`."""
+    """The state of a fresh process after `import revloop`."""
     done = subprocess.run(
         [sys.executable, "-c", LOOK_AROUND],
         capture_output=True,
@@ -36,12 +36,12 @@ def imported() -> dict[str, Any]:
         check=True,
     )
     assert done.stderr == ""
-    (line,) = done.stdout.splitlines()  # nothing was printed but by us
+    (line,) = done.stdout.splitlines()  # only the script printed
     found: dict[str, Any] = json.loads(line)
     return found
 
 
-def test_all_is_sorted_and_has_nothing_twice() -> None:
+def test_all_is_sorted_without_duplicates() -> None:
     assert revloop.__all__ == sorted(set(revloop.__all__))
 
 
@@ -59,21 +59,21 @@ def test_every_public_name_is_in_all() -> None:
     assert public == set(revloop.__all__) - {"__version__"}
 
 
-def test_a_star_import_gives_all_of_it() -> None:
+def test_a_star_import_provides_every_name() -> None:
     given: dict[str, object] = {}
     exec("from revloop import *", given)
     assert set(revloop.__all__) <= set(given)
 
 
-def test_every_error_of_ours_is_caught_by_the_root() -> None:
+def test_every_error_is_a_revloop_error() -> None:
     errors = {name for name in revloop.__all__ if name.endswith("Error")}
     assert "RevloopError" in errors
     assert all(issubclass(getattr(revloop, name), revloop.RevloopError) for name in errors)
 
 
-@pytest.mark.parametrize("heavy", ["torch", "transformers", "vllm", "numpy", "huggingface_hub"])
-def test_importing_loads_no_heavy_library(imported: dict[str, Any], heavy: str) -> None:
-    assert heavy not in imported["modules"]
+@pytest.mark.parametrize("library", ["torch", "transformers", "vllm", "numpy", "huggingface_hub"])
+def test_importing_loads_no_large_library(imported: dict[str, Any], library: str) -> None:
+    assert library not in imported["modules"]
 
 
 def test_importing_does_not_load_the_command_line(imported: dict[str, Any]) -> None:
@@ -82,7 +82,7 @@ def test_importing_does_not_load_the_command_line(imported: dict[str, Any]) -> N
 
 def test_importing_sets_up_no_logging(imported: dict[str, Any]) -> None:
     assert imported["handlers"] == []
-    assert imported["levels"] == [30, 0, 0]  # WARNING, as Python sets it, and none of ours
+    assert imported["levels"] == [30, 0, 0]  # WARNING is Python's default; ours are unset
 
 
 def test_importing_touches_no_event_loop_and_starts_no_thread(imported: dict[str, Any]) -> None:

@@ -1,6 +1,6 @@
-"""The house's floors: imports run down, never up, never in a ring, and never hidden in a function.
+"""Imports run from a higher floor to a lower one: no cycles, no imports hidden in functions.
 
-The imports are read from the source, those for type checking included, so nothing is imported here.
+The imports are parsed from the source, including those for type checking; nothing is imported.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ FLOORS = {
     "__main__": 8,
     "cli": 8,
 }
-"""Each module or package of revloop, and its floor. A new one must be given a floor here."""
+"""The floor of each module or package of revloop. Add new ones here."""
 
 
 def module_name(file: Path, source: Path) -> str:
@@ -57,12 +57,12 @@ def module_name(file: Path, source: Path) -> str:
 
 
 def imports_of(tree: ast.AST, modules: Collection[str]) -> Iterator[str]:
-    """The modules of ours that a tree imports; a name that is a module counts as that module."""
+    """Our modules that a tree imports; an imported name that is a module counts as that module."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names if alias.name in modules)
         elif isinstance(node, ast.ImportFrom):
-            assert node.level == 0, "imports are absolute, so that they can be read at a glance"
+            assert node.level == 0, "imports must be absolute"
             for alias in node.names:
                 inner = f"{node.module}.{alias.name}"
                 if inner in modules or node.module in modules:
@@ -78,17 +78,17 @@ def trees_of(source: Path) -> dict[str, ast.Module]:
 
 
 def graph_of(trees: Mapping[str, ast.Module]) -> dict[str, set[str]]:
-    """What each module imports of its own kind."""
+    """Our modules that each module imports."""
     return {name: set(imports_of(tree, trees)) for name, tree in trees.items()}
 
 
 def room(module: str) -> str:
-    """The module or package right below revloop that a module is in; empty for revloop's own."""
+    """The top-level module or package that a module belongs to; empty for revloop itself."""
     return f"{module}.".split(".")[1]
 
 
 def climbs(graph: Mapping[str, set[str]], floors: Mapping[str, int]) -> list[str]:
-    """Imports from a higher floor; the package's own ``__init__`` may import everything."""
+    """Imports from a higher floor; revloop's own ``__init__`` may import everything."""
     return [
         f"{module} (floor {floors[room(module)]}) imports {imported}"
         for module, all_imported in graph.items()
@@ -98,8 +98,8 @@ def climbs(graph: Mapping[str, set[str]], floors: Mapping[str, int]) -> list[str
     ]
 
 
-def ring(graph: Mapping[str, set[str]]) -> list[str]:
-    """Modules that import each other in a ring, or none."""
+def cycle(graph: Mapping[str, set[str]]) -> list[str]:
+    """Modules that form an import cycle; empty if there is none."""
     try:
         TopologicalSorter(graph).prepare()
     except CycleError as error:
@@ -108,7 +108,7 @@ def ring(graph: Mapping[str, set[str]]) -> list[str]:
 
 
 def hidden_imports(trees: Mapping[str, ast.Module]) -> list[str]:
-    """Imports of our own modules inside of functions."""
+    """Imports of our own modules inside functions."""
     return [
         f"{module}, line {function.lineno}: {function.name} imports {imported}"
         for module, tree in trees.items()
@@ -130,16 +130,16 @@ def test_no_import_climbs() -> None:
     assert climbs(GRAPH, FLOORS) == []
 
 
-def test_no_imports_form_a_ring() -> None:
-    assert ring(GRAPH) == []
+def test_no_modules_form_a_cycle() -> None:
+    assert cycle(GRAPH) == []
 
 
-def test_no_rooms_form_a_ring() -> None:
+def test_no_rooms_form_a_cycle() -> None:
     rooms: dict[str, set[str]] = {name: set() for name in FLOORS}
     for module, imported in GRAPH.items():
         if room(module):
             rooms[room(module)] |= {room(other) for other in imported} - {room(module)}
-    assert ring(rooms) == []
+    assert cycle(rooms) == []
 
 
 def test_no_import_of_our_own_hides_in_a_function() -> None:
@@ -147,7 +147,7 @@ def test_no_import_of_our_own_hides_in_a_function() -> None:
 
 
 class TestTheTestItself:
-    """Each fault is found in a small house that has it."""
+    """Each rule finds a violation in a small package."""
 
     @pytest.fixture
     def source(self, tmp_path: Path) -> Path:
@@ -168,25 +168,25 @@ class TestTheTestItself:
             "revloop.errors (floor 0) imports revloop.loop"
         ]
 
-    def test_going_through_the_front_door_is_found(self, source: Path) -> None:
+    def test_an_import_from_the_package_itself_is_found(self, source: Path) -> None:
         (source / "loop.py").write_text("from revloop import Draft\n")
         assert climbs(graph_of(trees_of(source.parent)), FLOORS) == [
             "revloop.loop (floor 4) imports revloop"
         ]
 
-    def test_a_way_down_is_allowed(self, source: Path) -> None:
+    def test_an_import_from_a_lower_floor_is_allowed(self, source: Path) -> None:
         (source / "loop.py").write_text("from revloop.engines.base import Engine\n")
         assert climbs(graph_of(trees_of(source.parent)), FLOORS) == []
 
-    def test_a_ring_inside_of_a_package_is_found(self, source: Path) -> None:
+    def test_a_cycle_inside_a_package_is_found(self, source: Path) -> None:
         (source / "engines" / "__init__.py").write_text("from revloop.engines.base import Engine\n")
         (source / "engines" / "base.py").write_text("from revloop.engines import Request\n")
-        assert set(ring(graph_of(trees_of(source.parent)))) == {
+        assert set(cycle(graph_of(trees_of(source.parent)))) == {
             "revloop.engines",
             "revloop.engines.base",
         }
 
-    def test_an_import_inside_of_a_function_is_found(self, source: Path) -> None:
+    def test_an_import_inside_a_function_is_found(self, source: Path) -> None:
         (source / "loop.py").write_text("def f():\n    from revloop import errors\n")
         assert hidden_imports(trees_of(source.parent)) == [
             "revloop.loop, line 1: f imports revloop.errors"

@@ -1,4 +1,4 @@
-"""A key goes to its server and nowhere else: no log, error, traceback, store or process list."""
+"""A key goes only to its server: not to logs, errors, tracebacks, stores or the process list."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ BRIEF = Deadlines(connect_s=10.0, answer_s=0.2, token_s=0.0)
 TWICE = RETRIES.model_copy(update={"attempts": 2, "longest_wait_s": 0.02})
 
 
-def told(error: BaseException) -> str:
-    """All that Python itself would print of an error, its causes and its attributes."""
+def printed(error: BaseException) -> str:
+    """Everything that Python would print of an error, its causes and its attributes."""
     return "".join(traceback.format_exception(error)) + repr(error) + repr(vars(error))
 
 
@@ -44,16 +44,16 @@ def files(folder: Path) -> bytes:
 
 
 def command_lines() -> Iterator[bytes]:
-    """The process list, as every user of the machine can read it."""
+    """The process list, as any user of the machine can read it."""
     for path in Path("/proc").glob("[0-9]*/cmdline"):
         try:
             yield path.read_bytes()
         except OSError:
-            continue  # it has ended
+            continue  # the process has ended
 
 
 @pytest.mark.parametrize("fault", list(Fault))
-async def test_no_fault_brings_the_key_to_light(
+async def test_no_fault_reveals_the_key(
     fault: Fault,
     tmp_path: Path,
     caplog: pytest.LogCaptureFixture,
@@ -66,7 +66,7 @@ async def test_no_fault_brings_the_key_to_light(
         server.plan = Plan({fault: 1.0})
         async with AsyncReviser(engine=engine, store=tmp_path / "versions.sqlite") as reviser:
             trajectory = await reviser.revise("Good.", prompt="Why?", iterations=1)
-        await server.is_open.wait()  # who finds the port closed is not counted
+        await server.is_open.wait()  # requests to a closed port are not counted
         with pytest.raises(EngineError) as failed:
             await engine.generate(ask())
         await engine.aclose()
@@ -77,7 +77,7 @@ async def test_no_fault_brings_the_key_to_light(
     assert trajectory.end is not None
     assert trajectory.end.reason is StopReason.ENGINE_FAILED
     out, err = capfd.readouterr()
-    seen = (caplog.text, out, err, told(failed.value), told(refused.value), repr(engine))
+    seen = (caplog.text, out, err, printed(failed.value), printed(refused.value), repr(engine))
     assert KEY not in "".join(seen) + trajectory.model_dump_json()
     assert KEY.encode() not in files(tmp_path)
 
@@ -106,11 +106,11 @@ async def test_a_server_that_repeats_the_key_is_quoted_without_it(
     async with connected(server, api_key=SecretStr(KEY)) as engine:
         with pytest.raises(EngineError) as failed:
             await engine.generate(ask())
-    assert KEY[:8] not in told(failed.value)
+    assert KEY[:8] not in printed(failed.value)
 
 
 @pytest.mark.parametrize("where", ["environment", "file"])
-async def test_a_command_at_work_shows_no_key(where: str, tmp_path: Path) -> None:
+async def test_a_running_command_shows_no_key(where: str, tmp_path: Path) -> None:
     (tmp_path / "key").write_text(KEY, encoding="utf-8")
     store = tmp_path / "out" / "versions.sqlite"
     store.parent.mkdir()
@@ -160,7 +160,7 @@ async def test_a_reviser_does_not_show_the_key() -> None:
     assert KEY not in repr(reviser) + repr(vars(reviser))
 
 
-async def test_nothing_is_warned_of_with_the_key() -> None:
+async def test_no_warning_shows_the_key() -> None:
     with warnings.catch_warnings(record=True) as seen:
         warnings.simplefilter("always")
         async with FaultyServer(Plan({Fault.RESET: 1.0})) as server:

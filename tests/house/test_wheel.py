@@ -1,4 +1,4 @@
-"""The wheel holds all that an installed revloop needs, and nothing of the tests."""
+"""The wheel contains everything that an installed revloop needs, and no tests."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ assert demo_drafts(1)
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The wheel, built as `make wheel` does, without fetching anything."""
+    """The wheel, built like `make wheel`, without downloads."""
     folder = tmp_path_factory.mktemp("wheel")
     command = [
         *(sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation"),
@@ -41,7 +41,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return built
 
 
-def test_the_wheel_holds_the_package_and_its_data_alone(wheel: Path) -> None:
+def test_the_wheel_contains_only_the_package_and_its_data(wheel: Path) -> None:
     names = zipfile.ZipFile(wheel).namelist()
     assert "revloop/py.typed" in names
     assert "revloop/prompt_sets/cnr/critique.txt" in names
