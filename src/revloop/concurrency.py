@@ -1,9 +1,9 @@
-"""Tasks, threads and event loops whose exceptions reach whoever waits, as they were raised.
+"""Tasks, threads and event loops whose exceptions reach the waiting caller unchanged.
 
-A task group wraps what its tasks raise in an ``ExceptionGroup``, which no ``except EngineError``
-catches; a thread that ends with an exception leaves its waiters waiting; and Python does not exit
-while an ordinary thread still reads from a terminal. So nothing else in revloop makes task groups,
-threads or event loops; ``tests/test_concurrency.py`` holds it to that.
+A task group wraps exceptions in an ``ExceptionGroup``, which ``except EngineError`` does not catch;
+a thread that raises leaves its waiters waiting; and Python does not exit while a non-daemon thread
+reads from a terminal. So nothing else in revloop creates task groups, threads or event loops, which
+``tests/test_concurrency.py`` checks.
 """
 
 from __future__ import annotations
@@ -28,15 +28,15 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-_SAMPLE_EVERY_S = 0.1
+_POLL_INTERVAL_S = 0.1
 
 
 @asynccontextmanager
 async def task_group() -> AsyncIterator[TaskGroup]:
-    """A task group of anyio's that raises the first error itself, not a group that holds it.
+    """An anyio task group that raises its first error instead of an exception group.
 
-    As with anyio's, an error in one task or in the block cancels the others. ``KeyboardInterrupt``
-    and ``SystemExit`` come before any other error; further errors are dropped.
+    An error in one task or in the block cancels the others. ``KeyboardInterrupt`` and
+    ``SystemExit`` take priority; further errors are dropped.
     """
     error: BaseException | None = None
     try:
@@ -45,25 +45,24 @@ async def task_group() -> AsyncIterator[TaskGroup]:
     except BaseExceptionGroup as group:
         error = first_error(group)
     if error is not None:
-        raise error  # outside the except block, so that its cause and context stay its own
+        raise error  # outside the except block, to keep its own cause and context
 
 
 def first_error(group: BaseExceptionGroup[BaseException]) -> BaseException:
-    """The error of a group that a caller should see: one that ends the program, else the first."""
+    """The error of a group to raise: one that ends the program, else the first."""
     errors = list(_leaves(group))
     return next((error for error in errors if not isinstance(error, Exception)), errors[0])
 
 
 async def run_in_thread(function: Callable[[], T]) -> T:
-    """Run a function in a thread of its own, which a cancelled waiter leaves behind.
+    """Run a function in a daemon thread, which is abandoned if the caller is cancelled.
 
-    For functions that may block for any time: reading a terminal or a pipe, code of a caller's. The
-    thread is a daemon, so it does not keep the process from ending. (For functions that come to
-    an end, ``anyio.to_thread.run_sync`` reuses its threads.)
+    For functions that may block forever: reading a terminal or a pipe, user code. For functions
+    that end, use ``anyio.to_thread.run_sync``, which reuses its threads.
 
     Raises:
-        BaseException: Whatever the function raises; a ``StopIteration``, which no coroutine may
-            raise, as ``RuntimeError``.
+        BaseException: Whatever the function raises; ``StopIteration``, which a coroutine must not
+            raise, becomes ``RuntimeError``.
     """
     loop = asyncio.get_running_loop()
     outcome: asyncio.Future[T] = loop.create_future()
@@ -84,7 +83,7 @@ async def run_in_thread(function: Callable[[], T]) -> T:
         except StopIteration as exc:
             error = RuntimeError(f"{function!r} raised StopIteration")
             error.__cause__ = exc
-        except BaseException as exc:  # noqa: BLE001 - the waiter gets it
+        except BaseException as exc:  # noqa: BLE001 - raised in the caller
             error = exc
         with suppress(RuntimeError):  # the loop is closed: nobody waits any more
             loop.call_soon_threadsafe(settle, result, error)
@@ -94,10 +93,10 @@ async def run_in_thread(function: Callable[[], T]) -> T:
 
 
 def check_process(opened_in: int, what: str) -> None:
-    """Check that something is used in the process that opened it: a fork has none of its threads.
+    """Check that an object is used in the process that opened it: a fork has none of its threads.
 
     Args:
-        opened_in: The id of that process.
+        opened_in: Id of the process that opened it.
         what: What was opened, for the message.
 
     Raises:
@@ -105,16 +104,13 @@ def check_process(opened_in: int, what: str) -> None:
     """
     if os.getpid() != opened_in:
         raise InputError(
-            f"{what} was opened in another process, which this one was forked from: open one in "
+            f"{what} was opened in another process, from which this one was forked. Open one in "
             "each process."
         )
 
 
 class LoopThread:
-    """An event loop in a thread of its own, for synchronous callers; a context manager.
-
-    The thread is a daemon: a caller who never leaves the block does not keep Python from exiting.
-    """
+    """A context manager that runs an event loop in a daemon thread, for synchronous callers."""
 
     def __init__(self) -> None:
         self._process = os.getpid()
@@ -125,14 +121,14 @@ class LoopThread:
     def __enter__(self) -> Self:
         ready: Future[BlockingPortal] = Future()
         threading.Thread(target=self._run, args=(ready,), name="revloop loop", daemon=True).start()
-        wait(_futures(ready, self._ended), return_when=FIRST_COMPLETED)
+        _wait_for_any(ready, self._ended)
         if self._error is not None:
             raise self._error
         self._portal = ready.result()
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        """Stop the loop; what is still under way is cancelled if an error ended the block."""
+        """Stop the loop. If an error ended the block, running tasks are cancelled."""
         if os.getpid() != self._process or self._portal is None:
             return  # a fork has this object, but not its thread
         with suppress(RuntimeError):  # the loop has ended by itself
@@ -143,27 +139,26 @@ class LoopThread:
     def call(self, function: Callable[..., Awaitable[T]], *arguments: object) -> T:
         """Run a coroutine function in the loop and wait for its result.
 
-        An exception that comes to the waiting thread (``KeyboardInterrupt``) cancels the coroutine,
-        and is raised when that has ended.
+        An exception in the waiting thread (``KeyboardInterrupt``) cancels the coroutine, and is
+        raised once the coroutine has ended.
 
         Raises:
-            InputError: The loop is not running, or belongs to the process that this one was forked
-                from.
+            InputError: The loop is not running, or belongs to the parent of this forked process.
         """
-        portal, left = self._open(), threading.Event()
+        portal, ended = self._open(), threading.Event()
 
         async def run() -> T:
             try:
                 return await function(*arguments)
             finally:
-                left.set()
+                ended.set()
 
         future = portal.start_task_soon(run)
         try:
-            wait(_futures(future, self._ended), return_when=FIRST_COMPLETED)
+            _wait_for_any(future, self._ended)
         except BaseException:
             future.cancel()
-            while not left.wait(_SAMPLE_EVERY_S) and not self._ended.done():
+            while not ended.wait(_POLL_INTERVAL_S) and not self._ended.done():
                 pass
             raise
         if not future.done() or future.cancelled():
@@ -171,7 +166,7 @@ class LoopThread:
         return future.result()
 
     def hold(self, manager: AbstractAsyncContextManager[T]) -> AbstractContextManager[T]:
-        """An asynchronous context manager as a synchronous one, entered and left in the loop."""
+        """A synchronous context manager that enters and leaves an asynchronous one in the loop."""
         return self._open().wrap_async_context_manager(manager)
 
     def _open(self) -> BlockingPortal:
@@ -190,14 +185,14 @@ class LoopThread:
             anyio.run(serve)
         except BaseExceptionGroup as group:
             self._error = first_error(group)
-        except BaseException as exc:  # noqa: BLE001 - whoever waits gets it
+        except BaseException as exc:  # noqa: BLE001 - raised in the caller
             self._error = exc
         finally:
             self._ended.set_result(None)
 
 
-def _futures(*futures: Future[Any]) -> list[Future[Any]]:
-    return list(futures)
+def _wait_for_any(*futures: Future[Any]) -> None:
+    wait(futures, return_when=FIRST_COMPLETED)
 
 
 def _leaves(group: BaseExceptionGroup[BaseException]) -> Iterator[BaseException]:

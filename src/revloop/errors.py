@@ -1,71 +1,71 @@
 """Every error that revloop raises on purpose.
 
 A message says what happened, where, and what to do about it. Errors of other libraries are
-translated once, where they cross into revloop, with the original as ``__cause__``.
+translated once, where they enter revloop, with the original as ``__cause__``.
 
     RevloopError
-    ├── InputError                 a draft, a file or an option that cannot be used
-    ├── PromptSetError             a prompt set folder that cannot be used
-    ├── MissingExtraError          a feature whose optional dependency is not installed
-    ├── StoreError                 a version store that cannot be opened, read or written
-    │   └── RunMismatchError       a store whose run was made with other settings
-    ├── JudgeError                 a judge that cannot be asked, or whose answer is none
-    ├── ServingError               a model that cannot be planned, served or stopped
-    │   ├── ModelConfigError       a model whose config cannot be read
-    │   └── DoesNotFitError        a deployment that cannot work on the hardware named
-    ├── TrainingError              a critic that cannot be trained
-    │   ├── TooLittleMemoryError       the training would not fit
-    │   └── DivergedError              the loss or the gradient is no longer a number
-    ├── ReaderGoneError            a pipe that nobody reads any more
-    ├── EngineGoneError            no request of this run can be answered any more
-    └── EngineError                an engine that did not give a usable answer
+    ├── InputError                 an unusable draft, file or option
+    ├── PromptSetError             an unusable prompt set folder
+    ├── MissingExtraError          an optional dependency is not installed
+    ├── StoreError                 a version store cannot be opened, read or written
+    │   └── RunMismatchError       the store's run was made with other settings
+    ├── JudgeError                 a judge cannot be asked, or gives no verdict
+    ├── ServingError               a model cannot be planned, served or stopped
+    │   ├── ModelConfigError       a model's configuration cannot be read
+    │   └── DoesNotFitError        a deployment cannot work on the given hardware
+    ├── TrainingError              a critic cannot be trained
+    │   ├── TooLittleMemoryError       the training does not fit into memory
+    │   └── DivergedError              the loss or the gradient is not finite
+    ├── ReaderGoneError            a pipe has no reader any more
+    ├── EngineGoneError            the whole run: no request can be answered any more
+    └── EngineError                an engine gave no usable answer
         ├── ContextFullError           this row: the prompt leaves too little room in the context
-        ├── RejectedError              this row: refused, and it would be refused again
+        ├── RejectedError              this row: refused, and would be refused again
         │   ├── ContentFilterError         by a content filter
-        │   └── RepeatedFaultError         the server fails on it each time, and answers others
-        ├── UnusableEngineError        the run: every request would fail in the same way
+        │   └── RepeatedFaultError         the server fails on it every time, but answers others
+        ├── UnusableEngineError        the whole run: every request would fail the same way
         │   ├── AuthenticationError        the key is missing or not accepted
-        │   ├── ModelNotServedError        the server does not serve the model asked for
+        │   ├── ModelNotServedError        the server does not serve the requested model
         │   ├── QuotaError                 the account has no credit or quota left
-        │   ├── SettingRefusedError        a setting that every request of the run has is refused
-        │   └── WrongAddressError          what answers there is not an OpenAI-compatible server
-        └── TransientError             passing: the same request may succeed when it is sent again
-            ├── UnreachableError           no connection, or one that broke
+        │   ├── SettingRefusedError        the server refuses a setting of every request
+        │   └── WrongAddressError          the address is not an OpenAI-compatible server
+        └── TransientError             temporary: the same request may succeed if sent again
+            ├── UnreachableError           no connection, or a broken one
             ├── OverloadedError            the server is busy or not ready (408, 409, 429, 503, ...)
-            ├── ServerFaultError           the server failed (500), maybe because of this request
-            └── BadReplyError              an answer that is not what the protocol promises
+            ├── ServerFaultError           the server failed (500), possibly due to this request
+            └── BadReplyError              the reply breaks the protocol
 """
 
 from __future__ import annotations
 
 
 class RevloopError(Exception):
-    """The root of the tree: catch this to catch everything that revloop raises on purpose.
+    """The root of the tree: catch it to catch everything that revloop raises on purpose.
 
     Attributes:
-        exit_code: What the command line exits with when this error ends a command.
+        exit_code: The command line's exit code when this error ends a command.
     """
 
     exit_code = 1
 
 
 class InputError(RevloopError):
-    """A draft, a file or an option cannot be used as it was given."""
+    """A draft, a file or an option cannot be used as given."""
 
     exit_code = 3
 
 
 class ReaderGoneError(RevloopError):
-    """Nobody reads a pipe any more that is written to, standard output for example.
+    """Nobody reads the pipe any more, for example standard output.
 
-    Nothing went wrong, so the command line says nothing, and exits as other tools do.
+    Not a failure: the command line prints nothing and exits as other tools do.
     """
 
-    exit_code = 128 + 13  # as a shell tells that SIGPIPE ended a program
+    exit_code = 128 + 13  # a shell's code for a program ended by SIGPIPE
 
 
 class PromptSetError(RevloopError):
-    """A prompt set folder is missing a file, misspells one, or holds a setting that is wrong."""
+    """A prompt set folder has a missing or misspelt file, or a wrong setting."""
 
     exit_code = 3
 
@@ -83,11 +83,11 @@ class StoreError(RevloopError):
 
 
 class RunMismatchError(StoreError):
-    """A store holds a run made with settings that would give other results."""
+    """The store holds a run whose settings would give other results."""
 
 
 class JudgeError(RevloopError):
-    """A judge cannot be asked, or gives something that is no verdict."""
+    """A judge cannot be asked, or its answer is not a verdict."""
 
     exit_code = 4
 
@@ -103,35 +103,35 @@ class ModelConfigError(ServingError):
 
 
 class DoesNotFitError(ServingError):
-    """A deployment cannot work: heads that do not divide, or memory that does not suffice."""
+    """A deployment cannot work: the heads do not divide, or the memory does not suffice."""
 
 
 class TrainingError(RevloopError):
-    """A critic cannot be trained, or its training cannot go on."""
+    """A critic cannot be trained, or its training cannot continue."""
 
     exit_code = 7
 
 
 class TooLittleMemoryError(TrainingError):
-    """The training would not fit into memory; said before the first step."""
+    """The training would not fit into memory; raised before the first step."""
 
 
 class DivergedError(TrainingError):
-    """The loss or the gradient is no longer a number; the checkpoints before it are kept."""
+    """The loss or the gradient is not finite; earlier checkpoints are kept."""
 
 
 class EngineGoneError(RevloopError):
-    """No request of this run can be answered any more: the trajectories wait for the next run.
+    """No request of this run can be answered any more; the next run resumes its trajectories.
 
-    The server was unreachable past the wait limit, or every request would fail in the same way.
-    Not an EngineError: those end a trajectory, and nothing is wrong with the trajectories.
+    The server was unreachable past the wait limit, or every request would fail the same way. Not
+    an EngineError, because those end a single trajectory.
     """
 
     exit_code = 4
 
 
 class EngineError(RevloopError):
-    """An engine did not give a usable answer."""
+    """An engine gave no usable answer."""
 
     exit_code = 4
 
@@ -149,19 +149,19 @@ class ContentFilterError(RejectedError):
 
 
 class RepeatedFaultError(RejectedError):
-    """The server fails on this request each time, while it answers others."""
+    """The server fails on this request every time, but answers others."""
 
 
 class UnusableEngineError(EngineError):
-    """Every request of this run would fail in the same way."""
+    """Every request of this run would fail the same way."""
 
 
 class AuthenticationError(UnusableEngineError):
-    """The server wants a key, or does not accept the one it was given."""
+    """The server requires a key, or does not accept the given one."""
 
 
 class ModelNotServedError(UnusableEngineError):
-    """The server does not serve the model that was asked for."""
+    """The server does not serve the requested model."""
 
 
 class QuotaError(UnusableEngineError):
@@ -177,10 +177,10 @@ class WrongAddressError(UnusableEngineError):
 
 
 class TransientError(EngineError):
-    """The same request may succeed when it is sent again.
+    """The same request may succeed if it is sent again.
 
     Attributes:
-        retry_after_s: Seconds the server asked to be left alone, or None if it named no time.
+        retry_after_s: Seconds to wait, as requested by the server; None if it named no time.
     """
 
     def __init__(self, message: str, *, retry_after_s: float | None = None) -> None:
@@ -189,7 +189,7 @@ class TransientError(EngineError):
 
 
 class UnreachableError(TransientError):
-    """No connection to the server could be made, or it broke before the answer was whole."""
+    """The server cannot be connected to, or the connection broke before the reply was complete."""
 
 
 class OverloadedError(TransientError):
@@ -197,8 +197,8 @@ class OverloadedError(TransientError):
 
 
 class ServerFaultError(TransientError):
-    """The server failed (500): for the moment, or because of this very request."""
+    """The server failed (500), either temporarily or due to this request."""
 
 
 class BadReplyError(TransientError):
-    """The answer is not what the protocol promises: HTML, half a body, a missing field."""
+    """The reply breaks the protocol: HTML, half a body, a missing field."""
