@@ -183,7 +183,7 @@ async def test_a_server_that_stays_away_ends_the_batch_with_nothing_failed(
     await server.kill()
     gone = await ended(process)
     assert gone.code == 4, gone.err
-    assert "and was waited for 2 s" in gone.err
+    assert "past the wait limit of 2 s" in gone.err
     assert "The same command goes on" in gone.err
     last = json.loads([line for line in gone.err.splitlines() if line.startswith("{")][-1])
     assert (last["failed"], last["server_limit_s"]) == (0, 2.0)

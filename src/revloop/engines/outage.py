@@ -1,4 +1,4 @@
-"""Since when a server has not answered: one clock for all requests to it."""
+"""How long a server has been unreachable: one clock for all requests to it."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 _FROM_A_PROXY = {502, 503, 504}
-"""What stands before a server answers these while the server itself is away (RFC 9110, 15.6)."""
+"""A proxy answers with these while the server behind it is down (RFC 9110, 15.6)."""
 
 
 class Waiting(NamedTuple):
-    """A server is away, and waited for.
+    """A wait for an unreachable server.
 
     Attributes:
-        away_s: Seconds since a request to it failed, with no answer to any request after that.
-        limit_s: Seconds that it is waited for.
+        away_s: Seconds since the first failed request that no answer followed.
+        limit_s: Seconds after which the wait is given up.
     """
 
     away_s: float
@@ -28,19 +28,19 @@ class Waiting(NamedTuple):
 
 @runtime_checkable
 class WaitsForServer(Protocol):
-    """An engine whose server may go away and come back."""
+    """An engine that waits for its server to come back."""
 
     def waiting(self) -> Waiting | None:
-        """How long the server has been away; None while it answers, or nobody waits for it."""
+        """The current wait; None while the server answers, or if the engine does not wait."""
         ...
 
 
 class Faults(NamedTuple):
-    """What has gone wrong with requests that were sent again.
+    """The temporary faults so far.
 
     Attributes:
-        retries: Times that a request was sent again.
-        last: What went wrong the last time.
+        retries: Number of times a request was sent again.
+        last: The message of the last fault.
     """
 
     retries: int
@@ -49,33 +49,32 @@ class Faults(NamedTuple):
 
 @runtime_checkable
 class ReportsFaults(Protocol):
-    """An engine that tells what goes wrong and is tried again."""
+    """An engine that reports the faults after which it retried."""
 
     def faults(self) -> Faults | None:
-        """What went wrong so far; None while nothing has."""
+        """The faults so far; None without any."""
         ...
 
 
 class Outage:
-    """How long a server has been unreachable, or has answered nobody.
+    """How long a server has been unreachable, or has answered no request.
 
     Args:
         now: A clock in seconds.
+
+    Attributes:
+        since: When the first failed request that no answer followed failed, by the clock; None
+            while the server answers.
     """
 
     def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
         self._now = now
-        self._since: float | None = None
-
-    @property
-    def since(self) -> float | None:
-        """When the first failure came that no answer followed, by the clock."""
-        return self._since
+        self.since: float | None = None
 
     @property
     def away_s(self) -> float | None:
         """Seconds since then; None while the server answers."""
-        return None if self._since is None else self._now() - self._since
+        return None if self.since is None else self._now() - self.since
 
     def note_status(self, status: int) -> None:
         """The server, or a proxy before it, answered with this status."""
@@ -86,14 +85,14 @@ class Outage:
 
     def note_answer(self) -> None:
         """The server did what it was asked, or refused it with a reason."""
-        self._since = None
+        self.since = None
 
     def note_failure(self, error: Exception) -> None:
-        """A request failed with this error, before there was a whole answer."""
+        """A request failed with this error before the reply was complete."""
         if isinstance(error, UnreachableError):
             self.begin()
 
     def begin(self) -> None:
-        """The server answers nobody, from now on or since longer."""
-        if self._since is None:
-            self._since = self._now()
+        """The server answers no request: the outage begins, or continues."""
+        if self.since is None:
+            self.since = self._now()
