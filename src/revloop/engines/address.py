@@ -1,4 +1,4 @@
-"""A server's address: where its API begins, what is asked along, and which proxy leads to it."""
+"""A server's address: the root of its API, the query to send along, and the proxy to use."""
 
 from __future__ import annotations
 
@@ -17,14 +17,13 @@ _AZURE_QUERY = "api-version"
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """A server's address as a person gives it.
+    """A server's address as the user gives it.
 
     Attributes:
-        server: Without query, and without ``/v1`` at its end.
+        server: The address without a query and a final ``/v1``.
         roots: Where the API may begin, after ``server``: the likeliest first.
-        query: Sent along with every request; nothing where there is none.
-        proxy: The proxy that the environment names for it; None: none, or the server is on this
-            machine.
+        query: Sent along with every request; may be empty.
+        proxy: The environment's proxy for the server; None without one, or on this machine.
     """
 
     server: str
@@ -37,12 +36,12 @@ class Address:
         """Read an address: with or without ``/v1``, or with another path and a query.
 
         Raises:
-            InputError: It is none, or holds a password, or its proxy cannot be used.
+            InputError: The address is invalid or contains a password, or its proxy is unusable.
         """
         if "@" in base_url:
             raise InputError(
-                "The server's address holds a user name or a password, which would end up in "
-                "messages and logs. Put the server's key into REVLOOP_API_KEY."
+                "The server's address contains a user name or a password, which would appear in "
+                "messages and logs. Set the server's key in REVLOOP_API_KEY instead."
             )
         address, _, query = base_url.strip().partition("?")
         address = address.rstrip("/")
@@ -56,15 +55,15 @@ class Address:
             usable = False
         if not usable or "#" in base_url:
             raise InputError(
-                f"'{address}' is no server address: it begins with http:// or https://, "
-                "as in http://127.0.0.1:8000."
+                f"'{address}' is not a server address. An address begins with http:// or https://, "
+                "for example http://127.0.0.1:8000."
             )
         roots = ("/v1",) if is_v1 else _roots(url.path)
         return cls(address, roots, query, _proxy(url.scheme, host))
 
     @property
-    def wants_azures_header(self) -> bool:
-        """Whether the key goes into ``api-key`` too, where Azure looks for it."""
+    def needs_azure_header(self) -> bool:
+        """Whether the key is sent as ``api-key`` too, as Azure requires."""
         return _AZURE_QUERY in URL(f"?{self.query}", encoded=True).query
 
 
@@ -77,15 +76,15 @@ def _roots(path: str) -> tuple[str, ...]:
 
 
 def _proxy(scheme: str, host: str) -> str | None:
-    """The proxy from ``http_proxy``, ``https_proxy`` and ``no_proxy``, in either case."""
+    """The proxy from ``http_proxy``, ``https_proxy`` and ``no_proxy``, in upper or lower case."""
     proxy = getproxies().get(scheme)
     if not proxy or _is_this_machine(host) or proxy_bypass(host):
         return None
     proxy = proxy if "://" in proxy else f"http://{proxy}"
     if URL(proxy).scheme not in {"http", "https"}:
         raise InputError(
-            f"The environment variable {scheme}_proxy names a proxy that is neither http:// nor "
-            f"https://. Name another, or add the server's host to no_proxy."
+            f"The proxy in the environment variable {scheme}_proxy is neither http:// nor "
+            "https://. Set another, or add the server's host to no_proxy."
         )
     return proxy
 

@@ -1,4 +1,4 @@
-"""The protocol that every engine speaks: a prompt goes in, a completion comes out."""
+"""The protocol of every engine: a prompt goes in, a completion comes out."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class TokenPrefix:
-    """A text whose tokens the engine has seen: the start of a longer prompt to come.
+    """A text with its tokens: the start of a longer prompt to come.
 
-    A prompt that begins with ``text`` is sent as ``token_ids`` and the tokens of the rest, so that
-    the server finds it in its prefix cache to the token. Tokenising the whole text anew might cut
-    it into other tokens than those that were generated.
+    A prompt that begins with ``text`` is sent as ``token_ids`` plus the tokens of the rest, so that
+    every token hits the server's prefix cache. Tokenising the whole text again could give other
+    tokens than those that were generated.
     """
 
     text: str
@@ -27,19 +27,19 @@ class TokenPrefix:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What an engine is asked.
+    """A request to an engine.
 
     Attributes:
         prompt: A text to continue, or the messages of a chat.
-        sampling: How tokens are chosen.
-        max_tokens: Most tokens to generate; less where the model's context leaves less room.
-        room_tokens: Tokens that the answer must be free to have to be of any use.
-        reserve_tokens: Tokens of the context to leave free for what comes after the answer.
-        stop: Texts that end the generation; they are not part of the completion's text.
-        keep_prefix: Whether a later prompt will extend this one, so that its tokens are wanted.
+        sampling: How tokens are sampled.
+        max_tokens: Most tokens to generate; fewer if the model's context leaves less room.
+        room_tokens: Tokens that the context must leave for the answer.
+        reserve_tokens: Tokens of the context to keep free for what follows the answer.
+        stop: Texts that end the generation; excluded from the completion's text.
+        keep_prefix: Whether to return the tokens, because a later prompt extends this one.
         prefix: The tokens of an earlier prompt that this one extends.
-        exact: Generate just ``max_tokens`` tokens, whatever the model would rather say: an end
-            token does not end it. For measuring; vLLM alone can do it.
+        exact: Generate exactly ``max_tokens`` tokens and ignore end tokens. For benchmarks; only
+            vLLM supports it.
     """
 
     prompt: Rendered
@@ -55,17 +55,17 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Completion:
-    """What an engine answers.
+    """An engine's answer.
 
     Attributes:
-        text: What was generated, to the letter, without the stop text that ended it.
+        text: The exact generated text, without the stop text that ended it.
         finish_reason: ``stop`` at an end token or a stop text, ``length`` at the token limit.
-        limit_tokens: The token limit that was in force.
+        limit_tokens: The token limit in force.
         usage: Tokens of the request.
-        latency_s: Seconds from sending to the whole answer, waits between tries included.
-        prefix: Prompt and answer (stop text included) with their tokens, where they were wanted
-            and the engine knows them.
-        retries: How many times it was sent again after a passing fault.
+        latency_s: Seconds from sending to the complete answer, including waits between tries.
+        prefix: Prompt and answer (including the stop text) with their tokens, if requested and
+            known.
+        retries: Number of times the request was sent again after a temporary fault.
     """
 
     text: str
@@ -79,7 +79,7 @@ class Completion:
 
 @runtime_checkable
 class Engine(Protocol):
-    """Turns prompts into text. Any number of ``generate`` calls may run at once."""
+    """Turns prompts into text. Any number of ``generate`` calls may run concurrently."""
 
     @property
     def info(self) -> EngineInfo:
@@ -88,13 +88,13 @@ class Engine(Protocol):
 
     @property
     def context_tokens(self) -> int | None:
-        """Tokens that prompt and answer may have together, or None where the engine is silent."""
+        """Tokens that prompt and answer may have together; None if not reported."""
         ...
 
     def count_tokens(self, text: str) -> int | None:
-        """Number of tokens of ``text``, or None where the engine has no tokenizer at hand.
+        """Number of tokens of ``text``; None without a tokenizer.
 
-        Of a text that is far too long for the context, any number that is too large for it.
+        For a text far longer than the context, any number above the context's may be returned.
         """
         ...
 
@@ -103,17 +103,17 @@ class Engine(Protocol):
 
         Raises:
             ContextFullError: The prompt leaves less room than ``request.room_tokens``.
-            EngineError: Any other failure, after the retries that the engine makes.
+            EngineError: Any other failure, after the engine's retries.
         """
         ...
 
     async def aclose(self) -> None:
-        """Give back connections, memory and processes. Calling it twice does no harm."""
+        """Release connections, memory and processes. Safe to call twice."""
         ...
 
 
 LONG_CHARS = 2**17
-"""Characters that take about a tenth of a second to tokenise. More are tokenised in a thread."""
+"""Longer texts, which take over 0.1 s to tokenise, are tokenised in a thread."""
 
 
 def prompt_chars(request: Request) -> int:
@@ -124,23 +124,23 @@ def prompt_chars(request: Request) -> int:
 
 
 def refuse_too_long(least_tokens: int, request: Request, context_tokens: int | None) -> None:
-    """Refuse a prompt of which it is known only that it has so many tokens at least.
+    """Refuse a prompt if a lower bound of its tokens already exceeds the context.
 
     Raises:
-        ContextFullError: That is too much already.
+        ContextFullError: It does.
     """
     if context_tokens is not None and least_tokens > context_tokens:
         raise ContextFullError(
             f"The prompt takes at least {least_tokens} of the model's {context_tokens} tokens; "
-            f"the answer needs {request.room_tokens}, and none are left."
+            f"no room is left for the answer, which needs {request.room_tokens}."
         )
 
 
 def room_for_answer(prompt_tokens: int, request: Request, context_tokens: int | None) -> int:
-    """The token limit of an answer: what was asked for, or what the context leaves.
+    """The token limit of an answer: the requested one, or what the context leaves.
 
     Raises:
-        ContextFullError: The context leaves less than the room that the request needs.
+        ContextFullError: The context leaves less than ``request.room_tokens``.
     """
     if context_tokens is None:
         return request.max_tokens
@@ -148,7 +148,7 @@ def room_for_answer(prompt_tokens: int, request: Request, context_tokens: int | 
     if left < request.room_tokens:
         raise ContextFullError(
             f"The prompt takes {prompt_tokens} of the model's {context_tokens} tokens and "
-            f"{request.reserve_tokens} must stay free; the answer needs {request.room_tokens}, "
-            f"and {max(left, 0)} are left."
+            f"{request.reserve_tokens} are reserved; the answer needs {request.room_tokens}, but "
+            f"only {max(left, 0)} are left."
         )
     return min(request.max_tokens, left)

@@ -1,4 +1,4 @@
-"""Which engine serves which options."""
+"""Opens the engine that the options name."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ if TYPE_CHECKING:
     from revloop.options import EngineOptions
 
 DEMO = "demo"
-"""The model name that stands for the demo critic; a folder of that name is ``./demo``."""
+"""The model name of the demo critic; a folder of that name is ``./demo``."""
 SHIPPED_CRITIC = "revloop-demo-critic"
-"""What the demo critic is called in the record."""
+"""The demo critic's name in the record."""
 
 
 def require_engine(options: EngineOptions) -> None:
-    """Make sure that a server or a model is named: no critic is ever used by default.
+    """Check that a server or a model is named: no critic is used by default.
 
     Raises:
         InputError: Neither is named.
@@ -37,23 +37,20 @@ def require_engine(options: EngineOptions) -> None:
             "No server and no model is named, so nothing can be revised. Name a server "
             "(--base-url URL, base_url= in Python, or REVLOOP_BASE_URL), or a model to run in this "
             "process (--model FOLDER, model= in Python, or REVLOOP_MODEL). The model 'demo' "
-            "(--model demo) is the toy critic that ships with revloop: it knows one kind of short "
-            "message and spoils all other text. `revloop demo` shows it at work."
+            "(--model demo) is the toy critic that ships with revloop: it handles one kind of "
+            "short message and damages any other text. See it at work with `revloop demo`."
         )
 
 
 async def open_engine(
     options: EngineOptions, *, shipped_critic: Path, retries: RetryPolicy | None = None
 ) -> Engine:
-    """Open the engine that the options call for.
-
-    A server if there is an address; else the model in this process, on vLLM where it is installed.
-    The model ``demo`` in this process is the critic that ships with revloop, on transformers.
+    """Open the engine that the options name: a server, or a model in this process.
 
     Args:
-        options: What the user chose.
+        options: The user's choice. Without a server, the model ``demo`` is the demo critic.
         shipped_critic: Folder of the demo critic.
-        retries: When a request to a server is sent again; None: as the engine does by default.
+        retries: Retry policy for a server; None: the engine's default.
 
     Raises:
         InputError: Neither a server nor a model is named.

@@ -1,9 +1,7 @@
-"""How busy an engine is, and what it has done, for whoever decides how much to send it.
+"""An engine's load and counters.
 
-A vLLM server tells it in Prometheus' text format at ``/metrics``: in the gauges
-``vllm:num_requests_running``, ``vllm:num_requests_waiting`` and ``vllm:kv_cache_usage_perc``, in
-counters, and in the labels of ``vllm:cache_config_info``
-(https://docs.vllm.ai/en/latest/usage/metrics/). Any server tells it by turning requests away.
+A vLLM server reports both at ``/metrics`` in Prometheus' text format
+(https://docs.vllm.ai/en/latest/usage/metrics/). Any server shows its load by turning requests away.
 """
 
 from __future__ import annotations
@@ -23,7 +21,7 @@ _COUNTERS = {
     "spec_decode_num_accepted_tokens": "accepted_tokens",
     "num_preemptions": "preemptions",
 }
-"""Names of vLLM's counters, without ``vllm:`` and ``_total``, and of our fields."""
+"""Names of vLLM's counters, without ``vllm:`` and ``_total``, and of the fields here."""
 
 _COUNTER = re.compile(
     rf"^vllm:(?P<name>{'|'.join(_COUNTERS)})_total(?:\{{[^}}\n]*\}})? (?P<value>[0-9.eE+-]+)\s*$",
@@ -40,15 +38,14 @@ _LABEL = re.compile(r'(?P<name>num_gpu_blocks|block_size)="(?P<value>\d+)"')
 
 @dataclass(frozen=True, slots=True)
 class ServerLoad:
-    """How busy an engine is at one moment.
+    """How busy an engine is; None if not reported.
 
     Attributes:
-        refused: Requests that were turned away for the moment, or not answered in time, since the
-            engine was opened.
-        running: Requests that are being generated; None where the engine does not tell.
-        waiting: Requests that wait inside the engine.
-        kv_cache_share: Share of the KV cache that is in use, 0 to 1.
-        kv_cache_tokens: Tokens that the KV cache holds, of all requests together.
+        refused: Requests turned away or timed out since the engine was opened.
+        running: Requests in generation.
+        waiting: Requests queued inside the engine.
+        kv_cache_share: Share of the KV cache in use, 0 to 1.
+        kv_cache_tokens: Capacity of the KV cache in tokens.
     """
 
     refused: int
@@ -60,17 +57,17 @@ class ServerLoad:
 
 @dataclass(frozen=True, slots=True)
 class Counters:
-    """What an engine has done since it was started.
+    """What an engine has done since it started.
 
     Attributes:
-        prompt_tokens: Tokens of the prompts, those from the prefix cache included.
-        prefix_cache_queries: Prompt tokens that were looked up in the prefix cache.
-        prefix_cache_hits: Those of them that were found there, so that they were not computed.
-        generated_tokens: Tokens that were generated.
+        prompt_tokens: Prompt tokens, including those from the prefix cache.
+        prefix_cache_queries: Prompt tokens looked up in the prefix cache.
+        prefix_cache_hits: Prompt tokens found there, and not computed again.
+        generated_tokens: Generated tokens.
         speculations: Times that tokens were proposed for a sequence.
-        proposed_tokens: Tokens that were proposed.
-        accepted_tokens: Proposed tokens that the model agreed with.
-        preemptions: Times that a sequence lost its KV cache to another one, and had to begin anew.
+        proposed_tokens: Tokens proposed by speculative decoding.
+        accepted_tokens: Proposed tokens that the model accepted.
+        preemptions: Times that a sequence lost its KV cache to another one and started over.
     """
 
     prompt_tokens: int = 0
@@ -84,12 +81,12 @@ class Counters:
 
     @property
     def cached_share(self) -> float:
-        """Share of the prompt tokens looked up that came from the prefix cache; 0 of none."""
+        """Share of the looked-up prompt tokens that the prefix cache held; 0 without look-ups."""
         queries = self.prefix_cache_queries
         return self.prefix_cache_hits / queries if queries else 0.0
 
     def since(self, before: Counters) -> Counters:
-        """What was done after an earlier reading."""
+        """What was done since an earlier reading."""
         return Counters(
             **{
                 field.name: getattr(self, field.name) - getattr(before, field.name)
@@ -100,27 +97,27 @@ class Counters:
 
 @runtime_checkable
 class ReportsLoad(Protocol):
-    """An engine that tells how busy it is."""
+    """An engine that reports its load."""
 
     async def load(self) -> ServerLoad:
-        """The load at this moment; never raises."""
+        """The current load; never raises."""
         ...
 
 
 @runtime_checkable
 class ReportsCounters(Protocol):
-    """An engine that tells what it has done."""
+    """An engine that reports its counters."""
 
     async def counters(self) -> Counters | None:
-        """What it has done so far; None where it does not tell. Never raises."""
+        """The counters so far; None if not reported. Never raises."""
         ...
 
 
 def read_load(metrics: str, refused: int) -> ServerLoad:
-    """The load in the text of vLLM's ``/metrics``; of several engines behind it, all together.
+    """The load in the text of vLLM's ``/metrics``, summed over the engines behind it.
 
     Args:
-        metrics: The text; another server's has none of the gauges.
+        metrics: The text; may be empty.
         refused: Requests that were turned away.
     """
     values = _values(_GAUGE, metrics)
@@ -136,14 +133,7 @@ def read_load(metrics: str, refused: int) -> ServerLoad:
 
 
 def read_counters(metrics: str) -> Counters | None:
-    """The counters in the text of vLLM's ``/metrics``; of several engines behind it, all together.
-
-    Args:
-        metrics: The text.
-
-    Returns:
-        The counters, or None where there are none of them.
-    """
+    """The counters in the text of vLLM's ``/metrics``, summed over its engines, if it has any."""
     values = _values(_COUNTER, metrics)
     if not values:
         return None
@@ -151,7 +141,7 @@ def read_counters(metrics: str) -> Counters | None:
 
 
 def _kv_cache_tokens(metrics: str) -> int | None:
-    """The size of the KV cache, from its blocks; None where the engine does not tell them."""
+    """The capacity of the KV cache; None if not reported."""
     sizes = [
         {label["name"]: int(label["value"]) for label in _LABEL.finditer(config["labels"])}
         for config in _CACHE_CONFIG.finditer(metrics)

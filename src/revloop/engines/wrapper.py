@@ -1,4 +1,4 @@
-"""An engine around another one."""
+"""An engine that wraps another one."""
 
 from __future__ import annotations
 
@@ -10,12 +10,10 @@ if TYPE_CHECKING:
 
 
 class EngineWrapper:
-    """What an engine around another one passes on; ``generate`` is its own.
-
-    The engine within belongs to someone else, who closes it.
+    """Base of engines that wrap another one and add their own ``generate``.
 
     Args:
-        engine: The engine within.
+        engine: The wrapped engine; its owner closes it.
     """
 
     def __init__(self, engine: Engine) -> None:
@@ -36,4 +34,4 @@ class EngineWrapper:
         return self._engine.count_tokens(text)
 
     async def aclose(self) -> None:
-        """The engine within stays open."""
+        """The wrapped engine stays open."""
