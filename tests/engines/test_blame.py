@@ -73,7 +73,7 @@ async def test_a_request_that_breaks_the_server_each_time_is_given_up_after_a_fe
 ) -> None:
     fault = await failure(server, behaviour)
     assert type(fault) is RepeatedFaultError
-    assert "So it was 5 times, while other requests were answered" in str(fault)
+    assert "This happened 5 times, while other requests were answered" in str(fault)
     assert asked(server, BAD) == 5
 
 
@@ -126,7 +126,9 @@ async def test_a_server_that_fails_on_everything_is_told_from_one_bad_row(
 ) -> None:
     server.on(COMPLETIONS, behaviour)
     async with connected(server, retries=AT_ONCE) as engine:
-        with pytest.raises(WrongAddressError, match=r"So it was 5 times, and so .* small request"):
+        with pytest.raises(
+            WrongAddressError, match=r"This happened 5 times, and with a small request too"
+        ):
             await engine.generate(ask())
     assert len(server.asked(COMPLETIONS)) == 5 + 1
 

@@ -43,7 +43,7 @@ def test_memory_that_ran_out_is_told_from_other_failures(error: Exception) -> No
     assert ran_out_of_memory(error)
     with pytest.raises(RejectedError, match=r"m ran out of memory .* lower token limits"):
         raise failure_of(error, "m")
-    with pytest.raises(DoesNotFitError, match="m does not fit into the memory here"):
+    with pytest.raises(DoesNotFitError, match="m does not fit into this machine's memory"):
         raise not_loaded(error, "m")
 
 
@@ -147,5 +147,5 @@ def test_a_model_too_large_for_the_memory_is_told(monkeypatch: pytest.MonkeyPatc
         raise ERRORS["torch-cpu"]
 
     monkeypatch.setattr(transformers.AutoModelForCausalLM, "from_pretrained", load)
-    with pytest.raises(DoesNotFitError, match="does not fit into the memory here"):
+    with pytest.raises(DoesNotFitError, match="does not fit into this machine's memory"):
         TransformersEngine.from_model(str(TINY_CRITIC))

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from revloop.engines.classify import server_message
+from revloop.engines.classify import ServerError
 from revloop.engines.replies import (
     check_status,
     json_object,
@@ -149,7 +149,7 @@ def test_what_is_no_json_is_quoted(body: bytes, quoted: str) -> None:
 
 @pytest.mark.parametrize("body", [b"[]", b"null", b'"text"', b"3"])
 def test_json_that_is_no_object_is_quoted(body: bytes) -> None:
-    with pytest.raises(BadReplyError, match="answers with JSON that is no object: ") as caught:
+    with pytest.raises(BadReplyError, match="sent JSON that is not an object: ") as caught:
         json_object(body, WHERE)
     assert str(caught.value).endswith(body.decode())
 
@@ -181,14 +181,14 @@ def test_any_body_is_an_object_or_a_bad_reply(body: bytes) -> None:
     ],
 )
 def test_the_servers_words_are_found(body: Any, message: str) -> None:
-    assert server_message(json.dumps(body).encode()) == message
+    assert ServerError.read(400, json.dumps(body).encode()).message == message
 
 
 @pytest.mark.parametrize(
     ("body", "message"), [(b"", "(empty)"), (b" \n", "(empty)"), (b"Bad\r\nGateway", "Bad Gateway")]
 )
 def test_words_that_are_no_json_are_taken_as_they_are(body: bytes, message: str) -> None:
-    assert server_message(body) == message
+    assert ServerError.read(400, body).message == message
 
 
 @given(bodies)
@@ -196,7 +196,7 @@ def test_words_that_are_no_json_are_taken_as_they_are(body: bytes, message: str)
 @example(b'{"error":{"message":' + b"[" * 900 + b"1" + b"]" * 900 + b"}}")
 @example(b'{"error": {"message": "\\u001b[2J\\ud83d"}}')
 def test_a_message_is_one_short_line_that_cannot_steer_a_terminal(body: bytes) -> None:
-    message = server_message(body)
+    message = ServerError.read(400, body).message
     assert 0 < len(message) <= LONGEST_MESSAGE
     assert message.isprintable()
     message.encode()
@@ -356,13 +356,13 @@ def test_a_model_needs_nothing_but_its_id() -> None:
 
 @pytest.mark.parametrize("reply", [{}, {"data": {}}, {"data": "critic"}])
 def test_what_is_no_list_of_models_is_refused(reply: Any) -> None:
-    with pytest.raises(BadReplyError, match=f"{WHERE} gives no list of models"):
+    with pytest.raises(BadReplyError, match=f"{WHERE} sent no list of models"):
         served(reply, WHERE)
 
 
 @pytest.mark.parametrize("entry", ["critic", None, 3, {}, {"id": 3}, [["id", "critic"]]])
 def test_what_is_no_model_is_refused(entry: Any) -> None:
-    with pytest.raises(BadReplyError, match="lists models in a form that is not known"):
+    with pytest.raises(BadReplyError, match="sent a malformed list of models"):
         served({"data": [entry]}, WHERE)
 
 
@@ -423,7 +423,7 @@ def test_what_may_be_absent_may_be_null() -> None:
 def test_a_part_of_a_completion_that_is_out_of_form_is_named(
     choice: dict[str, Any], what: str
 ) -> None:
-    with pytest.raises(BadReplyError, match=f"{WHERE} answers in a form that is not known: {what}"):
+    with pytest.raises(BadReplyError, match=f"{WHERE} sent a malformed reply: {what}"):
         read_completion(completion(**choice), WHERE)
 
 
@@ -436,7 +436,7 @@ def test_a_part_of_a_completion_that_is_out_of_form_is_named(
     ],
 )
 def test_a_completion_without_its_parts_is_a_bad_reply(reply: dict[str, Any]) -> None:
-    with pytest.raises(BadReplyError, match="answers in a form that is not known"):
+    with pytest.raises(BadReplyError, match="sent a malformed reply"):
         read_completion(reply, WHERE)
 
 

@@ -1,8 +1,8 @@
-"""Who is to blame for a fault that does not pass: one request, the server, or the whole run.
+"""What a repeated fault is due to: one request, the server, or the whole run.
 
-A server that answers 500 may be dying, and should be waited for; or one prompt may break it each
-time, and should be given up after a few tries. The answers to other requests tell the two apart.
-Where there are none, the server is asked something small.
+A server that answers 500 may be failing and worth waiting for, or one prompt may break it every
+time and should be given up. Answers to other requests tell the two apart; without any, a small
+request is sent.
 """
 
 from __future__ import annotations
@@ -30,10 +30,10 @@ if TYPE_CHECKING:
 
 
 class Health:
-    """Whether a server answers, by the requests of all. Used in one event loop.
+    """When a server last answered any request. Used in one event loop.
 
     Attributes:
-        has_answered: Whether it has ever answered a request of this run.
+        has_answered: Whether it has answered a request of this run.
     """
 
     def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
@@ -43,16 +43,16 @@ class Health:
         self._probing = asyncio.Lock()
 
     def note_answer(self) -> None:
-        """It has answered a request."""
+        """The server has answered a request."""
         self.has_answered = True
         self._answered_at = self.now()
 
     async def has_answered_since(self, moment: float, probe: Probe | None) -> bool:
-        """Whether it has answered a request since a moment.
+        """Whether the server has answered a request since ``moment``.
 
         Args:
-            moment: By the clock of :attr:`now`.
-            probe: Sends a small request, once for all that want to know; None: nothing is sent.
+            moment: A time by the clock :attr:`now`.
+            probe: Sends a small request, shared by all waiting callers; None: nothing is sent.
         """
         async with self._probing:
             if self._answered_at >= moment:
@@ -69,13 +69,13 @@ class Health:
 
 
 class Blame:
-    """Weighs the faults of one request.
+    """Decides what the faults of one request are due to.
 
     Args:
-        health: What is known of the server.
-        outage: Is told when the server turns out to answer nobody.
-        probe: Sends a small request; None where no request can be small.
-        limit: Faults of this request that are put down to chance, and one more.
+        health: The server's health.
+        outage: Begins when the server turns out to answer no request.
+        probe: Sends a small request, if there is one.
+        limit: Number of faults after which the request is suspected.
     """
 
     def __init__(self, health: Health, outage: Outage, probe: Probe | None, *, limit: int) -> None:
@@ -87,11 +87,11 @@ class Blame:
         self._last_fault_at = health.now()
 
     async def weigh(self, error: EngineError) -> EngineError:
-        """What an error turns out to be.
+        """The error to raise instead, or the same one.
 
-        A fault of the server that repeats is the request's where others are answered. An error
-        that would end the whole run is the request's too, if the server has answered before and
-        answers a small request now (a firewall answers 403 to a text that it does not like).
+        A repeated server fault is due to the request if others are answered. So is an error that
+        would end the whole run, if the server has answered before and answers a small request now:
+        a firewall may answer 403 to a certain text.
         """
         if isinstance(error, UnusableEngineError):
             now = self._health.now()
@@ -106,11 +106,11 @@ class Blame:
         self._faults += 1
         if self._faults < self._limit:
             return fault
-        times = f"{fault} (So it was {self._faults} times"
+        times = f"{fault} (This happened {self._faults} times"
         if await self._others_are_answered_since(before):
             return RepeatedFaultError(f"{times}, while other requests were answered.)")
         if not self._health.has_answered:
-            return WrongAddressError(f"{times}, and so it was with a small request.)")
+            return WrongAddressError(f"{times}, and with a small request too.)")
         self._outage.begin()
         return fault
 

@@ -1,9 +1,8 @@
-"""What a server's error means: for this request, for the whole run, or for the moment only.
+"""What a server's error concerns: this request, the whole run, or only this moment.
 
-Servers say it in many forms. What is read first is what is meant for programs (the error's ``code``
-and ``type``), then the words, then the HTTP status. The tables below were collected from the
-documentation, sources and bug reports of vLLM, SGLang, llama.cpp, TGI, Ollama, FastChat, LiteLLM,
-OpenAI, Azure, OpenRouter, Groq, Mistral, DeepSeek, Gemini and Anthropic.
+The error's ``code`` and ``type`` count first, then its words, then the HTTP status. The tables were
+collected from the documentation, sources and bug reports of vLLM, SGLang, llama.cpp, TGI, Ollama,
+FastChat, LiteLLM, OpenAI, Azure, OpenRouter, Groq, Mistral, DeepSeek, Gemini and Anthropic.
 """
 
 from __future__ import annotations
@@ -67,12 +66,12 @@ _NAMES: Mapping[Kind, str] = {
         unavailable unavailable_error model_loading
     """,
 }
-"""Codes and types of errors, in lower case."""
+"""Error codes and types, in lower case."""
 
 _KIND_OF_NAME = {name: kind for kind, names in _NAMES.items() for name in names.split()}
 
 _TOO_LARGE = re.compile(r"request too large", re.IGNORECASE)
-"""A single request above the limit for a minute (Groq, OpenAI), whatever its code says."""
+"""A single request above the limit per minute (Groq, OpenAI), whatever its code."""
 
 _WORDS: Mapping[Kind, str] = {
     ContextFullError: r"""
@@ -122,7 +121,7 @@ _WORDS: Mapping[Kind, str] = {
         provide a chat template
     """,
 }
-"""Words of messages, a pattern a line; the first that is found counts."""
+"""Patterns of messages, one per line; the first match counts."""
 
 _KIND_OF_WORDS = {
     kind: re.compile("|".join(line.strip() for line in words.strip().splitlines()), re.IGNORECASE)
@@ -136,11 +135,11 @@ _HAS_WORDS: Mapping[int, frozenset[Kind]] = {
     429: frozenset({QuotaError}),
     500: frozenset(_WORDS),
 }
-"""With which status the words of which kinds are believed."""
+"""The kinds whose words count, by HTTP status."""
 
 _SETTINGS = {"max_tokens", "max_completion_tokens", "temperature", "top_p", "stop"}
 _LATER = re.compile(r"\b(retry|try again) (in|after) |per (minute|second|hour|day)", re.IGNORECASE)
-"""A limit that passes; Gemini says so in the same words as others say that the money is gone."""
+"""A temporary limit, which Gemini words like a used-up quota."""
 
 _KIND_OF_STATUS: Mapping[int, Kind] = {
     401: AuthenticationError,
@@ -152,25 +151,25 @@ _KIND_OF_STATUS: Mapping[int, Kind] = {
     409: OverloadedError,
     410: ModelNotServedError,
     413: ContextFullError,
-    424: ServerFaultError,  # TGI: it failed while it generated
+    424: ServerFaultError,  # TGI: generation failed
     425: OverloadedError,
     429: OverloadedError,
     501: WrongAddressError,
     **dict.fromkeys((502, 503, 504, *range(520, 531)), OverloadedError),
 }
-_STATUSES_OF_NO_USE = {200, 500}
-"""With these the body's own code tells more."""
+_VAGUE_STATUSES = {200, 500}
+"""With these the code in the body says more."""
 
 
 @dataclass(frozen=True, slots=True)
 class ServerError:
-    """What a server says of an error.
+    """A server's description of an error.
 
     Attributes:
-        status: The HTTP status, or the body's own where HTTP's tells nothing.
-        names: Codes and types, in lower case, the most telling first.
-        message: The server's own words, on one line, bounded.
-        param: The parameter that it complains of; nothing where it names none.
+        status: The HTTP status, or the one in the body if HTTP's is vague.
+        names: Codes and types, in lower case, the most specific first.
+        message: The server's words on one line, truncated.
+        param: The offending parameter, if named.
     """
 
     status: int
@@ -180,18 +179,20 @@ class ServerError:
 
     @classmethod
     def read(cls, status: int, body: bytes) -> ServerError:
-        """Read the body of an error, whatever it holds."""
-        error = _error_object(_json(body))
+        """Read the body of an error, whatever it contains."""
+        value = _json(body)
+        error = _error_object(value)
         codes = [error.get(name) for name in ("code", "http_status_code", "status")]
-        if status in _STATUSES_OF_NO_USE:
+        if status in _VAGUE_STATUSES:
             status = next(filter(None, map(_status_in, codes)), status)
-        return cls(status, tuple(_names(error)), server_message(body), str(error.get("param", "")))
+        message = _message(value) or excerpt(body)
+        return cls(status, tuple(_names(error)), message, str(error.get("param", "")))
 
     def kind(self, *, may_pass: bool = False) -> Kind:
-        """The class of errors that it belongs to.
+        """The class of the error.
 
         Args:
-            may_pass: Whether the server named a time after which to come again.
+            may_pass: Whether the server named a time after which to retry.
         """
         if self.status == 413 or _TOO_LARGE.search(self.message):
             return ContextFullError
@@ -218,23 +219,13 @@ class ServerError:
         return ServerFaultError if self.status == 200 or self.status >= 500 else RejectedError
 
 
-def server_message(body: bytes) -> str:
-    """The server's own words about an error, on one line, bounded, without control characters."""
-    value = _json(body)
-    error = value.get("error", value) if isinstance(value, dict) else None
-    if isinstance(error, dict):
-        error = error.get("message") or error.get("detail")
-    said = one_line(str(error)) if error else ""
-    return said or excerpt(body)
-
-
 def excerpt(body: bytes) -> str:
-    """The start of a body that is no JSON, on one line."""
+    """The start of a body that is not JSON, on one line."""
     return one_line(body[: 4 * _QUOTED_CHARACTERS].decode("utf-8", "replace")) or "(empty)"
 
 
 def one_line(text: str) -> str:
-    """Text that a server wrote, on one line, bounded, without characters that steer a terminal."""
+    """A server's text on one line, truncated, without control characters."""
     line = " ".join("".join(c if c.isprintable() else " " for c in text).split())
     return line if len(line) <= _QUOTED_CHARACTERS else line[:_QUOTED_CHARACTERS] + " ..."
 
@@ -244,15 +235,23 @@ def _json(body: bytes) -> Any:
         value = json.loads(body)
     except (ValueError, RecursionError):
         return None
-    return value[0] if isinstance(value, list) and value else value  # Gemini wraps it into a list
+    return value[0] if isinstance(value, list) and value else value  # Gemini wraps it in a list
 
 
 def _error_object(value: Any) -> Mapping[str, Any]:
-    """The error in a body; its fields may stand at the top, beside the words, or in ``error``."""
+    """The error in a body: its fields are at the top level or in ``error``."""
     if not isinstance(value, dict):
         return {}
     error = value.get("error")
     return {**value, **error} if isinstance(error, dict) else value
+
+
+def _message(value: Any) -> str:
+    """The server's words in a parsed body; empty without any."""
+    error = value.get("error", value) if isinstance(value, dict) else None
+    if isinstance(error, dict):
+        error = error.get("message") or error.get("detail")
+    return one_line(str(error)) if error else ""
 
 
 def _names(error: Mapping[str, Any]) -> Iterator[str]:
@@ -270,7 +269,7 @@ def _names(error: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _status_in(code: Any) -> int | None:
-    """An HTTP status of an error in a field of a body."""
+    """A field of a body as an HTTP error status, if it is one."""
     try:
         number = int(code) if isinstance(code, str | int) else 0
     except ValueError:

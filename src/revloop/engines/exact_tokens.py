@@ -110,7 +110,7 @@ async def _compare(
 def _tokens(reply: Mapping[str, Any], where: str) -> list[int]:
     tokens = reply.get("tokens")
     if not isinstance(tokens, list):
-        raise BadReplyError(f"{where} gives no list of tokens.")
+        raise BadReplyError(f"{where} sent no list of tokens.")
     return tokens
 
 

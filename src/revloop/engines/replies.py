@@ -1,4 +1,4 @@
-"""Reading what an OpenAI-compatible server answers, errors included."""
+"""Reads the replies of an OpenAI-compatible server, including errors."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _REDIRECTS_FOR_NOW = {302, 303, 307}
-"""A proxy whose server is away sends them, and answers itself a moment later (RFC 9110, 15.4)."""
+"""Temporary redirects, from a proxy whose server is down for a moment (RFC 9110, 15.4)."""
 
 _FINISHED = {
     *("stop", "stop_sequence", "stop_token", "stop_str", "eos", "eos_token", "end_turn", "end"),
@@ -40,7 +40,7 @@ _CUT = {
 }
 _FILTERED = {"content_filter", "content_filtered", "safety", "refusal", "sensitive", "recitation"}
 _MAY_REPLACE = {"refusal", "reasoning", "reasoning_content", "tool_calls", "function_call"}
-"""Beside these, a message may have no content."""
+"""Next to these, a message may have no content."""
 _PARTS_OF_TEXT = {"text", "output_text"}
 
 Quoted = Callable[[bytes], bytes]
@@ -48,7 +48,7 @@ TokenId = Annotated[int, Field(ge=0, lt=2**32)]
 
 
 class _Reply(BaseModel):
-    """What a server wrote: an error about it does not repeat it, should a key stand in it."""
+    """A server's words: errors about them do not quote them, because they may contain a key."""
 
     model_config = ConfigDict(hide_input_in_errors=True)
 
@@ -57,16 +57,16 @@ class ServedModel(_Reply):
     """One entry of ``/v1/models``."""
 
     id: str
-    root: str | None = Field(default=None, description="vLLM: folder or hub id behind the name.")
+    root: str | None = Field(default=None, description="vLLM: folder or hub id of the model.")
     context_tokens: int | None = Field(default=None, validation_alias="max_model_len", gt=0)
     is_vllm: bool = False
 
 
 class Answer(_Reply):
-    """What is wanted of a completion's reply."""
+    """The used part of a completion's reply."""
 
     text: Text
-    finish_reason: FinishReason | None = Field(description="None where the server does not tell.")
+    finish_reason: FinishReason | None = Field(description="None if not reported.")
     stop_text: str | None = None
     token_ids: tuple[TokenId, ...] = ()
     usage: Usage
@@ -76,22 +76,22 @@ def served(reply: Mapping[str, Any], where: str) -> list[ServedModel]:
     """The models in the reply to ``/v1/models``.
 
     Raises:
-        BadReplyError: The reply has another form.
+        BadReplyError: The reply is malformed.
     """
     entries = reply.get("data")
     if not isinstance(entries, list):
-        raise BadReplyError(f"{where} gives no list of models.")
+        raise BadReplyError(f"{where} sent no list of models.")
     try:
         return [
             ServedModel.model_validate({**entry, "is_vllm": entry.get("owned_by") == "vllm"})
             for entry in entries
         ]
     except (ValidationError, TypeError, AttributeError) as exc:
-        raise BadReplyError(f"{where} lists models in a form that is not known.") from exc
+        raise BadReplyError(f"{where} sent a malformed list of models.") from exc
 
 
 def served_version(reply: Mapping[str, Any], where: str) -> str | None:  # noqa: ARG001
-    """The version in the reply to vLLM's ``/version``, or None where it tells none."""
+    """The version in the reply to vLLM's ``/version``; None if not reported."""
     version = reply.get("version")
     return version if isinstance(version, str) else None
 
@@ -101,7 +101,7 @@ def read_completion(reply: Mapping[str, Any], where: str) -> Answer:
 
     Raises:
         ContentFilterError: A content filter cut the answer off.
-        BadReplyError: A part that must be there is missing or has another form.
+        BadReplyError: A required part is missing or malformed.
     """
     try:
         choice = reply["choices"][0]
@@ -114,13 +114,13 @@ def read_completion(reply: Mapping[str, Any], where: str) -> Answer:
             usage=_usage(reply.get("usage")),
         )
     except (KeyError, IndexError, TypeError, AttributeError) as exc:
-        raise BadReplyError(f"{where} answers in a form that is not known: {exc!r}.") from exc
+        raise BadReplyError(f"{where} sent a malformed reply: {exc!r}.") from exc
     except ValidationError as exc:
-        raise BadReplyError(f"{where} answers in a form that is not known: {explain(exc)}") from exc
+        raise BadReplyError(f"{where} sent a malformed reply: {explain(exc)}") from exc
 
 
 def _text_of(choice: Mapping[str, Any]) -> Any:
-    """The text of a choice: none at all (a model that thought up to its limit) is an empty one."""
+    """The text of a choice; empty if there is none, as of a model that only thought."""
     message = choice.get("message")
     if not isinstance(message, dict):
         return choice["text"] if choice["text"] is not None else ""
@@ -131,7 +131,7 @@ def _text_of(choice: Mapping[str, Any]) -> Any:
 
 
 def _part(part: Any) -> str:
-    """The text of one part of a message; nothing of a thought."""
+    """The text of one part of a message; empty for a thought."""
     if isinstance(part, str):
         return part
     if part["type"] not in _PARTS_OF_TEXT:
@@ -148,13 +148,11 @@ def _finish_reason(said: Any, where: str) -> FinishReason | None:
         return "stop" if name in _FINISHED else "length"
     if name in _FILTERED:
         raise ContentFilterError(f"{where}: the server's content filter cut the answer off.")
-    raise BadReplyError(
-        f"{where} answers in a form that is not known: finish_reason: none of those that are known."
-    )
+    raise BadReplyError(f"{where} sent a malformed reply: finish_reason: an unknown value.")
 
 
-def _all_of_it(said: bytes) -> bytes:
-    return said
+def _unchanged(words: bytes) -> bytes:
+    return words
 
 
 def check_status(
@@ -164,29 +162,28 @@ def check_status(
     where: str,
     *,
     model: str,
-    quoted: Quoted = _all_of_it,
+    quoted: Quoted = _unchanged,
 ) -> None:
-    """Turn an HTTP status that is not 200 into the error that it means.
+    """Raise the error that an HTTP status other than 200 means. No redirect is followed.
 
     Args:
         status: The status.
-        headers: Looked up without regard to case.
-        body: The whole body.
+        headers: Case-insensitive headers.
+        body: The complete body.
         where: Names the server for messages.
-        model: The model that was asked for, or nothing.
-        quoted: What of the server's words may be quoted.
+        model: The requested model; may be empty.
+        quoted: Makes the server's words safe to quote.
 
     Raises:
-        EngineError: The class says what it means (:mod:`revloop.engines.classify`). A redirect for
-            now (302, 303, 307) is a BadReplyError, one for good a WrongAddressError: none is
-            followed.
+        EngineError: The class says what it concerns (:mod:`revloop.engines.classify`). A temporary
+            redirect (302, 303, 307) is a BadReplyError, a permanent one a WrongAddressError.
     """
     if status == 200:
         return
     if 300 <= status < 400:
         location = headers.get("Location", "").encode("utf-8", "surrogateescape")
         target = one_line(quoted(location).decode("utf-8", "replace")) or "another address"
-        said = f"{where} redirects to {target}. Give that server's address itself."
+        said = f"{where} redirects to {target}. Use that server's address instead."
         raise BadReplyError(said) if status in _REDIRECTS_FOR_NOW else WrongAddressError(said)
     wait_s = retry_after_s(headers.get("Retry-After"))
     error = ServerError.read(status, quoted(body))
@@ -194,12 +191,12 @@ def check_status(
 
 
 def check_reply(
-    reply: Mapping[str, Any], where: str, *, model: str, quoted: Quoted = _all_of_it
+    reply: Mapping[str, Any], where: str, *, model: str, quoted: Quoted = _unchanged
 ) -> None:
-    """Find an error in a reply whose HTTP status says that there is none.
+    """Raise the error in a reply whose HTTP status is 200, if there is one.
 
     Raises:
-        EngineError: There is one; the class says what it means.
+        EngineError: There is one; the class says what it concerns.
     """
     choices = reply.get("choices")
     first = choices[0] if isinstance(choices, list) and choices else None
@@ -212,13 +209,13 @@ def check_reply(
 def _error_of(
     error: ServerError, what: str, *, model: str, wait_s: float | None = None
 ) -> EngineError:
-    """The error to raise, with what a person can do about it."""
+    """The error to raise, with what to do about it."""
     kind = error.kind(may_pass=wait_s is not None)
     said = f"{what}: {error.message}"
     if kind is ContextFullError:
         return ContextFullError(said if error.status == 413 else error.message)
     if kind is AuthenticationError:
-        return AuthenticationError(f"{said} Put the server's key into REVLOOP_API_KEY.")
+        return AuthenticationError(f"{said} Set the server's key in REVLOOP_API_KEY.")
     if kind is QuotaError:
         return QuotaError(f"{said} (The account has no credit or quota left.)")
     if kind is ModelNotServedError:
@@ -229,18 +226,18 @@ def _error_of(
     return kind(said)
 
 
-def json_object(body: bytes, where: str, *, quoted: Quoted = _all_of_it) -> Mapping[str, Any]:
+def json_object(body: bytes, where: str, *, quoted: Quoted = _unchanged) -> Mapping[str, Any]:
     """The JSON object in a body.
 
     Raises:
-        BadReplyError: It is HTML, half an object, or something else.
+        BadReplyError: The body is HTML, half an object, or something else.
     """
     try:
         value = json.loads(body)
     except (ValueError, RecursionError) as exc:
         raise BadReplyError(f"{where} does not answer in JSON: {excerpt(quoted(body))}") from exc
     if not isinstance(value, dict):
-        raise BadReplyError(f"{where} answers with JSON that is no object: {excerpt(quoted(body))}")
+        raise BadReplyError(f"{where} sent JSON that is not an object: {excerpt(quoted(body))}")
     return value
 
 
@@ -260,7 +257,7 @@ def retry_after_s(header: str | None) -> float | None:
 
 
 def _usage(raw: Any) -> Usage:
-    """Counts of tokens; one that is none never costs a good answer."""
+    """Token counts; an invalid one does not invalidate the answer."""
     counts = raw if isinstance(raw, dict) else {}
     details = counts.get("prompt_tokens_details")
     cached = _count(details.get("cached_tokens")) if isinstance(details, dict) else None
