@@ -273,7 +273,7 @@ async def test_a_file_that_would_be_lost_is_not_written_over(
     work.output.write_text("my notes")
     refused = await work.run(server)
     assert refused.code == 3
-    assert "is already there" in refused.err
+    assert "already exists" in refused.err
     assert work.output.read_text() == "my notes"
     assert (await work.run(server, "--force")).code == 0
     same = await revloop(

@@ -59,8 +59,8 @@ def test_it_tells_what_each_round_did(finished: Finished) -> None:
 
 
 def test_it_tells_how_much_of_the_critiques_is_true(finished: Finished) -> None:
-    assert "Statements of the critiques that are true:" in finished.out
-    assert "Requests that gave text of no use: " in finished.out
+    assert "True statements in the critiques:" in finished.out
+    assert "Requests with an unusable reply: " in finished.out
 
 
 def test_it_stores_every_draft_and_says_where(finished: Finished, folder: Path) -> None:

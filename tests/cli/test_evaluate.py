@@ -142,7 +142,7 @@ async def test_verdicts_that_cannot_be_read_are_counted_and_told(folder: Path) -
         server.on(CHAT, chat_completion("I would rather not say."))
         finished = await evaluate(folder, "--judge", server.base_url, "--rounds", "1")
     assert finished.code == 0, finished.err
-    assert "24 new verdicts, 24 of them could not be read, 0 were stored." in finished.err
+    assert "24 new verdicts (24 unreadable), 0 were stored." in finished.err
     assert "None of its 24 verdicts could be read, so there are no figures." in finished.out
     assert "win rate" not in finished.out
 
@@ -155,7 +155,7 @@ async def test_verdicts_of_which_some_cannot_be_read_are_told_beside_the_figures
         server.on(CHAT, *said[0], *said[1])  # the first question cannot be read in any try
         options = ("--rounds", "1", "--concurrency", "1")
         finished = await evaluate(folder, "--judge", server.base_url, *options)
-    assert "24 new verdicts, 1 of them could not be read" in finished.err
+    assert "24 new verdicts (1 unreadable)" in finished.err
     assert "Round 1: 1 of 24 verdicts could not be read and are not counted." in finished.out
 
 

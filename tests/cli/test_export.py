@@ -91,7 +91,7 @@ async def test_what_is_there_so_far_is_written_while_another_process_writes(stor
         writing.append(entry, Version(round=0, text="Halo.", created_at=NOW))
         finished = await revloop("export", str(store), str(store.with_name("out.jsonl")))
         writing.append(entry, Version(round=1, text="Hello.", created_at=NOW))
-    assert "3 trajectories, 1 of them not finished" in finished.out
+    assert "3 trajectories, 1 of them unfinished" in finished.out
     last = lines_of(store.with_name("out.jsonl").read_text())[-1]
     assert (last["draft"]["id"], last["end"], len(last["versions"])) == ("c", None, 1)
 
@@ -99,7 +99,7 @@ async def test_what_is_there_so_far_is_written_while_another_process_writes(stor
 async def test_a_file_that_is_there_is_replaced_only_on_request(store: Path) -> None:
     out = store.with_name("out.jsonl")
     out.write_text("precious")
-    assert_failed(await revloop("export", str(store), str(out)), "already there", "--force")
+    assert_failed(await revloop("export", str(store), str(out)), "already exists", "--force")
     assert out.read_text() == "precious"
     assert (await revloop("export", str(store), str(out), "--force")).code == 0
     assert len(lines_of(out.read_text())) == 2

@@ -44,7 +44,7 @@ async def test_records_become_a_critic(folder: Path) -> None:
     done = await revloop(*RUN.split(), "--epochs", "1", "--batch-size", "8", folder=folder)
     assert done.code == 0, done.err
     assert done.out == "run/model\n"
-    assert "loss on held-out records" in done.err
+    assert "validation loss" in done.err
     assert "Curves: run/curves.png" in done.err
     assert "Traceback" not in done.err
     assert json.loads((folder / "run" / "model" / "config.json").read_text())["model_type"]

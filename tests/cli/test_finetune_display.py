@@ -31,7 +31,7 @@ def test_before_the_first_step_the_line_says_so() -> None:
     clock = Clock()
     line = ProgressLine(clock)
     clock.at_s = 95.0
-    assert line.text() == "95.0 s: no step is done yet"
+    assert line.text() == "95.0 s: no step finished yet"
 
 
 def test_the_line_has_step_loss_speed_and_the_time_left() -> None:

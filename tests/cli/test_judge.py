@@ -42,10 +42,10 @@ def fill_in(path: Path, later_wins: int) -> None:
 
 async def test_a_sheet_goes_out_and_comes_back(folder: Path) -> None:
     wrote = await judge(folder, "--human", "sheet.csv", "--round", "2")
-    assert (wrote.code, wrote.out) == (0, "sheet.csv: pairs to be judged: 12\n")
+    assert (wrote.code, wrote.out) == (0, "sheet.csv: 12 pairs to judge\n")
     fill_in(folder / "sheet.csv", later_wins=9)
     read = await judge(folder, "--read", "sheet.csv", "--name", "anna")
-    assert (read.code, read.out) == (0, "Verdicts of anna, stored in s.sqlite: 12\n")
+    assert (read.code, read.out) == (0, "s.sqlite: 12 verdicts of anna\n")
     told = await revloop("evaluate", "s.sqlite", "--json", folder=folder)
     first, second = Evaluation.model_validate_json(told.out).judges[0].rounds
     assert (first.unjudged, first.win_rate) == (12, None)
@@ -69,12 +69,12 @@ async def test_rows_that_cannot_be_used_are_told_and_cost_no_other(folder: Path)
     finished = await judge(folder, "--read", "sheet.csv")
     assert finished.code == 0
     assert "line 14: the store has no pair 'unknown'" in finished.err
-    assert "Verdicts of people, stored in s.sqlite: 12" in finished.out
+    assert "s.sqlite: 12 verdicts of people" in finished.out
 
 
 async def test_a_sheet_may_be_jsonl(folder: Path) -> None:
     finished = await judge(folder, "--human", "sheet.jsonl", "--against", "previous")
-    assert finished.out == "sheet.jsonl: pairs to be judged: 24\n"
+    assert finished.out == "sheet.jsonl: 24 pairs to judge\n"
     assert (folder / "sheet.jsonl").read_text().startswith('{"id": ')
 
 
@@ -85,7 +85,7 @@ async def test_a_sheet_may_be_jsonl(folder: Path) -> None:
         (("--human", "a.csv", "--read", "b.csv"), "--human"),
         (("--read", "none.csv"), "cannot be read"),
         (("--human", "a.csv", "--round", "7"), "no changed text"),
-        (("--read", "empty.csv"), "no verdict that can be used"),
+        (("--read", "empty.csv"), "no usable verdict"),
         (("--read", "empty.csv", "--name", " "), "blank"),
         (("--human", "empty.csv"), "--force"),
     ],

@@ -100,7 +100,7 @@ def test_a_text_that_was_rewritten_is_shown_whole_and_without_marks() -> None:
     old, new = f"{old} Thanks for all.", f"Thanks for all. {new}"
     for coloured in (True, False):
         shown = diff_text(old, new, coloured=coloured)
-        assert shown.plain == f"(most of it changed)\n{new}"
+        assert shown.plain == f"(mostly rewritten)\n{new}"
         assert not any("strike" in str(span.style) for span in shown.spans)
 
 
@@ -126,7 +126,7 @@ def test_a_critique_that_was_cut_and_a_score_that_was_not_read_are_told() -> Non
     changed = one.versions[1].model_copy(update={"steps": steps, "critique": critique})
     on = console()
     print_trajectory(one.model_copy(update={"versions": (one.versions[0], changed)}), console=on)
-    noted = "(its score cannot be read: 'eight') (cut at its token limit):"
+    noted = "(unreadable score: 'eight') (cut at its token limit):"
     assert f"critique of version 0 {noted}" in printed(on)
 
 
@@ -134,7 +134,7 @@ def test_a_trajectory_that_goes_on_is_said_to_be_unfinished() -> None:
     on = console()
     unfinished = trajectory("It was so.").model_copy(update={"end": None})
     print_trajectory(unfinished, console=on)
-    assert "Not finished." in printed(on)
+    assert "Unfinished." in printed(on)
 
 
 @pytest.mark.parametrize(

@@ -275,7 +275,7 @@ def test_two_roles_of_one_file_are_refused(folder: Path, words: str) -> None:
 def test_rejected_rows_of_something_else_are_kept(folder: Path) -> None:
     (folder / "x.rejected.jsonl").write_text("precious\n", encoding="utf-8")
     words = f"batch in.jsonl x {B}"
-    assert_refused(Command(words), "", folder, "x.rejected.jsonl is already there", "--force")
+    assert_refused(Command(words), "", folder, "x.rejected.jsonl already exists", "--force")
 
 
 @pytest.mark.parametrize(

@@ -69,7 +69,7 @@ class TestValidate:
     async def test_lengths_in_tokens_come_from_the_critics_tokenizer(self, records: Path) -> None:
         options = ("--tokenizer", str(TINY_CRITIC), "--context-tokens", "20")
         finished = await revloop("records", "validate", str(records), *options)
-        assert_failed(finished, 3, "line 1: too_long", "the context has 20", "nothing that can be")
+        assert_failed(finished, 3, "line 1: too_long", "the context has 20", "no usable record")
 
     async def test_lines_without_an_error_are_written(self, records: Path) -> None:
         clean = records.with_name("clean.jsonl")
@@ -85,9 +85,7 @@ class TestValidate:
     ) -> None:
         path = tmp_path / "records.jsonl"
         path.write_text(content, encoding="utf-8")
-        assert_failed(
-            await revloop("records", "validate", str(path)), 3, "nothing that can be used"
-        )
+        assert_failed(await revloop("records", "validate", str(path)), 3, "no usable record")
 
     async def test_a_finding_on_every_line_does_not_flood_the_terminal(
         self, tmp_path: Path
@@ -173,7 +171,7 @@ class TestImport:
         finished = await revloop(
             "records", "import", "aligner", str(records), "--output", str(out), "--json"
         )
-        assert_failed(finished, 3, "line 1: missing_field", "nothing that can be used")
+        assert_failed(finished, 3, "line 1: missing_field", "no usable record")
         assert [path.name for path in records.parent.iterdir()] == ["records.jsonl"]
 
 
@@ -222,7 +220,7 @@ class TestSplit:
     async def test_nothing_valid_makes_no_folder(self, tmp_path: Path) -> None:
         path = write_jsonl(tmp_path / "records.jsonl", [{}])
         command = ("records", "split", str(path), "--output", str(tmp_path / "split"))
-        assert_failed(await revloop(*command), 3, "line 1", "nothing that can be used")
+        assert_failed(await revloop(*command), 3, "line 1", "no usable record")
         assert not (tmp_path / "split").exists()
 
 
@@ -256,7 +254,7 @@ class TestOutput:
         out = records.with_name("out.jsonl")
         out.write_text("precious", encoding="utf-8")
         command = ("records", "render", str(records), "--output", str(out))
-        assert_failed(await revloop(*command), 3, str(out), "already there", "--force")
+        assert_failed(await revloop(*command), 3, str(out), "already exists", "--force")
         assert out.read_text(encoding="utf-8") == "precious"
         assert (await revloop(*command, "--force")).code == 0
         assert len(lines_of(out)) == 5
@@ -271,7 +269,7 @@ class TestOutput:
         bad, out = write_jsonl(records.with_name("bad.jsonl"), [{}]), records.with_name("out.jsonl")
         out.write_text("precious", encoding="utf-8")
         command = ("records", "render", str(bad), "--output", str(out), "--force")
-        assert_failed(await revloop(*command), 3, "nothing that can be used")
+        assert_failed(await revloop(*command), 3, "no usable record")
         assert out.read_text(encoding="utf-8") == "precious"
 
     async def test_a_folder_that_is_not_there_is_named(self, records: Path) -> None:
@@ -304,5 +302,5 @@ class TestGenerate:
         path = tmp_path / "made.jsonl"
         path.write_text("mine", encoding="utf-8")
         finished = await revloop("records", "generate", "2", "--output", str(path))
-        assert_failed(finished, 3, "already there")
+        assert_failed(finished, 3, "already exists")
         assert path.read_text(encoding="utf-8") == "mine"

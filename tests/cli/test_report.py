@@ -44,13 +44,13 @@ async def test_it_writes_a_page_and_pictures_and_says_where(folder: Path) -> Non
     again = await revloop(
         "report", "judged.sqlite", "-o", "2.html", "--plots", "plots", folder=folder
     )
-    assert_failed(again, 3, "win-rate.png is already there", "--force")
+    assert_failed(again, 3, "win-rate.png already exists", "--force")
     assert not (folder / "2.html").exists()
 
 
 async def test_a_page_that_is_there_is_not_replaced_unasked(folder: Path) -> None:
     (folder / "report.html").write_text("mine")
-    assert_failed(await revloop("report", "s.sqlite", folder=folder), 3, "already there")
+    assert_failed(await revloop("report", "s.sqlite", folder=folder), 3, "already exists")
     assert (folder / "report.html").read_text() == "mine"
     assert (await revloop("report", "s.sqlite", "--force", folder=folder)).code == 0
 

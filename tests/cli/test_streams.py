@@ -289,7 +289,7 @@ class TestEncodings:
         asked = {"PYTHONIOENCODING": "cp1252"}
         done = shell('"$@"', "show", "store", folder=made, environment=asked)
         assert TEXT in done.stdout.decode()
-        assert done.stderr == b"Standard output is no terminal: it is UTF-8, not cp1252.\n"
+        assert done.stderr == b"Standard output is not a terminal: it gets UTF-8, not cp1252.\n"
 
     async def test_a_revision_comes_out_whatever_the_encoding(
         self, server: StubServer, tmp_path: Path
@@ -303,7 +303,7 @@ class TestEncodings:
     def test_a_terminal_gets_escapes_for_what_it_cannot_show(self, made: Path) -> None:
         printed, told = on_a_terminal("show", "store", folder=made, encoding="cp1252")
         assert "Grüße, \\u4f60\\u597d \\U0001f600" in printed
-        assert told == "Characters that cp1252 does not have are printed as escapes.\n"
+        assert told == "Characters that cp1252 lacks are printed as escapes.\n"
 
     def test_json_on_such_a_terminal_is_still_json(self, made: Path) -> None:
         printed, _ = on_a_terminal("show", "store", "--json", folder=made, encoding="ascii")

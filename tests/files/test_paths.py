@@ -128,7 +128,7 @@ class TestStores:
 class TestPlaces:
     def test_a_file_is_kept_unless_it_may_be_replaced(self, tmp_path: Path) -> None:
         path = make(tmp_path / "out.jsonl")
-        with pytest.raises(InputError, match=r"is already there.*--force"):
+        with pytest.raises(InputError, match=r"already exists.*--force"):
             check_paths([Writes(path, may_replace=False)])
         check_paths([Writes(path)])
         assert path.read_bytes() == b"precious\n"

@@ -144,7 +144,7 @@ async def test_the_other_run_can_be_exported_and_shown(mixed: Path) -> None:
 
 
 async def test_it_is_said_which_of_several_runs_is_read(mixed: Path) -> None:
-    assert "Run 2 is read; --run reads another (1)" in (await revloop("show", str(mixed))).err
+    assert "Reading run 2; --run reads another (1)" in (await revloop("show", str(mixed))).err
 
 
 async def test_a_draft_of_another_run_is_told_where_it_is(mixed: Path) -> None:

@@ -1,4 +1,4 @@
-"""``revloop bench``: how fast it runs, and what that is of the engine's limit."""
+"""``revloop bench``: measure throughput, and its share of the engine's limit."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ if TYPE_CHECKING:
 EXAMPLE = "Example: `revloop bench throughput --model demo --drafts 512 --plot throughput.png`"
 COMPARE_EXAMPLE = "Example: `revloop bench compare before.json after.json`"
 
-_OFFERS_RESET = "VLLM_SERVER_DEV_MODE"
+_OFFERS_CACHE_RESET = "VLLM_SERVER_DEV_MODE"
 _SHOWN = (
     *("wall_s", "rounds_per_s", "versions_per_s", "trajectories_per_s", "requests_per_s"),
     *("generated_tokens_per_s", "prompt_tokens_per_s", "computed_prompt_tokens_per_s"),
@@ -69,17 +69,15 @@ app = typer.Typer(no_args_is_help=True, rich_markup_mode="markdown")
 
 @app.command(epilog=EXAMPLE)
 def throughput(
-    drafts: Annotated[
-        int, typer.Option(min=1, help="Drafts of the demo's domain to revise.")
-    ] = 512,
+    drafts: Annotated[int, typer.Option(min=1, help="Number of demo drafts to revise.")] = 512,
     input_file: Annotated[
         str | None,
-        typer.Option("--input", help="Drafts of your own instead, as for revloop batch."),
+        typer.Option("--input", help="Your own drafts instead; any input of `revloop batch`."),
     ] = None,
     iterations: Iterations = DEFAULT_ITERATIONS,
-    repeats: Annotated[int, typer.Option(min=1, help="Times that each side is run.")] = 3,
+    repeats: Annotated[int, typer.Option(min=1, help="Runs of each side.")] = 3,
     oracle: Annotated[
-        bool, typer.Option(help="Measure the engine's limit too: the same work all at once.")
+        bool, typer.Option(help="Also measure the engine's limit: the same requests all at once.")
     ] = True,
     base_url: BaseUrl = None,
     model: Model = None,
@@ -91,16 +89,17 @@ def throughput(
     min_concurrency: MinConcurrency = DEFAULT_MIN_CONCURRENCY,
     max_concurrency: MaxConcurrency = DEFAULT_MAX_CONCURRENCY,
     result_file: Annotated[
-        Path | None, typer.Option("--output", "-o", help="Where the result goes.", metavar="JSON")
+        Path | None,
+        typer.Option("--output", "-o", help="File for the result.", metavar="JSON"),
     ] = None,
     plot: Annotated[
-        Path | None, typer.Option(help="Where a picture goes (.png or .svg).", metavar="PATH")
+        Path | None, typer.Option(help="File for a plot (.png or .svg).", metavar="PATH")
     ] = None,
 ) -> None:
     """Measure a batch and the engine's limit for the same work, in turn.
 
-    Over --base-url, or over --model in this process. With --model demo a vLLM server of the demo
-    critic is started for it, and stopped again.
+    Uses the server at --base-url, or runs --model in this process. --model demo starts a vLLM
+    server with the demo critic, and stops it at the end.
     """
     chosen = EngineOptions.from_environment(
         base_url=base_url, model=model, tensor_parallel_size=tensor_parallel_size
@@ -127,22 +126,22 @@ def throughput(
         output.results.print(output.printable(f"The result is in {result_file}."))
     if plot is not None:
         plot_throughput(result, plot)
-        output.results.print(output.printable(f"The picture is in {plot}."))
+        output.results.print(output.printable(f"The plot is in {plot}."))
 
 
 @app.command(epilog=COMPARE_EXAMPLE)
 def compare(
-    before: Annotated[Path, typer.Argument(help="A result of revloop bench.", metavar="BEFORE")],
-    after: Annotated[Path, typer.Argument(help="Another one.", metavar="AFTER")],
+    before: Annotated[Path, typer.Argument(help="Result of `bench throughput`.", metavar="BEFORE")],
+    after: Annotated[Path, typer.Argument(help="Another result.", metavar="AFTER")],
     everything: Annotated[
-        bool, typer.Option("--all", help="Show what stayed within the noise too.")
+        bool, typer.Option("--all", help="Also show figures within the noise.")
     ] = False,
 ) -> None:
-    """Show which figures changed from one result to another, beyond the noise of both."""
+    """Compare two results: which figures changed by more than the noise."""
     first, second = BenchResult.read(before), BenchResult.read(after)
     found = changes(first, second)
     for line in different_settings(first, second):
-        output.say(output.printable(f"Not the same for both: {line}"))
+        output.say(output.printable(f"Different settings: {line}"))
     shown = [change for change in found if everything or change.is_beyond_noise]
     rows = []
     for change in shown:
@@ -164,7 +163,7 @@ def _written(result_file: Path | None, plot: Path | None) -> list[Writes]:
         written = [Writes(result_file, "the result", makes_parents=True)]
     if plot is not None:
         form = check_plot
-        written.append(Writes(plot, "the picture", makes_parents=True, check_form=form))
+        written.append(Writes(plot, "the plot", makes_parents=True, check_form=form))
     return written
 
 
@@ -186,12 +185,11 @@ async def _measure(
 
 @contextmanager
 def _reachable(options: EngineOptions) -> Iterator[EngineOptions]:
-    """The options; while the block runs, with a server of the demo critic where it is named."""
+    """The options; for the demo critic, a server of it runs during the block."""
     if options.base_url is not None or options.model != DEMO:
         yield options
         return
-    # so that the server lets its prefix cache be emptied
-    os.environ.setdefault(_OFFERS_RESET, "1")
+    os.environ.setdefault(_OFFERS_CACHE_RESET, "1")
     serving = ServerOptions(
         model=str(CRITIC_FOLDER),
         served_model_name=SHIPPED_CRITIC,
@@ -206,7 +204,7 @@ def _reachable(options: EngineOptions) -> Iterator[EngineOptions]:
 def _read(name: str) -> list[Draft]:
     drafts = [row.draft for row in Source(name).rows(None) if isinstance(row, Row)]
     if not drafts:
-        raise InputError(f"{name} holds no draft.")
+        raise InputError(f"{name} holds no usable draft.")
     return drafts
 
 

@@ -1,4 +1,4 @@
-"""Options that the commands share which look at stored rounds: evaluate, report and judge."""
+"""Options that evaluate, report and judge share."""
 
 from __future__ import annotations
 
@@ -15,28 +15,26 @@ from revloop.distributed import GATHERED, gathered
 from revloop.evaluation import Against
 
 PromptsOfJudges = Annotated[
-    str, typer.Option(help="Prompt set of model judges.", metavar="NAME|DIR")
+    str, typer.Option(help="Prompt set for model judges.", metavar="NAME|DIR")
 ]
 By = Annotated[str | None, typer.Option(help="Split by this field of the drafts.", metavar="FIELD")]
-RoundsTold = Annotated[
-    int | None, typer.Option(min=1, help="Rounds to tell of. Else: all there are.")
-]
+RoundsTold = Annotated[int | None, typer.Option(min=1, help="Rounds to cover. Default: all.")]
 
 
 def store_in(path: Path) -> Path:
-    """The store to read: the one that was named, or that of a folder of shards, made first.
+    """The store to read; a folder of shards is gathered into one first.
 
     Raises:
-        InputError: The folder is none that ``revloop batch --ray`` has written.
+        InputError: The folder was not written by ``revloop batch --ray``.
     """
     if not os.path.isdir(path):  # noqa: PTH112 - unlike a Path's, it takes any name
         return path
-    output.say(f"Gathering the shards of {path} into {path / GATHERED}.")
+    output.say(f"Gathering the shards of {path} into {path / GATHERED}")
     return gathered(path)
 
 
 def what_is_read(store: Path) -> dict[str, Path]:
-    """The store, or what is read of a folder of shards and made of it, by what people call it."""
+    """The store, or the files of a folder of shards, by the name that messages use."""
     if not os.path.isdir(store):  # noqa: PTH112 - unlike a Path's, it takes any name
         return {"the store": store}
     shards = {f"the shard {path.name}": path for path in store.glob("*.jsonl")}
@@ -46,7 +44,7 @@ def what_is_read(store: Path) -> dict[str, Path]:
 StoreOrShards = Annotated[
     Path,
     typer.Argument(
-        help="The store, or the folder that `revloop batch --ray` has written.",
+        help="Store, or output folder of `revloop batch --ray`.",
         metavar="STORE",
         callback=tell_if_in_two_files,
     ),
@@ -62,6 +60,6 @@ class Compared(StrEnum):
 
     @property
     def against(self) -> frozenset[Against]:
-        """As the evaluation names it."""
+        """The same as the evaluation's names."""
         both: frozenset[Against] = frozenset({"original", "previous"})
         return both if self is Compared.BOTH else frozenset(x for x in both if x == self.value)

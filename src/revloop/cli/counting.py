@@ -1,4 +1,4 @@
-"""How far a count is, on stderr: in a terminal live, else every 30 s a line."""
+"""Show the progress of a count on stderr: live in a terminal, else a line every 30 s."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _FRAME_EVERY_S = 0.5
 
 
 class _Count:
-    """What is done, and since when."""
+    """What is counted, how much of it is done, and since when."""
 
     def __init__(self, what: str, total: int) -> None:
         self._what = what
@@ -29,11 +29,11 @@ class _Count:
         self._new = self._before = 0
 
     def tell(self, new: int, before: int) -> None:
-        """So many are new, and so many were done before."""
+        """Set how many are done now, and how many were done before."""
         self._new, self._before = new, before
 
     def line(self) -> str:
-        """How far it is, how fast it goes, and how long it will take."""
+        """Progress, rate and time left."""
         elapsed_s = time.monotonic() - self._started
         done = self._new + self._before
         line = f"{duration(elapsed_s)}: {self._what}: {done} of {self._total}"
@@ -45,14 +45,14 @@ class _Count:
 
 @contextmanager
 def counting(what: str, total: int) -> Iterator[Callable[[int, int], None]]:
-    """Tell how far a count is while the block runs.
+    """Show the progress of a count while the block runs.
 
     Args:
         what: What is counted.
         total: How many there are.
 
     Yields:
-        To be called with the number of new ones, and of those that were done before.
+        A function that takes the number done now, and the number done before.
     """
     count = _Count(what, total)
     live = output.progress.status(Text(count.line()))
@@ -69,9 +69,7 @@ def counting(what: str, total: int) -> Iterator[Callable[[int, int], None]]:
 
 @contextmanager
 def repeating(tell: Callable[[], None], every_s: float) -> Iterator[None]:
-    """Call a function again and again while the block runs.
-
-    A thread calls it, so that something is told while nothing comes, too.
+    """Call a function repeatedly while the block runs, from a thread of its own.
 
     Args:
         tell: The function.

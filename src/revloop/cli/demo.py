@@ -1,4 +1,4 @@
-"""``revloop demo``: the main job from end to end, with the critic that ships with revloop."""
+"""``revloop demo``: the main workflow end to end, with the critic that ships with revloop."""
 
 from __future__ import annotations
 
@@ -49,19 +49,20 @@ EXAMPLE = "Example: `revloop demo --iterations 3`"
 def demo(
     iterations: Iterations = DEFAULT_ITERATIONS,
     drafts: Annotated[int, typer.Option(min=1, help="Drafts to revise.")] = 24,
-    seed: Annotated[int, typer.Option(min=0, help="Which drafts: another seed, others.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Random seed that selects the drafts.")] = 0,
     shown: Annotated[int, typer.Option(min=0, help="Trajectories to print in full.")] = 2,
     store: Annotated[
         Path | None,
-        typer.Option(help="Where the versions go. Else: a new file here.", metavar="PATH"),
+        typer.Option(help="Version store to write. Default: a new file here.", metavar="PATH"),
     ] = None,
     keep: KeepWhich = "last",
     temperature: Temperature = None,
     in_process: Annotated[
-        bool, typer.Option("--in-process", help="Use transformers in this process, no server.")
+        bool,
+        typer.Option("--in-process", help="Use transformers in this process, no server."),
     ] = False,
 ) -> None:
-    """Start a vLLM server with the shipped critic, revise a few responses, and stop it again."""
+    """Serve the shipped critic with vLLM, revise a few responses, and report the figures."""
     path = store or Path(f"revloop-demo-{datetime.now().astimezone():%Y%m%d-%H%M%S}.sqlite")
     check_paths([standard_output(), Writes(path, "the store", Kind.STORE), *_page(path)])
     with stopping_on_sigterm(), _engine_options(in_process=in_process) as options:
@@ -70,7 +71,7 @@ def demo(
         trajectories = anyio.run(
             _revise_all, demo_drafts(drafts, seed=seed), iterations, options, choice
         )
-    for trajectory in _most_mended(trajectories)[:shown]:
+    for trajectory in _most_improved(trajectories)[:shown]:
         output.results.rule(output.printable(str(trajectory.draft.id)))
         output.print_trajectory(trajectory)
     output.results.rule("All drafts, by the exact judge")
@@ -89,7 +90,7 @@ def _judge_for(keep: Keep) -> FunctionJudge | None:
 
 @contextmanager
 def _engine_options(*, in_process: bool) -> Iterator[EngineOptions]:
-    """How to reach the shipped critic while the block runs: on a server, where one can run."""
+    """How to reach the shipped critic while the block runs: on a server, if one can run here."""
     server = None if in_process else _start_server()
     if server is None:
         yield EngineOptions(model=DEMO)
@@ -114,7 +115,7 @@ def _start_server() -> VllmServer | None:
             server = VllmServer(options, on_progress=tell)
             server.start()
     except (MissingExtraError, ServingError) as exc:
-        output.say(f"No vLLM server can run here: {exc}\nUsing transformers in this process.")
+        output.say(f"vLLM cannot run here: {exc}\nUsing transformers in this process.")
         return None
     return server
 
@@ -161,18 +162,18 @@ def _progress_bar() -> Progress:
     )
 
 
-def _most_mended(trajectories: list[Trajectory]) -> list[Trajectory]:
-    """Those first that had the most faults and lost them: what the critic can do, not its mean."""
+def _most_improved(trajectories: list[Trajectory]) -> list[Trajectory]:
+    """Sorted by the number of faults removed: shows what the critic can do, not its average."""
 
-    def mended(trajectory: Trajectory) -> int:
+    def removed(trajectory: Trajectory) -> int:
         first, *_, last = fault_counts(trajectory, max(1, trajectory.rounds))
         return first - last
 
-    return sorted(trajectories, key=mended, reverse=True)
+    return sorted(trajectories, key=removed, reverse=True)
 
 
 def _print_figures(store: Path, iterations: int) -> None:
-    """What each round did, as `revloop evaluate` tells it of any store."""
+    """The figures of each round, as from `revloop evaluate`."""
     judge = demo_judge()
     anyio.run(partial(ask_judge, store, judge, rounds=iterations))
     try:
@@ -182,13 +183,13 @@ def _print_figures(store: Path, iterations: int) -> None:
 
 
 def _page(store: Path) -> list[Writes]:
-    """The page beside the store, unless there is one already."""
+    """The page beside the store, if it is yet to be written."""
     page = store.with_suffix(".html") if store.name else store
     return [] if os.path.lexists(page) and page != store else [Writes(page, "the report")]
 
 
 def _write_report(store: Path, iterations: int) -> None:
-    """The page beside the store, unless there is one already."""
+    """Write the page beside the store, unless it exists."""
     page = store.with_suffix(".html")
     try:
         with (
@@ -213,16 +214,14 @@ def _print_faults(trajectories: list[Trajectory], rounds: int) -> None:
 def _print_summary(trajectories: list[Trajectory]) -> None:
     made, true = critique_statements(trajectories)
     if made:
-        output.results.print(
-            f"Statements of the critiques that are true: {true / made:.1%} of {made}."
-        )
+        output.results.print(f"True statements in the critiques: {true / made:.1%} of {made}.")
     useless, requests = useless_requests(trajectories)
-    output.results.print(f"Requests that gave text of no use: {useless} of {requests}.")
+    output.results.print(f"Requests with an unusable reply: {useless} of {requests}.")
     reasons = Counter(t.end.reason.value for t in trajectories if t.end is not None)
     counted = ", ".join(f"{reason} {count}" for reason, count in reasons.most_common())
     versions = sum(t.rounds for t in trajectories)
     saved = sum(t.end.calls_saved for t in trajectories if t.end is not None)
     output.results.print(
         f"{len(trajectories)} drafts, {versions} revised versions. Ended: {counted}. "
-        f"Requests that stopping early saved: {saved}."
+        f"Requests saved by early stopping: {saved}."
     )

@@ -1,4 +1,4 @@
-"""``revloop evaluate``: what each round did, by stored verdicts and judges that are asked now."""
+"""``revloop evaluate``: the effect of each round, by stored verdicts and by judges."""
 
 from __future__ import annotations
 
@@ -49,30 +49,30 @@ def evaluate_store(
     judge: Annotated[
         list[str] | None,
         typer.Option(
-            help=f"Who compares: {HOW_TO_NAME_A_JUDGE}. Several, with an option each, are also "
-            "compared with each other. Else: those whose verdicts the store holds.",
+            help=f"Who compares: {HOW_TO_NAME_A_JUDGE}. Repeat it for several judges "
+            "and their agreement. Default: the judges whose verdicts the store holds.",
             metavar="JUDGE",
         ),
     ] = None,
     judge_prompts: PromptsOfJudges = DEFAULT_JUDGE_PROMPTS,
     against: Annotated[
-        Compared, typer.Option(help="What each round is compared with.")
+        Compared, typer.Option(help="Version to compare each round with.")
     ] = Compared.ORIGINAL,
     by: By = None,
     rounds: RoundsTold = None,
     concurrency: Annotated[
-        int, typer.Option(min=1, help="Questions that a judge is asked at once.")
+        int, typer.Option(min=1, help="Concurrent requests to a judge.")
     ] = DEFAULT_CONCURRENCY,
     as_json: Annotated[bool, typer.Option("--json", help="Print all figures as JSON.")] = False,
     csv: Annotated[
-        Path | None, typer.Option(help="Write all figures to this CSV file.", metavar="PATH")
+        Path | None, typer.Option(help="Also write all figures to this CSV file.", metavar="PATH")
     ] = None,
     force: Force = False,
 ) -> None:
-    """Tell what each round did: win rate, harm, length and how far to trust it.
+    """Measure each round: win rate, harm and length, with confidence intervals.
 
-    Verdicts are stored in the store, so a second call asks for nothing, and one that was
-    interrupted goes on.
+    Verdicts are kept in the store: a second call asks no judge again, and an interrupted one
+    resumes.
     """
     check_paths(
         [standard_output() if csv is None else Writes(csv, "the table", may_replace=force)],
@@ -84,10 +84,10 @@ def evaluate_store(
     if not told:
         raise InputError(
             f"{store} holds no round to evaluate: of {contents.trajectories} trajectories, "
-            f"{contents.failed} failed before the first, {contents.unfinished} are not finished."
+            f"{contents.failed} failed in round 1 and {contents.unfinished} are unfinished."
         )
     with ExitStack() as opened:
-        # opened first, so that a name that cannot be used is told before the work, not after it
+        # opened before the work, so that an unusable path is reported first
         file = opened.enter_context(new_file(csv, force=force)) if csv else None
         ask = partial(
             ask_all,
@@ -117,10 +117,10 @@ async def ask_all(
     against: frozenset[Against],
     concurrency: int,
 ) -> list[JudgeInfo]:
-    """Have each judge give its verdicts, one after the other; those of people are there."""
+    """Collect the verdicts of each judge in turn; verdicts of people are stored already."""
     stored = stored_judges(store)
     if not specs and not stored:
-        raise InputError(f"{store} holds no verdicts yet: add --judge with {HOW_TO_NAME_A_JUDGE}.")
+        raise InputError(f"{store} holds no verdicts yet. Add --judge: {HOW_TO_NAME_A_JUDGE}.")
     if not specs:
         return stored
     judges: list[JudgeInfo] = []
@@ -152,7 +152,7 @@ async def _ask(
             )
         finally:
             await judge.aclose()
-    unreadable = f", {asked.unreadable} of them could not be read" if asked.unreadable else ""
+    unreadable = f" ({asked.unreadable} unreadable)" if asked.unreadable else ""
     output.say(
         f"{judge.info.name}: {asked.new} new verdicts{unreadable}, {asked.stored} were stored."
     )

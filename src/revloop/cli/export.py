@@ -1,4 +1,4 @@
-"""``revloop export``: what a version store holds, as a file."""
+"""``revloop export``: write the contents of a version store to a file."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def export(
     output_file: Annotated[
         Path,
         typer.Argument(
-            help="File to write: JSONL (plain, .gz or .zst) or .parquet, by its name; -: stdout.",
+            help="File to write: .jsonl, .jsonl.gz, .jsonl.zst or .parquet; -: stdout.",
             metavar="OUTPUT",
         ),
     ],
@@ -33,8 +33,8 @@ def export(
         bool,
         typer.Option(
             "--final-only",
-            help="Each draft as it came in, with `response` replaced by the last version and the "
-            "one that came in under `original_response`. Else: all versions.",
+            help="Write each input row with its final `response` and an `original_response`. "
+            "Default: all versions.",
         ),
     ] = False,
     run: RunToRead = None,
@@ -42,12 +42,12 @@ def export(
         bool,
         typer.Option(
             "--salvage",
-            help="Write what can still be read of a damaged store, and say what cannot.",
+            help="Read what is left of a damaged store, and report what is lost.",
         ),
     ] = False,
     force: Force = False,
 ) -> None:
-    """Write what a store holds so far, even while another process adds to it."""
+    """Export a store, also while a batch still writes to it."""
     output_file = named_output(output_file)
     check_paths(
         [Writes(output_file, may_replace=force, check_form=check_trajectories)],
@@ -57,9 +57,9 @@ def export(
         _write(store, output_file, run, final_only=final_only)
         return
     with tempfile.TemporaryDirectory(prefix="revloop-salvage-") as folder:
-        whole = Path(folder) / store.name
-        losses = salvage(store, whole)
-        _write(whole, output_file, run, final_only=final_only)
+        salvaged = Path(folder) / store.name
+        losses = salvage(store, salvaged)
+        _write(salvaged, output_file, run, final_only=final_only)
     _tell_losses(store, losses)
     if losses:
         raise typer.Exit(exit_codes.LOST)
@@ -81,22 +81,26 @@ def _write(store: Path, output_file: Path, run: int | None, *, final_only: bool)
 
 def _tell_losses(store: Path, losses: Losses) -> None:
     if not losses:
-        output.say(f"{store}: every trajectory and every version was read.")
+        output.say(f"{store}: no trajectory and no version is lost.")
         return
-    more = f", and {losses.after_a_gap} later versions of those" if losses.after_a_gap else ""
+    more = (
+        f", and {losses.after_a_gap} later versions of the same trajectories"
+        if losses.after_a_gap
+        else ""
+    )
     output.complain(
-        f"{store} is damaged. Lost, as far as can be told: {losses.trajectories} trajectories, "
-        f"{losses.versions} versions{more}. Keep the store; a copy of it may hold them."
+        f"{store} is damaged. Known to be lost: {losses.trajectories} trajectories, "
+        f"{losses.versions} versions{more}. Keep the store: a backup may hold the rest."
     )
     for line in losses.which:
         output.say(f"  lost: {line}")
     if losses.rebuilt:
-        output.say(f"  {losses.rebuilt} versions 0 were made anew, of their drafts")
+        output.say(f"  rebuilt from the draft: {losses.rebuilt} versions 0")
 
 
 def _tell(path: Path, written: int, unfinished: int) -> None:
     what = "1 trajectory" if written == 1 else f"{written} trajectories"
-    not_finished = f", {unfinished} of them not finished" if unfinished else ""
+    not_finished = f", {unfinished} of them unfinished" if unfinished else ""
     if path == STANDARD_OUTPUT:
         output.say(f"{what}{not_finished}")
     else:

@@ -1,4 +1,4 @@
-"""The figures of an evaluation as a table, with what a person must know to read it."""
+"""Print the figures of an evaluation as tables, with notes on how to read them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def print_evaluation(evaluation: Evaluation) -> None:
-    """Print a table for each judge, group and comparison, and what does not show in it."""
+    """Print a table for each judge, group and comparison, with notes below it."""
     for of_judge in evaluation.judges:
         if of_judge.is_unreadable:
             _print_unreadable(of_judge)
@@ -37,13 +37,13 @@ def _print_unreadable(of_judge: JudgeFigures) -> None:
     print_heading(of_judge.judge.name)
     unread = sum(row.unparseable for row in of_judge.rounds if row.group is None)
     output.results.print(
-        f"None of its {unread} verdicts could be read, so there are no figures. Name another "
-        "judge, or another prompt set for it (--judge-prompts)."
+        f"None of its {unread} verdicts could be read, so there are no figures. Try another "
+        "judge, or another prompt set (--judge-prompts)."
     )
 
 
 def _notes(rows: Sequence[RoundFigures]) -> list[str]:
-    """Of how many records the figures are, what is not in them, and why some are missing."""
+    """How many records the figures cover, what is left out, and why some are missing."""
     notes = []
     last = rows[-1]
     if last.win_rate is not None and last.missing:
@@ -65,7 +65,7 @@ def _print_agreement(evaluation: Evaluation) -> None:
     found = evaluation.agreement
     if found is None:
         return
-    kappa = "cannot be told" if found.kappa is None else f"{found.kappa:.2f}"
+    kappa = "undefined" if found.kappa is None else f"{found.kappa:.2f}"
     name = "Cohen's" if len(found.judges) == 2 else "Fleiss'"
     output.results.print(
         f"The {len(found.judges)} judges agree on {percent(found.share)} of {found.verdicts} "

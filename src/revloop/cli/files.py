@@ -1,4 +1,4 @@
-"""Files that a command writes: whole or not at all, and never over one that is there unasked."""
+"""Output files: written completely or not at all, and never over an existing one unasked."""
 
 from __future__ import annotations
 
@@ -9,49 +9,47 @@ from typing import TYPE_CHECKING, Annotated, TextIO
 
 import typer
 
-from revloop.errors import InputError
 from revloop.files.atomic import is_special, whole_file, writable
 from revloop.files.descriptors import descriptor
+from revloop.files.paths import check_free
 from revloop.rows import STANDARD_OUTPUT
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-Force = Annotated[bool, typer.Option("--force", help="Replace what is there.")]
+Force = Annotated[bool, typer.Option("--force", help="Replace an existing file.")]
 
 
 @contextmanager
 def new_file(path: Path, *, force: bool) -> Iterator[TextIO]:
-    """A text file to write; it gets its name when the block ends without an error.
+    """A text file to write; it appears under its name when the block ends without an error.
 
     Raises:
-        InputError: There is such a file and ``force`` is not set, or it cannot be written.
-        ReaderGoneError: It is a pipe that nobody reads any more.
+        InputError: The file exists and ``force`` is not set, or it cannot be written.
+        ReaderGoneError: It is a pipe whose reader has gone.
     """
     with writable(path):
-        if not force and not is_special(path) and path.exists():
-            raise InputError(
-                f"{path} is already there. Name another, or add --force to replace it."
-            )
+        if not force and not is_special(path):
+            check_free(path)
     with whole_file(path) as file, writable(path):
         text = io.TextIOWrapper(file, encoding="utf-8", newline="\n")
         try:
             yield text
             text.flush()
         finally:
-            with suppress(OSError):  # what cannot be written was told before
+            with suppress(OSError):  # a failed write was reported before
                 text.detach()
 
 
 def named_output(path: Path) -> Path:
-    """An output as it was named; ``/dev/stdout`` is what ``-`` is."""
+    """The output path; ``/dev/stdout`` is the same as ``-``."""
     return STANDARD_OUTPUT if descriptor(path) == 1 else path
 
 
 def judges_read(specs: Iterable[str | None]) -> dict[str, Path]:
-    """What judges are made of, by what people call it: a model's folder, a module's file."""
+    """The model folder or module file of each judge, by the name that messages use."""
     return {
-        f"what the judge '{spec}' is made of": Path(rest)
+        f"the files of the judge '{spec}'": Path(rest)
         if kind in {"model", "reward"}
         else Path(f"{kind.replace('.', '/')}.py")
         for spec in specs

@@ -1,4 +1,4 @@
-"""What a person is told of records: findings on stderr, a summary on stdout, or all as JSON."""
+"""Print findings about records on stderr and a summary on stdout, or both as JSON."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ _SHOWN_OF_A_KIND = 20
 
 
 class RecordsWritten(Frozen):
-    """What a command made of a file of records."""
+    """What a command wrote, and what it could not use."""
 
     written: dict[str, int] = Field(description="Lines written, by file.")
     findings: tuple[Finding, ...] = Field(description="What could not be used, by line.")
 
 
 def tell_findings(findings: Iterable[Finding]) -> None:
-    """Print findings on stderr, the first 20 of each kind: a file may have one on every line."""
+    """Print findings on stderr, at most 20 of each kind."""
     told: Counter[str] = Counter()
     for finding in findings:
         told[finding.kind.value] += 1
@@ -40,7 +40,7 @@ def tell_findings(findings: Iterable[Finding]) -> None:
 
 
 def tell_outcome(outcome: RecordsWritten, *, as_json: bool) -> None:
-    """Print what was written on stdout, and findings on stderr or with it."""
+    """Print what was written on stdout, and findings on stderr; as JSON, both on stdout."""
     if as_json:
         output.print_json(outcome.model_dump_json(indent=2))
         return
@@ -50,7 +50,7 @@ def tell_outcome(outcome: RecordsWritten, *, as_json: bool) -> None:
 
 
 def print_report(report: Report) -> None:
-    """Print a report: findings on stderr, everything else on stdout."""
+    """Print a report on stdout, its findings on stderr."""
     tell_findings(report.findings)
     for what in report.not_checked:
         output.say(f"Not checked: {what}")

@@ -1,4 +1,4 @@
-"""How far a training is, on stderr: in a terminal live, else a line every 30 s."""
+"""Show the progress of training on stderr: live in a terminal, else a line every 30 s."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class ProgressLine:
-    """What is known of a training, as a line.
+    """The progress of training, as a line of text.
 
     Args:
         now: A clock, in seconds.
@@ -33,7 +33,7 @@ class ProgressLine:
         self._told_at = self._started
 
     def note(self, step: TrainingStep) -> None:
-        """A step is done. The first one of a run that goes on is not its first."""
+        """Record a finished step. A resumed run does not begin at step 1."""
         self._told_at = self._now()
         if self._first is None:
             self._first = step.step, self._told_at
@@ -41,11 +41,11 @@ class ProgressLine:
             self._last = step
 
     def text(self) -> str:
-        """Time, step, loss of a target token, tokens a second since the start, and time left."""
+        """Elapsed time, step, loss per target token, tokens per second, and time left."""
         text = f"{duration(self._now() - self._started)}: "
         step = self._last
         if step is None or self._first is None:
-            return f"{text}no step is done yet"
+            return f"{text}no step finished yet"
         text += f"step {step.step} of {step.steps}, loss {step.loss:.4f}"
         if step.tokens is not None:
             rate = step.tokens / max(self._told_at - self._started, 1e-9)
@@ -58,10 +58,10 @@ class ProgressLine:
 
 @contextmanager
 def live_line() -> Iterator[Callable[[TrainingStep], None]]:
-    """Tell how far a training is while the block runs, and each evaluation.
+    """Show the progress of training, and each evaluation, while the block runs.
 
     Yields:
-        To be called with each step.
+        A function to call with each step.
     """
     columns = (
         TextColumn("{task.description}"),
@@ -82,8 +82,8 @@ def live_line() -> Iterator[Callable[[TrainingStep], None]]:
             line.note(step)
             if step.validation_loss is not None:
                 output.say(
-                    f"step {step.step} of {step.steps}, epoch {step.epoch:.2f}: loss on held-out "
-                    f"records {step.validation_loss:.4f}"
+                    f"step {step.step} of {step.steps}, epoch {step.epoch:.2f}: "
+                    f"validation loss {step.validation_loss:.4f}"
                 )
             bar.update(task, completed=step.step, total=step.steps)
             if step.loss is not None:

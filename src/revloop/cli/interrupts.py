@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM: once to come to an end in good order, twice to end at once."""
+"""Ctrl-C and SIGTERM: the first stops gracefully, the second at once."""
 
 from __future__ import annotations
 
@@ -17,28 +17,26 @@ T = TypeVar("T")
 
 
 class Interrupts:
-    """Listens to both signals; the first calls what was set, the second cancels everything."""
+    """Listens to both signals: the first calls a callback, the second cancels everything."""
 
     def __init__(self) -> None:
         self._stop: Callable[[], None] | None = None
-        self._came = False
+        self._is_stopping = False
 
     def on_first(self, stop: Callable[[], None]) -> None:
-        """Set what the first one calls; it is called at once, if that has come."""
+        """Set the callback; it is called at once if the first signal has come already."""
         self._stop = stop
-        if self._came:
+        if self._is_stopping:
             stop()
 
     async def listen(self, everything: anyio.CancelScope) -> None:
-        """Listen until the second."""
+        """Listen until the second signal."""
         with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
             async for _ in signals:
-                if self._came:
+                if self._is_stopping:
                     break
-                self._came = True
-                output.say(
-                    "Stopping: the rounds under way are finished. Ctrl-C again ends at once."
-                )
+                self._is_stopping = True
+                output.say("Stopping after the rounds under way. Ctrl-C again stops at once.")
                 if self._stop is not None:
                     self._stop()
         everything.cancel()
@@ -49,15 +47,15 @@ async def run_interruptibly(
     show: Callable[[], Coroutine[Any, Any, None]],
     interrupts: Interrupts,
 ) -> T | None:
-    """Do some work while it is shown and can be interrupted.
+    """Run some work, show its progress, and let signals interrupt it.
 
     Args:
-        work: Its result is given; an error of ours that it raises is raised.
-        show: Shows how far it is, until it is cancelled.
-        interrupts: Told by the work what to do at the first signal.
+        work: Its errors are raised here.
+        show: Shows the progress until it is cancelled.
+        interrupts: Given its callback by the work.
 
     Returns:
-        None if the second signal ended it.
+        The work's result, or None if the second signal ended it.
     """
     outcome: T | None = None
     async with task_group() as tasks:

@@ -1,4 +1,4 @@
-"""``revloop judge``: people compare versions, on a sheet that does not tell which is which."""
+"""``revloop judge``: blind comparison of versions by people, on a sheet."""
 
 from __future__ import annotations
 
@@ -35,29 +35,29 @@ def judge(
     store: StoreToRead,
     human: Annotated[
         Path | None,
-        typer.Option(help="Write a sheet to be filled in (.csv or .jsonl).", metavar="SHEET"),
+        typer.Option(help="Write a sheet to fill in (.csv or .jsonl).", metavar="SHEET"),
     ] = None,
     read: Annotated[
-        Path | None, typer.Option(help="Read a filled sheet back.", metavar="SHEET")
+        Path | None, typer.Option(help="Read a completed sheet.", metavar="SHEET")
     ] = None,
-    name: Annotated[str, typer.Option(help="With --read: who judged.")] = "people",
+    name: Annotated[str, typer.Option(help="With --read: name of the judge.")] = "people",
     against: Annotated[
-        Compared, typer.Option(help="With --human: what each round is compared with.")
+        Compared, typer.Option(help="With --human: version to compare each round with.")
     ] = Compared.ORIGINAL,
     only_round: Annotated[
         int | None,
-        typer.Option("--round", min=1, help="With --human: only this round. Else: all."),
+        typer.Option("--round", min=1, help="With --human: only this round. Default: all."),
     ] = None,
-    seed: Annotated[int, typer.Option(min=0, help="With --human: where random choices start.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="With --human: random seed.")] = 0,
     force: Force = False,
 ) -> None:
-    """Let people compare versions: write a sheet, or read a filled one back.
+    """Let people compare versions: write a sheet, or read a completed one.
 
-    A sheet has the columns id, prompt, text_a, text_b, verdict and reason; the verdict is A, B or
-    tie. Texts stand in random order, rows are shuffled. `revloop evaluate` then tells the figures.
+    A sheet has the columns id, prompt, text_a, text_b, verdict (A, B or tie) and reason. Texts and
+    rows are in random order. `revloop evaluate` then reports the figures.
     """
     if (human is None) == (read is None):
-        raise InputError("Name a sheet to write with --human, or one to read with --read.")
+        raise InputError("Name a sheet: --human to write one, --read to read one.")
     if human is not None:
         check_paths([Writes(human, "the sheet", may_replace=force)], {"the store": store})
         _write(store, human, against, only_round, seed, force=force)
@@ -75,9 +75,9 @@ def _write(
             opened.contents(), rounds=rounds, against=against.against, seed=seed
         )
         if not questions:
-            raise InputError(f"{store} holds no changed text to be judged in the rounds asked for.")
+            raise InputError(f"{store} holds no changed text in these rounds.")
         write_sheet(file, questions, as_csv=sheet.suffix != ".jsonl")
-    output.results.print(output.printable(f"{sheet}: pairs to be judged: {len(questions)}"))
+    output.results.print(output.printable(f"{sheet}: {len(questions)} pairs to judge"))
 
 
 def _read(store: Path, sheet: Path, name: str) -> None:
@@ -86,12 +86,10 @@ def _read(store: Path, sheet: Path, name: str) -> None:
         given, unusable = match_sheet(read_sheet(sheet), opened.contents())
     _tell(unusable)
     if not given:
-        raise InputError(f"{sheet} holds no verdict that can be used.")
+        raise InputError(f"{sheet} holds no usable verdict.")
     with Verdicts.open(store) as verdicts:
         verdicts.add(who, given)
-    output.results.print(
-        output.printable(f"Verdicts of {who.name}, stored in {store}: {len(given)}")
-    )
+    output.results.print(output.printable(f"{store}: {len(given)} verdicts of {who.name}"))
 
 
 def _tell(unusable: list[UnusableSheetRow]) -> None:

@@ -1,4 +1,4 @@
-"""What a person sees: results on stdout, progress and errors on stderr."""
+"""Printing: results on stdout, progress and errors on stderr."""
 
 from __future__ import annotations
 
@@ -27,37 +27,34 @@ progress = Console(stderr=True, soft_wrap=True, highlight=False, markup=False, e
 _PIPED_COLUMNS = 80
 _STYLES = {"same": "", "removed": "red strike", "added": "green"}
 _MARKS = {"same": ("", ""), "removed": ("[-", "-]"), "added": ("{+", "+}")}
-# letters that reorder the text around them, so that it can be made to look like another one
+# bidirectional controls, which can make a text look like another one
 _REORDERING = "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
 
 
 def width() -> int:
-    """Columns that results are laid out in: the terminal's, or 80 in a pipe or a file."""
+    """Columns available for results: the terminal's, or 80 in a pipe or a file."""
     return results.width if results.is_terminal else _PIPED_COLUMNS
 
 
 def printable(text: str) -> str:
-    """A text as it is safe to show in a terminal.
+    """A text made safe for a terminal.
 
-    Control characters (an escape sequence can clear the screen, or worse) become the Unicode
-    pictures of themselves; marks that reorder text become their numbers.
+    Control characters become their Unicode control pictures, bidirectional controls their code
+    points: an escape sequence could clear the screen, or worse.
     """
     return text.translate(_SHOWN)
 
 
 def print_text(text: str) -> None:
-    """Print a text on stdout: as it is safe to show in a terminal, to the letter elsewhere.
+    """Print a text on stdout: made safe in a terminal, unchanged elsewhere.
 
-    Rich would leave carriage returns out and make spaces of tabs.
+    Rich would drop carriage returns and expand tabs.
     """
     _write(printable(text) if sys.stdout.isatty() else text)
 
 
 def print_json(text: str) -> None:
-    """Print JSON on stdout, with every letter that could act on a terminal as its escape.
-
-    So are those that the terminal's encoding does not have.
-    """
+    """Print JSON on stdout; characters that are unsafe or not in its encoding are escaped."""
     escaped = text.translate(_ESCAPED)
     try:
         escaped.encode(getattr(sys.stdout, "encoding", None) or "utf-8")
@@ -77,13 +74,13 @@ def say(message: str) -> None:
 
 
 def diff_text(old: str, new: str, *, coloured: bool) -> Text:
-    """What changed, in colours, or between ``[-`` ``-]`` and ``{+`` ``+}`` without them.
+    """The changes in colour, or marked with ``[-`` ``-]`` and ``{+`` ``+}``.
 
-    Of a text that was rewritten only the new one, in full: marks would hide it.
+    A rewritten text is shown without marks.
     """
     changes, shown = word_diff(old, new), Text()
     if is_rewritten(changes):
-        return shown.append("(most of it changed)\n", "dim").append(printable(new))
+        return shown.append("(mostly rewritten)\n", "dim").append(printable(new))
     for change in changes:
         before, after = ("", "") if coloured else _MARKS[change.kind]
         shown.append(before + printable(change.text) + after, _STYLES[change.kind])
@@ -91,7 +88,7 @@ def diff_text(old: str, new: str, *, coloured: bool) -> Text:
 
 
 def print_trajectory(trajectory: Trajectory, *, console: Console = results) -> None:
-    """Print every version with its critique and what changed since the one before."""
+    """Print every version with its critique and its changes."""
     coloured = console.color_system is not None
     for message in trajectory.draft.conversation:
         _paragraph(console, f"{message.role}:", Text(printable(message.content)))
@@ -110,19 +107,19 @@ def print_trajectory(trajectory: Trajectory, *, console: Console = results) -> N
     _print_refused(trajectory, trajectory.rounds + 1, console)
     if trajectory.kept != trajectory.rounds:
         console.print(Text(f"Kept: version {trajectory.kept}.", style="dim"))
-    detail = "Not finished." if trajectory.end is None else trajectory.end.detail
+    detail = "Unfinished." if trajectory.end is None else trajectory.end.detail
     console.print(Text(printable(f"{detail} {totals(trajectory)}"), style="dim"))
 
 
 class StageTeller:
-    """Tells of the stages of a long start on stderr: a live line in a terminal, else plain ones."""
+    """Shows the stages of a long start on stderr: a live line in a terminal, else plain lines."""
 
     def __init__(self, status: Status) -> None:
         self._status = status
         self._stage = ""
 
     def __call__(self, elapsed_s: float, stage: str) -> None:
-        """Tell that a stage is under way, so many seconds after the start."""
+        """Show the current stage, and the seconds since the start."""
         line = printable(f"{elapsed_s:3.0f} s: {stage}")
         if progress.is_terminal:
             self._status.update(Text(line))
@@ -131,19 +128,19 @@ class StageTeller:
         self._stage = stage
 
     def stop(self) -> None:
-        """Take the live line away."""
+        """Remove the live line."""
         self._status.stop()
 
 
 @contextmanager
 def stages(first: str) -> Iterator[StageTeller]:
-    """Tell of the stages of a long start while the block runs, or until ``stop``."""
+    """Show the stages of a long start while the block runs, or until ``stop``."""
     with progress.status(Text(first)) as status:
         yield StageTeller(status)
 
 
 def totals(trajectory: Trajectory) -> str:
-    """Rounds, tokens and seconds of a trajectory in one sentence."""
+    """Rounds, tokens and seconds of a trajectory, in a sentence."""
     usage = trajectory.usage
     cached = "" if usage.cached_tokens is None else f" ({usage.cached_tokens} from the cache)"
     return (
@@ -153,7 +150,7 @@ def totals(trajectory: Trajectory) -> str:
 
 
 def version_teller(iterations: int) -> Callable[[Version], None]:
-    """A function that tells of each new version on stderr."""
+    """A function that reports each new version on stderr."""
 
     def tell(version: Version) -> None:
         if version.round == 0:
@@ -171,7 +168,7 @@ def version_teller(iterations: int) -> Callable[[Version], None]:
 
 
 def _print_refused(trajectory: Trajectory, round_: int, console: Console) -> None:
-    """Print why replies of a round could not be used, and the start of the last one."""
+    """Print why replies of a round were not used, and the start of each."""
     for number, step, refusal in trajectory.refused:
         if number != round_:
             continue
@@ -185,22 +182,22 @@ def _print_refused(trajectory: Trajectory, round_: int, console: Console) -> Non
 
 
 def _unread(critique: Critique) -> str:
-    """What a person should know about a score that could not be read."""
+    """A note on a score that could not be read."""
     said = critique.unread_score
-    return "" if said is None else f" (its score cannot be read: '{said}')"
+    return "" if said is None else f" (unreadable score: '{said}')"
 
 
 def _cut(version: Version) -> str:
-    """Whether its critique was cut at its token limit, and serves all the same."""
+    """A note on a critique that was cut at its token limit and used all the same."""
     steps = [step for step in version.steps if step.kind == "critique" and step.refusal is None]
     return " (cut at its token limit)" if steps and steps[0].finish_reason == "length" else ""
 
 
 def _write(text: str) -> None:
     if sys.stdout is None:
-        raise InputError("Standard output is closed: nothing can be written to it.")
+        raise InputError("Standard output is closed.")
     sys.stdout.write(f"{text}\n")
-    sys.stdout.flush()  # a reader that has gone is told of here, not when Python ends
+    sys.stdout.flush()  # a reader that has gone is noticed here, not when Python exits
 
 
 def _paragraph(console: Console, heading: str, body: Text) -> None:
@@ -223,7 +220,7 @@ def _escaped(letter: str) -> str:
 
 
 class _Letters(dict[int, str]):
-    """What :meth:`str.translate` puts for each letter, made when it is first met."""
+    """A table for :meth:`str.translate`, filled on demand."""
 
     def __init__(self, shown: Callable[[str], str]) -> None:
         self._shown = shown

@@ -1,8 +1,4 @@
-"""``revloop records``: check, import, split and render feedback records.
-
-The reader of revloop's own stores is here, on the top floor: records are on floor 1, and must not
-know the store above them.
-"""
+"""``revloop records``: check, import, split and render feedback records."""
 
 from __future__ import annotations
 
@@ -57,16 +53,12 @@ _OTHER_FORMAT = f"Is that its format? Known: {', '.join((*FORMATS, STORE_SOURCE)
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode="markdown")
 
-File = Annotated[
-    Path, typer.Argument(metavar="FILE", help="JSONL file of records; .gz is unpacked.")
-]
+File = Annotated[Path, typer.Argument(metavar="FILE", help="Records, .jsonl or .jsonl.gz.")]
 Output = Annotated[
     Path | None,
-    typer.Option("--output", help="File to write. Else: standard output.", metavar="PATH"),
+    typer.Option("--output", help="File to write. Default: standard output.", metavar="PATH"),
 ]
-Json = Annotated[
-    bool, typer.Option("--json", help="Print the summary and all findings as JSON, on stdout.")
-]
+Json = Annotated[bool, typer.Option("--json", help="Print the summary and all findings as JSON.")]
 _FORMAT_NAMES = ", ".join((*FORMATS, STORE_SOURCE))
 
 
@@ -77,32 +69,29 @@ def validate_file(
     tokenizer: Annotated[
         str | None,
         typer.Option(
-            help="Folder of the critic, to count its tokens; demo: the one that ships with "
-            "revloop.",
+            help="Model folder of the critic, to count tokens; demo: the shipped critic.",
             metavar="PATH",
         ),
     ] = None,
     context_tokens: Annotated[
-        int, typer.Option(min=1, help="The critic's context; Falcon-40B's is 2048.")
+        int, typer.Option(min=1, help="Context length of the critic; Falcon-40B: 2048.")
     ] = DEFAULT_CONTEXT_TOKENS,
     likeness: Annotated[
         float | None,
         typer.Option(
             min=0,
             max=1,
-            help=f"From here on two records are near duplicates. Else: {DEFAULT_LIKENESS}.",
+            help=f"Similarity of near duplicates. Default: {DEFAULT_LIKENESS}.",
         ),
     ] = None,
     output_file: Annotated[
         Path | None,
-        typer.Option(
-            "--output", help="Write the lines without an error to this file.", metavar="PATH"
-        ),
+        typer.Option("--output", help="Write the valid records to this file.", metavar="PATH"),
     ] = None,
     force: Force = False,
     as_json: Json = False,
 ) -> None:
-    """Check records: what is missing, empty, repeated, too long or off the scale, by line."""
+    """Check records: missing, empty, repeated, too long or out-of-range values, by line."""
     reads = {"the prompt set": prompts, "the tokenizer": tokenizer}
     check_paths(_written(output_file, force=force), reads, data=file)
     folder = None if tokenizer is None else model_folder(tokenizer)
@@ -115,7 +104,7 @@ def validate_file(
         languages=_languages(),
     )
     with ExitStack() as opened:
-        # opened first, so that a name that cannot be used is told before the work, not after it
+        # opened before the work, so that an unusable path is reported first
         out = opened.enter_context(new_file(output_file, force=force)) if output_file else None
         report = validate(read_records(file), checks)
         if as_json:
@@ -135,15 +124,13 @@ def import_file(
     format_name: Annotated[str, typer.Argument(metavar="FORMAT", help=f"One of: {_FORMAT_NAMES}.")],
     file: Annotated[
         Path,
-        typer.Argument(
-            metavar="FILE", help="JSONL file of the format (.gz is unpacked), or a store."
-        ),
+        typer.Argument(metavar="FILE", help="Data set, .jsonl or .jsonl.gz, or a store."),
     ],
     output_file: Output = None,
     force: Force = False,
     as_json: Json = False,
 ) -> None:
-    """Make records of a public data set's rows, or of the rounds of a store."""
+    """Convert the rows of a public data set, or the rounds of a store, to records."""
     if format_name not in {*FORMATS, STORE_SOURCE}:
         raise InputError(f"There is no format '{format_name}'. Known: {_FORMAT_NAMES}.")
     _check_destination(output_file, as_json=as_json)
@@ -169,17 +156,17 @@ def split_file(
     file: File,
     output_folder: Annotated[
         Path,
-        typer.Option("--output", help="Folder for train, validation and test.", metavar="DIR"),
+        typer.Option("--output", help="Folder to write the three parts to.", metavar="DIR"),
     ],
     shares: Annotated[
         tuple[float, float, float],
-        typer.Option(min=0, help="Of train, validation and test."),
+        typer.Option(min=0, help="Shares of train, validation and test."),
     ] = DEFAULT_SHARES,
-    seed: Annotated[int, typer.Option(min=0, help="Where random choices start.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Random seed.")] = 0,
     force: Force = False,
     as_json: Json = False,
 ) -> None:
-    """Split records into train, validation and test, so that no prompt is in two of them."""
+    """Split records into train, validation and test; each prompt is in one of them only."""
     paths = [output_folder / f"{part}.jsonl" for part in PARTS]
     parts_written = [
         Writes(path, f"the part {part}", may_replace=force, makes_parents=True)
@@ -208,13 +195,13 @@ def render_file(
     file: File,
     prompts: Prompts = DEFAULT_PROMPTS,
     lesson: Annotated[
-        Lesson | None, typer.Option(help="Only records that can teach this. Else: all.")
+        Lesson | None, typer.Option(help="Only records that teach this. Default: all.")
     ] = None,
     output_file: Output = None,
     force: Force = False,
     as_json: Json = False,
 ) -> None:
-    """Write records as training text, prompt and target, just as the loop will send them."""
+    """Render records as training text: prompts and targets in the loop's format."""
     _check_destination(output_file, as_json=as_json)
     check_paths(_written(output_file, force=force), {"the prompt set": prompts}, data=file)
     findings: list[Finding] = []
@@ -231,13 +218,13 @@ def render_file(
 
 @app.command("generate", epilog="Example: `revloop records generate 1000 --output records.jsonl`")
 def generate(
-    count: Annotated[int, typer.Argument(min=1, help="How many records.")],
-    seed: Annotated[int, typer.Option(min=0, help="Where random choices start.")] = 0,
+    count: Annotated[int, typer.Argument(min=1, help="Number of records.")],
+    seed: Annotated[int, typer.Option(min=0, help="Random seed.")] = 0,
     output_file: Output = None,
     force: Force = False,
     as_json: Json = False,
 ) -> None:
-    """Write records of the demo's domain, made by a program: to try a fine-tuning on."""
+    """Generate synthetic records of the demo's domain, to try fine-tuning."""
     _check_destination(output_file, as_json=as_json)
     check_paths(_written(output_file, force=force))
     with _destination(output_file, force=force) as out:
@@ -261,7 +248,7 @@ def _rendered(
 
 
 def _near_duplicates(likeness: float | None) -> NearDuplicates | None:
-    """What finds near duplicates; None where its library is missing and nobody asked for it."""
+    """Finds near duplicates; None if its library is missing and it was not asked for."""
     try:
         return NearDuplicates(DEFAULT_LIKENESS if likeness is None else likeness)
     except MissingExtraError:
@@ -285,11 +272,13 @@ def _valid_records(file: Path, report: Report) -> Iterator[BaseModel]:
 
 def _check_destination(path: Path | None, *, as_json: bool) -> None:
     if path is None and as_json:
-        raise InputError("--json prints a summary on stdout: name a file with --output.")
+        raise InputError(
+            "--json prints a summary on stdout: name a file for the records (--output)."
+        )
 
 
 def _written(path: Path | None, *, force: bool) -> list[Writes]:
-    """What is written to a file, or else to standard output."""
+    """The output to check: a file, or standard output."""
     return [standard_output() if path is None else Writes(path, may_replace=force)]
 
 
@@ -304,7 +293,7 @@ def _destination(path: Path | None, *, force: bool) -> Iterator[TextIO | None]:
 
 
 def _write(values: Iterable[BaseModel], out: TextIO | None) -> int:
-    """Write values as JSON, one a line; returns how many there were."""
+    """Write values as JSON lines; returns their number."""
     count = 0
     for value in values:
         line = value.model_dump_json(exclude_defaults=True)
@@ -329,8 +318,8 @@ def _make_folder(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as exc:
-        raise InputError(f"The folder {folder} cannot be made: {exc.strerror}.") from exc
+        raise InputError(f"The folder {folder} cannot be created: {exc.strerror}.") from exc
 
 
 def _nothing_valid(file: Path) -> InputError:
-    return InputError(f"{file} holds nothing that can be used; the findings tell why.")
+    return InputError(f"{file} holds no usable record; see the findings.")

@@ -1,4 +1,4 @@
-"""``revloop report``: a page that shows what the rounds did."""
+"""``revloop report``: an HTML page of charts and trajectories."""
 
 from __future__ import annotations
 
@@ -20,15 +20,14 @@ from revloop.cli.compared import (
 )
 from revloop.cli.evaluate import ask_all
 from revloop.cli.files import Force, judges_read, new_file
-from revloop.errors import InputError
 from revloop.evaluation import (
     DEFAULT_CONCURRENCY,
     ORIGINAL,
     count_store,
 )
 from revloop.files.atomic import writable
-from revloop.files.paths import Kind, Writes, check_paths
-from revloop.options import DEFAULT_JUDGE_PROMPTS, HOW_TO_NAME_A_JUDGE
+from revloop.files.paths import Kind, Writes, check_free, check_paths
+from revloop.options import DEFAULT_JUDGE_PROMPTS
 from revloop.report import (
     charts_of,
     check_plots,
@@ -48,17 +47,17 @@ EXAMPLE = "Example: `revloop report versions.sqlite -o report.html --plots plots
 def report(
     store: StoreOrShards,
     out: Annotated[
-        Path, typer.Option("--output", "-o", help="The page to write.", metavar="PATH")
+        Path, typer.Option("--output", "-o", help="HTML file to write.", metavar="PATH")
     ] = Path("report.html"),
     plots: Annotated[
         Path | None,
-        typer.Option(help="Write each chart as PNG and SVG into this folder.", metavar="DIR"),
+        typer.Option(help="Also write each chart as PNG and SVG to this folder.", metavar="DIR"),
     ] = None,
     judge: Annotated[
         list[str] | None,
         typer.Option(
-            help=f"Who compares, as in `revloop evaluate`: {HOW_TO_NAME_A_JUDGE}. The first one "
-            "says which trajectories were harmed. Else: those whose verdicts the store holds.",
+            help="Who compares, as for `revloop evaluate`; the first decides which trajectories "
+            "count as harmed. Default: the judges whose verdicts the store holds.",
             metavar="JUDGE",
         ),
     ] = None,
@@ -67,9 +66,9 @@ def report(
     rounds: RoundsTold = None,
     force: Force = False,
 ) -> None:
-    """Make one page of a store: charts of what each round did, and every trajectory to look at.
+    """Make an HTML page of a store: charts of each round, and every trajectory.
 
-    The page is one file that needs no network. Open it in any browser.
+    The page is a single file that works offline.
     """
     reads: dict[str, str | Path | None] = {**what_is_read(store), **judges_read(judge or [])}
     reads["the judges' prompts"] = judge_prompts
@@ -108,12 +107,8 @@ def report(
 def _save(source: ReportSource, gathered: Gathered, folder: Path, *, force: bool) -> None:
     charts = charts_of(gathered, source.evaluation)
     names = picture_names(charts)
-    there = [name for name in names if (folder / name).exists()]
-    if there and not force:
-        raise InputError(
-            f"{folder / there[0]} is already there. Name another folder, or add --force to replace "
-            "it."
-        )
+    for name in () if force else names:
+        check_free(folder / name)
     check_paths([Writes(folder / name, "a chart", makes_parents=True) for name in names])
     with writable(folder):
         folder.mkdir(parents=True, exist_ok=True)

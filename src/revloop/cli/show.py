@@ -1,4 +1,4 @@
-"""``revloop show``: what a version store holds."""
+"""``revloop show``: list the trajectories of a store, or print one."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ EXAMPLE = (
 def show(
     store: StoreToRead,
     draft_id: Annotated[
-        str | None, typer.Argument(help="Id of a draft or a trajectory.", metavar="[ID]")
+        str | None, typer.Argument(help="Id of a draft or trajectory.", metavar="[ID]")
     ] = None,
     as_json: Annotated[
-        bool, typer.Option("--json", help="Print trajectories as JSON, one a line.")
+        bool, typer.Option("--json", help="Print trajectories as JSON, one per line.")
     ] = False,
     run: RunToRead = None,
 ) -> None:
-    """List the trajectories of a store, or show one with all of its versions and critiques."""
+    """List the trajectories of a store, or print one with its versions and critiques."""
     check_paths([standard_output()], {"the store": store})
     with Store.open_to_read(store) as opened:
         tell_which_run(opened, run)
@@ -54,13 +54,13 @@ def show(
 
 
 def _elsewhere(opened: Store, name: str | None) -> str:
-    """Which other runs have a trajectory."""
+    """A note on which other runs have the trajectory."""
     runs = [str(run) for run in opened.run_ids() if any(opened.contents(run, name=name))]
     return f" in this run; --run {' or '.join(runs)} has one" if runs else ""
 
 
 def _list(trajectories: Iterable[Trajectory]) -> None:
-    """One line for each trajectory, written as it is read: a store may hold millions."""
+    """Print a line per trajectory as it is read: a store may hold millions."""
     output.results.print(_line("id", "rounds", "ended", "last version"), style="bold")
     for trajectory in trajectories:
         ended = "not yet" if trajectory.end is None else trajectory.end.reason.value
@@ -72,7 +72,7 @@ def _list(trajectories: Iterable[Trajectory]) -> None:
 
 
 def _line(draft_id: str, rounds: str, ended: str, preview: str) -> str:
-    """A line of the list, cut where the terminal ends."""
+    """A line of the list, cut to the terminal's width."""
     line = f"{draft_id:<16}  {rounds:>6}  {ended:<18}  {preview}"
     room = output.width()
     return line if cell_len(line) <= room else f"{set_cell_size(line, room - 1)}…"

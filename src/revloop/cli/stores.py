@@ -1,4 +1,4 @@
-"""What commands that work on a store have in common."""
+"""Options and notes shared by commands that read a store."""
 
 from __future__ import annotations
 
@@ -19,35 +19,35 @@ RunToRead = Annotated[
     typer.Option(
         "--run",
         min=1,
-        help="Run of the store to read. Else: the newest that holds a trajectory.",
+        help="Run to read. Default: the newest with a trajectory.",
         metavar="N",
     ),
 ]
 
 
 def tell_which_run(store: Store, run: int | None) -> None:
-    """Say which run is read, where there are several."""
+    """Say which run is read, if there are several."""
     runs = store.run_ids()
     if run is None and len(runs) > 1 and (newest := store.newest_run()) is not None:
         others = ", ".join(str(other) for other in runs if other != newest)
-        output.say(f"Run {newest} is read; --run reads another ({others}).")
+        output.say(f"Reading run {newest}; --run reads another ({others}).")
 
 
 def tell_if_in_two_files(context: typer.Context, store: Path | None) -> Path | None:
-    """Have a command say at its end that its store is not in one file, where that is so."""
+    """Have a command warn at its end if its store is spread over two files."""
 
     def tell() -> None:
         if store is None:
             return
-        with suppress(OSError, StoreError):  # a path that cannot be was told before
+        with suppress(OSError, StoreError):  # an invalid path was reported before
             log = log_of(place_of(store))
             if log.exists() and log.stat().st_size:
                 tell_of(log)
 
     def tell_of(log: Path) -> None:
         output.say(
-            f"Part of {store} is in {log}: another process is using the store, or it may not "
-            "be written. To copy it, copy both files."
+            f"Part of {store} is in {log}: another process is using the store, or it is "
+            "read-only. To copy it, copy both files."
         )
 
     context.call_on_close(tell)

@@ -1,11 +1,11 @@
-"""The standard streams of the command line, as they are and not as one would wish them.
+"""Make the standard streams safe to use.
 
-Any of them may be closed, full, a pipe that nobody reads, or of an encoding that lacks characters.
-None of this may cost the result of hours, or end in a traceback:
+Any of them may be closed, full, a pipe without a reader, or lack characters in its encoding. None
+of this may lose hours of results or end in a traceback:
 
-- what stdout cannot take is told as an error of ours, quietly where its reader has gone;
-- what stderr cannot take is lost, since the work does not depend on it;
-- files and pipes are UTF-8; in a terminal, characters that it cannot show are written as escapes.
+- a failed write to stdout raises an error of ours; a reader that has gone ends the command quietly;
+- a failed write to stderr is ignored, since the work does not depend on it;
+- files and pipes are UTF-8; a terminal gets escapes for characters that it cannot show.
 """
 
 from __future__ import annotations
@@ -33,10 +33,10 @@ _ESCAPING = "backslashreplace"
 
 
 def prepare(tell: Callable[[str], None]) -> None:
-    """Make the standard streams safe to use; once, before anything is printed.
+    """Make the standard streams safe to use; call it once, before anything is printed.
 
     Args:
-        tell: Tells a person, on stderr, what was done to the text on stdout.
+        tell: Prints a note on stderr, if text on stdout is written in another encoding.
     """
     _occupy_closed()
     sys.stderr = _safe(sys.stderr, _Forgiving, lambda _: None)
@@ -44,11 +44,11 @@ def prepare(tell: Callable[[str], None]) -> None:
 
 
 def check_standard_output() -> None:
-    """Check that what is printed can be written, before any work; a closed stream is no matter yet.
+    """Check before any work that standard output can be written; it may be closed.
 
     Raises:
         InputError: Standard output is full, or open for reading only.
-        ReaderGoneError: Nobody reads it any more.
+        ReaderGoneError: Its reader has gone.
     """
     if sys.stdout is not None:
         with suppress(io.UnsupportedOperation):
@@ -56,33 +56,33 @@ def check_standard_output() -> None:
 
 
 def flush() -> None:
-    """Write what is left for standard output, while an error can still be told.
+    """Flush standard output while an error can still be reported.
 
     Raises:
         InputError: It cannot be written.
-        ReaderGoneError: Nobody reads it any more.
+        ReaderGoneError: Its reader has gone.
     """
     if sys.stdout is not None:
         sys.stdout.flush()
 
 
 def _occupy_closed() -> None:
-    """Keep files that are opened later from becoming a standard stream that was closed.
+    """Occupy the numbers of closed standard streams, so that no file opened later gets one.
 
-    Whatever a library prints would else be written into a store, say. The null device is opened
-    the wrong way round, so that to use it is an error, as with a closed stream.
+    Otherwise, a library's output could end up in a store. The null device is opened in the wrong
+    mode, so that using it fails as it does with a closed stream.
     """
     for number, mode in ((0, os.O_WRONLY), (1, os.O_RDONLY), (2, os.O_WRONLY)):
         try:
             os.fstat(number)
         except OSError:
             with suppress(OSError):
-                # it takes the lowest number that is free, which is this one
+                # open() takes the lowest free number, which is this one
                 os.set_inheritable(os.open(os.devnull, mode), True)
 
 
-class _Patient(io.FileIO):
-    """A stream that is waited for where it does not wait itself: a pipe that others share."""
+class _Blocking(io.FileIO):
+    """A stream whose writes block, even on a pipe that another process made non-blocking."""
 
     def write(self, data: ReadableBuffer, /) -> int:
         while (written := super().write(data)) is None:
@@ -90,20 +90,20 @@ class _Patient(io.FileIO):
         return written
 
 
-class _Strict(_Patient):
-    """Standard output: what cannot be written is an error of ours, once."""
+class _Strict(_Blocking):
+    """Standard output: the first failed write raises an error of ours."""
 
     def write(self, data: ReadableBuffer, /) -> int:
         try:
             with writable(_NAME):
                 return super().write(data)
         except BaseException:
-            _discard(self.fileno())  # what is still to come must not fail again, at the very end
+            _discard(self.fileno())  # the flush at exit must not fail again
             raise
 
 
-class _Forgiving(_Patient):
-    """Standard error: what cannot be written is lost."""
+class _Forgiving(_Blocking):
+    """Standard error: failed writes are ignored."""
 
     def write(self, data: ReadableBuffer, /) -> int:
         try:
@@ -114,7 +114,7 @@ class _Forgiving(_Patient):
 
 
 class _NotingText(io.TextIOWrapper):
-    """Text on a stream; tells once where it is not written as one would expect."""
+    """Text on a stream; notes once if its encoding is not the expected one."""
 
     def __init__(self, raw: io.FileIO, wanted: str, tell: Callable[[str], None]) -> None:
         self._tell, self._told = tell, False
@@ -131,9 +131,9 @@ class _NotingText(io.TextIOWrapper):
     def _note(self, text: str) -> None:
         expected = text.encode(self._wanted, errors=_ESCAPING)
         if expected != text.encode(self.encoding, errors=_ESCAPING):
-            self._say(f"Standard output is no terminal: it is UTF-8, not {self._wanted}.")
+            self._say(f"Standard output is not a terminal: it gets UTF-8, not {self._wanted}.")
         elif not _holds(text, self.encoding):
-            self._say(f"Characters that {self.encoding} does not have are printed as escapes.")
+            self._say(f"Characters that {self.encoding} lacks are printed as escapes.")
 
     def _say(self, what: str) -> None:
         self._told = True
@@ -141,7 +141,7 @@ class _NotingText(io.TextIOWrapper):
 
 
 def _safe(stream: Any, kind: type[io.FileIO], tell: Callable[[str], None]) -> Any:
-    """The same stream, safe to use; as it is if it is closed, or is none of the system's."""
+    """The stream, made safe; unchanged if it is closed or has no file descriptor."""
     try:
         number = -1 if stream is None else stream.fileno()
     except io.UnsupportedOperation:

@@ -1,4 +1,4 @@
-"""Tables on stdout that fit where they are printed, and in which nothing is ever cut."""
+"""Tables on stdout that fit the terminal, without cutting a cell."""
 
 from __future__ import annotations
 
@@ -16,24 +16,24 @@ if TYPE_CHECKING:
 _GAP = "  "
 _INDENT = 4
 _LEAST_BESIDE = 30
-"""Columns that an explanation needs beside its value; with fewer it stands below."""
+"""Columns that an explanation needs beside its value; with fewer it goes below."""
 
 
 def print_heading(text: str) -> None:
-    """Print what the following table is of."""
+    """Print the heading of a table."""
     output.results.print()
     output.results.print(Text(output.printable(text), style="bold cyan"))
 
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]], *, left: int = 0) -> None:
-    """Print a table; where it is too wide, the columns that do not fit stand below.
+    """Print a table; columns that do not fit go below, after the first column again.
 
-    The first column is then repeated. A cell that is wider than the terminal is printed as it is.
+    A cell wider than the terminal is printed in full.
 
     Args:
         columns: The headings.
         rows: A cell for each column.
-        left: How many of the first columns begin at the left, as words do.
+        left: Number of columns, from the first, that are left-aligned.
     """
     told = [[output.printable(cell) for cell in row] for row in rows]
     widths = [max(map(cell_len, column)) for column in zip(columns, *told, strict=True)]
@@ -46,10 +46,10 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]], *, left: 
 
 
 def print_pairs(rows: Iterable[tuple[str, str, str]]) -> None:
-    """Print names with their values, and after each what there is to know about it.
+    """Print names with their values and explanations.
 
     Args:
-        rows: Name, value and explanation, which is wrapped; an address in it is never broken.
+        rows: Name, value and explanation; the explanation is wrapped, but a URL is never broken.
     """
     told = [tuple(map(output.printable, row)) for row in rows]
     names, values = (max((cell_len(row[n]) for row in told), default=0) for n in (0, 1))
@@ -70,7 +70,7 @@ def print_pairs(rows: Iterable[tuple[str, str, str]]) -> None:
 
 
 def _parts(widths: Sequence[int], room: int) -> Iterator[list[int]]:
-    """The columns of each table that one is split into: the first one, and as many as fit."""
+    """The columns of each part of a table: the first one, then as many as fit."""
     shown, used = [0], widths[0]
     for number, width in list(enumerate(widths))[1:]:
         if len(shown) > 1 and used + len(_GAP) + width > room:

@@ -190,6 +190,16 @@ def _check_not_within(writes: Iterable[Writes], folder: Path) -> None:
             )
 
 
+def check_free(path: Path) -> None:
+    """Check that no file has this name yet.
+
+    Raises:
+        InputError: One has.
+    """
+    if _is_there(path):
+        raise InputError(f"{path} already exists. Choose another name, or add --force.")
+
+
 def _check_place(write: Writes) -> None:
     """Check one thing that is written by itself.
 
@@ -232,10 +242,8 @@ def _check_file(write: Writes, *, there: bool) -> None:
     else:
         _check_no_store(path)
         write.check_form(path)
-        if there and not write.may_replace:
-            raise InputError(
-                f"{path} is already there. Name another, or add --force to replace it."
-            )
+        if not write.may_replace:
+            check_free(path)
     _try_in(_real(path).parent, write)
 
 
