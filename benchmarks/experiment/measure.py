@@ -16,7 +16,7 @@ from revloop.demo.figures import (
     critique_statements,
     fault_counts,
     round_figures,
-    useless_requests,
+    unusable_replies,
 )
 from revloop.engines import open_engine
 from revloop.options import EngineOptions
@@ -74,7 +74,7 @@ def measure(condition: Condition, engine: EngineOptions) -> dict[str, Any]:
 def figures_of(condition: Condition, trajectories: Sequence[Trajectory]) -> dict[str, Any]:
     """What became of the drafts of a condition, ready for JSON."""
     made, true = critique_statements(trajectories)
-    useless, requests = useless_requests(trajectories)
+    useless, requests = unusable_replies(trajectories)
     rounds = [
         figures._asdict() | {"win_rate": figures.win_rate, "interval": interval}
         for figures, interval in zip(

@@ -12,7 +12,7 @@ from benchmarks.experiment.measure import ROUNDS, Condition, figures_of
 from benchmarks.experiment.report import MAIN, PAPER_WIN_RATES, write_page
 from revloop import Draft, Trajectory, Version
 from revloop.demo import demo_drafts
-from revloop.demo.critique import mend
+from revloop.demo.critique import correct
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -32,7 +32,7 @@ def mended() -> list[Trajectory]:
     """Four drafts that the first round mends, and four that it leaves as they are."""
     drafts = demo_drafts(8, faults=(1, 3))
     return [
-        trajectory(draft, mend(draft.prompt or "", draft.response) if n < 4 else draft.response)
+        trajectory(draft, correct(draft.prompt or "", draft.response) if n < 4 else draft.response)
         for n, draft in enumerate(drafts)
     ]
 

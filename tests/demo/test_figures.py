@@ -9,12 +9,12 @@ import pytest
 
 from revloop import PromptSet, revise
 from revloop.demo import demo_drafts
-from revloop.demo.critique import mend, write_critique
+from revloop.demo.critique import correct, write_critique
 from revloop.demo.figures import (
     critique_statements,
     fault_counts,
     round_figures,
-    useless_requests,
+    unusable_replies,
 )
 from revloop.demo.judge import judge
 from tests.helpers.scripted_engine import ScriptedEngine
@@ -40,7 +40,7 @@ def draft_in(request: Request) -> tuple[str, str]:
 def perfect(request: Request) -> str:
     """Names every fault, and mends it."""
     draft = draft_in(request)
-    return write_critique(*draft).text() if request.stop else mend(*draft)
+    return write_critique(*draft).text() if request.stop else correct(*draft)
 
 
 def nonsense(request: Request) -> str:
@@ -86,8 +86,8 @@ def test_a_critic_without_form_ties_everywhere() -> None:
 
 def test_requests_of_no_use_are_counted() -> None:
     tries = 3
-    assert useless_requests(trajectories(speechless)) == (tries * len(DRAFTS), tries * len(DRAFTS))
-    assert useless_requests(trajectories(perfect))[0] == 0
+    assert unusable_replies(trajectories(speechless)) == (tries * len(DRAFTS), tries * len(DRAFTS))
+    assert unusable_replies(trajectories(perfect))[0] == 0
 
 
 def test_a_critic_that_writes_nonsense_loses_everywhere() -> None:
@@ -103,7 +103,7 @@ def test_a_trajectory_that_ended_early_keeps_its_last_version() -> None:
 
 
 def test_no_trajectories_give_no_figures() -> None:
-    with pytest.raises(ValueError, match="no trajectory"):
+    with pytest.raises(ValueError, match="no trajectories"):
         round_figures([], ROUNDS)
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from revloop.demo import demo_drafts
-from revloop.demo.critique import mend
+from revloop.demo.critique import correct
 from revloop.errors import InputError, JudgeError
 from revloop.evaluation import FunctionJudge, demo_judge, load_function
 from revloop.trajectory import Judge, Verdict
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-DRAFT = next(d for d in demo_drafts(20) if d.response != mend(d.prompt or "", d.response))
+DRAFT = next(d for d in demo_drafts(20) if d.response != correct(d.prompt or "", d.response))
 
 
 def returning(said: Any) -> FunctionJudge:
@@ -57,7 +57,7 @@ async def test_a_function_that_fails_is_told_with_its_error() -> None:
 
 
 async def test_the_demos_judge_prefers_the_text_with_fewer_faults() -> None:
-    prompt, good = DRAFT.prompt or "", mend(DRAFT.prompt or "", DRAFT.response)
+    prompt, good = DRAFT.prompt or "", correct(DRAFT.prompt or "", DRAFT.response)
     judge = demo_judge()
     verdict = await judge.judge(prompt, DRAFT.response, good)
     assert (verdict.preference, judge.info.name) == ("second", "demo")

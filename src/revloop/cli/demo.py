@@ -25,7 +25,7 @@ from revloop.demo.figures import (
     critique_statements,
     fault_counts,
     round_figures,
-    useless_requests,
+    unusable_replies,
 )
 from revloop.engines import open_engine
 from revloop.engines.factory import DEMO, SHIPPED_CRITIC
@@ -215,8 +215,8 @@ def _print_summary(trajectories: list[Trajectory]) -> None:
     made, true = critique_statements(trajectories)
     if made:
         output.results.print(f"True statements in the critiques: {true / made:.1%} of {made}.")
-    useless, requests = useless_requests(trajectories)
-    output.results.print(f"Requests with an unusable reply: {useless} of {requests}.")
+    unusable, requests = unusable_replies(trajectories)
+    output.results.print(f"Requests with an unusable reply: {unusable} of {requests}.")
     reasons = Counter(t.end.reason.value for t in trajectories if t.end is not None)
     counted = ", ".join(f"{reason} {count}" for reason, count in reasons.most_common())
     versions = sum(t.rounds for t in trajectories)

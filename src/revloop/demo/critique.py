@@ -1,9 +1,9 @@
-"""The true critique of a response, and the response mended.
+"""The true critique of a response, and its corrected text.
 
-A critique reads the response line by line. After each fact, each misspelt word, each wrong
-beginning or end it says in brackets what should stand there, and whether it does; faults are
-numbered as they are met. Then come the paper's three parts: the overall score, the positive
-aspects, the negative aspects.
+A critique goes through the response line by line. After each fact, misspelt word and wrong
+beginning or end, it states in brackets what is expected and whether it is right; faults are
+numbered in order. Then come the paper's three parts: the overall score, the positive aspects and
+the negative aspects.
 """
 
 from __future__ import annotations
@@ -31,25 +31,24 @@ ASPECTS = (
 SCORES = (10, 8, 6, 5, 4, 3, 2, 1)
 
 
-@dataclass
+@dataclass(frozen=True)
 class DemoCritique:
-    """The parts of the true critique of one response.
+    """The parts of a critique.
 
     Args:
-        reading: the response line by line, with a mark in brackets at each check.
-        score: 1 to 10, 10 when there is nothing to mend.
-        positive: what is right, as one sentence.
-        negative: what is wrong, as numbered sentences.
-
+        reading: The response line by line, with a mark in brackets at each check.
+        score: 1 to 10, 10 for no faults; None if a critic gave no such number.
+        positive: What is right, as one sentence.
+        negative: What is wrong, as numbered sentences.
     """
 
     reading: str
-    score: int
+    score: int | None
     positive: str
     negative: str
 
     def text(self) -> str:
-        """The critique as the critic should write it."""
+        """The critique in the critic's format."""
         return (
             f"{self.reading}\nOverall score: {self.score}\n"
             f"Positive aspects: {self.positive}\nNegative aspects: {self.negative}"
@@ -57,12 +56,12 @@ class DemoCritique:
 
 
 def score_of(faults: int) -> int:
-    """The overall score of a response with that many faults."""
+    """The overall score of a response, by its number of faults."""
     return SCORES[min(faults, len(SCORES) - 1)]
 
 
 class _Reader:
-    """Writes the reading, and gathers the faults in the order in which it meets them."""
+    """Writes the reading and collects the faults in order."""
 
     def __init__(self, judgement: Judgement) -> None:
         self.lines = judgement.lines
@@ -91,13 +90,9 @@ class _Reader:
         text = " ".join(words) + ending
         if role not in BODY:
             return text
-        twice = [other for other in self.lines if other.role == role and other is not line]
-        said = (
-            f"twice, {self._fault(Fault('repeated', role, found=line.text))}"
-            if twice
-            else "once, right"
-        )
-        return f"{text} ({said})"
+        if any(other.role == role and other is not line for other in self.lines):
+            return f"{text} (twice, {self._fault(Fault('repeated', role, found=line.text))})"
+        return f"{text} (once, right)"
 
     def _word(self, word: Word, fault: Fault | None) -> str:
         if fault is not None:
@@ -111,12 +106,12 @@ def _wrong(line: MessageLine) -> list[Word]:
 
 
 def name_of_ending(mark: str) -> str:
-    """What the mark that ends a line is called."""
+    """The name of a punctuation mark at the end of a line."""
     return "comma" if mark == "," else "stop"
 
 
 def sentence_of(fault: Fault) -> str:
-    """One fault as a sentence of the negative aspects."""
+    """The sentence for a fault in the negative aspects."""
     where = f"The {fault.role}" if fault.role in ("greeting", "closing") else f"Line {fault.role}"
     if fault.kind == "repeated":
         return f"{where} is said twice."
@@ -132,18 +127,17 @@ def sentence_of(fault: Fault) -> str:
 
 
 def aspect_of(fault: Fault) -> str:
-    """The aspect of a message that a fault spoils."""
+    """The aspect of a message that a fault affects."""
     if fault.kind == "repeated":
         return "lines"
     return {"capital": "capitals", "stop": "stops"}.get(fault.field) or fault.field or fault.kind
 
 
-def mend(prompt: str, response: str) -> str:
-    """The response without its faults, in its own phrasing where that can be told.
+def correct(prompt: str, response: str) -> str:
+    """The response without its faults, in its own phrasing where that can be recognised.
 
     Raises:
-        ValueError: the prompt is not one of the demo domain's.
-
+        ValueError: The prompt is not of the demo's domain.
     """
     facts = Facts.from_prompt(prompt)
     best = best_lines(judge(prompt, response))
@@ -163,18 +157,17 @@ def write_critique(prompt: str, response: str) -> DemoCritique:
     """The true critique of a response.
 
     Args:
-        prompt: a prompt of the demo domain.
-        response: any text; lines that fit no phrasing are left to the score.
+        prompt: A prompt of the demo's domain.
+        response: Any text; lines that match no phrasing only lower the score.
 
     Raises:
-        ValueError: the prompt is not one of the demo domain's.
-
+        ValueError: The prompt is not of the demo's domain.
     """
     judgement = judge(prompt, response)
     reader = _Reader(judgement)
     reading = reader.reading()
-    spoilt = {aspect_of(fault) for fault in reader.met}
-    good = [aspect for aspect in ASPECTS if aspect not in spoilt]
+    affected = {aspect_of(fault) for fault in reader.met}
+    good = [aspect for aspect in ASPECTS if aspect not in affected]
     return DemoCritique(
         reading=reading,
         score=score_of(judgement.count),

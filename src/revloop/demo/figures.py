@@ -1,4 +1,4 @@
-"""What rounds of revision did to demo messages, by the exact judge."""
+"""The effect of revision rounds on demo messages, by the exact judge."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ if TYPE_CHECKING:
 
     from revloop.trajectory import Trajectory
 
-_OF_NO_USE = {StopReason.UNPARSEABLE, StopReason.TOKEN_LIMIT}
+_UNUSABLE = {StopReason.UNPARSEABLE, StopReason.TOKEN_LIMIT}
 
 
 class DemoRoundFigures(NamedTuple):
     """All drafts after one round.
 
     Attributes:
-        round: 0 stands for the responses that came in.
-        wins: Drafts with fewer faults than they came with.
+        round: 0 for the original responses.
+        wins: Drafts with fewer faults than originally.
         ties: Drafts with as many.
         losses: Drafts with more.
-        fault_free: Share of drafts without any fault, from 0 to 1.
-        mean_faults: Faults a draft.
-        unharmed: Share of the drafts that came without a fault and still have none; None where
-            none came so.
+        fault_free: Share of drafts without faults, from 0 to 1.
+        mean_faults: Mean faults of a draft.
+        unharmed: Share of the originally fault-free drafts that still are; None if there were
+            none.
     """
 
     round: int
@@ -42,20 +42,20 @@ class DemoRoundFigures(NamedTuple):
     def win_rate(self) -> float | None:
         """(wins + ties / 2) / verdicts: see :class:`~revloop.trajectory.Tally`.
 
-        The paper asks its judge in both orders. The exact judge counts faults in each text alone,
-        so the order cannot matter, and one verdict stands for both.
+        The paper asks its judge in both orders. The exact judge counts faults in each text
+        separately, so one verdict is enough.
         """
         return Tally(self.wins, self.ties, self.losses).win_rate
 
 
 def fault_counts(trajectory: Trajectory, rounds: int) -> list[int]:
-    """The number of faults of the version that stood after each round, version 0 first.
+    """Faults of the version kept after each round, version 0 first.
 
-    A trajectory that ended early keeps what stood then for the rounds that were saved.
+    A trajectory that ended early keeps its last version for the remaining rounds.
     """
     prompt, done = trajectory.draft.prompt or "", min(rounds, trajectory.rounds)
-    stood = [trajectory.versions[trajectory.kept_after(round_)] for round_ in range(done + 1)]
-    known = [judge(prompt, version.text).count for version in stood]
+    kept = [trajectory.versions[trajectory.kept_after(round_)] for round_ in range(done + 1)]
+    known = [judge(prompt, version.text).count for version in kept]
     return known + known[-1:] * (rounds + 1 - len(known))
 
 
@@ -63,16 +63,16 @@ def round_figures(trajectories: Sequence[Trajectory], rounds: int) -> list[DemoR
     """The figures after each round, from round 0 on.
 
     Raises:
-        ValueError: There is no trajectory, or one whose prompt is not of the demo's domain.
+        ValueError: There are no trajectories, or a prompt is not of the demo's domain.
     """
     if not trajectories:
-        raise ValueError("there is no trajectory to count")
+        raise ValueError("there are no trajectories")
     counts = [fault_counts(trajectory, rounds) for trajectory in trajectories]
     return [_figures_of(round_, counts) for round_ in range(rounds + 1)]
 
 
 def critique_statements(trajectories: Sequence[Trajectory]) -> tuple[int, int]:
-    """How many checkable statements the critiques make, and how many of them are true."""
+    """The number of checkable statements in the critiques, and of true ones."""
     made = true = 0
     for trajectory in trajectories:
         prompt = trajectory.draft.prompt or ""
@@ -85,12 +85,12 @@ def critique_statements(trajectories: Sequence[Trajectory]) -> tuple[int, int]:
     return made, true
 
 
-def useless_requests(trajectories: Sequence[Trajectory]) -> tuple[int, int]:
-    """How many requests gave text that was cut off or could not be parsed, and all requests."""
+def unusable_replies(trajectories: Sequence[Trajectory]) -> tuple[int, int]:
+    """The number of requests with a truncated or unparseable reply, and of all requests."""
     steps = [step for trajectory in trajectories for step in trajectory.steps]
-    asked_again = sum(step.attempt > 1 for step in steps)
-    given_up = sum(t.end is not None and t.end.reason in _OF_NO_USE for t in trajectories)
-    return asked_again + given_up, len(steps)
+    retried = sum(step.attempt > 1 for step in steps)
+    failed = sum(t.end is not None and t.end.reason in _UNUSABLE for t in trajectories)
+    return retried + failed, len(steps)
 
 
 def _figures_of(round_: int, counts: Sequence[Sequence[int]]) -> DemoRoundFigures:

@@ -1,10 +1,10 @@
 """The exact judge: counts the faults of any text against the facts that its prompt states.
 
-A good message is known to the letter: five lines, each in one of a few phrasings, with the facts
-filled in. So each line of a text is laid against the phrasings (a word-level edit distance in which
-a field matches any word), takes the role that fits it best, and what differs is counted. What fits
-nothing, what is missing and what is said twice are faults as well, and a line never costs more than
-its absence: a text cannot gain by dropping, inventing or repeating.
+All good messages are known: five lines, each in one of a few phrasings, with the facts filled in.
+The judge aligns each line of a text with the phrasings (by a word-level edit distance in which a
+field matches any word), assigns it the best-matching role, and counts the differences. Unknown,
+missing and repeated lines are faults too, and a line never costs more than its absence: dropping,
+inventing or repeating lines cannot improve a text.
 """
 
 from __future__ import annotations
@@ -21,13 +21,9 @@ from revloop.demo.phrases import ROLES
 Verdict = Literal["first", "second", "tie"]
 
 _WORD = re.compile(r"\d{1,2}(?::\d\d)? [ap]m\b|\S+")
-_KIND_OF_FIELD = {
-    "name": "name",
-    "colour": "thing",
-    "thing": "thing",
-    "day": "time",
-    "time": "time",
-}
+KIND_OF_FIELD = {"name": "name", "colour": "thing", "thing": "thing", "day": "time", "time": "time"}
+"""The kind of fault of a wrong fact."""
+
 _WORDS_A_FAULT = 8
 _PARTS_OF_A_LINE = ("capital", "words", "stop")
 
@@ -37,12 +33,11 @@ class Fault:
     """One fault of a text.
 
     Args:
-        kind: one of `messages.FAULT_KINDS`, or `missing`, `invented`, `order`.
-        role: the line it is about, or "" where it belongs to none.
-        field: the fact it is about, `capital` or `stop`, or "".
-        right: what should stand there, where that is known.
-        found: what stands there.
-
+        kind: One of `messages.FAULT_KINDS`, or `missing`, `invented`, `order`.
+        role: The role of its line, or "" if none.
+        field: The fact it concerns, `capital` or `stop`, or "".
+        right: The expected text, if known.
+        found: The actual text.
     """
 
     kind: str
@@ -54,13 +49,12 @@ class Fault:
 
 @dataclass(frozen=True)
 class Word:
-    """One word of a line, laid against its phrasing.
+    """One word of a line, aligned with its phrasing.
 
     Args:
-        found: the word as it stands in the text; "" where one is missing.
-        right: the word that should stand there; "" where none should.
-        field: the fact that it states, or "" for a word of the phrasing itself.
-
+        found: The word in the text; "" if one is missing.
+        right: The expected word; "" if none.
+        field: The fact that it states, or "" for a word of the phrasing itself.
     """
 
     found: str
@@ -69,20 +63,19 @@ class Word:
 
     @property
     def is_right(self) -> bool:
-        """Whether the word is as it should be."""
+        """Whether the word is the expected one."""
         return self.found == self.right
 
 
 @dataclass(frozen=True)
 class MessageLine:
-    """One line of a text, and what it was taken for.
+    """One line of a text, with its role.
 
     Args:
-        text: the line as it stands.
-        role: one of `phrases.ROLES`, or "" for a line that fits no phrasing.
-        words: its words, without the mark that ends it.
-        ending: the mark that ends it, as found and as it should be.
-
+        text: The line itself.
+        role: One of `phrases.ROLES`, or "" for a line that matches no phrasing.
+        words: Its words, without the punctuation mark at its end.
+        ending: The punctuation mark at its end, found and expected.
     """
 
     text: str
@@ -106,31 +99,30 @@ class MessageLine:
 
 @dataclass(frozen=True)
 class Judgement:
-    """What the judge found in a text: its lines in order, and its faults."""
+    """A judged text: its lines in order, and its faults."""
 
     lines: tuple[MessageLine, ...]
     faults: tuple[Fault, ...]
 
     @property
     def count(self) -> int:
-        """How many faults the text has."""
+        """The number of faults."""
         return len(self.faults)
 
     def by_kind(self) -> Counter[str]:
-        """How many faults of each kind."""
+        """The number of faults of each kind."""
         return Counter(fault.kind for fault in self.faults)
 
 
 def judge(prompt: str, response: str) -> Judgement:
-    """Counts the faults of a response.
+    """Find the faults of a response.
 
     Args:
-        prompt: a prompt of the demo domain; the facts are read from it.
-        response: any text.
+        prompt: A prompt of the demo's domain, which states the facts.
+        response: Any text.
 
     Raises:
-        ValueError: the prompt is not one of the demo domain's.
-
+        ValueError: The prompt is not of the demo's domain.
     """
     facts = Facts.from_prompt(prompt)
     lines = tuple(_read_line(facts, line.strip()) for line in response.split("\n") if line.strip())
@@ -161,14 +153,14 @@ def compare(prompt: str, first: str, second: str) -> Verdict:
 
 def _fault_of_word(word: Word, role: str, *, first: bool) -> Fault:
     if word.field:
-        return Fault(_KIND_OF_FIELD[word.field], role, word.field, word.right, word.found)
+        return Fault(KIND_OF_FIELD[word.field], role, word.field, word.right, word.found)
     if first and word.found and word.found[0].upper() + word.found[1:] == word.right:
         return Fault("mechanics", role, "capital", word.right, word.found)
     return Fault("spelling", role, "", word.right, word.found)
 
 
 def _missing(facts: Facts, role: str) -> list[Fault]:
-    """What a missing line costs: its facts, and as much as can be wrong with a line."""
+    """The faults of a missing line: its facts, and everything that can be wrong with a line."""
     if role == "closing":
         return [Fault("closing", role)]
     fields = re.findall(r"\{(\w+)\}", phrasings(facts)[ROLES.index(role)][0])
@@ -176,14 +168,14 @@ def _missing(facts: Facts, role: str) -> list[Fault]:
 
 
 def best_lines(judgement: Judgement) -> dict[str, MessageLine]:
-    """For each role that the text has, the line that stands for it."""
+    """The best line for each role in the text."""
     return {
         role: judgement.lines[index] for role, index in _best_of_each_role(judgement.lines).items()
     }
 
 
 def _best_of_each_role(lines: tuple[MessageLine, ...]) -> dict[str, int]:
-    """For each role the line that stands for it: the one with the fewest faults."""
+    """For each role, the index of the line with the fewest faults."""
     best: dict[str, int] = {}
     for index, line in enumerate(lines):
         if line.role and (
@@ -194,7 +186,7 @@ def _best_of_each_role(lines: tuple[MessageLine, ...]) -> dict[str, int]:
 
 
 def _out_of_order(roles: list[str]) -> int:
-    """How many lines must move for the roles to stand in order: all but the longest ordered run."""
+    """The lines to move to put roles in order: all but the longest increasing subsequence."""
     longest: list[int] = []
     places = [ROLES.index(role) for role in roles]
     for index, place in enumerate(places):
@@ -203,7 +195,7 @@ def _out_of_order(roles: list[str]) -> int:
 
 
 def _split(line: str) -> tuple[list[str], str]:
-    """The words of a line, a time of day counting as one, and the mark that ends it."""
+    """The words of a line (a time of day is one) and the punctuation mark at its end."""
     body = line.rstrip(".,!?;:")
     return _WORD.findall(body), line[len(body) :]
 
@@ -220,7 +212,7 @@ def _read_line(facts: Facts, line: str) -> MessageLine:
     for place, options in enumerate(phrasings(facts)):
         for option in options:
             pattern, right_ending = _split_phrasing(option)
-            words = _lay_against(facts, found, pattern)
+            words = _align(facts, found, pattern)
             if _is_like(words):
                 wrong = sum(not word.is_right for word in words)
                 choices.append(
@@ -236,16 +228,15 @@ def _read_line(facts: Facts, line: str) -> MessageLine:
 
 
 def _is_like(words: tuple[Word, ...]) -> bool:
-    """Whether a line is near to a phrasing: half of its own words stand, and little else does."""
+    """Whether a line resembles a phrasing: half of its own words match, and few others occur."""
     own = [word for word in words if not word.field]
-    standing = sum(word.found.lower() == word.right.lower() for word in own)
-    return 2 * standing >= sum(bool(word.right) for word in own) and 3 * (
-        len(own) - standing
-    ) <= 2 * len(words)
+    matches = sum(word.found.lower() == word.right.lower() for word in own)
+    is_half = 2 * matches >= sum(bool(word.right) for word in own)
+    return is_half and 3 * (len(own) - matches) <= 2 * len(words)
 
 
 def _costs(facts: Facts, found: list[str], pattern: tuple[str, ...]) -> list[list[float]]:
-    """Edit distances of all beginnings; a field takes any word, a wrong one at a small price."""
+    """Edit distances of all prefixes; a wrong word in a field costs less than elsewhere."""
     rows = [[float(j) for j in range(len(pattern) + 1)]]
     for i, word in enumerate(found, 1):
         row = [float(i)]
@@ -263,8 +254,8 @@ def _price(facts: Facts, word: str, part: str) -> float:
     return 0 if word == part else 0.9
 
 
-def _lay_against(facts: Facts, found: list[str], pattern: tuple[str, ...]) -> tuple[Word, ...]:
-    """The cheapest way to lay the words found against a phrasing."""
+def _align(facts: Facts, found: list[str], pattern: tuple[str, ...]) -> tuple[Word, ...]:
+    """The cheapest alignment of words with a phrasing."""
     costs = _costs(facts, found, pattern)
     i, j = len(found), len(pattern)
     words: list[Word] = []

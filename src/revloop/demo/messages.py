@@ -1,6 +1,6 @@
-"""Everyday messages: the facts, the prompt that states them, good messages, and corrupted drafts.
+"""Everyday messages: facts, prompts that state them, good messages and corrupted drafts.
 
-All randomness comes from the `random.Random` that the caller hands in, so a seed names a data set.
+All randomness comes from the caller's `random.Random`, so a seed identifies a data set.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from revloop.demo.phrases import (
     CLOSINGS,
     CODAS,
     DAYS,
+    FIELDS,
     GREETINGS,
     HELD_OUT,
     KINDS,
@@ -42,7 +43,7 @@ _PROMPT_PATTERN = re.compile(
 
 @dataclass(frozen=True)
 class Facts:
-    """What a message has to say."""
+    """The content of a message."""
 
     kind: str
     name: str
@@ -52,7 +53,7 @@ class Facts:
     time: str
 
     def prompt(self) -> str:
-        """The prompt that asks for the message and states its facts."""
+        """The prompt for the message, which states its facts."""
         text = _PROMPT.format(**asdict(self))
         return (
             text.replace("Write a a", "Write an a")
@@ -61,16 +62,15 @@ class Facts:
         )
 
     def fill(self, phrasing: str) -> str:
-        """One line of a message: the phrasing with the facts in it."""
+        """A phrasing with the facts filled in."""
         return phrasing.format(**asdict(self))
 
     @classmethod
     def from_prompt(cls, prompt: str) -> Facts:
-        """Reads the facts back from a prompt.
+        """Read the facts from a prompt.
 
         Raises:
-            ValueError: the prompt is not one of this domain's.
-
+            ValueError: The prompt is not of this domain.
         """
         match = _PROMPT_PATTERN.fullmatch(prompt.strip())
         if match is None or match["kind"] not in KINDS:
@@ -81,7 +81,7 @@ class Facts:
 
 
 def phrasings(facts: Facts) -> tuple[tuple[str, ...], ...]:
-    """For each role of a message of this kind, the phrasings it may have."""
+    """The phrasings of each role in a message of this kind."""
     return (GREETINGS, *KINDS[facts.kind], CLOSINGS)
 
 
@@ -94,10 +94,10 @@ OWN_WORDS = _own_words()
 
 
 def _syllable(rng: Random) -> str:
-    """An onset and a vowel, or now and then a slice of a word of the phrasings.
+    """An onset and a vowel, or sometimes a slice of a word from the phrasings.
 
-    The merges of the tokenizer come from the phrasings, so the slices are the larger pieces that a
-    field can hold.
+    The tokenizer's merges come from the phrasings, so the slices cover the larger tokens that a
+    field can contain.
     """
     if rng.random() < 0.2:
         word = rng.choice(OWN_WORDS).lower()
@@ -107,7 +107,7 @@ def _syllable(rng: Random) -> str:
 
 
 def made_up_word(rng: Random) -> str:
-    """A word that no dictionary has, so that only copying can reproduce it."""
+    """A word that is in no dictionary, so that only copying reproduces it."""
     word = "".join(_syllable(rng) for _ in range(rng.choice((1, 2, 2, 2, 3))))
     if rng.random() < 0.15:
         word = rng.choice((rng.choice(VOWELS), rng.choice(OWN_WORDS).lower())) + word
@@ -117,7 +117,7 @@ def made_up_word(rng: Random) -> str:
 
 
 def near_word(word: str, rng: Random) -> str:
-    """Another word: one letter is dropped, doubled, changed or swapped with the next."""
+    """The word with one letter dropped, doubled, changed or swapped with the next."""
     for _ in range(20):
         place = rng.randrange(1, len(word))
         edit = rng.choice(("drop", "double", "swap", "change"))
@@ -136,13 +136,12 @@ def near_word(word: str, rng: Random) -> str:
 
 @dataclass(frozen=True)
 class WordSource:
-    """Where the words of the fields come from.
+    """Source of the words in fields.
 
     Args:
-        vocabulary: the real words.
-        made_up: share of names, colours and things that are made-up words instead.
-        near: share of wrong words that differ from the right one by a single letter.
-
+        vocabulary: The real words.
+        made_up: Share of made-up names, colours and things.
+        near: Share of wrong words that differ from the right one by a single letter.
     """
 
     vocabulary: Vocabulary = TRAIN
@@ -164,12 +163,10 @@ class WordSource:
     def facts(self, rng: Random) -> Facts:
         """The facts of a new message."""
         kind = rng.choice(sorted(KINDS))
-        return Facts(
-            kind, *(self.word(field, rng) for field in ("name", "colour", "thing", "day", "time"))
-        )
+        return Facts(kind, *(self.word(field, rng) for field in FIELDS))
 
     def wrong_word(self, field: str, right: str, rng: Random) -> str:
-        """A word for the field that is not the right one."""
+        """A wrong word for the field."""
         if field not in ("day", "time") and rng.random() < self.near:
             return near_word(right, rng)
         while True:
@@ -188,13 +185,13 @@ def clock(rng: Random) -> str:
 
 
 def write(facts: Facts, rng: Random) -> str:
-    """A good message: one phrasing for each role, no fault."""
+    """A good message: one phrasing for each role, no faults."""
     return "\n".join(facts.fill(rng.choice(options)) for options in phrasings(facts))
 
 
 @dataclass
 class _MessageLines:
-    """The lines of a message that is being corrupted; a place is spoilt at most once."""
+    """The lines of a message during corruption."""
 
     templates: list[str]
     values: dict[str, str]
@@ -205,21 +202,20 @@ class _MessageLines:
 
 
 def corrupt(facts: Facts, rng: Random, faults: int, source: WordSource) -> str:
-    """A message with that many faults, each of another place.
+    """A message with a number of faults, each in a different place.
 
     Args:
-        facts: what the message should say.
-        rng: where the choices come from.
-        faults: how many faults, 0 to 5.
-        source: the words that take the place of the right ones.
-
+        facts: The content of the message.
+        rng: Source of randomness.
+        faults: Number of faults, 0 to 5.
+        source: Source of wrong words.
     """
     lines = _MessageLines(
         [rng.choice(options) for options in phrasings(facts)], asdict(facts), facts
     )
     wanted = _choose_faults(rng, faults)
     for fault in wanted:
-        if fault in ("name", "colour", "thing", "day", "time"):
+        if fault in FIELDS:
             lines.values[fault] = source.wrong_word(fault, getattr(facts, fault), rng)
     misspell_places = rng.sample(range(1, 4), wanted.count("spelling"))
     for place in misspell_places:
@@ -249,7 +245,7 @@ _SITES = {
 
 
 def _choose_faults(rng: Random, count: int) -> list[str]:
-    """The sites to spoil: first a kind, evenly, then a site of that kind that is still sound."""
+    """The places to corrupt: a kind at random, then an unused place of that kind."""
     left = {kind: list(sites) for kind, sites in _SITES.items()}
     chosen: list[str] = []
     while len(chosen) < count:
@@ -259,7 +255,7 @@ def _choose_faults(rng: Random, count: int) -> list[str]:
 
 
 def misspell(phrasing: str, rng: Random) -> str:
-    """The phrasing with one of its own words misspelt: of four letters or more, not the first."""
+    """The phrasing with one word misspelt: of four letters or more, and not the first."""
     words = phrasing.split(" ")
     places = [
         i for i, word in enumerate(words) if i and len(word.rstrip(".")) >= 4 and "{" not in word
@@ -273,7 +269,7 @@ def misspell(phrasing: str, rng: Random) -> str:
 
 @dataclass(frozen=True)
 class MessageDraft:
-    """A prompt and the response that is to be revised."""
+    """A prompt and a response to revise."""
 
     facts: Facts
     response: str
@@ -290,11 +286,10 @@ def draw_draft(
     """A draft of the domain.
 
     Args:
-        rng: Where the choices come from.
-        source: Where the words come from.
-        faults: The fewest and the most faults, each number as likely as another. None: one draft
-            in ten is free of faults, the others have one to five.
-
+        rng: Source of randomness.
+        source: Source of words.
+        faults: Fewest and most faults, uniformly distributed. None: one draft in ten has no fault,
+            the others one to five.
     """
     facts = source.facts(rng)
     if faults is None and rng.random() < FAULT_FREE_SHARE:

@@ -1,11 +1,11 @@
-"""Feedback records of the demo's domain: the true critique of each draft, and the draft mended."""
+"""Feedback records of the demo's domain: true critiques and corrected drafts."""
 
 from __future__ import annotations
 
 from random import Random
 from typing import TYPE_CHECKING
 
-from revloop.demo.critique import mend, write_critique
+from revloop.demo.critique import correct, write_critique
 from revloop.demo.messages import WordSource, draw_draft
 from revloop.records import Record
 
@@ -13,18 +13,18 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 SOURCE = WordSource(made_up=0.5, near=0.1)
-"""Where the words come from: none of them is in a held-out draft."""
+"""The words of the records: none of them is in a held-out draft."""
 
 
 def demo_records(count: int, *, seed: int = 0) -> Iterator[Record]:
-    """Records to fine-tune a critic of the demo's domain on, the same for the same seed.
+    """Records to fine-tune a critic for the demo's domain, the same for the same seed.
 
-    The critique is in free form, with the headings of the prompt set ``cnr``: the reading of the
-    response comes before the score and the aspects, and so has no field of its own.
+    The critique is one text with the headings of the prompt set ``cnr``: a record has no field for
+    the reading, which precedes the score and the aspects.
 
     Args:
-        count: How many; the first ones are the same for any count.
-        seed: Where the random choices start.
+        count: Number of records; a longer list starts with the shorter one.
+        seed: Random seed.
     """
     rng = Random(f"records {seed}")
     for number in range(1, count + 1):
@@ -34,6 +34,6 @@ def demo_records(count: int, *, seed: int = 0) -> Iterator[Record]:
             prompt=draft.prompt,
             response=draft.response,
             critique=write_critique(draft.prompt, draft.response).text(),
-            revision=mend(draft.prompt, draft.response),
+            revision=correct(draft.prompt, draft.response),
             source="generated",
         )

@@ -1,9 +1,8 @@
-"""Checks each statement of a critique against the prompt and the response.
+"""Check each statement of a critique against the prompt and the response.
 
-Any text can be checked. It is cut into statements: the marks of the reading ("red (want green,
-fault 1)"), the lines that it quotes, the score, each aspect that it calls right, each fault that it
-lists. A statement is true when the true critique of the same response makes it as well; how faults
-are numbered does not matter.
+Any text can be checked. Its statements are the marks of the reading ("red (want green, fault 1)"),
+the quoted lines, the score, each aspect called right and each fault listed. A statement is true if
+the true critique of the same response makes it too; the numbering of faults does not matter.
 """
 
 from __future__ import annotations
@@ -12,9 +11,10 @@ import re
 from collections import Counter
 from dataclasses import dataclass
 
-from revloop.demo.critique import ASPECTS, TAGS, score_of, write_critique
-from revloop.demo.judge import judge
+from revloop.demo.critique import ASPECTS, TAGS, DemoCritique, score_of, write_critique
+from revloop.demo.judge import KIND_OF_FIELD, judge
 from revloop.demo.messages import Facts
+from revloop.demo.phrases import FIELDS
 
 LABELS = ("Overall score:", "Positive aspects:", "Negative aspects:")
 KINDS = ("name", "thing", "time", "spelling", "closing", "repeated", "mechanics", "quote", "score")
@@ -25,11 +25,7 @@ _MARK = re.compile(
 )
 _NUMBERED = re.compile(r"(?:^|(?<=\. ))\d+\. ")
 _KIND_OF_ASPECT = {
-    "name": "name",
-    "colour": "thing",
-    "thing": "thing",
-    "day": "time",
-    "time": "time",
+    **KIND_OF_FIELD,
     "spelling": "spelling",
     "capitals": "mechanics",
     "stops": "mechanics",
@@ -39,33 +35,15 @@ _KIND_OF_ASPECT = {
 }
 
 
-@dataclass(frozen=True)
-class Parsed:
-    """The parts of a critique.
-
-    Args:
-        reading: what stands before the score.
-        score: the overall score; None where there is no whole number from 1 to 10.
-        positive: the positive aspects.
-        negative: the negative aspects.
-
-    """
-
-    reading: str
-    score: int | None
-    positive: str
-    negative: str
-
-
-def parse(critique: str) -> Parsed | None:
-    """The parts of a critique, or None when one of the three labels is missing or out of place."""
+def parse(critique: str) -> DemoCritique | None:
+    """The parts of a critique, or None if a label is missing or out of order."""
     pattern = r"(.*?)^{}(.*?)^{}(.*?)^{}(.*)".format(*map(re.escape, LABELS))
     match = re.fullmatch(pattern, critique, re.DOTALL | re.MULTILINE)
     if match is None:
         return None
     reading, score, positive, negative = (part.strip() for part in match.groups())
     number = int(score) if re.fullmatch(r"\d{1,2}", score) else None
-    return Parsed(reading, number if number in range(1, 11) else None, positive, negative)
+    return DemoCritique(reading, number if number in range(1, 11) else None, positive, negative)
 
 
 @dataclass(frozen=True)
@@ -73,10 +51,9 @@ class Statement:
     """One statement of a critique.
 
     Args:
-        kind: what it is about, one of `KINDS`.
-        text: the statement, without the number of its fault.
-        is_true: whether prompt and response bear it out.
-
+        kind: Its subject, one of `KINDS`.
+        text: The statement, without the number of its fault.
+        is_true: Whether it is true of the prompt and response.
     """
 
     kind: str
@@ -85,11 +62,10 @@ class Statement:
 
 
 def check(prompt: str, response: str, critique: str) -> list[Statement]:
-    """The statements of a critique, each with whether it is true.
+    """The statements of a critique, checked.
 
     Raises:
-        ValueError: the prompt is not one of the demo domain's.
-
+        ValueError: The prompt is not of the demo's domain.
     """
     parsed = parse(critique)
     if parsed is None:
@@ -99,9 +75,9 @@ def check(prompt: str, response: str, critique: str) -> list[Statement]:
     statements = _check_reading(facts, parsed.reading, truth.reading)
     right_score = score_of(judge(prompt, response).count)
     statements.append(Statement("score", f"score {parsed.score}", parsed.score == right_score))
-    sound = set(_aspects(truth.positive))
+    right = set(_aspects(truth.positive))
     statements += [
-        Statement(_KIND_OF_ASPECT.get(a, "quote"), f"{a} is right", a in sound)
+        Statement(_KIND_OF_ASPECT.get(a, "quote"), f"{a} is right", a in right)
         for a in _aspects(parsed.positive)
     ]
     true_faults = Counter(_sentences(truth.negative))
@@ -111,14 +87,6 @@ def check(prompt: str, response: str, critique: str) -> list[Statement]:
         )
         true_faults[sentence] -= 1
     return statements
-
-
-def named_faults(prompt: str, response: str, critique: str) -> tuple[int, int]:
-    """How many of the faults the negative aspects name, and how many there are to name."""
-    parsed = parse(critique)
-    wanted = Counter(_sentences(write_critique(prompt, response).negative))
-    named = Counter(_sentences(parsed.negative)) if parsed else Counter()
-    return (wanted & named).total(), wanted.total()
 
 
 def _check_reading(facts: Facts, reading: str, truth: str) -> list[Statement]:
@@ -175,7 +143,7 @@ def _kind_of_mark(facts: Facts, found: str, claim: str) -> str:
         return "closing"
     if claim in ("stop", "comma") or (found != claim and found.lower() == claim.lower()):
         return "mechanics"
-    for field in ("name", "colour", "thing", "day", "time"):
+    for field in FIELDS:
         if claim == getattr(facts, field):
             return _KIND_OF_ASPECT[field]
     return "spelling"

@@ -1,1 +1,1 @@
-"""How the demo's base is trained: not needed to use it. ``python -m revloop.demo.training``."""
+"""Train the demo's base: ``python -m revloop.demo.training``. Not needed to use it."""

@@ -1,9 +1,9 @@
-"""Train the demo's instruct base from nothing: the first stage of the demo critic.
+"""Train the demo's instruct base from scratch: the first stage of the demo critic.
 
     python -m revloop.demo.training OUTPUT
 
-rebuilds it from a seed. The second stage is a fine-tuning like any other, with `revloop records
-generate` and `revloop finetune --recipe demo`; `make critic` runs both.
+The result depends only on the seed. The second stage is an ordinary fine-tuning with `revloop
+records generate` and `revloop finetune --recipe demo`; `make critic` runs both.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def train_base(
     checkpoint: Path,
     resume: bool,
 ) -> FalconForCausalLM:
-    """An instruct base from generated tasks."""
+    """Train an instruct base on generated tasks."""
     model = make_model(tokenizer, seed=seed, layers=layers)
     trainer = Trainer(model, stage, "base", checkpoint)
     if resume:
@@ -58,7 +58,7 @@ def save(
     folder: Path,
     settings: dict[str, object],
 ) -> None:
-    """Writes weights, tokenizer, and the settings that made them."""
+    """Write weights, tokenizer and training settings."""
     model.train(mode=False)
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
@@ -75,7 +75,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--layers", type=int, default=4)
     parser.add_argument("--tokens", type=int, default=BASE.tokens)
     parser.add_argument(
-        "--resume", action="store_true", help="go on from the checkpoint beside the output"
+        "--resume", action="store_true", help="resume from the checkpoint beside the output"
     )
     options = parser.parse_args(arguments)
     logging.basicConfig(format="%(asctime)s %(message)s", level=logging.INFO)

@@ -1,4 +1,4 @@
-"""Examples to padded batches of about equal size, longest with longest."""
+"""Batch examples: of similar length, padded, and of about equal size."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ VERDICTS = (" right", " fault", "once", "twice", "missing")
 
 @dataclass(frozen=True)
 class Encoded:
-    """An example as token ids, with the weight of each in the loss."""
+    """An example as token ids, with loss weights."""
 
     ids: list[int]
     weights: list[float]
@@ -30,7 +30,7 @@ class Encoded:
 
 @dataclass(frozen=True)
 class TrainingBatch:
-    """Token ids (rows, length), the weight of each as a target, and how many are no padding."""
+    """Token ids and loss weights (rows, length), and the number of tokens without padding."""
 
     ids: torch.Tensor
     weights: torch.Tensor
@@ -38,13 +38,11 @@ class TrainingBatch:
 
 
 class TaskEncoder:
-    """Turns examples into token ids with loss weights.
+    """Encodes examples as token ids with loss weights.
 
     Args:
-        tokenizer: the critic's.
-        verdict_weight: how many times more than its neighbours a token weighs that says whether
-            something is right.
-
+        tokenizer: The critic's.
+        verdict_weight: Extra weight factor of the tokens that say whether something is right.
     """
 
     def __init__(self, tokenizer: PreTrainedTokenizerFast, verdict_weight: float = 1.0) -> None:
@@ -71,7 +69,7 @@ class TaskEncoder:
 
 
 def batches(examples: Iterable[Encoded], rng: Random, tokens: int) -> Iterator[TrainingBatch]:
-    """Batches of about that many tokens; examples of like length together, in random order."""
+    """Batches of about that many tokens, of examples of similar length, in random order."""
     source = iter(examples)
     while pool := list(islice(source, POOL)):
         pool.sort(key=lambda encoded: len(encoded.ids))

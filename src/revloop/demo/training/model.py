@@ -1,4 +1,4 @@
-"""The tiny Falcon: the architecture of Falcon-40B at a size that trains on two cores."""
+"""A tiny Falcon: Falcon-40B's architecture at a size that two cores can train."""
 
 from __future__ import annotations
 
@@ -16,12 +16,10 @@ def make_model(
     """An untrained model for the tokenizer, in bf16.
 
     Args:
-        tokenizer: gives the vocabulary and the end token.
-        layers: decoder layers.
-        hidden: width; four heads share it, in two groups of keys and values, so it can be split
-            over two ranks.
-        seed: of the initial weights.
-
+        tokenizer: Defines the vocabulary and the end token.
+        layers: Number of decoder layers.
+        hidden: Width. The model has four heads and two KV heads, so it can be split over two ranks.
+        seed: Random seed of the initial weights.
     """
     import torch
     from transformers import FalconConfig, FalconForCausalLM
@@ -48,6 +46,6 @@ def make_model(
     torch.manual_seed(seed)
     model = FalconForCausalLM(config)
     for weight in model.parameters():
-        # the weights alone: rotary frequencies stay in fp32, as they are in a loaded model
+        # not model.bfloat16(): rotary frequencies stay in fp32, as in a loaded model
         weight.data = weight.data.bfloat16()
     return model

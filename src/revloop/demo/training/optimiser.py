@@ -1,4 +1,4 @@
-"""bf16 weights that are trained through fp32 masters: Muon on the matrices, AdamW on the rest."""
+"""Train bf16 weights through fp32 masters: Muon for the matrices, AdamW for the rest."""
 
 from __future__ import annotations
 
@@ -9,14 +9,13 @@ from torch import nn
 
 
 class MasterOptimiser:
-    """Keeps an fp32 copy of each weight, steps on the copies, and writes them back.
+    """Updates fp32 copies of the weights and writes them back.
 
     Args:
-        model: a bf16 model.
-        matrix_rate: learning rate of the matrices inside the layers; 0 gives them to AdamW as well.
-        other_rate: learning rate of embeddings and norms.
-        clip: largest norm of the whole gradient.
-
+        model: A bf16 model.
+        matrix_rate: Learning rate of the layers' matrices; 0 to use AdamW for them too.
+        other_rate: Learning rate of embeddings and norms.
+        clip: Largest norm of the gradient.
     """
 
     def __init__(
@@ -45,7 +44,7 @@ class MasterOptimiser:
         self.rates = [optimiser.param_groups[0]["lr"] for optimiser in self.optimisers]
 
     def step(self, share: float) -> float:
-        """One step at that share of the learning rates; returns the norm of the gradient."""
+        """Take one step at a share of the learning rates; the norm of the gradient."""
         for weight, master in zip(self.weights, self.masters, strict=True):
             master.grad = None if weight.grad is None else weight.grad.float()
             weight.grad = None
@@ -59,14 +58,14 @@ class MasterOptimiser:
         return norm
 
     def state(self) -> dict[str, object]:
-        """All that is needed to go on later, for `torch.save`."""
+        """The state to resume from, for `torch.save`."""
         return {
             "masters": [master.detach() for master in self.masters],
             "optimisers": [optimiser.state_dict() for optimiser in self.optimisers],
         }
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Goes on from a saved state, weights included."""
+        """Resume from a saved state, including the weights."""
         with torch.no_grad():
             for master, weight, saved in zip(
                 self.masters, self.weights, state["masters"], strict=True

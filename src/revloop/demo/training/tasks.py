@@ -1,8 +1,8 @@
-"""What the instruct base is trained on: single skills, each under a heading of its own.
+"""The training tasks of the instruct base: single skills, each under its own heading.
 
-To write a message, to repeat and compare words, to mark a message against its facts, to count and
-to list its faults, to name what is in order, to correct it. The base never sees the layout of the
-critic. That, and putting the skills together, is what the records teach.
+They are: write a message, repeat and compare words, mark a message against its facts, count and
+list its faults, name what is right, correct it. The base never sees the critic's format; the
+records teach that, and how to combine the skills.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from itertools import count
 from typing import TYPE_CHECKING
 
-from revloop.demo.critique import DemoCritique, mend, write_critique
+from revloop.demo.critique import DemoCritique, correct, write_critique
 from revloop.demo.judge import judge
 from revloop.demo.messages import (
     OWN_WORDS,
@@ -29,34 +29,32 @@ if TYPE_CHECKING:
     from random import Random
 
 WRITING_SHARE = 0.05
-# To tell whether two words are the same is the hardest of the skills, and nothing true can be
-# said without it. So the base begins with words, most of the time, and comes to messages as it
-# goes.
+# Comparing two words is the hardest skill, and all others need it. So training starts mostly with
+# words and shifts to messages.
 WORDS_SHARE_FIRST, WORDS_SHARE_LAST, WORDS_EXAMPLES = 0.75, 0.15, 30_000
 SUMMARY_SHARE = 0.7
-# A count is one token among hundreds, and half of a critique's sense hangs on it.
+# A count is one token among hundreds, yet matters most in a critique.
 COUNT_WEIGHT = 5.0
 BASE_SOURCE = WordSource(made_up=0.65, near=0.2)
 
 
 @dataclass(frozen=True)
 class TaskExample:
-    """A text in parts, each with its weight in the loss.
+    """A text in parts with loss weights.
 
     Args:
-        parts: pairs of text and weight, 0 for what is given; cut only at line breaks.
-
+        parts: Pairs of text and weight (0 for the prompt), divided only at line breaks.
     """
 
     parts: tuple[tuple[str, float], ...]
 
 
 def base_examples(rng: Random, start: int = 0) -> Iterator[TaskExample]:
-    """The endless text that the base is trained on.
+    """An endless stream of training examples.
 
     Args:
-        rng: where the choices come from.
-        start: how many examples were drawn before, when a training goes on.
+        rng: Source of randomness.
+        start: Number of earlier examples, when a training is resumed.
     """
     for made in count(start):
         kind = rng.random()
@@ -81,7 +79,7 @@ def _heading(title: str, text: str) -> str:
 
 
 def _words_example(rng: Random) -> TaskExample:
-    """Repeats or compares words, known ones and words that no dictionary has."""
+    """Repeat or compare words, real and made-up ones."""
     words = [_some_word(rng) for _ in range(rng.randint(5, 15))]
     if rng.random() < 0.1:
         asked, answer = "Repeat these words: " + " ".join(words), " ".join(words)
@@ -109,7 +107,7 @@ def _some_word(rng: Random) -> str:
 
 
 def _other(word: str, rng: Random) -> str:
-    """Another word of the same sort; a made-up one differs now and then by a letter."""
+    """Another word of the same kind; made-up ones sometimes differ by a letter."""
     if word in DAYS or word in OWN_WORDS:
         return rng.choice(
             [other for other in (DAYS if word in DAYS else OWN_WORDS) if other != word]
@@ -121,7 +119,7 @@ def _other(word: str, rng: Random) -> str:
 
 
 def _message_example(rng: Random) -> TaskExample:
-    """A message with faults; then its marks and what they come to, and its correction."""
+    """A message with faults, its marks, their summary and its correction."""
     draft = draw_draft(rng, BASE_SOURCE)
     critique = write_critique(draft.prompt, draft.response)
     faults = judge(draft.prompt, draft.response).count
@@ -129,7 +127,7 @@ def _message_example(rng: Random) -> TaskExample:
         (_heading("Marked response", critique.reading), 1.0),
         *_summary(critique, faults, rng),
     ]
-    corrected = [(_heading("Corrected message", mend(draft.prompt, draft.response)), 1.0)]
+    corrected = [(_heading("Corrected message", correct(draft.prompt, draft.response)), 1.0)]
     sections = corrected + marked if rng.random() < 0.2 else marked + corrected
     last, weight = sections.pop()
     context = _heading("Prompt", draft.prompt) + _heading("Response", draft.response)
@@ -137,7 +135,7 @@ def _message_example(rng: Random) -> TaskExample:
 
 
 def _summary(critique: DemoCritique, faults: int, rng: Random) -> list[tuple[str, float]]:
-    """What the marks come to, in some order: how many faults, which ones, and what is in order."""
+    """A summary in random order: the number of faults, which ones, and what is right."""
     sections = [
         (_heading("Number of faults", str(faults)), COUNT_WEIGHT),
         (_heading("In order", critique.positive), 1.0),

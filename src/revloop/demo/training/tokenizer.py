@@ -1,8 +1,7 @@
-"""The tokenizer of the demo critic: byte-level BPE whose merges come from the phrasings alone.
+"""The demo critic's tokenizer: byte-level BPE with merges from the phrasings only.
 
-The words of the phrasings become single pieces; what fills the fields is spelt from small ones, so
-that a name that training never saw is copied piece by piece like any other. Bytes are the ground,
-so any text can be encoded.
+Words of the phrasings become single tokens; words in fields are spelt from small ones, so unseen
+names are copied token by token like any other. Byte-level, so any text can be encoded.
 """
 
 from __future__ import annotations
@@ -20,8 +19,8 @@ if TYPE_CHECKING:
 
 END = "<|endoftext|>"
 VOCABULARY = 1024
-# Every word with the space before it, every digit, mark and line break by itself: so text that
-# is encoded in parts, cut at a line break, gives the same pieces as in one go.
+# Words with the space before them; each digit, mark and line break separately. So texts that are
+# divided at line breaks give the same tokens as the whole.
 PIECES = r"\n| ?\p{L}+| ?\p{N}| ?[^\s\p{L}\p{N}]|\s"
 
 _FRAME = (
@@ -40,7 +39,7 @@ _FRAME = (
 
 
 def _corpus() -> Iterator[str]:
-    """The texts that the merges are learnt from: no word that fills a field, save the days."""
+    """The texts to learn merges from; of the words in fields, only the days."""
     yield from [_FRAME] * 3
     yield from (f"{tag}:\n" for tag in TAGS.values())
     yield from (f" {word}, {word}" for word in (*ASPECTS, *DAYS, *KINDS))

@@ -1,4 +1,4 @@
-"""The training loop of the demo critic: weighted cross-entropy, checkpoints, a word on progress."""
+"""The training loop of the demo critic: weighted cross-entropy, checkpoints, progress."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger("revloop.demo.training")
 
 EVERY = 50
-"""Steps between two lines of progress, and between two checkpoints."""
+"""Steps between lines of progress and checkpoints."""
 
 
 @dataclass(frozen=True)
@@ -32,14 +32,13 @@ class Stage:
     """The settings of one stage of training.
 
     Args:
-        tokens: how many tokens to train on (padding not counted).
-        batch_tokens: tokens a step.
-        matrix_rate: Muon's learning rate for the matrices; 0 leaves them to AdamW.
+        tokens: Tokens to train on, without padding.
+        batch_tokens: Tokens a step.
+        matrix_rate: Muon's learning rate for the matrices; 0 to use AdamW.
         other_rate: AdamW's learning rate.
-        verdict_weight: loss weight of the tokens that give a verdict.
-        warmup: share of the stage in which the learning rate rises; it falls over the last `decay`.
-        decay: share of the stage in which the learning rate falls to zero.
-
+        verdict_weight: Loss weight of the tokens that give a verdict.
+        warmup: Share of the stage, at its start, in which the learning rate rises.
+        decay: Share of the stage, at its end, in which the learning rate falls to zero.
     """
 
     tokens: int
@@ -51,14 +50,14 @@ class Stage:
     decay: float = 0.3
 
     def share(self, done: float) -> float:
-        """The share of the learning rate when that share of the tokens is done."""
+        """The share of the learning rate, given the share of the tokens done."""
         rising = min(1.0, (done + 1e-3) / self.warmup) if self.warmup else 1.0
         falling = min(1.0, max(0.0, (1.0 - done) / self.decay))
         return min(rising, falling)
 
 
 def loss_of(model: FalconForCausalLM, batch: TrainingBatch) -> torch.Tensor:
-    """The weighted cross-entropy of the tokens that are learnt."""
+    """The weighted cross-entropy of the tokens with a weight."""
     weights = batch.weights[:, 1:].flatten()
     learnt = weights.nonzero().squeeze(1)
     hidden = model.transformer(input_ids=batch.ids, use_cache=False).last_hidden_state
@@ -70,14 +69,14 @@ def loss_of(model: FalconForCausalLM, batch: TrainingBatch) -> torch.Tensor:
 
 @dataclass
 class Trainer:
-    """Trains a model on batches until a stage's tokens are spent.
+    """Trains a model for one stage.
 
     Args:
-        model: a bf16 model; trained in place.
-        stage: the settings.
-        name: stands before each line of progress.
-        checkpoint: file that keeps the state every `EVERY` steps; None keeps none.
-
+        model: A bf16 model, trained in place.
+        stage: The settings.
+        name: Prefix of the lines of progress.
+        checkpoint: File for the state every `EVERY` steps; None for no checkpoints.
+        done: Tokens trained on so far.
     """
 
     model: FalconForCausalLM
@@ -92,17 +91,16 @@ class Trainer:
         )
 
     def resume(self, checkpoint: Path) -> None:
-        """Goes on from a checkpoint; the data go on with a new draw."""
+        """Resume from a checkpoint, with newly drawn data."""
         state = torch.load(checkpoint, weights_only=True)
         self.optimiser.restore(state["optimiser"])
         self.done = state["tokens"]
 
     def run(self, source: Iterator[TrainingBatch]) -> None:
-        """Trains.
+        """Train until the stage's tokens are used.
 
         Raises:
-            FloatingPointError: the loss is no longer a number.
-
+            FloatingPointError: The loss is no longer a number.
         """
         self.model.train()
         started, begun, recent = time.monotonic(), self.done, list[float]()
