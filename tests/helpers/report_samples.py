@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from revloop.evaluation import ORIGINAL, Verdicts, pairs_of
-from revloop.report import ReportSource, gather, open_source, write_page
+from revloop.report import ReportSource, aggregate, open_source, write_page
 from revloop.store import Store
 from revloop.trajectory import (
     Critique,
@@ -76,7 +76,7 @@ def source_of(trajectories: Iterable[Trajectory], **more: Any) -> ReportSource:
 def write(path: Path, source: ReportSource) -> Path:
     """Write a page."""
     with path.open("w", encoding="utf-8") as file:
-        write_page(file, source, gather(source))
+        write_page(file, source, aggregate(source))
     return path
 
 

@@ -138,10 +138,10 @@ def test_a_reply_that_could_not_be_used_is_shown_as_text(
     page = open_page(write(tmp_path / "page.html", source_of([one])))
     page.locator("#list button").first.click()
     shown = page.locator("#details").text_content() or ""
-    assert "Round 1, both, try 1, not used: it is blank" in shown
-    page.locator("#details summary", has_text="not used: it is HTML").click()
+    assert "Round 1, both, try 1, rejected: it is blank" in shown
+    page.locator("#details summary", has_text="rejected: it is HTML").click()
     assert page.locator("#details details p").text_content() == (
-        f"{HOSTILE[0]} … and 7 characters more"
+        f"{HOSTILE[0]} … and 7 more characters"
     )
 
 
@@ -272,7 +272,7 @@ def test_ten_thousand_trajectories_are_shown_page_by_page(
     assert page.locator("#list button").count() == SHOWN
     assert page.evaluate("document.querySelectorAll('body *').length") < 1500
     assert page.evaluate("parsed.size") == 0  # nothing is parsed before it is needed
-    page.click("#later")
+    page.click("#next-page")
     assert ids(page)[0] == "d50"
     page.focus("#list [tabindex='0']")
     page.keyboard.press("End")

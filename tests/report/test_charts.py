@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
 
@@ -10,25 +11,32 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from revloop.report import charts_of, gather, open_source, picture_names, save_pictures
-from revloop.report.charts import Bars, Lines, Point, Segment, Series, ticks
-from revloop.report.summary import PAPER_WIN_RATES
+from revloop.report import aggregate, charts_of, open_source, picture_names, save_pictures
+from revloop.report.chart_types import Bars, Lines, Point, Segment, Series, ticks
+from revloop.report.charts import PAPER_WIN_RATES
 from revloop.report.svg import draw, legend
 from tests.helpers.report_samples import HOSTILE, judged_store, source_of, trajectory
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from revloop.report.charts import Chart
+    from revloop.report.chart_types import Chart
 
-BARS = Bars("b", "Bars", "Some bars.", "things", ("one", "two"), (Segment("x", "s0", (3.0, 0.0)),))
+BARS = Bars(
+    name="b",
+    title="Bars",
+    description="Some bars.",
+    x_label="things",
+    labels=("one", "two"),
+    segments=(Segment("x", "s0", (3.0, 0.0)),),
+)
 LINES = Lines(
-    "l",
-    "Lines",
-    "Some lines.",
-    "round",
-    "share",
-    (Series("a", (Point(1, 0.5, 0.4, 0.6), Point(2, None), Point(3, 0.7, label="three"))),),
+    name="l",
+    title="Lines",
+    description="Some lines.",
+    x_label="round",
+    y_label="share",
+    series=(Series("a", (Point(1, 0.5, 0.4, 0.6), Point(2, None), Point(3, 0.7, label="three"))),),
     is_share=True,
 )
 
@@ -37,7 +45,7 @@ LINES = Lines(
 def charts(tmp_path: Path) -> dict[str, Chart]:
     """The charts of a judged store, by their names."""
     with open_source(judged_store(tmp_path / "s.sqlite"), by="kind") as source:
-        return {chart.name: chart for chart in charts_of(gather(source), source.evaluation)}
+        return {chart.name: chart for chart in charts_of(aggregate(source), source.evaluation)}
 
 
 def test_a_judged_store_has_all_charts(charts: dict[str, Chart]) -> None:
@@ -71,7 +79,7 @@ def test_verdicts_are_counted_in_both_orders(charts: dict[str, Chart]) -> None:
 
 def test_rounds_at_the_same_place_share_a_point(tmp_path: Path) -> None:
     with open_source(judged_store(tmp_path / "long.sqlite"), rounds=4) as source:
-        known = charts_of(gather(source), source.evaluation)
+        known = charts_of(aggregate(source), source.evaluation)
     (chart,) = [chart for chart in known if chart.name == "length"]
     assert isinstance(chart, Lines)
     assert len(chart.series[0].points) == len({(p.x, p.y) for p in chart.series[0].points})
@@ -84,7 +92,7 @@ def test_groups_have_a_line_each(charts: dict[str, Chart]) -> None:
 
 
 def test_without_verdicts_there_are_reasons_tokens_and_seconds() -> None:
-    found = charts_of(gather(source_of([trajectory("a", "b")])), None)
+    found = charts_of(aggregate(source_of([trajectory("a", "b")])), None)
     assert [chart.name for chart in found] == ["stop-reasons", "tokens", "seconds"]
     tokens = found[1]
     assert isinstance(tokens, Bars)
@@ -125,10 +133,10 @@ def test_a_point_that_was_not_measured_is_not_drawn() -> None:
 
 @pytest.mark.parametrize("text", HOSTILE)
 def test_names_are_escaped(text: str) -> None:
-    chart = BARS._replace(title=text, description=text, labels=(text, text), x_label=text)
+    chart = replace(BARS, title=text, description=text, labels=(text, text), x_label=text)
     root = ET.fromstring(draw(chart))
     assert {child.tag for child in root.iter()} == {"svg", "title", "desc", "text", "rect"}
-    two = chart._replace(segments=(*BARS.segments, Segment(text, "s1", (1.0, 1.0))))
+    two = replace(chart, segments=(*BARS.segments, Segment(text, "s1", (1.0, 1.0))))
     assert [item.tag for item in ET.fromstring(legend(two))] == ["li", "li"]
 
 
@@ -137,14 +145,16 @@ def test_a_legend_of_one_is_left_out() -> None:
 
 
 def test_empty_lines_and_bars_of_nothing_are_drawn() -> None:
-    nothing = LINES._replace(series=(Series("a", (Point(1, None),)),), is_share=False)
+    nothing = replace(LINES, series=(Series("a", (Point(1, None),)),), is_share=False)
     ET.fromstring(draw(nothing))
-    ET.fromstring(draw(BARS._replace(segments=(Segment("x", "s0", (0.0, 0.0)),))))
+    ET.fromstring(draw(replace(BARS, segments=(Segment("x", "s0", (0.0, 0.0)),))))
 
 
 def test_pictures_are_png_and_svg_of_each_chart(tmp_path: Path) -> None:
-    several = LINES._replace(
-        name="several", series=(*LINES.series, Series("$a$ 漢", LINES.series[0].points, True))
+    several = replace(
+        LINES,
+        name="several",
+        series=(*LINES.series, Series("$a$ 漢", LINES.series[0].points, True)),
     )
     charts: list[Chart] = [BARS, LINES, several]
     save_pictures(charts, tmp_path)

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from revloop.report import ReportSource, gather, write_page
+from revloop.report import ReportSource, aggregate, write_page
 from revloop.report.page import SLICE, json_for_html, policy
 from tests.helpers.report_samples import HOSTILE, judged_page, source_of, trajectory
 
@@ -48,7 +48,7 @@ class Reader(HTMLParser):
 def page_of(source: ReportSource) -> str:
     """The page of a source."""
     file = io.StringIO()
-    write_page(file, source, gather(source))
+    write_page(file, source, aggregate(source))
     return file.getvalue()
 
 
@@ -120,7 +120,7 @@ def test_without_verdicts_it_says_so_and_how_to_get_them(tmp_path: Path) -> None
     page = page_of(source_of([trajectory("a", "b")])._replace(note="Use revloop evaluate."))
     assert "Use revloop evaluate." in page
     assert "Win rate by round" not in page
-    assert "Why the rounds ended" in page
+    assert "Stop reasons" in page
 
 
 def test_with_verdicts_harm_is_told_before_all_else(tmp_path: Path) -> None:
@@ -155,5 +155,5 @@ def test_no_two_elements_have_the_same_id(tmp_path: Path) -> None:
 def test_the_figures_stand_in_a_table_as_well(tmp_path: Path) -> None:
     page = judged_page(tmp_path, by="kind")
     assert page.count("<caption>") == 3
-    assert "rule, against the original, kind = mail" in page
+    assert "rule, against the original response, kind = mail" in page
     assert "<td>33.3%</td>" in page

@@ -10,7 +10,7 @@ import pytest
 
 from revloop import InputError, StopReason, StoreError
 from revloop.evaluation import Question, Verdicts
-from revloop.report import charts_of, gather, open_source
+from revloop.report import aggregate, charts_of, open_source
 from revloop.report.overview import notes_of, tables_of, tiles_of
 from revloop.trajectory import Verdict
 from tests.helpers.judges import info, store_of
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 def notes(path: Path) -> str:
     """The notes of a store's page."""
     with open_source(path) as source:
-        return notes_of(source, gather(source))
+        return notes_of(source, aggregate(source))
 
 
 def add(path: Path, question: Question, preference: Preference, judge: str = "rule") -> None:
@@ -82,8 +82,8 @@ def test_figures_that_are_not_known_are_not_told_as_numbers(tmp_path: Path) -> N
     path = store_of(tmp_path / "s.sqlite", [["a", "b"], ["c", "d"]])
     add(path, Question("Why?", "a", "b"), "second")
     with open_source(path) as source:
-        tiles = tiles_of(source, gather(source))
-        charts = {chart.name for chart in charts_of(gather(source), source.evaluation)}
+        tiles = tiles_of(source, aggregate(source))
+        charts = {chart.name for chart in charts_of(aggregate(source), source.evaluation)}
     assert re.findall("<dd>(.*?)</dd>", tiles)[:2] == ["-", "-"]
     assert "win-rate" in charts
 
@@ -94,7 +94,7 @@ def test_several_judges_have_charts_and_tables_of_their_own(tmp_path: Path) -> N
         for question in (Question("Why?", "a", "b"), Question("Why?", "b", "a")):
             add(path, question, "first", judge)
     with open_source(path) as source:
-        charts = {chart.name: chart for chart in charts_of(gather(source), source.evaluation)}
+        charts = {chart.name: chart for chart in charts_of(aggregate(source), source.evaluation)}
         assert tables_of(source.evaluation).count("<caption>") == 2
     assert charts["win-rate-1"].title == "Win rate by round, by one"
     assert charts["win-rate-2"].title == "Win rate by round, by two"
@@ -107,9 +107,9 @@ def test_the_first_judge_says_who_was_harmed(tmp_path: Path) -> None:
     for asked, preference in ((question, "first"), (question.swapped, "second")):
         add(path, asked, preference, "strict")  # type: ignore[arg-type] # a literal in a tuple
     with open_source(path, [info("strict"), info("kind")]) as source:
-        assert gather(source).results == {"harmed": 1}
+        assert aggregate(source).results == {"harmed": 1}
     with open_source(path, [info("kind")]) as source:
-        assert gather(source).results == {"worse": 1}
+        assert aggregate(source).results == {"worse": 1}
 
 
 def test_the_tiles_are_of_the_first_judge_named_and_say_of_how_many(tmp_path: Path) -> None:
@@ -123,9 +123,9 @@ def test_the_tiles_are_of_the_first_judge_named_and_say_of_how_many(tmp_path: Pa
         add(path, asked, preference, "zoe")  # type: ignore[arg-type] # a literal in a tuple
         add(path, asked, "tie", "adam")
     with open_source(path, [info("zoe"), info("adam")]) as source:
-        assert "<dd>100.0%</dd>" in tiles_of(source, gather(source))
+        assert "<dd>100.0%</dd>" in tiles_of(source, aggregate(source))
     with open_source(path) as source:
-        tiles = tiles_of(source, gather(source))
+        tiles = tiles_of(source, aggregate(source))
     assert '<dd>100.0%</dd><dd class="of">of 1 of 2 trajectories, by zoe</dd>' in tiles
     assert '<dt>failed</dt><dd>1</dd><dd class="of">of 2 trajectories</dd>' in tiles
 
@@ -140,10 +140,10 @@ def test_a_judge_that_cannot_be_read_has_one_line_and_no_charts(tmp_path: Path) 
     with open_source(path) as source:
         assert source.evaluation is not None
         assert [of_judge.judge.name for of_judge in source.evaluation.judges] == ["mute", "rule"]
-        charts = [chart.name for chart in charts_of(gather(source), source.evaluation)]
+        charts = [chart.name for chart in charts_of(aggregate(source), source.evaluation)]
         assert charts[:4] == ["win-rate", "won-tied-lost", "length", "stop-reasons"]
         assert tables_of(source.evaluation).count("<caption>") == 1
-        assert gather(source).results == {"better": 1, "same": 1}
+        assert aggregate(source).results == {"better": 1, "same": 1}
     (line,) = re.findall(r'<p class="note">([^<]*mute[^<]*could be read[^<]*)</p>', notes(path))
     assert line.startswith("None of the 2 verdicts of mute could be read")
 
@@ -168,7 +168,7 @@ def test_names_in_notes_and_tables_are_escaped(tmp_path: Path, text: str) -> Non
     path = store_of(tmp_path / "s.sqlite", [["a", "b"], ["c", "d"]], fields=[{text: text}, {}])
     add(path, Question("Why?", "a", "b"), "tie", text)
     with open_source(path, by=text) as source:
-        shown = tables_of(source.evaluation) + notes_of(source, gather(source))
+        shown = tables_of(source.evaluation) + notes_of(source, aggregate(source))
     tags = set(re.findall(r"<(\w+)", shown))
     assert tags <= {
         "details",
@@ -187,5 +187,5 @@ def test_names_in_notes_and_tables_are_escaped(tmp_path: Path, text: str) -> Non
 
 def test_a_source_needs_no_store() -> None:
     source = source_of([trajectory("a", "b")])
-    assert "trajectories</dt><dd>1</dd>" in tiles_of(source, gather(source))
-    assert not notes_of(source, gather(source))
+    assert "trajectories</dt><dd>1</dd>" in tiles_of(source, aggregate(source))
+    assert not notes_of(source, aggregate(source))

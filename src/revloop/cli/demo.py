@@ -33,7 +33,7 @@ from revloop.errors import InputError, MissingExtraError, ServingError
 from revloop.evaluation import FunctionJudge, ask_judge, demo_judge, evaluate
 from revloop.files.paths import Kind, Writes, check_paths, standard_output
 from revloop.options import DEFAULT_ITERATIONS, EngineOptions
-from revloop.report import gather, open_source, write_page
+from revloop.report import aggregate, open_source, write_page
 from revloop.reviser import AsyncReviser
 from revloop.serving import ServerOptions, VllmServer, stopping_on_sigterm
 
@@ -196,7 +196,7 @@ def _write_report(store: Path, iterations: int) -> None:
             new_file(page, force=False) as file,
             open_source(store, rounds=iterations) as source,
         ):
-            write_page(file, source, gather(source))
+            write_page(file, source, aggregate(source))
     except InputError as exc:
         output.say(f"No report was written: {exc}")
     else:

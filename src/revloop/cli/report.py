@@ -29,9 +29,9 @@ from revloop.files.atomic import writable
 from revloop.files.paths import Kind, Writes, check_free, check_paths
 from revloop.options import DEFAULT_JUDGE_PROMPTS
 from revloop.report import (
+    aggregate,
     charts_of,
     check_plots,
-    gather,
     open_source,
     picture_names,
     save_pictures,
@@ -39,7 +39,7 @@ from revloop.report import (
 )
 
 if TYPE_CHECKING:
-    from revloop.report import Gathered, ReportSource
+    from revloop.report import Aggregates, ReportSource
 
 EXAMPLE = "Example: `revloop report versions.sqlite -o report.html --plots plots`"
 
@@ -95,17 +95,17 @@ def report(
             )
             judges = anyio.run(ask)
         with open_source(store, judges, rounds=told, by=by) as source:
-            gathered = gather(source)
+            aggregates = aggregate(source)
             if plots is not None:
-                _save(source, gathered, plots, force=force)
-            write_page(file, source, gathered)
+                _save(source, aggregates, plots, force=force)
+            write_page(file, source, aggregates)
     output.results.print(f"The report is in {out}: open it in a browser.")
     if plots is not None:
         output.results.print(f"The charts are in {plots}.")
 
 
-def _save(source: ReportSource, gathered: Gathered, folder: Path, *, force: bool) -> None:
-    charts = charts_of(gathered, source.evaluation)
+def _save(source: ReportSource, aggregates: Aggregates, folder: Path, *, force: bool) -> None:
+    charts = charts_of(aggregates, source.evaluation)
     names = picture_names(charts)
     for name in () if force else names:
         check_free(folder / name)

@@ -1,113 +1,211 @@
-"""What a chart says, before it is drawn: on the page as SVG, or with matplotlib as a picture."""
+"""The charts of a report."""
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from itertools import groupby
+from typing import TYPE_CHECKING
+
+from revloop.report.chart_types import Bars, Chart, Lines, Point, Segment, Series
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from revloop.evaluation import Evaluation, JudgeFigures, RoundFigures
+    from revloop.report.aggregates import Aggregates, RoundCost
+
+PAPER_WIN_RATES = (0.566, 0.619, 0.622, 0.653, 0.659)
+"""Rounds 1 to 5 of ChatGPT's answers (arXiv 2311.14543)."""
+
+PAPER_NOTE = (
+    "The paper's curve shows ChatGPT's answers to open questions, judged by people or models "
+    "(arXiv 2311.14543). Other prompts and other judges give other figures, so the two curves are "
+    "not comparable."
+)
+_LENGTH = (
+    "Win rate against mean length relative to the originals; the numbers are rounds. If both rise "
+    "together, the judge may be rewarding length."
+)
+_TOKENS = "Mean over the trajectories that ran the round, failed tries included."
+_SECONDS = "Engine time; concurrent requests each count in full."
+_MAX_GROUPS = 6
 
 
-class Point(NamedTuple):
-    """A point of a line.
-
-    Attributes:
-        x: Where it stands.
-        y: How high; None leaves a gap.
-        low: Lower end of its interval; None where there is none.
-        high: Upper end of its interval.
-        label: What is written beside it; empty for nothing.
-    """
-
-    x: float
-    y: float | None
-    low: float | None = None
-    high: float | None = None
-    label: str = ""
+def charts_of(aggregates: Aggregates, evaluation: Evaluation | None) -> list[Chart]:
+    """All charts of a report, those of the judges first."""
+    charts: list[Chart] = []
+    if evaluation is not None:
+        readable = [of_judge for of_judge in evaluation.judges if not of_judge.is_unreadable]
+        for number, of_judge in enumerate(readable, start=1):
+            is_only = len(readable) == 1
+            ends = ("", "") if is_only else (f"-{number}", f", by {of_judge.judge.name}")
+            charts += _charts_of_judge(of_judge, evaluation.split_by or "", *ends)
+    charts.append(_stop_reasons(aggregates))
+    if aggregates.costs:
+        charts += [_tokens(aggregates.costs), _seconds(aggregates.costs)]
+    return charts
 
 
-class Series(NamedTuple):
-    """A line: its name, its points, and whether it is there for comparison only (dashed)."""
-
-    name: str
-    points: tuple[Point, ...]
-    is_reference: bool = False
+def as_words(name: str) -> str:
+    """An identifier as words."""
+    return name.replace("_", " ")
 
 
-class Lines(NamedTuple):
-    """Lines over an axis of numbers.
-
-    Attributes:
-        name: For files: lower case, with hyphens.
-        title: For people.
-        description: What it shows, in a sentence, for those who do not see it.
-        x_label: What the x axis counts.
-        y_label: What the y axis counts.
-        series: The lines.
-        is_share: Whether y is a share, shown in per cent, with a line at one half.
-        whole_x: Whether x counts something whole, such as rounds.
-        caption: What stands below it, for those who see it.
-    """
-
-    name: str
-    title: str
-    description: str
-    x_label: str
-    y_label: str
-    series: tuple[Series, ...]
-    is_share: bool = False
-    whole_x: bool = True
-    caption: str = ""
+def overall(of_judge: JudgeFigures) -> list[RoundFigures]:
+    """A judge's figures of all records against the original, round by round."""
+    return [row for row in of_judge.rounds if row.group is None and row.against == "original"]
 
 
-class Segment(NamedTuple):
-    """One stretch of every bar: its name, its kind (a colour), a value for each bar."""
-
-    name: str
-    kind: str
-    values: tuple[float, ...]
-
-
-class Bars(NamedTuple):
-    """Bars, one above the other, each made of segments side by side.
-
-    Attributes:
-        name: For files: lower case, with hyphens.
-        title: For people.
-        description: What it shows, in a sentence, for those who do not see it.
-        x_label: What the length of a bar counts.
-        labels: The bars' names.
-        segments: What they are made of.
-        digits: Decimals of the numbers that are written.
-        caption: What stands below it, for those who see it.
-    """
-
-    name: str
-    title: str
-    description: str
-    x_label: str
-    labels: tuple[str, ...]
-    segments: tuple[Segment, ...]
-    digits: int = 0
-    caption: str = ""
+def _charts_of_judge(
+    of_judge: JudgeFigures, field: str, file_end: str, title_end: str
+) -> Iterator[Chart]:
+    rows = overall(of_judge)
+    if not rows:
+        return
+    yield _win_rate(rows, file_end, title_end)
+    yield _won_tied_lost(rows, file_end, title_end)
+    yield _length(rows, file_end, title_end)
+    groups = [row for row in of_judge.rounds if row.group is not None]
+    if groups:
+        yield _by_group(groups, field, file_end, title_end)
 
 
-Chart = Lines | Bars
+def _win_rate(rows: Sequence[RoundFigures], file_end: str, title_end: str) -> Lines:
+    rates = [f"round {row.round} {row.win_rate:.1%}" for row in rows if row.win_rate is not None]
+    paper = tuple(Point(n, rate) for n, rate in enumerate(PAPER_WIN_RATES, start=1))
+    return Lines(
+        name=f"win-rate{file_end}",
+        title=f"Win rate by round{title_end}",
+        description=f"Win rate against the original with its 95% interval: {', '.join(rates)}. "
+        "The paper's: 56.6, 61.9, 62.2, 65.3 and 65.9%.",
+        x_label="round",
+        y_label="win rate",
+        series=(Series("this store", _rates(rows)), Series("paper", paper, is_reference=True)),
+        is_share=True,
+        caption=f"With 95% intervals. {PAPER_NOTE}",
+    )
 
 
-def ticks(low: float, high: float, *, count: int = 5) -> list[float]:
-    """Round numbers from ``low`` to ``high``, about so many, to mark an axis with."""
-    if high <= low:
-        return [low]
-    rough = (high - low) / count
-    power = 10.0 ** (len(f"{int(rough)}") - 1) if rough >= 1 else _below_one(rough)
-    step = next(power * nice for nice in (1, 2, 5, 10, 20) if power * nice >= rough * 0.999)
-    first = -(-low // step)
-    marks: list[float] = []
-    while (first + len(marks)) * step <= high + step / 1000:
-        marks.append(round((first + len(marks)) * step, 10))
-    return marks
+def _rates(rows: Sequence[RoundFigures]) -> tuple[Point, ...]:
+    return tuple(Point(r.round, r.win_rate, r.win_rate_low, r.win_rate_high) for r in rows)
 
 
-def _below_one(rough: float) -> float:
-    power = 1.0
-    while power > rough:
-        power /= 10
-    return power
+def _won_tied_lost(rows: Sequence[RoundFigures], file_end: str, title_end: str) -> Bars:
+    return Bars(
+        name=f"won-tied-lost{file_end}",
+        title=f"Won, tied, lost{title_end}",
+        description="Verdicts for each round's text against the original, both orders counted: "
+        + "; ".join(f"round {r.round}: {r.wins} won, {r.ties} tied, {r.losses} lost" for r in rows),
+        x_label="verdicts, both orders counted",
+        labels=_labels(row.round for row in rows),
+        segments=(
+            Segment("won", "won", tuple(row.wins for row in rows)),
+            Segment("tied", "tied", tuple(row.ties for row in rows)),
+            Segment("lost", "lost", tuple(row.losses for row in rows)),
+        ),
+    )
+
+
+def _length(rows: Sequence[RoundFigures], file_end: str, title_end: str) -> Lines:
+    points = _merged([row for row in rows if row.length_ratio is not None])
+    return Lines(
+        name=f"length{file_end}",
+        title=f"Length and win rate{title_end}",
+        description=f"{_LENGTH} "
+        + ", ".join(
+            f"round {point.label}: length {point.x:.2f}, win rate {point.y:.1%}"
+            for point in points
+            if point.y is not None
+        ),
+        x_label="mean length, originals = 1",
+        y_label="win rate",
+        series=(Series("this store", points),),
+        is_share=True,
+        whole_x=False,
+        caption=_LENGTH,
+    )
+
+
+def _merged(rows: Sequence[RoundFigures]) -> tuple[Point, ...]:
+    """A point for each round; consecutive rounds at the same place share one."""
+    points: list[Point] = []
+    for (x, y), same in groupby(rows, key=lambda row: (row.length_ratio or 0.0, row.win_rate)):
+        rounds = [str(row.round) for row in same]
+        label = rounds[0] if len(rounds) == 1 else f"{rounds[0]} to {rounds[-1]}"
+        points.append(Point(x, y, label=label))
+    return tuple(points)
+
+
+def _by_group(rows: Sequence[RoundFigures], field: str, file_end: str, title_end: str) -> Lines:
+    by_name = {name: list(own) for name, own in groupby(rows, key=lambda row: row.group)}
+    largest = sorted(by_name.items(), key=lambda one: -max(row.records for row in one[1]))
+    omitted = len(largest) - _MAX_GROUPS
+    more = f" The table has the {omitted} smaller groups." if omitted > 0 else ""
+    return Lines(
+        name=f"win-rate-by-group{file_end}",
+        title=f"Win rate by {field}{title_end}",
+        description=f"Win rate against the original for each value of {field}.{more}",
+        x_label="round",
+        y_label="win rate",
+        series=tuple(Series(name or "", _rates(own)) for name, own in largest[:_MAX_GROUPS]),
+        is_share=True,
+        caption=more.strip(),
+    )
+
+
+def _stop_reasons(aggregates: Aggregates) -> Bars:
+    counted = aggregates.stop_reasons.most_common()
+    return Bars(
+        name="stop-reasons",
+        title="Stop reasons",
+        description="; ".join(f"{as_words(reason)}: {count}" for reason, count in counted),
+        x_label="trajectories",
+        labels=tuple(as_words(reason) for reason, _ in counted),
+        segments=(Segment("trajectories", "s0", tuple(count for _, count in counted)),),
+    )
+
+
+def _tokens(costs: dict[int, RoundCost]) -> Bars:
+    rounds = sorted(costs)
+    read, cached, generated = (
+        tuple(getattr(costs[round_], name) / costs[round_].trajectories for round_ in rounds)
+        for name in ("read_tokens", "cached_tokens", "generated_tokens")
+    )
+    return Bars(
+        name="tokens",
+        title="Tokens by round",
+        description=f"Tokens per trajectory in each round. {_TOKENS} "
+        + "; ".join(
+            f"round {round_}: {prompt:.0f} computed, {written:.0f} generated"
+            for round_, prompt, written in zip(rounds, read, generated, strict=True)
+        ),
+        x_label="mean tokens per trajectory",
+        labels=_labels(rounds),
+        segments=(
+            Segment("prompt, computed", "s0", read),
+            Segment("prompt, cached", "s1", cached),
+            Segment("generated", "s2", generated),
+        ),
+        caption=_TOKENS,
+    )
+
+
+def _seconds(costs: dict[int, RoundCost]) -> Bars:
+    rounds = sorted(costs)
+    means = tuple(costs[round_].seconds / costs[round_].trajectories for round_ in rounds)
+    return Bars(
+        name="seconds",
+        title="Seconds by round",
+        description="Mean seconds per trajectory in each round. "
+        + "; ".join(
+            f"round {round_}: {mean:.2f}" for round_, mean in zip(rounds, means, strict=True)
+        ),
+        x_label="mean seconds per trajectory",
+        labels=_labels(rounds),
+        segments=(Segment("seconds", "s3", means),),
+        digits=2,
+        caption=_SECONDS,
+    )
+
+
+def _labels(rounds: Iterable[int]) -> tuple[str, ...]:
+    return tuple(f"round {round_}" for round_ in rounds)

@@ -1,9 +1,9 @@
 "use strict";
-// All texts are set with textContent: what a model wrote is never read as markup.
+// All texts are set with textContent, so model output is never read as markup.
 
-const SHOWN = 50; // lines of the list at once
+const SHOWN = 50; // lines per page of the list
 const KEPT_SLICES = 4; // parsed slices in memory
-const PAUSE_MS = 150; // between typing and searching
+const PAUSE_MS = 150; // from typing to searching
 
 const byId = (id) => document.getElementById(id);
 const index = JSON.parse(byId("index").textContent);
@@ -13,10 +13,10 @@ const rows = index.rows
   .sort((a, b) => ranks.indexOf(a.result) - ranks.indexOf(b.result) || a.number - b.number);
 const parsed = new Map();
 
-let found = rows; // what the filters let through, in the order of the list
+let found = rows; // rows that pass the filters, in the order of the list
 let page = 0;
-let current = 0; // place in `found` that has the focus or is open
-let search = 0; // number of the latest search; an earlier one gives up
+let current = 0; // index in `found` of the focused or open row
+let search = 0; // number of the latest search; earlier ones stop
 
 function element(name, content, kind) {
   const made = document.createElement(name);
@@ -78,7 +78,7 @@ function holds(one, wanted) {
   return texts.some((text) => text.toLowerCase().includes(wanted));
 }
 
-// slice by slice, with a breath between them, so that the page stays usable
+// yields between slices, so the page stays responsive
 async function withText(candidates, wanted, mine) {
   const inOrder = [...candidates].sort((a, b) => a.number - b.number);
   const hits = new Set();
@@ -141,8 +141,8 @@ function show(place, focus) {
   byId("count").textContent = found.length === rows.length
     ? `${rows.length} trajectories` : `${found.length} of ${rows.length} trajectories`;
   byId("page").textContent = found.length ? `${start + 1} to ${end}` : "none";
-  byId("earlier").disabled = page === 0;
-  byId("later").disabled = end >= found.length;
+  byId("previous-page").disabled = page === 0;
+  byId("next-page").disabled = end >= found.length;
   byId("pages").hidden = found.length <= SHOWN;
   if (focus) byId("list").querySelector("[tabindex='0']")?.focus();
 }
@@ -165,7 +165,7 @@ function onListKey(event) {
 
 // --- one trajectory
 
-// a text with what went or came marked in it
+// a text with its removals or additions marked
 function marked(text, changes, kind) {
   const shown = element("p", undefined, "text");
   let place = 0;
@@ -177,7 +177,7 @@ function marked(text, changes, kind) {
   return shown;
 }
 
-// two texts side by side, with what changed marked; without marks where that is most of them
+// two texts side by side, with changes marked unless most of the text changed
 function sides(before, after, changes, names) {
   const pair = element("div", undefined, "sides");
   if (changes === null) {
@@ -196,7 +196,7 @@ const nameOf = (round) => (round === 0 ? "Original" : `Version ${round}`);
 
 function round(version, versions) {
   const part = element("section");
-  const unread = version.unread_score === null ? "" : ` (its score cannot be read: ${version.unread_score})`;
+  const unread = version.unread_score === null ? "" : ` (unreadable score: ${version.unread_score})`;
   const score = version.score === null ? unread : ` (score ${version.score})`;
   part.append(element("h3", `Round ${version.round}`));
   if (version.critique !== null) {
@@ -204,12 +204,12 @@ function round(version, versions) {
     part.append(element("p", version.critique, "text critique"));
   }
   const before = versions[version.base];
-  if (before.text === version.text) part.append(element("p", "Nothing changed.", "quiet"));
+  if (before.text === version.text) part.append(element("p", "No change.", "quiet"));
   else part.append(sides(before, version, version.changes, [nameOf(version.base), nameOf(version.round)]));
-  const [read, cached, written] = version.tokens;
-  const saved = cached === null ? "" : ` (${cached} from the cache)`;
-  part.append(element("p", `${version.model || "?"}: ${read} tokens read${saved}, ${written} written, ${version.seconds} s`, "quiet"));
-  for (const text of version.siblings) {
+  const [prompt, cached, generated] = version.tokens;
+  const saved = cached === null ? "" : ` (${cached} cached)`;
+  part.append(element("p", `${version.model || "?"}: ${prompt} prompt tokens${saved}, ${generated} generated, ${version.seconds} s`, "quiet"));
+  for (const text of version.candidates) {
     const more = element("details");
     more.append(element("summary", "Another candidate of this round"), element("p", text, "text"));
     part.append(more);
@@ -217,11 +217,11 @@ function round(version, versions) {
   return part;
 }
 
-function refused(one) {
-  const what = `Round ${one.round}, ${one.kind}, try ${one.attempt}, not used: ${one.reason}`;
+function rejected(one) {
+  const what = `Round ${one.round}, ${one.kind}, try ${one.attempt}, rejected: ${one.reason}`;
   if (one.reply === null) return element("p", what, "quiet");
   const part = element("details");
-  const more = one.left_out ? ` … and ${one.left_out} characters more` : "";
+  const more = one.left_out ? ` … and ${one.left_out} more characters` : "";
   part.append(element("summary", what), element("p", one.reply + more, "text"));
   return part;
 }
@@ -229,7 +229,7 @@ function refused(one) {
 function verdicts(given) {
   const table = element("table", undefined, "verdicts");
   const head = table.createTHead().insertRow();
-  for (const name of ["Judge", "Round", "Compared with", "Order", "The later text", "Reason"]) {
+  for (const name of ["Judge", "Round", "Compared with", "Order", "Later text", "Reason"]) {
     const cell = element("th", name);
     cell.scope = "col";
     head.append(cell);
@@ -237,8 +237,8 @@ function verdicts(given) {
   const body = table.createTBody();
   for (const one of given) {
     const row = body.insertRow();
-    for (const text of [one.judge, one.round, one.than, one.order, one.said, one.reason]) {
-      row.append(element("td", text, text === one.said ? one.said : undefined));
+    for (const text of [one.judge, one.round, one.against, one.order, one.result, one.reason]) {
+      row.append(element("td", text, text === one.result ? one.result : undefined));
     }
   }
   const scroll = element("div", undefined, "scroll");
@@ -260,12 +260,12 @@ function open(place) {
   }
   parts.push(...fields(one.fields));
   const first = one.versions[0];
-  parts.push(element("h3", one.kept === 0 ? "The original was kept" : "From the original to the version that was kept"));
+  parts.push(element("h3", one.kept === 0 ? "The original was kept" : "Original and kept version"));
   if (first.text === last.text) parts.push(element("p", first.text, "text version"));
-  else parts.push(sides(first, last, one.whole, ["Original", nameOf(one.kept)]));
+  else parts.push(sides(first, last, one.changes, ["Original", nameOf(one.kept)]));
   if (one.verdicts.length) parts.push(element("h3", "Verdicts"), verdicts(one.verdicts));
   parts.push(...one.versions.slice(1).map((version) => round(version, one.versions)));
-  parts.push(...one.refused.map(refused));
+  parts.push(...one.rejected.map(rejected));
   parts.push(element("p", one.end === null ? "Not finished." : one.end, "quiet"));
   byId("details").replaceChildren(...parts);
   byId("details").scrollTop = 0;
@@ -297,8 +297,8 @@ function start() {
     const button = event.target.closest("button");
     if (button) open(Number(button.dataset.place));
   });
-  byId("earlier").addEventListener("click", () => show((page - 1) * SHOWN));
-  byId("later").addEventListener("click", () => show((page + 1) * SHOWN));
+  byId("previous-page").addEventListener("click", () => show((page - 1) * SHOWN));
+  byId("next-page").addEventListener("click", () => show((page + 1) * SHOWN));
   byId("close").addEventListener("click", () => byId("opened").close());
   byId("previous").addEventListener("click", () => step(-1));
   byId("next").addEventListener("click", () => step(1));

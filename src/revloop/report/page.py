@@ -1,4 +1,4 @@
-"""The page itself: template, style and script, put together with the data in one file."""
+"""The page: template, style, script and data in one file."""
 
 from __future__ import annotations
 
@@ -7,40 +7,40 @@ import hashlib
 import json
 from datetime import UTC, datetime
 from html import escape
-from itertools import islice
+from itertools import count, islice
 from pathlib import Path
 from string import Template
 from typing import TYPE_CHECKING, TextIO
 
 from revloop._version import __version__
+from revloop.report.aggregates import RESULTS
+from revloop.report.charts import as_words, charts_of
 from revloop.report.details import details_of
-from revloop.report.gathering import RESULTS
 from revloop.report.overview import notes_of, tables_of, tiles_of
-from revloop.report.summary import charts_of, words_of
 from revloop.report.svg import draw, legend
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from revloop.report.charts import Chart
-    from revloop.report.gathering import Gathered
+    from revloop.report.aggregates import Aggregates
+    from revloop.report.chart_types import Chart
     from revloop.report.source import ReportSource
 
 SLICE = 100
-"""Trajectories in one slice: so many are parsed when one of them is opened."""
+"""Trajectories parsed at once, when one of them is opened."""
 
 _FOLDER = Path(__file__).parent
 _SLICES = "$slices"
 _UNSAFE = {ord(letter): f"\\u{ord(letter):04x}" for letter in "<>&\u2028\u2029"}
 
 
-def write_page(file: TextIO, source: ReportSource, gathered: Gathered) -> None:
+def write_page(file: TextIO, source: ReportSource, aggregates: Aggregates) -> None:
     """Write a report as one page that needs no network and no other file.
 
     Args:
-        file: Where to.
-        source: What it tells of; its trajectories are read one by one.
-        gathered: What was counted in them.
+        file: The output.
+        source: The input; its trajectories are read one at a time.
+        aggregates: The counts over all trajectories.
     """
     style, script = _part("page.css"), _part("page.js")
     values = {
@@ -49,11 +49,11 @@ def write_page(file: TextIO, source: ReportSource, gathered: Gathered) -> None:
         "name": escape(source.name),
         "style": style,
         "script": script,
-        "tiles": tiles_of(source, gathered),
-        "notes": notes_of(source, gathered),
-        "charts": "".join(_figure(chart) for chart in charts_of(gathered, source.evaluation)),
+        "tiles": tiles_of(source, aggregates),
+        "notes": notes_of(source, aggregates),
+        "charts": "".join(_figure(chart) for chart in charts_of(aggregates, source.evaluation)),
         "tables": tables_of(source.evaluation),
-        "index": json_for_html(_index(gathered)),
+        "index": json_for_html(_index(aggregates)),
         "version": __version__,
         "date": f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
     }
@@ -64,18 +64,18 @@ def write_page(file: TextIO, source: ReportSource, gathered: Gathered) -> None:
 
 
 def json_for_html(value: object) -> str:
-    """JSON that can stand in a ``script`` element: no letter in it means anything to HTML.
+    """JSON for a ``script`` element, without letters that HTML interprets.
 
-    The letters that HTML or old JavaScript would read are written as JSON escapes, so the JSON
-    means the same (https://html.spec.whatwg.org/multipage/scripting.html, "Restrictions for
-    contents of script elements").
+    They are written as JSON escapes, so the value stays the same
+    (https://html.spec.whatwg.org/multipage/scripting.html, "Restrictions for contents of script
+    elements").
     """
     text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
     return text.translate(_UNSAFE)
 
 
 def policy(style: str, script: str) -> str:
-    """A content security policy that allows this style and this script, and nothing else."""
+    """A content security policy that allows only this style and this script."""
     return (
         f"default-src 'none'; style-src '{_hash(style)}'; script-src '{_hash(script)}'; "
         "base-uri 'none'; form-action 'none'"
@@ -98,20 +98,21 @@ def _figure(chart: Chart) -> str:
     )
 
 
-def _index(gathered: Gathered) -> dict[str, object]:
+def _index(aggregates: Aggregates) -> dict[str, object]:
     return {
         "slice": SLICE,
         "results": RESULTS,
-        "reasons": {reason: words_of(reason) for reason in gathered.ended},
-        "fields": list(gathered.fields),
-        "rows": gathered.rows,
+        "reasons": {reason: as_words(reason) for reason in aggregates.stop_reasons},
+        "fields": list(aggregates.fields),
+        "rows": aggregates.rows,
     }
 
 
 def _slices(source: ReportSource) -> Iterator[str]:
-    coming = iter(source.trajectories())
-    number = 0
-    while some := [details_of(trajectory, source) for trajectory in islice(coming, SLICE)]:
+    trajectories = iter(source.trajectories())
+    for number in count():
+        some = [details_of(trajectory, source) for trajectory in islice(trajectories, SLICE)]
+        if not some:
+            return
         data = json_for_html(some)
         yield f'<script type="application/json" id="slice-{number}">{data}</script>\n'
-        number += 1

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import warnings
+from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
 from revloop.evaluation.libraries import library
-from revloop.report.charts import Lines
+from revloop.report.chart_types import Bars, Lines
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
     from pathlib import Path
 
-    from revloop.report.charts import Bars, Chart
+    from revloop.report.chart_types import Chart
 
 _WIDTH_IN, _HEIGHT_IN, _DPI = 6.4, 4.2, 150
 _COLOURS = {
@@ -28,7 +29,7 @@ _COLOURS = {
 }
 _SETTINGS = {
     "text.parse_math": False,  # a group's name may hold dollar signs
-    "svg.hashsalt": "revloop",  # the same chart gives the same file
+    "svg.hashsalt": "revloop",  # reproducible files
     "axes.spines.top": False,
     "axes.spines.right": False,
 }
@@ -49,18 +50,14 @@ def picture_names(charts: Sequence[Chart]) -> list[str]:
 
 
 def save_pictures(charts: Sequence[Chart], folder: Path) -> None:
-    """Draw each chart, as PNG and as SVG.
-
-    Args:
-        charts: What to draw.
-        folder: Where the files go; it is there.
+    """Draw each chart as PNG and as SVG into an existing folder.
 
     Raises:
         MissingExtraError: matplotlib is not installed.
     """
     matplotlib = library("matplotlib")
     with warnings.catch_warnings(), matplotlib.rc_context(_SETTINGS):
-        # a letter that the font lacks is drawn as a box; the SVG has it anyway
+        # the PNG shows a box for a letter that the font lacks; the SVG has the letter
         warnings.filterwarnings("ignore", message="Glyph ")
         for chart in charts:
             figure = _drawn(chart)
@@ -69,14 +66,14 @@ def save_pictures(charts: Sequence[Chart], folder: Path) -> None:
 
 
 def _drawn(chart: Chart) -> Any:
-    # a figure of its own, since pyplot keeps its figures in a global list
+    # not pyplot, which keeps its figures in a global list
     figure = library("matplotlib.figure").Figure((_WIDTH_IN, _HEIGHT_IN), layout="constrained")
     axes = figure.subplots()
     axes.set_title(chart.title)
     axes.set_xlabel(chart.x_label)
     if isinstance(chart, Lines):
         _draw_lines(chart, axes)
-    else:
+    elif isinstance(chart, Bars):
         _draw_bars(chart, axes)
     return figure
 
@@ -108,30 +105,22 @@ def _draw_lines(chart: Lines, axes: Any) -> None:
 
 def _draw_bars(chart: Bars, axes: Any) -> None:
     places = range(len(chart.labels))
-    for segment, starts in zip(chart.segments, _starts(chart), strict=True):
-        bars = axes.barh(
-            places, segment.values, left=starts, color=_COLOURS[segment.kind], label=segment.name
-        )
-        texts = [f"{value:,.{chart.digits}f}" if value else "" for value in segment.values]
-        inside = len(chart.segments) > 1
+    is_stacked = len(chart.segments) > 1
+    by_bar = zip(*(segment.values for segment in chart.segments), strict=True)
+    starts = zip(*(accumulate(values, initial=0.0) for values in by_bar), strict=True)
+    for segment, lefts in zip(chart.segments, starts, strict=False):
+        colour = _COLOURS[segment.kind]
+        bars = axes.barh(places, segment.values, left=lefts, color=colour, label=segment.name)
         axes.bar_label(
             bars,
-            texts,
-            label_type="center" if inside else "edge",
-            padding=0 if inside else 3,
-            color="white" if inside else "black",
+            [f"{value:,.{chart.digits}f}" if value else "" for value in segment.values],
+            label_type="center" if is_stacked else "edge",
+            padding=0 if is_stacked else 3,
+            color="white" if is_stacked else "black",
             fontsize=8,
         )
     axes.set_yticks(places, chart.labels)
     axes.invert_yaxis()
     axes.margins(x=0.1)
-    if len(chart.segments) > 1:
+    if is_stacked:
         axes.figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=3)
-
-
-def _starts(chart: Bars) -> Iterator[list[float]]:
-    """Where each segment of the bars begins."""
-    reached = [0.0] * len(chart.labels)
-    for segment in chart.segments:
-        yield list(reached)
-        reached = [start + value for start, value in zip(reached, segment.values, strict=True)]

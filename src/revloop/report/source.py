@@ -1,4 +1,4 @@
-"""What a report is made from: trajectories that can be read again and again, and verdicts."""
+"""The input of a report: trajectories that can be read repeatedly, and verdicts."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ def _no_verdict(_judge: JudgeInfo, _question: Question) -> Verdict | None:
 
 
 class ReportSource(NamedTuple):
-    """What a report tells of.
+    """The input of a report.
 
     Attributes:
-        name: What people call it: the store's file name.
-        trajectories: Reads them all, in order, as often as it is called.
-        judges: Whose verdicts are told; the first one says which trajectories were harmed.
-        verdict: Looks up a judge's verdict on a question; None where there is none.
-        evaluation: The figures of the rounds; None where they cannot be told.
-        note: Why there are none, and what to do about it; empty where there are.
+        name: The store's file name.
+        trajectories: Reads all trajectories in order, at every call.
+        judges: Whose verdicts are shown; the first one decides which trajectories were harmed.
+        verdict: Looks up a judge's verdict on a question.
+        evaluation: The figures of the rounds, if available.
+        note: Why there are no figures, and what to do about it.
     """
 
     name: str
@@ -42,16 +42,22 @@ class ReportSource(NamedTuple):
 
     @property
     def figures(self) -> JudgeFigures | None:
-        """The figures of the first judge whose verdicts can be read; None where there is none."""
+        """The figures of the first judge with readable verdicts."""
         known = [] if self.evaluation is None else self.evaluation.judges
         return next((figures for figures in known if not figures.is_unreadable), None)
 
     @property
     def judge(self) -> JudgeInfo | None:
-        """Who says which trajectories were harmed: the first judge that can be read, if any."""
+        """The judge who decides which trajectories were harmed: the first readable one."""
         if self.figures is not None:
             return self.figures.judge
         return self.judges[0] if self.judges else None
+
+    def in_both_orders(
+        self, judge: JudgeInfo, question: Question
+    ) -> tuple[Verdict | None, Verdict | None]:
+        """A judge's verdicts on a question and on the swapped one."""
+        return self.verdict(judge, question), self.verdict(judge, question.swapped)
 
 
 @contextmanager
@@ -62,12 +68,12 @@ def open_source(
     rounds: int | None = None,
     by: str | None = None,
 ) -> Iterator[ReportSource]:
-    """A store to report on, open while the block runs.
+    """Open a store to report on.
 
     Args:
         path: The store.
-        judges: Whose verdicts to tell of; None: of all judges whose verdicts it holds.
-        rounds: Rounds that the figures tell of; None: as many as any trajectory has.
+        judges: Whose verdicts to show; None: all judges with stored verdicts.
+        rounds: Number of rounds; None: the most rounds of any trajectory.
         by: A field of the drafts to split the figures by.
 
     Raises:
@@ -91,7 +97,6 @@ def _evaluation(
     if judges:
         return found, ""
     return None, (
-        "Nobody has compared these versions yet, so win rates and harm cannot be told. "
-        f"Let a judge compare them, then make the report again: "
-        f"revloop evaluate {path.name} --judge JUDGE"
+        "No judge has compared these versions yet, so there are no win rates and no harm rate. "
+        f"Run a judge, then make the report again: revloop evaluate {path.name} --judge JUDGE"
     )

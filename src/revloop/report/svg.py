@@ -1,27 +1,31 @@
-"""Charts as SVG inside of the page: colours come from the page's style, so dark mode is its own."""
+"""Charts as SVG in the page; its style sets the colours, for light and dark mode."""
 
 from __future__ import annotations
 
 from html import escape
 from typing import TYPE_CHECKING
 
-from revloop.report.charts import Lines, ticks
+from revloop.report.chart_types import Bars, Lines, ticks
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from revloop.report.charts import Bars, Chart, Point, Segment, Series
+    from revloop.report.chart_types import Chart, Point, Segment, Series
 
 _WIDTH, _HEIGHT = 460, 290
-_LEFT, _RIGHT, _TOP, _BOTTOM = 52, 18, 14, 44
+_LEFT, _RIGHT, _TOP, _BOTTOM = 52, 18, 22, 44
 _BAR, _GAP = 24, 12
 _LETTER = 7.2
-_LONGEST_LABEL = 24
+_MAX_LABEL = 24
 
 
 def draw(chart: Chart) -> str:
     """A chart as an ``svg`` element with a title and a description."""
-    height, inside = _lines(chart) if isinstance(chart, Lines) else _bars(chart)
+    height, inside = 0.0, ""
+    if isinstance(chart, Lines):
+        height, inside = _HEIGHT, _lines(chart)
+    elif isinstance(chart, Bars):
+        height, inside = _bars(chart)
     name = escape(chart.name)
     return (
         f'<svg viewBox="0 0 {_WIDTH} {height:g}" role="img" '
@@ -32,10 +36,11 @@ def draw(chart: Chart) -> str:
 
 
 def legend(chart: Chart) -> str:
-    """What the colours of a chart stand for, as a list; empty where there is but one."""
+    """The colours of a chart as a list; empty if there is only one."""
+    names: list[tuple[str, str]] = []
     if isinstance(chart, Lines):
         names = [(_kind_of(chart.series, n), s.name) for n, s in enumerate(chart.series)]
-    else:
+    elif isinstance(chart, Bars):
         names = [(segment.kind, segment.name) for segment in chart.segments]
     if len(names) < 2:
         return ""
@@ -44,7 +49,7 @@ def legend(chart: Chart) -> str:
 
 
 class _Scale:
-    """From the values of an axis to places in the picture."""
+    """Maps the values of an axis to coordinates."""
 
     def __init__(self, low: float, high: float, start: float, end: float) -> None:
         self.low, self.high = low, (high if high > low else low + 1)
@@ -60,13 +65,13 @@ def _text(x: float, y: float, words: str, *, anchor: str = "middle", kind: str =
     return f'<text x="{x:g}" y="{y:g}" text-anchor="{anchor}"{shown}>{escape(words)}</text>'
 
 
-def _lines(chart: Lines) -> tuple[float, str]:
+def _lines(chart: Lines) -> str:
     points = [point for series in chart.series for point in series.points if point.y is not None]
     x, y = _scales(chart, points)
     parts = [*_axes(chart, x, y)]
     for number, series in enumerate(chart.series):
         parts += _one_line(series, _kind_of(chart.series, number), x, y, chart)
-    return _HEIGHT, "".join(parts)
+    return "".join(parts)
 
 
 def _scales(chart: Lines, points: Sequence[Point]) -> tuple[_Scale, _Scale]:
@@ -94,27 +99,26 @@ def _axes(chart: Lines, x: _Scale, y: _Scale) -> Iterator[str]:
 
 def _one_line(series: Series, kind: str, x: _Scale, y: _Scale, chart: Lines) -> Iterator[str]:
     known = [(x(p.x), y(p.y), p) for p in series.points if p.y is not None]
-    way = "".join(f"{'L' if n else 'M'}{px:g} {py:g}" for n, (px, py, _) in enumerate(known))
-    yield f'<g class="{kind}"><path class="line" d="{way or "M0 0"}"/>'
+    path = "".join(f"{'L' if n else 'M'}{px:g} {py:g}" for n, (px, py, _) in enumerate(known))
+    yield f'<g class="{kind}"><path class="line" d="{path or "M0 0"}"/>'
     for px, py, point in known:
         if point.low is not None and point.high is not None:
             low, high = y(point.low), y(point.high)
             yield f'<path class="interval" d="M{px:g} {low:g}V{high:g}'
             yield f'M{px - 5:g} {low:g}h10M{px - 5:g} {high:g}h10"/>'
-        yield f'<circle cx="{px:g}" cy="{py:g}" r="4"><title>{escape(_told(point, series, chart))}'
-        yield "</title></circle>"
+        tooltip = escape(_tooltip(point, series, chart))
+        yield f'<circle cx="{px:g}" cy="{py:g}" r="4"><title>{tooltip}</title></circle>'
         if point.label:
             yield _text(px + 8, py - 8, point.label, anchor="start")
     yield "</g>"
 
 
-def _told(point: Point, series: Series, chart: Lines) -> str:
+def _tooltip(point: Point, series: Series, chart: Lines) -> str:
     value = point.y or 0.0
     shown = f"{value:.1%}" if chart.is_share else f"{value:.4g}"
     if point.low is not None and point.high is not None:
         shown += f" ({point.low:.1%} to {point.high:.1%})"
-    where = f"{chart.x_label} {point.x:.4g}"
-    return f"{series.name}, {where}: {shown}"
+    return f"{series.name}, {chart.x_label} {point.x:.4g}: {shown}"
 
 
 def _kind_of(series: Sequence[Series], number: int) -> str:
@@ -159,4 +163,4 @@ def _by_bar(segments: Sequence[Segment]) -> list[tuple[float, ...]]:
 
 
 def _shortened(label: str) -> str:
-    return label if len(label) <= _LONGEST_LABEL else label[: _LONGEST_LABEL - 1] + "…"
+    return label if len(label) <= _MAX_LABEL else label[: _MAX_LABEL - 1] + "…"

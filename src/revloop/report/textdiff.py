@@ -1,4 +1,4 @@
-"""What changed between two texts, word by word."""
+"""Word diff of two texts."""
 
 from __future__ import annotations
 
@@ -14,27 +14,27 @@ if TYPE_CHECKING:
     Pair = tuple[int, int]
 
 _WORDS = re.compile(r"\w+|\s+|[^\w\s]")
-_MOST_WORK = 50_000_000
+_MAX_WORK = 50_000_000
 _RELATED_RATIO = 0.4
 _REWRITTEN_SHARE = 0.5
-_MARKED_AT_LEAST = 200
-"""Characters of both texts together up to which marks can be read whatever changed."""
+_ALWAYS_MARKED = 200
+"""Characters in both texts up to which marks stay readable."""
 
 
 class Change(NamedTuple):
-    """A stretch of text that stayed, went or came."""
+    """A stretch of text that is the same, removed or added."""
 
     kind: Literal["same", "removed", "added"]
     text: str
 
 
 def word_diff(old: str, new: str) -> list[Change]:
-    """The changes that make ``new`` of ``old``, in reading order, what went before what came.
+    """The changes from ``old`` to ``new`` in reading order, removals before additions.
 
-    The "same" and "removed" texts together spell ``old``; "same" and "added" spell ``new``. It is
-    made to be read, not to be short: a text that was written anew counts as one change, and so do
-    neighbouring changes with nothing but white space between them. The work is bounded whatever the
-    texts: where words repeat too often to be told apart, the rare ones must do.
+    "same" and "removed" texts together spell ``old``; "same" and "added" spell ``new``. The result
+    is meant to be read, not to be minimal: a rewritten text is one change, and so are neighbouring
+    changes with only white space between them. The work is bounded: in texts that repeat words too
+    often, only the rare words are matched.
     """
     before, after = _WORDS.findall(old), _WORDS.findall(new)
     pairs = _Matching(before, after).pairs()
@@ -44,9 +44,9 @@ def word_diff(old: str, new: str) -> list[Change]:
 
 
 def is_rewritten(changes: Iterable[Change]) -> bool:
-    """Whether so much changed that marks would hide the text: the two are then shown whole.
+    """Whether marks would hide the text: over half of the characters of both texts changed.
 
-    So it is where over half of the characters of both texts went or came, in all but short texts.
+    Short texts are always marked.
     """
     changed = same = 0
     for change in changes:
@@ -55,24 +55,24 @@ def is_rewritten(changes: Iterable[Change]) -> bool:
         else:
             changed += len(change.text)
     both = changed + same
-    return both > _MARKED_AT_LEAST and changed > _REWRITTEN_SHARE * both
+    return both > _ALWAYS_MARKED and changed > _REWRITTEN_SHARE * both
 
 
 class _Matching:
-    """The words of one text that are the same words in another, in the same order.
+    """The words that two texts share, in the same order.
 
-    difflib takes cubic time on words that repeat, minutes for a text of 5 kB. So it gets
-    the stretches that it can do, until a budget is spent. Longer stretches are cut at words that
-    stand once in either text (the patience diff of Bram Cohen); what is left counts as changed.
+    difflib takes cubic time on repeated words, minutes for a text of 5 kB. It gets a budget;
+    stretches beyond it are split at words that occur once in each text (Bram Cohen's patience
+    diff), and what remains counts as changed.
     """
 
     def __init__(self, before: Sequence[str], after: Sequence[str]) -> None:
         self._before = before
         self._after = after
-        self._left = _MOST_WORK
+        self._left = _MAX_WORK
 
     def pairs(self) -> list[Pair]:
-        """Places of the same word in both texts, rising in both."""
+        """Positions of the same word in both texts, increasing in both."""
         found: list[Pair] = []
         stretches = [(0, len(self._before), 0, len(self._after))]
         while stretches:
@@ -95,7 +95,7 @@ class _Matching:
     def _without_ends(
         self, low: int, high: int, new_low: int, new_high: int, found: list[Pair]
     ) -> tuple[int, int, int, int]:
-        """A stretch without the words that it begins and ends with in both texts."""
+        """Strip the words that a stretch begins and ends with in both texts."""
         before, after = self._before, self._after
         while low < high and new_low < new_high and before[low] == after[new_low]:
             found.append((low, new_low))
@@ -107,17 +107,17 @@ class _Matching:
 
 
 def _work(before: Sequence[str], after: Sequence[str]) -> int:
-    """The most steps that difflib can take: pairs of the same word, times the words."""
+    """Upper bound of difflib's steps: pairs of the same word, times the words."""
     counts, new_counts = Counter(before), Counter(after)
     pairs = sum(count * new_counts[word] for word, count in counts.items())
     return pairs * min(len(before), len(after))
 
 
 def _anchors(before: Sequence[str], after: Sequence[str]) -> list[Pair]:
-    """The longest rising run of words that stand once in either text."""
+    """The longest increasing run of words that occur once in each text."""
     counts, new_counts = Counter(before), Counter(after)
     new_places = {word: place for place, word in enumerate(after) if new_counts[word] == 1}
-    ends: list[int] = []  # for each length of a run, the lowest place that one can end with
+    ends: list[int] = []  # the lowest end of a run, by its length
     lasts: list[Pair] = []
     earlier: dict[Pair, Pair | None] = {}
     for place, word in enumerate(before):
@@ -138,7 +138,7 @@ def _anchors(before: Sequence[str], after: Sequence[str]) -> list[Pair]:
 def _opcodes(
     pairs: Sequence[Pair], before: Sequence[str], after: Sequence[str]
 ) -> Iterator[tuple[bool, str, str]]:
-    """Stretches of both texts in turn, with whether they are the same."""
+    """Stretches of both texts in turn, and whether they are the same."""
     at = new_at = start = 0
     for place, new_place in [*pairs, (len(before), len(after))]:
         if (place, new_place) != (at, new_at):
@@ -154,25 +154,25 @@ def _opcodes(
 def _changes(
     pairs: Sequence[Pair], before: Sequence[str], after: Sequence[str]
 ) -> Iterator[Change]:
-    went = came = ""
+    removed = added = ""
     for is_same, old, new in _opcodes(pairs, before, after):
-        if is_same and old and not (old.isspace() and (went or came)):
-            yield from _replaced(went, came)
-            went = came = ""
+        if is_same and old and not (old.isspace() and (removed or added)):
+            yield from _replaced(removed, added)
+            removed = added = ""
             yield Change("same", old)
         else:
-            went, came = went + old, came + new
-    yield from _replaced(went, came)
+            removed, added = removed + old, added + new
+    yield from _replaced(removed, added)
 
 
-def _replaced(went: str, came: str) -> Iterator[Change]:
-    """A change; white space that both sides end with stayed."""
-    space = went[len(went.rstrip()) :]
-    if not came.endswith(space):
+def _replaced(removed: str, added: str) -> Iterator[Change]:
+    """A change, without the white space that both sides end with."""
+    space = removed[len(removed.rstrip()) :]
+    if not added.endswith(space):
         space = ""
-    if went != space:
-        yield Change("removed", went.removesuffix(space))
-    if came != space:
-        yield Change("added", came.removesuffix(space))
+    if removed != space:
+        yield Change("removed", removed.removesuffix(space))
+    if added != space:
+        yield Change("added", added.removesuffix(space))
     if space:
         yield Change("same", space)

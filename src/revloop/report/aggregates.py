@@ -1,4 +1,4 @@
-"""The first look at all trajectories: counts for the charts, and a line for each in the list."""
+"""Counts over all trajectories for the charts, and a row for each in the list."""
 
 from __future__ import annotations
 
@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from revloop.errors import InputError
 from revloop.evaluation import Question
-from revloop.evaluation.outcomes import group_of
-from revloop.trajectory import challenger_score
+from revloop.evaluation.outcomes import group_of, scores_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,102 +27,94 @@ RESULTS: dict[Result, str] = {
     "same": "Same",
     "better": "Better",
 }
-"""What became of a trajectory, and how it is called; those to look at first stand first."""
+"""Labels of the results, in the order of the list."""
 
-NOT_ENDED = "not_finished"
+UNFINISHED = "not_finished"
 _PREVIEW_CHARACTERS = 120
 _VALUE_CHARACTERS = 80
 
 
 @dataclass
 class RoundCost:
-    """What one round took, all trajectories together.
+    """The cost of one round, summed over all trajectories.
 
     Attributes:
-        trajectories: How many asked the engine in this round.
-        read_tokens: Prompt tokens that the engine had to read.
-        cached_tokens: Prompt tokens that it had in its prefix cache.
-        written_tokens: Tokens that it generated.
+        trajectories: Trajectories with requests in this round.
+        read_tokens: Prompt tokens that the engine computed.
+        cached_tokens: Prompt tokens from its prefix cache.
+        generated_tokens: Tokens that it generated.
         seconds: Engine time.
     """
 
     trajectories: int = 0
     read_tokens: int = 0
     cached_tokens: int = 0
-    written_tokens: int = 0
+    generated_tokens: int = 0
     seconds: float = 0.0
 
     def add(self, steps: Sequence[Step]) -> None:
-        """Count the requests of one trajectory."""
+        """Add the requests of one trajectory."""
         self.trajectories += 1
         for step in steps:
             cached = step.usage.cached_tokens or 0
             self.read_tokens += step.usage.prompt_tokens - cached
             self.cached_tokens += cached
-            self.written_tokens += step.usage.generated_tokens
+            self.generated_tokens += step.usage.generated_tokens
             self.seconds += step.latency_s
 
 
 @dataclass
-class Gathered:
-    """What the charts and the list need to know of all trajectories.
+class Aggregates:
+    """What the charts and the list need of all trajectories.
 
     Attributes:
         rounds: The most rounds of any trajectory.
-        ended: How many ended for each reason; ``not_finished`` for none.
-        results: How many became better, were harmed, and so on.
+        stop_reasons: Trajectories by stop reason; ``not_finished`` without one.
+        results: Trajectories by result.
         costs: By round, from round 1.
-        fields: The drafts' own fields, in the order in which they came.
-        rows: A line for each trajectory: id, reason, result, rounds, the version that was kept,
-            the beginning of its prompt, and its value in each field that it has.
+        fields: The drafts' own fields, in order of appearance.
+        rows: For each trajectory: id, reason, result, rounds, kept version, beginning of its
+            prompt, and its values of the fields.
     """
 
     rounds: int = 0
-    ended: Counter[str] = field(default_factory=Counter)
+    stop_reasons: Counter[str] = field(default_factory=Counter)
     results: Counter[str] = field(default_factory=Counter)
     costs: dict[int, RoundCost] = field(default_factory=dict)
     fields: dict[str, None] = field(default_factory=dict)
     rows: list[dict[str, Any]] = field(default_factory=list)
 
 
-def gather(source: ReportSource) -> Gathered:
-    """Look at all trajectories once.
+def aggregate(source: ReportSource) -> Aggregates:
+    """Read all trajectories once.
 
     Raises:
         InputError: There is none.
     """
-    found = Gathered()
+    found = Aggregates()
     for trajectory in source.trajectories():
-        _count(found, trajectory, result_of(trajectory, source))
+        _add(found, trajectory, result_of(trajectory, source))
     if not found.rows:
         raise InputError(f"{source.name} holds no trajectory: there is nothing to report.")
     return found
 
 
 def result_of(trajectory: Trajectory, source: ReportSource) -> Result:
-    """What became of a trajectory, by the first judge: its kept version against its original.
+    """The first judge's verdict on the kept version against the original.
 
-    ``harmed`` lost in both orders, ``better`` won in all that were asked; ``worse`` lost in the
-    one order that a person saw. ``failed`` lacks rounds that were asked for, whatever the judge
-    said of the others.
+    ``harmed`` lost in both orders and ``worse`` in the only one; ``better`` won in all. ``failed``
+    lacks requested rounds, whatever the verdicts on the others.
     """
     original, kept = trajectory.original, trajectory.kept_text
     if trajectory.failed:
         return "failed"
     if original == kept:
         return "same" if trajectory.rounds or trajectory.end is not None else "unjudged"
-    judge = source.judge
-    if judge is None:
+    if source.judge is None:
         return "unjudged"
     question = Question(trajectory.draft.prompt_text, original, kept)
-    given = (source.verdict(judge, question), source.verdict(judge, question.swapped))
-    scores = [
-        score
-        for verdict, is_swapped in zip(given, (False, True), strict=True)
-        if verdict is not None
-        and (score := challenger_score(verdict, challenger_first=is_swapped)) is not None
-    ]
-    return _result_of_scores(scores)
+    scores = scores_of(*source.in_both_orders(source.judge, question))
+    return _result_of_scores([score for score in scores if score is not None])
 
 
 def _result_of_scores(scores: Sequence[float]) -> Result:
@@ -136,17 +127,18 @@ def _result_of_scores(scores: Sequence[float]) -> Result:
     return "better" if scores[0] == 1.0 else "same"
 
 
-def _count(found: Gathered, trajectory: Trajectory, result: Result) -> None:
+def _add(found: Aggregates, trajectory: Trajectory, result: Result) -> None:
     found.rounds = max(found.rounds, trajectory.rounds)
-    reason = NOT_ENDED if trajectory.end is None else trajectory.end.reason.value
-    found.ended[reason] += 1
+    reason = UNFINISHED if trajectory.end is None else trajectory.end.reason.value
+    found.stop_reasons[reason] += 1
     found.results[result] += 1
     for version in trajectory.versions[1:]:
         found.costs.setdefault(version.round, RoundCost()).add(version.steps)
     if trajectory.end is not None and trajectory.end.steps:
-        unfinished = trajectory.rounds + 1
-        found.costs.setdefault(unfinished, RoundCost()).add(trajectory.end.steps)
-    found.fields.update(dict.fromkeys(trajectory.draft.extra))
+        failed_round = trajectory.rounds + 1
+        found.costs.setdefault(failed_round, RoundCost()).add(trajectory.end.steps)
+    extra = trajectory.draft.extra
+    found.fields.update(dict.fromkeys(extra))
     found.rows.append(
         {
             "id": trajectory.draft.id,
@@ -155,7 +147,7 @@ def _count(found: Gathered, trajectory: Trajectory, result: Result) -> None:
             "rounds": trajectory.rounds,
             "kept": trajectory.kept,
             "preview": _preview(trajectory),
-            "values": _values(trajectory),
+            "values": {name: group_of(trajectory, name)[:_VALUE_CHARACTERS] for name in extra},
         }
     )
 
@@ -163,7 +155,3 @@ def _count(found: Gathered, trajectory: Trajectory, result: Result) -> None:
 def _preview(trajectory: Trajectory) -> str:
     text = trajectory.draft.prompt_text or trajectory.original
     return " ".join(text[: 4 * _PREVIEW_CHARACTERS].split())[:_PREVIEW_CHARACTERS]
-
-
-def _values(trajectory: Trajectory) -> dict[str, str]:
-    return {name: group_of(trajectory, name)[:_VALUE_CHARACTERS] for name in trajectory.draft.extra}

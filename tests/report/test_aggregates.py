@@ -9,9 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from revloop import InputError, StopReason
-from revloop.report import gather
+from revloop.report.aggregates import RESULTS, aggregate, result_of
 from revloop.report.details import details_of, differences
-from revloop.report.gathering import RESULTS, result_of
 from revloop.report.textdiff import is_rewritten, word_diff
 from revloop.trajectory import Comparison, Critique, Draw, End, Refusal, Sibling, Verdict
 from tests.helpers.judges import info
@@ -72,7 +71,7 @@ def test_a_trajectory_that_failed_is_failed_and_never_the_same(texts: tuple[str,
     end = End(reason=StopReason.TOKEN_LIMIT, detail="Cut off.")
     failed = trajectory(*texts).model_copy(update={"end": end})
     assert result_of(failed, source_of([])) == "failed"
-    assert gather(source_of([failed])).results == {"failed": 1}
+    assert aggregate(source_of([failed])).results == {"failed": 1}
 
 
 def test_the_results_begin_with_those_to_look_at_first() -> None:
@@ -81,35 +80,35 @@ def test_the_results_begin_with_those_to_look_at_first() -> None:
 
 
 def test_tokens_and_seconds_are_counted_by_round() -> None:
-    found = gather(source_of([trajectory("a", "b", "c"), trajectory("a", "b")]))
+    found = aggregate(source_of([trajectory("a", "b", "c"), trajectory("a", "b")]))
     assert found.rounds == 2
     first, second = found.costs[1], found.costs[2]
     assert (first.trajectories, second.trajectories) == (2, 1)
-    assert (first.read_tokens, first.cached_tokens, first.written_tokens) == (120, 80, 40)
+    assert (first.read_tokens, first.cached_tokens, first.generated_tokens) == (120, 80, 40)
     assert first.seconds == 1.0
 
 
 def test_requests_of_a_round_that_gave_no_version_count_in_that_round() -> None:
     end = End(reason=StopReason.TOKEN_LIMIT, detail="Cut off.", steps=(step(cached=None),))
     failed = trajectory("a", "b").model_copy(update={"end": end})
-    found = gather(source_of([failed]))
-    assert found.ended == {"token_limit": 1}
+    found = aggregate(source_of([failed]))
+    assert found.stop_reasons == {"token_limit": 1}
     assert found.costs[2].read_tokens == 100
 
 
 def test_trajectories_without_an_end_are_counted_as_not_finished() -> None:
-    found = gather(source_of([trajectory("a", ended=False), trajectory("a", "b")]))
-    assert found.ended == {"not_finished": 1, "rounds_done": 1}
+    found = aggregate(source_of([trajectory("a", ended=False), trajectory("a", "b")]))
+    assert found.stop_reasons == {"not_finished": 1, "rounds_done": 1}
 
 
 def test_nothing_to_report_is_an_error() -> None:
     with pytest.raises(InputError, match=r"some\.sqlite holds no trajectory"):
-        gather(source_of([]))
+        aggregate(source_of([]))
 
 
 def test_a_line_of_the_list_tells_the_prompt_and_the_drafts_own_fields() -> None:
     one = trajectory("a", "b", id_="x", prompt="Why\n is it?", kind="mail", size=3, tags=["é"])
-    (row,) = gather(source_of([one])).rows
+    (row,) = aggregate(source_of([one])).rows
     assert row["preview"] == "Why is it?"
     assert row["values"] == {"kind": "mail", "size": "3", "tags": '["é"]'}
     assert (row["id"], row["rounds"], row["kept"]) == ("x", 1, 1)
@@ -117,7 +116,7 @@ def test_a_line_of_the_list_tells_the_prompt_and_the_drafts_own_fields() -> None
 
 def test_long_prompts_and_values_are_cut_in_the_list() -> None:
     one = trajectory("a", "b", prompt="p" * 5000, note="n" * 5000)
-    (row,) = gather(source_of([one])).rows
+    (row,) = aggregate(source_of([one])).rows
     assert len(row["preview"]) == 120
     assert len(row["values"]["note"]) == 80
 
@@ -173,7 +172,7 @@ def test_details_hold_replies_that_could_not_be_used_and_scores_that_could_not_b
     versions = (made.versions[0], made.versions[1].model_copy(update={"critique": critique}))
     end = End(reason=StopReason.UNPARSEABLE, detail="No.", steps=(refused,))
     one = details_of(made.model_copy(update={"versions": versions, "end": end}), source_of([]))
-    assert one["refused"] == [
+    assert one["rejected"] == [
         {
             "round": 2,
             "kind": "both",
@@ -192,7 +191,7 @@ def test_details_tell_verdicts_from_the_side_of_the_later_text() -> None:
 
     source = source_of([], judges=[info()], verdict=verdict)
     one = details_of(trajectory("old", "new"), source)
-    assert [(v["order"], v["said"], v["reason"]) for v in one["verdicts"]] == [
+    assert [(v["order"], v["result"], v["reason"]) for v in one["verdicts"]] == [
         ("earlier text first", "lost", "old is better"),
         ("later text first", "won", "new is better"),
     ]
@@ -207,9 +206,9 @@ def test_details_tell_how_a_version_was_kept_and_what_else_was_drawn() -> None:
     found = details_of(
         one.model_copy(update={"versions": (one.versions[0], version)}), source_of([])
     )
-    assert [(v["judge"], v["than"], v["said"]) for v in found["verdicts"]] == [
+    assert [(v["judge"], v["against"], v["result"]) for v in found["verdicts"]] == [
         ("--keep", "the original", "lost"),
         ("--keep", "the original", "could not be read"),
     ]
     assert found["kept"] == 0
-    assert found["versions"][1]["siblings"] == [HOSTILE[0]]
+    assert found["versions"][1]["candidates"] == [HOSTILE[0]]
