@@ -73,7 +73,7 @@ WRITTEN = {
     "finetune run_folder": Command(
         "finetune in.jsonl --base base --output {}", reads="in.jsonl", kind="folder"
     ),
-    "serve log": Command("serve base --log {} --api-key-file key", reads="key", kind="log"),
+    "serve log_path": Command("serve base --log {} --api-key-file key", reads="key", kind="log"),
     "bench throughput result_file": Command(
         f"bench throughput --input in.jsonl {B} -o {{}}", reads="in.jsonl"
     ),

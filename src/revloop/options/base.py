@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import os
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, Self, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar
 
 from revloop.values import Frozen
 
@@ -79,6 +79,11 @@ class Options(Frozen):
         """
         chosen = {key: value for key, value in given.items() if value is not None}
         return cls.model_validate(cls.merge(chosen, cls.environment()))
+
+    @property
+    def given(self) -> dict[str, Any]:
+        """The fields that were set, rather than left at the model's defaults."""
+        return {name: getattr(self, name) for name in self.model_fields_set}
 
     def paths_read(self) -> dict[str, str | Path | None]:
         """The paths that are read, by what they name."""

@@ -7,13 +7,16 @@ from revloop.planning.job import Assumptions, Job, JobPlan, Limit, plan_job
 from revloop.planning.job_table import job_rows
 from revloop.planning.layout import Layout
 from revloop.planning.lengths import TokenLengths
+from revloop.planning.options import ClusterOptions, JobOptions
 
 __all__ = [
     "CARDS",
     "Assumptions",
     "Card",
+    "ClusterOptions",
     "DeploymentPlan",
     "Job",
+    "JobOptions",
     "JobPlan",
     "Layout",
     "Limit",

@@ -11,11 +11,12 @@ from __future__ import annotations
 
 import math
 from enum import StrEnum
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Annotated, ClassVar, NamedTuple
 
 from pydantic import Field, PositiveFloat, PositiveInt
 
 from revloop.errors import DoesNotFitError
+from revloop.options import Flag, Options
 from revloop.planning.cards import Card
 from revloop.planning.deployment import GPU_MEMORY_UTILIZATION
 from revloop.planning.layout import Layout, layouts
@@ -26,36 +27,41 @@ if TYPE_CHECKING:
     from revloop.models.shape import ModelShape
 
 
-class Assumptions(Frozen):
+class Assumptions(Options):
     """What a data sheet does not say. revloop has measured none of the defaults."""
 
-    flops_share: float = Field(
+    panel: ClassVar[str] = "Assumptions"
+
+    flops_share: Annotated[float, Flag(metavar="SHARE")] = Field(
         0.5,
         ge=0.01,
         le=1,
         description="Share of the card's FLOP/s that is reached. Pope et al. reached 0.76 with "
         "large batches and code tuned for one model.",
     )
-    bandwidth_share: float = Field(
+    bandwidth_share: Annotated[float, Flag(metavar="SHARE")] = Field(
         0.7, ge=0.01, le=1, description="Share of the card's memory bandwidth that is reached."
     )
-    tensor_parallel_share: float = Field(
+    tensor_parallel_share: Annotated[float, Flag(metavar="SHARE")] = Field(
         0.9,
         ge=0.01,
         le=1,
         description="Speed that each GPU keeps at each doubling of the tensor-parallel size, given "
         "the all-reduces after each layer. For cards with NVLink; lower without.",
     )
-    pipeline_share: float = Field(
+    pipeline_share: Annotated[float, Flag(metavar="SHARE")] = Field(
         0.8,
         ge=0.01,
         le=1,
         description="Speed that each GPU keeps in a pipeline over several nodes.",
     )
-    max_num_seqs: PositiveInt = Field(
-        256, description="Sequences that one replica runs at once: vLLM's option of this name."
+    max_num_seqs: Annotated[int, Flag(metavar="N")] = Field(
+        256,
+        ge=1,
+        le=10**6,
+        description="Sequences that one replica runs at once: vLLM's option of this name.",
     )
-    gpu_memory_utilization: float = Field(
+    gpu_memory_utilization: Annotated[float, Flag(metavar="SHARE")] = Field(
         GPU_MEMORY_UTILIZATION, ge=0.01, le=1, description="Share of the memory that vLLM may use."
     )
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Annotated, ClassVar, Self
 
-from pydantic import Field, PositiveFloat
+from pydantic import Field
 
 from revloop.errors import InputError
-from revloop.values import Frozen
+from revloop.options import Flag, Options
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -15,23 +15,28 @@ if TYPE_CHECKING:
     from revloop.trajectory import Trajectory, Version
 
 
-class TokenLengths(Frozen):
+class TokenLengths(Options):
     """Mean lengths of one round's texts, in tokens.
 
     The defaults approximate FastChat's 80 questions and ChatGPT's answers (25 and 287 tokens of
     4.2 letters) with the headings of ``cnr``; the critique's length is a guess.
     """
 
-    prompt_tokens: float = Field(
-        50.0, gt=0, description="The draft's prompt and the prompt set's text."
+    panel: ClassVar[str] = "Job"
+
+    prompt_tokens: Annotated[float, Flag(metavar="N")] = Field(
+        50.0, gt=0, description="Mean length of the draft's prompt and the prompt set's text."
     )
-    critique_tokens: float = Field(150.0, gt=0, description="A critique, as generated.")
-    revision_tokens: float = Field(
-        300.0, gt=0, description="A revision, and the response before it."
+    critique_tokens: Annotated[float, Flag(metavar="N")] = Field(
+        150.0, gt=0, description="Mean length of a critique."
     )
-    rounds: PositiveFloat | None = Field(
+    revision_tokens: Annotated[float, Flag(metavar="N")] = Field(
+        300.0, gt=0, description="Mean length of a revision, and of the response before it."
+    )
+    rounds: Annotated[float | None, Flag(name="--mean-rounds", metavar="N")] = Field(
         None,
-        description="Mean rounds of a trajectory, early stops included; None for all rounds.",
+        gt=0,
+        description="Mean rounds of a trajectory, early stops included; by default, all rounds.",
     )
 
     @property

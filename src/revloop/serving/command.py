@@ -6,7 +6,7 @@ import importlib.util
 import sys
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from pydantic import Field, PositiveFloat, PositiveInt, SecretStr
 
@@ -15,8 +15,8 @@ from revloop.models.account import account_environment, user_name
 from revloop.models.config import check_weights, known_shape, local_folder, read_config
 from revloop.models.cpu import BLOCK_TOKENS, KV_CACHE_SPACE, cpu_environment, vllm_runs_on_cpu
 from revloop.models.parallelism import check_tensor_parallel_size
+from revloop.options import Flag, Options
 from revloop.serving.speculation import Speculation, speculative_options
-from revloop.values import Frozen
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -29,42 +29,52 @@ VLLM_PROGRAM = (sys.executable, "-P", "-m", "vllm.entrypoints.openai.api_server"
 """The command of vLLM's OpenAI-compatible server, without options."""
 
 
-class ServerOptions(Frozen):
-    """What to serve, and how."""
+class ServingOptions(Options):
+    """How to serve a model."""
 
-    model: str = Field(description="A local folder, or a hub id.")
-    tensor_parallel_size: PositiveInt = Field(
+    panel: ClassVar[str] = "Server"
+
+    tensor_parallel_size: Annotated[PositiveInt, Flag(short="-tp", metavar="N")] = Field(
         1, description="GPUs (on a CPU: workers) that share the model."
     )
-    host: str = Field("127.0.0.1", description="Address to bind to. The default is local only.")
-    port: int | None = Field(
-        None, ge=1, le=65535, description="Port to bind to, or None for a free one."
+    host: Annotated[str, Flag(metavar="ADDRESS")] = Field(
+        "127.0.0.1", description="Address to bind to; by default, for this machine only."
     )
-    served_model_name: str | None = Field(
-        None, description="The name that requests use, or None for `model`."
+    port: Annotated[int | None, Flag(metavar="N")] = Field(
+        None, ge=1, le=65535, description="Port to bind to. In Python, None picks a free one."
     )
-    vllm_options: tuple[str, ...] = Field(
-        (), description="Further options for vLLM, in its spelling. They override ours."
+    served_model_name: Annotated[str | None, Flag(metavar="NAME")] = Field(
+        None, description="The name that requests use; by default, the model as given."
     )
-    enforce_eager: bool = Field(
+    enforce_eager: Annotated[bool, Flag(name="--eager")] = Field(
         False,
         description="Skip compilation: tiny models on a CPU start twice as fast, but run slower.",
     )
     speculate: Speculation = Field(
         "off",
-        description="How to draft tokens. Off by default: on a CPU, checking drafts takes time.",
+        description="Draft tokens from n-grams or suffix trees. Off by default: on a CPU, checking "
+        "drafts takes time.",
+    )
+    log_path: Annotated[Path | None, Flag(name="--log", metavar="FILE")] = Field(
+        None, description="File for vLLM's output; by default, one in the temporary folder."
+    )
+    start_timeout_s: Annotated[PositiveFloat, Flag(name="--start-timeout", metavar="SECONDS")] = (
+        Field(1800.0, description="Longest start: a large model takes minutes to load.")
+    )
+    stop_grace_s: Annotated[PositiveFloat, Flag(name="--stop-grace", metavar="SECONDS")] = Field(
+        10.0, description="Time for a clean stop before the server is killed."
+    )
+
+
+class ServerOptions(ServingOptions):
+    """What to serve, and how."""
+
+    model: str = Field(description="A local folder, or a hub id.")
+    vllm_options: tuple[str, ...] = Field(
+        (), description="Further options for vLLM, in its spelling. They override ours."
     )
     api_key: SecretStr | None = Field(
         None, description="The API key that clients must send, or None to require none."
-    )
-    log_path: Path | None = Field(
-        None, description="File for vLLM's output, or None for one in the temporary folder."
-    )
-    start_timeout_s: PositiveFloat = Field(
-        1800.0, description="Most seconds to start: a large model takes minutes to load."
-    )
-    stop_grace_s: PositiveFloat = Field(
-        10.0, description="Seconds for a clean stop before the server is killed."
     )
 
 
