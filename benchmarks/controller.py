@@ -33,7 +33,7 @@ from revloop import Critique, Draft, End, PromptSet, StopReason, Store, Version
 from revloop.concurrency import task_group
 from revloop.options import LoopOptions, RunSettings
 from revloop.rows import Position, Row
-from revloop.store import InputState, NewRow, Pending
+from revloop.store import InputState, StoredTrajectory
 from revloop.trajectory import EngineInfo
 
 if TYPE_CHECKING:
@@ -193,35 +193,36 @@ async def _commit_all(path: Path, drafts: int) -> float:
     ]
     end = End(reason=StopReason.ROUNDS_DONE, detail="All rounds are done.")
 
-    async def commit(store: Store, pending: Pending) -> None:
+    async def commit(trajectory: StoredTrajectory) -> None:
         async with places:
             for version in versions:
-                await store.add(pending.entry, version)
-            await store.finished(pending.entry, end, rounds=versions[-1].round)
+                await trajectory.append(version)
+            await trajectory.finish(end)
 
     with Store.open(path) as store:
-        entered = enter(store, drafts)
+        begun = begin(store, drafts)
         started = time.perf_counter()
         async with task_group() as tasks:
-            for pending in entered:
-                tasks.start_soon(commit, store, pending)
+            for trajectory in begun:
+                tasks.start_soon(commit, trajectory)
         return drafts * len(versions) / (time.perf_counter() - started)
 
 
-def enter(store: Store, drafts: int) -> list[Pending]:
-    """Enter drafts into a new store."""
+def begin(store: Store, drafts: int) -> list[StoredTrajectory]:
+    """Begin drafts in a new store."""
     info = EngineInfo(kind="http", model="stub")
     run = store.begin_run(RunSettings.resolve(LoopOptions(), PromptSet.load("cnr"), info))
-    entered: list[Pending] = []
+    begun: list[StoredTrajectory] = []
     for first in range(0, drafts, 100):
         rows = [
             Row(number, Draft(id=f"d{number}", response=f"{number}: {RESPONSE}"), {})
             for number in range(first + 1, min(first + 100, drafts) + 1)
         ]
-        new = [NewRow(row, row.draft.content_digest, f"t{row.number}") for row in rows]
         state = InputState("drafts.jsonl", None, Position(rows[-1].number))
-        entered += store.rows(run).enter(state, new, share=True)[0]
-    return entered
+        begun += store.rows(run).begin(
+            state, rows, name=lambda row, _: f"t{row.number}", share=True
+        )[0]
+    return begun
 
 
 def measure_resume(folder: Path) -> None:

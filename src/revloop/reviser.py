@@ -16,7 +16,6 @@ from revloop.demo import CRITIC_FOLDER
 from revloop.engines.factory import open_engine, require_engine
 from revloop.errors import InputError
 from revloop.files.paths import Kind, Writes, check_paths
-from revloop.journal import Journal
 from revloop.loop import Rounds, first_rounds
 from revloop.options import (
     DEFAULT_ITERATIONS,
@@ -27,8 +26,16 @@ from revloop.options import (
     checked_iterations,
 )
 from revloop.prompts import PromptSet
-from revloop.store import Entry, Pending, Run, Store
-from revloop.trajectory import Draft, Judge, Message, Trajectory, Version, as_draft
+from revloop.store import Run, Store
+from revloop.trajectory import (
+    Draft,
+    Judge,
+    Message,
+    OpenTrajectory,
+    Trajectory,
+    Version,
+    as_draft,
+)
 from revloop.values import digest_of, explain
 
 if TYPE_CHECKING:
@@ -234,13 +241,13 @@ class AsyncReviser:
         """
         rounds = checked_iterations(iterations)
         draft = as_draft(response, prompt=prompt)
-        pending = await self.enter(draft)
-        return await self.go_on(
-            pending, engine=self.engine, iterations=rounds, on_version=on_version, again=False
+        trajectory = await self.begin(draft)
+        return await self.resume(
+            trajectory, engine=self.engine, iterations=rounds, on_version=on_version, retry=False
         )
 
-    async def enter(self, draft: Draft) -> Pending:
-        """Enter a draft into the store, if there is one, or find it there.
+    async def begin(self, draft: Draft) -> OpenTrajectory:
+        """Begin a draft's trajectory, in the store if there is one, or find it there.
 
         Raises:
             InputError: The run has another draft under the same id, or the reviser is not open.
@@ -248,46 +255,34 @@ class AsyncReviser:
         """
         trajectory_id = self.trajectory_id(draft, draft.content_digest)
         if self._store is None or self._run is None:
-            return Pending(Entry(0, trajectory_id), draft)
-        entry = await to_thread.run_sync(self._store.begin, self._run, trajectory_id, draft)
-        return Pending(entry, draft)
+            return OpenTrajectory(trajectory_id, draft)
+        return await to_thread.run_sync(self._store.begin, self._run, trajectory_id, draft)
 
-    async def go_on(
+    async def resume(
         self,
-        pending: Pending,
+        trajectory: OpenTrajectory,
         *,
         engine: Engine,
         iterations: int,
         on_version: OnVersion | None = None,
-        again: bool = True,
+        retry: bool = True,
     ) -> Trajectory:
-        """Do the rounds that a trajectory has to come.
+        """Do the rounds that a trajectory has left.
 
         Args:
-            pending: The trajectory, as it was entered into this reviser's store or made anew.
-            engine: The reviser's engine, or something that stands before it.
+            trajectory: From :meth:`begin`, or from the rows of this reviser's store.
+            engine: The reviser's engine, or a wrapper of it.
             iterations: Rounds in all, at least 1.
             on_version: As for :meth:`revise`.
-            again: Whether to try again where it ended for a reason that is most likely to stand.
+            retry: Whether to try again after a failure that is likely to repeat itself.
 
         Raises:
             StoreError: A version could not be stored.
         """
-        journal = Journal.of(self._store, pending)
-        while not journal.is_settled(iterations, again=again):
-            rounds = Rounds(
-                journal.draft,
-                engine,
-                self._prompts,
-                self._settings,
-                iterations=iterations,
-                earlier=journal.versions[: iterations + 1],
-                failed=journal.end,
-                judge=self._judge,
-            )
-            if await journal.follow(rounds, iterations, on_version):
-                break
-        return first_rounds(journal.trajectory(), self._settings, iterations)
+        if not trajectory.is_settled(iterations, retry=retry):
+            rounds = Rounds(trajectory, engine, self._prompts, self._settings, judge=self._judge)
+            await rounds.run(iterations, on_version)
+        return first_rounds(trajectory.snapshot(), self._settings, iterations)
 
     def trajectory_id(self, draft: Draft, content_digest: str) -> str:
         """The id of a draft's trajectory, with these settings and this engine."""

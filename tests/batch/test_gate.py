@@ -21,8 +21,9 @@ from revloop.batch.gate import (
 from revloop.engines import Request
 from revloop.engines.metrics import ServerLoad
 from revloop.errors import InputError
-from revloop.trajectory import Sampling
+from revloop.trajectory import OpenTrajectory, Sampling
 from tests.helpers.scripted_engine import ScriptedEngine
+from tests.store.test_store import DRAFT, version
 
 BOUNDS = Concurrency(4, 512)
 QUIET = ServerLoad(refused=0, running=30, waiting=0, kv_cache_share=0.3)
@@ -206,11 +207,12 @@ class TestGate:
 class TestGatedEngine:
     async def test_a_closed_gate_lets_a_round_be_finished_but_none_begin(self) -> None:
         gate, engine = Gate(1), ScriptedEngine(lambda _: "text")
-        gated = GatedEngine(engine, gate, iterations=5, rounds_done=2)
+        trajectory = OpenTrajectory("t", DRAFT, [version(number) for number in range(3)])
+        gated = GatedEngine(engine, gate, trajectory, iterations=5)
         await gated.generate(REQUEST)
         gate.close()
         await gated.generate(REQUEST)  # the revision of the same round
-        gated.rounds_done = 3
+        await trajectory.append(version(3))
         with pytest.raises(HaltedError):
             await gated.generate(REQUEST)
         assert len(engine.requests) == 2
@@ -220,7 +222,7 @@ class TestGatedEngine:
         gate, turned_away = Gate(1), list[int]()
 
         async def begin(number: int) -> None:
-            engine = GatedEngine(ScriptedEngine([]), gate, iterations=5, rounds_done=0)
+            engine = GatedEngine(ScriptedEngine([]), gate, OpenTrajectory("t", DRAFT), iterations=5)
             try:
                 await engine.generate(REQUEST)
             except HaltedError:
@@ -236,7 +238,7 @@ class TestGatedEngine:
 
     async def test_it_tells_what_its_engine_tells(self) -> None:
         engine = ScriptedEngine([], context_tokens=99)
-        gated = GatedEngine(engine, Gate(1), iterations=5, rounds_done=0)
+        gated = GatedEngine(engine, Gate(1), OpenTrajectory("t", DRAFT), iterations=5)
         assert (gated.info, gated.context_tokens) == (engine.info, 99)
         assert gated.count_tokens("two words") == 2
         await gated.aclose()

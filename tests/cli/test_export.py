@@ -15,6 +15,7 @@ from revloop.trajectory import Draft, Version
 from tests.helpers.command_line import Finished, revloop
 from tests.helpers.row_samples import NOW, good
 from tests.helpers.scripted_engine import ScriptedEngine, cnr_rounds
+from tests.helpers.stored import append
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -88,9 +89,9 @@ async def test_what_is_there_so_far_is_written_while_another_process_writes(stor
     assert isinstance(settings, RunSettings)
     with Store.open(store) as writing:
         entry = writing.begin(writing.begin_run(settings), "t-3", Draft(id="c", response="Halo."))
-        writing.append(entry, Version(round=0, text="Halo.", created_at=NOW))
+        append(entry, Version(round=0, text="Halo.", created_at=NOW))
         finished = await revloop("export", str(store), str(store.with_name("out.jsonl")))
-        writing.append(entry, Version(round=1, text="Hello.", created_at=NOW))
+        append(entry, Version(round=1, text="Hello.", created_at=NOW))
     assert "3 trajectories, 1 of them unfinished" in finished.out
     last = lines_of(store.with_name("out.jsonl").read_text())[-1]
     assert (last["draft"]["id"], last["end"], len(last["versions"])) == ("c", None, 1)

@@ -139,12 +139,12 @@ def test_shards_are_gathered_into_a_store_and_new_ones_added(
     shards_in(tmp_path, form, drafts[2:], "b")
     with Store.open_to_read(gathered(tmp_path)) as store:
         found = list(store.trajectories())
-        rows = list(store.rows(store.runs()[-1]).in_order())
+        rows = list(store.rows(store.runs()[-1]).trajectories())
     assert [one.draft.id for one in found] == ["d0", "d1", "d2", "d3"]
     assert [[v.text for v in one.versions] for one in found] == [
         [f"Text {n}.", "Better."] for n in range(4)
     ]
-    assert [row.rest for row in rows] == [{"kind": "x"}] * 4
+    assert [row.draft.extra for row in rows] == [{"kind": "x"}] * 4
 
 
 def test_an_id_with_two_contents_is_in_the_store_with_the_first(tmp_path: Path) -> None:

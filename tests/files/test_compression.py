@@ -120,7 +120,7 @@ def test_plain_and_gzip_need_no_library(tmp_path: Path, without: Callable[[str],
         without(name)
     for name in ("out.jsonl", "out.jsonl.gz"):
         with open_output(tmp_path / name, final_only=True) as out:
-            out.write(trajectory_of(), {})
+            out.write(trajectory_of())
         assert len(good(tmp_path / name)) == 1
 
 

@@ -12,6 +12,7 @@ from revloop.options import LoopOptions, RunSettings
 from revloop.prompts import PromptSet
 from revloop.store import Store
 from revloop.trajectory import Draft, End, EngineInfo, JudgeInfo, StopReason, Verdict, Version
+from tests.helpers.stored import append, finish
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -100,12 +101,12 @@ def store_of(
         for number, row in enumerate(texts, start=1):
             extra = dict(next(own, {}))
             draft = Draft(id=f"d{number}", prompt=prompt, response=row[0], extra=extra)
-            entry = store.begin(run, f"t{number}", draft)
+            trajectory = store.begin(run, f"t{number}", draft)
             for round_, text in enumerate(row):
-                store.append(entry, Version(round=round_, text=text, created_at=NOW))
+                append(trajectory, Version(round=round_, text=text, created_at=NOW))
             reason = next(ended)
             if reason is not None:
-                store.finish(entry, End(reason=reason, detail="Ended."))
+                finish(trajectory, End(reason=reason, detail="Ended."))
     return path
 
 

@@ -8,7 +8,7 @@ from revloop.loop import Rounds
 from revloop.options import LoopOptions, RunSettings
 from revloop.prompts import PromptSet
 from revloop.prompts.parsing import write_revision
-from revloop.trajectory import Draft
+from revloop.trajectory import Draft, OpenTrajectory
 from tests.helpers.scripted_engine import ScriptedEngine, cnr_critique
 
 if TYPE_CHECKING:
@@ -24,28 +24,30 @@ SAID = cnr_critique()
 
 def rounds_of(
     engine: ScriptedEngine,
-    draft: Draft = DRAFT,
+    trajectory: OpenTrajectory,
     *,
-    iterations: int = 5,
     prompts: PromptSet = CNR,
-    earlier: Sequence[Version] = (),
-    failed: End | None = None,
     **options: Any,
 ) -> Rounds:
     settings = RunSettings.resolve(LoopOptions(**options), prompts, engine.info)
-    return Rounds(
-        draft, engine, prompts, settings, iterations=iterations, earlier=earlier, failed=failed
-    )
+    return Rounds(trajectory, engine, prompts, settings)
 
 
 async def run(
-    engine: ScriptedEngine, draft: Draft = DRAFT, **options: Any
+    engine: ScriptedEngine,
+    draft: Draft = DRAFT,
+    *,
+    iterations: int = 5,
+    earlier: Sequence[Version] = (),
+    failed: End | None = None,
+    **options: Any,
 ) -> tuple[list[Version], End]:
-    """All versions of a draft, and the end."""
-    rounds = rounds_of(engine, draft, **options)
-    versions = [version async for version in rounds]
-    assert rounds.end is not None
-    return versions, rounds.end
+    """All new versions of a draft, and the end."""
+    trajectory = OpenTrajectory("t", draft, list(earlier), failed)
+    versions: list[Version] = []
+    await rounds_of(engine, trajectory, **options).run(iterations, versions.append)
+    assert trajectory.end is not None
+    return versions, trajectory.end
 
 
 def texts(versions: Sequence[Version]) -> list[str]:

@@ -34,7 +34,6 @@ FLOORS = {
     "engines": 3,
     "planning": 3,
     "store": 3,
-    "journal": 4,
     "loop": 4,
     "demo": 5,
     "finetune": 5,

@@ -19,14 +19,13 @@ MODULE_LINES = 400
 FUNCTION_LINES = 60
 
 # the exceptions so far: remove a name as soon as it is fixed
-SHARED_CLASS_NAMES = {"Entry", "Layout", "Outcome", "Record", "Row", "_Waiting"}
+SHARED_CLASS_NAMES = {"Layout", "Outcome", "Record", "Row"}
 LONG_FUNCTIONS = {
     "revloop.cli.batch.batch",
     "revloop.cli.plan.plan",
     "revloop.cli.revise.revise",
     "revloop.cli.serve.serve",
 }
-EXTRA_FILES = {"journal.py"}
 
 
 def shared_class_names(trees: Mapping[str, ast.Module]) -> set[str]:
@@ -83,7 +82,7 @@ def test_no_module_is_long() -> None:
 
 
 def test_few_files_lie_loose_at_the_top() -> None:
-    assert len(loose_files(PACKAGE) - EXTRA_FILES) <= LOOSE_FILES
+    assert len(loose_files(PACKAGE)) <= LOOSE_FILES
 
 
 class TestTheTestItself:

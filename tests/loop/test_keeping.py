@@ -197,8 +197,8 @@ class TestStoring:
 
     def test_rows_that_are_written_hold_what_is_kept(self) -> None:
         found, _, _ = revised("8 better", "4 worse")
-        assert final_row(found, {})["response"] == "8 better"
-        assert final_columns(found, {})["response"] == "8 better"
+        assert final_row(found)["response"] == "8 better"
+        assert final_columns(found)["response"] == "8 better"
 
     def test_records_hold_the_version_that_was_criticised(self) -> None:
         found, _, _ = revised("4 worse", "8 better")

@@ -6,7 +6,7 @@ import asyncio
 import zlib
 from dataclasses import replace
 from itertools import pairwise
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given
@@ -14,9 +14,9 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from revloop.engines.base import Engine, Request
-from revloop.errors import RejectedError, UnreachableError
+from revloop.errors import RejectedError, StoreError, UnreachableError
 from revloop.loop import SHORTEST_CRITIQUE_TOKENS
-from revloop.trajectory import Draft, End, Refusal, StopReason
+from revloop.trajectory import Draft, End, OpenTrajectory, Refusal, StopReason, Version
 from tests.helpers.scripted_engine import (
     LATENCY_S,
     Answer,
@@ -27,6 +27,9 @@ from tests.helpers.scripted_engine import (
     plain,
 )
 from tests.helpers.scripted_loop import CHAT, CNR, DRAFT, SAID, both, outcome, rounds_of, run, texts
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 
 class TestVersions:
@@ -70,25 +73,51 @@ class TestVersions:
         await run(engine, iterations=2)
         assert engine.requests[2].prompt == CNR.critique_prompt(DRAFT, "b")
 
-    async def test_nothing_is_asked_before_version_0_is_handed_over(self) -> None:
-        engine = ScriptedEngine([])
-        first = await anext(aiter(rounds_of(engine)))
-        assert first.round == 0
-        assert engine.requests == []
+    async def test_no_round_starts_before_the_version_it_builds_on_is_kept(self) -> None:
+        engine, asked_before = ScriptedEngine(cnr_rounds("b", "c")), []
 
-    async def test_the_next_round_waits_until_the_next_version_is_asked_for(self) -> None:
-        engine = ScriptedEngine(cnr_rounds("b", "c"))
-        asked_before = []
-        async for version in rounds_of(engine, iterations=2):
-            await asyncio.sleep(0.01)  # whatever ran ahead would run now
-            asked_before.append((version.round, len(engine.requests)))
+        class Slow(OpenTrajectory):
+            async def append(self, version: Version) -> Sequence[Version]:
+                await asyncio.sleep(0.01)  # whatever ran ahead would run now
+                asked_before.append((version.round, len(engine.requests)))
+                return await super().append(version)
+
+        await rounds_of(engine, Slow("t", DRAFT)).run(2)
         assert asked_before == [(0, 0), (1, 2), (2, 4)]
 
-    async def test_there_is_no_end_before_the_last_version_was_taken(self) -> None:
-        rounds = rounds_of(ScriptedEngine(cnr_rounds("b")), iterations=1)
-        ends = [rounds.end async for _ in rounds]
+    async def test_a_version_that_cannot_be_kept_ends_the_rounds_without_an_end(self) -> None:
+        class Full(OpenTrajectory):
+            async def append(self, version: Version) -> Sequence[Version]:
+                if version.round == 1:
+                    raise StoreError("the disk is full")
+                return await super().append(version)
+
+        engine, trajectory = ScriptedEngine(cnr_rounds("b", "c")), Full("t", DRAFT)
+        with pytest.raises(StoreError, match="disk is full"):
+            await rounds_of(engine, trajectory).run(2)
+        assert (len(engine.requests), trajectory.rounds, trajectory.end) == (2, 0, None)
+
+    async def test_the_end_comes_after_the_last_version(self) -> None:
+        trajectory, ends = OpenTrajectory("t", DRAFT), []
+        rounds = rounds_of(ScriptedEngine(cnr_rounds("b")), trajectory)
+        await rounds.run(1, lambda _: ends.append(trajectory.end))
         assert ends == [None, None]
-        assert rounds.end is not None
+        assert trajectory.end == End(
+            reason=StopReason.ROUNDS_DONE, detail="All rounds are done (1)."
+        )
+
+    async def test_versions_that_another_writer_made_meanwhile_are_built_on(self) -> None:
+        made, _ = await run(ScriptedEngine(cnr_rounds("b", "c")), iterations=2)
+
+        class Shared(OpenTrajectory):
+            async def append(self, version: Version) -> Sequence[Version]:
+                return self._extend(made[1:] if version.round == 1 else [version])
+
+        engine, seen = ScriptedEngine(cnr_rounds("mine", "d")), list[Version]()
+        trajectory = Shared("t", DRAFT)
+        await rounds_of(engine, trajectory).run(3, seen.append)
+        assert texts(seen) == texts(trajectory.versions) == [DRAFT.response, "b", "c", "d"]
+        assert engine.requests[2].prompt == CNR.critique_prompt(DRAFT, "c")
 
     @given(st.text(min_size=1, max_size=60).filter(str.strip))
     @hypothesis_settings(deadline=None)

@@ -53,7 +53,7 @@ def test_numbers_of_the_callers_fields_are_written_to_the_letter(
     line = f'{{"id": 1e3, "response": "So.", "n": {NUMBERS}}}'.encode()
     (row,) = good(file_of(tmp_path, line))
     with open_output(tmp_path / name, final_only=final_only) as out:
-        out.write(trajectory_of(row.draft), row.rest)
+        out.write(trajectory_of(row.draft).with_extra(row.rest))
     (written,) = lines_of(tmp_path / name)
     assert f'"n":{NUMBERS}' in written
     assert '"id":1e3,' in written
@@ -77,7 +77,7 @@ def test_parquet_keeps_the_numbers_in_its_extra(tmp_path: Path) -> None:
     pq = pytest.importorskip("pyarrow.parquet")
     row: Row = good(file_of(tmp_path, f'{{"response": "So.", "n": {NUMBERS}}}'.encode()))[0]
     with open_output(tmp_path / "out.parquet") as out:
-        out.write(trajectory_of(row.draft), row.rest)
+        out.write(trajectory_of(row.draft).with_extra(row.rest))
     (written,) = pq.read_table(tmp_path / "out.parquet").to_pylist()
     assert written["extra"] == f'{{"n":{NUMBERS}}}'
 

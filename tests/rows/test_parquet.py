@@ -24,7 +24,7 @@ CONVERSATION = Draft.model_validate({"id": "2", "messages": TURNS, "response": "
 def write(path: Path, *trajectories: Trajectory, final_only: bool = False, **rest: Any) -> Any:
     with open_output(path, final_only=final_only) as out:
         for trajectory in trajectories:
-            out.write(trajectory, rest)
+            out.write(trajectory.with_extra(rest))
     return pq.ParquetFile(path)
 
 

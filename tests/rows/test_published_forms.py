@@ -132,7 +132,7 @@ class TestShareGpt:
     def test_no_turn_and_no_field_of_one_is_lost_from_the_output(self, tmp_path: Path) -> None:
         read = one(tmp_path, {"conversations": self.TURNS, "system": ""})
         with open_output(tmp_path / "out.jsonl", final_only=True) as out:
-            out.write(trajectory_of(read.draft), read.rest)
+            out.write(trajectory_of(read.draft).with_extra(read.rest))
         written = json.loads((tmp_path / "out.jsonl").read_text())
         assert written["later_turns"] == list(self.TURNS[2:])
         assert written["response_fields"] == {"weight": 0}

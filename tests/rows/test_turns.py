@@ -75,7 +75,7 @@ def test_fields_of_turns_are_carried_through(tmp_path: Path, final_only: bool) -
         {"role": "user", "content": "Why?", "weight": 0, "tool_calls": [{"id": "a", "args": {}}]},
     ]
     with open_output(tmp_path / "out.jsonl", final_only=final_only) as out:
-        out.write(trajectory_of(read(tmp_path, messages=messages)), {})
+        out.write(trajectory_of(read(tmp_path, messages=messages)))
     written = json.loads((tmp_path / "out.jsonl").read_text())
     assert (written if final_only else written["draft"])["messages"] == messages
 
@@ -84,7 +84,7 @@ def test_parquet_has_the_fields_of_turns_in_its_extra(tmp_path: Path) -> None:
     pq = pytest.importorskip("pyarrow.parquet")
     messages = [{**turn("Why?"), "name": "Ada"}, turn("Well?")]
     with open_output(tmp_path / "out.parquet") as out:
-        out.write(trajectory_of(read(tmp_path, messages=messages)), {"n": 1})
+        out.write(trajectory_of(read(tmp_path, messages=messages)).with_extra({"n": 1}))
     (row,) = pq.read_table(tmp_path / "out.parquet").to_pylist()
     assert row["messages"] == [turn("Why?"), turn("Well?")]
     assert json.loads(row["extra"]) == {"n": 1, "turn_fields": [{"name": "Ada"}, None]}

@@ -30,7 +30,7 @@ ALL = pytest.mark.parametrize("name", [*JSONL, "out.parquet"])
 def write(path: Path, *rows: Row, final_only: bool = False) -> Path:
     with open_output(path, final_only=final_only) as out:
         for trajectory, rest in rows:
-            out.write(trajectory, rest)
+            out.write(trajectory.with_extra(rest))
     return path
 
 
@@ -89,17 +89,17 @@ class TestFinalOnly:
 
     def test_a_conversation_stays_one(self) -> None:
         draft = Draft.model_validate({"messages": TURNS, "response": "Eleven."})
-        row = final_row(trajectory_of(draft, "Thirteen."), {})
+        row = final_row(trajectory_of(draft, "Thirteen."))
         assert row["messages"] == TURNS
         assert "prompt" not in row
 
     def test_a_row_without_a_prompt_gets_none(self) -> None:
-        row = final_row(trajectory_of(Draft(id="1", response="a"), "b"), {})
+        row = final_row(trajectory_of(Draft(id="1", response="a"), "b"))
         assert row == {"id": "1", "response": "b", "original_response": "a"}
 
     def test_fields_whose_names_are_taken_get_others(self) -> None:
         rest = {"original_response": 1, "prompt": 2, "input_prompt": 3, "messages": 4}
-        row = final_row(trajectory_of(), rest)
+        row = final_row(trajectory_of().with_extra(rest))
         assert (row["prompt"], row["original_response"]) == ("Say good morning.", "Good mroning.")
         assert row["input_original_response"] == 1
         assert (row["input_prompt"], row["input_input_prompt"]) == (3, 2)
@@ -107,7 +107,7 @@ class TestFinalOnly:
 
     @given(rest=st.dictionaries(st.sampled_from(["id", "response", "input_id", "n"]), st.text()))
     def test_no_field_is_ever_lost(self, rest: dict[str, str]) -> None:
-        row = final_row(trajectory_of(), rest)
+        row = final_row(trajectory_of().with_extra(rest))
         assert len(row) == 4 + len(rest)
         assert sorted(list(row.values())[4:]) == sorted(rest.values())
 
@@ -149,7 +149,7 @@ class TestAnyFile:
         def interrupted() -> None:
             with open_output(path, final_only=final_only) as out:
                 for _ in range(1500):
-                    out.write(trajectory_of(), {})
+                    out.write(trajectory_of())
                 raise KeyboardInterrupt
 
         with pytest.raises(KeyboardInterrupt):

@@ -35,9 +35,9 @@ async def test_what_is_added_is_readable_elsewhere_when_add_returns(
 ) -> None:
     entry = begin(store)
     for number in range(3):
-        await store.add(entry, version(number))
+        await entry.append(version(number))
         assert stored(path)[0].rounds == number
-    await store.finished(entry, DONE, rounds=2)
+    await entry.finish(DONE)
     assert stored(path)[0].end == DONE
 
 
@@ -52,7 +52,7 @@ async def test_what_many_hand_in_goes_into_few_commits(store: Store) -> None:
     store._file._connection.set_trace_callback(count)
     async with anyio.create_task_group() as tasks:
         for entry in entries:
-            tasks.start_soon(store.add, entry, version(0))
+            tasks.start_soon(entry.append, version(0))
     assert 1 <= commits <= 10
     assert len(list(store.trajectories())) == 60
 
@@ -69,7 +69,7 @@ async def test_what_cannot_be_added_does_not_take_the_others_with_it(
 
     async def add(number: int) -> None:
         try:
-            await store.add(good if number else bad, version(number and number - 1))
+            await (good if number else bad).append(version(number and number - 1))
         except StoreError as exc:
             failed.append((number, str(exc)))
 
@@ -86,27 +86,27 @@ async def test_of_two_versions_of_a_round_the_first_stands_and_the_second_is_tol
     store: Store, path: Path
 ) -> None:
     entry, twin = begin(store), begin(store)
-    added = await asyncio.gather(
-        store.add(entry, version(0, "first")),
-        store.add(twin, version(0, "second")),
-        store.add(begin(store, Draft(id="e", response="a")), version(0)),
+    news = await asyncio.gather(
+        entry.append(version(0, "first")),
+        twin.append(version(0, "second")),
+        begin(store, Draft(id="e", response="a")).append(version(0)),
     )
-    assert list(added) == [True, False, True]
-    assert await store.add(twin, version(0, "third")) is False
-    assert stored(path)[0].versions == store.versions(twin) == (version(0, "first"),)
+    assert list(news) == [[version(0, "first")], [version(0, "first")], [version(0)]]
+    assert await twin.append(version(0, "third")) == []
+    assert list(stored(path)[0].versions) == twin.versions == [version(0, "first")]
 
 
 async def test_a_version_that_does_not_stand_takes_no_end_back(store: Store, path: Path) -> None:
     entry = begin(store)
-    await store.add(entry, version(0))
-    await store.finished(entry, DONE, rounds=0)
-    assert await store.add(entry, version(0, "late")) is False
+    await entry.append(version(0))
+    await entry.finish(DONE)
+    assert await entry.append(version(0, "late")) == []
     assert stored(path)[0].end == DONE
 
 
 async def test_who_is_cancelled_while_it_waits_disturbs_nobody(store: Store, path: Path) -> None:
     entries = [begin(store, Draft(id=str(n), response="a")) for n in range(20)]
-    adding = [asyncio.ensure_future(store.add(entry, version(0))) for entry in entries]
+    adding = [asyncio.ensure_future(entry.append(version(0))) for entry in entries]
     await asyncio.sleep(0)
     for one in adding[::2]:
         one.cancel()
@@ -120,8 +120,8 @@ def test_several_event_loops_share_a_store(store: Store, path: Path) -> None:
 
     async def add_all(number: int) -> None:
         for round_ in range(10):
-            await store.add(entries[number], version(round_))
-        await store.finished(entries[number], DONE, rounds=9)
+            await entries[number].append(version(round_))
+        await entries[number].finish(DONE)
 
     threads = [threading.Thread(target=asyncio.run, args=(add_all(n),)) for n in range(4)]
     for thread in threads:
@@ -134,7 +134,7 @@ def test_several_event_loops_share_a_store(store: Store, path: Path) -> None:
 async def test_closing_commits_what_was_handed_in(path: Path) -> None:
     with Store.open(path) as store:
         entry = begin(store)
-        adding = asyncio.ensure_future(store.add(entry, version(0)))
+        adding = asyncio.ensure_future(entry.append(version(0)))
         await asyncio.sleep(0)
     await adding
     assert len(stored(path)) == 1
@@ -144,7 +144,7 @@ async def test_a_closed_store_takes_nothing_more(path: Path) -> None:
     with Store.open(path) as store:
         entry = begin(store)
     with pytest.raises(StoreError, match="is closed"):
-        await store.add(entry, version(0))
+        await entry.append(version(0))
 
 
 async def test_a_lock_of_another_process_is_an_error_for_all_who_wait(
@@ -155,8 +155,8 @@ async def test_a_lock_of_another_process_is_an_error_for_all_who_wait(
         entries = [begin(store, Draft(id=str(n), response="a")) for n in range(5)]
         other.execute("BEGIN IMMEDIATE")
         results = await asyncio.gather(
-            *(store.add(entry, version(0)) for entry in entries), return_exceptions=True
+            *(entry.append(version(0)) for entry in entries), return_exceptions=True
         )
         assert [type(result) for result in results] == [StoreError] * 5
         other.execute("ROLLBACK")
-        await store.add(entries[0], version(0))
+        await entries[0].append(version(0))

@@ -9,6 +9,7 @@ import pytest
 
 from revloop import Draft, End, InputError, StopReason, Store
 from tests.helpers.command_line import revloop
+from tests.helpers.stored import append, finish
 from tests.store.test_rows import enter, new_row
 from tests.store.test_store import DONE, run_settings, version
 
@@ -31,14 +32,14 @@ def test_only_the_newest_run_counts(store: Store) -> None:
     for seed in (1, 2):
         run = store.begin_run(run_settings(seed=seed), new=True)
         entry = store.begin(run, f"t-{seed}", Draft(response="Good."))
-        store.append(entry, version(0))
+        append(entry, version(0))
     assert [trajectory.id for trajectory in store.contents()] == ["t-2"]
 
 
 def test_a_row_of_a_batch_brings_its_other_fields(store: Store) -> None:
     rows = store.rows(store.begin_run(run_settings()))
     for pending in enter(rows, new_row(1, category="maths"), new_row(2, category="prose")):
-        store.append(pending.entry, version(0))
+        append(pending, version(0))
     found = [t.draft.extra["category"] for t in store.contents()]
     assert found == ["maths", "prose"]
 
@@ -47,13 +48,13 @@ def test_a_text_that_came_twice_counts_twice(store: Store) -> None:
     rows = store.rows(store.begin_run(run_settings()))
     twice = enter(rows, new_row(1, "same", set="a"), new_row(2, "same", set="b"), share=True)
     for pending in twice:
-        store.append(pending.entry, version(0))
+        append(pending, version(0))
     assert [t.draft.extra["set"] for t in store.contents()] == ["a", "b"]
 
 
 def test_a_run_without_a_trajectory_yet_is_passed_over(store: Store) -> None:
     one = store.begin_run(run_settings())
-    store.append(store.begin(one, "t-1", Draft(response="Good.")), version(0))
+    append(store.begin(one, "t-1", Draft(response="Good.")), version(0))
     later = store.begin_run(run_settings(seed=2), new=True)
     store.begin(later, "t-2", Draft(response="Only begun."))
     assert [t.id for t in store.contents()] == ["t-1"]
@@ -63,15 +64,15 @@ def test_single_calls_that_a_batch_does_not_know_come_after_its_rows(store: Stor
     run = store.begin_run(run_settings())
     single = store.begin(run, "t-single", Draft(id="single", response="Good."))
     for pending in enter(store.rows(run), new_row(1, id_="b"), new_row(2, id_="a")):
-        store.append(pending.entry, version(0))
-    store.append(single, version(0))
+        append(pending, version(0))
+    append(single, version(0))
     assert [t.draft.id for t in store.contents()] == ["b", "a", "single"]
 
 
 def test_another_run_can_be_named(store: Store) -> None:
     for seed in (1, 2):
         run = store.begin_run(run_settings(seed=seed), new=True)
-        store.append(store.begin(run, f"t-{seed}", Draft(response="Good.")), version(0))
+        append(store.begin(run, f"t-{seed}", Draft(response="Good.")), version(0))
     assert [t.id for t in store.contents(1)] == ["t-1"]
     assert [t.id for t in store.contents(2)] == ["t-2"]
     with pytest.raises(InputError, match=r"has no run 3; it has: 1, 2\."):
@@ -84,15 +85,14 @@ def mixed(tmp_path: Path) -> Path:
     path = tmp_path / "mixed.sqlite"
     with Store.open(path) as store:
         batch = store.begin_run(run_settings(), new=True)
-        begun = enter(store.rows(batch), new_row(1, id_="row 1"), new_row(2, id_="row 2"))
-        entries = [one.entry for one in begun]
+        entries = enter(store.rows(batch), new_row(1, id_="row 1"), new_row(2, id_="row 2"))
         calls = store.begin_run(run_settings(seed=2), new=True)
         entries += [store.begin(calls, "t-call", Draft(id="call", response="A call."))]
         end = End(reason=StopReason.ROUNDS_DONE, detail=DONE.detail)
         for entry in entries:
-            store.append(entry, version(0, "before"))
-            store.append(entry, version(1, f"after {entry.key}"))
-            store.finish(entry, end)
+            append(entry, version(0, "before"))
+            append(entry, version(1, f"after {entry.key}"))
+            finish(entry, end)
     return path
 
 

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from revloop import Draft, End, StopReason, Store, StoreError
 from revloop.rows import Position, Rejected, Row
-from revloop.store import InputState, NewRow, Pending, RunRows
+from revloop.store import InputState, RunRows, StoredTrajectory
+from tests.helpers.stored import append, finish
 from tests.store.test_store import run_settings, version
 
 if TYPE_CHECKING:
@@ -36,63 +37,62 @@ def rows(store: Store) -> RunRows:
     return store.rows(store.begin_run(run_settings()))
 
 
-def new_row(number: int, response: str = "", id_: str = "", **rest: Any) -> NewRow:
+def new_row(number: int, response: str = "", id_: str = "", **rest: Any) -> Row:
     given = {"id": id_} if id_ else {}
     draft = Draft.model_validate({"response": response or f"text {number}", **given})
     raw = f"line {number}".encode()
-    return NewRow(Row(number, draft, rest, raw=raw), draft.content_digest, f"t-{draft.id}")
+    return Row(number, draft, rest, raw=raw)
 
 
-def enter(rows: RunRows, *new: NewRow, share: bool = True, **state: Any) -> list[Pending]:
-    begun, clashes = rows.enter(InputState("f", None, **state), new, share=share)
+def name(row: Row, _content: str) -> str:
+    return f"t-{row.draft.id}"
+
+
+def enter(rows: RunRows, *new: Row, share: bool = True, **state: Any) -> list[StoredTrajectory]:
+    begun, clashes = rows.begin(InputState("f", None, **state), new, name=name, share=share)
     assert clashes == []
     return begun
 
 
-def end(store: Store, pending: Pending, reason: StopReason, rounds: int) -> None:
+def end(pending: StoredTrajectory, reason: StopReason, rounds: int) -> None:
     for number in range(rounds + 1):
-        store.append(pending.entry, version(number))
-    store.finish(pending.entry, End(reason=reason, detail="So it is."))
+        append(pending, version(number))
+    finish(pending, End(reason=reason, detail="So it is."))
 
 
-def ids(pending: Iterator[Pending]) -> list[str]:
+def ids(pending: Iterator[StoredTrajectory]) -> list[str]:
     return [str(one.draft.id) for one in pending]
 
 
-def test_rows_come_back_in_the_order_of_the_input_with_what_else_they_held(
-    store: Store, rows: RunRows
-) -> None:
+def test_rows_come_back_in_the_order_of_the_input_with_what_else_they_held(rows: RunRows) -> None:
     begun = enter(rows, new_row(1, id_="b", n=[1, None]), new_row(3, id_="a", n={"x": 0.5}))
     for pending in reversed(begun):
-        store.append(pending.entry, version(0))
-    found = list(rows.in_order())
-    assert [(row.number, row.rest) for row in found] == [
-        (1, {"n": [1, None]}),
-        (3, {"n": {"x": 0.5}}),
-    ]
-    assert [row.trajectory.draft.id for row in found if row.trajectory] == ["b", "a"]
+        append(pending, version(0))
+    found = [(one.draft.id, one.draft.extra) for one in rows.trajectories()]
+    assert found == [("b", {"n": [1, None]}), ("a", {"n": {"x": 0.5}})]
 
 
 def test_a_row_that_was_only_entered_has_no_trajectory_yet(rows: RunRows) -> None:
-    enter(rows, new_row(1))
-    (row,) = rows.in_order()
-    assert row.trajectory is None
+    begun = enter(rows, *(new_row(number) for number in range(1, 200)))
+    assert list(rows.trajectories()) == []
+    append(begun[-1], version(0))
+    assert [one.id for one in rows.trajectories()] == [begun[-1].id]
 
 
 def test_how_far_the_input_was_read_is_remembered_with_the_rows(store: Store) -> None:
     run = store.begin_run(run_settings())
     assert store.rows(run).input() is None
     state = InputState("drafts.jsonl", "print", Position(7, 4711))
-    store.rows(run).enter(state, [new_row(7)], share=True)
+    store.rows(run).begin(state, [new_row(7)], name=name, share=True)
     assert store.rows(run).input() == state
     whole = InputState("drafts.jsonl", "print", Position(7, 4711), is_whole=True)
-    store.rows(run).enter(whole, [], share=True)
+    store.rows(run).begin(whole, [], name=name, share=True)
     assert store.rows(run).input() == whole
 
 
 def test_rejects_come_back_in_order(rows: RunRows) -> None:
     bad = [Rejected(2, "no response", '{"a": "ä"}'), Rejected(9, "not JSON", "{\x00")]
-    rows.enter(STATE, [], bad, share=True)
+    rows.begin(STATE, [], bad, name=name, share=True)
     assert list(rows.rejects()) == bad
     assert (rows.reject_count(), rows.row_count()) == (2, 0)
 
@@ -122,7 +122,7 @@ def test_the_same_id_with_other_content_names_both_lines(rows: RunRows, apart: b
     clashing = [new_row(4, "one", "a"), new_row(6, "two", "a")]
     rejected = []
     for part in [clashing[:1], clashing[1:]] if apart else [clashing]:
-        rejected += rows.enter(STATE, part, share=True)[1]
+        rejected += rows.begin(STATE, part, name=name, share=True)[1]
     (bad,) = rejected
     assert (bad.number, bad.raw) == (6, "line 6")
     assert bad.reason == "line 6: the id 'a' is that of line 4, which has other content"
@@ -134,7 +134,7 @@ def test_an_id_that_a_draft_outside_of_the_input_has_is_a_clash_too(
 ) -> None:
     run = store.begin_run(run_settings())
     store.begin(run, "t", Draft(id="a", response="one"))
-    _, (bad,) = rows.enter(STATE, [new_row(1, "two", "a")], share=True)
+    _, (bad,) = rows.begin(STATE, [new_row(1, "two", "a")], name=name, share=True)
     assert "that of a draft in the store" in bad.reason
 
 
@@ -154,11 +154,11 @@ def test_what_is_pending_is_what_never_ended_and_what_ended_with_too_few_rounds(
     names = ["open", "three", "five", "converged", "failed", "begun"]
     begun = enter(rows, *(new_row(n, id_=name) for n, name in enumerate(names, 1)))
     by_name = {pending.draft.id: pending for pending in begun}
-    store.append(by_name["open"].entry, version(0))
-    end(store, by_name["three"], StopReason.ROUNDS_DONE, 3)
-    end(store, by_name["five"], StopReason.ROUNDS_DONE, 5)
-    end(store, by_name["converged"], StopReason.CONVERGED, 2)
-    end(store, by_name["failed"], StopReason.ENGINE_FAILED, 1)
+    append(by_name["open"], version(0))
+    end(by_name["three"], StopReason.ROUNDS_DONE, 3)
+    end(by_name["five"], StopReason.ROUNDS_DONE, 5)
+    end(by_name["converged"], StopReason.CONVERGED, 2)
+    end(by_name["failed"], StopReason.ENGINE_FAILED, 1)
     assert ids(rows.pending(iterations=3)) == ["open", "begun"]
     assert ids(rows.pending(iterations=5)) == ["open", "three", "begun"]
     assert ids(rows.pending(iterations=5, retry_failed=True)) == [
@@ -168,8 +168,8 @@ def test_what_is_pending_is_what_never_ended_and_what_ended_with_too_few_rounds(
         "begun",
     ]
     _, three, _ = rows.pending(iterations=5)
-    assert [each.round for each in three.entry.versions] == [0, 1, 2, 3]
-    assert three.entry.end is not None
+    assert [each.round for each in three.versions] == [0, 1, 2, 3]
+    assert three.end is not None
     assert rows.counts() == {
         (None, 0): 2,
         (StopReason.ROUNDS_DONE, 3): 1,
@@ -186,28 +186,28 @@ def test_what_changes_while_it_is_read_does_not_come_up_again(
     begun = enter(rows, *(new_row(number, id_=f"d{number:03}") for number in range(1, 301)))
     for place, pending in enumerate(begun):
         if place % 3 == 0:
-            end(store, pending, StopReason.ENGINE_FAILED, 0)
+            end(pending, StopReason.ENGINE_FAILED, 0)
         elif place % 3 == 1:
-            end(store, pending, StopReason.ROUNDS_DONE, 1)
+            end(pending, StopReason.ROUNDS_DONE, 1)
         else:
-            store.append(pending.entry, version(0))
+            append(pending, version(0))
     seen = []
     for pending in rows.pending(iterations=5, retry_failed=True):
         seen.append(pending.draft.id)
         if becomes == "fails for another reason":
-            store.finish(pending.entry, End(reason=StopReason.UNPARSEABLE, detail="Again."))
+            finish(pending, End(reason=StopReason.UNPARSEABLE, detail="Again."))
             continue
-        made = len(pending.entry.versions)
-        store.append(pending.entry, version(made))  # it is no longer ended
+        made = len(pending.versions)
+        append(pending, version(made))  # it is no longer ended
         if becomes == "is done":
-            store.finish(pending.entry, End(reason=StopReason.ROUNDS_DONE, detail="So it is."))
+            finish(pending, End(reason=StopReason.ROUNDS_DONE, detail="So it is."))
     assert seen == [f"d{number:03}" for number in range(1, 301)]
 
 
 def test_a_version_after_the_end_makes_it_pending_again(store: Store, rows: RunRows) -> None:
     (pending,) = enter(rows, new_row(1, id_="a"))
-    end(store, pending, StopReason.ROUNDS_DONE, 3)
-    store.append(pending.entry, version(4))
+    end(pending, StopReason.ROUNDS_DONE, 3)
+    append(pending, version(4))
     assert ids(rows.pending(iterations=3)) == ["a"]
 
 
@@ -231,15 +231,17 @@ def test_however_rows_are_divided_each_is_placed_or_rejected_once(
     at_a_time: int,
     share: bool,
 ) -> None:
-    new = [new_row(n, response, id_) for n, (id_, response) in enumerate(given_rows, 1)]
+    new = [new_row(n, response, id_, n=n) for n, (id_, response) in enumerate(given_rows, 1)]
     outcomes = []
     for size in (at_a_time, len(new) + 1):
         with Store.open(tmp_path_factory.mktemp("s") / "s.sqlite") as store:
             rows = store.rows(store.begin_run(run_settings()))
             for start in range(0, len(new), size):
-                rows.enter(STATE, new[start : start + size], share=share)
+                part = new[start : start + size]
+                for trajectory in rows.begin(STATE, part, name=name, share=share)[0]:
+                    append(trajectory, version(0))
             rejected = [(bad.number, bad.reason) for bad in rows.rejects()]
-            placed = [(row.number) for row in rows.in_order()]
+            placed = [one.draft.extra["n"] for one in rows.trajectories()]
             begun = ids(rows.pending(iterations=1))
         assert sorted([*placed, *(number for number, _ in rejected)]) == list(
             range(1, len(new) + 1)

@@ -14,9 +14,10 @@ import pytest
 from revloop import Draft, End, StopReason, Store, StoreError, Trajectory
 from revloop.files.paths import log_of
 from revloop.rows.row import Position, Row
-from revloop.store import InputState, Losses, NewRow, salvage
+from revloop.store import InputState, Losses, salvage
 from revloop.trajectory import Critique, Version
 from tests.helpers.command_line import revloop
+from tests.helpers.stored import append, finish
 from tests.store.test_store import NOW, filled_store, run_settings, stored
 from tests.store.test_whole import killed_store
 
@@ -42,19 +43,18 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
         new = []
         for number in range(1, DRAFTS + 1):
             draft = Draft(id=f"d{number}", prompt="Write.", response=text_of(chance))
-            row = Row(number, draft, {"topic": f"t{number}"}, raw=b"")
-            new.append(NewRow(row, draft.content_digest, f"id-{number}"))
+            new.append(Row(number, draft, {"topic": f"t{number}"}, raw=b""))
         state = InputState("in.jsonl", "f", Position(DRAFTS), is_whole=True)
-        begun, _ = rows.enter(state, new, share=False)
+        begun, _ = rows.begin(state, new, name=lambda row, _: f"id-{row.number}", share=False)
         for round_ in range(ROUNDS + 1):
             for one in chance.sample(begun, len(begun)):
                 said = Critique(raw=text_of(chance)) if round_ else None
                 text = text_of(chance) if round_ else one.draft.response
                 version = Version(round=round_, text=text, critique=said, created_at=NOW)
-                store.append(one.entry, version)
+                append(one, version)
         for one in begun:
             end = End(reason=StopReason.ROUNDS_DONE, detail="All rounds are done (4).")
-            store.finish(one.entry, end)
+            finish(one, end)
     return path
 
 

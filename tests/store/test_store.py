@@ -24,7 +24,7 @@ import revloop.store.file
 from revloop.errors import InputError, RunMismatchError, StoreError
 from revloop.options import LoopOptions, RunSettings
 from revloop.prompts import PromptSet
-from revloop.store import Entry, Store
+from revloop.store import Store, StoredTrajectory
 from revloop.trajectory import (
     Critique,
     Draft,
@@ -39,6 +39,7 @@ from revloop.trajectory import (
     Version,
 )
 from tests.helpers.repository import REPOSITORY
+from tests.helpers.stored import append, finish
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -87,7 +88,7 @@ def store(path: Path) -> Iterator[Store]:
         yield opened
 
 
-def begin(store: Store, draft: Draft = DRAFT) -> Entry:
+def begin(store: Store, draft: Draft = DRAFT) -> StoredTrajectory:
     return store.begin(store.begin_run(run_settings()), f"t-{draft.id}", draft)
 
 
@@ -102,8 +103,8 @@ def filled_store(path: Path, *, rounds: int = 30) -> Path:
     with Store.open(path) as store:
         entry = begin(store)
         for number in range(rounds + 1):
-            store.append(entry, version(number, f"text {number} " * 200))
-        store.finish(entry, DONE)
+            append(entry, version(number, f"text {number} " * 200))
+        finish(entry, DONE)
     return path
 
 
@@ -121,14 +122,14 @@ class TestRoundTrip:
             with Store.open(path) as store:
                 entry = store.begin(store.begin_run(run_settings()), "t", draft)
                 for each in versions:
-                    store.append(entry, each)
-                store.finish(entry, end)
+                    append(entry, each)
+                finish(entry, end)
             assert stored(path) == [Trajectory(id="t", draft=draft, versions=versions, end=end)]
 
     def test_a_conversation_comes_back(self, store: Store, path: Path) -> None:
         turns = (Message(role="system", content="s"), Message(role="user", content="u"))
         draft = Draft(messages=turns, response="a", extra={"n": [1, None, {"x": 0.1}]})
-        store.append(begin(store, draft), version(0))
+        append(begin(store, draft), version(0))
         assert stored(path)[0].draft == draft
 
     def test_the_run_comes_back_with_its_settings(self, store: Store, path: Path) -> None:
@@ -139,12 +140,12 @@ class TestRoundTrip:
     def test_trajectories_come_in_the_order_of_their_drafts(self, store: Store) -> None:
         entries = [begin(store, Draft(id=name, response=name)) for name in ("c", "a", "b")]
         for entry in reversed(entries):
-            store.append(entry, version(0))
+            append(entry, version(0))
         assert [t.draft.id for t in store.trajectories()] == ["c", "a", "b"]
 
     def test_a_trajectory_is_found_by_its_id_or_its_drafts(self, store: Store) -> None:
         for name in ("a", "b"):
-            store.append(begin(store, Draft(id=name, response=name)), version(0))
+            append(begin(store, Draft(id=name, response=name)), version(0))
         for name in ("b", "t-b"):
             assert [t.draft.id for t in store.trajectories(name=name)] == ["b"]
         assert list(store.trajectories(name="c")) == []
@@ -155,9 +156,9 @@ class TestRoundTrip:
 
     def test_a_store_may_be_opened_by_a_string_and_again(self, path: Path) -> None:
         with Store.open(str(path)) as store:
-            store.append(begin(store), version(0))
+            append(begin(store), version(0))
         with Store.open(str(path)) as store:
-            assert begin(store).versions == (version(0),)
+            assert begin(store).versions == [version(0)]
 
     def test_an_odd_file_name_is_a_file_name(self, tmp_path: Path) -> None:
         path = tmp_path / "ä ?mode=memory&x=%41#.sqlite"
@@ -170,14 +171,14 @@ class TestCommits:
     def test_a_version_is_readable_elsewhere_at_once(self, store: Store, path: Path) -> None:
         entry = begin(store)
         for number in range(3):
-            store.append(entry, version(number))
+            append(entry, version(number))
             assert [v.round for v in stored(path)[0].versions] == list(range(number + 1))
 
     def test_an_end_is_readable_elsewhere_at_once(self, store: Store, path: Path) -> None:
         entry = begin(store)
-        store.append(entry, version(0))
+        append(entry, version(0))
         assert stored(path)[0].end is None
-        store.finish(entry, DONE)
+        finish(entry, DONE)
         assert stored(path)[0].end == DONE
 
     def test_every_version_is_synced_to_disk(self, store: Store) -> None:
@@ -185,21 +186,21 @@ class TestCommits:
 
     def test_a_reader_does_not_keep_the_writer_waiting(self, store: Store, path: Path) -> None:
         entry = begin(store)
-        store.append(entry, version(0))
+        append(entry, version(0))
         with Store.open_to_read(path) as reader:
             half_read = reader.trajectories()
             assert len(next(half_read).versions) == 1
-            store.append(entry, version(1))
+            append(entry, version(1))
             assert len(next(reader.trajectories()).versions) == 2
 
     def test_a_killed_process_leaves_every_version_that_it_appended(self, path: Path) -> None:
         program = (
             "import sys; sys.path.insert(0, sys.argv[1])\n"
-            "from tests.store.test_store import Store, begin, version\n"
+            "from tests.store.test_store import Store, append, begin, version\n"
             "store = Store.open(sys.argv[2])\n"
             "entry = begin(store)\n"
             "for number in range(100_000):\n"
-            "    store.append(entry, version(number, 'text ' * 100))\n"
+            "    append(entry, version(number, 'text ' * 100))\n"
             "    print(number, flush=True)\n"
         )
         command = [sys.executable, "-c", program, str(REPOSITORY), str(path)]
@@ -217,22 +218,25 @@ class TestCommits:
         assert len(rounds) in {appended, appended + 1}  # one may be stored and not yet announced
         assert trajectory.versions[-1].text == "text " * 100
         with Store.open(path) as store:
-            assert begin(store).versions == trajectory.versions
+            assert begin(store).versions == list(trajectory.versions)
 
 
 class TestResume:
     def test_a_draft_is_found_again_with_its_versions_and_end(self, store: Store) -> None:
         entry = begin(store)
-        store.append(entry, version(0))
-        store.append(entry, version(1))
-        store.finish(entry, DONE)
-        assert begin(store) == Entry(entry.key, entry.trajectory_id, (version(0), version(1)), DONE)
+        append(entry, version(0))
+        append(entry, version(1))
+        finish(entry, DONE)
+        found = begin(store)
+        assert found == entry
+        assert (found.id, found.draft) == ("t-d", DRAFT)
+        assert (found.versions, found.end) == ([version(0), version(1)], DONE)
 
     def test_a_version_after_the_end_takes_the_end_back(self, store: Store, path: Path) -> None:
         entry = begin(store)
-        store.append(entry, version(0))
-        store.finish(entry, DONE)
-        store.append(entry, version(1))
+        append(entry, version(0))
+        finish(entry, DONE)
+        append(entry, version(1))
         assert stored(path)[0].end is None
 
     def test_the_same_id_with_another_text_is_refused(self, store: Store) -> None:
@@ -245,9 +249,9 @@ class TestResume:
 
     def test_of_a_round_that_is_stored_twice_the_first_version_stands(self, store: Store) -> None:
         entry = begin(store)
-        store.append(entry, version(0, "first"))
-        store.append(entry, version(0, "second"))
-        assert begin(store).versions == (version(0, "first"),)
+        append(entry, version(0, "first"))
+        append(entry, version(0, "second"))
+        assert begin(store).versions == [version(0, "first")]
 
     def test_the_same_settings_are_the_same_run(self, store: Store) -> None:
         assert store.begin_run(run_settings()) == store.begin_run(run_settings())
@@ -409,13 +413,13 @@ class TestFilesThatCannotBeWritten:
 
     def test_a_full_disk_leaves_what_was_stored(self, store: Store, path: Path) -> None:
         entry = begin(store)
-        store.append(entry, version(0))
+        append(entry, version(0))
         pages = store._file.pragma("page_count")
         store._file._connection.execute(f"PRAGMA max_page_count = {pages + 2}")
         with pytest.raises(StoreError, match=r"the disk is full\. What was stored is intact"):
-            store.append(entry, version(1, "long " * 10_000))
+            append(entry, version(1, "long " * 10_000))
         assert [each.round for each in stored(path)[0].versions] == [0]
-        store.append(entry, version(1, "short"))
+        append(entry, version(1, "short"))
         assert [each.round for each in stored(path)[0].versions] == [0, 1]
 
     def test_a_store_that_someone_else_locks_for_long_is_named(
@@ -440,8 +444,8 @@ class TestAtTheSameTime:
         def write(name: str) -> None:
             entry = begin(store, Draft(id=name, response=name))
             for number in range(10):
-                store.append(entry, version(number, f"{name} {number}"))
-            store.finish(entry, DONE)
+                append(entry, version(number, f"{name} {number}"))
+            finish(entry, DONE)
 
         store.begin_run(run_settings())
         self.run_all(write, 6)
@@ -457,7 +461,7 @@ class TestAtTheSameTime:
         def write(name: str) -> None:
             barrier.wait()
             with Store.open(path) as store:
-                store.append(begin(store, Draft(id=name, response=name)), version(0))
+                append(begin(store, Draft(id=name, response=name)), version(0))
 
         self.run_all(write, 6)
         with Store.open_to_read(path) as store:

@@ -19,6 +19,7 @@ from tests.helpers.command_line import revloop
 from tests.helpers.judges import RuleJudge, by_number, info, store_of
 from tests.helpers.repository import REPOSITORY
 from tests.helpers.scripted_engine import ScriptedEngine, cnr_rounds
+from tests.helpers.stored import append
 from tests.store.test_store import (
     begin,
     filled_store,
@@ -57,11 +58,11 @@ def killed_store(path: Path, *, rounds: int = 5) -> int:
     """A store whose writer was killed: its newest versions are in the log alone."""
     program = (
         "import os, signal, sys; sys.path.insert(0, sys.argv[1])\n"
-        "from tests.store.test_store import Store, begin, version\n"
+        "from tests.store.test_store import Store, append, begin, version\n"
         "store = Store.open(sys.argv[2])\n"
         "entry = begin(store)\n"
         f"for number in range({rounds + 1}):\n"
-        "    store.append(entry, version(number))\n"
+        "    append(entry, version(number))\n"
         "os.kill(os.getpid(), signal.SIGKILL)\n"
     )
     command = [sys.executable, "-c", program, str(REPOSITORY), str(path)]
@@ -75,14 +76,14 @@ class TestClosing:
     def test_a_store_is_whole_when_its_last_connection_is_a_readers(self, path: Path) -> None:
         filled_store(path, rounds=1)
         with Store.open_to_read(path), Store.open(path) as store:
-            store.append(begin(store), version(2))
+            append(begin(store), version(2))
         assert stored(alone(path))[0].rounds == 2
 
     def test_a_store_is_whole_while_a_reader_is_still_open(self, path: Path) -> None:
         filled_store(path, rounds=1)
         with Store.open_to_read(path) as reader:
             with Store.open(path) as store:
-                store.append(begin(store), version(2))
+                append(begin(store), version(2))
             assert stored(alone(path))[0].rounds == 2
             assert len(list(reader.trajectories())) == 1
 
@@ -92,7 +93,7 @@ class TestClosing:
             reader.execute("BEGIN")
             reader.execute("SELECT count(*) FROM versions").fetchone()
             with Store.open(path) as store:
-                store.append(begin(store), version(2))
+                append(begin(store), version(2))
             reader.execute("ROLLBACK")
             assert stored(path)[0].rounds == 2
             assert stored(alone(path))[0].rounds == 2

@@ -18,6 +18,7 @@ from tests.helpers.command_line import revloop, start
 from tests.helpers.deterministic_server import text_after
 from tests.helpers.running_batch import Server, answering_server, ended, work_in
 from tests.helpers.scripted_engine import ScriptedEngine, cnr_critique, cnr_rounds, plain
+from tests.helpers.stored import append
 from tests.store.test_store import DONE, begin, filled_store, stored, version
 
 if TYPE_CHECKING:
@@ -108,9 +109,9 @@ class TestTheSameDraftTwice:
             AsyncReviser(engine=slow, store=path, temperature=1.0) as behind,
             AsyncReviser(engine=fast, store=path, temperature=1.0) as ahead,
         ):
-            pending = await behind.enter(DRAFT)
+            trajectory = await behind.begin(DRAFT)
             whole = await ahead.revise(DRAFT, iterations=4)
-            late = await behind.go_on(pending, engine=slow, iterations=4)
+            late = await behind.resume(trajectory, engine=slow, iterations=4)
         assert late.versions == whole.versions
         assert len(slow.requests) == 0  # version 0 was there already, and all that followed on it
 
@@ -133,20 +134,22 @@ class TestTheSameDraftTwice:
     def test_the_version_that_was_committed_first_stands(self, path: Path) -> None:
         with Store.open(path) as one, Store.open(path) as other:
             entry, same = begin(one), begin(other)
-            one.append(entry, version(0, "first"))
-            other.append(same, version(0, "second"))
+            append(entry, version(0, "first"))
+            append(same, version(0, "second"))
             assert [each.text for each in begin(other).versions] == ["first"]
 
     async def test_an_end_before_rounds_that_another_has_added_is_not_stored(
         self, path: Path
     ) -> None:
         with Store.open(path) as store:
-            entry = begin(store)
-            for number in range(3):
-                store.append(entry, version(number))
-            await store.finished(entry, DONE, rounds=1)
+            behind = begin(store)
+            for number in range(2):
+                await behind.append(version(number))
+            ahead = begin(store)
+            await ahead.append(version(2))
+            await behind.finish(DONE)
             assert stored(path)[0].end is None
-            await store.finished(entry, DONE, rounds=2)
+            await ahead.finish(DONE)
             assert stored(path)[0].end == DONE
 
     async def test_two_that_begin_a_store_with_other_settings_are_told_apart(
@@ -202,7 +205,7 @@ class TestTheFileItself:
             for number in range(10, 20):
                 for store in (one, other):
                     draft = Draft(id=f"{id(store)} {number}", response="a")
-                    store.append(begin(store, draft), version(0))
+                    append(begin(store, draft), version(0))
             seen = [{t.id for t in store.trajectories()} for store in (one, other)]
         assert seen[0] == seen[1] == {t.id for t in stored(path)}
         assert len(seen[0]) >= 20
@@ -255,7 +258,7 @@ def test_the_name_with_a_log_is_gone_on_with(path: Path) -> None:
     """A link that comes before it by name, made after a kill, does not hide what is in the log."""
     filled_store(path, rounds=1)
     with Store.open(path) as store:
-        store.append(begin(store), version(2))
+        append(begin(store), version(2))
         os.link(path, path.with_name("a earlier by name"))
         with Store.open(path.with_name("a earlier by name")) as other:
             assert begin(other).versions[-1].round == 2
@@ -274,7 +277,7 @@ async def test_another_text_under_the_same_id_is_refused_while_the_first_is_unde
 ) -> None:
     engine = ScriptedEngine(cnr_rounds("b"))
     async with AsyncReviser(engine=engine, store=path) as reviser:
-        await reviser.enter(DRAFT)
-        other = partial(reviser.enter, DRAFT.model_copy(update={"response": "other"}))
+        await reviser.begin(DRAFT)
+        other = partial(reviser.begin, DRAFT.model_copy(update={"response": "other"}))
         with pytest.raises(InputError, match="another draft under the id"):
             await other()

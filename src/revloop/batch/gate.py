@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from revloop.engines.base import Completion, Engine, Request
     from revloop.engines.metrics import ServerLoad
     from revloop.prompts import Rendered
+    from revloop.trajectory import OpenTrajectory
 
     OnReply = Callable[[Completion], None]
 
@@ -139,7 +140,7 @@ class _Waiting:
 
 
 class HaltedError(Exception):
-    """A round was about to start after the batch was told to stop. Never leaves this package."""
+    """A round or a trajectory was about to start after the batch was told to stop."""
 
 
 class Gate:
@@ -237,27 +238,25 @@ class GatedEngine(EngineWrapper):
     Args:
         engine: The engine.
         gate: The gate before it.
-        iterations: Rounds that the trajectory shall have in the end.
-        on_reply: Called with every completion, whether it can be used or not.
-
-    Attributes:
-        rounds_done: Rounds that it has done, to be kept up by its owner.
+        trajectory: The trajectory.
+        iterations: Rounds that it shall have in the end.
+        on_reply: Called with every completion, usable or not.
     """
 
     def __init__(
         self,
         engine: Engine,
         gate: Gate,
+        trajectory: OpenTrajectory,
         *,
         iterations: int,
-        rounds_done: int,
         on_reply: OnReply | None = None,
     ) -> None:
         super().__init__(engine)
-        self._on_reply = on_reply
-        self.rounds_done = rounds_done
-        self._iterations = iterations
         self._gate = gate
+        self._trajectory = trajectory
+        self._iterations = iterations
+        self._on_reply = on_reply
         self._round_begun = -1
 
     async def generate(self, request: Request) -> Completion:
@@ -269,15 +268,16 @@ class GatedEngine(EngineWrapper):
                 has not failed.
         """
         self._check()
+        rounds_done = self._trajectory.rounds
         standing = Standing(
-            self.rounds_done,
-            rounds_left=self._iterations - self.rounds_done,
+            rounds_done,
+            rounds_left=self._iterations - rounds_done,
             size=_size(request.prompt),
-            mid_round=self._round_begun == self.rounds_done,
+            mid_round=self._round_begun == rounds_done,
         )
         async with self._gate.turn(standing):
             self._check()
-            self._round_begun = self.rounds_done
+            self._round_begun = rounds_done
             try:
                 completion = await self._engine.generate(request)
             except UnusableEngineError as exc:
@@ -287,7 +287,7 @@ class GatedEngine(EngineWrapper):
         return completion
 
     def _check(self) -> None:
-        if self._gate.is_closed and self._round_begun != self.rounds_done:
+        if self._gate.is_closed and self._round_begun != self._trajectory.rounds:
             raise HaltedError
 
 

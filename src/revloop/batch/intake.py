@@ -1,4 +1,4 @@
-"""What a batch has to work on: first what the store has left, then the input, row by row."""
+"""The input of a batch, read a few rows at a time and entered into the store."""
 
 from __future__ import annotations
 
@@ -8,17 +8,15 @@ from typing import TYPE_CHECKING, TypeVar
 from revloop.concurrency import run_in_thread
 from revloop.errors import InputError
 from revloop.rows import Rejected, Row
-from revloop.store import InputState, NewRow
+from revloop.store import InputState
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterator
+    from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 
     from revloop.batch.progress import Progress
     from revloop.batch.source import Source
-    from revloop.store import Pending, RunRows
+    from revloop.store import RunRows, StoredTrajectory
     from revloop.trajectory import Draft
-
-    NameTrajectory = Callable[[Draft, str], str]
 
 T = TypeVar("T")
 
@@ -27,18 +25,18 @@ _BYTES_AT_A_TIME = 4 * 2**20
 
 
 class Intake:
-    """Enters the rows of an input into the store, a few at a time, when they are asked for.
+    """Reads the rows of an input, and begins their trajectories in the store.
 
     Args:
         source: The input.
         rows: The run's rows in the store.
-        name_trajectory: Gives a draft and its content digest a trajectory id.
+        name: Gives a draft and its content digest a trajectory id.
         share: Whether rows with the same prompt and response share one trajectory.
-        progress: Is told of all that comes in.
+        progress: Counts what comes in.
         on_rejects: Called with the rejected rows of each part.
 
     Raises:
-        InputError: The store knows the run's input, and it is another one.
+        InputError: The run began with another input.
     """
 
     def __init__(
@@ -46,14 +44,14 @@ class Intake:
         source: Source,
         rows: RunRows,
         *,
-        name_trajectory: NameTrajectory,
+        name: Callable[[Draft, str], str],
         share: bool,
         progress: Progress,
         on_rejects: Callable[[list[Rejected]], None],
     ) -> None:
         self._source = source
         self._rows = rows
-        self._name_trajectory = name_trajectory
+        self._name = name
         self._share = share
         self._progress = progress
         self._on_rejects = on_rejects
@@ -61,6 +59,7 @@ class Intake:
         if known is not None:
             source.check(known)
         self._state = known or InputState(source.name, source.fingerprint())
+        self._unread = source.rows(self._state.position)
         self._size_bytes = source.size_bytes()
         self._note_progress()
 
@@ -69,27 +68,20 @@ class Intake:
         """Whether all rows of the input are in the store."""
         return self._state.is_whole
 
-    def new_trajectories(self) -> Iterator[Pending]:
-        """Trajectories of the rows that were not read yet; each part is committed at once.
+    def begin_next(self) -> Sequence[StoredTrajectory]:
+        """Read the next rows, and begin their trajectories in one commit.
 
         Raises:
             InputError: The input cannot be read.
         """
-        if self._state.is_whole:
-            return
-        rows = self._source.rows(self._state.position)
-        while True:
-            part = list(_some(rows))
-            yield from self._enter(part)
-            if not part:
-                return
-
-    def _enter(self, part: list[Row | Rejected]) -> list[Pending]:
+        part = list(_some(self._unread))
         last = part[-1].position if part else self._state.position
         state = InputState(self._state.name, self._state.fingerprint, last, is_whole=not part)
-        good = [self._named(row) for row in part if isinstance(row, Row)]
+        good = [row for row in part if isinstance(row, Row)]
         bad = [row for row in part if isinstance(row, Rejected)]
-        begun, clashes = self._rows.enter(state, good, bad, share=self._share)
+        begun, clashes = self._rows.begin(
+            state, good, bad, name=self._trajectory_id, share=self._share
+        )
         self._state = state
         self._progress.entered += len(begun)
         self._progress.rejected += len(bad) + len(clashes)
@@ -98,9 +90,8 @@ class Intake:
             self._on_rejects(sorted([*bad, *clashes], key=lambda one: one.number))
         return begun
 
-    def _named(self, row: Row) -> NewRow:
-        content = row.draft.content_digest
-        return NewRow(row, content, self._name_trajectory(row.draft, content))
+    def _trajectory_id(self, row: Row, content: str) -> str:
+        return self._name(row.draft, content)
 
     def _note_progress(self) -> None:
         self._progress.is_whole = self._state.is_whole

@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from anyio.streams.memory import MemoryObjectSendStream
 
     from revloop.batch.workers import OnVersion
-    from revloop.store import Pending
     from revloop.trajectory import Draft
 
     Source = str | Mapping[str, Any] | Draft
@@ -78,7 +77,7 @@ async def arevise_many(
         )
         send, receive = anyio.create_memory_object_stream[Trajectory]()
         # a task of its own: a task group may not be open in a generator while it yields
-        work = asyncio.create_task(_Twins(reviser, send).work_through(workers, drafts))
+        work = asyncio.create_task(_revise_all(drafts, reviser, workers, send))
         async with receive:
             try:
                 async for trajectory in receive:
@@ -127,35 +126,20 @@ def revise_many(
             loop.call(close)
 
 
-class _Twins:
-    """Equal drafts that are under way at the same time: revised once, given once for each.
+async def _revise_all(
+    drafts: Sources,
+    reviser: AsyncReviser,
+    workers: Workers,
+    send: MemoryObjectSendStream[Trajectory],
+) -> None:
+    """Revise all drafts, and send each trajectory when it ends."""
 
-    Args:
-        reviser: An open reviser.
-        send: Where finished trajectories go.
-    """
+    async def on_end(trajectory: Trajectory, _gone: str | None) -> None:
+        await send.send(trajectory)
 
-    def __init__(self, reviser: AsyncReviser, send: MemoryObjectSendStream[Trajectory]) -> None:
-        self._reviser = reviser
-        self._send = send
-        self._counts: dict[str, int] = {}
-
-    async def work_through(self, workers: Workers, drafts: Sources) -> None:
-        """Revise all drafts, and send each trajectory when it ends."""
-        async with self._send:
-            await workers.work_through(self._entered(drafts), self._finished)
-
-    async def _entered(self, drafts: Sources) -> AsyncIterator[Pending]:
+    async with send, workers.running():
         async for source in _each(drafts):
-            pending = await self._reviser.enter(as_draft(source))
-            name = pending.entry.trajectory_id
-            self._counts[name] = self._counts.get(name, 0) + 1
-            if self._counts[name] == 1:
-                yield pending
-
-    async def _finished(self, trajectory: Trajectory) -> None:
-        for _ in range(self._counts.pop(trajectory.id)):
-            await self._send.send(trajectory)
+            await workers.start(await reviser.begin(as_draft(source)), on_end)
 
 
 async def _each(drafts: Sources) -> AsyncIterator[Source]:

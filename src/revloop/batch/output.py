@@ -12,7 +12,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from revloop.options import RunSettings
-    from revloop.store import RunRows, StoredRow
+    from revloop.store import RunRows
+    from revloop.trajectory import Trajectory
 
 
 class _NotWantedError(Exception):
@@ -46,9 +47,8 @@ def write_output(
     """
     try:
         with open_output(output, final_only=final_only) as writer:
-            for row in _while_wanted(rows.in_order(), is_wanted):
-                if row.trajectory is not None:
-                    writer.write(first_rounds(row.trajectory, settings, iterations), row.rest)
+            for trajectory in _while_wanted(rows.trajectories(), is_wanted):
+                writer.write(first_rounds(trajectory, settings, iterations))
     except _NotWantedError:
         return False
     return True
@@ -61,8 +61,10 @@ def write_rejects(rows: RunRows, output: Path) -> None:
             writer.write(rejected)
 
 
-def _while_wanted(rows: Iterator[StoredRow], is_wanted: Callable[[], bool]) -> Iterator[StoredRow]:
-    for row in rows:
+def _while_wanted(
+    trajectories: Iterator[Trajectory], is_wanted: Callable[[], bool]
+) -> Iterator[Trajectory]:
+    for trajectory in trajectories:
         if not is_wanted():
             raise _NotWantedError
-        yield row
+        yield trajectory

@@ -7,29 +7,27 @@ from collections import Counter
 from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import StrEnum
-from itertools import chain
 from typing import TYPE_CHECKING
 
 from anyio import to_thread
 
-from revloop.batch.failures import FailuresInARow
 from revloop.batch.gate import Concurrency
 from revloop.batch.intake import Intake, in_thread
 from revloop.batch.output import write_output, write_rejects
 from revloop.batch.workers import Workers
+from revloop.concurrency import run_in_thread
 from revloop.errors import EngineGoneError, InputError, RevloopError
 from revloop.options import DEFAULT_ITERATIONS, checked_iterations
 from revloop.trajectory import StopReason
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from revloop.batch.progress import Progress
     from revloop.batch.source import Source
     from revloop.reviser import AsyncReviser
     from revloop.rows import Rejected
-    from revloop.store import Pending, RunRows
+    from revloop.store import RunRows
     from revloop.trajectory import Trajectory
 
 _FEWEST_FOR_A_SHARE = 100
@@ -138,7 +136,6 @@ class Batch:
         self._options = options
         self._progress = progress
         self._rows: RunRows = reviser.store.rows(reviser.run)
-        self._failures = FailuresInARow(progress)
         self._ending: Ending | None = None
         self._detail = ""
         progress.watch(reviser.engine)
@@ -149,7 +146,7 @@ class Batch:
         self._intake = Intake(
             source,
             self._rows,
-            name_trajectory=reviser.trajectory_id,
+            name=reviser.trajectory_id,
             share=greedy or options.share_duplicates,
             progress=progress,
             on_rejects=self._on_rejects_in_thread,
@@ -172,9 +169,9 @@ class Batch:
         self._loop = asyncio.get_running_loop()
         self._check_rejects_of_before()
         try:
-            await self._workers.work_through(
-                in_thread(self._all_pending(), _FETCHED_AT_A_TIME), self._on_finished
-            )
+            async with self._workers.running():
+                await self._resume_stored()
+                await self._begin_new()
         except EngineGoneError as exc:
             self._stop(Ending.ENGINE_GONE, str(exc))
         except RevloopError:
@@ -193,11 +190,19 @@ class Batch:
             next(self._rows.rejects(), None),
         )
 
-    def _all_pending(self) -> Iterator[Pending]:
-        left = self._rows.pending(
+    async def _resume_stored(self) -> None:
+        """Start what earlier runs of the command left in the store."""
+        stored = self._rows.pending(
             iterations=self._options.iterations, retry_failed=self._options.retry_failed
         )
-        return chain(left, self._intake.new_trajectories())
+        async for trajectory in in_thread(stored, _FETCHED_AT_A_TIME):
+            await self._workers.start(trajectory, self._on_end)
+
+    async def _begin_new(self) -> None:
+        """Start the trajectories of rows that have not been read yet."""
+        while not self._intake.is_whole:
+            for trajectory in await run_in_thread(self._intake.begin_next):
+                await self._workers.start(trajectory, self._on_end)
 
     def _take_over(self) -> None:
         counts: Counter[tuple[StopReason | None, int]] = Counter()
@@ -221,14 +226,12 @@ class Batch:
             return rounds < self._options.iterations
         return reason is None or (reason.is_failure and self._options.retry_failed)
 
-    async def _on_finished(self, trajectory: Trajectory) -> None:
-        end = trajectory.end
-        if end is None or not end.reason.is_failure:
-            return
-        if (gone := self._failures.note(end)) is not None:
+    async def _on_end(self, trajectory: Trajectory, gone: str | None) -> None:
+        if gone is not None:
             detail = f"{gone} Those are tried again with --retry-failed."
             self._stop(Ending.ENGINE_GONE, detail)
-        self._check_tolerance()
+        if trajectory.failed:
+            self._check_tolerance()
 
     def _check_rejects_of_before(self) -> None:
         if self._options.tolerance.strict and (first := next(self._rows.rejects(), None)):

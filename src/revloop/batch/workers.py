@@ -1,11 +1,13 @@
-"""Many trajectories at once, each at its own pace: as many as the engine can hold."""
+"""Many trajectories at once, each at its own pace, as many as the engine can hold."""
 
 from __future__ import annotations
 
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 import anyio
 
+from revloop.batch.failures import FailuresInARow
 from revloop.batch.gate import Concurrency, Gate, GatedEngine, HaltedError, first_limit, next_limit
 from revloop.concurrency import task_group
 from revloop.engines.metrics import ReportsLoad
@@ -14,14 +16,13 @@ from revloop.errors import RevloopError
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
 
-    from anyio.abc import TaskStatus
+    from anyio.abc import TaskGroup, TaskStatus
 
     from revloop.batch.progress import Progress
     from revloop.reviser import AsyncReviser
-    from revloop.store import Pending
-    from revloop.trajectory import Draft, Trajectory, Version
+    from revloop.trajectory import Draft, OpenTrajectory, Trajectory, Version
 
-    Finished = Callable[[Trajectory], Awaitable[None]]
+    OnEnd = Callable[[Trajectory, str | None], Awaitable[None]]
     OnVersion = Callable[[Draft, Version], None]
 
 _SAMPLE_EVERY_S = 1.0
@@ -30,9 +31,9 @@ _SAMPLE_EVERY_S = 1.0
 class Workers:
     """Takes trajectories through their rounds over one reviser.
 
-    As many trajectories are under way as there may be requests at most: more than the engine can
-    hold at once, so that the gate to the engine has a choice which goes first. One more comes in
-    when one of them has gone out, so memory does not grow with the input.
+    At most ``bounds.most`` trajectories are under way: more than the engine can hold, so that the
+    gate before it has a choice of which goes first. Memory does not grow with the input, because
+    :meth:`start` waits until one of them has ended.
 
     Args:
         reviser: An open reviser.
@@ -52,89 +53,108 @@ class Workers:
         on_version: OnVersion | None = None,
     ) -> None:
         self._reviser = reviser
-        self._on_version = on_version
         self._iterations = iterations
         self._bounds = bounds
         self._progress = progress
+        self._on_version = on_version
+        self._failures = FailuresInARow(progress)
         self._gate = Gate(bounds.least)
         self._progress.iterations = iterations
         self._progress.limit = self._gate.limit
-        self._under_way = 0
-        self._has_changed = anyio.Event()
-        self._taking_in = anyio.CancelScope()
+        self._places = anyio.Semaphore(bounds.most, fast_acquire=True)
+        self._under_way: dict[str, list[OnEnd]] = {}
+        self._tasks: TaskGroup | None = None
+        self._intake = anyio.CancelScope()
         self._error: RevloopError | None = None
 
     def stop(self) -> None:
-        """Start no round any more; those in flight are finished and committed."""
+        """Start no new rounds; those in flight are finished and stored."""
         self._gate.close()
-        self._taking_in.cancel()
+        self._intake.cancel()
 
-    async def work_through(self, pending: AsyncIterator[Pending], finished: Finished) -> None:
-        """Do the rounds of trajectories, until there are no more or :meth:`stop` is called.
-
-        Args:
-            pending: They are taken from it one by one, as places fall free.
-            finished: Awaited with each trajectory that came to its end.
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Run what the block starts, until all of it has ended or :meth:`stop` is called.
 
         Raises:
-            RevloopError: ``pending`` or ``finished`` raised it, or the store did; rounds in flight
-                were finished, where they could be committed.
+            RevloopError: The block, a callback or the store raised it; rounds in flight were
+                finished, and stored where that was possible.
         """
         async with task_group() as background:
             await background.start(self._keep_limit)
-            async with task_group() as tasks:
-                with self._taking_in:
+            async with task_group() as self._tasks:
+                with self._intake:
                     try:
-                        async for one in pending:
-                            await self._place()
-                            self._progress.took_up(_rounds(one), one.entry.end)
-                            tasks.start_soon(self._revise, one, finished)
+                        yield
                         self._gate.all_are_here()
+                    except HaltedError:
+                        pass
                     except RevloopError as exc:
                         self._fail(exc)
+            self._tasks = None
             background.cancel_scope.cancel()
         if self._error is not None:
             raise self._error
 
-    async def _revise(self, pending: Pending, finished: Finished) -> None:
+    async def start(self, trajectory: OpenTrajectory, on_end: OnEnd) -> None:
+        """Start a trajectory as soon as there is a place for it.
+
+        One that is under way already, since an equal draft came in before, is not started twice.
+
+        Args:
+            trajectory: The trajectory.
+            on_end: Awaited when it has ended, with the trajectory, and with a sentence if it was
+                one of too many failures in a row.
+
+        Raises:
+            HaltedError: The workers have stopped.
+        """
+        await self._places.acquire()
+        same = self._under_way.get(trajectory.id)
+        if self._tasks is None or self._gate.is_closed or same is not None:
+            self._places.release()
+            if same is None:
+                raise HaltedError
+            same.append(on_end)
+            return
+        self._under_way[trajectory.id] = [on_end]
+        self._progress.took_up(trajectory.rounds, trajectory.end)
+        self._tasks.start_soon(self._revise, trajectory)
+
+    async def _revise(self, trajectory: OpenTrajectory) -> None:
         engine = GatedEngine(
             self._reviser.engine,
             self._gate,
+            trajectory,
             iterations=self._iterations,
-            rounds_done=_rounds(pending),
             on_reply=lambda completion: self._progress.replied(completion.usage),
         )
 
         def on_version(version: Version) -> None:
-            engine.rounds_done = version.round
             self._progress.made(version)
             if self._on_version is not None:
-                self._on_version(pending.draft, version)
+                self._on_version(trajectory.draft, version)
 
-        trajectory = None
+        ended = None
         try:
-            trajectory = await self._reviser.go_on(
-                pending, engine=engine, iterations=self._iterations, on_version=on_version
+            ended = await self._reviser.resume(
+                trajectory, engine=engine, iterations=self._iterations, on_version=on_version
             )
         except HaltedError:
             pass
         except RevloopError as exc:
             self._fail(exc)
         finally:
-            end = None if trajectory is None else trajectory.end
-            self._progress.put_down(engine.rounds_done, end)
-            self._under_way -= 1
+            end = None if ended is None else ended.end
+            self._progress.put_down(trajectory.rounds, end)
+            callbacks = self._under_way.pop(trajectory.id)
         try:
-            if trajectory is not None:
-                await finished(trajectory)
+            if ended is not None:
+                gone = None if end is None else self._failures.note(end)
+                for on_end in callbacks:
+                    await on_end(ended, gone)
         finally:
-            self._has_changed.set()
-            self._has_changed = anyio.Event()
-
-    async def _place(self) -> None:
-        while self._under_way >= self._bounds.most:
-            await self._has_changed.wait()
-        self._under_way += 1
+            self._places.release()
 
     def _fail(self, error: RevloopError) -> None:
         self._error = self._error or error
@@ -156,8 +176,3 @@ class Workers:
     def _allow(self, limit: int) -> None:
         self._gate.allow(limit)
         self._progress.limit = limit
-
-
-def _rounds(pending: Pending) -> int:
-    versions = pending.entry.versions
-    return versions[-1].round if versions else 0

@@ -73,7 +73,7 @@ def _write(store: Path, output_file: Path, run: int | None, *, final_only: bool)
     ):
         tell_which_run(opened, run)
         for trajectory in opened.contents(run):
-            out.write(trajectory, {})
+            out.write(trajectory)
             written += 1
             unfinished += trajectory.end is None
     _tell(output_file, written, unfinished)

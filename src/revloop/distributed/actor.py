@@ -10,24 +10,20 @@ from typing import TYPE_CHECKING, Any
 import anyio
 
 from revloop.batch import Concurrency, Progress
-from revloop.batch.failures import FailuresInARow
+from revloop.batch.gate import HaltedError
 from revloop.batch.workers import Workers
 from revloop.concurrency import task_group
 from revloop.distributed.folder import ShardFolder
 from revloop.errors import EngineError, RevloopError
 from revloop.options import DEFAULT_ITERATIONS
 from revloop.reviser import AsyncReviser
-from revloop.rows.writing import with_rest
 from revloop.trajectory import Draft
 from revloop.values import read_json
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
-
     from revloop.reviser import ReviserOptions
-    from revloop.store import Pending
     from revloop.trajectory import Trajectory
 
 SERVER = "REVLOOP_RAY_SERVER"
@@ -63,9 +59,7 @@ class Actor:
         self._opening = asyncio.Lock()
         self._opened: _Opened | None = None
         self._error: BaseException | None = None
-        self._waiting: dict[str, list[asyncio.Future[Trajectory]]] = {}
-        self._progress = Progress()
-        self._failures = FailuresInARow(self._progress)
+        self._waiting: set[asyncio.Future[Trajectory]] = set()
 
     async def __call__(self, table: Any) -> Any:
         """Take the rows of a block through all their rounds.
@@ -101,21 +95,27 @@ class Actor:
             return None
         draft = Draft.from_json(row["draft"])
         trajectory = await self._revised(opened, draft)
-        return with_rest(trajectory, read_json(row["rest"])).to_json()
+        return trajectory.with_extra(read_json(row["rest"])).to_json()
 
     async def _revised(self, opened: _Opened, draft: Draft) -> Trajectory:
-        pending = await opened.reviser.enter(draft)
-        name = pending.entry.trajectory_id
         done: asyncio.Future[Trajectory] = asyncio.get_running_loop().create_future()
-        if name in self._waiting:  # the same draft is under way
-            self._waiting[name].append(done)
-            return await done
-        self._waiting[name] = [done]
+
+        async def on_end(trajectory: Trajectory, gone: str | None) -> None:
+            if done.done():  # Ray has given the block up
+                return
+            if gone is None:
+                done.set_result(trajectory)
+            else:
+                done.set_exception(EngineError(gone))
+
+        self._waiting.add(done)
         try:
-            await opened.stream.send(pending)  # waits until there is a place
-        except (anyio.BrokenResourceError, anyio.ClosedResourceError) as exc:
+            await opened.workers.start(await opened.reviser.begin(draft), on_end)
+            return await done
+        except HaltedError as exc:
             raise self._error or EngineError("The actor's workers have ended.") from exc
-        return await done
+        finally:
+            self._waiting.discard(done)
 
     async def _open(self) -> _Opened:
         async with self._opening:
@@ -130,37 +130,28 @@ class Actor:
                     reviser,
                     iterations=self._options.iterations,
                     bounds=self._options.bounds,
-                    progress=self._progress,
+                    progress=Progress(),
                 )
-                stream, receive = anyio.create_memory_object_stream["Pending"](0)
-                task = asyncio.create_task(self._work_on(workers, receive))
-                self._opened = _Opened(reviser, stream, task)
+                is_running = asyncio.Event()
+                task = asyncio.create_task(self._keep_running(workers, is_running))
+                await is_running.wait()
+                self._opened = _Opened(reviser, workers, task)
             return self._opened
 
-    async def _work_on(self, workers: Workers, receive: MemoryObjectReceiveStream[Pending]) -> None:
+    async def _keep_running(self, workers: Workers, is_running: asyncio.Event) -> None:
         try:
-            async with receive:
-                await workers.work_through(receive, self._finished)
+            async with workers.running():
+                is_running.set()
+                await anyio.sleep_forever()
         except BaseException as exc:
             self._error = exc
-            for name in list(self._waiting):
-                self._fail(name, exc)
+            for done in self._waiting:
+                if not done.done():
+                    done.set_exception(exc)
             if not isinstance(exc, RevloopError):
                 raise
-
-    async def _finished(self, trajectory: Trajectory) -> None:
-        gone = None if trajectory.end is None else self._failures.note(trajectory.end)
-        if gone is not None:
-            self._fail(trajectory.id, EngineError(gone))
-            return
-        for done in self._waiting.pop(trajectory.id):
-            if not done.done():  # else Ray has given the block up
-                done.set_result(trajectory)
-
-    def _fail(self, name: str, error: BaseException) -> None:
-        for done in self._waiting.pop(name):
-            if not done.done():
-                done.set_exception(error)
+        finally:
+            is_running.set()
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,10 +160,10 @@ class _Opened:
 
     Attributes:
         reviser: Its reviser.
-        stream: Where the workers take trajectories from.
-        task: The workers at work, kept so that it is not collected.
+        workers: Do the rounds.
+        task: Keeps the workers running; held so that it is not collected.
     """
 
     reviser: AsyncReviser
-    stream: MemoryObjectSendStream[Pending]
+    workers: Workers
     task: asyncio.Task[None]

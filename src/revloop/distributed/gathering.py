@@ -13,7 +13,7 @@ from revloop.errors import InputError
 from revloop.files.compression import readable
 from revloop.rows import Position, Row
 from revloop.rows.parquet import TURN_FIELDS
-from revloop.store import InputState, NewRow, Store
+from revloop.store import InputState, Store
 from revloop.trajectory import Critique, Draft, End, Trajectory, Version
 from revloop.values import explain, read_json
 
@@ -72,25 +72,30 @@ def _add(store: Store, run: Run, folder: Path, new: list[str], known: list[str])
     rows = store.rows(run)
     state = rows.input()
     number = 0 if state is None or state.position is None else state.position.number
-    for name in new:
-        for some in _parts(trajectories_of(folder / name)):
-            entered = [_row(number + place, one) for place, one in enumerate(some, start=1)]
+    numbered: dict[int, Trajectory] = {}
+
+    def name(row: Row, _content: str) -> str:
+        return numbered[row.number].id
+
+    for shard in new:
+        for some in _parts(trajectories_of(folder / shard)):
+            numbered = dict(enumerate(some, start=number + 1))
             number += len(some)
             state = InputState(folder.name, json.dumps(known), Position(number))
-            begun, _ = rows.enter(state, entered, share=False)
-            whole = {one.id: one for one in some}
-            store.add_whole((one.entry, whole[one.entry.trajectory_id]) for one in begun)
-        known = [*known, name]
+            entered = [_row(place, one) for place, one in numbered.items()]
+            begun, _ = rows.begin(state, entered, name=name, share=False)
+            finished = {one.id: one for one in some}
+            store.add_finished((one, finished[one.id]) for one in begun)
+        known = [*known, shard]
     last = InputState(folder.name, json.dumps(known), Position(number), is_whole=True)
-    rows.enter(last, [], share=False)
+    rows.begin(last, [], name=name, share=False)
 
 
-def _row(number: int, trajectory: Trajectory) -> NewRow:
+def _row(number: int, trajectory: Trajectory) -> Row:
     """A trajectory's draft as a row of its own, as a batch would have entered it."""
     draft = trajectory.draft.model_copy(update={"extra": {}})
     raw = draft.model_dump(exclude={"extra"})
-    row = Row(number, draft, trajectory.draft.extra, raw=raw)
-    return NewRow(row, draft.content_digest, trajectory.id)
+    return Row(number, draft, trajectory.draft.extra, raw=raw)
 
 
 def trajectories_of(shard: Path) -> Iterator[Trajectory]:

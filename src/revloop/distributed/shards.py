@@ -78,7 +78,7 @@ def encoded(lines: list[str], form: ShardForm, *, final_only: bool) -> bytes:
     with tempfile.TemporaryFile() as file:
         with written_to(file, Path(f"shard.{form}"), final_only=final_only) as writer:
             for line in lines:
-                writer.write(Trajectory.from_json(line), {})
+                writer.write(Trajectory.from_json(line))
         file.seek(0)
         return file.read()
 

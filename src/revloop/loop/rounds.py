@@ -1,4 +1,4 @@
-"""The rounds of one draft: critique, revise, hand the version over, and again."""
+"""The rounds of one trajectory: critique, revise, append the version, repeat."""
 
 from __future__ import annotations
 
@@ -15,22 +15,15 @@ from revloop.loop.requests import Asking, RoundFailedError
 from revloop.loop.selection import choose_by_judge, choose_by_score
 from revloop.loop.stopping import end_of, found_nothing
 from revloop.prompts import texts_given
-from revloop.trajectory import (
-    Critique,
-    End,
-    StopReason,
-    Version,
-    compare,
-    standing,
-)
+from revloop.trajectory import Critique, StopReason, Version, compare, standing
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+    from collections.abc import Awaitable, Callable, Sequence
 
     from revloop.engines.base import Engine
     from revloop.options import RunSettings
     from revloop.prompts import PromptSet
-    from revloop.trajectory import Comparison, Draft, Draw, Judge
+    from revloop.trajectory import Comparison, Draw, Judge, OpenTrajectory
 
     Made = tuple[Critique, str]
     _Question = tuple[Request, Completion]
@@ -40,74 +33,75 @@ SHORTEST_CRITIQUE_TOKENS = 64
 
 
 class Rounds:
-    """An asynchronous iterator over the versions of one draft.
+    """The rounds of one trajectory.
 
-    The next round starts when the next version is asked for: whoever consumes this commits a
-    version to disk first, and so never loses one that a later round was built on. Version 0 comes
-    first, unless earlier versions were given. After the last version, :attr:`end` says why.
+    Each version is appended, and so on disk if there is a store, before the next round starts.
 
     Args:
-        draft: What is revised.
-        engine: Who is asked.
-        prompts: In which words, and how the answers are read.
+        trajectory: What is revised; the rounds go on from its last version. If it failed there, the
+            round is retried: with new seeds where the replies were unusable.
+        engine: Answers the requests.
+        prompts: Words the requests, and parses the replies.
         settings: What else decides the texts.
-        iterations: Rounds in all.
-        earlier: The versions that there are already, version 0 first.
-        failed: Why the rounds ended after those, if they are tried again: with seeds that are new
-            where the replies could not be used.
-        judge: Who chooses between versions, and candidates.
-
-    Attributes:
-        end: None until the iterator is exhausted.
+        judge: Chooses between versions, and between candidates.
     """
 
     def __init__(
         self,
-        draft: Draft,
+        trajectory: OpenTrajectory,
         engine: Engine,
         prompts: PromptSet,
         settings: RunSettings,
         *,
-        iterations: int,
-        earlier: Sequence[Version] = (),
-        failed: End | None = None,
         judge: Judge | None = None,
     ) -> None:
-        self.end: End | None = None
-        self._draft = draft
+        self._trajectory = trajectory
+        self._draft = trajectory.draft
         self._engine = engine
         self._prompts = prompts
         self._settings = settings
-        self._iterations = iterations
-        self._earlier = earlier
-        self._failed = failed
         self._judge = judge
-        self._prompt_text = draft.prompt_text
+        self._prompt_text = trajectory.draft.prompt_text
         self._counted: dict[str, int] = {}
 
-    async def __aiter__(self) -> AsyncGenerator[Version, None]:
-        versions = list(self._earlier)
-        if not versions:
-            versions.append(
-                Version(round=0, text=self._draft.response, created_at=datetime.now(UTC))
-            )
-            yield versions[0]
-        while (end := end_of(versions, self._settings, self._iterations)) is None:
+    async def run(
+        self, iterations: int, on_version: Callable[[Version], None] | None = None
+    ) -> None:
+        """Do rounds until the trajectory ends.
+
+        Args:
+            iterations: Rounds in all.
+            on_version: Called with each new version of these rounds, once it is appended.
+
+        Raises:
+            StoreError: A version could not be stored.
+        """
+        trajectory, settings = self._trajectory, self._settings
+
+        async def append(version: Version) -> None:
+            for new in await trajectory.append(version):
+                if on_version is not None and new.round <= iterations:
+                    on_version(new)
+
+        if not trajectory.versions:
+            now = datetime.now(UTC)
+            await append(Version(round=0, text=self._draft.response, created_at=now))
+        while (end := end_of(trajectory.versions[: iterations + 1], settings, iterations)) is None:
             try:
-                version = await self._round(versions)
+                version = await self._round(trajectory.versions)
             except RoundFailedError as failure:
                 end = failure.end
                 break
-            versions.append(version)
-            yield version
-        self.end = end
+            await append(version)
+        if trajectory.rounds <= iterations:  # else another writer did more
+            await trajectory.finish(end)
 
     async def _round(self, versions: Sequence[Version]) -> Version:
         self._counted.clear()
         last = versions[-1].round
         base = versions[standing(versions) if self._settings.keep == "gate" else last]
         await self._count_long(base.text)
-        failed, self._failed = self._failed, None
+        failed = self._trajectory.end
         asking = Asking(self._draft, self._engine, self._settings, last + 1, before=failed)
         try:
             made = await self._made(asking, base.text)

@@ -11,7 +11,7 @@ from revloop.files.compression import HINT
 from revloop.values import json_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
     from pathlib import Path
 
     from revloop.trajectory import Draft, Trajectory, Version
@@ -58,10 +58,9 @@ class ParquetWriter:
                 with writable(path):
                     inner.close()
 
-    def write(self, trajectory: Trajectory, rest: Mapping[str, Any]) -> None:
-        """Write one trajectory, with the other fields of its row."""
-        row = final_columns(trajectory, rest) if self._final_only else columns(trajectory, rest)
-        self._rows.append(row)
+    def write(self, trajectory: Trajectory) -> None:
+        """Write one trajectory."""
+        self._rows.append((final_columns if self._final_only else columns)(trajectory))
         self._letters += sum(len(version.text) for version in trajectory.versions)
         if len(self._rows) == _GROUP_ROWS or self._letters >= _GROUP_LETTERS:
             self.flush()
@@ -77,7 +76,7 @@ class ParquetWriter:
         self._rows, self._letters = [], 0
 
 
-def columns(trajectory: Trajectory, rest: Mapping[str, Any]) -> dict[str, Any]:
+def columns(trajectory: Trajectory) -> dict[str, Any]:
     """A trajectory with all versions, without the single requests: those are in JSONL."""
     return {
         **_asked(trajectory.draft),
@@ -86,17 +85,17 @@ def columns(trajectory: Trajectory, rest: Mapping[str, Any]) -> dict[str, Any]:
         "versions": [_version(version) for version in trajectory.versions],
         "end": None if trajectory.end is None else trajectory.end.reason.value,
         "trajectory_id": trajectory.id,
-        "extra": _extra(trajectory, rest),
+        "extra": _extra(trajectory.draft),
     }
 
 
-def final_columns(trajectory: Trajectory, rest: Mapping[str, Any]) -> dict[str, Any]:
+def final_columns(trajectory: Trajectory) -> dict[str, Any]:
     """A row as it came in, with the version that is kept as ``response``."""
     return {
         **_asked(trajectory.draft),
         "response": trajectory.kept_text,
         "original_response": trajectory.original,
-        "extra": _extra(trajectory, rest),
+        "extra": _extra(trajectory.draft),
     }
 
 
@@ -118,9 +117,9 @@ def _version(version: Version) -> dict[str, Any]:
     }
 
 
-def _extra(trajectory: Trajectory, rest: Mapping[str, Any]) -> str:
-    extra = {**trajectory.draft.extra, **rest}
-    turns = [turn.other_fields or None for turn in trajectory.draft.messages or ()]
+def _extra(draft: Draft) -> str:
+    extra = dict(draft.extra)
+    turns = [turn.other_fields or None for turn in draft.messages or ()]
     if any(turns):
         extra[TURN_FIELDS] = turns
     return json_text(extra)

@@ -18,7 +18,7 @@ from revloop.rows.parquet import ParquetWriter
 from revloop.values import json_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
 
     from revloop.rows.row import Rejected
     from revloop.trajectory import Trajectory
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 class TrajectoryWriter(Protocol):
     """Takes trajectories, one after the other."""
 
-    def write(self, trajectory: Trajectory, rest: Mapping[str, Any]) -> None:
-        """Write one, with the other fields of its row."""
+    def write(self, trajectory: Trajectory) -> None:
+        """Write one."""
 
 
 class _JsonlWriter:
@@ -37,11 +37,8 @@ class _JsonlWriter:
     def __init__(self, file: BinaryIO, path: Path, *, final_only: bool) -> None:
         self._file, self._path, self._final_only = file, path, final_only
 
-    def write(self, trajectory: Trajectory, rest: Mapping[str, Any]) -> None:
-        if self._final_only:
-            line = json_text(final_row(trajectory, rest))
-        else:
-            line = with_rest(trajectory, rest).to_json()
+    def write(self, trajectory: Trajectory) -> None:
+        line = json_text(final_row(trajectory)) if self._final_only else trajectory.to_json()
         with writable(self._path):
             self._file.write(f"{line}\n".encode())
 
@@ -94,16 +91,7 @@ def written_to(
             yield _JsonlWriter(packed, path, final_only=final_only)
 
 
-def with_rest(trajectory: Trajectory, rest: Mapping[str, Any]) -> Trajectory:
-    """A trajectory whose draft carries the other fields of its row in ``extra``."""
-    if not rest:
-        return trajectory
-    extra = {**trajectory.draft.extra, **rest}
-    draft = trajectory.draft.model_copy(update={"extra": extra})
-    return trajectory.model_copy(update={"draft": draft})
-
-
-def final_row(trajectory: Trajectory, rest: Mapping[str, Any]) -> dict[str, Any]:
+def final_row(trajectory: Trajectory) -> dict[str, Any]:
     """A row as it came in, with the version that is kept as ``response``.
 
     Another field of the row that has a name which is taken gets ``input_`` before it.
@@ -115,11 +103,10 @@ def final_row(trajectory: Trajectory, rest: Mapping[str, Any]) -> dict[str, Any]
     if draft.messages is not None:
         row["messages"] = [turn.model_dump() for turn in draft.messages]
     row |= {"response": trajectory.kept_text, "original_response": trajectory.original}
-    others = {**draft.extra, **rest}
     taken = set(row)
-    for name, value in others.items():
+    for name, value in draft.extra.items():
         free = name
-        while free in taken or (free != name and free in others):
+        while free in taken or (free != name and free in draft.extra):
             free = f"input_{free}"
         row[free] = value
     return row

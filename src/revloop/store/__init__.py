@@ -8,22 +8,19 @@ A batch keeps its input's rows here too: which trajectory each row became, what 
 which rows were rejected, and how far the input has been read.
 """
 
-from revloop.store.entries import Entry, Run
 from revloop.store.file import StoreFile
-from revloop.store.rows import InputState, NewRow, Pending, RunRows, StoredRow
+from revloop.store.rows import InputState, RunRows
 from revloop.store.salvage import Losses, salvage
-from revloop.store.store import Store
+from revloop.store.store import Run, Store
+from revloop.store.stored_trajectory import StoredTrajectory
 
 __all__ = [
-    "Entry",
     "InputState",
     "Losses",
-    "NewRow",
-    "Pending",
     "Run",
     "RunRows",
     "Store",
     "StoreFile",
-    "StoredRow",
+    "StoredTrajectory",
     "salvage",
 ]

@@ -92,11 +92,15 @@ def add_all(file: StoreFile, additions: Sequence[Addition]) -> list[bool]:
 
 
 class GroupCommits:
-    """Commits additions from any number of tasks, in a thread of its own that starts on demand."""
+    """Commits additions from any number of tasks, in a thread of its own that starts on demand.
+
+    Attributes:
+        file: Where they go.
+    """
 
     def __init__(self, file: StoreFile) -> None:
-        self._file = file
-        self._waiting: list[_Waiting] = []
+        self.file = file
+        self._queue: list[_QueuedAddition] = []
         self._news = threading.Condition()
         self._thread: threading.Thread | None = None
         self._is_closed = False
@@ -112,13 +116,13 @@ class GroupCommits:
             StoreError: It could not be committed.
         """
         loop = asyncio.get_running_loop()
-        waiting = _Waiting(addition, loop, loop.create_future())
+        queued = _QueuedAddition(addition, loop, loop.create_future())
         with self._news:
             if self._is_closed:
-                raise StoreError(f"{self._file.path} is closed.")
+                raise StoreError(f"{self.file.path} is closed.")
             if self._process != os.getpid():  # the thread that commits is not in a fork
                 raise StoreError(
-                    f"{self._file.path} was opened in another process, which this one was forked "
+                    f"{self.file.path} was opened in another process, which this one was forked "
                     "from: open it in each process."
                 )
             if self._thread is None:
@@ -126,9 +130,9 @@ class GroupCommits:
                     target=self._work, name="revloop store", daemon=True
                 )
                 self._thread.start()
-            self._waiting.append(waiting)
+            self._queue.append(queued)
             self._news.notify()
-        return await waiting.future
+        return await queued.future
 
     def close(self) -> None:
         """Commit what was handed in, and end the thread."""
@@ -140,19 +144,19 @@ class GroupCommits:
 
     def _work(self) -> None:
         while group := self._next_group():
-            outcomes = _commit(self._file, [one.addition for one in group])
+            outcomes = _commit(self.file, [one.addition for one in group])
             _wake(group, outcomes)
 
-    def _next_group(self) -> list[_Waiting]:
-        """All that waits; empty when there will be no more."""
+    def _next_group(self) -> list[_QueuedAddition]:
+        """All that is queued; empty once the store is closed."""
         with self._news:
-            self._news.wait_for(lambda: self._waiting or self._is_closed)
-            group, self._waiting = self._waiting, []
+            self._news.wait_for(lambda: self._queue or self._is_closed)
+            group, self._queue = self._queue, []
         return group
 
 
 @dataclass(frozen=True, slots=True)
-class _Waiting:
+class _QueuedAddition:
     addition: Addition
     loop: asyncio.AbstractEventLoop
     future: asyncio.Future[bool]
@@ -180,11 +184,11 @@ def _unstorable(file: StoreFile, cause: BaseException) -> StoreError:
     return error
 
 
-def _wake(group: Sequence[_Waiting], outcomes: Sequence[bool | StoreError]) -> None:
+def _wake(group: Sequence[_QueuedAddition], outcomes: Sequence[bool | StoreError]) -> None:
     """Tell all tasks of one event loop at once: each call from another thread wakes it up."""
     by_loop = defaultdict(list)
-    for waiting, outcome in zip(group, outcomes, strict=True):
-        by_loop[waiting.loop].append((waiting.future, outcome))
+    for queued, outcome in zip(group, outcomes, strict=True):
+        by_loop[queued.loop].append((queued.future, outcome))
     for loop, results in by_loop.items():
         with suppress(RuntimeError):  # the loop is closed: nobody waits any more
             loop.call_soon_threadsafe(_settle, results)

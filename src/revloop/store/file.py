@@ -17,10 +17,10 @@ from revloop.files.place import has_link_elsewhere, place_of
 from revloop.values import explain
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
-    Parameters = Sequence[object] | dict[str, object]
+    Parameters = Sequence[object] | Mapping[str, object]
 
 SCHEMA_VERSION = 3
 _BUSY_TIMEOUT_S = 30.0

@@ -7,16 +7,18 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from revloop.rows.row import Position, Rejected
-from revloop.store.entries import Entry, end_in, trajectory_of, versions_of
 from revloop.store.file import readable
+from revloop.store.stored_trajectory import StoredTrajectory, end_in, versions_of
 from revloop.trajectory import Draft, StopReason, Trajectory
 from revloop.values import json_text, read_json
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from revloop.rows.row import Row
-    from revloop.store.file import StoreFile
+    from revloop.store.commits import GroupCommits
+
+    NameTrajectory = Callable[[Row, str], str]
 
 _IDS_OF_TRAJECTORIES = (
     "SELECT draft_id, content, key, NULL FROM trajectories "
@@ -49,21 +51,6 @@ _FAILURES = tuple(reason.value for reason in StopReason if reason.is_failure)
 
 
 @dataclass(frozen=True, slots=True)
-class NewRow:
-    """A row to be entered.
-
-    Attributes:
-        row: The row.
-        content: Its draft's content digest.
-        trajectory_id: The id of the trajectory, if it becomes one of its own.
-    """
-
-    row: Row
-    content: str
-    trajectory_id: str
-
-
-@dataclass(frozen=True, slots=True)
 class InputState:
     """What a run knows of its input.
 
@@ -80,34 +67,12 @@ class InputState:
     is_whole: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Pending:
-    """A trajectory that has rounds to come: its place in the store, and its draft."""
-
-    entry: Entry
-    draft: Draft
-
-
-@dataclass(frozen=True, slots=True)
-class StoredRow:
-    """A row as it was entered.
-
-    Attributes:
-        number: Its number in the input.
-        rest: Its fields that are no part of the draft.
-        trajectory: Its trajectory, with the row's own draft id; None if not even begun.
-    """
-
-    number: int
-    rest: dict[str, Any]
-    trajectory: Trajectory | None
-
-
 class RunRows:
     """The rows of the input that one run works through."""
 
-    def __init__(self, file: StoreFile, run: int) -> None:
-        self._file = file
+    def __init__(self, commits: GroupCommits, run: int) -> None:
+        self._commits = commits
+        self._file = commits.file
         self._run = run
 
     def input(self) -> InputState | None:
@@ -118,52 +83,53 @@ class RunRows:
             return InputState(name, fingerprint, position, bool(is_whole))
         return None
 
-    def enter(
+    def begin(
         self,
         state: InputState,
-        rows: Sequence[NewRow],
+        rows: Sequence[Row],
         rejects: Sequence[Rejected] = (),
         *,
+        name: NameTrajectory,
         share: bool,
-    ) -> tuple[list[Pending], list[Rejected]]:
-        """Commit rows, rejects and how far the input has been read, all together.
+    ) -> tuple[list[StoredTrajectory], list[Rejected]]:
+        """Commit rows, rejects and how far the input has been read, in one transaction.
 
-        Rows with the same content share the trajectory of the first where that is wanted, and
-        always when they have the same id. A row whose id another row has, with other content, is
+        Rows with the same id and content share the trajectory of the first; so do rows with
+        different ids if ``share`` is set. A row that has another row's id, but other content, is
         rejected.
 
         Args:
-            state: Of the input, after these rows.
-            rows: In their order.
+            state: State of the input after these rows.
+            rows: In input order.
             rejects: Rows that could not be read.
-            share: Whether rows with other ids share a trajectory too.
+            name: Gives a row and its draft's content digest a trajectory id.
+            share: Whether rows with the same content, but different ids, share a trajectory.
 
         Returns:
-            The trajectories that are new, in the order of their rows, and the rows that this
-            rejected.
+            The new trajectories in the order of their rows, and the rows that this rejected.
         """
+        contents = [row.draft.content_digest for row in rows]
         with self._file.transaction():
-            sorting = _Sorting(self._next_key(), share=share)
+            sorting = _Sorting(self._commits, self._next_key(), name=name, share=share)
             sorting.known_ids.update(self._known_ids(rows))
-            sorting.known_contents.update(self._known_contents(rows))
-            for row in rows:
-                sorting.sort(row)
+            sorting.known_contents.update(self._known_contents(contents))
+            for row, content in zip(rows, contents, strict=True):
+                sorting.sort(row, content)
             self._write(state, sorting, [*rejects, *sorting.rejects])
-        return sorting.begun, sorting.rejects
+        return [trajectory for trajectory, _ in sorting.begun], sorting.rejects
 
-    def pending(self, *, iterations: int, retry_failed: bool = False) -> Iterator[Pending]:
-        """Trajectories that have rounds to come, few in memory at a time.
+    def pending(self, *, iterations: int, retry_failed: bool = False) -> Iterator[StoredTrajectory]:
+        """Trajectories with rounds left to do, a few in memory at a time, oldest first.
 
-        Those that never ended, those that were finished with fewer rounds than ``iterations``, and
-        those that failed before, where they are to be tried again; all in the order in which they
-        came in. What becomes of a trajectory meanwhile does not bring it up again: when a part of
-        one kind is read, it is read from the last key that was given of any kind.
+        Those that have not ended, those that finished with fewer rounds than ``iterations``, and
+        failed ones if ``retry_failed`` is set. A trajectory that changes meanwhile is not returned
+        twice: each kind is read on from the last key that was returned of any kind.
         """
         done = StopReason.ROUNDS_DONE.value
         kinds = [self._ended(None), *(self._ended(done, rounds) for rounds in range(iterations))]
         if retry_failed:
             kinds += [self._ended(why, rounds) for why in _FAILURES for rounds in range(iterations)]
-        return heapq.merge(*kinds, key=lambda pending: pending.entry.key)
+        return heapq.merge(*kinds, key=lambda trajectory: trajectory.key)
 
     def counts(self) -> dict[tuple[StopReason | None, int], int]:
         """How many trajectories ended for which reason (None: not yet), after how many rounds."""
@@ -176,12 +142,16 @@ class RunRows:
             for reason, rounds, number in rows
         }
 
-    def in_order(self) -> Iterator[StoredRow]:
-        """All rows in the order of the input, few in memory at a time."""
-        after = 0
-        while found := self._next_rows(after):
+    def trajectories(self) -> Iterator[Trajectory]:
+        """Each row's trajectory in input order, a few in memory at a time.
+
+        Its draft has the row's own id, and the row's other fields in ``extra``. Rows without a
+        version yet are left out.
+        """
+        after: int | None = 0
+        while after is not None:
+            found, after = self._next_rows(after)
             yield from found
-            after = found[-1].number
 
     def rejects(self) -> Iterator[Rejected]:
         """All rejected rows in the order of the input."""
@@ -210,30 +180,23 @@ class RunRows:
         key: int = self._file.rows("SELECT coalesce(max(key), 0) + 1 FROM trajectories")[0][0]
         return key
 
-    def _known_ids(self, rows: Sequence[NewRow]) -> Iterator[tuple[str, _Known]]:
-        ids = list({new.row.draft.key for new in rows})
+    def _known_ids(self, rows: Sequence[Row]) -> Iterator[tuple[str, _Known]]:
+        ids = list({row.draft.key for row in rows})
         for sql in (_IDS_OF_TRAJECTORIES, _IDS_OF_ROWS):
             for draft_id, content, key, number in self._file.rows_for(sql, self._run, ids):
                 yield draft_id, _Known(content, key, number)
 
-    def _known_contents(self, rows: Sequence[NewRow]) -> Iterator[tuple[str, int]]:
-        contents = list({new.content for new in rows})
-        for content, key in self._file.rows_for(_TRAJECTORY_OF_CONTENT, self._run, contents):
+    def _known_contents(self, contents: Sequence[str]) -> Iterator[tuple[str, int]]:
+        wanted = list(set(contents))
+        for content, key in self._file.rows_for(_TRAJECTORY_OF_CONTENT, self._run, wanted):
             yield str(content), key
 
     def _write(self, state: InputState, sorting: _Sorting, rejects: Sequence[Rejected]) -> None:
         self._file.write_many(
             "INSERT INTO trajectories (key, run, draft_id, id, draft, content) VALUES {rows}",
             [
-                (
-                    begun.entry.key,
-                    self._run,
-                    begun.draft.key,
-                    new.trajectory_id,
-                    begun.draft.to_json(),
-                    new.content,
-                )
-                for begun, new in zip(sorting.begun, sorting.beginnings, strict=True)
+                (new.key, self._run, new.draft.key, new.id, new.draft.to_json(), content)
+                for new, content in sorting.begun
             ],
         )
         self._file.write_many(
@@ -258,43 +221,48 @@ class RunRows:
             ),
         )
 
-    def _ended(self, reason: str | None, rounds: int | None = None) -> Iterator[Pending]:
+    def _ended(self, reason: str | None, rounds: int | None = None) -> Iterator[StoredTrajectory]:
         """Trajectories that ended for a reason (None: not yet), after some rounds (None: any)."""
         after = 0
         while found := self._next_ended(reason, rounds, after):
             yield from found
-            after = found[-1].entry.key
+            after = found[-1].key
 
-    def _next_ended(self, reason: str | None, rounds: int | None, after: int) -> list[Pending]:
+    def _next_ended(
+        self, reason: str | None, rounds: int | None, after: int
+    ) -> list[StoredTrajectory]:
         sql = _ENDED_SO if rounds is None else _ENDED_AFTER
-        values: dict[str, object] = {
-            "run": self._run,
-            "reason": reason,
-            "rounds": rounds,
-            "after": after,
-        }
+        values = {"run": self._run, "reason": reason, "rounds": rounds, "after": after}
         with self._file.moment(), readable(self._file.path):
             return [
-                Pending(
-                    Entry(key, id_, versions_of(self._file, key), end_in(ending)),
+                StoredTrajectory(
+                    id_,
                     Draft.from_json(draft),
+                    versions_of(self._file, key),
+                    end_in(ending),
+                    key=key,
+                    commits=self._commits,
                 )
                 for key, id_, draft, ending in self._file.rows(sql, values)
             ]
 
-    def _next_rows(self, after: int) -> list[StoredRow]:
+    def _next_rows(self, after: int) -> tuple[list[Trajectory], int | None]:
+        """The trajectories of the next rows, and the last row's number; None: there is no more."""
         with self._file.moment(), readable(self._file.path):
             rows = self._file.rows(_NEXT_ROWS, (self._run, after))
-            return [self._stored_row(row) for row in rows]
+            found = [self._trajectory(row) for row in rows]
+        last = rows[-1][0] if rows else None
+        return [trajectory for trajectory in found if trajectory is not None], last
 
-    def _stored_row(self, row: tuple[Any, ...]) -> StoredRow:
-        number, draft_id, rest, key, id_, draft_text, ending = row
+    def _trajectory(self, row: tuple[Any, ...]) -> Trajectory | None:
+        _, draft_id, rest, key, id_, draft_text, ending = row
+        if not (versions := versions_of(self._file, key)):
+            return None
         draft = Draft.from_json(draft_text)
         if draft.key != draft_id:
             draft = draft.model_copy(update={"id": read_json(draft_id)})
-        versions = versions_of(self._file, key)
-        trajectory = trajectory_of(id_, draft, versions, ending) if versions else None
-        return StoredRow(number, read_json(rest), trajectory)
+        trajectory = Trajectory(id=id_, draft=draft, versions=tuple(versions), end=end_in(ending))
+        return trajectory.with_extra(read_json(rest))
 
 
 @dataclass(frozen=True, slots=True)
@@ -309,37 +277,42 @@ class _Known:
 class _Sorting:
     """Tells rows that begin a trajectory from those that share one, and from those that clash."""
 
-    def __init__(self, next_key: int, *, share: bool) -> None:
+    def __init__(
+        self, commits: GroupCommits, next_key: int, *, name: NameTrajectory, share: bool
+    ) -> None:
         self.known_ids: dict[str, _Known] = {}
         self.known_contents: dict[str, int] = {}
-        self.begun: list[Pending] = []
-        self.beginnings: list[NewRow] = []
+        self.begun: list[tuple[StoredTrajectory, str]] = []
         self.placed: list[tuple[int, int, str, str]] = []
         self.rejects: list[Rejected] = []
+        self._commits = commits
         self._next_key = next_key
+        self._name = name
         self._share = share
 
-    def sort(self, new: NewRow) -> None:
-        """Place a row; call it for each, in their order."""
-        row, draft_id = new.row, new.row.draft.key
+    def sort(self, row: Row, content: str) -> None:
+        """Place a row; call it for each, in input order."""
+        draft_id = row.draft.key
         known = self.known_ids.get(draft_id)
-        if known is not None and known.content != new.content:
+        if known is not None and known.content != content:
             self.rejects.append(row.rejected(_clash(row, known)))
             return
         key = None if known is None else known.key
         if key is None and self._share:
-            key = self.known_contents.get(new.content)
+            key = self.known_contents.get(content)
         if key is None:
-            key = self._begin(new)
+            key = self._begin(row, content)
         if known is None or known.number is None:
-            self.known_ids[draft_id] = _Known(new.content, key, row.number)
-        self.known_contents.setdefault(new.content, key)
+            self.known_ids[draft_id] = _Known(content, key, row.number)
+        self.known_contents.setdefault(content, key)
         self.placed.append((row.number, key, draft_id, json_text(row.rest)))
 
-    def _begin(self, new: NewRow) -> int:
+    def _begin(self, row: Row, content: str) -> int:
         key, self._next_key = self._next_key, self._next_key + 1
-        self.begun.append(Pending(Entry(key, new.trajectory_id), new.row.draft))
-        self.beginnings.append(new)
+        trajectory = StoredTrajectory(
+            self._name(row, content), row.draft, key=key, commits=self._commits
+        )
+        self.begun.append((trajectory, content))
         return key
 
 

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from revloop.errors import InputError, RunMismatchError
 from revloop.options import RunSettings
-from revloop.rows.writing import with_rest
 from revloop.store.commits import Addition, GroupCommits, add_all
-from revloop.store.entries import Entry, Run, end_in, versions_of
 from revloop.store.file import StoreFile, readable
 from revloop.store.rows import RunRows
-from revloop.trajectory import Draft, End, Trajectory, Version
+from revloop.store.stored_trajectory import StoredTrajectory, end_in, versions_of
+from revloop.trajectory import Draft, Trajectory, Version
 from revloop.values import json_text
 
 if TYPE_CHECKING:
@@ -41,6 +41,21 @@ SELECT run FROM trajectories
 WHERE EXISTS (SELECT 1 FROM versions WHERE trajectory = trajectories.key)
 ORDER BY run DESC LIMIT 1
 """
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One run of a store: trajectories made with the same settings.
+
+    Attributes:
+        id: 1 for the store's first run.
+        settings: What its trajectories were made with.
+        started_at: When it was begun, with its time zone.
+    """
+
+    id: int
+    settings: RunSettings
+    started_at: datetime
 
 
 class Store:
@@ -76,7 +91,7 @@ class Store:
     def transaction(self) -> AbstractContextManager[None]:
         """All that this thread writes within the block is committed together, or nothing of it.
 
-        What is added by :meth:`add` and :meth:`finished` waits for its end.
+        What trajectories commit meanwhile waits for its end.
         """
         return self._file.transaction()
 
@@ -117,10 +132,10 @@ class Store:
 
     def rows(self, run: Run) -> RunRows:
         """The rows of the input that a run works through."""
-        return RunRows(self._file, run.id)
+        return RunRows(self._commits, run.id)
 
-    def begin(self, run: Run, trajectory_id: str, draft: Draft) -> Entry:
-        """Enter a draft into a run, or find it there.
+    def begin(self, run: Run, trajectory_id: str, draft: Draft) -> StoredTrajectory:
+        """Begin a draft's trajectory in a run, or find it there.
 
         Raises:
             InputError: The run has another draft under the same id.
@@ -137,7 +152,8 @@ class Store:
                     "INSERT INTO trajectories (run, draft_id, id, draft, content) "
                     "VALUES (?, ?, ?, ?, ?)"
                 )
-                return Entry(self._file.write(sql, row), trajectory_id)
+                key = self._file.write(sql, row)
+                return StoredTrajectory(trajectory_id, draft, key=key, commits=self._commits)
             key, first_id, stored, ending = rows[0]
         with readable(self.path):
             if Draft.from_json(stored).content_digest != draft.content_digest:
@@ -145,47 +161,22 @@ class Store:
                     f"{self.path} has another draft under the id '{draft.id}': give this one an "
                     "id of its own."
                 )
-            return Entry(key, first_id, versions_of(self._file, key), end_in(ending))
+            versions = versions_of(self._file, key)
+            return StoredTrajectory(
+                first_id, draft, versions, end_in(ending), key=key, commits=self._commits
+            )
 
-    def versions(self, entry: Entry) -> tuple[Version, ...]:
-        """The versions that a trajectory has by now, version 0 first."""
-        return versions_of(self._file, entry.key)
-
-    def append(self, entry: Entry, version: Version) -> None:
-        """Commit a version. When this returns, it is on disk, or an earlier one of its round is."""
-        add_all(self._file, [Addition(entry.key, version, version.round)])
-
-    def finish(self, entry: Entry, end: End) -> None:
-        """Commit the reason why a trajectory ended."""
-        last = len(self.versions(entry)) - 1
-        add_all(self._file, [Addition(entry.key, end, last)])
-
-    async def add(self, entry: Entry, version: Version) -> bool:
-        """Commit a version, together with what other tasks hand in at the same time.
-
-        When this returns, it is on disk.
-
-        Returns:
-            False where another writer's version of this round was there first: that one stands, and
-            this one is dropped.
-        """
-        return await self._commits.add(Addition(entry.key, version, version.round))
-
-    async def finished(self, entry: Entry, end: End, *, rounds: int) -> None:
-        """Commit why a trajectory ended after so many rounds, unless it has more by now."""
-        await self._commits.add(Addition(entry.key, end, rounds))
-
-    def add_whole(self, made: Iterable[tuple[Entry, Trajectory]]) -> None:
-        """Commit trajectories that were made elsewhere, all of them in one transaction.
+    def add_finished(self, made: Iterable[tuple[StoredTrajectory, Trajectory]]) -> None:
+        """Commit trajectories that were made elsewhere, in one transaction.
 
         Args:
-            made: Each with its place, which holds no version yet.
+            made: Each with the trajectory begun for it here, which has no version yet.
         """
         add_all(
             self._file,
             [
-                Addition(entry.key, what, round_)
-                for entry, trajectory in made
+                Addition(begun.key, what, round_)
+                for begun, trajectory in made
                 for what, round_ in (
                     *((version, version.round) for version in trajectory.versions),
                     (trajectory.end, trajectory.rounds),
@@ -230,9 +221,7 @@ class Store:
         if name is not None:
             yield from self._found(name=name, run=wanted)
             return
-        for row in RunRows(self._file, wanted).in_order():
-            if row.trajectory is not None:
-                yield with_rest(row.trajectory, row.rest)
+        yield from RunRows(self._commits, wanted).trajectories()
         yield from self._found(run=wanted, rowless=True)
 
     def run_ids(self) -> list[int]:

@@ -1,6 +1,7 @@
 """A draft, its versions, the verdicts on them, and why the rounds ended."""
 
 from revloop.trajectory.draft import Draft, Message, as_draft, near_miss, text_of
+from revloop.trajectory.open_trajectory import OpenTrajectory
 from revloop.trajectory.trajectory import (
     Critique,
     End,
@@ -42,6 +43,7 @@ __all__ = [
     "JudgeInfo",
     "JudgeKind",
     "Message",
+    "OpenTrajectory",
     "Pinned",
     "Preference",
     "Refusal",

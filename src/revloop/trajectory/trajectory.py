@@ -11,7 +11,7 @@ from __future__ import annotations
 import textwrap
 from datetime import datetime
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field
 
@@ -20,7 +20,7 @@ from revloop.trajectory.verdicts import Comparison, Draw
 from revloop.values import AnyText, Frozen, Text, json_text, read_json
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
 __all__ = [
     "Critique",
@@ -330,6 +330,13 @@ class Trajectory(Frozen):
             version: Any but version 0.
         """
         return self.versions[version.round - 1 if version.base is None else version.base]
+
+    def with_extra(self, fields: Mapping[str, Any]) -> Trajectory:
+        """The same with these fields in the draft's ``extra`` too."""
+        if not fields:
+            return self
+        draft = self.draft.model_copy(update={"extra": {**self.draft.extra, **fields}})
+        return self.model_copy(update={"draft": draft})
 
     @property
     def original(self) -> str:
