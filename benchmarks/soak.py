@@ -30,7 +30,7 @@ from typing import TYPE_CHECKING, Any
 
 from benchmarks.memory import resident_mib
 from benchmarks.saving import ROOT, save
-from revloop.batch import Batch, BatchOptions, Concurrency, Progress, Source
+from revloop.batch import Batch, BatchOptions, Concurrency, InputSource, Progress
 from revloop.concurrency import task_group
 from revloop.reviser import AsyncReviser
 from revloop.serving import ServerOptions, VllmServer
@@ -138,7 +138,7 @@ async def work(base_url: str, folder: Path, seconds: float, server_pid: int) -> 
     options = BatchOptions(iterations=ROUNDS, bounds=Concurrency(WIDTH, WIDTH))
     store = folder / "soak.sqlite"
     async with AsyncReviser(base_url=base_url, store=store) as reviser:
-        source = Source(str(folder / "drafts.jsonl"))
+        source = InputSource(str(folder / "drafts.jsonl"))
         batch = Batch(source, folder / "out.jsonl", reviser, options, progress)
 
         async def sample() -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from benchmarks.lengths import LengthScript, ScriptedEngine
 from revloop import AsyncReviser
-from revloop.batch import Batch, BatchOptions, Progress, Source
+from revloop.batch import Batch, BatchOptions, InputSource, Progress
 from revloop.engines import HttpEngine
 
 
@@ -23,7 +23,9 @@ async def revise_all(source: Path, output: Path, base_url: str, iterations: int,
     try:
         async with AsyncReviser(engine=engine, store=f"{output}.sqlite") as reviser:
             options = BatchOptions(iterations=iterations)
-            outcome = await Batch(Source(str(source)), output, reviser, options, Progress()).run()
+            outcome = await Batch(
+                InputSource(str(source)), output, reviser, options, Progress()
+            ).run()
     finally:
         await engine.aclose()
     print(json.dumps({"rows": outcome.rows, "failed": outcome.failed}))

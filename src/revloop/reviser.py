@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     from revloop.engines.retry import RetryPolicy
     from revloop.options import Keep
 
-    Source = str | Mapping[str, Any] | Draft
+    DraftLike = str | Mapping[str, Any] | Draft
     Prompt = str | Sequence[Message | Mapping[str, str]] | None
     OnVersion = Callable[[Version], None]
     JudgeSource = Judge | Callable[[], Awaitable[Judge]]
@@ -214,7 +214,7 @@ class AsyncReviser:
 
     async def revise(
         self,
-        response: Source,
+        response: DraftLike,
         *,
         prompt: Prompt = None,
         iterations: int = DEFAULT_ITERATIONS,
@@ -330,7 +330,7 @@ class Reviser:
 
     def revise(
         self,
-        response: Source,
+        response: DraftLike,
         *,
         prompt: Prompt = None,
         iterations: int = DEFAULT_ITERATIONS,
@@ -350,7 +350,7 @@ class Reviser:
 
 
 def revise(
-    response: Source,
+    response: DraftLike,
     *,
     prompt: Prompt = None,
     iterations: int = DEFAULT_ITERATIONS,
@@ -382,7 +382,7 @@ def revise(
 
 
 async def arevise(
-    response: Source,
+    response: DraftLike,
     *,
     prompt: Prompt = None,
     iterations: int = DEFAULT_ITERATIONS,

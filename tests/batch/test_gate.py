@@ -14,7 +14,7 @@ from revloop.batch.gate import (
     Gate,
     GatedEngine,
     HaltedError,
-    Standing,
+    Priority,
     first_limit,
     next_limit,
 )
@@ -27,7 +27,7 @@ from tests.store.test_store import DRAFT, version
 
 BOUNDS = Concurrency(4, 512)
 QUIET = ServerLoad(refused=0, running=30, waiting=0, kv_cache_share=0.3)
-FRESH = Standing(0)
+FRESH = Priority(0)
 REQUEST = Request(prompt="?", sampling=Sampling(), max_tokens=5)
 
 loads = st.builds(
@@ -120,7 +120,7 @@ class TestGate:
         gate, order = Gate(1), list[str]()
 
         async def one(name: str, rounds_done: int) -> None:
-            async with gate.turn(Standing(rounds_done)):
+            async with gate.turn(Priority(rounds_done)):
                 order.append(name)
 
         async with anyio.create_task_group() as tasks, gate.turn(FRESH):
@@ -133,13 +133,13 @@ class TestGate:
         """The blocks of its prompt are still in the engine's cache."""
         gate, order = Gate(1), list[str]()
 
-        async def one(name: str, standing: Standing) -> None:
-            async with gate.turn(standing):
+        async def one(name: str, priority: Priority) -> None:
+            async with gate.turn(priority):
                 order.append(name)
 
         async with anyio.create_task_group() as tasks, gate.turn(FRESH):
-            tasks.start_soon(one, "near its end", Standing(4))
-            tasks.start_soon(one, "begun", Standing(0, mid_round=True))
+            tasks.start_soon(one, "near its end", Priority(4))
+            tasks.start_soon(one, "begun", Priority(0, mid_round=True))
             await anyio.wait_all_tasks_blocked()
         assert order == ["begun", "near its end"]
 
@@ -147,17 +147,17 @@ class TestGate:
         """They would be left to end alone: those that wait already are put in this order, too."""
         gate, order = Gate(1), list[str]()
 
-        async def one(name: str, standing: Standing) -> None:
-            async with gate.turn(standing):
+        async def one(name: str, priority: Priority) -> None:
+            async with gate.turn(priority):
                 order.append(name)
 
         async with anyio.create_task_group() as tasks, gate.turn(FRESH):
-            tasks.start_soon(one, "one round", Standing(4, rounds_left=1, size=100))
-            tasks.start_soon(one, "two rounds", Standing(3, rounds_left=2, size=100))
-            tasks.start_soon(one, "five rounds", Standing(0, rounds_left=5, size=100))
+            tasks.start_soon(one, "one round", Priority(4, rounds_left=1, size=100))
+            tasks.start_soon(one, "two rounds", Priority(3, rounds_left=2, size=100))
+            tasks.start_soon(one, "five rounds", Priority(0, rounds_left=5, size=100))
             await anyio.wait_all_tasks_blocked()
             gate.all_are_here()
-            tasks.start_soon(one, "one long round", Standing(4, rounds_left=1, size=300))
+            tasks.start_soon(one, "one long round", Priority(4, rounds_left=1, size=300))
             await anyio.wait_all_tasks_blocked()
         assert order == ["five rounds", "one long round", "two rounds", "one round"]
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from revloop import AsyncReviser, Draft, StopReason, Store, Trajectory, revise
-from revloop.batch import Batch, BatchOptions, Progress, Source
+from revloop.batch import Batch, BatchOptions, InputSource, Progress
 from revloop.errors import BadReplyError, ContextFullError, RejectedError
 from revloop.trajectory import End
 from tests.helpers.scripted_engine import Answer, ScriptedEngine, cnr_rounds
@@ -106,7 +106,7 @@ async def batch(path: Path, iterations: int, script: list[Reply], **more: Any) -
     drafts.write_text(DRAFT.model_dump_json(include={"id", "prompt", "response"}) + "\n")
     options = BatchOptions(iterations=iterations, **more)
     async with AsyncReviser(engine=ScriptedEngine(script), store=path, tries=1) as reviser:
-        running = Batch(Source(str(drafts)), out, reviser, options, Progress())
+        running = Batch(InputSource(str(drafts)), out, reviser, options, Progress())
         outcome = await running.run()
     return outcome.failed, json.loads(out.read_text())
 

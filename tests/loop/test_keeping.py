@@ -74,7 +74,7 @@ class TestBest:
         assert judge.asked[0][0] == "Count."
         second = found.versions[2].comparison
         assert second is not None
-        assert (second.standing, second.challenger, second.winner) == (1, 2, 1)
+        assert (second.incumbent, second.challenger, second.winner) == (1, 2, 1)
 
     def test_what_is_kept_after_each_round_is_known(self) -> None:
         found, _, _ = revised("4 a", "8 b", "6 c", keep="best")

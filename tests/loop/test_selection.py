@@ -72,21 +72,21 @@ def made(*texts: str) -> list[tuple[Critique, str]]:
 class TestByTheJudge:
     async def test_the_one_that_wins_a_knockout_is_chosen(self) -> None:
         judge = RuleJudge(by_number)
-        draw = await choose_by_judge(judge, "Count.", made("3 a", "9 b", "7 c"))
-        assert draw.chosen == 1
-        assert [sibling.text for sibling in draw.others] == ["3 a", "7 c"]
-        compared = [(c.standing, c.challenger, c.winner) for c in draw.comparisons]
+        selection = await choose_by_judge(judge, "Count.", made("3 a", "9 b", "7 c"))
+        assert selection.chosen == 1
+        assert [other.text for other in selection.others] == ["3 a", "7 c"]
+        compared = [(c.incumbent, c.challenger, c.winner) for c in selection.comparisons]
         assert compared == [(0, 1, 1), (1, 2, 1)]
         assert len(judge.asked) == 4
 
     async def test_in_doubt_the_first_one_stays(self) -> None:
-        draw = await choose_by_judge(RuleJudge(always_first), "", made("3 a", "9 b"))
-        assert draw.chosen == 0
+        selection = await choose_by_judge(RuleJudge(always_first), "", made("3 a", "9 b"))
+        assert selection.chosen == 0
 
     async def test_the_same_text_is_not_judged_twice(self) -> None:
         judge = RuleJudge(by_number)
-        draw = await choose_by_judge(judge, "", made("3 a", "3 a", "9 b", "3 a", "9 b"))
-        assert (draw.chosen, len(judge.asked)) == (2, 2)
+        selection = await choose_by_judge(judge, "", made("3 a", "3 a", "9 b", "3 a", "9 b"))
+        assert (selection.chosen, len(judge.asked)) == (2, 2)
 
     def test_the_chosen_one_goes_on(self) -> None:
         texts = ("3 a", "9 b", "7 c", "1 d", "2 e", "8 f")
@@ -100,7 +100,7 @@ class TestByTheJudge:
         (version,) = found.versions[1:]
         assert (version.text, found.kept_text) == ("4 b", "5 first")
         assert version.comparison is not None
-        assert version.draw is not None
+        assert version.selection is not None
 
     def test_without_a_gate_the_last_version_is_kept(self) -> None:
         found, _ = revised("3 a", "4 b", "2 c", judge=RuleJudge(by_number))
@@ -123,8 +123,8 @@ class TestByTheCriticsScore:
         found, engine = revised("3 a", "9 b", "3 a")
         version = found.versions[1]
         assert version.text == "9 b"
-        assert version.draw is not None
-        assert version.draw.scores == (3.0, 9.0, 3.0)
+        assert version.selection is not None
+        assert version.selection.scores == (3.0, 9.0, 3.0)
         assert [step.kind for step in version.steps] == [
             "critique",
             *["revision"] * 3,
@@ -160,8 +160,8 @@ class TestTheRequests:
         version = found.versions[1]
         assert version.critique is not None
         assert (version.text, version.critique.negative) == ("9 b", "9 b")
-        assert version.draw is not None
-        (other,) = version.draw.others
+        assert version.selection is not None
+        (other,) = version.selection.others
         assert other.critique is not None
         assert other.critique.endswith("Negative aspects: 1 a")
 
@@ -173,8 +173,8 @@ class TestScoresThatCannotBeGiven:
         found = revise(DRAFT, iterations=1, engine=engine, candidates=2)
         version = found.versions[1]
         assert version.text == "3 a"
-        assert version.draw is not None
-        assert version.draw.scores == (3.0, None)
+        assert version.selection is not None
+        assert version.selection.scores == (3.0, None)
         assert found.end is not None
         assert found.end.reason is StopReason.ROUNDS_DONE
 
@@ -184,8 +184,8 @@ class TestScoresThatCannotBeGiven:
     ) -> None:
         found, _ = scored(error)
         version = found.versions[1]
-        assert version.draw is not None
-        assert (version.text, version.draw.scores) == ("3 a", (3.0, None))
+        assert version.selection is not None
+        assert (version.text, version.selection.scores) == ("3 a", (3.0, None))
 
     @pytest.mark.parametrize(
         "error", [UnreachableError("gone"), AuthenticationError("no"), ModelNotServedError("no")]
@@ -203,12 +203,12 @@ class TestFailures:
         found, _ = revised("3 a", RejectedError("too hot"), "7 c")
         version = found.versions[1]
         assert version.text == "7 c"
-        assert version.draw is not None
-        assert [sibling.text for sibling in version.draw.others] == ["3 a"]
+        assert version.selection is not None
+        assert [other.text for other in version.selection.others] == ["3 a"]
 
     def test_one_that_is_left_alone_needs_no_choice(self) -> None:
         found, _ = revised(RejectedError("a"), "3 b", candidates=2)
-        assert (found.versions[1].text, found.versions[1].draw) == ("3 b", None)
+        assert (found.versions[1].text, found.versions[1].selection) == ("3 b", None)
 
     def test_where_all_fail_the_trajectory_ends(self) -> None:
         found, _ = revised(*[RejectedError("gone")] * 3)
@@ -246,6 +246,6 @@ async def test_the_command_line_has_them(tmp_path: Path) -> None:
         options = ("--candidates", "2", "-n", "1", "--base-url", server.base_url, "--json")
         finished = await revloop("revise", "Fair.", *options, folder=tmp_path)
     assert finished.code == 0, finished.err
-    draw = Trajectory.model_validate_json(finished.out).versions[1].draw
-    assert draw is not None
-    assert sorted(score or 0 for score in draw.scores) == [2.0, 9.0]
+    selection = Trajectory.model_validate_json(finished.out).versions[1].selection
+    assert selection is not None
+    assert sorted(score or 0 for score in selection.scores) == [2.0, 9.0]

@@ -12,7 +12,15 @@ from revloop import InputError, StopReason
 from revloop.report.aggregates import RESULTS, aggregate, result_of
 from revloop.report.details import details_of, differences
 from revloop.report.textdiff import is_rewritten, word_diff
-from revloop.trajectory import Comparison, Critique, Draw, End, Refusal, Sibling, Verdict
+from revloop.trajectory import (
+    Comparison,
+    Critique,
+    End,
+    OtherCandidate,
+    Refusal,
+    Selection,
+    Verdict,
+)
 from tests.helpers.judges import info
 from tests.helpers.report_samples import HOSTILE, source_of, step, trajectory
 
@@ -199,10 +207,10 @@ def test_details_tell_verdicts_from_the_side_of_the_later_text() -> None:
 
 def test_details_tell_how_a_version_was_kept_and_what_else_was_drawn() -> None:
     said = (Verdict(preference="first"), Verdict(preference="unparseable"))
-    comparison = Comparison(standing=0, challenger=1, verdicts=said)
+    comparison = Comparison(incumbent=0, challenger=1, verdicts=said)
     one = trajectory("old", "new")
-    draw = Draw(chosen=0, others=(Sibling(text=HOSTILE[0]),))
-    version = one.versions[1].model_copy(update={"comparison": comparison, "draw": draw})
+    selection = Selection(chosen=0, others=(OtherCandidate(text=HOSTILE[0]),))
+    version = one.versions[1].model_copy(update={"comparison": comparison, "selection": selection})
     found = details_of(
         one.model_copy(update={"versions": (one.versions[0], version)}), source_of([])
     )

@@ -295,8 +295,8 @@ class TestFilesThatAreNoStore:
     def test_a_store_of_a_newer_version(self, path: Path, open_: Any) -> None:
         filled_store(path, rounds=1)
         with closing(sqlite3.connect(path)) as newer:
-            newer.execute("PRAGMA user_version = 4")
-        with pytest.raises(StoreError, match="has store version 4; this revloop reads 3"):
+            newer.execute("PRAGMA user_version = 5")
+        with pytest.raises(StoreError, match="has store version 5; this revloop reads 4"):
             open_(path)
 
     def test_a_file_that_is_not_there_is_not_made_by_reading(self, path: Path) -> None:

@@ -401,7 +401,7 @@ class TestWhatIsKept:
                 other = Verdict(preference="second" if lost else "first")
                 stood = made[-1].comparison
                 compared = Comparison(
-                    standing=0 if stood is None else stood.winner,
+                    incumbent=0 if stood is None else stood.winner,
                     challenger=round_,
                     verdicts=(said, other),
                 )

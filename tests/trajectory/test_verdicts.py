@@ -24,7 +24,7 @@ STANDING, CHALLENGER = 1, 3
 def decided(one: Preference, other: Preference) -> int:
     """Which version is kept, by the verdicts with the standing text first and second."""
     verdicts = (Verdict(preference=one), Verdict(preference=other))
-    return Comparison(standing=STANDING, challenger=CHALLENGER, verdicts=verdicts).winner
+    return Comparison(incumbent=STANDING, challenger=CHALLENGER, verdicts=verdicts).winner
 
 
 # arXiv 2311.14543, one round against the original: win, tie, loss of 160 verdicts

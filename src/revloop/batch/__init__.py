@@ -5,20 +5,20 @@ from revloop.batch.intake import failures_allowed
 from revloop.batch.many import arevise_many, revise_many
 from revloop.batch.output import write_output, write_rejects
 from revloop.batch.progress import Progress, Snapshot
-from revloop.batch.run import Batch, BatchOptions, Ending, Outcome, Tolerance
-from revloop.batch.source import Source
+from revloop.batch.run import Batch, BatchOptions, BatchOutcome, Ending, Tolerance
+from revloop.batch.source import InputSource
 
 __all__ = [
     "DEFAULT_MAX_CONCURRENCY",
     "DEFAULT_MIN_CONCURRENCY",
     "Batch",
     "BatchOptions",
+    "BatchOutcome",
     "Concurrency",
     "Ending",
-    "Outcome",
+    "InputSource",
     "Progress",
     "Snapshot",
-    "Source",
     "Tolerance",
     "arevise_many",
     "failures_allowed",

@@ -112,7 +112,7 @@ def _slack(load: ServerLoad) -> int:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class Priority:
     """Where the trajectory of a request stands.
 
     Attributes:
@@ -130,12 +130,12 @@ class Standing:
 
 
 @dataclass(frozen=True, slots=True, order=True)
-class _Waiting:
+class _QueuedRequest:
     """A request before the gate; the least one goes first."""
 
     rank: tuple[bool, int]
     number: int
-    standing: Standing = field(compare=False)
+    priority: Priority = field(compare=False)
     turn: asyncio.Future[None] = field(compare=False)
 
 
@@ -165,7 +165,7 @@ class Gate:
         self.limit = limit
         self.inside = 0
         self.is_closed = False
-        self._queue: list[_Waiting] = []
+        self._queue: list[_QueuedRequest] = []
         self._numbers = itertools.count()
         self._all_are_here = False
 
@@ -182,7 +182,7 @@ class Gate:
     def all_are_here(self) -> None:
         """No trajectory will come that is not here: from now on those with most to do go first."""
         self._all_are_here = True
-        self._queue = [replace(one, rank=self._rank(one.standing)) for one in self._queue]
+        self._queue = [replace(one, rank=self._rank(one.priority)) for one in self._queue]
         heapq.heapify(self._queue)
 
     def close(self) -> None:
@@ -195,10 +195,10 @@ class Gate:
                 self.inside += 1
 
     @asynccontextmanager
-    async def turn(self, standing: Standing) -> AsyncIterator[None]:
+    async def turn(self, priority: Priority) -> AsyncIterator[None]:
         """Wait until it is this request's turn, and be inside for the block."""
         if self.is_full or self._queue:
-            await self._wait(standing)
+            await self._wait(priority)
         else:
             self.inside += 1
         try:
@@ -207,13 +207,13 @@ class Gate:
             self.inside -= 1
             self._let_in()
 
-    def _rank(self, standing: Standing) -> tuple[bool, int]:
-        to_do = standing.rounds_left * standing.size
-        return not standing.mid_round, -(to_do if self._all_are_here else standing.rounds_done)
+    def _rank(self, priority: Priority) -> tuple[bool, int]:
+        to_do = priority.rounds_left * priority.size
+        return not priority.mid_round, -(to_do if self._all_are_here else priority.rounds_done)
 
-    async def _wait(self, standing: Standing) -> None:
+    async def _wait(self, priority: Priority) -> None:
         turn = asyncio.get_running_loop().create_future()
-        waiting = _Waiting(self._rank(standing), next(self._numbers), standing, turn)
+        waiting = _QueuedRequest(self._rank(priority), next(self._numbers), priority, turn)
         heapq.heappush(self._queue, waiting)
         self._let_in()
         try:
@@ -269,13 +269,13 @@ class GatedEngine(EngineWrapper):
         """
         self._check()
         rounds_done = self._trajectory.rounds
-        standing = Standing(
+        priority = Priority(
             rounds_done,
             rounds_left=self._iterations - rounds_done,
             size=_size(request.prompt),
             mid_round=self._round_begun == rounds_done,
         )
-        async with self._gate.turn(standing):
+        async with self._gate.turn(priority):
             self._check()
             self._round_begun = rounds_done
             try:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 
     from revloop.batch.progress import Progress
-    from revloop.batch.source import Source
+    from revloop.batch.source import InputSource
     from revloop.store import RunRows, StoredTrajectory
     from revloop.trajectory import Draft
 
@@ -41,7 +41,7 @@ class Intake:
 
     def __init__(
         self,
-        source: Source,
+        source: InputSource,
         rows: RunRows,
         *,
         name: Callable[[Draft, str], str],

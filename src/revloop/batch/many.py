@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Iterable, Iterator
-from typing import TYPE_CHECKING, Any, Unpack
+from typing import TYPE_CHECKING, Unpack
 
 import anyio
 
@@ -22,21 +22,18 @@ from revloop.reviser import AsyncReviser, ReviserOptions
 from revloop.trajectory import Trajectory, as_draft
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from anyio.streams.memory import MemoryObjectSendStream
 
     from revloop.batch.workers import OnVersion
-    from revloop.trajectory import Draft
+    from revloop.reviser import DraftLike
 
-    Source = str | Mapping[str, Any] | Draft
-    Sources = Iterable[Source] | AsyncIterable[Source]
+    Drafts = Iterable[DraftLike] | AsyncIterable[DraftLike]
 
 _DRAFTS_AT_A_TIME = 16
 
 
 async def arevise_many(
-    drafts: Sources,
+    drafts: Drafts,
     *,
     iterations: int = DEFAULT_ITERATIONS,
     min_concurrency: int = DEFAULT_MIN_CONCURRENCY,
@@ -90,7 +87,7 @@ async def arevise_many(
 
 
 def revise_many(
-    drafts: Iterable[Source],
+    drafts: Iterable[DraftLike],
     *,
     iterations: int = DEFAULT_ITERATIONS,
     min_concurrency: int = DEFAULT_MIN_CONCURRENCY,
@@ -127,7 +124,7 @@ def revise_many(
 
 
 async def _revise_all(
-    drafts: Sources,
+    drafts: Drafts,
     reviser: AsyncReviser,
     workers: Workers,
     send: MemoryObjectSendStream[Trajectory],
@@ -142,7 +139,7 @@ async def _revise_all(
             await workers.start(await reviser.begin(as_draft(source)), on_end)
 
 
-async def _each(drafts: Sources) -> AsyncIterator[Source]:
+async def _each(drafts: Drafts) -> AsyncIterator[DraftLike]:
     if isinstance(drafts, AsyncIterable):
         async for source in drafts:
             yield source

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from revloop.batch.progress import Progress
-    from revloop.batch.source import Source
+    from revloop.batch.source import InputSource
     from revloop.reviser import AsyncReviser
     from revloop.rows import Rejected
     from revloop.store import RunRows
@@ -87,7 +87,7 @@ class BatchOptions:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class BatchOutcome:
     """How a batch ended.
 
     Attributes:
@@ -123,7 +123,7 @@ class Batch:
 
     def __init__(
         self,
-        source: Source,
+        source: InputSource,
         output: Path,
         reviser: AsyncReviser,
         options: BatchOptions,
@@ -159,7 +159,7 @@ class Batch:
         """Start no round any more; those in flight are finished and stored."""
         self._stop(Ending.INTERRUPTED, "Interrupted: the rounds that were under way are stored.")
 
-    async def run(self) -> Outcome:
+    async def run(self) -> BatchOutcome:
         """Work until all is done or something stops it.
 
         Raises:
@@ -181,7 +181,7 @@ class Batch:
         await to_thread.run_sync(write_rejects, self._rows, self._output)
         if self._ending is None:
             await self._write_output()
-        return Outcome(
+        return BatchOutcome(
             self._ending or Ending.DONE,
             self._detail,
             self._rows.row_count(),

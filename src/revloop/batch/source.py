@@ -26,7 +26,7 @@ _STDIN = "-"
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class InputSource:
     """What to read, and how.
 
     Attributes:

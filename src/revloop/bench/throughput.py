@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from revloop.batch import Batch, BatchOptions, Concurrency, Ending, Progress, Source
+from revloop.batch import Batch, BatchOptions, Concurrency, Ending, InputSource, Progress
 from revloop.bench.figures import (
     Cost,
     request_figures,
@@ -229,12 +229,12 @@ async def _emptied(engine: Engine) -> bool:
     return True
 
 
-def _write_drafts(path: Path, drafts: Sequence[Draft]) -> Source:
+def _write_drafts(path: Path, drafts: Sequence[Draft]) -> InputSource:
     with path.open("w", encoding="utf-8") as file:
         for draft in drafts:
             row = draft.model_dump(mode="json", exclude={"extra"}, exclude_none=True)
             file.write(json.dumps(row) + "\n")
-    return Source(str(path))
+    return InputSource(str(path))
 
 
 @contextmanager

@@ -15,11 +15,11 @@ from revloop.batch import (
     DEFAULT_MIN_CONCURRENCY,
     Batch,
     BatchOptions,
+    BatchOutcome,
     Concurrency,
     Ending,
-    Outcome,
+    InputSource,
     Progress,
-    Source,
     Tolerance,
     failures_allowed,
 )
@@ -178,7 +178,7 @@ def batch(
         **judges_read([judge]),
     }
     output_file = named_output(output_file)
-    source_read = Source(source, form=form, fields=read_fields(field), questions=questions)
+    source_read = InputSource(source, form=form, fields=read_fields(field), questions=questions)
     options = BatchOptions(
         iterations=iterations,
         bounds=Concurrency(min_concurrency, max_concurrency),
@@ -215,18 +215,18 @@ def batch(
 
 
 def _run(
-    source: Source,
+    source: InputSource,
     output_file: Path,
     reviser: AsyncReviser,
     options: BatchOptions,
     store: Path,
     *,
     log_json: bool,
-) -> Outcome | None:
+) -> BatchOutcome | None:
     """Run a batch, shown and ready to be interrupted; None if it was ended at once."""
     progress, interrupts = Progress(), Interrupts()
 
-    async def work() -> Outcome:
+    async def work() -> BatchOutcome:
         async with reviser:
             running = Batch(source, output_file, reviser, options, progress)
             interrupts.on_first(running.interrupt)
@@ -251,7 +251,7 @@ def _tolerance(max_failures: str | None, *, strict: bool) -> Tolerance:
     return Tolerance(strict=strict, failures=number, failure_share=share)
 
 
-def _tell_outcome(outcome: Outcome | None, output_file: Path, store: Path) -> int:
+def _tell_outcome(outcome: BatchOutcome | None, output_file: Path, store: Path) -> int:
     """Say how it ended; returns the exit code."""
     how_to_go_on = f"The same command goes on. What there is so far: revloop export {store} OUTPUT"
     if outcome is None:

@@ -27,7 +27,7 @@ from revloop.options import EngineOptions
 from revloop.rows import STANDARD_OUTPUT
 
 if TYPE_CHECKING:
-    from revloop.batch import Source
+    from revloop.batch import InputSource
     from revloop.distributed import RayOutcome
     from revloop.reviser import ReviserOptions
 
@@ -138,7 +138,7 @@ def shards_written(output_folder: Path) -> list[Writes]:
 
 
 def run_on_ray(
-    source: Source,
+    source: InputSource,
     output_folder: Path,
     base_urls: list[str] | None,
     reviser: ReviserOptions,

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import anyio
 import typer
 
-from revloop.batch import DEFAULT_MAX_CONCURRENCY, DEFAULT_MIN_CONCURRENCY, Concurrency, Source
+from revloop.batch import DEFAULT_MAX_CONCURRENCY, DEFAULT_MIN_CONCURRENCY, Concurrency, InputSource
 from revloop.bench import (
     BenchResult,
     Workload,
@@ -108,7 +108,7 @@ def throughput(
     reads = {"the model": model, "the prompt set": prompts}
     check_paths(_written(result_file, plot), reads, data=input_file)
     if input_file is not None:
-        Source(input_file).check_there()
+        InputSource(input_file).check_there()
     workload = Workload(
         _read(input_file) if input_file else demo_drafts(drafts, seed=seed),
         iterations=iterations,
@@ -202,7 +202,7 @@ def _reachable(options: EngineOptions) -> Iterator[EngineOptions]:
 
 
 def _read(name: str) -> list[Draft]:
-    drafts = [row.draft for row in Source(name).rows(None) if isinstance(row, Row)]
+    drafts = [row.draft for row in InputSource(name).rows(None) if isinstance(row, Row)]
     if not drafts:
         raise InputError(f"{name} holds no usable draft.")
     return drafts

@@ -32,7 +32,7 @@ class RoundFailedError(Exception):
         self.end = end
 
 
-class Asking:
+class RoundRequests:
     """The requests of one round, each repeated until its answer can be used.
 
     Args:
@@ -65,9 +65,9 @@ class Asking:
         self._settings = settings
         self._before = before
 
-    def part(self, candidate: int) -> Asking:
+    def part(self, candidate: int) -> RoundRequests:
         """For one of several revisions: its own seeds, and its own list of requests."""
-        return Asking(
+        return RoundRequests(
             self._draft,
             self._engine,
             self._settings,

@@ -11,11 +11,11 @@ import anyio.to_thread
 from revloop.concurrency import task_group
 from revloop.engines.base import LONG_CHARS, Completion, Request
 from revloop.errors import ContextFullError, EngineError, RejectedError, RevloopError
-from revloop.loop.requests import Asking, RoundFailedError
+from revloop.loop.requests import RoundFailedError, RoundRequests
 from revloop.loop.selection import choose_by_judge, choose_by_score
 from revloop.loop.stopping import end_of, found_nothing
 from revloop.prompts import texts_given
-from revloop.trajectory import Critique, StopReason, Version, compare, standing
+from revloop.trajectory import Critique, StopReason, Version, compare, kept_round
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -23,13 +23,13 @@ if TYPE_CHECKING:
     from revloop.engines.base import Engine
     from revloop.options import RunSettings
     from revloop.prompts import PromptSet
-    from revloop.trajectory import Comparison, Draw, Judge, OpenTrajectory
+    from revloop.trajectory import Comparison, Judge, OpenTrajectory, Selection
 
     Made = tuple[Critique, str]
     _Question = tuple[Request, Completion]
 
 SHORTEST_CRITIQUE_TOKENS = 64
-"""A critique that has less room than this is not worth asking for."""
+"""A critique that has less room than this is not worth requests for."""
 
 
 class Rounds:
@@ -99,50 +99,52 @@ class Rounds:
     async def _round(self, versions: Sequence[Version]) -> Version:
         self._counted.clear()
         last = versions[-1].round
-        base = versions[standing(versions) if self._settings.keep == "gate" else last]
+        base = versions[kept_round(versions) if self._settings.keep == "gate" else last]
         await self._count_long(base.text)
         failed = self._trajectory.end
-        asking = Asking(self._draft, self._engine, self._settings, last + 1, before=failed)
+        requests = RoundRequests(self._draft, self._engine, self._settings, last + 1, before=failed)
         try:
-            made = await self._made(asking, base.text)
-            draw = await self._draw(asking, made)
+            made = await self._made(requests, base.text)
+            selection = await self._selection(requests, made)
         except ContextFullError as exc:
-            raise asking.failed(StopReason.CONTEXT_FULL, str(exc)) from exc
+            raise requests.failed(StopReason.CONTEXT_FULL, str(exc)) from exc
         except RejectedError as exc:
-            raise asking.failed(StopReason.REJECTED, str(exc)) from exc
+            raise requests.failed(StopReason.REJECTED, str(exc)) from exc
         except EngineError as exc:
-            raise asking.failed(StopReason.ENGINE_FAILED, str(exc)) from exc
-        critique, text = made[0 if draw is None else draw.chosen]
+            raise requests.failed(StopReason.ENGINE_FAILED, str(exc)) from exc
+        critique, text = made[0 if selection is None else selection.chosen]
         return Version(
-            round=asking.round,
+            round=requests.round,
             text=text,
             critique=critique,
-            steps=tuple(asking.steps),
+            steps=tuple(requests.steps),
             engine=self._engine.info,
             prompt_set=self._prompts.digest,
             base=None if base.round == last else base.round,
-            comparison=await self._compare(asking, versions, text),
-            draw=draw,
+            comparison=await self._compare(requests, versions, text),
+            selection=selection,
             created_at=datetime.now(UTC),
         )
 
-    async def _made(self, asking: Asking, text: str) -> list[Made]:
+    async def _made(self, requests: RoundRequests, text: str) -> list[Made]:
         """The revisions of a round, each with the critique that led to it."""
         if self._settings.single_pass:
-            return await self._several(asking, lambda one: self._both(one, text))
-        critique, question = await self._critique(asking, text)
+            return await self._several(requests, lambda one: self._both(one, text))
+        critique, question = await self._critique(requests, text)
         if found_nothing(critique, self._settings):
             return [(critique, text)]
         request = self._revision_request(text, question)
-        return await self._several(asking, lambda one: self._revision(one, text, critique, request))
+        return await self._several(
+            requests, lambda one: self._revision(one, text, critique, request)
+        )
 
     async def _several(
-        self, asking: Asking, make: Callable[[Asking], Awaitable[Made]]
+        self, requests: RoundRequests, make: Callable[[RoundRequests], Awaitable[Made]]
     ) -> list[Made]:
         """As many as are wanted, all at once; those that fail are left out, unless all do."""
         if self._settings.candidates == 1:
-            return [await make(asking)]
-        parts = [asking.part(number) for number in range(self._settings.candidates)]
+            return [await make(requests)]
+        parts = [requests.part(number) for number in range(self._settings.candidates)]
         made: dict[int, Made] = {}
         failures: dict[int, EngineError | RoundFailedError] = {}
 
@@ -155,23 +157,23 @@ class Rounds:
         async with task_group() as tasks:
             for number in range(len(parts)):
                 tasks.start_soon(one, number)
-        asking.steps += [step for part in parts for step in part.steps]
+        requests.steps += [step for part in parts for step in part.steps]
         if not made:
-            raise asking.with_all_steps(failures[0])
+            raise requests.with_all_steps(failures[0])
         return [made[number] for number in sorted(made)]
 
-    async def _draw(self, asking: Asking, made: Sequence[Made]) -> Draw | None:
+    async def _selection(self, requests: RoundRequests, made: Sequence[Made]) -> Selection | None:
         """Which of several revisions goes on."""
         if len(made) == 1:
             return None
         if self._judge is None:
-            return choose_by_score(made, await self._scores(asking, [text for _, text in made]))
+            return choose_by_score(made, await self._scores(requests, [text for _, text in made]))
         try:
             return await choose_by_judge(self._judge, self._prompt_text, made)
         except RevloopError as exc:
-            raise asking.failed(StopReason.JUDGE_FAILED, f"the judge failed: {exc}") from exc
+            raise requests.failed(StopReason.JUDGE_FAILED, f"the judge failed: {exc}") from exc
 
-    async def _scores(self, asking: Asking, texts: Sequence[str]) -> list[float | None]:
+    async def _scores(self, requests: RoundRequests, texts: Sequence[str]) -> list[float | None]:
         """The critic's score of each text; None where it cannot give one.
 
         A text that it cannot score (too long for the context, say) is no reason to lose the others.
@@ -179,29 +181,29 @@ class Rounds:
         """
         scores: dict[str, float | None] = {}
         for text in dict.fromkeys(texts):
-            part = asking.part(0)  # all with the same seed, and as cool as any critique
+            part = requests.part(0)  # all with the same seed, and as cool as any critique
             try:
                 critique, _ = await self._critique(part, text)
                 scores[text] = critique.score
             except (RoundFailedError, ContextFullError, RejectedError):
                 scores[text] = None
-            asking.steps += part.steps
+            requests.steps += part.steps
         return [scores[text] for text in texts]
 
     async def _compare(
-        self, asking: Asking, versions: Sequence[Version], text: str
+        self, requests: RoundRequests, versions: Sequence[Version], text: str
     ) -> Comparison | None:
         """Have the judge compare a new text with the version that stands; None where they agree."""
-        stands = versions[standing(versions)]
+        stands = versions[kept_round(versions)]
         if self._judge is None or self._settings.keep == "last" or text == stands.text:
             return None
-        texts, rounds = (stands.text, text), (stands.round, asking.round)
+        texts, rounds = (stands.text, text), (stands.round, requests.round)
         try:
             return await compare(self._judge, self._prompt_text, texts, rounds)
         except RevloopError as exc:
-            raise asking.failed(StopReason.JUDGE_FAILED, f"the judge failed: {exc}") from exc
+            raise requests.failed(StopReason.JUDGE_FAILED, f"the judge failed: {exc}") from exc
 
-    async def _critique(self, asking: Asking, text: str) -> tuple[Critique, _Question]:
+    async def _critique(self, requests: RoundRequests, text: str) -> tuple[Critique, _Question]:
         prompts, settings = self._prompts, self._settings
         request = Request(
             prompt=prompts.critique_prompt(self._draft, text),
@@ -213,7 +215,7 @@ class Rounds:
             keep_prefix=not prompts.is_chat,
         )
         labels, given = prompts.settings.critique.labels, texts_given(self._draft, text)
-        critique, answer = await asking.until_usable(
+        critique, answer = await requests.until_usable(
             "critique",
             request,
             lambda generated: prompts.parse_critique(generated, given),
@@ -234,7 +236,7 @@ class Rounds:
         )
 
     async def _revision(
-        self, asking: Asking, text: str, critique: Critique, request: Request
+        self, requests: RoundRequests, text: str, critique: Critique, request: Request
     ) -> Made:
         prompts, given = self._prompts, texts_given(self._draft, text)
 
@@ -242,10 +244,10 @@ class Rounds:
             revision = prompts.parse_revision(generated, given)
             return prompts.settle(revision, critique, text, given)
 
-        revision, _ = await asking.until_usable("revision", request, parse)
+        revision, _ = await requests.until_usable("revision", request, parse)
         return critique, revision
 
-    async def _both(self, asking: Asking, text: str) -> Made:
+    async def _both(self, requests: RoundRequests, text: str) -> Made:
         prompts, settings = self._prompts, self._settings
         most = settings.critique_max_tokens + settings.revision_max_tokens
         needed = SHORTEST_CRITIQUE_TOKENS + self._count(prompts.bridge) + self._count(text)
@@ -263,7 +265,7 @@ class Rounds:
                 return critique, text
             return critique, prompts.settle(revision, critique, text, given)
 
-        made, _ = await asking.until_usable("both", request, parse)
+        made, _ = await requests.until_usable("both", request, parse)
         return made
 
     async def _count_long(self, text: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from revloop.trajectory import Comparison, Draw, Sibling, compare
+from revloop.trajectory import Comparison, OtherCandidate, Selection, compare
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     Made = tuple[Critique, str]
 
 
-async def choose_by_judge(judge: Judge, prompt: str, made: Sequence[Made]) -> Draw:
+async def choose_by_judge(judge: Judge, prompt: str, made: Sequence[Made]) -> Selection:
     """A knockout from the first revision on; in doubt the earlier one stays.
 
     Raises:
@@ -27,10 +27,10 @@ async def choose_by_judge(judge: Judge, prompt: str, made: Sequence[Made]) -> Dr
             pair = (texts[stands], text)
             comparisons.append(await compare(judge, prompt, pair, (stands, number)))
             stands = comparisons[-1].winner
-    return _draw(made, stands, comparisons=tuple(comparisons))
+    return _selection(made, stands, comparisons=tuple(comparisons))
 
 
-def choose_by_score(made: Sequence[Made], scores: Sequence[float | None]) -> Draw:
+def choose_by_score(made: Sequence[Made], scores: Sequence[float | None]) -> Selection:
     """The revision that the critic scores highest, the first of several.
 
     Args:
@@ -39,20 +39,20 @@ def choose_by_score(made: Sequence[Made], scores: Sequence[float | None]) -> Dra
     """
     known = [(score, -number) for number, score in enumerate(scores) if score is not None]
     chosen = -max(known)[1] if known else 0
-    return _draw(made, chosen, scores=tuple(scores))
+    return _selection(made, chosen, scores=tuple(scores))
 
 
-def _draw(
+def _selection(
     made: Sequence[Made],
     chosen: int,
     *,
     scores: tuple[float | None, ...] = (),
     comparisons: tuple[Comparison, ...] = (),
-) -> Draw:
+) -> Selection:
     shared = all(critique is made[0][0] for critique, _ in made)
     others = tuple(
-        Sibling(text=text, critique=None if shared else critique.raw)
+        OtherCandidate(text=text, critique=None if shared else critique.raw)
         for number, (critique, text) in enumerate(made)
         if number != chosen
     )
-    return Draw(chosen=chosen, others=others, scores=scores, comparisons=comparisons)
+    return Selection(chosen=chosen, others=others, scores=scores, comparisons=comparisons)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from revloop.trajectory import End, StopReason, standing
+from revloop.trajectory import End, StopReason, kept_round
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -84,7 +84,7 @@ def _early_reason(
     if text == _words(base.text):
         space = "" if last.text == base.text else " but white space"
         return StopReason.CONVERGED, f"Round {last.round} changed nothing{space}."
-    if settings.keep == "gate" and standing(versions) != last.round:
+    if settings.keep == "gate" and kept_round(versions) != last.round:
         return _after_a_version_that_lost(last, settings)
     for earlier in versions[:-1]:
         if text == _words(earlier.text):

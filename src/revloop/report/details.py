@@ -69,7 +69,7 @@ def differences(old: str, new: str) -> list[int] | None:
 
 
 def _version(version: Version, trajectory: Trajectory) -> dict[str, Any]:
-    base, usage, draw = trajectory.base_of(version), version.usage, version.draw
+    base, usage, selection = trajectory.base_of(version), version.usage, version.selection
     return {
         "round": version.round,
         "text": version.text,
@@ -81,7 +81,7 @@ def _version(version: Version, trajectory: Trajectory) -> dict[str, Any]:
         "model": None if version.engine is None else version.engine.model,
         "tokens": [usage.prompt_tokens, usage.cached_tokens, usage.generated_tokens],
         "seconds": round(version.latency_s, 3),
-        "candidates": [] if draw is None else [sibling.text for sibling in draw.others],
+        "candidates": [] if selection is None else [other.text for other in selection.others],
     }
 
 
@@ -99,7 +99,7 @@ def _comparisons(versions: Iterable[Version]) -> Iterator[dict[str, Any]]:
     for version in versions:
         found: Comparison | None = version.comparison
         if found is not None:
-            against = "the original" if found.standing == 0 else f"version {found.standing}"
+            against = "the original" if found.incumbent == 0 else f"version {found.incumbent}"
             shown = {"judge": "--keep", "round": version.round, "against": against}
             yield from _orders(shown, found.verdicts)
 

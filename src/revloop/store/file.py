@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     Parameters = Sequence[object] | Mapping[str, object]
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 _BUSY_TIMEOUT_S = 30.0
 _CHECKPOINT_TIMEOUT_MS = 2000  # waited for a reader in mid-read; whoever closes later goes on
 _ROWS_A_STATEMENT = (64, 8, 1)  # few sizes, so that the statements stay prepared

@@ -26,7 +26,7 @@ _INTEGER_SIZES = {1: 1, 2: 2, 3: 3, 4: 4, 5: 6, 6: 8}
 Value = int | float | str | bytes | None
 
 
-class Record(NamedTuple):
+class SqliteRecord(NamedTuple):
     """What one cell of a page holds.
 
     Attributes:
@@ -96,7 +96,7 @@ class Pages:
         if 1 in self._in_log:
             self.header = Header.of(self._page(1))
 
-    def records(self) -> Iterator[Record]:
+    def records(self) -> Iterator[SqliteRecord]:
         """Whatever can be read as a record, in the order of the pages."""
         for number in range(1, self._count + 1):
             yield from self._of_page(number)
@@ -141,7 +141,7 @@ class Pages:
         file.seek(at)
         return file.read(self._size).ljust(self._size, b"\x00")
 
-    def _of_page(self, number: int) -> Iterator[Record]:
+    def _of_page(self, number: int) -> Iterator[SqliteRecord]:
         page = self._page(number)
         start = 100 if number == 1 else 0
         kind = page[start]
@@ -155,14 +155,14 @@ class Pages:
             except (ValueError, IndexError, struct.error):
                 continue  # this cell is damaged
 
-    def _record(self, page: bytes, at: int, kind: int) -> Record:
+    def _record(self, page: bytes, at: int, kind: int) -> SqliteRecord:
         rowid = None
         if kind == _INDEX_INNER:
             at += 4  # the page of the smaller ones
         length, at = _varint(page, at)
         if kind == _TABLE_LEAF:
             rowid, at = _varint(page, at)
-        return Record(rowid, _values(self._payload(page, at, length, kind)))
+        return SqliteRecord(rowid, _values(self._payload(page, at, length, kind)))
 
     def _payload(self, page: bytes, at: int, length: int, kind: int) -> bytes:
         """A cell's content, with what stands on overflow pages."""

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from revloop.store.pages import Record, Value
+    from revloop.store.pages import SqliteRecord, Value
 
 _NAMED = 20
 _INSERT = {
@@ -130,7 +130,7 @@ def salvage(path: Path, into: Path) -> Losses:
             return _make_whole(new)
 
 
-def _row_of(record: Record) -> tuple[str, tuple[Value, ...]] | None:
+def _row_of(record: SqliteRecord) -> tuple[str, tuple[Value, ...]] | None:
     """Which table a record is of, and its row; None where it is none of ours, or is damaged.
 
     The tables of a store differ in their columns' types, so a record tells by itself.

@@ -16,27 +16,11 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import Field
 
 from revloop.trajectory.draft import Draft
-from revloop.trajectory.verdicts import Comparison, Draw
+from revloop.trajectory.verdicts import Comparison, Selection
 from revloop.values import AnyText, Frozen, Text, json_text, read_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
-
-__all__ = [
-    "Critique",
-    "End",
-    "EngineInfo",
-    "FinishReason",
-    "Pinned",
-    "Refusal",
-    "Sampling",
-    "Step",
-    "StopReason",
-    "Trajectory",
-    "Usage",
-    "Version",
-    "standing",
-]
 
 _PREVIEW_CHARACTERS = 160
 
@@ -172,7 +156,7 @@ class Version(Frozen):
         description="How a judge compared it with the version that stood until then; None where "
         "no judge was asked: it then stands.",
     )
-    draw: Draw | None = Field(
+    selection: Selection | None = Field(
         default=None, description="The round's other revisions; None where there was one alone."
     )
     created_at: datetime = Field(description="When it was finished, with its time zone.")
@@ -240,10 +224,10 @@ class End(Frozen):
     )
 
 
-def standing(versions: Sequence[Version]) -> int:
-    """The round of the version that stands after these, version 0 first.
+def kept_round(versions: Sequence[Version]) -> int:
+    """The round of the version that is kept after these, version 0 first.
 
-    Each version takes the place of the one that stood before, unless a judge preferred that one.
+    Each version replaces the one kept before it, unless a judge preferred that one.
     """
     last = versions[-1]
     return last.round if last.comparison is None else last.comparison.winner
@@ -321,7 +305,7 @@ class Trajectory(Frozen):
 
     def kept_after(self, rounds: int) -> int:
         """The round of the version that stood after so many rounds."""
-        return standing(self.versions[: rounds + 1])
+        return kept_round(self.versions[: rounds + 1])
 
     def base_of(self, version: Version) -> Version:
         """The version that another one was made from.

@@ -47,18 +47,20 @@ class JudgeInfo(Frozen):
 class Comparison(Frozen):
     """Two versions of one response before a judge, in both orders."""
 
-    standing: Annotated[int, Field(ge=0)] = Field(description="Round of the version that stood.")
+    incumbent: Annotated[int, Field(ge=0)] = Field(
+        description="Round of the version that was kept until then."
+    )
     challenger: Annotated[int, Field(ge=0)] = Field(description="Round of the later version.")
     verdicts: tuple[Verdict, Verdict] = Field(
-        description="With the standing version first, then with the challenger first."
+        description="With the incumbent first, then with the challenger first."
     )
 
     @property
     def winner(self) -> int:
         """The round of the version that is kept.
 
-        The challenger must be preferred in one order at least and lose in none: where the judge
-        contradicts itself, or says nothing that can be read, what stands is kept.
+        The challenger wins if it is preferred in at least one order and loses in none. Where the
+        judge contradicts itself, or both verdicts are unparseable, the incumbent wins.
         """
         votes = [
             challenger_score(self.verdicts[0], challenger_first=False),
@@ -66,28 +68,28 @@ class Comparison(Frozen):
         ]
         known = [vote for vote in votes if vote is not None]
         wins = any(vote == 1.0 for vote in known) and all(vote > 0.0 for vote in known)
-        return self.challenger if wins else self.standing
+        return self.challenger if wins else self.incumbent
 
 
-class Sibling(Frozen):
-    """A revision of a round that another one was preferred to."""
+class OtherCandidate(Frozen):
+    """A revision of a round that was not selected."""
 
     text: Text
     critique: Text | None = Field(
-        default=None, description="Its own, to the letter; None where all of a round have the same."
+        default=None, description="Its raw critique; None if all candidates share one."
     )
 
 
-class Draw(Frozen):
-    """Several revisions of one round, and how one of them was chosen."""
+class Selection(Frozen):
+    """How one of several candidate revisions of a round was selected."""
 
-    chosen: Annotated[int, Field(ge=0)] = Field(description="Its number; 0 is the first one.")
-    others: tuple[Sibling, ...] = Field(description="All but the chosen one, in their order.")
+    chosen: Annotated[int, Field(ge=0)] = Field(description="The candidate's number, from 0.")
+    others: tuple[OtherCandidate, ...] = Field(description="The other candidates, in order.")
     scores: tuple[float | None, ...] = Field(
-        default=(), description="The critic's score of each; empty where a judge chose."
+        default=(), description="The critic's score of each candidate; empty if a judge chose."
     )
     comparisons: tuple[Comparison, ...] = Field(
-        default=(), description="By the judge, with the revisions' numbers for rounds."
+        default=(), description="By the judge; candidate numbers stand in for rounds."
     )
 
 
@@ -156,9 +158,9 @@ async def compare(
         texts: The version that stands, and its challenger.
         rounds: Their rounds.
     """
-    standing, challenger = texts
+    incumbent, challenger = texts
     verdicts = (
-        await judge.judge(prompt, standing, challenger),
-        await judge.judge(prompt, challenger, standing),
+        await judge.judge(prompt, incumbent, challenger),
+        await judge.judge(prompt, challenger, incumbent),
     )
-    return Comparison(standing=rounds[0], challenger=rounds[1], verdicts=verdicts)
+    return Comparison(incumbent=rounds[0], challenger=rounds[1], verdicts=verdicts)

@@ -11,7 +11,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from revloop import AsyncReviser, Draft, StopReason, Trajectory
-from revloop.batch import Batch, BatchOptions, Progress, Source
+from revloop.batch import Batch, BatchOptions, InputSource, Progress
 from revloop.concurrency import task_group
 from revloop.engines import Deadlines, HttpEngine, RetryPolicy
 from revloop.evaluation.models import ModelJudge
@@ -205,6 +205,6 @@ async def _through_python(
 
 async def _through_batch(reviser: AsyncReviser, folder: Path, rounds: int, told: Told) -> None:
     options = BatchOptions(iterations=rounds, retry_failed=True)
-    source = Source(str(folder / INPUT))
+    source = InputSource(str(folder / INPUT))
     await Batch(source, folder / OUTPUT, reviser, options, Progress()).run()
     told += versions_of(read_output(folder))
