@@ -114,7 +114,7 @@ class TestGate:
         found, _, _ = revised("4 worse", "9 never", "9 never", temperature=0.0)
         assert found.end is not None
         assert (found.end.reason, found.end.calls_saved) == (StopReason.CONVERGED, 4)
-        assert found.end.detail == "Round 1 made nothing better, and at temperature 0 none would."
+        assert found.end.detail == "Round 1 improved nothing, and at temperature 0 no other would."
         assert (found.rounds, found.kept) == (1, 0)
 
     def test_unless_all_rounds_are_wanted(self) -> None:

@@ -100,4 +100,4 @@ async def test_a_score_that_cannot_be_read_is_told_and_so_is_a_stop_score_withou
     finished = await revloop("revise", "Good.", *options, folder=tmp_path)
     assert finished.out == "Better.\n"
     assert "version 0 (its score cannot be read: 'eight')" in finished.err
-    assert "No critique gave a score that can be read, to stop at 8." in finished.err
+    assert "No critique gave a readable score, so none could reach 8." in finished.err

@@ -12,6 +12,7 @@ from revloop.errors import (
     ContextFullError,
     ModelNotServedError,
     RejectedError,
+    RunMismatchError,
     UnreachableError,
 )
 from revloop.loop.selection import choose_by_judge, choose_by_score
@@ -226,7 +227,7 @@ class TestFailures:
         assert len(found.end.steps) == 1 + 2 * 2
 
 
-def test_siblings_are_stored(tmp_path: Path) -> None:
+def test_the_other_candidates_are_stored(tmp_path: Path) -> None:
     found, _ = revised("3 a", "9 b", "7 c", store=tmp_path / "s.sqlite")
     with Store.open_to_read(tmp_path / "s.sqlite") as store:
         assert list(store.trajectories()) == [found]
@@ -234,7 +235,7 @@ def test_siblings_are_stored(tmp_path: Path) -> None:
 
 def test_the_number_of_candidates_is_part_of_the_settings(tmp_path: Path) -> None:
     revised("3 a", "9 b", candidates=2, store=tmp_path / "s.sqlite")
-    with pytest.raises(Exception, match="candidates: 3, not 2"):
+    with pytest.raises(RunMismatchError, match="candidates: 3, not 2"):
         revised("3 a", "9 b", "7 c", store=tmp_path / "s.sqlite")
 
 

@@ -159,7 +159,7 @@ def test_a_stop_score_that_was_never_compared_is_told_once(texts: str, first: st
     end = end_of(versions_of(*texts), run_settings(stop_score=8), 2)
     assert end is not None
     assert end.detail.startswith(first)
-    assert end.detail.endswith(" No critique gave a score that can be read, to stop at 8.")
+    assert end.detail.endswith(" No critique gave a readable score, so none could reach 8.")
 
 
 def test_a_stop_score_that_was_compared_or_not_asked_for_is_not_told_of() -> None:

@@ -1,4 +1,4 @@
-"""The rounds of one draft: what is asked of the critic, and when the rounds end."""
+"""The rounds of one draft: what the critic is asked, and when the rounds end."""
 
 from revloop.loop.rounds import SHORTEST_CRITIQUE_TOKENS, Rounds
 from revloop.loop.stopping import first_rounds

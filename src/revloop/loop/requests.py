@@ -1,4 +1,4 @@
-"""The requests of one round, each repeated until its answer can be used."""
+"""The requests of one round, each repeated until its reply is usable."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Parsed = TypeVar("Parsed")
 Kind = Literal["critique", "revision", "both"]
 
 REPLY_CHARACTERS = 4_000
-"""Of a reply that could not be used, so much is kept."""
+"""Characters kept of an unusable reply."""
 
 
 class RoundFailedError(Exception):
@@ -33,17 +33,20 @@ class RoundFailedError(Exception):
 
 
 class RoundRequests:
-    """The requests of one round, each repeated until its answer can be used.
+    """The requests of one round, each repeated until its reply is usable.
 
     Args:
         draft: What is revised.
-        engine: Who is asked.
-        settings: How.
+        engine: Answers the requests.
+        settings: What else decides the texts.
         round_: The round's number.
-        candidate: Which of several revisions of the round it is.
-        before: Why an earlier attempt at this round ended. Where its replies could not be used,
-            tries go on counting from them, so that each has a seed that is new; where the engine or
-            the judge failed, the same requests are sent again.
+        candidate: Number of the candidate revision, from 0.
+        before: Why an earlier attempt at this round failed. After unusable replies, tries are
+            numbered on from it, so that each gets a new seed; after an engine or judge failure,
+            the same requests are sent again.
+
+    Attributes:
+        steps: The requests so far.
     """
 
     def __init__(
@@ -65,8 +68,8 @@ class RoundRequests:
         self._settings = settings
         self._before = before
 
-    def part(self, candidate: int) -> RoundRequests:
-        """For one of several revisions: its own seeds, and its own list of requests."""
+    def for_candidate(self, candidate: int) -> RoundRequests:
+        """The requests of one candidate, with its own seeds and its own steps."""
         return RoundRequests(
             self._draft,
             self._engine,
@@ -79,7 +82,7 @@ class RoundRequests:
     def with_all_steps(
         self, failure: EngineError | RoundFailedError
     ) -> EngineError | RoundFailedError:
-        """A failure of one part, with the requests of the whole round."""
+        """A candidate's failure, with the requests of the whole round."""
         if isinstance(failure, EngineError):
             return failure
         return RoundFailedError(failure.end.model_copy(update={"steps": tuple(self.steps)}))
@@ -90,19 +93,19 @@ class RoundRequests:
         request: Request,
         parse: Callable[[str], Parsed],
         *,
-        cut_serves: bool = False,
+        allow_cut: bool = False,
     ) -> tuple[Parsed, Completion]:
-        """Ask until the answer is whole and can be parsed, each time with another seed.
+        """Send a request until the reply is complete and parses, each time with another seed.
 
         Args:
-            kind: What is asked for.
-            request: All of it but the sampling.
-            parse: Reads an answer, or raises :class:`UnusableError`.
-            cut_serves: Whether an answer that reached its token limit can be used.
+            kind: What is requested.
+            request: The request, without its sampling.
+            parse: Parses a reply, or raises :class:`UnusableError`.
+            allow_cut: Whether a reply that reached its token limit is usable.
 
         Raises:
             EngineError: The engine failed.
-            RoundFailedError: No answer could be used within the bounded number of tries.
+            RoundFailedError: No reply was usable within the allowed tries.
         """
         tries, first = self._settings.tries, self._tries_before(kind) + 1
         stop, why = StopReason.UNPARSEABLE, ""
@@ -111,7 +114,7 @@ class RoundRequests:
             completion = await self._engine.generate(replace(request, sampling=sampling))
             is_cut = completion.finish_reason == "length"
             stop, why = _cut(completion, request) if is_cut else (StopReason.UNPARSEABLE, "")
-            if not is_cut or (cut_serves and stop is StopReason.TOKEN_LIMIT):
+            if not is_cut or (allow_cut and stop is StopReason.TOKEN_LIMIT):
                 try:
                     parsed = parse(completion.text)
                 except UnusableError as exc:
@@ -130,7 +133,7 @@ class RoundRequests:
         return RoundFailedError(End(reason=reason, detail=sentence, steps=tuple(self.steps)))
 
     def _tries_before(self, kind: Kind) -> int:
-        """The number of the try after which to go on."""
+        """The number of the last try that counts; the next one follows it."""
         steps = () if self._before is None else self._before.steps
         first = min((step.attempt for step in steps if step.kind == kind), default=1)
         if self._before is None or self._before.reason.may_pass:
@@ -139,12 +142,11 @@ class RoundRequests:
         return max(refused, default=first - 1)
 
     def _sampling(self, kind: str, attempt: int) -> Sampling:
-        """The settings of one request: its own seed, and warmer where it must not be the same.
+        """The sampling of one request, with its own seed.
 
-        That is from the second try on, and for all revisions of a round but the first.
-
-        The seed comes from the text, not from the draft's id or the time, so the same work gives
-        the same result in any order and after any interruption.
+        Later tries and all candidates but the first are warmer, so that they differ. The seed
+        depends on the text, not on the draft's id or the time: the same work gives the same result
+        in any order and after any interruption.
         """
         base = self._settings.sampling
         which = [self._candidate] if self._candidate else []
@@ -164,7 +166,7 @@ class RoundRequests:
         completion: Completion,
         refused: str | None = None,
     ) -> None:
-        """Put a request on record; of several replies that could not be used, the last is kept."""
+        """Record a request; of several unusable replies, only the last one's text is kept."""
         refusal = None
         if refused is not None:
             self.steps = [

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from revloop.prompts import PromptSet
     from revloop.trajectory import Comparison, Judge, OpenTrajectory, Selection
 
-    Made = tuple[Critique, str]
-    _Question = tuple[Request, Completion]
+    Candidate = tuple[Critique, str]
+    Answered = tuple[Request, Completion]
 
 SHORTEST_CRITIQUE_TOKENS = 64
 """A critique that has less room than this is not worth requests for."""
@@ -104,15 +104,15 @@ class Rounds:
         failed = self._trajectory.end
         requests = RoundRequests(self._draft, self._engine, self._settings, last + 1, before=failed)
         try:
-            made = await self._made(requests, base.text)
-            selection = await self._selection(requests, made)
+            candidates = await self._candidates(requests, base.text)
+            selection = await self._selection(requests, candidates)
         except ContextFullError as exc:
             raise requests.failed(StopReason.CONTEXT_FULL, str(exc)) from exc
         except RejectedError as exc:
             raise requests.failed(StopReason.REJECTED, str(exc)) from exc
         except EngineError as exc:
             raise requests.failed(StopReason.ENGINE_FAILED, str(exc)) from exc
-        critique, text = made[0 if selection is None else selection.chosen]
+        critique, text = candidates[0 if selection is None else selection.chosen]
         return Version(
             round=requests.round,
             text=text,
@@ -126,26 +126,26 @@ class Rounds:
             created_at=datetime.now(UTC),
         )
 
-    async def _made(self, requests: RoundRequests, text: str) -> list[Made]:
+    async def _candidates(self, requests: RoundRequests, text: str) -> list[Candidate]:
         """The revisions of a round, each with the critique that led to it."""
         if self._settings.single_pass:
-            return await self._several(requests, lambda one: self._both(one, text))
-        critique, question = await self._critique(requests, text)
+            return await self._run_all(requests, lambda part: self._single_pass(part, text))
+        critique, answered = await self._critique(requests, text)
         if found_nothing(critique, self._settings):
             return [(critique, text)]
-        request = self._revision_request(text, question)
-        return await self._several(
-            requests, lambda one: self._revision(one, text, critique, request)
+        request = self._revision_request(text, answered)
+        return await self._run_all(
+            requests, lambda part: self._revision(part, text, critique, request)
         )
 
-    async def _several(
-        self, requests: RoundRequests, make: Callable[[RoundRequests], Awaitable[Made]]
-    ) -> list[Made]:
-        """As many as are wanted, all at once; those that fail are left out, unless all do."""
+    async def _run_all(
+        self, requests: RoundRequests, make: Callable[[RoundRequests], Awaitable[Candidate]]
+    ) -> list[Candidate]:
+        """Run all candidates concurrently; those that fail are left out, unless all do."""
         if self._settings.candidates == 1:
             return [await make(requests)]
-        parts = [requests.part(number) for number in range(self._settings.candidates)]
-        made: dict[int, Made] = {}
+        parts = [requests.for_candidate(number) for number in range(self._settings.candidates)]
+        made: dict[int, Candidate] = {}
         failures: dict[int, EngineError | RoundFailedError] = {}
 
         async def one(number: int) -> None:
@@ -162,26 +162,29 @@ class Rounds:
             raise requests.with_all_steps(failures[0])
         return [made[number] for number in sorted(made)]
 
-    async def _selection(self, requests: RoundRequests, made: Sequence[Made]) -> Selection | None:
-        """Which of several revisions goes on."""
-        if len(made) == 1:
+    async def _selection(
+        self, requests: RoundRequests, candidates: Sequence[Candidate]
+    ) -> Selection | None:
+        """Which of several candidates becomes the version; None if there is only one."""
+        if len(candidates) == 1:
             return None
         if self._judge is None:
-            return choose_by_score(made, await self._scores(requests, [text for _, text in made]))
+            scores = await self._scores(requests, [text for _, text in candidates])
+            return choose_by_score(candidates, scores)
         try:
-            return await choose_by_judge(self._judge, self._prompt_text, made)
+            return await choose_by_judge(self._judge, self._prompt_text, candidates)
         except RevloopError as exc:
             raise requests.failed(StopReason.JUDGE_FAILED, f"the judge failed: {exc}") from exc
 
     async def _scores(self, requests: RoundRequests, texts: Sequence[str]) -> list[float | None]:
         """The critic's score of each text; None where it cannot give one.
 
-        A text that it cannot score (too long for the context, say) is no reason to lose the others.
-        Where the engine itself fails, the round is done again.
+        A text that cannot be scored (too long for the context, say) does not fail the others; an
+        engine failure fails the round.
         """
         scores: dict[str, float | None] = {}
         for text in dict.fromkeys(texts):
-            part = requests.part(0)  # all with the same seed, and as cool as any critique
+            part = requests.for_candidate(0)  # same seed for all, at the critique's temperature
             try:
                 critique, _ = await self._critique(part, text)
                 scores[text] = critique.score
@@ -193,17 +196,17 @@ class Rounds:
     async def _compare(
         self, requests: RoundRequests, versions: Sequence[Version], text: str
     ) -> Comparison | None:
-        """Have the judge compare a new text with the version that stands; None where they agree."""
-        stands = versions[kept_round(versions)]
-        if self._judge is None or self._settings.keep == "last" or text == stands.text:
+        """The judge's comparison of a new text with the kept version; None if they are equal."""
+        kept = versions[kept_round(versions)]
+        if self._judge is None or self._settings.keep == "last" or text == kept.text:
             return None
-        texts, rounds = (stands.text, text), (stands.round, requests.round)
+        texts, rounds = (kept.text, text), (kept.round, requests.round)
         try:
             return await compare(self._judge, self._prompt_text, texts, rounds)
         except RevloopError as exc:
             raise requests.failed(StopReason.JUDGE_FAILED, f"the judge failed: {exc}") from exc
 
-    async def _critique(self, requests: RoundRequests, text: str) -> tuple[Critique, _Question]:
+    async def _critique(self, requests: RoundRequests, text: str) -> tuple[Critique, Answered]:
         prompts, settings = self._prompts, self._settings
         request = Request(
             prompt=prompts.critique_prompt(self._draft, text),
@@ -219,14 +222,14 @@ class Rounds:
             "critique",
             request,
             lambda generated: prompts.parse_critique(generated, given),
-            cut_serves=labels is None or not labels.required,
+            allow_cut=labels is None or not labels.required,
         )
-        if critique.raw != answer.text:  # thoughts are not sent on, so these tokens are no prefix
+        if critique.raw != answer.text:  # without its thoughts, the tokens are no longer a prefix
             answer = replace(answer, text=critique.raw, prefix=None)
         return critique, (request, answer)
 
-    def _revision_request(self, text: str, question: _Question) -> Request:
-        (asked, answer), settings = question, self._settings
+    def _revision_request(self, text: str, answered: Answered) -> Request:
+        (asked, answer), settings = answered, self._settings
         return Request(
             prompt=self._prompts.revision_prompt(asked.prompt, answer.text),
             sampling=settings.sampling,
@@ -237,7 +240,7 @@ class Rounds:
 
     async def _revision(
         self, requests: RoundRequests, text: str, critique: Critique, request: Request
-    ) -> Made:
+    ) -> Candidate:
         prompts, given = self._prompts, texts_given(self._draft, text)
 
         def parse(generated: str) -> str:
@@ -247,7 +250,7 @@ class Rounds:
         revision, _ = await requests.until_usable("revision", request, parse)
         return critique, revision
 
-    async def _both(self, requests: RoundRequests, text: str) -> Made:
+    async def _single_pass(self, requests: RoundRequests, text: str) -> Candidate:
         prompts, settings = self._prompts, self._settings
         most = settings.critique_max_tokens + settings.revision_max_tokens
         needed = SHORTEST_CRITIQUE_TOKENS + self._count(prompts.bridge) + self._count(text)
@@ -259,26 +262,26 @@ class Rounds:
         )
         given = texts_given(self._draft, text)
 
-        def parse(generated: str) -> Made:
+        def parse(generated: str) -> Candidate:
             critique, revision = prompts.parse_single_pass(generated, given)
             if found_nothing(critique, settings):
                 return critique, text
             return critique, prompts.settle(revision, critique, text, given)
 
-        made, _ = await requests.until_usable("both", request, parse)
-        return made
+        candidate, _ = await requests.until_usable("both", request, parse)
+        return candidate
 
     async def _count_long(self, text: str) -> None:
-        """Count a long text in a thread: all other drafts wait for the event loop."""
+        """Count a long text in a thread, so that the event loop is not blocked."""
         if len(text) > LONG_CHARS:
             count = self._engine.count_tokens
             tokens = await anyio.to_thread.run_sync(count, text, abandon_on_cancel=True)
             self._counted[text] = tokens or 0
 
     def _count(self, text: str) -> int:
-        """Tokens of a text; 0 where the engine cannot count, and the server must refuse.
+        """Tokens of a text; 0 if the engine cannot count them (the server then rejects it).
 
-        A round needs the same counts more than once, and tokenising costs more than all else here.
+        Cached, because a round needs each count several times, and tokenising is slow.
         """
         if text not in self._counted:
             self._counted[text] = self._engine.count_tokens(text) or 0

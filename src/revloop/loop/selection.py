@@ -1,4 +1,4 @@
-"""Several revisions of one round: one is chosen, the others are kept beside it."""
+"""Selects one of several candidate revisions of a round."""
 
 from __future__ import annotations
 
@@ -11,48 +11,48 @@ if TYPE_CHECKING:
 
     from revloop.trajectory import Critique, Judge
 
-    Made = tuple[Critique, str]
+    Candidate = tuple[Critique, str]
 
 
-async def choose_by_judge(judge: Judge, prompt: str, made: Sequence[Made]) -> Selection:
-    """A knockout from the first revision on; in doubt the earlier one stays.
+async def choose_by_judge(judge: Judge, prompt: str, candidates: Sequence[Candidate]) -> Selection:
+    """A knockout in candidate order; when the judge is undecided, the earlier one wins.
 
     Raises:
-        RevloopError: The judge cannot be asked.
+        RevloopError: The judge failed.
     """
-    texts, stands = [text for _, text in made], 0
+    texts, best = [text for _, text in candidates], 0
     comparisons: list[Comparison] = []
     for number, text in enumerate(texts):
         if text not in texts[:number] and number:
-            pair = (texts[stands], text)
-            comparisons.append(await compare(judge, prompt, pair, (stands, number)))
-            stands = comparisons[-1].winner
-    return _selection(made, stands, comparisons=tuple(comparisons))
+            pair = (texts[best], text)
+            comparisons.append(await compare(judge, prompt, pair, (best, number)))
+            best = comparisons[-1].winner
+    return _selection(candidates, best, comparisons=tuple(comparisons))
 
 
-def choose_by_score(made: Sequence[Made], scores: Sequence[float | None]) -> Selection:
-    """The revision that the critic scores highest, the first of several.
+def choose_by_score(candidates: Sequence[Candidate], scores: Sequence[float | None]) -> Selection:
+    """The candidate with the critic's highest score; the first one among equals.
 
     Args:
-        made: The revisions with their critiques.
-        scores: The critic's score of each; None where it gave none.
+        candidates: The revisions with their critiques.
+        scores: The critic's score of each; None if it gave none.
     """
     known = [(score, -number) for number, score in enumerate(scores) if score is not None]
     chosen = -max(known)[1] if known else 0
-    return _selection(made, chosen, scores=tuple(scores))
+    return _selection(candidates, chosen, scores=tuple(scores))
 
 
 def _selection(
-    made: Sequence[Made],
+    candidates: Sequence[Candidate],
     chosen: int,
     *,
     scores: tuple[float | None, ...] = (),
     comparisons: tuple[Comparison, ...] = (),
 ) -> Selection:
-    shared = all(critique is made[0][0] for critique, _ in made)
+    shared = all(critique is candidates[0][0] for critique, _ in candidates)
     others = tuple(
         OtherCandidate(text=text, critique=None if shared else critique.raw)
-        for number, (critique, text) in enumerate(made)
+        for number, (critique, text) in enumerate(candidates)
         if number != chosen
     )
     return Selection(chosen=chosen, others=others, scores=scores, comparisons=comparisons)

@@ -1,4 +1,4 @@
-"""When a trajectory has reached its end, judged by its versions alone."""
+"""When a trajectory ends, decided by its versions alone."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ if TYPE_CHECKING:
 
 
 def end_of(versions: Sequence[Version], settings: RunSettings, iterations: int) -> End | None:
-    """Why no further round is to be done, or None if there is one.
+    """Why the rounds end after these versions; None if another round follows.
 
-    A pure function of the versions, so that a trajectory that is read back from a store ends where
-    it would have ended without the interruption.
+    A pure function of the versions, so that a trajectory resumed from a store ends where it would
+    have ended without the interruption.
 
     Args:
         versions: All versions so far, version 0 first.
-        settings: Which ways to stop early are in force.
-        iterations: Rounds that were asked for.
+        settings: Which early stops are enabled.
+        iterations: Rounds requested.
     """
     last = versions[-1]
     early = _early_reason(versions, settings)
@@ -40,12 +40,12 @@ def end_of(versions: Sequence[Version], settings: RunSettings, iterations: int) 
 
 
 def first_rounds(trajectory: Trajectory, settings: RunSettings, iterations: int) -> Trajectory:
-    """A trajectory as it was after so many rounds: what came later is left out, a failure too.
+    """A trajectory without what came after its first rounds, a failure included.
 
     Args:
-        trajectory: With fewer rounds than that, it is given back as it is.
-        settings: Those that it was made with.
-        iterations: Rounds that were asked for.
+        trajectory: Returned unchanged if it has fewer rounds.
+        settings: What it was made with.
+        iterations: Rounds to keep.
     """
     if trajectory.rounds < iterations:
         return trajectory
@@ -55,17 +55,17 @@ def first_rounds(trajectory: Trajectory, settings: RunSettings, iterations: int)
 
 
 def found_nothing(critique: Critique | None, settings: RunSettings) -> bool:
-    """Whether a critique gave a score that calls for no revision."""
+    """Whether a critique's score is high enough to stop."""
     score = None if critique is None else critique.score
     return settings.stop_score is not None and score is not None and score >= settings.stop_score
 
 
 def _unscored(versions: Sequence[Version], settings: RunSettings) -> str:
-    """What a person should know who wants to stop at a score, where no critique gave one."""
+    """A warning if a stop score is set and no critique gave a score."""
     critiques = [version.critique for version in versions if version.critique is not None]
     if settings.stop_score is None or not critiques or any(c.score is not None for c in critiques):
         return ""
-    return f" No critique gave a score that can be read, to stop at {settings.stop_score:g}."
+    return f" No critique gave a readable score, so none could reach {settings.stop_score:g}."
 
 
 def _early_reason(
@@ -96,13 +96,13 @@ def _early_reason(
 def _after_a_version_that_lost(
     last: Version, settings: RunSettings
 ) -> tuple[StopReason, str] | None:
-    """The next round starts where the last one did; without chance it would write the same."""
+    """The next round starts where the last one did; at temperature 0 it would write the same."""
     if settings.sampling.temperature > 0:
         return None
-    detail = f"Round {last.round} made nothing better, and at temperature 0 none would."
+    detail = f"Round {last.round} improved nothing, and at temperature 0 no other would."
     return StopReason.CONVERGED, detail
 
 
 def _words(text: str) -> list[str]:
-    """A text, white space aside."""
+    """A text's words, to compare texts without white space."""
     return text.split()
