@@ -1,13 +1,13 @@
-"""Which HTTP client revloop should use: aiohttp, httpx and the OpenAI client, on the same requests.
+"""Compare HTTP clients for revloop: aiohttp, httpx and the OpenAI client, on the same requests.
 
-    python -m benchmarks.clients stub       a server that answers at once: the client's CPU time
-    python -m benchmarks.clients server     a vLLM server of the demo's critic
+    python -m benchmarks.clients stub       an instant server: the client's CPU time
+    python -m benchmarks.clients server     a vLLM server with the demo's critic
     python -m benchmarks.clients server --api-servers 2    the same behind two API processes
     python -m benchmarks.clients loops      revloop batch itself, on asyncio's loop and on uvloop's
 
-Each client runs in a process of its own, in turn, several times, and sends all requests with 256
-under way. A new library is judged by writing one function and naming it in ``CLIENTS``. Results go
-to ``benchmarks/results/clients-*.json``.
+Clients run in turn, several times, each in its own process, with 256 concurrent requests. To add
+a library, write one function and add it to ``CLIENTS``. Results go to
+``benchmarks/results/clients-*.json``.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
-import os
 import resource
 import subprocess
 import sys
@@ -24,7 +23,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from benchmarks.controller import ROUNDS, stub, write_drafts
+from benchmarks.controller import ROUNDS, batch, stub, write_drafts
 from benchmarks.saving import save, spread
 from benchmarks.versus.server import reset_prefix_cache, served
 from revloop import PromptSet
@@ -85,7 +84,7 @@ async def with_openai(base_url: str, bodies: list[dict[str, Any]]) -> None:
 
 
 async def with_revloop(base_url: str, bodies: list[dict[str, Any]]) -> None:
-    """What revloop uses: its own transport, aiohttp with deadlines and retries around it."""
+    """The transport of revloop: aiohttp with deadlines and retries."""
     transport = Transport(base_url, api_key=None, deadlines=Deadlines())
     try:
 
@@ -111,11 +110,11 @@ CLIENTS: dict[str, Client] = {
     "openai": with_openai,
 }
 UVLOOP = " with uvloop"
-"""Added to a client's name: the same on uvloop's event loop."""
+"""Suffix of a client's name: the same on uvloop's event loop."""
 
 
 def requests(number: int, *, is_stub: bool) -> list[dict[str, Any]]:
-    """Bodies of requests: critique prompts of the demo's drafts, as texts, with exact lengths."""
+    """Request bodies: critique prompts of the demo's drafts as text, with exact lengths."""
     prompts = PromptSet.load("cnr")
     exact = {} if is_stub else {"ignore_eos": True, "min_tokens": GENERATED_TOKENS}
     return [
@@ -131,7 +130,7 @@ def requests(number: int, *, is_stub: bool) -> list[dict[str, Any]]:
 
 
 def run_client(name: str, base_url: str, number: int, *, is_stub: bool) -> dict[str, float]:
-    """Send all requests with one client, in this process; what it took."""
+    """Send all requests with one client, in this process; its wall and CPU seconds."""
     bodies = requests(number, is_stub=is_stub)
     client = CLIENTS[name.removesuffix(UVLOOP)]
     factory: Callable[[], asyncio.AbstractEventLoop] | None = None
@@ -140,14 +139,14 @@ def run_client(name: str, base_url: str, number: int, *, is_stub: bool) -> dict[
 
         factory = uvloop.new_event_loop
     with asyncio.Runner(loop_factory=factory) as runner:
-        runner.run(client(base_url, bodies[: CONCURRENCY // 4]))  # what is done once: imports
+        runner.run(client(base_url, bodies[: CONCURRENCY // 4]))  # warm up: imports
         cpu_s, started = _cpu_s(), time.perf_counter()
         runner.run(client(base_url, bodies))
         return {"wall_s": time.perf_counter() - started, "cpu_s": _cpu_s() - cpu_s}
 
 
 def compare(base_url: str, number: int, repeats: int, *, is_stub: bool) -> dict[str, Any]:
-    """All clients in turn, each in a process of its own; the figures of each."""
+    """The figures of all clients, run in turn, each in its own process."""
     names = [name + loop for name in CLIENTS for loop in ("", UVLOOP)]
     walls: dict[str, list[float]] = {name: [] for name in names}
     cpus: dict[str, list[float]] = {name: [] for name in names}
@@ -170,26 +169,17 @@ def compare(base_url: str, number: int, repeats: int, *, is_stub: bool) -> dict[
 
 
 def compare_loops(drafts: int, repeats: int) -> dict[str, Any]:
-    """CPU time of ``revloop batch`` a version over the stub, on either event loop, in turn."""
+    """CPU time of ``revloop batch`` for each version with the stub, on both event loops in turn."""
     modules = {"asyncio": "revloop", "uvloop": "benchmarks.on_uvloop"}
     found: dict[str, list[float]] = {name: [] for name in modules}
     for _ in range(repeats):
         for name, module in modules.items():
             with stub() as server, tempfile.TemporaryDirectory() as folder:
-                found[name].append(_batch_cpu_ms(module, server.base_url, drafts, Path(folder)))
+                write_drafts(Path(folder) / "drafts.jsonl", drafts)
+                options = ("--iterations", str(ROUNDS))
+                finished = batch(Path(folder), server, *options, module=module)
+                found[name].append(finished.cpu_s * 1000 / (drafts * ROUNDS))
     return {name: {"cpu_ms_per_version": spread(values)} for name, values in found.items()}
-
-
-def _batch_cpu_ms(module: str, base_url: str, drafts: int, folder: Path) -> float:
-    write_drafts(folder / "drafts.jsonl", drafts)
-    files = [str(folder / "drafts.jsonl"), str(folder / "out.jsonl")]
-    command = [sys.executable, "-m", module, "batch", *files, "--base-url", base_url]
-    process = subprocess.Popen([*command, "--iterations", str(ROUNDS)], stderr=subprocess.DEVNULL)
-    _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode != 0:
-        sys.exit(f"revloop batch ended with {process.returncode}")
-    return (usage.ru_utime + usage.ru_stime) * 1000 / (drafts * ROUNDS)
 
 
 def _in_process(name: str, base_url: str, number: int, *, is_stub: bool) -> dict[str, float]:
@@ -215,7 +205,7 @@ async def _all(post: Callable[[dict[str, Any]], Awaitable[None]], bodies: list[A
 
 
 def _check(reply: Any, _: str = "") -> None:
-    """Stop where a reply holds no text: a refused request would pass for a fast one."""
+    """Stop if a reply contains no text: a rejected request would count as a fast one."""
     if not reply["choices"][0]["text"]:
         sys.exit(f"no completion: {reply}")
 
@@ -234,8 +224,10 @@ def main() -> None:
     parser.add_argument("--requests", type=int, help="stub: 4096; server: 1024")
     parser.add_argument("--drafts", type=int, default=3000, help="loops: drafts")
     parser.add_argument("--repeats", type=int, default=3)
-    parser.add_argument("--api-servers", type=int, default=1, help="server: its API processes")
-    parser.add_argument("--eager", action="store_true", help="do not compile: for a short trial")
+    parser.add_argument(
+        "--api-servers", type=int, default=1, help="server: number of API processes"
+    )
+    parser.add_argument("--eager", action="store_true", help="do not compile, for a short trial")
     for internal in ("--client", "--base-url"):
         parser.add_argument(internal, help=argparse.SUPPRESS)
     parser.add_argument("--stub", action="store_true", help=argparse.SUPPRESS)
@@ -245,7 +237,7 @@ def main() -> None:
             found = run_client(chosen.client, chosen.base_url, chosen.requests, is_stub=chosen.stub)
             print(json.dumps(found))
         case "loops":
-            what = "CPU time of revloop batch a version over a server that answers at once"
+            what = "CPU time of revloop batch for each version, with an instant server"
             figures = compare_loops(chosen.drafts, chosen.repeats)
             save("clients-loops", {"what": what, "drafts": chosen.drafts, "loops": figures})
         case "stub":
@@ -255,22 +247,22 @@ def main() -> None:
 
 
 def measure_on_stub(number: int, repeats: int) -> None:
-    """All clients over the server that answers at once."""
+    """All clients with the instant server."""
     with stub() as server:
         figures = compare(server.base_url, number, repeats, is_stub=True)
-    what = f"a server that answers at once, {CONCURRENCY} requests under way"
+    what = f"an instant server, {CONCURRENCY} concurrent requests"
     save("clients-stub", {"what": what, "requests": number, "clients": figures})
 
 
 def measure_on_server(chosen: argparse.Namespace) -> None:
-    """All clients over a vLLM server of the demo's critic."""
+    """All clients with a vLLM server of the demo's critic."""
     number = chosen.requests or 1024
     more = () if chosen.api_servers == 1 else ("--api-server-count", str(chosen.api_servers))
     with tempfile.TemporaryDirectory(prefix="revloop-clients-") as folder:
         log = Path(folder) / "server.log"
         with served(log, eager=chosen.eager, vllm_options=more) as base_url:
             figures = compare(base_url, number, chosen.repeats, is_stub=False)
-    what = f"a vLLM server of the demo's critic, {CONCURRENCY} requests under way"
+    what = f"a vLLM server of the demo's critic, {CONCURRENCY} concurrent requests"
     name = "clients-server" if chosen.api_servers == 1 else f"clients-server-{chosen.api_servers}"
     save(
         name,

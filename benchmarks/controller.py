@@ -1,12 +1,12 @@
-"""What revloop itself costs: CPU, memory, the store, the start of a resumed run.
+"""The overhead of revloop: CPU, memory, the store, the start of a resumed run.
 
     python -m benchmarks.controller cpu       CPU time of a version, everything included
-    python -m benchmarks.controller memory    the peak of many drafts above that of few
+    python -m benchmarks.controller memory    peak memory of many drafts above that of few
     python -m benchmarks.controller store     versions committed a second
-    python -m benchmarks.controller resume    from the command to the first new request
+    python -m benchmarks.controller resume    time from the command to the first new request
 
-All but ``store`` run ``revloop batch`` as a user does, over a server in another process that
-answers at once (``benchmarks/stub.py``). Results go to ``benchmarks/results/controller-*.json``.
+All but ``store`` run ``revloop batch`` with an instant server in another process
+(``benchmarks/stub.py``). Results go to ``benchmarks/results/controller-*.json``.
 """
 
 from __future__ import annotations
@@ -14,8 +14,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
-import os
-import signal
 import subprocess
 import sys
 import tempfile
@@ -27,10 +25,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from benchmarks.processes import MIB, Finished, run_measured
 from benchmarks.saving import save, spread
 from benchmarks.stub import CRITIQUE, REVISION
 from revloop import Critique, Draft, End, PromptSet, StopReason, Store, Version
 from revloop.concurrency import task_group
+from revloop.demo import CRITIC_FOLDER
 from revloop.options import LoopOptions, RunSettings
 from revloop.rows import Position, Row
 from revloop.store import InputState, StoredTrajectory
@@ -42,32 +42,17 @@ if TYPE_CHECKING:
 RESPONSE = "This sentence stands for a sentence of the answer that came in. " * 18
 QUESTION = "What is to be said about this matter, and what about the other one? " * 3
 ROUNDS = 5
-MIB = 2**20
-
-
-@dataclass(frozen=True, slots=True)
-class Finished:
-    """How a process ended.
-
-    Attributes:
-        wall_s: Seconds it took.
-        cpu_s: Seconds of CPU time, in it and in the system for it.
-        peak_mib: Most memory it held (resident), in MiB.
-    """
-
-    wall_s: float
-    cpu_s: float
-    peak_mib: float
 
 
 @dataclass(frozen=True, slots=True)
 class Stub:
-    """The server, in a process of its own."""
+    """The server, in its own process."""
 
     base_url: str
+    pid: int
 
     def counted(self) -> dict[str, Any]:
-        """How many completions it was asked for, and when the first came in."""
+        """The number of completion requests, and when the first arrived."""
         with urllib.request.urlopen(self.base_url + "/count") as reply:
             found: dict[str, Any] = json.load(reply)
             return found
@@ -75,18 +60,18 @@ class Stub:
 
 @contextmanager
 def stub(*options: str) -> Iterator[Stub]:
-    """Start the server, and kill it in the end."""
+    """Run the server while the block runs."""
     command = [sys.executable, "-m", "benchmarks.stub", *options]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         try:
-            yield Stub(f"http://127.0.0.1:{process.stdout.readline().strip()}")
+            yield Stub(f"http://127.0.0.1:{process.stdout.readline().strip()}", process.pid)
         finally:
             process.kill()
 
 
 def write_drafts(path: Path, number: int) -> None:
-    """Drafts as long as real answers of chat models are: 1,200 characters on average."""
+    """Write drafts as long as real chat answers: 1,200 characters on average."""
     with path.open("w", encoding="utf-8") as file:
         for index in range(number):
             row = {"id": f"d{index}", "prompt": f"{index}: {QUESTION}"}
@@ -94,33 +79,27 @@ def write_drafts(path: Path, number: int) -> None:
             file.write(json.dumps(row) + "\n")
 
 
-def batch(folder: Path, server: Stub, *options: str) -> Finished:
-    """Run ``revloop batch`` to its end."""
-    started = time.perf_counter()
-    pid = start(folder, server, *options)
-    _, status, usage = os.wait4(pid, 0)
-    if os.waitstatus_to_exitcode(status) != 0:
-        sys.exit(f"revloop batch ended with {os.waitstatus_to_exitcode(status)}")
-    return Finished(
-        wall_s=time.perf_counter() - started,
-        cpu_s=usage.ru_utime + usage.ru_stime,
-        peak_mib=usage.ru_maxrss * 1024 / MIB,
-    )
-
-
-def start(folder: Path, server: Stub, *options: str) -> int:
-    """Start ``revloop batch``; returns the process's id."""
+def batch_command(folder: Path, server: Stub, *options: str, module: str = "revloop") -> list[str]:
+    """The command that revises the drafts in a folder."""
     files = [str(folder / "drafts.jsonl"), str(folder / "out.jsonl")]
-    command = [sys.executable, "-m", "revloop", "batch", *files, "--base-url", server.base_url]
-    return os.spawnv(os.P_NOWAIT, sys.executable, [*command, *options])
+    server_options = ["--base-url", server.base_url]
+    return [sys.executable, "-m", module, "batch", *files, *server_options, *options]
+
+
+def batch(folder: Path, server: Stub, *options: str, module: str = "revloop") -> Finished:
+    """Run ``revloop batch`` to its end."""
+    finished = run_measured(batch_command(folder, server, *options, module=module))
+    if finished.code != 0:
+        sys.exit(f"revloop batch ended with {finished.code}")
+    return finished
 
 
 def measure_cpu(drafts: int, repeats: int) -> None:
-    """CPU time of a version: five rounds each, start and output included."""
+    """CPU time of a version, over five rounds, start and output included."""
     kinds = {
         "two passes": ([], []),
         "one pass": (["--one-pass"], ["--single-pass"]),
-        "two passes, prompts sent as token ids": (["--vllm", str(_critic())], []),
+        "two passes, prompts sent as token ids": (["--vllm", str(CRITIC_FOLDER)], []),
     }
     found: dict[str, list[float]] = {kind: [] for kind in kinds}
     for _ in range(repeats):
@@ -142,7 +121,7 @@ def measure_cpu(drafts: int, repeats: int) -> None:
 
 
 def measure_memory(few: int, many: int, folder: Path) -> None:
-    """The peak of a process that revises many drafts, above that of one that revises few."""
+    """The peak memory of a batch of many drafts, above that of few."""
     peaks = {}
     with stub("--one-pass") as server:
         for number in (few, many):
@@ -168,7 +147,7 @@ def measure_memory(few: int, many: int, folder: Path) -> None:
 
 
 def measure_store(drafts: int, repeats: int) -> None:
-    """Versions committed a second by 512 trajectories at once, each synced to disk."""
+    """Versions committed a second by 512 concurrent trajectories, each synced to disk."""
     rates = []
     for _ in range(repeats):
         with tempfile.TemporaryDirectory(dir=Path.cwd()) as folder:
@@ -226,21 +205,21 @@ def begin(store: Store, drafts: int) -> list[StoredTrajectory]:
 
 
 def measure_resume(folder: Path) -> None:
-    """From the command to the first new request, over a run that was finished with one round."""
+    """Seconds from the command to the first new request, over a finished run of one round."""
     with (folder / "drafts.jsonl").open("rb") as file:
         drafts = sum(1 for _ in file)
     waits = []
-    for iterations in range(2, 5):  # a killed run may have done all rounds that were asked for
+    for iterations in range(2, 5):  # a killed run may have finished its rounds
         with stub("--one-pass") as server:
             started = time.monotonic()
-            pid = start(folder, server, "--single-pass", "--iterations", str(iterations))
-            while (first := server.counted()["first_at_s"]) is None:
-                if os.waitpid(pid, os.WNOHANG) != (0, 0):
-                    sys.exit("revloop batch ended without a request")
-                time.sleep(0.05)
-            waits.append(first - started)
-            os.kill(pid, signal.SIGKILL)
-            os.waitpid(pid, 0)
+            options = ("--single-pass", "--iterations", str(iterations))
+            with subprocess.Popen(batch_command(folder, server, *options)) as process:
+                while (first := server.counted()["first_at_s"]) is None:
+                    if process.poll() is not None:
+                        sys.exit("revloop batch ended without a request")
+                    time.sleep(0.05)
+                waits.append(first - started)
+                process.kill()
     save(
         "controller-resume",
         {
@@ -252,12 +231,8 @@ def measure_resume(folder: Path) -> None:
     )
 
 
-def _critic() -> Path:
-    return Path(__file__).parents[1] / "src" / "revloop" / "demo" / "critic"
-
-
 def main() -> None:
-    """Measure what the command line names."""
+    """The command line."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -266,7 +241,7 @@ def main() -> None:
     parser.add_argument("--few", type=int, default=10_000, help="memory: the smaller number")
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument(
-        "--folder", type=Path, help="memory: an empty folder; resume: where memory worked"
+        "--folder", type=Path, help="memory: an empty folder; resume: a subfolder that memory left"
     )
     chosen = parser.parse_args()
     if chosen.what == "cpu":

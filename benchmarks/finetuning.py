@@ -1,9 +1,9 @@
-"""Fine-tuning on a CPU: bf16 beside fp32, and the memory estimate beside what was taken.
+"""Fine-tuning on a CPU: bf16 against fp32, and the memory estimate against the actual peak.
 
     python -m benchmarks.finetuning
 
 The model has the shape of SmolLM2-135M (a vocabulary of 49,152) and random weights. Speed is
-measured in pairs, fp32 and bf16 in turn; each memory is that of a process of its own.
+measured in pairs, fp32 and bf16 in turn; memory is measured in one process for each training.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ from __future__ import annotations
 import argparse
 import json
 import resource
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -19,6 +18,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from benchmarks.saving import spread
 from revloop.bench.machine import machine
 from revloop.demo import CRITIC_FOLDER
 from revloop.finetune import FinetuneSettings, finetune, plan, with_changes
@@ -44,7 +44,7 @@ MEMORY: tuple[tuple[str, dict[str, Any]], ...] = (
         },
     ),
 )
-"""Trainings whose memory is measured; bf16 where nothing else is said."""
+"""Trainings to measure memory of; bf16 unless stated otherwise."""
 
 _SENTENCE = "The sky is blue because light scatters in air. "
 _GIB_IN_KIB = 2**20
@@ -89,7 +89,7 @@ def write_records(path: Path, count: int = 12) -> Path:
 
 
 def measure_speed(base: Path, pairs: int) -> dict[str, Any]:
-    """Tokens a second, forward and backward over all weights, as both precisions train them."""
+    """Tokens a second, forward and backward over all weights, in both precisions."""
     import torch
     from transformers import AutoModelForCausalLM
 
@@ -114,16 +114,12 @@ def measure_speed(base: Path, pairs: int) -> dict[str, Any]:
         "tokens": TOKENS,
         "fp32_tokens_per_s": [round(one, 1) for one in fp32],
         "bf16_tokens_per_s": [round(one, 1) for one in bf16],
-        "ratio": {
-            "median": round(statistics.median(ratios), 2),
-            "least": round(min(ratios), 2),
-            "most": round(max(ratios), 2),
-        },
+        "ratio": spread(ratios, digits=2),
     }
 
 
 def train_once(base: str, records: str, output: str, changes: str) -> None:
-    """Train in this process, and print the estimate and the peak, in GiB."""
+    """Train in this process, and print the estimated and actual peak memory in GiB."""
     asked = {"precision": "bf16"} | json.loads(changes)
     settings = with_changes(FinetuneSettings(), epochs=1, batch_size=8, **asked)
     settings = settings.model_copy(update={"validation_share": 0.0})
@@ -153,11 +149,11 @@ def measure_memory(folder: Path, base: Path) -> list[dict[str, Any]]:
 
 
 def main() -> None:
-    """Measure both, and write the results."""
+    """The command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--pairs", type=int, default=PAIRS, help="runs of each precision")
-    parser.add_argument("--output", type=Path, default=RESULTS, help="where the results go")
-    parser.add_argument("--once", nargs=4, metavar="X", help="one training; used by this program")
+    parser.add_argument("--output", type=Path, default=RESULTS, help="file for the results")
+    parser.add_argument("--once", nargs=4, metavar="X", help="run one training; internal")
     asked = parser.parse_args()
     if asked.once:
         train_once(*asked.once)

@@ -1,9 +1,9 @@
-"""The driver's memory while many drafts go through Ray: flat, or it would not scale.
+"""The Ray driver's memory during a long batch, which must not grow with the input.
 
     python -m benchmarks.ray_memory [--drafts 200000] [--actors 2]
 
-An engine in each actor answers at once, one round in one pass. The driver's resident memory is
-sampled every second. Writes `results/ray-memory.json` and `docs/scale/ray-memory.png`.
+Each actor has an instant engine; one round in one pass. The driver's resident memory is sampled
+every second. Writes `results/ray-memory.json` and `docs/scale/ray-memory.png`.
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchmarks.memory import MIB, resident_mib
+from benchmarks.plotting import saved_figure
+from benchmarks.processes import MIB, resident_mib
 from benchmarks.saving import ROOT, save
 from benchmarks.stub import CRITIQUE
 from revloop import PromptSet
@@ -33,7 +34,7 @@ PICTURE = ROOT / "docs" / "scale" / "ray-memory.png"
 
 
 class InstantEngine:
-    """Answers every request at once, with a critique and a revision."""
+    """Answers every request immediately, with a critique and a revision."""
 
     info = EngineInfo(kind="stub", model="instant")
     context_tokens = None
@@ -42,11 +43,11 @@ class InstantEngine:
         self._text = CRITIQUE + PromptSet.load("cnr").bridge + "A better answer."
 
     def count_tokens(self, text: str) -> int | None:  # noqa: ARG002 - the protocol's
-        """It has no tokens."""
+        """None: it has no tokenizer."""
         return None
 
     async def generate(self, request: Request) -> Completion:
-        """Answer."""
+        """Return the fixed reply."""
         return Completion(
             text=self._text,
             finish_reason="stop",
@@ -56,11 +57,11 @@ class InstantEngine:
         )
 
     async def aclose(self) -> None:
-        """There is nothing to close."""
+        """Nothing to close."""
 
 
 class Sampler(threading.Thread):
-    """Notes this process's resident memory every second."""
+    """Samples this process's resident memory every second."""
 
     def __init__(self, every_s: float = 1.0) -> None:
         super().__init__(daemon=True)
@@ -70,18 +71,18 @@ class Sampler(threading.Thread):
         self._ended = threading.Event()
 
     def run(self) -> None:
-        """Sample until told to stop."""
+        """Sample until stopped."""
         while not self._ended.wait(self._every_s):
             self.samples.append((time.monotonic() - self._began, resident_mib(os.getpid())))
 
     def stop(self) -> None:
-        """Stop, and wait for it."""
+        """Stop, and wait for the thread."""
         self._ended.set()
         self.join()
 
 
 def write_drafts(path: Path, number: int) -> None:
-    """Drafts of about 200 characters each."""
+    """Write drafts of about 200 characters each."""
     with path.open("w", encoding="utf-8") as file:
         for index in range(number):
             response = f"Answer {index} says this and that about the matter, and no more. " * 2
@@ -90,21 +91,15 @@ def write_drafts(path: Path, number: int) -> None:
 
 
 def draw(samples: list[tuple[float, float]], path: Path) -> None:
-    """Draw memory over time."""
-    import matplotlib as mpl
-
-    mpl.use("Agg")
-    from matplotlib import pyplot as plt
-
-    figure, axes = plt.subplots(figsize=(7, 3), layout="constrained")
-    axes.plot([at for at, _ in samples], [rss for _, rss in samples])
-    axes.set(xlabel="seconds", ylabel="driver, MiB resident", ylim=(0, None))
-    figure.savefig(path, dpi=110)
-    plt.close(figure)
+    """Plot memory over time."""
+    with saved_figure(path, 7, 3, dpi=110) as figure:
+        axes = figure.subplots()
+        axes.plot([at for at, _ in samples], [rss for _, rss in samples])
+        axes.set(xlabel="seconds", ylabel="driver, MiB resident", ylim=(0, None))
 
 
 def spread(samples: list[tuple[float, float]]) -> dict[str, float]:
-    """Mean memory in the second and the last quarter of the time, and the peak."""
+    """Mean memory in the second and the last quarter of the time, and peak memory."""
     if len(samples) < 8:
         return {"peak_mib": round(max(rss for _, rss in samples), 1)}
     quarter = len(samples) // 4

@@ -1,15 +1,15 @@
-"""Does anything grow? A batch at work for minutes, looked at every second.
+"""Check for leaks: sample a running batch every second for minutes.
 
     python -m benchmarks.soak [--minutes 6]
 
-Half of the time a batch works over the stub (`benchmarks/stub.py`: thousands of trajectories), half
-over a real vLLM server of the tiny critic (hundreds). In the batch's process file descriptors,
-threads, asyncio tasks and resident memory are sampled, and the resident memory of the server's
-processes. The number of requests at once is fixed, so that nothing grows for a good reason.
+Half of the time, the batch uses the stub (`benchmarks/stub.py`: thousands of trajectories), and
+half a vLLM server with the tiny critic (hundreds). The samples are the batch process's file
+descriptors, threads, asyncio tasks and resident memory, and the resident memory of the server's
+processes. Concurrency is fixed, so that nothing grows for a good reason.
 
-A quantity has grown if its median in the last quarter of the time is above that in the second
-quarter by more than its tolerance; the first quarter is for warming up. The medians and
-verdicts go to `benchmarks/results/soak.json`, the curves to `docs/reliability-soak.png`.
+A quantity has grown if its median in the last quarter exceeds that in the second by more than its
+tolerance; the first quarter is for warming up. The medians and verdicts go to
+`benchmarks/results/soak.json`, the curves to `docs/reliability-soak.png`.
 """
 
 from __future__ import annotations
@@ -28,7 +28,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from benchmarks.memory import resident_mib
+from benchmarks.controller import stub
+from benchmarks.plotting import saved_figure
+from benchmarks.processes import resident_mib
 from benchmarks.saving import ROOT, save
 from revloop.batch import Batch, BatchOptions, Concurrency, InputSource, Progress
 from revloop.concurrency import task_group
@@ -49,14 +51,14 @@ FEWEST_SAMPLES = 8
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One look at a batch.
+    """One sample of a batch.
 
     Attributes:
         at_s: Seconds since the batch began.
-        trajectories: Those that were done.
+        trajectories: Finished trajectories.
         files: Open file descriptors of the batch's process.
         threads: Its threads.
-        tasks: Its asyncio tasks, those of the sampling included.
+        tasks: Its asyncio tasks, including those of the sampling.
         memory_mib: Its resident memory.
         server_memory_mib: The resident memory of the server's processes.
     """
@@ -77,7 +79,7 @@ TOLERANCES = {
     "memory_mib": (4.0, 0.05),
     "server_memory_mib": (8.0, 0.05),
 }
-"""By how much a quantity may end above its beginning: a number, and a share of the beginning."""
+"""Growth allowed for each quantity: a number, and a share of its earlier median."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,10 +87,10 @@ class Verdict:
     """Whether a quantity has grown.
 
     Attributes:
-        second_quarter: Its median there.
-        last_quarter: Its median there.
-        allowed: The most that the last may be above the second.
-        grew: Whether it is more.
+        second_quarter: Its median in that quarter.
+        last_quarter: Its median in that quarter.
+        allowed: Largest allowed difference.
+        grew: Whether the difference is larger.
     """
 
     second_quarter: float
@@ -101,10 +103,12 @@ def judge(samples: Sequence[Sample], quantity: str) -> Verdict:
     """Compare the last quarter of the time with the second.
 
     Raises:
-        ValueError: There are too few samples to tell.
+        ValueError: There are too few samples.
     """
     if len(samples) < FEWEST_SAMPLES:
-        raise ValueError(f"{len(samples)} samples tell nothing; at least {FEWEST_SAMPLES} do.")
+        raise ValueError(
+            f"{len(samples)} samples are too few; at least {FEWEST_SAMPLES} are needed."
+        )
     start_s, end_s = samples[0].at_s, samples[-1].at_s
     quarter_s = (end_s - start_s) / 4
 
@@ -120,11 +124,11 @@ def judge(samples: Sequence[Sample], quantity: str) -> Verdict:
 
 
 def look(progress: Progress, started: float, server_pid: int) -> Sample:
-    """One sample of this process, and of a server's."""
+    """Sample this process and a server."""
     return Sample(
         at_s=round(time.monotonic() - started, 2),
         trajectories=progress.done,
-        files=len(os.listdir("/proc/self/fd")),  # noqa: PTH208 - a Path for each is no help
+        files=len(os.listdir("/proc/self/fd")),  # noqa: PTH208 - only counted
         threads=len(os.listdir("/proc/self/task")),  # noqa: PTH208
         tasks=len(asyncio.all_tasks()),
         memory_mib=round(resident_mib(os.getpid()), 2),
@@ -133,7 +137,7 @@ def look(progress: Progress, started: float, server_pid: int) -> Sample:
 
 
 async def work(base_url: str, folder: Path, seconds: float, server_pid: int) -> list[Sample]:
-    """Run a batch for so long, in this process, and sample it."""
+    """Run a batch in this process for a time, and sample it."""
     progress, samples, started = Progress(), list[Sample](), time.monotonic()
     options = BatchOptions(iterations=ROUNDS, bounds=Concurrency(WIDTH, WIDTH))
     store = folder / "soak.sqlite"
@@ -154,7 +158,7 @@ async def work(base_url: str, folder: Path, seconds: float, server_pid: int) -> 
 
 
 def write_drafts(path: Path, number: int) -> None:
-    """Drafts that differ in all but their length."""
+    """Write different drafts of about equal length."""
     with path.open("w", encoding="utf-8") as file:
         for n in range(number):
             draft = {"id": f"d{n}", "prompt": f"Say {n}.", "response": f"This is number {n}. " * 5}
@@ -162,67 +166,43 @@ def write_drafts(path: Path, number: int) -> None:
 
 
 def soak(base_url: str, server_pid: int, seconds: float, drafts: int) -> list[Sample]:
-    """Sample a batch in a process of its own, over a server that runs."""
+    """Sample a batch in its own process, with a running server."""
     with tempfile.TemporaryDirectory() as folder:
         write_drafts(Path(folder) / "drafts.jsonl", drafts)
         arguments = (base_url, folder, str(seconds), str(server_pid))
         child = (sys.executable, "-m", "benchmarks.soak", "--work", *arguments)
-        told = subprocess.run(child, stdout=subprocess.PIPE, text=True, check=True).stdout
-    return [Sample(**one) for one in json.loads(told)]
-
-
-@contextmanager
-def stub() -> Iterator[tuple[str, int]]:
-    """The stub's address and process id."""
-    command = (sys.executable, "-m", "benchmarks.stub")
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        try:
-            assert process.stdout is not None
-            yield f"http://127.0.0.1:{int(process.stdout.readline())}", process.pid
-        finally:
-            process.kill()
+        printed = subprocess.run(child, stdout=subprocess.PIPE, text=True, check=True).stdout
+    return [Sample(**one) for one in json.loads(printed)]
 
 
 @contextmanager
 def real_server() -> Iterator[tuple[str, int]]:
-    """The address of a vLLM server, and the process id of this process, whose child it is."""
+    """A vLLM server; its address and the process id of its guard."""
     os.environ.setdefault("VLLM_CPU_KVCACHE_SPACE", "1")
     with VllmServer(ServerOptions(model=str(CRITIC), enforce_eager=True)) as server:
         yield server.base_url, server_pid_below(os.getpid())
 
 
 def server_pid_below(pid: int) -> int:
-    """The guard's process id: it is the one child of ours that has children of its own."""
+    """The guard's process id: that of the only child with children of its own."""
     (guard,) = [child for child in descendants(pid) if len(descendants(child)) > 1][:1]
     return guard
 
 
 def draw(runs: dict[str, list[Sample]], path: Path) -> None:
-    """The curves of all quantities, a column for each server."""
-    import matplotlib as mpl
-
-    mpl.use("Agg")
-    import matplotlib.pyplot as plt
-
+    """Plot the curves of all quantities, one column for each server."""
     names = ["trajectories", *TOLERANCES]
-    figure, axes = plt.subplots(
-        len(names),
-        len(runs),
-        figsize=(5 * len(runs), 1.5 * len(names)),
-        sharex="col",
-        squeeze=False,
-    )
-    for column, (server, samples) in enumerate(runs.items()):
-        for row, name in enumerate(names):
-            axis = axes[row][column]
-            values = [getattr(sample, name) for sample in samples]
-            axis.plot([sample.at_s for sample in samples], values, linewidth=1)
-            axis.set_ylim(0, 1.2 * max(values) or 1)
-            axis.set_ylabel(name.removesuffix("_mib").replace("_", " "), fontsize=8)
-        axes[0][column].set_title(server)
-        axes[-1][column].set_xlabel("seconds")
-    figure.tight_layout()
-    figure.savefig(path, dpi=80)
+    with saved_figure(path, 5 * len(runs), 1.5 * len(names), dpi=80) as figure:
+        axes = figure.subplots(len(names), len(runs), sharex="col", squeeze=False)
+        for column, (server, samples) in enumerate(runs.items()):
+            for row, name in enumerate(names):
+                axis = axes[row][column]
+                values = [getattr(sample, name) for sample in samples]
+                axis.plot([sample.at_s for sample in samples], values, linewidth=1)
+                axis.set_ylim(0, 1.2 * max(values) or 1)
+                axis.set_ylabel(name.removesuffix("_mib").replace("_", " "), fontsize=8)
+            axes[0][column].set_title(server)
+            axes[-1][column].set_xlabel("seconds")
 
 
 def report(runs: dict[str, list[Sample]]) -> bool:
@@ -245,9 +225,11 @@ def report(runs: dict[str, list[Sample]]) -> bool:
 
 
 def main() -> int:
-    """Soak; the exit code tells whether anything grew."""
+    """The command line; exit code 1 if anything grew."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
-    parser.add_argument("--minutes", type=float, default=6.0, help="in all, starting apart")
+    parser.add_argument(
+        "--minutes", type=float, default=6.0, help="total time, without the start of servers"
+    )
     parser.add_argument("--work", nargs=4, help=argparse.SUPPRESS)
     chosen = parser.parse_args()
     if chosen.work:
@@ -256,8 +238,8 @@ def main() -> int:
         print(json.dumps([asdict(sample) for sample in samples]))
         return 0
     seconds, runs = 30 * chosen.minutes, dict[str, list[Sample]]()
-    with stub() as (address, pid):
-        runs["stub"] = soak(address, pid, seconds, drafts=int(2000 * seconds))
+    with stub() as server:
+        runs["stub"] = soak(server.base_url, server.pid, seconds, drafts=int(2000 * seconds))
     with real_server() as (address, pid):
         runs["vLLM"] = soak(address, pid, seconds, drafts=int(200 * seconds))
     return 0 if report(runs) else 1

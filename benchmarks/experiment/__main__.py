@@ -2,10 +2,10 @@
 
     python -m benchmarks.experiment
 
-fine-tunes critics on 100, 300 and 1000 generated records, serves each on vLLM with tensor-parallel
-size 2, lets it revise held-out drafts for five rounds, counts with the exact judge, and writes
-`benchmarks/results/experiment.json`, `docs/experiment.md` and its plots. About half an hour on two
-cores. ``--report-only`` draws the page from results that are there.
+fine-tunes critics on 100, 300 and 1000 generated records, serves each with vLLM at tensor-parallel
+size 2, revises held-out drafts for five rounds, scores them with the exact judge, and writes
+`benchmarks/results/experiment.json`, `docs/experiment.md` and its plots. It takes about half an
+hour on two cores. ``--report-only`` makes the page from existing results.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ logger = logging.getLogger("benchmarks.experiment")
 
 
 def conditions(drafts: int) -> Iterator[Condition]:
-    """What the shipped critic does; the critics of fewer records do the first of these."""
+    """The conditions for the shipped critic; critics of fewer records get only the first."""
     yield Condition("two passes, greedy", drafts)
     yield Condition("one pass, greedy", drafts, options={"single_pass": True})
     yield Condition("two passes, temperature 0.7", drafts, options={"temperature": 0.7})
@@ -48,7 +48,7 @@ def conditions(drafts: int) -> Iterator[Condition]:
 
 
 def critic_of(records: int, folder: Path) -> Path:
-    """A critic that was fine-tuned on that many records, by the command that a user has."""
+    """A critic fine-tuned on a number of records with the standard command."""
     if records == 0:
         return BASE_FOLDER
     file, run = folder / f"{records}.jsonl", folder / f"critic-{records}"
@@ -59,7 +59,7 @@ def critic_of(records: int, folder: Path) -> Path:
 
 
 def run(drafts: int, folder: Path) -> dict[str, Any]:
-    """The whole experiment; everything that is made on the way goes to a folder."""
+    """Run the experiment, with intermediate files in a folder."""
     shipped: list[dict[str, Any]] = []
     with served(CRITIC_FOLDER, folder / "shipped.log") as engine:
         for condition in conditions(drafts):

@@ -1,4 +1,4 @@
-"""Revise held-out drafts with a critic on a real server, and count what each round did."""
+"""Revise held-out drafts with a critic on a vLLM server, and score each round."""
 
 from __future__ import annotations
 
@@ -7,8 +7,6 @@ from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import anyio
-import numpy as np
-from scipy.stats import bootstrap
 
 from revloop import arevise_many
 from revloop.demo import CRITIC_FOLDER, demo_drafts
@@ -19,6 +17,8 @@ from revloop.demo.figures import (
     unusable_replies,
 )
 from revloop.engines import open_engine
+from revloop.evaluation import Outcome
+from revloop.evaluation.figures import win_rate_interval
 from revloop.options import EngineOptions
 from revloop.serving import ServerOptions, VllmServer
 
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from revloop.trajectory import Trajectory
 
 ROUNDS = 5
-RESAMPLES = 10_000
 
 
 @dataclass(frozen=True)
@@ -37,11 +36,11 @@ class Condition:
     """One way to revise one set of drafts.
 
     Attributes:
-        name: How the results name it.
-        drafts: How many.
-        seed: Which held-out drafts.
-        faults: The fewest and the most faults of a draft; None: the demo's own mixture.
-        options: What differs from the reviser's defaults.
+        name: Its name in the results.
+        drafts: Number of drafts.
+        seed: Seed of the held-out drafts.
+        faults: Fewest and most faults of a draft; None for the demo's default mixture.
+        options: Changes to the reviser's defaults.
     """
 
     name: str
@@ -53,7 +52,7 @@ class Condition:
 
 @contextmanager
 def served(critic: Path, log: Path) -> Iterator[EngineOptions]:
-    """A vLLM server with that critic, tensor-parallel size 2, while the block runs."""
+    """Serve a critic with vLLM, tensor-parallel size 2, while the block runs."""
     options = ServerOptions(
         model=str(critic),
         served_model_name="critic",
@@ -62,7 +61,7 @@ def served(critic: Path, log: Path) -> Iterator[EngineOptions]:
         log_path=log,
     )
     with VllmServer(options) as server:
-        # with the tokenizer at hand exact tokens are sent, as `revloop demo` does
+        # with the tokenizer, prompts are sent as token ids, as by `revloop demo`
         yield EngineOptions(base_url=server.base_url, model="critic", tokenizer=str(critic))
 
 
@@ -72,9 +71,9 @@ def measure(condition: Condition, engine: EngineOptions) -> dict[str, Any]:
 
 
 def figures_of(condition: Condition, trajectories: Sequence[Trajectory]) -> dict[str, Any]:
-    """What became of the drafts of a condition, ready for JSON."""
+    """The figures of a condition's trajectories, ready for JSON."""
     made, true = critique_statements(trajectories)
-    useless, requests = unusable_replies(trajectories)
+    unusable, requests = unusable_replies(trajectories)
     rounds = [
         figures._asdict() | {"win_rate": figures.win_rate, "interval": interval}
         for figures, interval in zip(
@@ -87,7 +86,7 @@ def figures_of(condition: Condition, trajectories: Sequence[Trajectory]) -> dict
         "statements": made,
         "true_statements": true,
         "requests": requests,
-        "useless_requests": useless,
+        "useless_requests": unusable,
         "rounds_made": sum(trajectory.rounds for trajectory in trajectories),
     }
 
@@ -105,13 +104,15 @@ async def _revise_all(condition: Condition, options: EngineOptions) -> list[Traj
 
 
 def _intervals(trajectories: Sequence[Trajectory]) -> list[tuple[float, float]]:
-    """The 95% interval of each round's win rate, by bootstrap over drafts (percentiles)."""
+    """The 95% interval of each round's win rate; a point if there is none."""
     counts = [fault_counts(trajectory, ROUNDS) for trajectory in trajectories]
     intervals: list[tuple[float, float]] = []
     for round_ in range(ROUNDS + 1):
-        scores = np.array([(1 + np.sign(row[0] - row[round_])) / 2 for row in counts])
-        found = bootstrap(
-            (scores,), np.mean, method="percentile", n_resamples=RESAMPLES, rng=0
-        ).confidence_interval
-        intervals.append((float(found.low), float(found.high)))
+        scores = [(row[round_] <= row[0]) / 2 + (row[round_] < row[0]) / 2 for row in counts]
+        outcomes = [
+            Outcome(number, "", "original", round_, (score, None), 0, True, False, (0, 0))
+            for number, score in enumerate(scores)
+        ]
+        rate = sum(scores) / len(scores)
+        intervals.append(win_rate_interval(outcomes) or (rate, rate))
     return intervals

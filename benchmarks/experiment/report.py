@@ -1,4 +1,4 @@
-"""The experiment's page and plots, from its results alone."""
+"""The experiment's page and plots, from its results."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pathlib import Path
 from string import Template
 from typing import TYPE_CHECKING, Any
 
-import matplotlib as mpl
+from benchmarks.plotting import saved_figure
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 PAGE = Path(__file__).with_name("page.md")
 PAPER_WIN_RATES = (0.566, 0.619, 0.622, 0.653, 0.659)
-"""ChatGPT's answers after rounds 1 to 5 against the originals (arXiv 2311.14543)."""
+"""Win rates of ChatGPT's answers after rounds 1 to 5 (arXiv 2311.14543)."""
 PLOTS = "experiment"
 MAIN = "two passes, greedy"
 
@@ -68,11 +68,11 @@ def _conditions_table(conditions: Mapping[str, Measured]) -> str:
     for name, measured in conditions.items():
         first, third, last = (measured["rounds"][number] for number in (1, 3, 5))
         made = measured["statements"]
-        true = f"{measured['true_statements'] / made:.1%}" if made else "none made"
-        useless = f"{measured['useless_requests']} of {measured['requests']}"
+        true = f"{measured['true_statements'] / made:.1%}" if made else "none"
+        unusable = f"{measured['useless_requests']} of {measured['requests']}"
         lines.append(
             f"| {name} | {measured['drafts']} | {first['win_rate']:.1%} | {third['win_rate']:.1%} "
-            f"| {_win_rate(last)} | {last['losses']} | {true} | {useless} |"
+            f"| {_win_rate(last)} | {last['losses']} | {true} | {unusable} |"
         )
     return "\n".join(lines)
 
@@ -88,26 +88,22 @@ def _win_rate(row: Measured) -> str:
 
 def _plot_rounds(conditions: Mapping[str, Measured], path: Path, paper: bool = False) -> None:
     """Win rate by round, with its interval."""
-    mpl.use("Agg")
-    from matplotlib import pyplot as plt  # after the choice of its backend
-
-    figure, axes = plt.subplots(figsize=(6.4, 3.8), layout="constrained")
-    for name, measured in conditions.items():
-        rows = measured["rounds"][1:]
-        numbers = [row["round"] for row in rows]
-        axes.plot(numbers, [row["win_rate"] * 100 for row in rows], marker="o", label=name)
-        low, high = zip(*(row["interval"] for row in rows), strict=True)
-        axes.fill_between(numbers, [x * 100 for x in low], [x * 100 for x in high], alpha=0.2)
-    if paper:
-        axes.plot(
-            range(1, 6),
-            [rate * 100 for rate in PAPER_WIN_RATES],
-            *("s--",),
-            color="grey",
-            label="arXiv 2311.14543: ChatGPT's answers, open questions",
-        )
-    axes.axhline(50, color="black", linewidth=0.8)
-    axes.set(xlabel="rounds", ylabel="win rate against the original, %", xticks=range(1, 6))
-    axes.legend(frameon=False, fontsize="small")
-    figure.savefig(path, dpi=130)
-    plt.close(figure)
+    with saved_figure(path, 6.4, 3.8) as figure:
+        axes = figure.subplots()
+        for name, measured in conditions.items():
+            rows = measured["rounds"][1:]
+            numbers = [row["round"] for row in rows]
+            axes.plot(numbers, [row["win_rate"] * 100 for row in rows], marker="o", label=name)
+            low, high = zip(*(row["interval"] for row in rows), strict=True)
+            axes.fill_between(numbers, [x * 100 for x in low], [x * 100 for x in high], alpha=0.2)
+        if paper:
+            axes.plot(
+                range(1, 6),
+                [rate * 100 for rate in PAPER_WIN_RATES],
+                *("s--",),
+                color="grey",
+                label="arXiv 2311.14543: ChatGPT's answers, open questions",
+            )
+        axes.axhline(50, color="black", linewidth=0.8)
+        axes.set(xlabel="rounds", ylabel="win rate against the original, %", xticks=range(1, 6))
+        axes.legend(frameon=False, fontsize="small")

@@ -1,4 +1,4 @@
-"""The page and its plots, from the planner and from what was measured, if anything was."""
+"""The page and its plots, from the planner and the measurements, if any."""
 
 from __future__ import annotations
 
@@ -6,17 +6,14 @@ from pathlib import Path
 from string import Template
 from typing import TYPE_CHECKING
 
-import matplotlib as mpl
-
+from benchmarks.plotting import saved_figure
 from benchmarks.scale.compare import compare
 from revloop.errors import DoesNotFitError
 from revloop.planning import CARDS, Assumptions, Job, TokenLengths, card_named, plan_job
 from revloop.values import duration
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
-
-    from matplotlib.axes import Axes
+    from collections.abc import Mapping, Sequence
 
     from benchmarks.scale.compare import Measured
     from revloop.models.shape import ModelShape
@@ -75,7 +72,7 @@ def predicted(
     drafts: int = LARGE,
     assumptions: Assumptions | None = None,
 ) -> JobPlan | None:
-    """The plan of the page's job, or None where the model does not fit."""
+    """The plan of the page's job, or None if the model does not fit."""
     job = Job(drafts=drafts, iterations=ROUNDS, lengths=TokenLengths())
     try:
         return plan_job(shape, card_named(card), gpus, job, assumptions=assumptions)
@@ -132,7 +129,7 @@ def _cards_table(shape: ModelShape) -> str:
 
 
 def _assumptions_table(shape: ModelShape) -> str:
-    """How much hangs on each assumption."""
+    """The sensitivity to each assumption."""
     default = Assumptions()
     changes: Mapping[str, tuple[float, float]] = {
         "flops_share": (0.3, 0.7),
@@ -172,9 +169,9 @@ def _measured_table(measured: Sequence[Measured], shape: ModelShape | None) -> s
 
 
 def _plot_hours(shape: ModelShape, path: Path) -> None:
-    """Hours against GPUs, card by card, and a job too small for many GPUs."""
-
-    def draw(axes: Axes) -> None:
+    """Hours against GPUs, for each card, and for a job too small for many GPUs."""
+    with saved_figure(path, 6.4, 4.2) as figure:
+        axes = figure.subplots()
         for card in CARDS:
             points = [(n, predicted(shape, n, card.name)) for n in GPUS]
             fitting = [(n, planned.hours) for n, planned in points if planned is not None]
@@ -187,13 +184,11 @@ def _plot_hours(shape: ModelShape, path: Path) -> None:
         axes.grid(visible=True, which="major", alpha=0.3)
         axes.legend(frameon=False, fontsize="small")
 
-    _save(draw, path)
-
 
 def _plot_shares(shape: ModelShape, path: Path) -> None:
-    """Seconds that a round of one draft costs a replica, by the size of the batch."""
-
-    def draw(axes: Axes) -> None:
+    """Where a replica's time goes, by the size of the batch."""
+    with saved_figure(path, 6.4, 4.2) as figure:
+        axes = figure.subplots()
         plans = [predicted(shape, 2, assumptions=Assumptions(max_num_seqs=n)) for n in AT_ONCE]
         fitting = [(n, p) for n, p in zip(AT_ONCE, plans, strict=True) if p is not None]
         ticks = [str(n) for n, _ in fitting]
@@ -205,16 +200,3 @@ def _plot_shares(shape: ModelShape, path: Path) -> None:
         axes.set(xlabel="drafts at once on one replica (2 x H100 SXM)", ylabel="share of time, %")
         axes.legend(frameon=False, fontsize="small", loc="upper center", ncols=2)
         axes.set_ylim(0, 125)
-
-    _save(draw, path)
-
-
-def _save(draw: Callable[[Axes], None], path: Path) -> None:
-    mpl.use("Agg")
-    from matplotlib import pyplot as plt  # after the choice of its backend
-
-    figure, axes = plt.subplots(figsize=(6.4, 4.2), layout="constrained")
-    draw(axes)
-    # without the version of matplotlib in it, the same plot is the same file
-    figure.savefig(path, dpi=130, metadata={"Software": None})
-    plt.close(figure)

@@ -1,10 +1,10 @@
-"""The figures as a table for the terminal, and as a plot."""
+"""Show the figures as a table and as a plot."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import matplotlib as mpl
+from benchmarks.plotting import saved_figure
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -14,7 +14,7 @@ PLOTTED_K = "8"
 
 
 def rows(results: Mapping[str, Any]) -> Iterator[list[str]]:
-    """A row for each set of requests and each method: tokens a step and accepted share by k."""
+    """A row for each set of requests and method: tokens a step and accepted share, by k."""
     sets = {f"demo {kind}s": table for kind, table in results["demo"].items()}
     sets |= {f"texts {size}": table for size, table in results["texts"]["revisions"].items()}
     for name, table in sets.items():
@@ -31,7 +31,7 @@ def _percent(figures: Mapping[str, Any]) -> str:
 
 
 def print_table(results: Mapping[str, Any]) -> None:
-    """Print tokens a step, and the share of drafted tokens that is accepted in brackets."""
+    """Print tokens a step and, in brackets, the share of drafted tokens accepted."""
     ks = list(results["demo"]["revision"]["ngram 2-4"])
     for row in [["requests", "method", *(f"k={k}" for k in ks)], *rows(results)]:
         print(f"{row[0]:22}{row[1]:12}" + "".join(f"{cell:>14}" for cell in row[2:]))
@@ -40,22 +40,17 @@ def print_table(results: Mapping[str, Any]) -> None:
 
 
 def plot(results: Mapping[str, Any], path: Path) -> None:
-    """Plot tokens a step over the share of words edited, a line for each method."""
-    mpl.use("Agg")
-    from matplotlib import pyplot as plt  # after the choice of its backend
-
+    """Plot tokens a step over the share of words edited, one line for each method."""
     by_size = results["texts"]["revisions"]
     names = [name for name in next(iter(by_size.values())) if name != "requests"]
-    figure, axes = plt.subplots(figsize=(7, 4.5), layout="constrained")
-    for name in names:
-        heights = [table[name][PLOTTED_K]["tokens_a_step"] for table in by_size.values()]
-        axes.plot(range(len(heights)), heights, marker="o", label=name)
-    axes.set_xticks(range(len(by_size)), list(by_size))
-    axes.set_xlabel("words edited, of the previous version's")
-    axes.set_ylabel(f"tokens a step, at most {PLOTTED_K} drafted")
-    axes.set_ylim(bottom=1)
-    axes.grid(alpha=0.3)
-    axes.legend()
-    # without the version of matplotlib in it, the same plot is the same file
-    figure.savefig(path, dpi=120, metadata={"Software": None})
-    plt.close(figure)
+    with saved_figure(path, 7, 4.5, dpi=120) as figure:
+        axes = figure.subplots()
+        for name in names:
+            heights = [table[name][PLOTTED_K]["tokens_a_step"] for table in by_size.values()]
+            axes.plot(range(len(heights)), heights, marker="o", label=name)
+        axes.set_xticks(range(len(by_size)), list(by_size))
+        axes.set_xlabel("share of the previous version's words edited")
+        axes.set_ylabel(f"tokens a step, at most {PLOTTED_K} drafted")
+        axes.set_ylim(bottom=1)
+        axes.grid(alpha=0.3)
+        axes.legend()

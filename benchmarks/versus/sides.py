@@ -1,16 +1,15 @@
-"""The sides of a comparison: which program each is, and how to run it once."""
+"""The sides of a comparison: the program of each, and how to run it once."""
 
 from __future__ import annotations
 
 import json
-import os
-import subprocess
 import sys
 import threading
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
+from benchmarks.processes import run_measured
 from benchmarks.versus.server import counters, load, reset_prefix_cache
 from revloop.bench.occupancy import Moment
 from revloop.trajectory import StopReason
@@ -26,19 +25,19 @@ FIXED = "revloop, no early stop"
 ONE, ASYNC, BARRIER = "one at a time", "async OpenAI client", "batches of 50 with a barrier"
 DISTILABEL = "distilabel"
 ONE_AT_A_TIME_SHARE = 16
-"""One draft at a time takes so long that it gets this part of the drafts; its rate is the same."""
+"""The slowest side gets this fraction of the drafts, which does not change its rate."""
 
 _SAMPLE_EVERY_S = 0.5
 
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """What all sides are given.
+    """The settings of all sides.
 
     Attributes:
         iterations: Rounds for each draft.
-        lengths_seed: Seed of the real lengths; None: the critic's own lengths.
-        distilabel_python: The Python that has distilabel; None: it is left out.
+        lengths_seed: Seed of the real lengths; None for the critic's own lengths.
+        distilabel_python: The Python with distilabel; None to leave it out.
     """
 
     iterations: int
@@ -47,7 +46,7 @@ class Setting:
 
     def sides(self) -> list[str]:
         """Names of the sides that can be run, revloop first."""
-        # with real lengths no trajectory converges, and distilabel cannot be told each length
+        # with real lengths no trajectory converges, and distilabel cannot set each length
         if self.lengths_seed is not None:
             return [REVLOOP, ONE, ASYNC, BARRIER]
         more = [] if self.distilabel_python is None else [DISTILABEL]
@@ -83,12 +82,12 @@ _MODULES = {
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """What a side made of one draft.
+    """One draft's result.
 
     Attributes:
         final: The last text.
-        rounds: Rounds that were made.
-        is_failed: Whether rounds are missing for another reason than an early stop.
+        rounds: Completed rounds.
+        is_failed: Whether rounds are missing for a reason other than early stopping.
     """
 
     final: str
@@ -102,13 +101,13 @@ class SideRun:
 
     Attributes:
         side: Its name.
-        drafts: Drafts that it was given.
-        iterations: Rounds that were asked for.
-        wall_s: Seconds from the start of its process to the end.
-        cpu_s: Seconds of CPU time, in it and in the system for it.
-        counted: What the server did for it.
-        made: What it made of each draft.
-        timeline: How busy the server was, twice a second.
+        drafts: Number of drafts.
+        iterations: Requested rounds.
+        wall_s: Seconds from the start to the end of its process.
+        cpu_s: CPU seconds of its process.
+        counted: The server's counters for this run.
+        made: Its result for each draft.
+        timeline: The server's load, twice a second.
     """
 
     side: str
@@ -122,12 +121,12 @@ class SideRun:
 
     @property
     def versions_made(self) -> int:
-        """Versions that were made."""
+        """Versions made."""
         return sum(one.rounds for one in self.made.values())
 
     @property
     def versions_done(self) -> int:
-        """The same, with the rounds that stopping early saved; not those that failed."""
+        """Versions made or saved by early stopping, without failed rounds."""
         return sum(
             one.rounds if one.is_failed else max(one.rounds, self.iterations)
             for one in self.made.values()
@@ -143,11 +142,11 @@ def write_drafts(path: Path, drafts: list[Draft]) -> None:
 def run_side(
     side: str, setting: Setting, drafts: list[Draft], base_url: str, folder: Path
 ) -> SideRun:
-    """Run one side once, in a process of its own, over an empty prefix cache.
+    """Run one side once, in its own process, with an empty prefix cache.
 
     Args:
         side: Its name.
-        setting: What all sides are given.
+        setting: The settings of all sides.
         drafts: All drafts.
         base_url: The server.
         folder: An empty folder for its files.
@@ -159,20 +158,16 @@ def run_side(
     before = counters(base_url)
     command = setting.command(side, source, output, base_url)
     with (folder / "output.log").open("wb") as log, Sampler(base_url) as sampler:
-        started = time.perf_counter()
-        process = subprocess.Popen(command, stdout=log, stderr=log)
-        _, status, usage = os.wait4(process.pid, 0)
-        wall_s = time.perf_counter() - started
-        process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode not in {0, 4}:  # 4: revloop did all, but for some trajectories
+        finished = run_measured(command, stdout=log, stderr=log)
+    if finished.code not in {0, 4}:  # 4: some of revloop's trajectories failed
         tail = (folder / "output.log").read_text(encoding="utf-8", errors="replace")[-2000:]
-        sys.exit(f"'{side}' ended with status {process.returncode}:\n{tail}")
+        sys.exit(f"'{side}' ended with status {finished.code}:\n{tail}")
     return SideRun(
         side=side,
         drafts=len(mine),
         iterations=setting.iterations,
-        wall_s=wall_s,
-        cpu_s=usage.ru_utime + usage.ru_stime,
+        wall_s=finished.wall_s,
+        cpu_s=finished.cpu_s,
         counted=counters(base_url).since(before),
         made=read_output(output),
         timeline=sampler.samples,
@@ -180,7 +175,7 @@ def run_side(
 
 
 def read_output(path: Path) -> dict[str, Made]:
-    """What a side made of each draft, by the draft's id: rows of a baseline or of revloop."""
+    """A side's results by draft id, from the output of a baseline or of revloop."""
     found = {}
     with path.open(encoding="utf-8") as lines:
         for line in lines:
@@ -195,10 +190,10 @@ def read_output(path: Path) -> dict[str, Made]:
 
 
 class Sampler:
-    """Asks a server twice a second how busy it is, in a thread, while the block runs.
+    """Samples a server's load twice a second, in a thread, while the block runs.
 
     Attributes:
-        samples: What it said.
+        samples: The samples.
     """
 
     def __init__(self, base_url: str) -> None:

@@ -28,18 +28,18 @@ def trajectory(draft: Draft, *texts: str) -> Trajectory:
 
 
 @pytest.fixture(scope="module")
-def mended() -> list[Trajectory]:
-    """Four drafts that the first round mends, and four that it leaves as they are."""
-    drafts = demo_drafts(8, faults=(1, 3))
+def corrected() -> list[Trajectory]:
+    """Eight drafts that the first round corrects, and eight that it leaves unchanged."""
+    drafts = demo_drafts(16, faults=(1, 3))
     return [
-        trajectory(draft, correct(draft.prompt or "", draft.response) if n < 4 else draft.response)
+        trajectory(draft, correct(draft.prompt or "", draft.response) if n < 8 else draft.response)
         for n, draft in enumerate(drafts)
     ]
 
 
-def results(mended: list[Trajectory]) -> dict[str, Any]:
+def results(corrected: list[Trajectory]) -> dict[str, Any]:
     """The results of a whole experiment in which every condition gave the same."""
-    measured = {each.name: figures_of(each, mended) for each in conditions(8)}
+    measured = {each.name: figures_of(each, corrected) for each in conditions(16)}
     return {
         "date": "2026-01-31",
         "machine": "a machine",
@@ -49,25 +49,25 @@ def results(mended: list[Trajectory]) -> dict[str, Any]:
     }
 
 
-def test_the_win_rate_is_the_papers_and_its_interval_holds_it(mended: list[Trajectory]) -> None:
-    rounds = figures_of(Condition("any", 8), mended)["rounds"]
+def test_the_win_rate_is_the_papers_and_its_interval_holds_it(corrected: list[Trajectory]) -> None:
+    rounds = figures_of(Condition("any", 16), corrected)["rounds"]
     assert [row["round"] for row in rounds] == list(range(ROUNDS + 1))
-    assert rounds[1]["win_rate"] == (4 + 4 / 2) / 8
+    assert rounds[1]["win_rate"] == (8 + 8 / 2) / 16
     low, high = rounds[1]["interval"]
     assert 0.5 < low < 0.75 < high < 1
 
 
-def test_the_interval_of_a_sure_thing_is_a_point(mended: list[Trajectory]) -> None:
-    (before, *_) = figures_of(Condition("any", 8), mended)["rounds"]
+def test_the_interval_of_a_sure_thing_is_a_point(corrected: list[Trajectory]) -> None:
+    (before, *_) = figures_of(Condition("any", 16), corrected)["rounds"]
     assert before["interval"] == (0.5, 0.5)
 
 
-def test_an_interval_narrows_with_more_drafts(mended: list[Trajectory]) -> None:
+def test_an_interval_narrows_with_more_drafts(corrected: list[Trajectory]) -> None:
     def width(trajectories: list[Trajectory]) -> float:
-        low, high = figures_of(Condition("any", 8), trajectories)["rounds"][1]["interval"]
+        low, high = figures_of(Condition("any", 16), trajectories)["rounds"][1]["interval"]
         return float(high - low)
 
-    assert width(mended * 16) == pytest.approx(width(mended) / 4, rel=0.2)
+    assert width(corrected * 16) == pytest.approx(width(corrected) / 4, rel=0.2)
 
 
 def test_the_strengths_are_the_three_that_the_page_names() -> None:
@@ -76,18 +76,18 @@ def test_the_strengths_are_the_three_that_the_page_names() -> None:
 
 
 def test_the_page_tells_each_figure_beside_the_papers(
-    tmp_path: Path, mended: list[Trajectory]
+    tmp_path: Path, corrected: list[Trajectory]
 ) -> None:
-    write_page(results(mended), tmp_path)
+    write_page(results(corrected), tmp_path)
     page = (tmp_path / "experiment.md").read_text(encoding="utf-8")
-    assert "| 1 | 4 / 4 / 0 | 75.0% (" in page
+    assert "| 1 | 8 / 8 / 0 | 75.0% (" in page
     assert f"| {PAPER_WIN_RATES[0]:.1%} |" in page
-    assert "| 0 records | 8 | 75.0% |" in page
+    assert "| 0 records | 16 | 75.0% |" in page
     assert "$" not in page
 
 
-def test_the_page_shows_plots_that_are_there(tmp_path: Path, mended: list[Trajectory]) -> None:
-    write_page(results(mended), tmp_path)
+def test_the_page_shows_plots_that_are_there(tmp_path: Path, corrected: list[Trajectory]) -> None:
+    write_page(results(corrected), tmp_path)
     for name in ("rounds", "records", "strength", "ways"):
         picture = tmp_path / "experiment" / f"{name}.png"
         assert picture.read_bytes().startswith(b"\x89PNG")

@@ -8,7 +8,7 @@ import re
 
 import pytest
 
-from benchmarks.memory import resident_mib
+from benchmarks.processes import resident_mib
 from benchmarks.soak import TOLERANCES, Sample, draw, judge, look
 from revloop.batch import Progress
 
@@ -56,7 +56,7 @@ def test_the_tolerance_is_a_number_and_a_share(last: float, grew: bool) -> None:
 
 
 def test_too_few_samples_tell_nothing() -> None:
-    with pytest.raises(ValueError, match="7 samples tell nothing"):
+    with pytest.raises(ValueError, match="7 samples are too few"):
         judge([sample(second) for second in range(7)], "files")
 
 
