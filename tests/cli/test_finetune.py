@@ -92,7 +92,7 @@ def test_a_plan_for_this_machine_needs_no_numbers(folder: Path) -> None:
         ("--output run", "Name the model to start from"),
         ("--base base", "Name a folder for the run"),
         ("--base base --output run --gpus 2", "go with --dry-run"),
-        ("--base base --output run --method magic", "An option cannot be used: method"),
+        ("--base base --output run --learning-rate 0", "An option cannot be used: --learning-rate"),
         ("--base base --output run --recipe nothing", "no recipe nothing"),
         ("--base base --output run --accelerate-config nothing", "no accelerate config nothing"),
     ],

@@ -4,31 +4,39 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, ClassVar
 
 import typer
+from pydantic import Field
 
 from revloop.cli import exit_codes, output, streams
-from revloop.cli import finetune_options as options
 from revloop.cli.finetune_display import live_line
+from revloop.cli.generated import with_options
 from revloop.cli.options import model_folder
 from revloop.cli.tables import print_pairs
 from revloop.errors import InputError
 from revloop.finetune import (
     FinetuneSettings,
     Hardware,
+    LoraSettings,
     Recipe,
+    shipped_recipes,
     with_changes,
 )
 from revloop.finetune import check as check_finetune
 from revloop.finetune import finetune as run_finetune
 from revloop.finetune import plan as plan_finetune
 from revloop.finetune.examples import summary
-from revloop.finetune.launch import accelerate_config_file, launch_command, launched_hardware
+from revloop.finetune.launch import (
+    LAUNCH_OPTION,
+    accelerate_config_file,
+    launch_command,
+    launched_hardware,
+)
+from revloop.options import Flag, Options
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from revloop.finetune import TrainingPlan
 
 EXAMPLE = (
@@ -37,50 +45,60 @@ EXAMPLE = (
 )
 
 
-def finetune(
-    records: options.Records,
-    base: options.Base = None,
-    run_folder: options.RunFolder = None,
-    recipe: options.Recipe = None,
-    validation: options.Validation = None,
-    resume: options.Resume = False,
-    dry_run: options.DryRun = False,
-    method: options.Method = None,
-    precision: options.Precision = None,
-    prompts: options.Prompts = None,
-    epochs: options.Epochs = None,
-    batch_size: options.BatchSize = None,
-    micro_batch_size: options.MicroBatchSize = None,
-    learning_rate: options.LearningRate = None,
-    max_tokens: options.MaxTokens = None,
-    packing: options.Packing = None,
-    seed: options.Seed = None,
-    accelerate_config: options.AccelerateConfig = None,
-    gpus: options.Gpus = None,
-    gpu_memory_gib: options.GpuMemoryGib = None,
-) -> None:
-    """Train a critic on feedback records, and write a model folder that can be served.
+class TrainingSource(Options):
+    """What training starts from."""
 
-    Each option beats the recipe's setting. The folder of the critic goes to standard output.
-    """
-    chosen = Recipe() if recipe is None else Recipe.load(recipe)
-    base = base or chosen.base
-    if base is None:
-        raise InputError("Name the model to start from: --base, or a --recipe that has one.")
-    base = model_folder(base)
-    settings = with_changes(
-        chosen.settings,
-        method=method,
-        precision=precision,
-        prompts=prompts,
-        epochs=epochs,
-        batch_size=batch_size,
-        micro_batch_size=micro_batch_size,
-        learning_rate=learning_rate,
-        max_tokens=max_tokens,
-        packing=packing,
-        seed=seed,
+    panel: ClassVar[str] = "Source"
+
+    recipe: Annotated[str | None, Flag(metavar="NAME|FILE")] = Field(
+        default=None,
+        description=f"Base and settings: {', '.join(shipped_recipes())}, or a YAML file.",
     )
+    base: Annotated[str | None, Flag(metavar="NAME|DIR")] = Field(
+        default=None,
+        description="Model folder or hub id; demo: the shipped critic. By default the recipe's.",
+    )
+    validation: Annotated[Path | None, Flag(metavar="FILE")] = Field(
+        default=None, description="JSONL file of held-out records; by default a share is held out."
+    )
+
+
+@with_options(source=TrainingSource, training=FinetuneSettings, lora=LoraSettings)
+def finetune(
+    records: Annotated[Path, typer.Argument(help="JSONL file of feedback records.")],
+    source: TrainingSource,
+    training: FinetuneSettings,
+    lora: LoraSettings,
+    run_folder: Annotated[
+        Path | None, typer.Option("--output", help="Run folder; must be empty.", metavar="DIR")
+    ] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Resume the run in --output.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Check everything and print a plan; write nothing.")
+    ] = False,
+    accelerate_config: Annotated[
+        str | None,
+        typer.Option(
+            LAUNCH_OPTION,
+            help="Launch with accelerate: fsdp-8 (one machine, eight GPUs), or a file that "
+            "`accelerate config` wrote.",
+            metavar="NAME|FILE",
+        ),
+    ] = None,
+    gpus: Annotated[
+        int | None, typer.Option(min=1, help="With --dry-run: GPUs that share the model.")
+    ] = None,
+    gpu_memory_gib: Annotated[
+        float | None,
+        typer.Option(min=0, help="With --dry-run: memory of one GPU.", metavar="GIB"),
+    ] = None,
+) -> None:
+    """Train a critic on feedback records, and write a model folder to serve.
+
+    Each training option overrides the recipe's. The critic's folder is printed on standard output.
+    """
+    base, settings = _settings(source, training, lora)
+    validation = source.validation
     if dry_run:
         hardware = _hardware(gpus, gpu_memory_gib)
         _show(plan_finetune(records, base, settings, validation=validation, hardware=hardware))
@@ -92,7 +110,7 @@ def finetune(
     if accelerate_config is not None:
         config = accelerate_config_file(accelerate_config)
         launched = launched_hardware(config)
-        # here, since a refusal by each of eight processes is eight times harder to read
+        # once, rather than in each launched process
         check_finetune(
             *(records, base, run_folder, settings),
             validation=validation,
@@ -101,6 +119,18 @@ def finetune(
         )
         _launch(config)
     _train(records, base, run_folder, settings, validation=validation, resume=resume)
+
+
+def _settings(
+    source: TrainingSource, training: FinetuneSettings, lora: LoraSettings
+) -> tuple[str, FinetuneSettings]:
+    """The base, and the recipe's settings, overridden by the options."""
+    chosen = Recipe() if source.recipe is None else Recipe.load(source.recipe)
+    base = source.base or chosen.base
+    if base is None:
+        raise InputError("Name the model to start from: --base, or a --recipe that has one.")
+    adapters = chosen.settings.lora.model_copy(update=lora.given)
+    return model_folder(base), with_changes(chosen.settings, lora=adapters, **training.given)
 
 
 def _train(
@@ -112,7 +142,7 @@ def _train(
     validation: Path | None,
     resume: bool,
 ) -> None:
-    # each process of a launch runs this; one of them speaks
+    # every launched process runs this; only the first one prints
     output.progress.quiet = output.results.quiet = os.environ.get("RANK", "0") != "0"
     with live_line() as tell:
         result = run_finetune(
@@ -128,16 +158,16 @@ def _train(
     if result.model is None:
         if output.progress.quiet:
             return
-        output.say(f"Stopped after step {result.steps}, which is saved. Add --resume to go on.")
+        output.say(f"Stopped after step {result.steps}, which is saved. Add --resume to continue.")
         raise typer.Exit(exit_codes.INTERRUPTED)
     loss = result.validation_loss
-    held_out = "" if loss is None else f"; lowest loss on held-out records: {loss:.4f}"
+    held_out = "" if loss is None else f"; lowest validation loss: {loss:.4f}"
     output.say(f"Steps: {result.steps}{held_out}. Curves: {run_folder / 'curves.png'}")
     output.results.print(str(result.model))
 
 
 def _launch(config: Path) -> None:
-    """Become the launcher: signals and the exit code are then its own."""
+    """Replace this process by the launcher, which handles signals and the exit code."""
     command = launch_command(config, sys.argv[1:])
     streams.flush()
     os.execv(command[0], command)  # noqa: S606 - no shell is involved
@@ -166,7 +196,7 @@ def _tell_plan(planned: TrainingPlan) -> None:
 
 
 def _show(planned: TrainingPlan) -> None:
-    """Print a plan, and refuse it if it does not fit."""
+    """Print a plan; raise an error if it does not fit."""
     job, sized = planned.job, planned.estimate
     memory = sized.hardware.memory_gib
     rows = [
@@ -179,8 +209,8 @@ def _show(planned: TrainingPlan) -> None:
         ("Trained parameters", f"{sized.trained_parameters:,}"),
         ("Processes", f"{sized.hardware.processes}{', sharded' * sized.hardware.sharded}"),
         *((f"Memory: {name}", f"{gib:.2f} GiB") for name, gib in sized.parts()),
-        ("Memory in all", f"{sized.total_gib:.2f} GiB estimated for each process"),
-        ("Memory there is", "not named" if memory is None else f"{memory:.1f} GiB"),
+        ("Memory, total", f"{sized.total_gib:.2f} GiB estimated per process"),
+        ("Memory available", "unknown" if memory is None else f"{memory:.1f} GiB"),
     ]
     print_pairs((name, "", value) for name, value in rows)
     sized.check()

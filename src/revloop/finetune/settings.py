@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field, ValidationError
 
 from revloop.errors import InputError, MissingExtraError
-from revloop.options import DEFAULT_PROMPTS
+from revloop.options import DEFAULT_PROMPTS, Flag, Options
 from revloop.values import Frozen, digest_of, explain
 
 RECIPES = Path(__file__).parent / "recipes"
@@ -18,98 +18,123 @@ Method = Literal["full", "lora", "qlora"]
 Precision = Literal["bf16", "fp32"]
 
 
-class LoraSettings(Frozen):
+class LoraSettings(Options):
     """Low-rank adapters (Hu et al., arXiv 2106.09685): W + alpha / rank * B A, with W frozen."""
 
-    rank: Annotated[int, Field(ge=1)] = Field(
-        default=64, description="Inner width of an adapter. 64: QLoRA's (arXiv 2305.14314, B.2)."
+    panel: ClassVar[str] = "LoRA"
+
+    rank: Annotated[int, Flag(name="--lora-rank", metavar="N")] = Field(
+        default=64,
+        ge=1,
+        description="Inner width of an adapter. 64: QLoRA's (arXiv 2305.14314, B.2).",
     )
-    alpha: Annotated[float, Field(gt=0)] = Field(
-        default=16, description="Scale of the adapters. 16: QLoRA's, found with rank 64."
+    alpha: Annotated[float, Flag(name="--lora-alpha", metavar="X")] = Field(
+        default=16, gt=0, description="Scale of the adapters. 16: QLoRA's, tuned with rank 64."
     )
-    dropout: Annotated[float, Field(ge=0, lt=1)] = Field(
-        default=0.05, description="Share of an adapter's inputs left out. 0.05: QLoRA's at 33B."
+    dropout: Annotated[float, Flag(name="--lora-dropout", metavar="SHARE")] = Field(
+        default=0.05,
+        ge=0,
+        lt=1,
+        description="Dropout in adapters. 0.05: QLoRA's at 33B.",
     )
-    target_modules: tuple[str, ...] | None = Field(
+    target_modules: Annotated[
+        tuple[str, ...] | None, Flag(name="--lora-target-modules", metavar="NAME")
+    ] = Field(
         default=None,
         min_length=1,
-        description="Names of the linear layers that get an adapter; None: all but the output "
-        "layer, which QLoRA found to be needed to match full fine-tuning (figure 2).",
+        description="Linear layers that get an adapter. By default all but the output layer, which "
+        "QLoRA needed to match full fine-tuning (figure 2).",
     )
 
 
-class FinetuneSettings(Frozen):
-    """What decides the weights that come out. Each default serves a few hundred records."""
+class FinetuneSettings(Options):
+    """What decides the resulting weights. The defaults suit a few hundred records."""
 
-    prompts: str = Field(
+    panel: ClassVar[str] = "Training"
+
+    prompts: Annotated[str, Flag(metavar="NAME|DIR")] = Field(
         default=DEFAULT_PROMPTS,
-        description="The prompt set that records are rendered with: the one that the loop is to "
-        "use with this critic. A name, or a folder.",
+        description="Prompt set that renders the records: the one to use with this critic.",
     )
     method: Method = Field(
         default="lora",
         description="full: all weights. lora: adapters beside frozen weights. qlora: adapters "
-        "beside weights in 4 bits (a GPU and bitsandbytes are needed).",
+        "beside 4-bit weights (needs a GPU and bitsandbytes).",
     )
-    lora: LoraSettings = Field(default=LoraSettings(), description="Not used by method full.")
+    lora: Annotated[LoraSettings, Flag(only_in_python=True)] = Field(
+        default=LoraSettings(), description="The adapters of methods lora and qlora."
+    )
     precision: Precision | None = Field(
         default=None,
-        description="What is computed in, and how the critic is saved. None: bf16 where the "
+        description="Precision of training and of the saved critic. By default bf16 where the "
         "hardware computes in it (GPUs; CPUs with AVX512-BF16 or AMX), else fp32.",
     )
-    epochs: Annotated[float, Field(gt=0)] = Field(
-        default=3.0, description="How often each record is seen, unless training stops early."
+    epochs: Annotated[float, Flag(metavar="N")] = Field(
+        default=3.0, gt=0, description="Passes over the records, unless training stops early."
     )
-    batch_size: Annotated[int, Field(ge=1)] = Field(
-        default=16, description="Records in one step, over all GPUs. 16: QLoRA's on 9,000 records."
+    batch_size: Annotated[int, Flag(metavar="N")] = Field(
+        default=16,
+        ge=1,
+        description="Records in one step, over all GPUs. 16: QLoRA's on 9,000 records.",
     )
-    micro_batch_size: Annotated[int, Field(ge=1)] = Field(
+    micro_batch_size: Annotated[int, Flag(metavar="N")] = Field(
         default=1,
-        description="Records that one GPU reads at once: memory for speed, the result is the same.",
+        ge=1,
+        description="Records that a GPU processes at once: more is faster, needs more memory, and "
+        "gives the same result.",
     )
-    learning_rate: Annotated[float, Field(gt=0)] = Field(
-        default=1e-4, description="Peak learning rate of AdamW. 1e-4: QLoRA's at 33B and 65B."
+    learning_rate: Annotated[float, Flag(metavar="X")] = Field(
+        default=1e-4, gt=0, description="Peak learning rate of AdamW. 1e-4: QLoRA's at 33B and 65B."
     )
     schedule: Literal["constant", "cosine", "linear"] = Field(
-        default="cosine", description="How the learning rate falls after the warm-up."
+        default="cosine", description="Decay of the learning rate after the warm-up."
     )
-    warmup_share: Annotated[float, Field(ge=0, lt=1)] = Field(
-        default=0.03, description="Share of all steps in which the learning rate rises."
+    warmup_share: Annotated[float, Flag(metavar="SHARE")] = Field(
+        default=0.03, ge=0, lt=1, description="Share of all steps that are warm-up."
     )
-    weight_decay: Annotated[float, Field(ge=0)] = Field(default=0.0, description="AdamW's.")
-    max_grad_norm: Annotated[float, Field(gt=0)] = Field(
-        default=0.3, description="Longer gradients are scaled down to it. 0.3: QLoRA's."
+    weight_decay: Annotated[float, Flag(metavar="X")] = Field(
+        default=0.0, ge=0, description="Weight decay of AdamW."
     )
-    max_tokens: Annotated[int, Field(ge=8)] | None = Field(
+    max_grad_norm: Annotated[float, Flag(metavar="X")] = Field(
+        default=0.3, gt=0, description="Longer gradients are clipped to this norm. 0.3: QLoRA's."
+    )
+    max_tokens: Annotated[int | None, Flag(metavar="N")] = Field(
         default=None,
-        description="Tokens of the longest record that is used; a longer one is left out and "
-        "told of, never cut. None: as many as the base's context holds.",
+        ge=8,
+        description="Longest record; longer ones are left out and reported, never cut. By default "
+        "the base's context length.",
     )
     gradient_checkpointing: bool = Field(
         default=True,
-        description="Compute activations twice rather than keep them: memory for "
-        "about a third more time.",
+        description="Recompute activations instead of storing them: less memory for about a third "
+        "more time.",
     )
     packing: bool = Field(
         default=False,
-        description="Lay several records in one sequence. Only with FlashAttention 2, which keeps "
-        "them apart: with any other attention a Falcon reads across them.",
+        description="Pack several records into one sequence. Needs FlashAttention 2, which keeps "
+        "them apart: with any other attention a Falcon attends across records.",
     )
-    validation_share: Annotated[float, Field(ge=0, lt=1)] = Field(
+    validation_share: Annotated[float, Flag(metavar="SHARE")] = Field(
         default=0.1,
-        description="Share of the records held out for evaluation where no file of them is given; "
+        ge=0,
+        lt=1,
+        description="Share of the records held out for validation if no file of them is given. "
         "0: no evaluation, no early stopping.",
     )
-    checkpoint_steps: Annotated[int, Field(ge=1)] | None = Field(
-        default=None, description="Evaluate and save every so many steps; None: every epoch."
+    checkpoint_steps: Annotated[int | None, Flag(metavar="N")] = Field(
+        default=None, ge=1, description="Steps between checkpoints; by default one epoch."
     )
-    patience: Annotated[int, Field(ge=1)] | None = Field(
+    patience: Annotated[int | None, Flag(metavar="N")] = Field(
         default=2,
-        description="Stop after so many evaluations without a lower loss; None: never. The "
-        "checkpoint with the lowest loss is the one that is kept.",
+        ge=1,
+        description="Stop after this many evaluations without a lower loss; in Python, None never "
+        "stops. The checkpoint with the lowest loss is kept.",
     )
-    seed: Annotated[int, Field(ge=0, lt=2**31)] = Field(
-        default=0, description="Where random choices start: split, order, adapters, dropout."
+    seed: Annotated[int, Flag(metavar="N")] = Field(
+        default=0,
+        ge=0,
+        lt=2**31,
+        description="Random seed of split, order, adapters and dropout.",
     )
 
     @property
