@@ -115,7 +115,7 @@ def test_a_make_target_of_the_docs_does_what_they_say(target: str) -> None:
 @pytest.mark.vllm
 def test_the_demo_runs_from_start_to_stop(tmp_path: Path) -> None:
     need_vllm()
-    finished = run("revloop demo", tmp_path)
+    finished = run("revloop demo --drafts 4 --iterations 2", tmp_path)
     assert finished.returncode == 0, finished.stderr
     (log,) = re.findall(r"vLLM is up at .*; its log: (\S+)", " ".join(finished.stderr.split()))
     workers = min(2, os.cpu_count() or 1)

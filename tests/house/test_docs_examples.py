@@ -33,7 +33,7 @@ ADDRESS = "http://127.0.0.1:8000"
 LIMIT_S = 240.0
 FALCON_40B = REPOSITORY / "benchmarks" / "scale" / "falcon-40b"
 
-SERVE = "revloop serve demo --tensor-parallel-size 2"
+SERVE = "revloop serve demo"
 NOT_RUN = {
     ("README.md", "pip install '.[local]'"): "changes the environment; tests/house/test_wheel.py "
     "uses an installed package",
