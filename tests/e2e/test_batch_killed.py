@@ -1,4 +1,4 @@
-"""A batch that is killed, again and again: nothing is lost, nothing is done twice."""
+"""A batch that is killed repeatedly: nothing is lost, nothing is done twice."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def work(tmp_path: Path) -> Work:
 
 
 async def assert_nothing_was_asked_again(server: Server, stored_before: dict[str, int]) -> None:
-    """No request was for a round that was in the store when the session began."""
+    """No request was for a round that was stored before the session."""
     asked = await server.asked()
     again = [one for one in asked if one[1] < stored_before.get(one[0], 0)]
     assert again == []

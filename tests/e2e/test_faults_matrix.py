@@ -1,4 +1,4 @@
-"""Under every fault the loop goes on, loses nothing and makes nothing twice: `tests/e2e/faults`."""
+"""Under every fault the loop continues, loses nothing and repeats nothing: `tests/e2e/faults`."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ if TYPE_CHECKING:
     from tests.e2e.faults.ways import Way
 
 QUICK = Deadlines(connect_s=10.0, answer_s=0.3, token_s=0.0)
-"""For faults that only a deadline ends. A request that is merely slow may run into it too."""
+"""For faults that only a deadline ends. A slow request may exceed it too."""
 
 PATIENT = RETRIES.model_copy(update={"attempts": 15, "longest_wait_s": 0.2})
-"""Tries enough for a machine that is slow besides."""
+"""Enough tries for a slow machine."""
 
 HASTY = RETRIES.model_copy(update={"attempts": 2})
 
@@ -48,7 +48,7 @@ async def test_a_fault_costs_nothing_but_the_requests_that_met_it(
     )
     assert outcome.ends == ()
     assert (outcome.completed, outcome.lost, outcome.twice) == (1.0, 0, 0)
-    assert (outcome.in_vain, outcome.strayed) == (0, 0)
+    assert (outcome.wasted, outcome.strayed) == (0, 0)
     assert outcome.extra > 0
 
 
@@ -83,7 +83,7 @@ async def test_with_every_fault_in_the_mix_the_texts_are_those_without_faults(
         deadlines=QUICK,
         retries=PATIENT,
     )
-    assert (good.completed, good.extra, good.in_vain) == (1.0, 0, 0)
+    assert (good.completed, good.extra, good.wasted) == (1.0, 0, 0)
     assert bad.ends == ()
     assert (bad.completed, bad.lost, bad.twice, bad.strayed) == (1.0, 0, 0, 0)
     assert bad.texts == good.texts
@@ -102,7 +102,7 @@ async def test_ctrl_c_among_faults_ends_in_order_and_the_same_again_loses_nothin
     assert found.texts == good.texts
     assert 0 < found.before < sum(map(len, good.texts.values()))
     if by is Ended.BATCH_ONCE:
-        assert found.in_vain == 0  # the rounds that were under way were finished
+        assert found.wasted == 0  # the current rounds were finished
 
 
 @pytest.mark.parametrize("door", Door)
@@ -134,7 +134,7 @@ async def test_without_faults_every_request_is_made_once(
     outcome = await run(Plan(), tmp_path, way=way)
     models, trajectories, rounds = 1, 12, 3
     assert outcome.requests == models + trajectories * rounds * of_a_round
-    assert (outcome.extra, outcome.in_vain) == (0, 0)
+    assert (outcome.extra, outcome.wasted) == (0, 0)
 
 
 async def test_every_run_has_a_line_in_its_table() -> None:
@@ -145,7 +145,7 @@ async def test_every_run_has_a_line_in_its_table() -> None:
     assert [line.cells["from"] for line in lines] == ["Python", "batch"]
     lines = await measure_interruptions(Size(trajectories=4, rounds=2), ways)
     assert [line.cells["ended by"] for line in lines] == [by.value for by in Ended]
-    assert {line.cells["in order"] for line in lines} == {"yes"}
+    assert {line.cells["orderly"] for line in lines} == {"yes"}
     assert all(line.is_well for line in lines)
 
 
@@ -178,6 +178,6 @@ async def test_an_interruption_out_of_order_shows(
     good = await run(Plan(), tmp_path, trajectories=2, rounds=1)
     found = Interruption(code, said, 2, 1.0, 0, 0, 0, good.texts)
     line = Line.of_interruption({}, found, good)
-    assert line.cells["in order"] == ("yes" if is_orderly else "no")
+    assert line.cells["orderly"] == ("yes" if is_orderly else "no")
     assert line.is_well is is_orderly
     assert line.remarks == (() if is_orderly else (said,))

@@ -1,4 +1,4 @@
-"""The server that misbehaves does what it is told, and counts right: `tests/e2e/faults`."""
+"""The faulty server follows its plan and counts correctly: `tests/e2e/faults`."""
 
 from __future__ import annotations
 
@@ -86,22 +86,22 @@ async def test_without_faults_everything_is_answered_well(client: aiohttp.Client
     assert json.loads(first[1])["choices"][0]["finish_reason"] == "stop"
 
 
-async def test_what_is_asked_again_after_a_good_answer_was_asked_in_vain(
+async def test_what_is_asked_again_after_a_good_answer_was_asked_wasted(
     client: aiohttp.ClientSession,
 ) -> None:
     async with FaultyServer(Plan()) as server:
         for prompt in ("a", "b", "a", "a"):
             await post(client, server, {**BODY, "prompt": prompt})
-    assert (server.requests, server.extra, len(server.in_vain)) == (4, 2, 2)
+    assert (server.requests, server.extra, len(server.wasted)) == (4, 2, 2)
 
 
-async def test_what_is_asked_again_after_a_fault_was_not_asked_in_vain(
+async def test_what_is_asked_again_after_a_fault_was_not_asked_wasted(
     client: aiohttp.ClientSession,
 ) -> None:
     async with FaultyServer(always(Fault.ERROR_503)) as server:
         await post(client, server)
         await post(client, server)
-    assert (server.requests, server.extra, server.in_vain) == (2, 1, [])
+    assert (server.requests, server.extra, server.wasted) == (2, 1, [])
     assert server.met == {Fault.ERROR_503: 2}
 
 

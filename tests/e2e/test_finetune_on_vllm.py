@@ -1,4 +1,4 @@
-"""A fine-tuned critic on a real vLLM server: its adapters are in its weights."""
+"""A fine-tuned critic with merged adapters on a real vLLM server."""
 
 from __future__ import annotations
 

@@ -38,7 +38,7 @@ def free_port() -> int:
 
 @asynccontextmanager
 async def served(port: int, log: Path, *options: str) -> AsyncIterator[asyncio.subprocess.Process]:
-    """`revloop serve` in a process of its own, stopped with SIGTERM in the end."""
+    """A process of `revloop serve`, stopped with SIGTERM."""
     if not sys.platform.startswith("linux"):
         pytest.skip("the engine process is found through /proc")
     with (log.parent / f"{log.stem}.err").open("wb") as told:

@@ -1,4 +1,4 @@
-"""Files from a stranger are data: a model, a store or a prompt set cannot run code here."""
+"""Untrusted files are data: a model, a store or a prompt set cannot run code."""
 
 from __future__ import annotations
 

@@ -54,16 +54,16 @@ def test_the_table_of_interruptions_has_every_kind_and_nothing_was_lost() -> Non
     rows = read_table(PAGE, INTERRUPTIONS)
     named = [(row["rounds"], row["ended by"]) for row in rows]
     assert named == [(way.name, by.value) for way in WAYS for by in Ended]
-    assert {row["in order"] for row in rows} == {"yes"}
+    assert {row["orderly"] for row in rows} == {"yes"}
     assert {(row["versions lost"], row["versions twice"]) for row in rows} == {("0", "0")}
     assert {row["completed"] for row in rows} == {"100%"}
     assert {row["same texts"] for row in rows} == {"yes"}
-    assert {row["in vain"] for row in rows if row["ended by"] == Ended.BATCH_ONCE} == {"0"}
+    assert {row["wasted"] for row in rows if row["ended by"] == Ended.BATCH_ONCE} == {"0"}
 
 
 def test_only_faults_that_a_deadline_ends_waste_requests() -> None:
     slow = {MIX, *(fault.value for fault in Fault if fault.is_slow)}
-    assert {row["in vain"] for row in read_table(PAGE, FAULTS) if row["fault"] not in slow} == {"0"}
+    assert {row["wasted"] for row in read_table(PAGE, FAULTS) if row["fault"] not in slow} == {"0"}
 
 
 def test_the_fuzzing_counts_are_those_of_the_command() -> None:

@@ -1,4 +1,4 @@
-"""A server that misbehaves on purpose, and the matrix of what revloop makes of it.
+"""A faulty server, and the matrix of how revloop copes with it.
 
     python -m tests.e2e.faults
 

@@ -26,17 +26,17 @@ PAGE = REPOSITORY / "docs" / "reliability.md"
 
 
 def main() -> int:
-    """Run, print, and put the tables into the docs where that is asked for.
+    """Run, print, and write the tables into the docs if requested.
 
     Returns:
-        0 where no version was lost or made twice, every run gave the texts of the run without
+        0 if no version was lost or made twice, every run gave the texts of the run without
         faults, and every interruption was orderly; else 1.
     """
     parser = argparse.ArgumentParser(prog=COMMAND, description=__doc__)
     parser.add_argument("--trajectories", type=int, default=24, help="drafts of each run")
     parser.add_argument("--rounds", type=int, default=3, help="rounds of each draft")
     parser.add_argument("--seed", type=int, default=0, help="which requests fail")
-    parser.add_argument("--write", action="store_true", help=f"put the tables into {PAGE.name}")
+    parser.add_argument("--write", action="store_true", help=f"write the tables into {PAGE.name}")
     asked = parser.parse_args()
     tables = asyncio.run(_measure(Size(asked.trajectories, asked.rounds, asked.seed)))
     for lines in tables.values():

@@ -1,4 +1,4 @@
-"""A critic and a judge without a model: the same request gets the same answer at any time."""
+"""A critic and a judge without a model: the same request always gets the same answer."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ _RESPONSES = re.compile(r"<response_[ab]>\n(.*?)\n</response_[ab]>", re.DOTALL)
 
 
 def answer(method: str, path: str, body: bytes) -> tuple[int, dict[str, Any]]:
-    """The status and the JSON that a good server gives.
+    """The status and the JSON of a good reply.
 
-    The text depends on the prompt alone, as a model's does at temperature 0, and above that on the
-    seed too.
+    The text depends on the prompt only, as a model's does at temperature 0; above 0, also on the
+    seed.
     """
     if (method, path) == ("GET", "/v1/models"):
         return 200, {"object": "list", "data": [{"id": MODEL, "object": "model"}]}
@@ -40,7 +40,7 @@ def answer(method: str, path: str, body: bytes) -> tuple[int, dict[str, Any]]:
 
 
 def _continued(asked: Mapping[str, Any]) -> str:
-    """A critique, a revision, or one after the other where nothing says where to stop."""
+    """A critique, a revision, or both if no stop string separates them."""
     prompt = asked["prompt"]
     seed = asked["seed"] if asked.get("temperature") else ""
     name = _digest(f"{seed}{prompt}")[:12]
@@ -54,7 +54,7 @@ def _continued(asked: Mapping[str, Any]) -> str:
 
 
 def _verdict(question: str) -> str:
-    """Which of two responses is better, in either order the same one."""
+    """Which of two responses is better, whatever their order."""
     first, second = map(_digest, _RESPONSES.findall(question))
     return f"They differ.\n\nVerdict: {'A' if first > second else 'B'}"
 

@@ -1,4 +1,4 @@
-"""A run that Ctrl-C ends in the middle of faults, the same run again, and what was lost in it."""
+"""A run that Ctrl-C ends amid faults, its repetition, and what was lost."""
 
 from __future__ import annotations
 
@@ -47,36 +47,36 @@ class Ended(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Interruption:
-    """What came of a run that was interrupted, and of the same run again.
+    """The outcome of an interrupted run and of its repetition.
 
     Attributes:
         code: The exit code of the first.
         said: What it wrote to standard error.
-        before: Versions that were in the store after it.
-        completed: Share of the trajectories that had all of their rounds after the second.
-        in_vain: Requests of both for what had been answered well before.
-        lost: Versions that were in the store, or told of, and are not in the store in the end.
-        twice: Versions that are stored, or were told of in one run, more than once.
-        texts: All texts of each trajectory in the end, by the draft's id.
+        before: Versions in the store after it.
+        completed: Share of trajectories with all rounds after the second.
+        wasted: Repeated requests whose reply was already complete, in both.
+        lost: Versions that were stored or reported, but are missing at the end.
+        twice: Versions that are stored, or were reported in one run, more than once.
+        texts: All texts of each trajectory at the end, by the draft's id.
     """
 
     code: int
     said: str
     before: int
     completed: float
-    in_vain: int
+    wasted: int
     lost: int
     twice: int
     texts: dict[str, tuple[str, ...]]
 
     @property
     def is_orderly(self) -> bool:
-        """Whether it ended as an interrupted program does, and without a traceback."""
+        """Whether it ended with the code of an interrupted program and without a traceback."""
         return self.code == 128 + signal.SIGINT and "Traceback" not in self.said
 
 
 def quick_faults(share: float, seed: int = 0) -> Plan:
-    """All faults that neither a deadline ends nor a long wait, but for the first contact.
+    """All faults without deadlines or long waits, except on first contact.
 
     Real commands have deadlines and waits of minutes, and give a first contact few tries.
     """
@@ -94,7 +94,7 @@ async def interrupt(
     trajectories: int = 8,
     rounds: int = 3,
 ) -> Interruption:
-    """Run in a process of its own, interrupt it with all requests held, and run it again.
+    """Run a process, interrupt it while the server holds all requests, and run it again.
 
     Args:
         way: How a round is made.
@@ -119,7 +119,7 @@ async def interrupt(
         again = await _ended(await _start(arguments, folder))
         if again.code:
             raise RuntimeError(f"the second run ended with {again.code}: {again.err}")
-        in_vain = len(server.in_vain)
+        wasted = len(server.wasted)
     found = stored(folder)
     told = [before, _printed(first), _printed(again), read_output(folder)]
     return Interruption(
@@ -127,7 +127,7 @@ async def interrupt(
         said=said + first.err,
         before=len(versions_of(before)),
         completed=sum(map(is_complete, found)) / trajectories,
-        in_vain=in_vain,
+        wasted=wasted,
         lost=sum(lost(versions_of(some), found) for some in told),
         twice=sum(twice(versions_of(some)) for some in (*told, found)),
         texts=texts_of(found),
@@ -162,7 +162,7 @@ async def _start(arguments: list[str], folder: Path) -> asyncio.subprocess.Proce
 
 
 async def _interrupt(process: asyncio.subprocess.Process, by: Ended, server: FaultyServer) -> str:
-    """Send it Ctrl-C once a request is held; returns what it has written to standard error."""
+    """Send Ctrl-C once a request is held; return its standard error."""
     ended, held = asyncio.create_task(process.wait()), asyncio.create_task(server.is_held.wait())
     await asyncio.wait({ended, held}, return_when=asyncio.FIRST_COMPLETED, timeout=LIMIT_S)
     ended.cancel()
@@ -176,7 +176,7 @@ async def _interrupt(process: asyncio.subprocess.Process, by: Ended, server: Fau
     if by is Ended.BATCH_TWICE:
         process.send_signal(signal.SIGINT)
     else:
-        server.let_go()  # the rounds under way are finished
+        server.let_go()  # the current rounds finish
     return said
 
 
@@ -191,7 +191,7 @@ async def _until_said(process: asyncio.subprocess.Process, words: str) -> str:
 
 
 async def _ended(process: asyncio.subprocess.Process) -> _Finished:
-    """Wait for its end, so long as it does not hang."""
+    """Wait for its end; fail if it hangs."""
     try:
         out, err = await asyncio.wait_for(process.communicate(), LIMIT_S)
     finally:

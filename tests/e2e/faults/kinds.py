@@ -1,4 +1,4 @@
-"""The faults that a server can have, and which request meets which."""
+"""The faults of a server, and which request meets which."""
 
 from __future__ import annotations
 
@@ -12,26 +12,26 @@ if TYPE_CHECKING:
 
 
 class Fault(StrEnum):
-    """What can happen to a request. The values are the names in the table of the docs."""
+    """A fault of a request. The values are the names in the docs' table."""
 
-    REFUSED = "the port is closed for a moment"
+    REFUSED = "the port is closed briefly"
     RESET = "reset in the middle of the body"
     BUSY = "429"
     BUSY_SECONDS = "429, Retry-After: 3600"
-    BUSY_DATE = "429, Retry-After: a date in an hour"
+    BUSY_DATE = "429, Retry-After: a date in one hour"
     ERROR_500 = "500"
-    ERROR_502 = "502 with a page of HTML"
+    ERROR_502 = "502 with an HTML page"
     ERROR_503 = "503"
-    HTML = "a page of HTML with status 200"
+    HTML = "an HTML page with status 200"
     TRUNCATED_JSON = "truncated JSON"
     WRONG_SHAPE = "JSON of a wrong shape"
     NO_CHOICES = "an empty list of choices"
-    UNKNOWN_FINISH = "a finish_reason that nobody knows"
-    LATE = "an answer after the deadline"
-    DRIP = "a byte now and then"
-    WEDGED = "no answer at all"
-    ENDLESS = "a gigabyte without end"
-    PACKED = "a small packed body that unpacks to a gigabyte"
+    UNKNOWN_FINISH = "an unknown finish_reason"
+    LATE = "a reply after the deadline"
+    DRIP = "single bytes, slowly"
+    WEDGED = "no reply"
+    ENDLESS = "an endless body"
+    PACKED = "a compressed gigabyte"
     REDIRECT = "a redirect to another host"
 
     @property
@@ -41,21 +41,21 @@ class Fault(StrEnum):
 
     @property
     def is_quick(self) -> bool:
-        """Whether it is over at once, and the next try need not wait long."""
+        """Whether it ends at once and the next try does not wait long."""
         return not self.is_slow and self not in {Fault.BUSY_SECONDS, Fault.BUSY_DATE}
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Which share of the requests meets which fault.
+    """The share of requests that meets each fault.
 
-    The fault of a request follows from the seed, from what is asked, and from how often it was
-    asked before; neither the time nor the order of arrival matters.
+    The seed, the content of a request and the number of earlier tries decide its fault; time and
+    order of arrival do not matter.
 
     Attributes:
-        shares: From 0 to 1 for each fault, together at most 1. What is left is answered well.
-        seed: Another seed, other requests.
-        spared: Paths whose requests are always answered well.
+        shares: From 0 to 1 for each fault, together at most 1. Other requests succeed.
+        seed: Selects the requests.
+        spared: Paths whose requests always succeed.
     """
 
     shares: Mapping[Fault, float] = field(default_factory=dict)
@@ -68,11 +68,11 @@ class Plan:
 
     @classmethod
     def evenly(cls, share: float, seed: int = 0) -> Plan:
-        """All faults together have this share, each the same part of it."""
+        """Divide a share evenly among all faults."""
         return cls({fault: share / len(Fault) for fault in Fault}, seed)
 
     def fault_of(self, content: str, times_before: int) -> Fault | None:
-        """The fault that a request meets, or None for a good answer."""
+        """The fault of a request, or None if it succeeds."""
         drawn = random.Random(f"{self.seed} {content} {times_before}").random()
         for fault, share in self.shares.items():
             drawn -= share

@@ -28,7 +28,7 @@ SHARE = 0.3
 MIX = "all of them, mixed"
 NOTHING = "none"
 DEADLINES = Deadlines(connect_s=2.0, answer_s=1.0, token_s=0.0)
-"""A hundredth of what they are in earnest: for the faults that only a deadline ends."""
+"""A hundredth of the production values, for faults that only a deadline ends."""
 
 COMMAND = "python -m tests.e2e.faults"
 FAULTS, ROUNDS, INTERRUPTIONS = "faults", "rounds", "interruptions"
@@ -55,7 +55,7 @@ class Line:
     """A line of a table.
 
     Attributes:
-        cells: What stands in it, by the headings.
+        cells: Its cells by heading.
         is_well: Whether nothing was lost or made twice, and every text is that of the run without
             faults.
         remarks: What else a person may want to know.
@@ -67,7 +67,7 @@ class Line:
 
     @classmethod
     def of(cls, named: Mapping[str, str], outcome: Outcome, good: Outcome) -> Line:
-        """What came of a run.
+        """The outcome of a run.
 
         Args:
             named: Which run it was, by the headings.
@@ -80,7 +80,7 @@ class Line:
             "completed": f"{outcome.completed:.0%}",
             "requests": str(outcome.requests),
             "extra": str(outcome.extra),
-            "in vain": str(outcome.in_vain),
+            "wasted": str(outcome.wasted),
             "seconds lost": f"{max(outcome.wall_s - good.wall_s, 0):.1f}",
             **_losses(outcome, is_same=is_same),
         }
@@ -91,14 +91,14 @@ class Line:
     def of_interruption(
         cls, named: Mapping[str, str], outcome: Interruption, good: Outcome
     ) -> Line:
-        """What came of a run that was interrupted, as for :meth:`of`."""
+        """The outcome of an interrupted run, as for :meth:`of`."""
         is_same = outcome.texts == good.texts
         cells = {
             **named,
-            "in order": "yes" if outcome.is_orderly else "no",
-            "versions by then": str(outcome.before),
+            "orderly": "yes" if outcome.is_orderly else "no",
+            "versions stored": str(outcome.before),
             "completed": f"{outcome.completed:.0%}",
-            "in vain": str(outcome.in_vain),
+            "wasted": str(outcome.wasted),
             **_losses(outcome, is_same=is_same),
         }
         is_well = is_same and outcome.is_orderly and outcome.lost == outcome.twice == 0
@@ -132,7 +132,7 @@ async def measure_rounds(
     ways: Sequence[Way] = WAYS,
     tell: Callable[[str], None] = lambda _: None,
 ) -> list[Line]:
-    """Run all faults mixed in every way of making a round, from Python and in a batch.
+    """Run all faults mixed with every kind of round, from Python and in a batch.
 
     Args:
         size: How large each run is.
@@ -154,7 +154,7 @@ async def measure_interruptions(
     ways: Sequence[Way] = WAYS,
     tell: Callable[[str], None] = lambda _: None,
 ) -> list[Line]:
-    """Interrupt runs with faults in every way of making a round, and go on.
+    """Interrupt runs with faults in every kind of round, and resume them.
 
     Args:
         size: How large each run is.
@@ -189,7 +189,7 @@ def table(lines: Sequence[Line]) -> str:
 
 
 def read_table(page: str, name: str) -> list[Mapping[str, str]]:
-    """The lines of a table that stands in a page, by their headings."""
+    """The rows of a table in a page, by heading."""
     begin, end = _marks(name)
     _, _, rest = page.partition(begin)
     text, _, _ = rest.partition(end)

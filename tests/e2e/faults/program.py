@@ -1,4 +1,4 @@
-"""Revises drafts from Python until it is done or interrupted; started by ``interrupted.py``.
+"""Revise drafts from Python until done or interrupted; started by ``interrupted.py``.
 
 Each trajectory is printed as JSON, and in the end "interrupted" where that happened. Arguments:
 the server's address, how many drafts, rounds of each, the name of the way.
@@ -18,7 +18,7 @@ from tests.e2e.faults.ways import WAYS
 
 
 def main(address: str, count: str, rounds: str, name: str) -> int:
-    """Returns 0 where all was done, 130 where it was interrupted and left nothing open, else 1."""
+    """Return 0 if done, 130 if interrupted with everything closed, else 1."""
     way = next(way for way in WAYS if way.name == name)
     done = revise_many(
         drafts(int(count)),

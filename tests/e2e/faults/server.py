@@ -1,8 +1,8 @@
-"""The server that misbehaves: real HTTP over loopback, byte by byte, so that nothing is too rude.
+"""A faulty server: real HTTP over loopback, written byte by byte to allow any fault.
 
 async with FaultyServer(Plan({Fault.BUSY: 0.3})) as server:
     ...  # talk to server.base_url
-assert server.in_vain == []
+assert server.wasted == []
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 Behind = Callable[[str, str, bytes], tuple[int, dict[str, Any]]]
-"""Answers a method, a path and a body well: status and JSON."""
+"""Answers a method, a path and a body without a fault: status and JSON."""
 
 _HTML = "<html><head><title>502 Bad Gateway</title></head><body>nginx. {}</body></html>"
-_RESET_ON_CLOSE = struct.pack("ii", 1, 0)  # SO_LINGER with no time to linger
+_RESET_ON_CLOSE = struct.pack("ii", 1, 0)  # SO_LINGER with a time of zero: reset
 _PIECE = b"x" * 65536
 _GIGABYTE = 2**30
 _LATER_S = 3600
@@ -40,7 +40,7 @@ _LATER_S = 3600
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One request as it came in."""
+    """A received request."""
 
     method: str
     path: str
@@ -49,12 +49,12 @@ class Request:
 
     @property
     def key(self) -> str:
-        """The key that came with it, which errors repeat: it must not get any further."""
+        """Its API key, which error messages of this server repeat."""
         return self.headers.get("authorization", "no key").removeprefix("Bearer ")
 
     @property
     def content(self) -> str:
-        """Names what is asked: the same request has the same name whenever it comes."""
+        """Identifies its content: equal requests have the same name."""
         asked = f"{self.method} {self.path}\n".encode() + self.body
         return hashlib.sha256(asked).hexdigest()[:16]
 
@@ -64,17 +64,17 @@ class FaultyServer:
 
     Args:
         plan: Which request meets which fault.
-        behind: What answers the others.
-        away_s: Seconds that the port stays closed at a time.
+        behind: Answers the others.
+        away_s: Seconds that the port stays closed.
         late_s: Seconds until a late answer; more than the client's deadline.
-        drip_s: Seconds between two bytes of an answer that drips.
+        drip_s: Seconds between the bytes of a slow answer.
 
     Attributes:
         plan: Which request meets which fault; it may be changed while the server is up.
         base_url: Its address.
         asked: How often each content was asked.
         met: How often each fault was met.
-        in_vain: What was to be generated again after a good answer, once for each time.
+        wasted: What was to be generated again after a good answer, once for each time.
         strayed: Connections to the other host that redirects name.
         was_asked: Set by the first request.
         is_open: Set while the port is open.
@@ -93,7 +93,7 @@ class FaultyServer:
         self.base_url = ""
         self.asked: Counter[str] = Counter()
         self.met: Counter[Fault] = Counter()
-        self.in_vain: list[str] = []
+        self.wasted: list[str] = []
         self.strayed = 0
         self.was_asked = asyncio.Event()
         self.is_open = asyncio.Event()
@@ -109,8 +109,8 @@ class FaultyServer:
         self._coming_back: asyncio.TimerHandle | None = None
 
     async def __aenter__(self) -> Self:
-        # bound and never listening: it holds the port while nobody is at home, so that a connection
-        # is refused and no one else gets the port
+        # bound but never listening: reserves the port while it is closed, so that connections are
+        # refused
         self._placeholder = _bound(0)
         self._port = self._placeholder.getsockname()[1]
         self.base_url = f"http://127.0.0.1:{self._port}"
@@ -123,7 +123,7 @@ class FaultyServer:
             self._coming_back.cancel()
         self._elsewhere.close()
         self._close_port()
-        await asyncio.sleep(0)  # cancelled before its first step, a task would close nothing
+        await asyncio.sleep(0)  # a task that is cancelled before its first step closes nothing
         for task in self._tasks:
             task.cancel()
         if self._tasks:
@@ -147,17 +147,17 @@ class FaultyServer:
         return self.requests - len(self.asked)
 
     def hold_from(self, number: int) -> None:
-        """Answer nothing from this request on, the first being 1, until :meth:`let_go`."""
+        """Hold answers from this request on, counted from 1, until :meth:`let_go`."""
         self._held_from = number
 
     def let_go(self) -> None:
-        """Answer what is held, and whatever comes."""
+        """Answer held and later requests."""
         self._held_from = None
         self._let_go.set()
 
     def _listen(self) -> None:
-        # not asyncio's own server: where that is closed while it accepts a connection, the
-        # connection is neither served nor closed (AssertionError in Server._attach, kept silent)
+        # not asyncio's own server: if it is closed while it accepts a connection, that connection
+        # is neither served nor closed (a silent AssertionError in Server._attach)
         self._listening = _bound(self._port)
         self._listening.setblocking(False)
         self._listening.listen(1024)
@@ -178,7 +178,7 @@ class FaultyServer:
             self.is_open.clear()
 
     def _go_away(self) -> None:
-        """Close the port for a while, unless it is closed already."""
+        """Close the port for a while, unless it is closed."""
         if self._listening is not None:
             self._close_port()
             self._coming_back = asyncio.get_running_loop().call_later(self._away_s, self._listen)
@@ -195,7 +195,7 @@ class FaultyServer:
                 if writer.is_closing():
                     break
         except (ConnectionError, asyncio.CancelledError):
-            pass  # the client has given up, or the server ends: what this is for
+            pass  # the client has given up, or the server ends
         finally:
             writer.transport.abort()
 
@@ -204,7 +204,7 @@ class FaultyServer:
     ) -> None:
         content = request.content
         if content in self._answered and request.method == "POST":
-            self.in_vain.append(content)
+            self.wasted.append(content)
         is_spared = request.path in self.plan.spared
         fault = None if is_spared else self.plan.fault_of(content, self.asked[content])
         self.asked[content] += 1
@@ -290,7 +290,7 @@ def _unknown_finish(reply: Mapping[str, Any]) -> bytes:
 
 @cache
 def _packed() -> bytes:
-    """A gigabyte of spaces, packed into a megabyte: the same block again and again."""
+    """A gigabyte of spaces, compressed into a megabyte."""
     packer = zlib.compressobj(9, zlib.DEFLATED, -15)  # -15: nothing around it
     block = packer.compress(b" " * 2**20) + packer.flush(zlib.Z_FULL_FLUSH)
     head = b"\x1f\x8b\x08" + bytes(7)
@@ -349,7 +349,7 @@ async def _until_set(event: asyncio.Event, reader: asyncio.StreamReader) -> None
     finally:
         gone.cancel()
         is_set.cancel()
-        await asyncio.wait({gone, is_set})  # the reader has one reader at a time
+        await asyncio.wait({gone, is_set})  # a stream allows one reader at a time
 
 
 async def _send_without_end(writer: asyncio.StreamWriter) -> None:
@@ -361,7 +361,7 @@ async def _send_without_end(writer: asyncio.StreamWriter) -> None:
 
 
 async def _read(reader: asyncio.StreamReader) -> Request | None:
-    """The next request of a connection, or None where the client has closed it."""
+    """The next request of a connection, or None if the client has closed it."""
     try:
         head = await reader.readuntil(b"\r\n\r\n")
         first, *lines = head.decode("latin-1").splitlines()

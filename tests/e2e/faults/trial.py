@@ -1,4 +1,4 @@
-"""One run of the loop against the server that misbehaves, and what was lost in it."""
+"""One run of the loop against the faulty server, and what was lost."""
 
 from __future__ import annotations
 
@@ -34,14 +34,14 @@ if TYPE_CHECKING:
     """Drafts' ids, rounds and texts."""
 
 INPUT, OUTPUT, STORE = "drafts.jsonl", "out.jsonl", "out.jsonl.sqlite"
-"""The files of a run, in its folder."""
+"""The files of a run in its folder."""
 
 RETRIES = RetryPolicy(first_wait_s=0.02, longest_wait_s=2.4)
-"""As many tries as in earnest, with waits a 25th as long."""
+"""The production number of tries, with waits 25 times shorter."""
 
 
 class Door(StrEnum):
-    """Where drafts go in."""
+    """Where drafts come from."""
 
     PYTHON = "Python"
     BATCH = "batch"
@@ -49,25 +49,25 @@ class Door(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What came of a run.
+    """The outcome of a run.
 
     Attributes:
         completed: Share of the trajectories that did all of their rounds, from 0 to 1.
         requests: Requests that reached the server.
         extra: Requests beyond those of a run without faults.
-        in_vain: Requests for what had been answered well before.
-        strayed: Connections to the host that redirects name.
+        wasted: Repeated requests whose reply was already complete.
+        strayed: Connections to the host of redirects.
         wall_s: Seconds that the run took.
-        lost: Versions that were told of, and are not in the store to the letter.
-        twice: Versions that were told of, or are stored, more than once.
+        lost: Versions that were reported, but not stored exactly.
+        twice: Versions that were reported, or are stored, more than once.
         texts: All texts of each trajectory in the store, by the draft's id.
-        ends: Why trajectories ended that did not complete.
+        ends: Stop reasons of incomplete trajectories.
     """
 
     completed: float
     requests: int
     extra: int
-    in_vain: int
+    wasted: int
     strayed: int
     wall_s: float
     lost: int
@@ -77,7 +77,7 @@ class Outcome:
 
 
 def drafts(count: int) -> list[Draft]:
-    """Drafts that all differ, with text that is not plain ASCII."""
+    """Distinct drafts with non-ASCII text."""
     return [
         Draft(id=f"d{i}", prompt=f"Ask {i}: ## why é?", response=f"Answer {i} is 漢字 & $x.")
         for i in range(count)
@@ -85,7 +85,7 @@ def drafts(count: int) -> list[Draft]:
 
 
 def write_input(folder: Path, count: int) -> None:
-    """Write so many drafts to the folder's input, for a batch; the folder is made if need be."""
+    """Write the input of a batch; create its folder if necessary."""
     folder.mkdir(exist_ok=True)
     rows = [draft.model_dump(include={"id", "prompt", "response"}) for draft in drafts(count)]
     lines = [json.dumps(row, ensure_ascii=False) + "\n" for row in rows]
@@ -103,11 +103,11 @@ async def run(
     deadlines: Deadlines | None = None,
     retries: RetryPolicy = RETRIES,
 ) -> Outcome:
-    """Revise drafts all at once against a server with these faults, into a store in the folder.
+    """Revise drafts concurrently against a server with these faults, into a store.
 
     Args:
         plan: The faults.
-        folder: Where the store is put; made where it is not there.
+        folder: Folder of the store; created if missing.
         way: How a round is made.
         door: Where the drafts go in.
         trajectories: How many drafts.
@@ -139,7 +139,7 @@ async def run(
         completed=sum(is_complete(t) for t in found) / trajectories,
         requests=server.requests,
         extra=server.extra,
-        in_vain=len(server.in_vain),
+        wasted=len(server.wasted),
         strayed=server.strayed,
         wall_s=wall_s,
         lost=lost(told, found),
@@ -166,13 +166,13 @@ def texts_of(trajectories: Iterable[Trajectory]) -> dict[str, tuple[str, ...]]:
 
 
 def lost(told: Told, found: Iterable[Trajectory]) -> int:
-    """How many versions that were told of are not there to the letter."""
+    """How many reported versions are not stored exactly."""
     kept = set(versions_of(found))
     return sum(version not in kept for version in told)
 
 
 def twice(versions: Told) -> int:
-    """How many versions are there more than once."""
+    """How many versions exist more than once."""
     counts = Counter((name, round_) for name, round_, _ in versions)
     return sum(number - 1 for number in counts.values())
 
@@ -183,7 +183,7 @@ def is_complete(trajectory: Trajectory) -> bool:
 
 
 def read_output(folder: Path) -> list[Trajectory]:
-    """The trajectories that a batch wrote; none where it wrote no output."""
+    """The trajectories that a batch wrote; empty without output."""
     path = folder / OUTPUT
     lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
     return [Trajectory.model_validate_json(line) for line in lines]

@@ -1,4 +1,4 @@
-"""The ways in which a round is made: each asks the engine in another order, and other things."""
+"""The kinds of rounds: each makes other requests in another order."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from revloop.options import LoopOptions
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """How a round is made.
+    """A kind of round.
 
     Attributes:
-        name: What stands in the table.
-        loop: The options that say so.
+        name: Its name in the table.
+        loop: The options that select it.
     """
 
     name: str
@@ -31,7 +31,7 @@ class Way:
         return self.loop.keep != "last"
 
     def arguments(self, judge: str) -> list[str]:
-        """The options of the command line, with the address of a judge where one is needed."""
+        """The command-line options, with the address of a judge if one is needed."""
         said = ["--judge", judge] if self.is_judged else []
         for name, value in self.options.items():
             said.append(f"--{name.replace('_', '-')}")

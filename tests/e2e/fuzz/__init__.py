@@ -1,4 +1,4 @@
-"""Coverage-guided fuzzing of everything that reads what a stranger wrote.
+"""Coverage-guided fuzzing of the parsers of untrusted input.
 
     make fuzz
 

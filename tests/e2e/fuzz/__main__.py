@@ -15,7 +15,7 @@ CASES = Path(__file__).parent / "cases"
 
 
 def main() -> None:
-    """Feed a target its inputs; one that breaks it is written beside the cases."""
+    """Feed a target its inputs; write one that breaks it beside the cases."""
     target = sys.argv[1]
     runs = sys.argv[2] if len(sys.argv) > 2 else RUNS[target]
     with tempfile.TemporaryDirectory() as corpus:
