@@ -23,8 +23,9 @@ from benchmarks.processes import MIB, resident_mib
 from benchmarks.saving import ROOT, save
 from benchmarks.stub import CRITIQUE
 from revloop import PromptSet
-from revloop.distributed import ActorOptions, RayInput, RayOptions, batch_on_ray
+from revloop.distributed import ActorOptions, RayInput, batch_on_ray
 from revloop.engines.base import Completion
+from revloop.options import RayOptions, RunOptions
 from revloop.trajectory import EngineInfo, Usage
 
 if TYPE_CHECKING:
@@ -132,10 +133,10 @@ def main() -> None:
             RayInput(str(folder / "drafts.jsonl"), split_bytes=4 * MIB),
             ActorOptions(
                 str(folder / "out"),
-                {"engine": InstantEngine(), "single_pass": True},
-                iterations=1,
+                InstantEngine(),
+                RunOptions(single_pass=True, iterations=1),
             ),
-            RayOptions(actors=chosen.actors, in_flight=chosen.rows_in_flight, shard_rows=5000),
+            RayOptions(actors=chosen.actors, rows_in_flight=chosen.rows_in_flight, shard_rows=5000),
         )
     sampler.stop()
     every = max(1, len(sampler.samples) // 200)

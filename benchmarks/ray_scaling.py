@@ -30,7 +30,8 @@ from benchmarks.ray_memory import write_drafts
 from benchmarks.saving import save
 from benchmarks.stub import CRITIQUE
 from revloop import PromptSet
-from revloop.distributed import ActorOptions, RayInput, RayOptions, batch_on_ray
+from revloop.distributed import ActorOptions, RayInput, batch_on_ray
+from revloop.options import EngineOptions, RayOptions, RunOptions
 
 SLOTS, REQUEST_S = 16, 2.0
 
@@ -75,8 +76,10 @@ def measure(servers: int, rows_a_server: int) -> dict[str, Any]:
         write_drafts(folder / "drafts.jsonl", rows_a_server * servers)
         outcome = batch_on_ray(
             RayInput(str(folder / "drafts.jsonl")),
-            ActorOptions(str(folder / "out"), {"single_pass": True}, iterations=1),
-            RayOptions(servers=urls, in_flight=16 * SLOTS, shard_rows=1000),
+            ActorOptions(
+                str(folder / "out"), EngineOptions(), RunOptions(single_pass=True, iterations=1)
+            ),
+            RayOptions(servers=tuple(urls), rows_in_flight=16 * SLOTS),
         )
         finished = [_finished(url) for url in urls]
     begin, end = max(times[0] for times in finished), min(times[-1] for times in finished)

@@ -32,8 +32,9 @@ from benchmarks.controller import stub
 from benchmarks.plotting import saved_figure
 from benchmarks.processes import resident_mib
 from benchmarks.saving import ROOT, save
-from revloop.batch import Batch, BatchOptions, Concurrency, InputSource, Progress
+from revloop.batch import Batch, InputSource, Progress
 from revloop.concurrency import task_group
+from revloop.options import BatchOptions
 from revloop.reviser import AsyncReviser
 from revloop.serving import ServerOptions, VllmServer
 from revloop.serving.guard import descendants
@@ -139,11 +140,11 @@ def look(progress: Progress, started: float, server_pid: int) -> Sample:
 async def work(base_url: str, folder: Path, seconds: float, server_pid: int) -> list[Sample]:
     """Run a batch in this process for a time, and sample it."""
     progress, samples, started = Progress(), list[Sample](), time.monotonic()
-    options = BatchOptions(iterations=ROUNDS, bounds=Concurrency(WIDTH, WIDTH))
+    options = BatchOptions(min_concurrency=WIDTH, max_concurrency=WIDTH)
     store = folder / "soak.sqlite"
     async with AsyncReviser(base_url=base_url, store=store) as reviser:
         source = InputSource(str(folder / "drafts.jsonl"))
-        batch = Batch(source, folder / "out.jsonl", reviser, options, progress)
+        batch = Batch(source, folder / "out.jsonl", reviser, options, progress, iterations=ROUNDS)
 
         async def sample() -> None:
             while time.monotonic() - started < seconds:

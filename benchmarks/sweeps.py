@@ -29,11 +29,11 @@ from benchmarks import saving
 from benchmarks.lengths import LengthScript, ScriptedEngine
 from benchmarks.lengths import drafts as drafts_of_real_lengths
 from benchmarks.versus.server import served
-from revloop.batch import Concurrency
 from revloop.bench import ORACLE, REVLOOP, Spread, Workload, figures_of, run_batch, run_oracle
 from revloop.bench.plots import plot_sweep
 from revloop.demo import demo_drafts
 from revloop.engines import Engine, HttpEngine
+from revloop.options import Concurrency, RunOptions
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -77,8 +77,8 @@ class Sweep:
 
 
 def _workload(drafts: int, rounds: int, **changes: Any) -> Workload:
-    loop = {"early_stop": False, **changes.pop("loop", {})}
-    return Workload(demo_drafts(drafts), iterations=rounds, loop=loop, **changes)
+    loop = RunOptions(iterations=rounds, early_stop=False, **changes.pop("loop", {}))
+    return Workload(demo_drafts(drafts), loop, **changes)
 
 
 def _at_once(requests: int, drafts: int, rounds: int) -> Point:
@@ -88,7 +88,8 @@ def _at_once(requests: int, drafts: int, rounds: int) -> Point:
 
 def _of_length(scale: float, drafts: int, rounds: int) -> Point:
     lengths = Workload(
-        drafts_of_real_lengths(drafts, scale=scale), rounds, loop={"early_stop": False}
+        drafts_of_real_lengths(drafts, scale=scale),
+        RunOptions(iterations=rounds, early_stop=False),
     )
     return Point(lengths, scale=scale)
 
@@ -156,11 +157,11 @@ async def measure(base_url: str, point: Point, found: Found) -> None:
     try:
         await server.reset_prefix_cache()
         batch = await run_batch(engine, point.workload)
-        found.add(REVLOOP, figures_of(batch, point.workload.iterations))
+        found.add(REVLOOP, figures_of(batch, point.workload.loop.iterations))
         if point.with_oracle:
             await server.reset_prefix_cache()
             oracle = await run_oracle(engine, batch.recording)
-            found.add(ORACLE, figures_of(oracle, point.workload.iterations))
+            found.add(ORACLE, figures_of(oracle, point.workload.loop.iterations))
             found.ratios.append(oracle.cost.wall_s / batch.cost.wall_s)
     finally:
         await engine.aclose()

@@ -13,8 +13,9 @@ from pathlib import Path
 
 from benchmarks.lengths import LengthScript, ScriptedEngine
 from revloop import AsyncReviser
-from revloop.batch import Batch, BatchOptions, InputSource, Progress
+from revloop.batch import Batch, InputSource, Progress
 from revloop.engines import HttpEngine
+from revloop.options import BatchOptions
 
 
 async def revise_all(source: Path, output: Path, base_url: str, iterations: int, seed: int) -> None:
@@ -22,10 +23,11 @@ async def revise_all(source: Path, output: Path, base_url: str, iterations: int,
     engine = ScriptedEngine(await HttpEngine.connect(base_url), LengthScript(seed))
     try:
         async with AsyncReviser(engine=engine, store=f"{output}.sqlite") as reviser:
-            options = BatchOptions(iterations=iterations)
-            outcome = await Batch(
-                InputSource(str(source)), output, reviser, options, Progress()
-            ).run()
+            batch = Batch(
+                *(InputSource(str(source)), output, reviser, BatchOptions(), Progress()),
+                iterations=iterations,
+            )
+            outcome = await batch.run()
     finally:
         await engine.aclose()
     print(json.dumps({"rows": outcome.rows, "failed": outcome.failed}))

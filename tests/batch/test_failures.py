@@ -111,7 +111,7 @@ async def test_what_would_fail_every_row_ends_the_batch_with_its_cause_and_nothi
     finished = await batch.run("--log-json")
     assert finished.code == 4, finished.err
     assert words in finished.err
-    assert "The same command goes on" in finished.err
+    assert "Resume with the same command" in finished.err
     assert "Traceback" not in finished.err
     last = json.loads([said for said in finished.err.splitlines() if said.startswith("{")][-1])
     assert (last["done"], last["failed"]) == (0, 0)

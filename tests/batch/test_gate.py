@@ -10,7 +10,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from revloop.batch.gate import (
-    Concurrency,
     Gate,
     GatedEngine,
     HaltedError,
@@ -21,6 +20,7 @@ from revloop.batch.gate import (
 from revloop.engines import Request
 from revloop.engines.metrics import ServerLoad
 from revloop.errors import InputError
+from revloop.options import Concurrency
 from revloop.trajectory import OpenTrajectory, Sampling
 from tests.helpers.scripted_engine import ScriptedEngine
 from tests.store.test_store import DRAFT, version

@@ -28,8 +28,8 @@ def test_a_point_varies_one_thing() -> None:
     assert (many.workload.bounds.least, many.workload.bounds.most) == (100, 512)
     assert few.workload.drafts == many.workload.drafts
     one, two = (SWEEPS["passes"].point(value, 100, 2).workload for value in ("one", "two"))
-    assert (one.loop["single_pass"], two.loop["single_pass"]) == (True, False)
-    assert SWEEPS["iterations"].point(3, 100, 2).workload.iterations == 3
+    assert (one.loop.single_pass, two.loop.single_pass) == (True, False)
+    assert SWEEPS["iterations"].point(3, 100, 2).workload.loop.iterations == 3
     assert len(SWEEPS["drafts"].point(700, 100, 2).workload.drafts) == 700
     assert SWEEPS["tensor-parallel"].point(2, 100, 2).tensor_parallel_size == 2
 

@@ -85,9 +85,8 @@ WRITTEN = {
 """Each option or argument that names something to write, by command and parameter."""
 ON_RAY = Command(f"batch in.jsonl {{}} --ray=local {B}", reads="in.jsonl", kind="folder")
 READ = {
-    *("batch source", "batch questions", "batch api_key_file", "batch prompts"),
-    *("batch judge_prompts", "batch tokenizer"),
-    *("bench compare before", "bench compare after", "bench throughput prompts"),
+    "batch source",
+    *("bench throughput input", "bench compare before", "bench compare after"),
     *("evaluate store", "evaluate judge_prompts"),
     *(
         "export store",
@@ -141,8 +140,10 @@ def paths_named() -> Iterator[str]:
 def paths_of_models() -> Iterator[str]:
     """Every parameter whose model says what it reads."""
     for words, command in commands():
+        names = {one.name for one in command.params}
         for model in getattr(command.callback, "models", {}).values():
-            yield from (f"{words} {name}" for name, flag in model.flags().items() if flag.reads)
+            read = [name for name, flag in model.flags().items() if flag.reads and name in names]
+            yield from (f"{words} {name}" for name in read)
 
 
 @pytest.fixture

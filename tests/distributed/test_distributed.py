@@ -13,11 +13,11 @@ import pytest
 
 from revloop import Draft, Store, revise
 from revloop.distributed import GATHERED, RayInput, ShardFolder, gathered
-from revloop.distributed.folder import Manifest, ShardForm
+from revloop.distributed.folder import Manifest
 from revloop.distributed.shards import encoded
 from revloop.errors import InputError, RunMismatchError
 from revloop.evaluation import Question, Verdicts, stored_judges
-from revloop.options import LoopOptions, RunSettings
+from revloop.options import LoopOptions, RunSettings, ShardFormat
 from revloop.trajectory import EngineInfo, Verdict
 from tests.helpers.command_line import revloop
 from tests.helpers.judges import info
@@ -116,7 +116,7 @@ def test_a_folder_with_other_files_is_left_alone(tmp_path: Path) -> None:
         ShardFolder(str(tmp_path)).enter(manifest())
 
 
-def shards_in(folder: Path, form: ShardForm, drafts: list[Draft], name: str) -> None:
+def shards_in(folder: Path, form: ShardFormat, drafts: list[Draft], name: str) -> None:
     run = ShardFolder(str(folder))
     run.enter(manifest(shard_form=form))
     run.keep_settings(settings())
@@ -129,7 +129,7 @@ def shards_in(folder: Path, form: ShardForm, drafts: list[Draft], name: str) -> 
 
 @pytest.mark.parametrize("form", ["jsonl", "parquet"])
 def test_shards_are_gathered_into_a_store_and_new_ones_added(
-    tmp_path: Path, form: ShardForm
+    tmp_path: Path, form: ShardFormat
 ) -> None:
     drafts = [Draft(id=f"d{n}", response=f"Text {n}.", extra={"kind": "x"}) for n in range(4)]
     shards_in(tmp_path, form, drafts[:2], "a")

@@ -97,7 +97,7 @@ async def test_a_polite_signal_finishes_the_rounds_in_flight_and_says_how_to_go_
         after = chance.randint(10, 60)
         finished = await work.run_until_signal(server, number, after=after)
         assert finished.code == 130, finished.err
-        assert "The same command goes on" in finished.err
+        assert "Resume with the same command" in finished.err
         assert "revloop export" in finished.err
         await assert_nothing_was_asked_again(server, before)
         asked = await server.asked()
@@ -165,7 +165,7 @@ async def test_a_server_that_refuses_the_key_ends_the_batch_at_once_with_nothing
     assert gone.code == 4, gone.err
     assert "answers 401" in gone.err
     assert "REVLOOP_API_KEY" in gone.err
-    assert "The same command goes on" in gone.err
+    assert "Resume with the same command" in gone.err
     assert not work.output.exists()
     before = work.stored_rounds()
     assert sum(before.values()) > 0
@@ -184,7 +184,7 @@ async def test_a_server_that_stays_away_ends_the_batch_with_nothing_failed(
     gone = await ended(process)
     assert gone.code == 4, gone.err
     assert "past the wait limit of 2 s" in gone.err
-    assert "The same command goes on" in gone.err
+    assert "Resume with the same command" in gone.err
     last = json.loads([line for line in gone.err.splitlines() if line.startswith("{")][-1])
     assert (last["failed"], last["server_limit_s"]) == (0, 2.0)
     assert last["server_away_s"] >= 2.0

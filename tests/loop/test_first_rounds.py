@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from revloop import AsyncReviser, Draft, StopReason, Store, Trajectory, revise
-from revloop.batch import Batch, BatchOptions, InputSource, Progress
+from revloop.batch import Batch, InputSource, Progress
 from revloop.errors import BadReplyError, ContextFullError, RejectedError
+from revloop.options import BatchOptions
 from revloop.trajectory import End
 from tests.helpers.scripted_engine import Answer, ScriptedEngine, cnr_rounds
 
@@ -104,9 +105,9 @@ async def batch(path: Path, iterations: int, script: list[Reply], **more: Any) -
     """A batch of one draft; gives how many failed, and what it wrote."""
     drafts, out = path.with_name("in.jsonl"), path.with_name("out.jsonl")
     drafts.write_text(DRAFT.model_dump_json(include={"id", "prompt", "response"}) + "\n")
-    options = BatchOptions(iterations=iterations, **more)
+    source, options = InputSource(str(drafts)), BatchOptions(**more)
     async with AsyncReviser(engine=ScriptedEngine(script), store=path, tries=1) as reviser:
-        running = Batch(InputSource(str(drafts)), out, reviser, options, Progress())
+        running = Batch(source, out, reviser, options, Progress(), iterations=iterations)
         outcome = await running.run()
     return outcome.failed, json.loads(out.read_text())
 

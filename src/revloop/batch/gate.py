@@ -10,20 +10,19 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from revloop.engines.wrapper import EngineWrapper
-from revloop.errors import EngineGoneError, InputError, UnusableEngineError
+from revloop.errors import EngineGoneError, UnusableEngineError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
     from revloop.engines.base import Completion, Engine, Request
     from revloop.engines.metrics import ServerLoad
+    from revloop.options import Concurrency
     from revloop.prompts import Rendered
     from revloop.trajectory import OpenTrajectory
 
     OnReply = Callable[[Completion], None]
 
-DEFAULT_MIN_CONCURRENCY = 4
-DEFAULT_MAX_CONCURRENCY = 512
 _CAUTIOUS_LIMIT = 32
 """Requests at the start over a vLLM server that does not tell the size of its KV cache."""
 
@@ -31,29 +30,6 @@ _IDLE_SLACK = (
     4  # requests that may always wait in the engine, so that a free place is taken at once
 )
 _FULL_CACHE_SHARE = 0.95
-
-
-@dataclass(frozen=True, slots=True)
-class Concurrency:
-    """Between which bounds the number of requests under way may move.
-
-    Attributes:
-        least: Never fewer are allowed, however busy the engine is.
-        most: Never more.
-
-    Raises:
-        InputError: The bounds are out of order.
-    """
-
-    least: int = DEFAULT_MIN_CONCURRENCY
-    most: int = DEFAULT_MAX_CONCURRENCY
-
-    def __post_init__(self) -> None:
-        if not 1 <= self.least <= self.most:
-            raise InputError(
-                f"The concurrency is between {self.least} and {self.most}: the least must be at "
-                "least 1, and not above the most."
-            )
 
 
 def first_limit(bounds: Concurrency, load: ServerLoad | None, context_tokens: int | None) -> int:

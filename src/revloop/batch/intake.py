@@ -6,7 +6,6 @@ from itertools import islice
 from typing import TYPE_CHECKING, TypeVar
 
 from revloop.concurrency import run_in_thread
-from revloop.errors import InputError
 from revloop.rows import Rejected, Row
 from revloop.store import InputState
 
@@ -123,21 +122,3 @@ async def in_thread(source: Iterator[T], at_a_time: int) -> AsyncIterator[T]:
     while part := await run_in_thread(lambda: list(islice(source, at_a_time))):
         for item in part:
             yield item
-
-
-def failures_allowed(text: str) -> tuple[int | None, float | None]:
-    """What ``--max-failures`` says: a number, or a share of all.
-
-    Raises:
-        InputError: It is neither ``N`` nor ``P%``.
-    """
-    try:
-        if text.endswith("%"):
-            share = float(text[:-1]) / 100
-            if 0 <= share <= 1:
-                return None, share
-        elif (number := int(text)) >= 0:
-            return number, None
-    except ValueError:
-        pass
-    raise InputError(f"--max-failures is '{text}'; it is a number (20) or a share (5%).")

@@ -8,16 +8,17 @@ from typing import TYPE_CHECKING, Unpack
 
 import anyio
 
-from revloop.batch.gate import (
-    DEFAULT_MAX_CONCURRENCY,
-    DEFAULT_MIN_CONCURRENCY,
-    Concurrency,
-)
 from revloop.batch.intake import in_thread
 from revloop.batch.progress import Progress
 from revloop.batch.workers import Workers
 from revloop.concurrency import LoopThread
-from revloop.options import DEFAULT_ITERATIONS, checked_iterations
+from revloop.options import (
+    DEFAULT_ITERATIONS,
+    DEFAULT_MAX_CONCURRENCY,
+    DEFAULT_MIN_CONCURRENCY,
+    Concurrency,
+    checked_iterations,
+)
 from revloop.reviser import AsyncReviser, ReviserOptions
 from revloop.trajectory import Trajectory, as_draft
 

@@ -5,13 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from anyio import to_thread
 
-from revloop.batch.gate import Concurrency
 from revloop.batch.intake import Intake, in_thread
 from revloop.batch.output import write_output, write_rejects
 from revloop.batch.workers import Workers
@@ -25,12 +24,12 @@ if TYPE_CHECKING:
 
     from revloop.batch.progress import Progress
     from revloop.batch.source import InputSource
+    from revloop.options import BatchOptions
     from revloop.reviser import AsyncReviser
     from revloop.rows import Rejected
     from revloop.store import RunRows
     from revloop.trajectory import Trajectory
 
-_FEWEST_FOR_A_SHARE = 100
 _FETCHED_AT_A_TIME = 16
 
 
@@ -41,49 +40,6 @@ class Ending(StrEnum):
     INTERRUPTED = "interrupted"
     STOPPED = "stopped"
     ENGINE_GONE = "engine gone"
-
-
-@dataclass(frozen=True, slots=True)
-class Tolerance:
-    """What a batch puts up with before it stops.
-
-    Attributes:
-        strict: Stop at the first row that cannot be used.
-        failures: Stop when more rows were rejected or trajectories failed; None: never.
-        failure_share: The same as a share of all that ended, from the hundredth on.
-    """
-
-    strict: bool = False
-    failures: int | None = None
-    failure_share: float | None = None
-
-    def is_exceeded(self, failed: int, of: int) -> bool:
-        """Whether so many failures of so many are too many."""
-        if self.failures is not None and failed > self.failures:
-            return True
-        share = self.failure_share
-        return share is not None and of >= _FEWEST_FOR_A_SHARE and failed > share * of
-
-
-@dataclass(frozen=True, slots=True)
-class BatchOptions:
-    """How a batch works; nothing here changes the text of a trajectory, but for ``iterations``.
-
-    Attributes:
-        iterations: Rounds for each draft.
-        bounds: Least and most requests under way.
-        retry_failed: Take up trajectories again that failed.
-        share_duplicates: Revise rows with the same content once, at any temperature.
-        final_only: Write rows with the last version in them, not whole trajectories.
-        tolerance: When to stop.
-    """
-
-    iterations: int = DEFAULT_ITERATIONS
-    bounds: Concurrency = field(default_factory=Concurrency)
-    retry_failed: bool = False
-    share_duplicates: bool = False
-    final_only: bool = False
-    tolerance: Tolerance = field(default_factory=Tolerance)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +72,7 @@ class Batch:
         reviser: An open reviser with a store.
         options: How to work.
         progress: Is told of all that happens.
+        iterations: Rounds for each draft.
 
     Raises:
         InputError: The reviser has no store, or the store's run has another input.
@@ -128,10 +85,12 @@ class Batch:
         reviser: AsyncReviser,
         options: BatchOptions,
         progress: Progress,
+        *,
+        iterations: int = DEFAULT_ITERATIONS,
     ) -> None:
         if reviser.store is None or reviser.run is None:
             raise InputError("A batch needs a store.")
-        checked_iterations(options.iterations)
+        self._iterations = checked_iterations(iterations)
         self._output = output
         self._options = options
         self._progress = progress
@@ -152,7 +111,7 @@ class Batch:
             on_rejects=self._on_rejects_in_thread,
         )
         self._workers = Workers(
-            reviser, iterations=options.iterations, bounds=options.bounds, progress=progress
+            reviser, iterations=iterations, bounds=options.bounds, progress=progress
         )
 
     def interrupt(self) -> None:
@@ -193,7 +152,7 @@ class Batch:
     async def _resume_stored(self) -> None:
         """Start what earlier runs of the command left in the store."""
         stored = self._rows.pending(
-            iterations=self._options.iterations, retry_failed=self._options.retry_failed
+            iterations=self._iterations, retry_failed=self._options.retry_failed
         )
         async for trajectory in in_thread(stored, _FETCHED_AT_A_TIME):
             await self._workers.start(trajectory, self._on_end)
@@ -217,13 +176,13 @@ class Batch:
 
     def _as_asked(self, reason: StopReason | None, rounds: int) -> StopReason | None:
         """How a trajectory ended after as many rounds as are asked for."""
-        if reason is None or rounds + reason.is_failure <= self._options.iterations:
+        if reason is None or rounds + reason.is_failure <= self._iterations:
             return reason
         return StopReason.ROUNDS_DONE
 
     def _is_pending(self, reason: StopReason | None, rounds: int) -> bool:
         if reason is StopReason.ROUNDS_DONE:
-            return rounds < self._options.iterations
+            return rounds < self._iterations
         return reason is None or (reason.is_failure and self._options.retry_failed)
 
     async def _on_end(self, trajectory: Trajectory, gone: str | None) -> None:
@@ -234,14 +193,14 @@ class Batch:
             self._check_tolerance()
 
     def _check_rejects_of_before(self) -> None:
-        if self._options.tolerance.strict and (first := next(self._rows.rejects(), None)):
+        if self._options.strict and (first := next(self._rows.rejects(), None)):
             self._on_rejects([first])
 
     def _on_rejects_in_thread(self, rejects: list[Rejected]) -> None:
         self._loop.call_soon_threadsafe(self._on_rejects, rejects)
 
     def _on_rejects(self, rejects: list[Rejected]) -> None:
-        if self._options.tolerance.strict:
+        if self._options.strict:
             first = rejects[0]
             detail = f"Row {first.number} cannot be used: {first.reason}."
             self._stop(Ending.STOPPED, detail)
@@ -250,7 +209,7 @@ class Batch:
     def _check_tolerance(self) -> None:
         progress = self._progress
         failed = progress.failed + progress.rejected
-        if self._options.tolerance.is_exceeded(failed, progress.done + progress.rejected):
+        if not self._options.tolerates(failed, progress.done + progress.rejected):
             self._stop(
                 Ending.STOPPED,
                 f"{progress.failed} trajectories failed and {progress.rejected} rows "
@@ -271,7 +230,7 @@ class Batch:
                 self._rows,
                 self._output,
                 self._settings,
-                iterations=self._options.iterations,
+                iterations=self._iterations,
                 final_only=self._options.final_only,
                 is_wanted=is_wanted,
             )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import anyio
 
 from revloop.batch.failures import FailuresInARow
-from revloop.batch.gate import Concurrency, Gate, GatedEngine, HaltedError, first_limit, next_limit
+from revloop.batch.gate import Gate, GatedEngine, HaltedError, first_limit, next_limit
 from revloop.concurrency import task_group
 from revloop.engines.metrics import ReportsLoad
 from revloop.errors import RevloopError
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from anyio.abc import TaskGroup, TaskStatus
 
     from revloop.batch.progress import Progress
+    from revloop.options import Concurrency
     from revloop.reviser import AsyncReviser
     from revloop.trajectory import Draft, OpenTrajectory, Trajectory, Version
 

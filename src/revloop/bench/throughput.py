@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from revloop.batch import Batch, BatchOptions, Concurrency, Ending, InputSource, Progress
+from revloop.batch import Batch, Ending, InputSource, Progress
 from revloop.bench.figures import (
     Cost,
     request_figures,
@@ -27,7 +27,8 @@ from revloop.bench.recording import Recording, RecordingEngine
 from revloop.bench.results import BenchResult, side_of
 from revloop.engines.metrics import ReportsCounters
 from revloop.errors import EngineError, RevloopError
-from revloop.options import DEFAULT_ITERATIONS, DEFAULT_PROMPTS
+from revloop.evaluation import judge_opener
+from revloop.options import BatchOptions, Concurrency, RunOptions
 from revloop.reviser import AsyncReviser
 from revloop.store import Store
 
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
 
 REVLOOP, ORACLE = "revloop", "oracle"
 HEADLINE = "revloop / oracle"
+_ALWAYS_TOLD = {"iterations", "prompts", "single_pass", "early_stop", "seed"}
 _MIB = 2**20
 _MAXRSS_UNIT_BYTES = 1 if sys.platform == "darwin" else 2**10
 
@@ -52,27 +54,22 @@ class Workload:
 
     Attributes:
         drafts: The drafts to revise.
-        iterations: Rounds for each draft.
+        loop: How they are revised.
         bounds: Fewest and most concurrent requests.
-        loop: Changes to the defaults of :class:`~revloop.options.LoopOptions`.
-        prompts: Name or folder of the prompt set.
     """
 
     drafts: Sequence[Draft]
-    iterations: int = DEFAULT_ITERATIONS
+    loop: RunOptions = field(default_factory=RunOptions)
     bounds: Concurrency = field(default_factory=Concurrency)
-    loop: dict[str, Any] = field(default_factory=dict)
-    prompts: str = DEFAULT_PROMPTS
 
     def settings(self) -> dict[str, Any]:
-        """Its part of a result's settings."""
+        """Its part of a result's settings; of the loop, what is not the default, and a few more."""
+        loop, defaults = self.loop.model_dump(mode="json"), RunOptions().model_dump(mode="json")
         return {
             "drafts": len(self.drafts),
-            "iterations": self.iterations,
-            "prompts": self.prompts,
             "min_concurrency": self.bounds.least,
             "max_concurrency": self.bounds.most,
-            **self.loop,
+            **{k: v for k, v in loop.items() if k in _ALWAYS_TOLD or v != defaults[k]},
         }
 
 
@@ -140,7 +137,7 @@ async def measure_throughput(
         settings=settings,
         sides={
             name: side_of(
-                [figures_of(run, workload.iterations) for run in done],
+                [figures_of(run, workload.loop.iterations) for run in done],
                 rounds=() if done[-1].work is None else round_rows(done[-1].work),
                 occupancy=done[-1].moments,
             )
@@ -162,11 +159,15 @@ async def run_batch(engine: Engine, workload: Workload) -> Measurement:
         folder = Path(name)
         store = folder / "store.sqlite"
         source = _write_drafts(folder / "drafts.jsonl", workload.drafts)
-        options = BatchOptions(iterations=workload.iterations, bounds=workload.bounds)
+        loop, bounds = workload.loop, workload.bounds
+        options = BatchOptions(min_concurrency=bounds.least, max_concurrency=bounds.most)
         async with AsyncReviser(
-            engine=recorder, store=store, prompts=workload.prompts, **workload.loop
+            engine=recorder, store=store, loop=loop, prompts=loop.prompts, judge=judge_opener(loop)
         ) as reviser:
-            batch = Batch(source, folder / "out.jsonl", reviser, options, Progress())
+            batch = Batch(
+                *(source, folder / "out.jsonl", reviser, options, Progress()),
+                iterations=loop.iterations,
+            )
             before = await _counted(engine)
             async with watched(engine) as moments:
                 with _metered() as meter:

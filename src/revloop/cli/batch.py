@@ -3,262 +3,147 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Annotated
 
 import anyio
 import typer
 
-from revloop.batch import (
-    DEFAULT_MAX_CONCURRENCY,
-    DEFAULT_MIN_CONCURRENCY,
-    Batch,
-    BatchOptions,
-    BatchOutcome,
-    Concurrency,
-    Ending,
-    InputSource,
-    Progress,
-    Tolerance,
-    failures_allowed,
-)
+from revloop.batch import Batch, BatchOutcome, Ending, InputSource, Progress
 from revloop.cli import exit_codes, output
 from revloop.cli.batch_display import follow, tell
-from revloop.cli.batch_options import (
-    BatchStore,
-    Fields,
-    FinalOnly,
-    Form,
-    Input,
-    LogJson,
-    MaxConcurrency,
-    MaxFailures,
-    MinConcurrency,
-    Output,
-    Questions,
-    RetryFailed,
-    ShareDuplicates,
-    Strict,
-    WaitForServer,
-    read_fields,
-)
-from revloop.cli.batch_ray import (
-    Actors,
-    BaseUrls,
-    Ray,
-    RowsInFlight,
-    ShardFormat,
-    ShardRows,
-    ShardsAs,
-    one_server,
-    refuse,
-    run_on_ray,
-    shards_written,
-)
+from revloop.cli.batch_ray import not_on_ray, one_server, run_on_ray
 from revloop.cli.files import Force, judges_read, named_output
+from revloop.cli.generated import with_options
 from revloop.cli.interrupts import Interrupts, run_interruptibly
-from revloop.cli.options import (
-    ApiKeyFile,
-    Candidates,
-    EarlyStop,
-    Iterations,
-    Judge,
-    JudgePrompts,
-    KeepWhich,
-    Model,
-    NewRun,
-    Prompts,
-    Seed,
-    SinglePass,
-    StopScore,
-    Temperature,
-    TensorParallelSize,
-    Tokenizer,
-    TopP,
-    judge_opener,
-)
-from revloop.distributed import DEFAULT_IN_FLIGHT, DEFAULT_SHARD_ROWS, RayOptions
+from revloop.cli.options import LogJson
+from revloop.cli.stores import tell_if_in_two_files
 from revloop.engines.retry import RetryPolicy
 from revloop.errors import EngineError, InputError
+from revloop.evaluation import judge_opener
 from revloop.files.atomic import is_device
 from revloop.files.descriptors import descriptor
 from revloop.files.endings import check_trajectories
 from revloop.files.lock import only_batch_on
 from revloop.files.paths import Kind, Writes, check_paths
-from revloop.options import DEFAULT_ITERATIONS, DEFAULT_JUDGE_PROMPTS, DEFAULT_PROMPTS
-from revloop.options.engine import read_key
+from revloop.options import (
+    BatchOptions,
+    EngineOptions,
+    RayOptions,
+    RowOptions,
+    RunOptions,
+    StoreOptions,
+)
 from revloop.reviser import AsyncReviser
-from revloop.rows import AUTO, STANDARD_OUTPUT, rejects_path
-
-if TYPE_CHECKING:
-    from revloop.reviser import ReviserOptions
+from revloop.rows import STANDARD_OUTPUT, rejects_path
 
 EXAMPLE = (
     "Example: `revloop batch drafts.jsonl revised.jsonl --base-url http://127.0.0.1:8000`. The "
-    "same command again goes on where it ended."
+    "same command resumes where it ended."
 )
+Input = Annotated[
+    str,
+    typer.Argument(
+        metavar="INPUT",
+        help="JSONL (plain, .gz, .zst), Parquet, the folder of a saved data set, "
+        "hf:OWNER/NAME[:SPLIT], or - for standard input.",
+    ),
+]
+Output = Annotated[
+    Path,
+    typer.Argument(
+        metavar="OUTPUT",
+        help="File to write: JSONL (plain, .gz or .zst) or .parquet, by its name; -: stdout.",
+    ),
+]
 
-_TRIES = 20
-"""An engine that has died is away for a while in all but its port: it answers 500."""
-_WAIT_FOR_SERVER_S = 900.0
-"""A run over a weekend should outlive a server's restart: a large model is up in some minutes."""
 
-
+@with_options(
+    rows=RowOptions,
+    batch=BatchOptions,
+    store=StoreOptions,
+    loop=RunOptions,
+    ray=RayOptions,
+    engine=EngineOptions,
+    leave_out=("base_url",),  # which may be given several times here: see RayOptions
+)
 def batch(
+    context: typer.Context,
+    rows: RowOptions,
+    batch: BatchOptions,
+    store: StoreOptions,
+    loop: RunOptions,
+    ray: RayOptions,
+    engine: EngineOptions,
     source: Input,
     output_file: Output,
-    field: Fields = None,
-    form: Form = AUTO,
-    questions: Questions = None,
-    share_duplicates: ShareDuplicates = False,
-    final_only: FinalOnly = False,
     force: Force = False,
-    iterations: Iterations = DEFAULT_ITERATIONS,
-    store: BatchStore = None,
-    new_run: NewRun = False,
-    retry_failed: RetryFailed = False,
-    strict: Strict = False,
-    max_failures: MaxFailures = None,
-    wait_for_server: WaitForServer = _WAIT_FOR_SERVER_S,
-    min_concurrency: MinConcurrency = DEFAULT_MIN_CONCURRENCY,
-    max_concurrency: MaxConcurrency = DEFAULT_MAX_CONCURRENCY,
-    base_url: BaseUrls = None,
-    model: Model = None,
-    tensor_parallel_size: TensorParallelSize = 1,
-    tokenizer: Tokenizer = None,
-    api_key_file: ApiKeyFile = None,
-    prompts: Prompts = DEFAULT_PROMPTS,
-    single_pass: SinglePass = False,
-    temperature: Temperature = None,
-    top_p: TopP = None,
-    seed: Seed = 0,
-    early_stop: EarlyStop = True,
-    stop_score: StopScore = None,
-    keep: KeepWhich = "last",
-    candidates: Candidates = 1,
-    judge: Judge = None,
-    judge_prompts: JudgePrompts = DEFAULT_JUDGE_PROMPTS,
     log_json: LogJson = False,
-    ray: Ray = None,
-    actors: Actors = None,
-    rows_in_flight: RowsInFlight = DEFAULT_IN_FLIGHT,
-    shard_rows: ShardRows = DEFAULT_SHARD_ROWS,
-    shard_format: ShardsAs = ShardFormat.JSONL,
 ) -> None:
-    """Revise a file of drafts: any size, and nothing that was finished is ever lost.
+    """Revise a file of drafts of any size; nothing finished is ever lost.
 
-    The same command again goes on where it ended. Ctrl-C once finishes the rounds under way, twice
+    The same command resumes where it ended. Ctrl-C once finishes the rounds under way, twice
     stops at once.
     """
-    reviser: ReviserOptions = {
-        "model": model,
-        "tensor_parallel_size": tensor_parallel_size,
-        "tokenizer": tokenizer,
-        "api_key": None if api_key_file is None else read_key(api_key_file),
-        "prompts": prompts,
-        "single_pass": single_pass,
-        "temperature": temperature,
-        "top_p": top_p,
-        "seed": seed,
-        "early_stop": early_stop,
-        "stop_score": stop_score,
-        "keep": keep,
-        "candidates": candidates,
-        "judge": judge_opener(judge, judge_prompts),
-        "retries": _patience(wait_for_server),
-    }
-    read = {
-        "the questions": questions,
-        "the prompt set": prompts,
-        "the model": model,
-        "the tokenizer": tokenizer,
-        "the key": api_key_file,
-        "the judges' prompts": judge_prompts,
-        **judges_read([judge]),
-    }
     output_file = named_output(output_file)
-    source_read = InputSource(source, form=form, fields=read_fields(field), questions=questions)
-    options = BatchOptions(
-        iterations=iterations,
-        bounds=Concurrency(min_concurrency, max_concurrency),
-        retry_failed=retry_failed,
-        share_duplicates=share_duplicates,
-        final_only=final_only,
-        tolerance=_tolerance(max_failures, strict=strict),
+    to_read = InputSource(source, form=rows.format, fields=rows.fields(), questions=rows.questions)
+    read = {**rows.paths_read(), **engine.paths_read(), **loop.paths_read()}
+    read |= judges_read([loop.judge])
+    if ray.servers:
+        engine = engine.model_copy(update={"base_url": ray.servers[0]})
+    if ray.address is not None:
+        not_on_ray(store, batch, {"--force": force, "--log-json": log_json})
+        raise typer.Exit(run_on_ray(to_read, output_file, (engine, loop, batch, ray), read))
+    one_server(ray.servers)
+    store_file = _store_path(store.store, output_file)
+    reviser = AsyncReviser(  # before any work: an unusable option ends it at once
+        engine=engine,
+        loop=loop,
+        prompts=loop.prompts,
+        judge=judge_opener(loop),
+        store=store_file,
+        new_run=store.new_run,
+        retries=RetryPolicy.for_batch(batch.wait_for_server),
     )
-    if ray is not None:
-        refuse(
-            {
-                "--store": store is not None,
-                "--new-run": new_run,
-                "--force": force,
-                "--retry-failed": retry_failed,
-                "--share-duplicates": share_duplicates,
-                "--strict": strict,
-                "--max-failures": max_failures is not None,
-                "--log-json": log_json,
-            }
-        )
-        spread = RayOptions(
-            ray, (), actors, rows_in_flight, shard_rows, shard_form=shard_format.value
-        )
-        check_paths(shards_written(output_file), read, data=source)
-        raise typer.Exit(run_on_ray(source_read, output_file, base_url, reviser, options, spread))
-    store = _store_path(store, output_file)
-    reviser |= {"base_url": one_server(base_url), "store": store, "new_run": new_run}
-    reviser_to_open = AsyncReviser(**reviser)  # options that cannot be used end it before any work
-    check_paths(_written(output_file, store, force=force), read, data=source)
-    source_read.check_there()
-    outcome = _run(source_read, output_file, reviser_to_open, options, store, log_json=log_json)
-    raise typer.Exit(_tell_outcome(outcome, output_file, store))
+    check_paths(_written(output_file, store_file, force=force), read, data=source)
+    tell_if_in_two_files(context, store.store)
+    to_read.check_there()
+    progress = Progress()
+    run = partial(Batch, to_read, output_file, reviser, batch, progress, iterations=loop.iterations)
+    with only_batch_on(store_file):
+        outcome = anyio.run(_run, run, reviser, progress, log_json)
+    tell(progress, as_json=log_json)
+    raise typer.Exit(_tell_outcome(outcome, output_file, store_file))
 
 
-def _run(
-    source: InputSource,
-    output_file: Path,
-    reviser: AsyncReviser,
-    options: BatchOptions,
-    store: Path,
-    *,
-    log_json: bool,
+async def _run(
+    make_batch: Callable[[], Batch], reviser: AsyncReviser, progress: Progress, log_json: bool
 ) -> BatchOutcome | None:
-    """Run a batch, shown and ready to be interrupted; None if it was ended at once."""
-    progress, interrupts = Progress(), Interrupts()
+    """Run a batch while it is shown and can be interrupted; None if it was ended at once."""
+    interrupts = Interrupts()
 
     async def work() -> BatchOutcome:
         async with reviser:
-            running = Batch(source, output_file, reviser, options, progress)
+            running = make_batch()
             interrupts.on_first(running.interrupt)
             return await running.run()
 
     show = partial(follow, progress, as_json=log_json)
-    with only_batch_on(store):
-        outcome = anyio.run(run_interruptibly, work, show, interrupts)
-    tell(progress, as_json=log_json)
-    return outcome
-
-
-def _patience(wait_for_server_s: float) -> RetryPolicy:
-    """Many tries, and a long wait, unless nobody wants to wait."""
-    if not wait_for_server_s:
-        return RetryPolicy()
-    return RetryPolicy(attempts=_TRIES, wait_for_server_s=wait_for_server_s)
-
-
-def _tolerance(max_failures: str | None, *, strict: bool) -> Tolerance:
-    number, share = (None, None) if max_failures is None else failures_allowed(max_failures)
-    return Tolerance(strict=strict, failures=number, failure_share=share)
+    return await run_interruptibly(work, show, interrupts)
 
 
 def _tell_outcome(outcome: BatchOutcome | None, output_file: Path, store: Path) -> int:
     """Say how it ended; returns the exit code."""
-    how_to_go_on = f"The same command goes on. What there is so far: revloop export {store} OUTPUT"
+    how = (
+        f"Resume with the same command; export partial results with: revloop export {store} OUTPUT"
+    )
     if outcome is None:
-        output.complain(f"Interrupted. {how_to_go_on}")
+        output.complain(f"Interrupted. {how}")
         return exit_codes.INTERRUPTED
     if outcome.ending is not Ending.DONE:
-        output.complain(f"{outcome.detail} {how_to_go_on}")
+        output.complain(f"{outcome.detail} {how}")
         return {
             Ending.INTERRUPTED: exit_codes.INTERRUPTED,
             Ending.STOPPED: exit_codes.STOPPED,

@@ -1,91 +1,29 @@
-"""``revloop batch --ray``: its options, and what of the others makes no sense with it."""
+"""``revloop batch --ray``: what of the other options has no meaning with it, and how it ends."""
 
 from __future__ import annotations
 
-from dataclasses import replace
-from enum import StrEnum
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, cast
+from typing import TYPE_CHECKING, Any
 
-import typer
 from typer.core import TyperCommand
 
-from revloop.batch import BatchOptions
 from revloop.cli import exit_codes, output
-from revloop.distributed import (
-    LOCAL,
-    ActorOptions,
-    RayInput,
-    RayOptions,
-    batch_on_ray,
-)
-from revloop.engines.factory import DEMO, require_engine
+from revloop.distributed import LOCAL, ActorOptions, RayInput, batch_on_ray
+from revloop.engines.factory import require_engine
 from revloop.errors import EngineError, InputError
 from revloop.files.compression import STANDARD_INPUT
-from revloop.files.paths import Kind, Writes
-from revloop.options import EngineOptions
+from revloop.files.paths import Kind, Writes, check_paths
+from revloop.options import BatchOptions
 from revloop.rows import STANDARD_OUTPUT
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
     from revloop.batch import InputSource
     from revloop.distributed import RayOutcome
-    from revloop.reviser import ReviserOptions
+    from revloop.options import EngineOptions, RayOptions, RunOptions, StoreOptions
 
-
-_PANEL = "Ray"
-
-
-class ShardFormat(StrEnum):
-    """The form of shards."""
-
-    JSONL = "jsonl"
-    PARQUET = "parquet"
-
-
-BaseUrls = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--base-url",
-        help="Address of an OpenAI-compatible server; with --ray given once for each. Else: "
-        "REVLOOP_BASE_URL.",
-        metavar="URL",
-        rich_help_panel="Engine",
-    ),
-]
-Ray = Annotated[
-    str | None,
-    typer.Option(
-        "--ray",
-        metavar="[ADDRESS]",
-        help="Run on a Ray cluster: its address, auto (the one of this machine), or nothing to "
-        "start one here. OUTPUT is then a folder of shards.",
-        rich_help_panel=_PANEL,
-    ),
-]
-Actors = Annotated[
-    int | None,
-    typer.Option(
-        min=1,
-        help="Processes that revise. Else: one for each server, or as many as the GPUs hold "
-        "engines.",
-        rich_help_panel=_PANEL,
-    ),
-]
-RowsInFlight = Annotated[
-    int,
-    typer.Option(
-        min=1,
-        help="Rows that an actor has at hand at once; as many may be done again after a crash.",
-        rich_help_panel=_PANEL,
-    ),
-]
-ShardRows = Annotated[
-    int, typer.Option(min=1, help="Fewest rows of a shard.", rich_help_panel=_PANEL)
-]
-ShardsAs = Annotated[
-    ShardFormat,
-    typer.Option("--shard-format", help="The form of the shards.", rich_help_panel=_PANEL),
-]
+_ONLY_HERE = ("retry_failed", "share_duplicates", "strict", "max_failures")
 
 
 class BatchCommand(TyperCommand):
@@ -101,32 +39,42 @@ class BatchCommand(TyperCommand):
         return super().parse_args(ctx, given)
 
 
-def refuse(given: dict[str, bool]) -> None:
-    """Make sure that no option was given that makes no sense with ``--ray``.
+def not_on_ray(store: StoreOptions, batch: BatchOptions, others: Mapping[str, bool]) -> None:
+    """Make sure that no option was given that has no meaning with ``--ray``.
 
     Args:
-        given: Options by name, and whether they were given.
+        store: Has no meaning at all.
+        batch: Some of its fields have none.
+        others: Further options by name, and whether they were given.
 
     Raises:
         InputError: One was.
     """
+    given = {
+        "--store": store.store is not None,
+        "--new-run": store.new_run,
+        **{
+            f"--{name.replace('_', '-')}": getattr(batch, name) != getattr(BatchOptions(), name)
+            for name in _ONLY_HERE
+        },
+        **others,
+    }
     for name, is_given in given.items():
         if is_given:
             raise InputError(f"{name} cannot be used with --ray: leave it out.")
 
 
-def one_server(base_urls: list[str] | None) -> str | None:
-    """The only server of a batch that does not run on Ray.
+def one_server(servers: Sequence[str]) -> None:
+    """Make sure that a batch that does not run on Ray has no more than one server.
 
     Raises:
         InputError: There are several.
     """
-    if base_urls and len(base_urls) > 1:
+    if len(servers) > 1:
         raise InputError("Several --base-url are only for --ray: name one, or add --ray.")
-    return base_urls[0] if base_urls else None
 
 
-def shards_written(output_folder: Path) -> list[Writes]:
+def _shards_written(output_folder: Path) -> list[Writes]:
     """What is written on this machine; an address (``s3://``) is left to its file system."""
     if "://" in _address(output_folder) or output_folder == STANDARD_OUTPUT:
         return []
@@ -140,57 +88,33 @@ def shards_written(output_folder: Path) -> list[Writes]:
 def run_on_ray(
     source: InputSource,
     output_folder: Path,
-    base_urls: list[str] | None,
-    reviser: ReviserOptions,
-    batch: BatchOptions,
-    options: RayOptions,
+    models: tuple[EngineOptions, RunOptions, BatchOptions, RayOptions],
+    read: Mapping[str, str | Path | None],
 ) -> int:
     """Run a batch on Ray, and say how it ended; returns the exit code.
 
     Args:
         source: The input, and how to read it.
         output_folder: Where the shards go.
-        base_urls: As they were given.
-        reviser: The options of each actor's reviser, but for the server.
-        batch: How to work.
-        options: How to spread it; the servers are filled in here.
+        models: What each actor does, and how the batch is spread.
+        read: Other paths that are read, by what they name.
 
     Raises:
         InputError: The input or the output cannot be used.
     """
+    engine, loop, batch, ray = models
+    check_paths(_shards_written(output_folder), read, data=source.name)
     if source.name == STANDARD_INPUT or output_folder == STANDARD_OUTPUT:
         raise InputError("--ray reads files and writes a folder: '-' cannot be used.")
-    servers, engine = _engine(base_urls, reviser)
-    gpus = 0 if servers or engine["model"] == DEMO else reviser["tensor_parallel_size"]
+    require_engine(engine)
     name = _address(output_folder)
+    rows = RayInput(source.name, source.form, source.fields, source.questions)
     try:
-        outcome = batch_on_ray(
-            RayInput(source.name, source.form, source.fields, source.questions),
-            ActorOptions(name, _reviser_options(reviser, engine), batch.iterations, batch.bounds),
-            replace(options, servers=servers, gpus_an_actor=gpus),
-            final_only=batch.final_only,
-        )
+        outcome = batch_on_ray(rows, ActorOptions(name, engine, loop, batch), ray)
     except KeyboardInterrupt:
-        output.complain("Interrupted. The same command goes on: rows in shards are not done again.")
+        output.complain("Interrupted. Resume with the same command: rows in shards are done.")
         return exit_codes.INTERRUPTED
     return _tell(outcome, name)
-
-
-def _engine(
-    base_urls: list[str] | None, reviser: ReviserOptions
-) -> tuple[list[str], dict[str, Any]]:
-    """The servers, and what the engine needs besides; an actor's own environment says nothing."""
-    first = base_urls[0] if base_urls else None
-    known = EngineOptions.from_environment(
-        base_url=first, model=reviser["model"], api_key=reviser["api_key"]
-    )
-    require_engine(known)
-    servers = base_urls or ([known.base_url] if known.base_url else [])
-    return servers, {"model": known.model, "api_key": known.api_key}
-
-
-def _reviser_options(reviser: ReviserOptions, engine: dict[str, Any]) -> ReviserOptions:
-    return cast("ReviserOptions", {**reviser, **engine})
 
 
 def _address(folder: Path) -> str:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import anyio
 import typer
 
-from revloop.batch import DEFAULT_MAX_CONCURRENCY, DEFAULT_MIN_CONCURRENCY, Concurrency, InputSource
+from revloop.batch import InputSource
 from revloop.bench import (
     BenchResult,
     Workload,
@@ -21,24 +21,15 @@ from revloop.bench import (
 )
 from revloop.bench.plots import check_plot, plot_throughput
 from revloop.cli import output
-from revloop.cli.batch_options import MaxConcurrency, MinConcurrency
-from revloop.cli.options import (
-    BaseUrl,
-    EarlyStop,
-    Iterations,
-    Model,
-    Prompts,
-    Seed,
-    SinglePass,
-    TensorParallelSize,
-)
+from revloop.cli.files import judges_read
+from revloop.cli.generated import with_options
 from revloop.cli.tables import print_table
 from revloop.demo import CRITIC_FOLDER, demo_drafts
 from revloop.engines import open_engine
 from revloop.engines.factory import DEMO, SHIPPED_CRITIC, require_engine
 from revloop.errors import InputError
 from revloop.files.paths import Writes, check_paths, standard_output
-from revloop.options import DEFAULT_ITERATIONS, DEFAULT_PROMPTS, EngineOptions
+from revloop.options import BatchOptions, BenchOptions, EngineOptions, RunOptions
 from revloop.rows import Row
 from revloop.serving import ServerOptions, VllmServer, stopping_on_sigterm
 
@@ -68,26 +59,19 @@ app = typer.Typer(no_args_is_help=True, rich_markup_mode="markdown")
 
 
 @app.command(epilog=EXAMPLE)
+@with_options(
+    bench=BenchOptions,
+    loop=RunOptions,
+    batch=BatchOptions,
+    engine=EngineOptions,
+    leave_out=BatchOptions.model_fields.keys() - {"min_concurrency", "max_concurrency"},
+    defaults={"early_stop": False},
+)
 def throughput(
-    drafts: Annotated[int, typer.Option(min=1, help="Number of demo drafts to revise.")] = 512,
-    input_file: Annotated[
-        str | None,
-        typer.Option("--input", help="Your own drafts instead; any input of `revloop batch`."),
-    ] = None,
-    iterations: Iterations = DEFAULT_ITERATIONS,
-    repeats: Annotated[int, typer.Option(min=1, help="Runs of each side.")] = 3,
-    oracle: Annotated[
-        bool, typer.Option(help="Also measure the engine's limit: the same requests all at once.")
-    ] = True,
-    base_url: BaseUrl = None,
-    model: Model = None,
-    tensor_parallel_size: TensorParallelSize = 1,
-    prompts: Prompts = DEFAULT_PROMPTS,
-    single_pass: SinglePass = False,
-    early_stop: EarlyStop = False,
-    seed: Seed = 0,
-    min_concurrency: MinConcurrency = DEFAULT_MIN_CONCURRENCY,
-    max_concurrency: MaxConcurrency = DEFAULT_MAX_CONCURRENCY,
+    bench: BenchOptions,
+    loop: RunOptions,
+    batch: BatchOptions,
+    engine: EngineOptions,
     result_file: Annotated[
         Path | None,
         typer.Option("--output", "-o", help="File for the result.", metavar="JSON"),
@@ -101,23 +85,16 @@ def throughput(
     Uses the server at --base-url, or runs --model in this process. --model demo starts a vLLM
     server with the demo critic, and stops it at the end.
     """
-    chosen = EngineOptions.from_environment(
-        base_url=base_url, model=model, tensor_parallel_size=tensor_parallel_size
-    )
-    require_engine(chosen)
-    reads = {"the model": model, "the prompt set": prompts}
-    check_paths(_written(result_file, plot), reads, data=input_file)
-    if input_file is not None:
-        InputSource(input_file).check_there()
-    workload = Workload(
-        _read(input_file) if input_file else demo_drafts(drafts, seed=seed),
-        iterations=iterations,
-        bounds=Concurrency(min_concurrency, max_concurrency),
-        loop={"single_pass": single_pass, "early_stop": early_stop, "seed": seed},
-        prompts=prompts,
-    )
-    with stopping_on_sigterm(), _reachable(chosen) as options:
-        result = anyio.run(partial(_measure, options, workload, repeats, with_oracle=oracle))
+    require_engine(engine)
+    reads = {**engine.paths_read(), **loop.paths_read(), **judges_read([loop.judge])}
+    check_paths(_written(result_file, plot), reads, data=bench.input)
+    if bench.input is not None:
+        InputSource(bench.input).check_there()
+    drafts = _read(bench.input) if bench.input else demo_drafts(bench.drafts, seed=loop.seed)
+    workload = Workload(drafts, loop, batch.bounds)
+    with stopping_on_sigterm(), _reachable(engine) as reachable:
+        measure = partial(_measure, reachable, workload, bench.repeats, with_oracle=bench.oracle)
+        result = anyio.run(measure)
     _print_result(result)
     for note in result.notes:
         output.say(note)

@@ -8,16 +8,15 @@ from contextlib import contextmanager
 from datetime import datetime
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import anyio
-import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from revloop.cli import output
 from revloop.cli.figures import print_evaluation
 from revloop.cli.files import new_file
-from revloop.cli.options import Iterations, KeepWhich, Temperature
+from revloop.cli.generated import with_options
 from revloop.cli.tables import print_table
 from revloop.concurrency import task_group
 from revloop.demo import CRITIC_FOLDER, demo_drafts
@@ -30,9 +29,9 @@ from revloop.demo.figures import (
 from revloop.engines import open_engine
 from revloop.engines.factory import DEMO, SHIPPED_CRITIC
 from revloop.errors import InputError, MissingExtraError, ServingError
-from revloop.evaluation import FunctionJudge, ask_judge, demo_judge, evaluate
+from revloop.evaluation import ask_judge, demo_judge, evaluate
 from revloop.files.paths import Kind, Writes, check_paths, standard_output
-from revloop.options import DEFAULT_ITERATIONS, EngineOptions
+from revloop.options import DemoOptions, EngineOptions, RunOptions
 from revloop.report import aggregate, open_source, write_page
 from revloop.reviser import AsyncReviser
 from revloop.serving import ServerOptions, VllmServer, stopping_on_sigterm
@@ -40,38 +39,23 @@ from revloop.serving import ServerOptions, VllmServer, stopping_on_sigterm
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from revloop.options import Keep
     from revloop.trajectory import Draft, Trajectory
 
 EXAMPLE = "Example: `revloop demo --iterations 3`"
 
 
-def demo(
-    iterations: Iterations = DEFAULT_ITERATIONS,
-    drafts: Annotated[int, typer.Option(min=1, help="Drafts to revise.")] = 24,
-    seed: Annotated[int, typer.Option(min=0, help="Random seed that selects the drafts.")] = 0,
-    shown: Annotated[int, typer.Option(min=0, help="Trajectories to print in full.")] = 2,
-    store: Annotated[
-        Path | None,
-        typer.Option(help="Version store to write. Default: a new file here.", metavar="PATH"),
-    ] = None,
-    keep: KeepWhich = "last",
-    temperature: Temperature = None,
-    in_process: Annotated[
-        bool,
-        typer.Option("--in-process", help="Use transformers in this process, no server."),
-    ] = False,
-) -> None:
+@with_options(loop=RunOptions, demo=DemoOptions, leave_out=("prompts", "judge", "judge_prompts"))
+def demo(loop: RunOptions, demo: DemoOptions) -> None:
     """Serve the shipped critic with vLLM, revise a few responses, and report the figures."""
-    path = store or Path(f"revloop-demo-{datetime.now().astimezone():%Y%m%d-%H%M%S}.sqlite")
+    now, iterations = datetime.now().astimezone(), loop.iterations
+    path = demo.store or Path(f"revloop-demo-{now:%Y%m%d-%H%M%S}.sqlite")
     check_paths([standard_output(), Writes(path, "the store", Kind.STORE), *_page(path)])
-    with stopping_on_sigterm(), _engine_options(in_process=in_process) as options:
-        judge = _judge_for(keep)
-        choice = partial(AsyncReviser, store=path, keep=keep, judge=judge, temperature=temperature)
-        trajectories = anyio.run(
-            _revise_all, demo_drafts(drafts, seed=seed), iterations, options, choice
-        )
-    for trajectory in _most_improved(trajectories)[:shown]:
+    with stopping_on_sigterm(), _engine_options(in_process=demo.in_process) as options:
+        judge = None if loop.keep == "last" else demo_judge()
+        open_reviser = partial(AsyncReviser, store=path, loop=loop, judge=judge)
+        drafts = demo_drafts(demo.drafts, seed=loop.seed)
+        trajectories = anyio.run(_revise_all, drafts, iterations, options, open_reviser)
+    for trajectory in _most_improved(trajectories)[: demo.shown]:
         output.results.rule(output.printable(str(trajectory.draft.id)))
         output.print_trajectory(trajectory)
     output.results.rule("All drafts, by the exact judge")
@@ -82,10 +66,6 @@ def demo(
     output.results.print(f"\nEvery version is stored in {path}. Look at them with:")
     output.results.print(f"  revloop show {path}")
     output.results.print(f"  revloop evaluate {path} --judge demo")
-
-
-def _judge_for(keep: Keep) -> FunctionJudge | None:
-    return None if keep == "last" else demo_judge()
 
 
 @contextmanager

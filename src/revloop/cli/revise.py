@@ -11,9 +11,9 @@ import typer
 from revloop.cli import output
 from revloop.cli.files import judges_read
 from revloop.cli.generated import with_options
-from revloop.cli.options import judge_opener
 from revloop.cli.stores import tell_if_in_two_files
 from revloop.errors import EngineError, InputError
+from revloop.evaluation import judge_opener
 from revloop.files.compression import STANDARD_INPUT
 from revloop.files.paths import Kind, Writes, check_paths, standard_output
 from revloop.files.text import read_text
@@ -56,7 +56,7 @@ def revise(
         engine=engine,
         loop=loop,
         prompts=loop.prompts,
-        judge=judge_opener(loop.judge, loop.judge_prompts),
+        judge=judge_opener(loop),
         store=store.store,
         new_run=store.new_run,
     )

@@ -9,13 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 import anyio
 
-from revloop.batch import Concurrency, Progress
+from revloop.batch import Progress
 from revloop.batch.gate import HaltedError
 from revloop.batch.workers import Workers
 from revloop.concurrency import task_group
 from revloop.distributed.folder import ShardFolder
+from revloop.engines.retry import RetryPolicy
 from revloop.errors import EngineError, RevloopError
-from revloop.options import DEFAULT_ITERATIONS
+from revloop.evaluation import judge_opener
+from revloop.options import BatchOptions, EngineOptions, RunOptions
 from revloop.reviser import AsyncReviser
 from revloop.trajectory import Draft
 from revloop.values import read_json
@@ -23,7 +25,7 @@ from revloop.values import read_json
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from revloop.reviser import ReviserOptions
+    from revloop.engines import Engine
     from revloop.trajectory import Trajectory
 
 SERVER = "REVLOOP_RAY_SERVER"
@@ -36,15 +38,15 @@ class ActorOptions:
 
     Attributes:
         output: The folder of the run's shards.
-        reviser: The options of its reviser, but for the server.
-        iterations: Rounds for each draft.
-        bounds: Least and most requests under way, in one actor.
+        engine: The engine, or how to reach one; a server of its own replaces the address.
+        loop: How the loop works.
+        batch: How a batch works; its bounds hold in one actor.
     """
 
     output: str
-    reviser: ReviserOptions
-    iterations: int = DEFAULT_ITERATIONS
-    bounds: Concurrency = field(default_factory=Concurrency)
+    engine: EngineOptions | Engine
+    loop: RunOptions = field(default_factory=RunOptions)
+    batch: BatchOptions = field(default_factory=BatchOptions)
 
 
 class Actor:
@@ -120,16 +122,13 @@ class Actor:
     async def _open(self) -> _Opened:
         async with self._opening:
             if self._opened is None:
-                options = self._options.reviser.copy()
-                if server := os.environ.get(SERVER):
-                    options["base_url"] = server
-                reviser = AsyncReviser(**options)
+                reviser = self._reviser()
                 await reviser.__aenter__()  # it stays open until the process ends
                 ShardFolder(self._options.output).keep_settings(reviser.settings)
                 workers = Workers(
                     reviser,
-                    iterations=self._options.iterations,
-                    bounds=self._options.bounds,
+                    iterations=self._options.loop.iterations,
+                    bounds=self._options.batch.bounds,
                     progress=Progress(),
                 )
                 is_running = asyncio.Event()
@@ -137,6 +136,18 @@ class Actor:
                 await is_running.wait()
                 self._opened = _Opened(reviser, workers, task)
             return self._opened
+
+    def _reviser(self) -> AsyncReviser:
+        engine, loop = self._options.engine, self._options.loop
+        if isinstance(engine, EngineOptions) and (server := os.environ.get(SERVER)):
+            engine = engine.model_copy(update={"base_url": server})
+        return AsyncReviser(
+            engine=engine,
+            loop=loop,
+            prompts=loop.prompts,
+            judge=judge_opener(loop),
+            retries=RetryPolicy.for_batch(self._options.batch.wait_for_server),
+        )
 
     async def _keep_running(self, workers: Workers, is_running: asyncio.Event) -> None:
         try:

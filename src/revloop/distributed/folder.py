@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import posixpath
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from pydantic import Field, ValidationError
 
@@ -12,13 +12,12 @@ from revloop.distributed.source import InputFile, file_system
 from revloop.errors import InputError, RunMismatchError
 from revloop.files.atomic import writable
 from revloop.files.compression import readable
-from revloop.options import RunSettings
+from revloop.options import RunSettings, ShardFormat
 from revloop.values import Frozen, explain
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-ShardForm = Literal["jsonl", "parquet"]
 
 Known = TypeVar("Known", bound=Frozen)
 
@@ -33,7 +32,7 @@ class Manifest(Frozen):
     form: str = Field(description="Form of the rows, as it was given.")
     fields: dict[str, str] = Field(description="Our names of fields to the input's.")
     iterations: int = Field(description="Rounds for each draft.")
-    shard_form: ShardForm = Field(description="Form of the shards.")
+    shard_form: ShardFormat = Field(description="Form of the shards.")
     final_only: bool = Field(description="Whether shards hold rows with the last version only.")
 
 
@@ -43,7 +42,7 @@ def manifest_of(
     form: str,
     fields: Mapping[str, str],
     iterations: int,
-    shard_form: ShardForm,
+    shard_form: ShardFormat,
     final_only: bool,
 ) -> Manifest:
     """The manifest of a run over some files."""

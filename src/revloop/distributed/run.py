@@ -12,21 +12,23 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from revloop.distributed.actor import SERVER, Actor, ActorOptions
-from revloop.distributed.folder import ShardFolder, ShardForm, manifest_of
+from revloop.distributed.folder import ShardFolder, manifest_of
 from revloop.distributed.shards import shard_sink
 from revloop.distributed.source import HINT, RayInput
+from revloop.engines.factory import DEMO
 from revloop.errors import InputError, MissingExtraError, RevloopError
+from revloop.options import EngineOptions
 
 if TYPE_CHECKING:
     from collections import Counter
     from collections.abc import Iterator, Sequence
 
     from revloop.distributed.source import InputSplit
+    from revloop.engines import Engine
+    from revloop.options import RayOptions
     from revloop.rows.lines import Item
 
 LOCAL = "local"
-DEFAULT_IN_FLIGHT = 512
-DEFAULT_SHARD_ROWS = 1000
 
 _BLOCKS_IN_FLIGHT = 16
 _LOCAL_STORE_BYTES = 512 * 2**20
@@ -37,32 +39,6 @@ _AHEAD_BYTES_A_ROW = 4 * 2**10
 reading all of a long input at once would make it grow with the input."""
 _IO_CPUS = 0.25
 _ID = "key"
-
-
-@dataclass(frozen=True, slots=True)
-class RayOptions:
-    """How a batch is spread over a cluster.
-
-    Attributes:
-        address: Of a running Ray cluster ("auto": of this machine's); "local": one is started
-            here, and ended with the batch.
-        servers: Addresses of servers, each actor keeps to one of them; empty: an engine in each
-            actor, or the server that the reviser's options name.
-        actors: How many; None: one for each server, or for as many engines as the GPUs hold.
-        in_flight: Rows that an actor has at hand at once, so that its engine is never short of
-            them. What is lost with an actor is at most so many.
-        shard_rows: Fewest rows of a shard, but for the last ones.
-        shard_form: "jsonl" or "parquet".
-        gpus_an_actor: GPUs reserved for the engine of each actor.
-    """
-
-    address: str = LOCAL
-    servers: Sequence[str] = ()
-    actors: int | None = None
-    in_flight: int = DEFAULT_IN_FLIGHT
-    shard_rows: int = DEFAULT_SHARD_ROWS
-    shard_form: ShardForm = "jsonl"
-    gpus_an_actor: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,9 +62,7 @@ class RayOutcome:
     elapsed_s: float = field(default=0.0, compare=False)
 
 
-def batch_on_ray(
-    source: RayInput, actor_options: ActorOptions, options: RayOptions, *, final_only: bool = False
-) -> RayOutcome:
+def batch_on_ray(source: RayInput, actor_options: ActorOptions, options: RayOptions) -> RayOutcome:
     """Revise all rows of an input on a Ray cluster, into a folder of shards.
 
     The same call again goes on: rows that are in a finished shard are not done again.
@@ -110,14 +84,14 @@ def batch_on_ray(
             files,
             form=source.form,
             fields=source.fields or {},
-            iterations=actor_options.iterations,
-            shard_form=options.shard_form,
-            final_only=final_only,
+            iterations=actor_options.loop.iterations,
+            shard_form=options.shard_format,
+            final_only=actor_options.batch.final_only,
         )
     )
     before = folder.finished()
-    with _cluster(options.address), _ours():
-        counts = _run(source, splits, first, actor_options, options, final_only=final_only)
+    with _cluster(options.address or LOCAL), _ours():
+        counts = _run(source, splits, first, actor_options, options)
     return RayOutcome(
         written=counts["written"],
         failed=counts["failed"],
@@ -134,24 +108,28 @@ def _run(
     first: list[Item],
     actor_options: ActorOptions,
     options: RayOptions,
-    *,
-    final_only: bool,
 ) -> Counter[str]:
     import ray.data
 
-    gpus = _gpus(options)
-    actors = _actors(options, gpus)
+    engine = actor_options.engine
+    servers = options.servers or _server_of(engine)
+    gpus = 0 if servers else _gpus(engine)
+    actors = _actors(options.actors, servers, gpus)
     share, io = _cpu_share(actors), _io_tasks()
     context = ray.data.DataContext.get_current()
     context.checkpoint_config = _checkpoint(ShardFolder(actor_options.output))
+    ahead_bytes = actors * options.rows_in_flight * _AHEAD_BYTES_A_ROW
     context.execution_options.resource_limits = ray.data.ExecutionResources.for_limits(
-        object_store_memory=max(_LEAST_AHEAD_BYTES, actors * options.in_flight * _AHEAD_BYTES_A_ROW)
+        object_store_memory=max(_LEAST_AHEAD_BYTES, ahead_bytes)
     )
-    rows_a_block = max(1, options.in_flight // _BLOCKS_IN_FLIGHT)
+    rows_a_block = max(1, options.rows_in_flight // _BLOCKS_IN_FLIGHT)
     sink = shard_sink(
-        actor_options.output, options.shard_form, final_only=final_only, rows=options.shard_rows
+        actor_options.output,
+        options.shard_format,
+        final_only=actor_options.batch.final_only,
+        rows=options.shard_rows,
     )
-    servers = itertools.cycle(options.servers or ("",))
+    server = itertools.cycle(servers or ("",))
     rows = ray.data.read_datasource(
         _datasource(source, splits, first), num_cpus=_IO_CPUS, concurrency=io
     )
@@ -168,7 +146,7 @@ def _run(
         ),
         num_cpus=share,
         num_gpus=gpus or None,
-        ray_remote_args_fn=lambda: {"runtime_env": {"env_vars": {SERVER: next(servers)}}},
+        ray_remote_args_fn=lambda: {"runtime_env": {"env_vars": {SERVER: next(server)}}},
     )
     revised.write_datasink(sink, ray_remote_args={"num_cpus": _IO_CPUS}, concurrency=io)
     counts: Counter[str] = sink.counts
@@ -224,13 +202,20 @@ def _checkpoint(folder: ShardFolder) -> Any:
     return config
 
 
-def _actors(options: RayOptions, gpus: int) -> int:
+def _server_of(engine: EngineOptions | Engine) -> tuple[str, ...]:
+    """The server that the options of an engine name, if they do."""
+    if isinstance(engine, EngineOptions) and engine.base_url is not None:
+        return (engine.base_url,)
+    return ()
+
+
+def _actors(wanted: int | None, servers: Sequence[str], gpus: int) -> int:
     import ray
 
-    if options.actors is not None:
-        return options.actors
-    if options.servers:
-        return len(options.servers)
+    if wanted is not None:
+        return wanted
+    if servers:
+        return len(servers)
     return int(ray.cluster_resources()["GPU"]) // gpus if gpus else 1
 
 
@@ -249,21 +234,22 @@ def _io_tasks() -> int:
     return max(1, int(ray.cluster_resources().get("CPU", 1)) // 4)
 
 
-def _gpus(options: RayOptions) -> int:
-    """GPUs to reserve for an actor: none where the cluster has none, for an engine on CPUs.
+def _gpus(engine: EngineOptions | Engine) -> int:
+    """GPUs to reserve for an actor: none if the cluster has none, for an engine on CPUs.
 
     Raises:
         InputError: The cluster has GPUs, but fewer than an engine needs.
     """
     import ray
 
-    gpus = int(ray.cluster_resources().get("GPU", 0))
-    if 0 < gpus < options.gpus_an_actor:
+    if not isinstance(engine, EngineOptions) or engine.model == DEMO:
+        return 0
+    wanted, gpus = engine.tensor_parallel_size, int(ray.cluster_resources().get("GPU", 0))
+    if 0 < gpus < wanted:
         raise InputError(
-            f"The cluster has {gpus} GPUs; an engine needs {options.gpus_an_actor} "
-            "(--tensor-parallel-size)."
+            f"The cluster has {gpus} GPUs; an engine needs {wanted} (--tensor-parallel-size)."
         )
-    return options.gpus_an_actor if gpus else 0
+    return wanted if gpus else 0
 
 
 @contextmanager

@@ -15,10 +15,10 @@ from revloop.rows.writing import written_to
 from revloop.trajectory import StopReason, Trajectory
 
 if TYPE_CHECKING:
-    from revloop.distributed.folder import ShardForm
+    from revloop.options import ShardFormat
 
 
-def shard_sink(output: str, form: ShardForm, *, final_only: bool, rows: int) -> Any:
+def shard_sink(output: str, form: ShardFormat, *, final_only: bool, rows: int) -> Any:
     """What Ray Data writes shards with.
 
     It is one of Ray's own sinks of files, so Ray's checkpoint of finished rows goes with it: keys
@@ -65,7 +65,7 @@ def shard_sink(output: str, form: ShardForm, *, final_only: bool, rows: int) -> 
     return Shards()
 
 
-def encoded(lines: list[str], form: ShardForm, *, final_only: bool) -> bytes:
+def encoded(lines: list[str], form: ShardFormat, *, final_only: bool) -> bytes:
     """The bytes of a shard.
 
     Args:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from pydantic import Field
 from tenacity import (
@@ -60,6 +60,16 @@ class RetryPolicy(Frozen):
         description="Seconds to wait for an unreachable server, however many tries that takes; "
         "0: only ``attempts`` counts.",
     )
+
+    @classmethod
+    def for_batch(cls, wait_for_server_s: float) -> Self:
+        """Many tries and a long wait for a server; the default policy if nothing is waited for.
+
+        A server whose engine has died answers 500 for a while before its port is closed.
+        """
+        if not wait_for_server_s:
+            return cls()
+        return cls(attempts=20, wait_for_server_s=wait_for_server_s)
 
     def retrying(
         self,

@@ -11,7 +11,7 @@ from revloop.evaluation.evaluating import (
     evaluate,
     stored_judges,
 )
-from revloop.evaluation.factory import open_judge
+from revloop.evaluation.factory import judge_opener, open_judge
 from revloop.evaluation.functions import FunctionJudge, demo_judge, load_function
 from revloop.evaluation.models import ModelJudge
 from revloop.evaluation.outcomes import Outcome, outcomes
@@ -45,6 +45,7 @@ __all__ = [
     "count_store",
     "demo_judge",
     "evaluate",
+    "judge_opener",
     "load_function",
     "open_judge",
     "outcomes",

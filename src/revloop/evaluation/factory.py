@@ -18,8 +18,10 @@ from revloop.evaluation.rewards import RewardJudge
 from revloop.options import DEFAULT_JUDGE_PROMPTS, HOW_TO_NAME_A_JUDGE
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
     from pathlib import Path
 
+    from revloop.options import RunOptions
     from revloop.trajectory import Judge
 
 KEY_VARIABLE = "REVLOOP_JUDGE_API_KEY"
@@ -51,6 +53,13 @@ async def open_judge(spec: str, *, prompts: str | Path = DEFAULT_JUDGE_PROMPTS) 
     if colon and kind.replace(".", "").isidentifier() and rest.isidentifier():
         return load_function(spec)
     raise InputError(f"'{spec}' names no judge. Name {HOW_TO_NAME_A_JUDGE}.")
+
+
+def judge_opener(loop: RunOptions) -> Callable[[], Awaitable[Judge]] | None:
+    """What opens the judge that the options name, in the event loop that will use it."""
+    if loop.judge is None:
+        return None
+    return partial(open_judge, loop.judge, prompts=loop.judge_prompts)
 
 
 async def _served(spec: str, prompts: JudgePrompts) -> ModelJudge:

@@ -1,6 +1,16 @@
 """Options: each is stated once, for Python, the command line and ``revloop.toml``."""
 
 from revloop.options.base import Flag, Options
+from revloop.options.batch import (
+    DEFAULT_MAX_CONCURRENCY,
+    DEFAULT_MIN_CONCURRENCY,
+    BatchOptions,
+    Concurrency,
+    RayOptions,
+    RowOptions,
+    ShardFormat,
+)
+from revloop.options.bench import BenchOptions, DemoOptions
 from revloop.options.engine import EngineOptions
 from revloop.options.loop import (
     DEFAULT_ITERATIONS,
@@ -18,15 +28,24 @@ from revloop.options.settings import RunSettings
 __all__ = [
     "DEFAULT_ITERATIONS",
     "DEFAULT_JUDGE_PROMPTS",
+    "DEFAULT_MAX_CONCURRENCY",
+    "DEFAULT_MIN_CONCURRENCY",
     "DEFAULT_PROMPTS",
     "HOW_TO_NAME_A_JUDGE",
+    "BatchOptions",
+    "BenchOptions",
+    "Concurrency",
+    "DemoOptions",
     "EngineOptions",
     "Flag",
     "Keep",
     "LoopOptions",
     "Options",
+    "RayOptions",
+    "RowOptions",
     "RunOptions",
     "RunSettings",
+    "ShardFormat",
     "StoreOptions",
     "checked_iterations",
 ]

@@ -11,11 +11,12 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from revloop import AsyncReviser, Draft, StopReason, Trajectory
-from revloop.batch import Batch, BatchOptions, InputSource, Progress
+from revloop.batch import Batch, InputSource, Progress
 from revloop.concurrency import task_group
 from revloop.engines import Deadlines, HttpEngine, RetryPolicy
 from revloop.evaluation.models import ModelJudge
 from revloop.evaluation.prompts import JudgePrompts
+from revloop.options import BatchOptions
 from revloop.store import Store
 
 from .server import FaultyServer
@@ -204,7 +205,8 @@ async def _through_python(
 
 
 async def _through_batch(reviser: AsyncReviser, folder: Path, rounds: int, told: Told) -> None:
-    options = BatchOptions(iterations=rounds, retry_failed=True)
+    options = BatchOptions(retry_failed=True)
     source = InputSource(str(folder / INPUT))
-    await Batch(source, folder / OUTPUT, reviser, options, Progress()).run()
+    batch = Batch(source, folder / OUTPUT, reviser, options, Progress(), iterations=rounds)
+    await batch.run()
     told += versions_of(read_output(folder))
