@@ -60,7 +60,7 @@ BAD = [
     (b'{"id": "b0", "response": "Draft', "not JSON"),
     (b'{"response": 7}', "response"),
     (b'{"prompt": "Why?", "response": null}', "response"),
-    (b'["Draft 9"]', "no JSON object"),
+    (b'["Draft 9"]', "not a JSON object"),
     (json.dumps(draft(1)).replace("Draft 1", "Draft 99").encode(), "other content"),
     (b'{"response": "' + BIG.encode(), "not JSON"),
     (b'{"response": "Draft \x00 9"}', "not JSON"),

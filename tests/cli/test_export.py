@@ -124,4 +124,4 @@ async def test_without_a_store_nothing_is_written(tmp_path: Path) -> None:
 
 async def test_a_full_disk_is_told(store: Path) -> None:
     finished = await revloop("export", str(store), "/dev/full")
-    assert_failed(finished, "no room")
+    assert_failed(finished, "No space left")

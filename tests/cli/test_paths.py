@@ -301,7 +301,7 @@ async def test_the_command_line_itself_refuses_with_one_line_and_exit_code_3(fol
     assert finished.err == "Error: x is the store itself: name another file to write.\n"
     forced = await revloop("export", "store", "another", "--force", folder=folder)
     assert forced.code == 3
-    assert forced.err.startswith("Error: another is a store, and no store is ever overwritten")
+    assert forced.err.startswith("Error: another is a store, and stores are never overwritten")
     assert contents(folder) == before
 
 
@@ -318,7 +318,7 @@ def can_mount() -> bool:
 @pytest.mark.parametrize(
     ("options", "then", "said"),
     [
-        ("size=64k", "dd if=/dev/zero of=disk/fill bs=1k count=64", "there is no room for it"),
+        ("size=64k", "dd if=/dev/zero of=disk/fill bs=1k count=64", "No space left on device"),
         ("size=64k", "mount -o remount,ro disk", "Read-only file system"),
     ],
     ids=["full", "read-only"],

@@ -56,7 +56,7 @@ class TestValidate:
         assert finished.code == 0
         assert "4 of 6 lines hold a valid record" in finished.out
         assert "can teach: both 4" in finished.out
-        assert "line 5: duplicate: the same record stands on line 1" in finished.err
+        assert "line 5: duplicate: the same record as on line 1" in finished.err
         assert "line 6: missing_field: response: Field required" in finished.err
         assert "Not checked: whether records fit" in finished.err
 

@@ -167,7 +167,7 @@ class TestClosedOrFull:
     ) -> None:
         done = shell('"$@" >/dev/full', *command, folder=made)
         assert done.returncode == 3
-        assert done.stderr.startswith(b"Error: Standard output cannot be written: there is no room")
+        assert done.stderr.startswith(b"Error: Standard output cannot be written: No space left")
         assert done.stderr.count(b"\n") == 1
 
     async def test_a_revision_is_not_begun_for_an_output_that_cannot_be(
@@ -242,7 +242,7 @@ class TestDescriptors:
         before = (made / "store").read_bytes()
         done = shell('"$@" >>store', "export", "store", "-", folder=made)
         assert done.returncode == 3
-        assert b"Standard output is store, the store: send it somewhere else." in done.stderr
+        assert b"Standard output is store, the store: redirect it to another file." in done.stderr
         assert (made / "store").read_bytes() == before
 
     def test_a_process_is_written_to(self, made: Path) -> None:

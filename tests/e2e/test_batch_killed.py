@@ -151,7 +151,7 @@ async def test_a_second_batch_on_the_same_store_is_refused(server: Server, work:
     await server.until_asked(1)
     second = await work.run(server)
     assert second.code == 5
-    assert "Another batch is at work on" in second.err
+    assert "Another batch is running on" in second.err
     await server.tell("/victim", pid=0)
     assert (await ended(first)).code == 0
     assert_right(work, DRAFTS)

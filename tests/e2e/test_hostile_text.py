@@ -20,7 +20,7 @@ from revloop.engines.tokens import PromptTokenizer
 from revloop.errors import BadReplyError, EngineError, InputError
 from revloop.prompts import shipped_prompt_sets
 from revloop.prompts.parsing import write_revision
-from revloop.records import Entry, Record, read_records
+from revloop.records import Record, RecordEntry, read_records
 from revloop.store import Store
 from revloop.trajectory import Message
 from tests.helpers import hostile
@@ -237,7 +237,7 @@ def test_every_text_goes_through_a_file_of_records(tmp_path: Path) -> None:
     ]
     lines = [record.model_dump_json(exclude_defaults=True) for record in records]
     path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
-    read = [entry.record for entry in read_records(path) if isinstance(entry, Entry)]
+    read = [entry.record for entry in read_records(path) if isinstance(entry, RecordEntry)]
     assert read == records
 
 
@@ -248,7 +248,7 @@ def test_any_texts_go_through_jsonl(
     path = tmp_path_factory.getbasetemp() / "any.jsonl"
     records = [Record(response=text, revision=text, prompt=text) for text in texts]
     path.write_bytes(b"".join(record.model_dump_json().encode() + b"\n" for record in records))
-    assert [e.record for e in read_records(path) if isinstance(e, Entry)] == records
+    assert [e.record for e in read_records(path) if isinstance(e, RecordEntry)] == records
 
 
 @settings(max_examples=25)

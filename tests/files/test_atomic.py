@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from revloop.errors import InputError, ReaderGoneError
-from revloop.files.atomic import whole_file, writable
+from revloop.files.atomic import atomic_file, translate_write_errors
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 WRITE_AND_WAIT = """
 import sys
 from pathlib import Path
-from revloop.files.atomic import whole_file, writable
-with whole_file(Path(sys.argv[1])) as file:
+from revloop.files.atomic import atomic_file, translate_write_errors
+with atomic_file(Path(sys.argv[1])) as file:
     file.write(b"half")
     file.flush()
     print("written", flush=True)
@@ -31,13 +31,13 @@ WRITE_WITHOUT_ROOM = """
 import resource, sys
 from pathlib import Path
 from revloop import InputError
-from revloop.files.atomic import whole_file, writable
+from revloop.files.atomic import atomic_file, translate_write_errors
 resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
 path = Path(sys.argv[1])
 try:
-    with whole_file(path) as file:
+    with atomic_file(path) as file:
         for _ in range(100):
-            with writable(path):
+            with translate_write_errors(path):
                 file.write(b"x" * 10_000)
 except InputError as exc:
     print(exc)
@@ -63,7 +63,7 @@ def end(process: subprocess.Popen[bytes]) -> None:
 
 def test_a_file_gets_its_name_at_the_end(tmp_path: Path) -> None:
     path = tmp_path / "out.jsonl"
-    with whole_file(path) as file:
+    with atomic_file(path) as file:
         file.write(b"one\n")
         assert names(tmp_path) == [".out.jsonl.tmp"]
     assert names(tmp_path) == ["out.jsonl"]
@@ -73,7 +73,7 @@ def test_a_file_gets_its_name_at_the_end(tmp_path: Path) -> None:
 def test_an_older_file_stays_until_then(tmp_path: Path) -> None:
     path = tmp_path / "out.jsonl"
     path.write_bytes(b"older\n")
-    with whole_file(path) as file:
+    with atomic_file(path) as file:
         file.write(b"newer\n")
         assert path.read_bytes() == b"older\n"
     assert path.read_bytes() == b"newer\n"
@@ -85,7 +85,7 @@ def test_an_error_leaves_what_was_there(tmp_path: Path, error: type[BaseExceptio
     path.write_bytes(b"older\n")
 
     def write() -> None:
-        with whole_file(path) as file:
+        with atomic_file(path) as file:
             file.write(b"newer\n")
             raise error
 
@@ -101,7 +101,7 @@ def test_what_a_killed_process_has_left_is_written_over(tmp_path: Path) -> None:
     process.send_signal(signal.SIGKILL)
     end(process)
     assert names(tmp_path) == [".out.jsonl.tmp"]
-    with whole_file(path) as file:
+    with atomic_file(path) as file:
         file.write(b"1\n")
     assert names(tmp_path) == ["out.jsonl"]
     assert path.read_bytes() == b"1\n"
@@ -110,11 +110,11 @@ def test_what_a_killed_process_has_left_is_written_over(tmp_path: Path) -> None:
 def test_two_processes_never_write_the_same_file(tmp_path: Path) -> None:
     path = tmp_path / "out.jsonl"
     process = start(path)
-    with pytest.raises(InputError, match="is being written by another process"), whole_file(path):
+    with pytest.raises(InputError, match="is being written by another process"), atomic_file(path):
         pytest.fail("both write")
     end(process)
     assert path.read_bytes() == b"half"
-    with whole_file(path) as file:
+    with atomic_file(path) as file:
         file.write(b"later")
     assert path.read_bytes() == b"later"
 
@@ -123,7 +123,7 @@ def test_a_link_stays_a_link(tmp_path: Path) -> None:
     (tmp_path / "there").mkdir()
     link = tmp_path / "out.jsonl"
     link.symlink_to(tmp_path / "there" / "real.jsonl")
-    with whole_file(link) as file:
+    with atomic_file(link) as file:
         file.write(b"one\n")
     assert link.is_symlink()
     assert (tmp_path / "there" / "real.jsonl").read_bytes() == b"one\n"
@@ -132,7 +132,7 @@ def test_a_link_stays_a_link(tmp_path: Path) -> None:
 def test_a_device_is_written_as_it_is(tmp_path: Path) -> None:
     device = tmp_path / "nothing"
     device.symlink_to(os.devnull)
-    with whole_file(device) as file:
+    with atomic_file(device) as file:
         file.write(b"one\n")
     assert not device.is_file()
     assert names(tmp_path) == ["nothing"]
@@ -144,7 +144,7 @@ def test_a_pipe_is_written_as_it_is(tmp_path: Path) -> None:
     read: list[bytes] = []
     reader = threading.Thread(target=lambda: read.append(pipe.read_bytes()))
     reader.start()
-    with whole_file(pipe) as file:
+    with atomic_file(pipe) as file:
         file.write(b"one\n")
     reader.join()
     assert read == [b"one\n"]
@@ -155,24 +155,30 @@ def test_without_room_the_error_is_clear_and_nothing_is_left(tmp_path: Path) -> 
     path.write_bytes(b"older\n")
     command = [sys.executable, "-c", WRITE_WITHOUT_ROOM, str(path)]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
-    assert "out.jsonl cannot be written: there is no room for it" in done.stdout
-    assert "make room and try again" in done.stdout
+    assert (
+        "out.jsonl cannot be written: File too large. An earlier file of that name is unchanged"
+        in done.stdout
+    )
+    assert "Free some space and try again" in done.stdout
     assert done.stderr == ""
     assert names(tmp_path) == ["out.jsonl"]
     assert path.read_bytes() == b"older\n"
 
 
 def test_a_folder_is_no_file(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="is a folder; a file is wanted"), whole_file(tmp_path):
+    with pytest.raises(InputError, match="is a folder, not a file"), atomic_file(tmp_path):
         pytest.fail("a folder was opened")
 
 
 def test_a_folder_that_is_not_there_is_told(tmp_path: Path) -> None:
     path = tmp_path / "missing" / "out.jsonl"
-    with pytest.raises(InputError, match="cannot be written: No such file"), whole_file(path):
+    with pytest.raises(InputError, match="cannot be written: No such file"), atomic_file(path):
         pytest.fail("it was opened")
 
 
 def test_that_nobody_reads_any_more_is_no_error_of_the_file(tmp_path: Path) -> None:
-    with pytest.raises(ReaderGoneError, match="Nobody reads"), writable(tmp_path / "pipe"):
+    with (
+        pytest.raises(ReaderGoneError, match="the pipe's reader has closed it"),
+        translate_write_errors(tmp_path / "pipe"),
+    ):
         raise BrokenPipeError

@@ -12,7 +12,8 @@ import pytest
 from revloop.errors import InputError, MissingExtraError, ReaderGoneError, StoreError
 from revloop.files.descriptors import check_descriptor
 from revloop.files.endings import check_trajectories
-from revloop.files.paths import Kind, Writes, check_paths, is_store
+from revloop.files.paths import Kind, Writes, check_paths
+from revloop.files.store_files import is_store
 from revloop.store import Store
 
 ITSELF = "itself: name another file to write"
@@ -90,7 +91,7 @@ class TestTheSameFile:
 
 class TestStores:
     def test_no_store_is_overwritten_whatever_its_name(self, store: Path) -> None:
-        with pytest.raises(InputError, match="is a store, and no store is ever overwritten"):
+        with pytest.raises(InputError, match="is a store, and stores are never overwritten"):
             check_paths([Writes(store)])
 
     def test_a_store_whose_changes_are_still_beside_it_is_one(self, tmp_path: Path) -> None:
@@ -99,7 +100,7 @@ class TestStores:
         try:
             assert (tmp_path / "versions-wal").stat().st_size
             assert is_store(path)
-            with pytest.raises(InputError, match="no store is ever overwritten"):
+            with pytest.raises(InputError, match="stores are never overwritten"):
                 check_paths([Writes(path)])
         finally:
             opened.close()
@@ -121,7 +122,7 @@ class TestStores:
         check_paths([Writes(store, "the store", Kind.STORE)])
 
     def test_a_device_is_no_store(self) -> None:
-        with pytest.raises(StoreError, match="it is no file"):
+        with pytest.raises(StoreError, match="it is a device or a pipe"):
             check_paths([Writes(Path(os.devnull), "the store", Kind.STORE)])
 
 
@@ -134,12 +135,12 @@ class TestPlaces:
         assert path.read_bytes() == b"precious\n"
 
     def test_a_folder_is_no_file(self, tmp_path: Path) -> None:
-        with pytest.raises(InputError, match="is a folder; a file is wanted"):
+        with pytest.raises(InputError, match="is a folder, not a file"):
             check_paths([Writes(tmp_path)])
 
     def test_a_file_is_no_folder(self, tmp_path: Path) -> None:
         path = make(tmp_path / "x")
-        with pytest.raises(InputError, match="is a file; a folder is wanted"):
+        with pytest.raises(InputError, match="is a file, not a folder"):
             check_paths([Writes(path, kind=Kind.FOLDER)])
         for kind in (Kind.FILE, Kind.IN_PLACE, Kind.FOLDER):
             with pytest.raises(InputError, match="cannot be written"):
@@ -226,7 +227,7 @@ class TestForms:
 
     @pytest.mark.parametrize("name", ["sheet.csv.gz", "page.html.zst", "sheet.xlsx", "r.parquet"])
     def test_plain_text_has_no_ending_of_something_else(self, tmp_path: Path, name: str) -> None:
-        with pytest.raises(InputError, match="would be a plain text file"):
+        with pytest.raises(InputError, match="would be plain text"):
             check_paths([Writes(tmp_path / name)])
 
 
@@ -252,7 +253,7 @@ class TestDescriptors:
 
     @pytest.mark.skipif(sys.platform != "linux", reason="Linux has /dev/full")
     def test_the_full_device_is_full(self) -> None:
-        with pytest.raises(InputError, match="no room for it"):
+        with pytest.raises(InputError, match="No space left on device"):
             check_paths([Writes(Path("/dev/full"))])
 
 

@@ -19,7 +19,7 @@ from revloop.cli.exit_codes import MEANINGS
 from revloop.errors import RevloopError
 from revloop.prompts.prompt_set import PromptSettings
 from revloop.records import FORMATS, Record, training_texts
-from revloop.rows import FORMS, Row, read_rows
+from revloop.rows import FORMAT_NAMES, Row, read_rows
 from tests.helpers.command_line import revloop
 from tests.helpers.repository import REPOSITORY, need_vllm
 from tests.house.test_docs_examples import FALCON_40B, PAGES, examples, name_of
@@ -151,7 +151,7 @@ def test_the_record_in_the_docs_is_a_record() -> None:
 
 
 def test_every_form_of_rows_is_in_its_table() -> None:
-    assert names_in(REPOSITORY / "docs" / "data.md", "format") == set(FORMS)
+    assert names_in(REPOSITORY / "docs" / "data.md", "format") == set(FORMAT_NAMES)
 
 
 @pytest.mark.parametrize("text", blocks("jsonl"))

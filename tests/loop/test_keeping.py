@@ -22,7 +22,7 @@ from revloop import (
 from revloop.errors import UnreachableError
 from revloop.evaluation import pairs_of
 from revloop.records import records_of_trajectories
-from revloop.rows.parquet import final_columns
+from revloop.rows.parquet import columns
 from revloop.rows.writing import final_row
 from tests.helpers.command_line import revloop
 from tests.helpers.judges import RuleJudge, always_first, by_number
@@ -198,7 +198,7 @@ class TestStoring:
     def test_rows_that_are_written_hold_what_is_kept(self) -> None:
         found, _, _ = revised("8 better", "4 worse")
         assert final_row(found)["response"] == "8 better"
-        assert final_columns(found)["response"] == "8 better"
+        assert columns(found, final_only=True)["response"] == "8 better"
 
     def test_records_hold_the_version_that_was_criticised(self) -> None:
         found, _, _ = revised("4 worse", "8 better")

@@ -11,26 +11,26 @@ from hypothesis import strategies as st
 from revloop.errors import InputError
 from revloop.records import (
     FORMATS,
-    Entry,
     Finding,
     FindingKind,
     Lesson,
     Record,
-    Row,
+    RecordEntry,
+    RecordRow,
     import_records,
 )
 from tests.helpers.record_samples import ROWS, TURNS
 
 
-def imported(name: str, **changes: Any) -> list[Entry | Finding]:
+def imported(name: str, **changes: Any) -> list[RecordEntry | Finding]:
     row = {k: v for k, v in {**ROWS[name], **changes}.items() if v is not ...}
-    return list(import_records(name, [Row(3, row)]))
+    return list(import_records(name, [RecordRow(3, row)]))
 
 
 def records(name: str, **changes: Any) -> list[Record]:
     found = imported(name, **changes)
-    assert all(isinstance(item, Entry) for item in found), found
-    return [item.record for item in found if isinstance(item, Entry)]
+    assert all(isinstance(item, RecordEntry) for item in found), found
+    return [item.record for item in found if isinstance(item, RecordEntry)]
 
 
 def test_every_format_has_a_sample_and_a_source() -> None:
@@ -168,13 +168,13 @@ def test_a_misshapen_row_becomes_a_finding(
 def test_a_bad_completion_does_not_cost_the_good_ones(bad: object) -> None:
     good = ROWS["ultrafeedback"]["completions"][0]
     found = imported("ultrafeedback", completions=[bad, good])
-    assert [type(item) for item in found] == [Finding, Entry]
+    assert [type(item) for item in found] == [Finding, RecordEntry]
 
 
 def test_a_bad_candidate_does_not_cost_the_good_ones() -> None:
     good = ROWS["sygra"]["reflection_trajectory"]
     found = imported("sygra", reflection_trajectory=[good[0], None, good[1]])
-    assert [type(item) for item in found] == [Entry, Finding, Entry]
+    assert [type(item) for item in found] == [RecordEntry, Finding, RecordEntry]
 
 
 def test_findings_of_the_reader_pass_through() -> None:

@@ -5,16 +5,13 @@ from __future__ import annotations
 import gzip
 import json
 import tracemalloc
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
 from revloop.errors import InputError
-from revloop.records import Entry, Finding, FindingKind, only_entries, read_records, read_rows
+from revloop.records import Finding, FindingKind, RecordEntry, only_entries, read_records, read_rows
 from tests.helpers.record_samples import BOTTLES, record, write_jsonl
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 GOOD = json.dumps(BOTTLES).encode()
 
@@ -31,7 +28,7 @@ def file_of(folder: Path, *lines: bytes) -> Path:
 
 def test_records_come_with_their_lines(tmp_path: Path) -> None:
     path = write_jsonl(tmp_path / "records.jsonl", [BOTTLES, {**BOTTLES, "id": "b"}])
-    assert list(read_records(path)) == [Entry(1, record()), Entry(2, record(id="b"))]
+    assert list(read_records(path)) == [RecordEntry(1, record()), RecordEntry(2, record(id="b"))]
 
 
 def test_blank_lines_are_no_findings_but_count(tmp_path: Path) -> None:
@@ -44,10 +41,25 @@ def test_windows_line_ends_and_a_byte_order_mark_are_read(tmp_path: Path) -> Non
     assert findings(path) == []
 
 
-def test_a_packed_file_is_unpacked(tmp_path: Path) -> None:
-    path = tmp_path / "records.jsonl.gz"
-    path.write_bytes(gzip.compress(GOOD))
-    assert list(read_records(path)) == [Entry(1, record())]
+@pytest.mark.parametrize("name", ["records.jsonl", "records.jsonl.gz", "records.jsonl.zst"])
+@pytest.mark.parametrize("kind", ["plain", "gzip", "zstd"])
+def test_compression_is_known_by_the_content(tmp_path: Path, name: str, kind: str) -> None:
+    path = tmp_path / name
+    if kind == "zstd":
+        pa = pytest.importorskip("pyarrow")
+        with pa.CompressedOutputStream(str(path), "zstd") as packed:
+            packed.write(GOOD)
+    else:
+        path.write_bytes(gzip.compress(GOOD) if kind == "gzip" else GOOD)
+    assert list(read_records(path)) == [RecordEntry(1, record())]
+
+
+def test_a_file_with_the_name_of_standard_input_is_a_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("-").write_bytes(GOOD)
+    assert list(read_records(Path("-"))) == [RecordEntry(1, record())]
 
 
 @pytest.mark.parametrize(
@@ -55,10 +67,10 @@ def test_a_packed_file_is_unpacked(tmp_path: Path) -> None:
     [
         (b"{", "not JSON"),
         (b'{"response": "\xe9"}', "not UTF-8: byte 14"),
-        (b"17", "no JSON object"),
-        (b'"text"', "no JSON object"),
-        (b"[" * 100_000, "cannot be read|not JSON"),
-        (b'{"score": ' + b"9" * 5_000 + b"}", "cannot be read"),
+        (b"17", "not a JSON object"),
+        (b'"text"', "not a JSON object"),
+        (b"[" * 100_000, "not JSON"),
+        (b'{"score": ' + b"9" * 5_000 + b"}", "4300 digits"),
     ],
     ids=["half", "latin-1", "number", "string", "deep", "digits"],
 )
@@ -66,7 +78,7 @@ def test_a_bad_line_costs_only_itself(tmp_path: Path, line: bytes, words: str) -
     path = file_of(tmp_path, GOOD, line, GOOD)
     (found,) = findings(path)
     assert (found.line, found.kind) == (2, FindingKind.UNREADABLE)
-    assert any(word in found.reason for word in words.split("|"))
+    assert words in found.reason
     assert len(list(read_records(path))) == 3
 
 
@@ -132,45 +144,40 @@ def test_a_folder_is_no_file(tmp_path: Path) -> None:
         list(read_rows(tmp_path))
 
 
-@pytest.mark.parametrize("damage", ["cut", "plain"])
-def test_a_damaged_packed_file_is_named(tmp_path: Path, damage: str) -> None:
+def test_a_damaged_compressed_file_is_named(tmp_path: Path) -> None:
     path = tmp_path / "records.jsonl.gz"
-    path.write_bytes(gzip.compress(GOOD)[:-12] if damage == "cut" else GOOD)
-    with pytest.raises(InputError, match=r"records\.jsonl\.gz"):
+    path.write_bytes(gzip.compress(GOOD)[:-12])
+    with pytest.raises(InputError, match=r"records\.jsonl\.gz is cut short or damaged"):
         list(read_rows(path))
 
 
 def test_lines_are_read_one_by_one(tmp_path: Path) -> None:
     path = file_of(tmp_path, GOOD, GOOD)
     lines = read_records(path)
-    assert next(lines) == Entry(1, record())
+    assert next(lines) == RecordEntry(1, record())
     path.write_bytes(b"")  # what is not read yet was never in memory in a large file
     lines.close()  # type: ignore[attr-defined] # a generator
 
 
 @pytest.mark.parametrize("end", [b"", b"\n"], ids=["at the end", "in the middle"])
-def test_a_line_without_end_costs_only_itself(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, end: bytes
-) -> None:
-    monkeypatch.setattr("revloop.records.reading.LONGEST_LINE_BYTES", 1000)
+def test_a_line_without_end_costs_only_itself(tmp_path: Path, end: bytes) -> None:
     path = tmp_path / "records.jsonl.gz"
     lines = [b'{"a": 1}\n', b"x" * 5000 + end]
     path.write_bytes(gzip.compress(b"".join([*lines, *([b'{"b": 2}\n'] if end else [])])))
-    rows = list(read_rows(path))
+    rows = list(read_rows(path, max_line_bytes=1000))
     assert [row.line for row in rows] == [1, 2, 3][: 3 if end else 2]
     assert "longer than" in getattr(rows[1], "reason", "")
 
 
 def test_a_packed_line_of_gigabytes_does_not_fill_the_memory(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path,
 ) -> None:
-    monkeypatch.setattr("revloop.records.reading.LONGEST_LINE_BYTES", 2**20)
     path = tmp_path / "records.jsonl.gz"
     with gzip.open(path, "wb", compresslevel=1) as packed:
         for _ in range(16):
             packed.write(b" " * 2**20)
     tracemalloc.start()
-    assert [type(row) for row in read_rows(path)] == [Finding]
+    assert [type(row) for row in read_rows(path, max_line_bytes=2**20)] == [Finding]
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak < 8 * 2**20

@@ -130,7 +130,7 @@ class TestCompletion:
     @pytest.mark.parametrize(
         ("changes", "words"),
         [
-            ({"score": 11}, "11 is outside of the scale .*1 to 10"),
+            ({"score": 11}, "11 is outside the scale .*1 to 10"),
             ({"score": None}, "no score"),
             ({"positive": None, "negative": None, "critique": "Bad."}, "no positive"),
             ({"positive": "a\n\n### Revised response:\nb"}, "cannot be read back"),

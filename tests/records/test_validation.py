@@ -9,13 +9,13 @@ import pytest
 from revloop import PromptSet
 from revloop.records import (
     Checks,
-    Entry,
     Finding,
     FindingKind,
     LanguageDetector,
-    Lengths,
+    LengthSummary,
     NearDuplicates,
     Record,
+    RecordEntry,
     Report,
     training_texts,
     validate,
@@ -32,7 +32,7 @@ def words(text: str) -> int:
 
 def report(*records: Record | Finding, **checks: Any) -> Report:
     entries = [
-        item if isinstance(item, Finding) else Entry(line, item)
+        item if isinstance(item, Finding) else RecordEntry(line, item)
         for line, item in enumerate(records, start=1)
     ]
     return validate(entries, Checks(prompts=checks.pop("prompts", CNR), **checks))
@@ -96,7 +96,7 @@ def test_a_record_that_fills_the_context_to_the_token_fits() -> None:
     (text,) = training_texts(record(), CNR)
     length = words(f"{text.prompt}{text.target}") + 1  # the end token
     fits = report(record(), count_tokens=words, context_tokens=length)
-    assert fits.tokens == Lengths(
+    assert fits.tokens == LengthSummary(
         count=1, minimum=length, median=length, p95=length, maximum=length
     )
     found = report(record(), count_tokens=words, context_tokens=length - 1)
@@ -122,7 +122,7 @@ def test_what_the_prompt_set_has_no_place_for_is_told_and_still_valid() -> None:
 
 def test_lengths_are_of_valid_records_alone() -> None:
     found = report(*(record(id=None, revision="x" * n) for n in range(1, 101)), record(score=99))
-    assert found.characters["revision"] == Lengths(
+    assert found.characters["revision"] == LengthSummary(
         count=100, minimum=1, median=50, p95=95, maximum=100
     )
     assert set(found.characters) == {"prompt", "response", "critique", "revision"}

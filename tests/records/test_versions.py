@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from revloop import PromptSet, Trajectory, arevise
-from revloop.records import Entry, Lesson, Record, records_of_trajectories, training_texts
+from revloop.records import Lesson, Record, RecordEntry, records_of_trajectories, training_texts
 from tests.helpers.scripted_engine import ScriptedEngine, cnr_rounds
 
 if TYPE_CHECKING:
@@ -22,8 +22,8 @@ async def made(*replies: Reply, prompts: str = "cnr", iterations: int = 2) -> Tr
 
 def records(*trajectories: Trajectory) -> list[Record]:
     found = list(records_of_trajectories(trajectories))
-    assert all(isinstance(item, Entry) for item in found)
-    return [item.record for item in found if isinstance(item, Entry)]
+    assert all(isinstance(item, RecordEntry) for item in found)
+    return [item.record for item in found if isinstance(item, RecordEntry)]
 
 
 async def test_each_round_is_a_record() -> None:

@@ -101,8 +101,8 @@ def test_answers_without_questions_say_what_to_do(tmp_path: Path) -> None:
     [
         (None, "cannot be read: No such file"),
         ("{\n", "line 1: not JSON"),
-        ("\n[1]\n", "line 2: no question of FastChat's"),
-        ('{"text": "Why?"}\n', "line 1: no question of FastChat's"),
+        ("\n[1]\n", "line 2: not a JSON object"),
+        ('{"text": "Why?"}\n', "line 1: no question_id"),
     ],
 )
 def test_questions_that_cannot_be_used_say_where(

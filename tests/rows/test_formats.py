@@ -9,7 +9,7 @@ import pytest
 
 from revloop.errors import InputError
 from revloop.rows import read_rows
-from revloop.rows.formats import at
+from revloop.rows.formats import value_at
 from tests.helpers.record_samples import write_jsonl
 from tests.helpers.row_samples import TURNS, good, good_and_bad
 
@@ -31,7 +31,7 @@ SHAREGPT = {
 
 
 def one(folder: Path, row: dict[str, Any], form: str = "auto") -> Any:
-    (item,) = read_rows(write_jsonl(folder / "rows.jsonl", [row]), form=form)
+    (item,) = read_rows(write_jsonl(folder / "rows.jsonl", [row]), format_name=form)
     return item
 
 
@@ -102,7 +102,7 @@ class TestOpenAiChat:
             ([], "a list of turns"),
             ("text", "a list of turns"),
             (["text"], "a turn should be an object"),
-            ([{"role": "tool", "content": "4"}], "a turn of 'tool' cannot be used"),
+            ([{"role": "tool", "content": "4"}], "a turn has the unknown role 'tool'"),
             ([{"role": "assistant", "content": None}], "something else than text"),
             ([{"role": "assistant", "content": [{"type": "image_url"}]}], "else than text"),
             ([{"role": "assistant", "content": ""}], "the response is empty"),
@@ -136,8 +136,8 @@ class TestShareGpt:
     @pytest.mark.parametrize(
         ("turns", "reason"),
         [
-            (SHAREGPT["conversations"][:1], "no turn of the model"),
-            ([{"from": "function_call", "value": "{}"}], "'function_call' cannot be used"),
+            (SHAREGPT["conversations"][:1], "no turn of the assistant"),
+            ([{"from": "function_call", "value": "{}"}], "unknown role 'function_call'"),
             ([{"from": "gpt", "value": 5}], "something else than text"),
             (None, "a list of turns"),
         ],
@@ -176,4 +176,4 @@ def test_a_row_with_a_response_is_of_our_form_whatever_else_it_has(tmp_path: Pat
     ],
 )
 def test_a_path_finds_what_stands_there(path: str, expected: object) -> None:
-    assert at({"a": 1, "b": {"c": 2}, "d": [0, {"e": 3}]}, path) == expected
+    assert value_at({"a": 1, "b": {"c": 2}, "d": [0, {"e": 3}]}, path) == expected

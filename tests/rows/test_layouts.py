@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from revloop.distributed.source import RayInput
 from revloop.errors import InputError
 from revloop.rows import Position, read_rows
-from revloop.rows.layout import Layout, layout_of
+from revloop.rows.layout import FileLayout, layout_of
 from tests.helpers.row_samples import EVENING, GOOD, MORNING, file_of, good, good_and_bad
 
 if TYPE_CHECKING:
@@ -104,7 +104,7 @@ LINES = {
 def test_what_may_be_lines_is_lines(tmp_path: Path, lines: list[bytes]) -> None:
     path = file_of(tmp_path, *lines)
     with path.open("rb") as file:
-        assert layout_of(file, path.name) is Layout.LINES
+        assert layout_of(file, path.name) is FileLayout.LINES
     rows, bad = good_and_bad(path)
     assert [row.number for row in rows] + [one.number for one in bad]
     assert len(rows) + len(bad) == len(lines)
@@ -133,8 +133,11 @@ FOREIGN = {
     ),
     "UTF-16 without a mark": (GOOD.decode().encode("utf-16-le"), "iconv -f UTF-16"),
     "UTF-32": (GOOD.decode().encode("utf-32"), "iconv .* -f UTF-32"),
-    "xz": (b"\xfd7zXZ\x00" + b"x" * 50, r"packed with xz: xz -dc .*d\.jsonl"),
-    "bzip2": (b"BZh91AY" + b"x" * 50, "packed with bzip2: bzip2 -dc"),
+    "xz": (
+        b"\xfd7zXZ\x00" + b"x" * 50,
+        r"compressed with xz: decompress it with xz -dc .*d\.jsonl",
+    ),
+    "bzip2": (b"BZh91AY" + b"x" * 50, "compressed with bzip2: decompress it with bzip2 -dc"),
     "a spreadsheet": (b"PK\x03\x04" + b"x" * 50, r"save its sheet as \.csv"),
     "a store": (b"SQLite format 3\x00" + b"x" * 50, "revloop export"),
 }
@@ -200,7 +203,7 @@ class TestDelimited:
         assert (row.draft.prompt, row.draft.response) == ("Why?", "So.")
         trl = written(tmp_path, delimited([{"prompt": "Why?", "completion": "So."}]), "t.csv")
         assert good(trl)[0].draft.response == "So."
-        with pytest.raises(InputError, match=r"no 'response'.*What is there: q, a"):
+        with pytest.raises(InputError, match=r"no 'response'.*Fields found: q, a"):
             list(read_rows(path))
 
     def test_turns_may_stand_in_a_cell_as_json(self, tmp_path: Path) -> None:
@@ -220,8 +223,8 @@ class TestDelimited:
         assert len(good(written(tmp_path, text, "d.csv"))[0].draft.response) == 500_000
 
     BAD = (
-        ("a,b,c", "3 fields, where the first line names 2"),
-        ("a", "1 fields, where the first line names 2"),
+        ("a,b,c", "3 fields, but the header line has 2"),
+        ("a", "1 fields, but the header line has 2"),
         ('a,"b" c', "not a record of a delimited file"),
         ("a,caf\udce9", "not UTF-8 .*WINDOWS-1252"),
         ("a,", "response"),
@@ -246,7 +249,7 @@ class TestDelimited:
     @pytest.mark.parametrize(
         ("text", "words"),
         [
-            ("a,response,a\n1,So.,2\n", "two fields have the name 'a'"),
+            ("a,response,a\n1,So.,2\n", "the header line names 'a' twice"),
             ('response,"\n', "never ends"),
         ],
     )

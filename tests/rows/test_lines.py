@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from revloop.errors import InputError
 from revloop.rows import Position
-from revloop.rows.lines import elements_of, is_array, lines_of
+from revloop.rows.lines import is_array, lines_of, values_of
 
 MARK = b"\xef\xbb\xbf"
 
@@ -59,7 +59,7 @@ def lines(content: bytes, max_bytes: int = 100, **options: Any) -> list[tuple[An
 
 
 def elements(content: bytes, max_bytes: int = 10_000, **options: Any) -> list[Any]:
-    items = elements_of(file_of(content), max_bytes, **options)
+    items = values_of(file_of(content), max_bytes, **options)
     return [json.loads(item.raw) for item in items if isinstance(item.raw, bytes)]
 
 
@@ -120,7 +120,7 @@ class TestLines:
 
 class TestElements:
     def test_each_has_its_number(self) -> None:
-        items = list(elements_of(file_of(b'[{"a": 1},\n {"b": [1, "]"]} ]\n'), 100))
+        items = list(values_of(file_of(b'[{"a": 1},\n {"b": [1, "]"]} ]\n'), 100))
         assert [(item.number, item.raw) for item in items] == [
             (1, b'{"a": 1}'),
             (2, b'{"b": [1, "]"]}'),
@@ -140,7 +140,7 @@ class TestElements:
     ) -> None:
         text = json.dumps(values, indent=indent, ensure_ascii=is_ascii)
         assert elements(text.encode()) == values
-        items = elements_of(io.BufferedReader(Trickle(text.encode()), 1), 10_000)
+        items = values_of(io.BufferedReader(Trickle(text.encode()), 1), 10_000)
         assert [json.loads(item.raw) for item in items if isinstance(item.raw, bytes)] == values
 
     def test_an_array_larger_than_what_is_read_at_once_is_read(self) -> None:
@@ -151,7 +151,7 @@ class TestElements:
         content = json.dumps([{"text": "x" * 100_000}] * 200).encode()
         file = file_of(content)
         tracemalloc.start()
-        count = sum(1 for _ in elements_of(file, 10**6))
+        count = sum(1 for _ in values_of(file, 10**6))
         _, peak = tracemalloc.get_traced_memory()
         tracemalloc.stop()
         assert count == 200
@@ -161,15 +161,15 @@ class TestElements:
         assert elements(b"[1, 2, 3]", after=Position(2)) == [3]
 
     def test_bytes_that_are_no_utf_8_stay_in_their_element(self) -> None:
-        first, second = elements_of(file_of(b'["\xe9", "b"]'), 100)
+        first, second = values_of(file_of(b'["\xe9", "b"]'), 100)
         assert (first.raw, second.raw) == (b'"\xe9"', b'"b"')
 
     @pytest.mark.parametrize(
         ("content", "words"),
         [
-            (b"[1, 2", "broken: the end stands where"),
-            (b"[1 2]", "broken: '2' stands where ',]' should"),
-            (b"[1, 2] 3", "more behind the array's end, after element 2"),
+            (b"[1, 2", "broken: its end instead of"),
+            (b"[1 2]", "broken: '2' instead of ',]'"),
+            (b"[1, 2] 3", "more after the array's end, after element 2"),
             (b'[1, {"a": ]', "broken in element 2.*jq -c"),
             (b"[" * 100_000, "broken in element 1"),
             (b'["' + b"x" * 200_000 + b'"]', "or that is longer than 10,000 bytes"),
@@ -181,7 +181,7 @@ class TestElements:
             elements(content)
 
     def test_what_stands_before_the_break_is_given(self) -> None:
-        items = elements_of(file_of(b'[{"a": 1}, {"b": '), 100)
+        items = values_of(file_of(b'[{"a": 1}, {"b": '), 100)
         assert next(items).raw == b'{"a": 1}'
         with pytest.raises(InputError, match="element 2"):
             next(items)

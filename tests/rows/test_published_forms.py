@@ -179,7 +179,7 @@ class TestArenaHard:
 
 def test_alpacas_input_is_part_of_the_prompt(tmp_path: Path) -> None:
     row = {"instruction": "Add.", "input": "2 and 2", "output": "4"}
-    read = one(tmp_path, row, form="alpaca")
+    read = one(tmp_path, row, format_name="alpaca")
     assert (read.draft.prompt, read.draft.response) == ("Add.\n\n2 and 2", "4")
 
 
@@ -235,7 +235,7 @@ class TestFieldsUnderOtherNames:
     @pytest.mark.parametrize("form", ["auto", "rows"])
     def test_the_prompt_that_is_named_is_the_only_one(self, tmp_path: Path, form: str) -> None:
         row = {"messages": [ASKED], "q": "Why?", "response": "So."}
-        read = one(tmp_path, row, form=form, fields={"prompt": "q"})
+        read = one(tmp_path, row, format_name=form, fields={"prompt": "q"})
         assert (said(read.draft), read.rest) == ([("user", "Why?")], {"messages": [ASKED]})
 
     def test_a_path_counts_from_the_end(self, tmp_path: Path) -> None:
@@ -246,7 +246,7 @@ class TestFieldsUnderOtherNames:
     @pytest.mark.parametrize("form", ["auto", "alpaca-eval"])
     def test_a_recognised_form_takes_names_too(self, tmp_path: Path, form: str) -> None:
         row = {**ALPACA_EVAL, "uid": 7}
-        read = one(tmp_path, row, form=form, fields={"id": "uid"})
+        read = one(tmp_path, row, format_name=form, fields={"id": "uid"})
         assert (read.draft.id, read.draft.prompt) == (7, "Name a prime.")
         assert read.rest == {"generator": "tiny"}
 
@@ -261,14 +261,14 @@ class TestFieldsUnderOtherNames:
     def test_every_form_of_two_texts_takes_both(
         self, tmp_path: Path, form: str, row: dict[str, Any]
     ) -> None:
-        read = one(tmp_path, row, form=form, fields={"prompt": "q", "response": "a"})
+        read = one(tmp_path, row, format_name=form, fields={"prompt": "q", "response": "a"})
         assert (read.draft.prompt, read.draft.response) == ("Name a prime.", "Sevn.")
         assert not {"q", "a"} & read.rest.keys()
 
     @pytest.mark.parametrize("form", ["openai-chat", "sharegpt", "conversation", "auto"])
     def test_every_form_of_turns_takes_their_field(self, tmp_path: Path, form: str) -> None:
         row = {"talk": {"turns": [ASKED, ANSWERED]}, "key": 7}
-        read = one(tmp_path, row, form=form, fields={"messages": "talk.turns", "id": "key"})
+        read = one(tmp_path, row, format_name=form, fields={"messages": "talk.turns", "id": "key"})
         assert (read.draft.id, read.draft.prompt, read.draft.response) == (
             7,
             "Name a prime.",
@@ -283,7 +283,7 @@ class TestFieldsUnderOtherNames:
         fields = {"prompt": "q", "response": "better.text"}
         if form == "auto":
             fields = {"prompt": "q"}
-        read = one(tmp_path, row, form=form, fields=fields)
+        read = one(tmp_path, row, format_name=form, fields=fields)
         assert read.draft.prompt == "Why?"
         assert read.draft.response == ("Sevn." if form == "auto" else "So.")
 
@@ -302,6 +302,6 @@ def test_turns_as_json_text_are_read(tmp_path: Path) -> None:
     row = {"messages": json.dumps([ASKED]), "response": "Sevn."}
     assert said(one(tmp_path, row).draft) == [("user", "Name a prime.")]
     chat = {"conversations": json.dumps([ASKED, ANSWERED])}
-    assert one(tmp_path, chat, form="sharegpt").draft.response == "Sevn."
+    assert one(tmp_path, chat, format_name="sharegpt").draft.response == "Sevn."
     broken = write_jsonl(tmp_path / "b.jsonl", [row, {**row, "messages": "[{"}])
     assert good_and_bad(broken)[1][0].reason.startswith("messages: not JSON")

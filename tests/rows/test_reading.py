@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from revloop.errors import InputError
-from revloop.rows import FORMS, Rejected, Row, read_rows
+from revloop.rows import FORMAT_NAMES, Rejected, Row, read_rows
 from tests.helpers.record_samples import write_jsonl
 from tests.helpers.repository import DATA
 from tests.helpers.row_samples import (
@@ -80,9 +80,9 @@ class TestARow:
 BAD_LINES = {
     "half": (b"{", "not JSON"),
     "quotes": (b"{'response': 'So.'}", "not JSON"),
-    "number": (b"17", "no JSON object"),
-    "array": (b"[1]", "no JSON object"),
-    "null": (b"null", "no JSON object"),
+    "number": (b"17", "not a JSON object"),
+    "array": (b"[1]", "not a JSON object"),
+    "null": (b"null", "not a JSON object"),
     "two": (GOOD + b" " + GOOD, "trailing"),
     "no response": (line_of(prompt="Why?"), "response: Field required"),
     "null response": (line_of(prompt="Why?", response=None), "response: .* string"),
@@ -271,7 +271,7 @@ class TestOtherNames:
     def test_a_format_may_have_other_names_too(self, tmp_path: Path) -> None:
         turns = [{"from": "human", "value": "Why?"}, {"from": "gpt", "value": "So."}]
         path = write_jsonl(tmp_path / "d.jsonl", [{"uid": 7, "chat": turns}])
-        (row,) = good(path, form="sharegpt", fields={"messages": "chat", "id": "uid"})
+        (row,) = good(path, format_name="sharegpt", fields={"messages": "chat", "id": "uid"})
         assert (row.draft.id, row.draft.prompt, row.draft.response) == (7, "Why?", "So.")
         assert row.rest == {}
 
@@ -282,12 +282,12 @@ class TestWhatCannotBeRead:
             list(read_rows(tmp_path / "drafts.jsonl"))
 
     def test_a_folder_of_something_else(self, tmp_path: Path) -> None:
-        with pytest.raises(InputError, match="a folder, but no data set"):
+        with pytest.raises(InputError, match="a folder, but not a data set"):
             list(read_rows(tmp_path))
 
     def test_a_format_that_nobody_knows(self, tmp_path: Path) -> None:
         with pytest.raises(InputError, match=r"no format 'xml'. Known: auto, rows, .*fastchat"):
-            list(read_rows(tmp_path / "drafts.jsonl", form="xml"))
+            list(read_rows(tmp_path / "drafts.jsonl", format_name="xml"))
 
     def test_rows_in_no_form_that_is_known(self, tmp_path: Path) -> None:
         path = write_jsonl(tmp_path / "d.jsonl", [{"question": "Why?", "answer": "So."}] * 30)
@@ -295,13 +295,13 @@ class TestWhatCannotBeRead:
             list(read_rows(path))
         assert "question, answer" in str(caught.value)
         assert "--field response=NAME" in str(caught.value)
-        assert all(form in str(caught.value) for form in FORMS)
+        assert all(form in str(caught.value) for form in FORMAT_NAMES)
 
     def test_the_same_rows_are_rejected_one_by_one_where_the_form_is_named(
         self, tmp_path: Path
     ) -> None:
         path = write_jsonl(tmp_path / "d.jsonl", [{"question": "Why?"}] * 3)
-        rows, bad = good_and_bad(path, form="rows")
+        rows, bad = good_and_bad(path, format_name="rows")
         assert (rows, len(bad)) == ([], 3)
 
     @pytest.mark.parametrize("encoding", ["utf-16", "utf-16-be", "utf-32"])

@@ -105,7 +105,7 @@ class TestParquet:
     def test_a_damaged_file_is_told(self, tmp_path: Path, kept: int) -> None:
         path = parquet(tmp_path / "d.parquet", many(100))
         path.write_bytes(path.read_bytes()[:kept])
-        with pytest.raises(InputError, match=r"d.parquet (is no Parquet|is cut short)"):
+        with pytest.raises(InputError, match=r"d.parquet (is not a Parquet|is cut short)"):
             list(read_rows(path))
 
     def test_standard_input_cannot_be_parquet(
@@ -114,7 +114,7 @@ class TestParquet:
         path = parquet(tmp_path / "d.parquet", [MORNING])
         with path.open("rb") as file:
             monkeypatch.setattr("sys.stdin", type("Stdin", (), {"buffer": file}))
-            with pytest.raises(InputError, match="Parquet, and cannot be"):
+            with pytest.raises(InputError, match="Parquet, which cannot be"):
                 list(read_rows("-"))
 
     def test_a_large_file_is_never_in_memory_as_a_whole(self, tmp_path: Path) -> None:
@@ -175,7 +175,7 @@ class TestTheHub:
     def test_out_of_reach_it_is_told(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
         monkeypatch.setattr("datasets.config.HF_HUB_OFFLINE", True)
-        with pytest.raises(InputError, match=r"'somebody/something' cannot be .*within reach"):
+        with pytest.raises(InputError, match=r"'somebody/something' cannot be .*reachable"):
             list(read_rows("hf:somebody/something"))
 
     def test_rows_come_as_they_are_loaded(
@@ -230,5 +230,5 @@ def test_a_row_that_json_cannot_carry_is_rejected(
     monkeypatch.setattr(datasets, "load_dataset", lambda *_, **__: stands_in())
     row, bad = read_rows("hf:a/b")
     assert isinstance(bad, Rejected)
-    assert "JSON cannot carry" in bad.reason
+    assert "JSON cannot express" in bad.reason
     assert row.number == 1

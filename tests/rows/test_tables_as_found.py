@@ -128,7 +128,7 @@ def assert_only_the_second_is_rejected(rows: list[Any], bad: list[Any]) -> None:
     assert [row.draft.id for row in rows] == [0, 2, 3]
     (one,) = bad
     assert one.number == 2
-    assert one.reason.startswith("what: a cell that cannot be read (")
+    assert one.reason.startswith("what: the cell cannot be read (")
     assert json.loads(one.raw) == {"id": 1, "response": "Draft 1"}
 
 
@@ -157,14 +157,14 @@ def test_a_cell_costs_its_row_only_on_many_machines_too(tmp_path: Path, column: 
     first = source.first(files[0])
     rows = [row for split in source.splits(files) for row in source.rows(split, first)]
     assert [row["draft"] is None for row in rows] == [False, True, False, False]
-    assert "a cell that cannot be read" in rows[1]["reject"]
+    assert "the cell cannot be read" in rows[1]["reject"]
 
 
 def test_the_response_itself_may_be_the_unreadable_cell(tmp_path: Path) -> None:
     pq.write_table(pa.table({"response": TEXT_CELLS}), tmp_path / "d.parquet")
     rows, (bad,) = good_and_bad(tmp_path / "d.parquet")
     assert ([row.number for row in rows], bad.number) == ([1, 3, 4], 2)
-    assert bad.reason.startswith("response: a cell that cannot be read")
+    assert bad.reason.startswith("response: the cell cannot be read")
 
 
 def test_a_time_keeps_its_nanoseconds(tmp_path: Path) -> None:

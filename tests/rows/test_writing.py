@@ -164,7 +164,7 @@ class TestAnyFile:
         full.symlink_to("/dev/full")
         texts = (f"{n}" * 50 for n in range(count))
         rows: list[Row] = [(trajectory_of(Draft(response=text)), {}) for text in texts]
-        with pytest.raises(InputError, match="no room for it"):
+        with pytest.raises(InputError, match="No space left on device"):
             write(full, *rows)
 
     @ALL

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from revloop import Draft, End, StopReason, Store, StoreError, Trajectory
-from revloop.files.paths import log_of
+from revloop.files.store_files import write_ahead_log
 from revloop.rows.row import Position, Row
 from revloop.store import InputState, Losses, salvage
 from revloop.trajectory import Critique, Version
@@ -111,7 +111,7 @@ def test_what_stands_in_the_log_alone_is_given_back_too(tmp_path: Path) -> None:
     rounds = killed_store(path)
     losses = salvage(path, tmp_path / "into.sqlite")
     assert not losses
-    assert log_of(path).stat().st_size > 0
+    assert write_ahead_log(path).stat().st_size > 0
     assert stored(tmp_path / "into.sqlite")[0].rounds == rounds
 
 

@@ -12,8 +12,7 @@ import anyio
 import pytest
 
 from revloop import AsyncReviser, Draft, InputError, Store, StoreError, Trajectory
-from revloop.files.lock import only_batch_on
-from revloop.files.place import place_of
+from revloop.files.store_files import batch_lock, canonical_path
 from tests.helpers.command_line import revloop, start
 from tests.helpers.deterministic_server import text_after
 from tests.helpers.running_batch import Server, answering_server, ended, work_in
@@ -195,7 +194,7 @@ class TestTheFileItself:
     def test_is_the_same_by_every_name(
         self, path: Path, names: Callable[[Path], list[Path]]
     ) -> None:
-        assert len({place_of(name) for name in names(path)}) == 1
+        assert len({canonical_path(name) for name in names(path)}) == 1
 
     def test_two_connections_by_different_names_share_one_log(
         self, path: Path, names: Callable[[Path], list[Path]]
@@ -214,9 +213,9 @@ class TestTheFileItself:
     def test_is_locked_by_every_name(self, path: Path, names: Callable[[Path], list[Path]]) -> None:
         one_name, *_, other_name = names(path)
         with (
-            only_batch_on(one_name),
-            pytest.raises(StoreError, match="Another batch is at work on"),
-            only_batch_on(other_name),
+            batch_lock(one_name),
+            pytest.raises(StoreError, match="Another batch is running on"),
+            batch_lock(other_name),
         ):
             pass
 
@@ -232,7 +231,7 @@ async def test_a_second_batch_by_another_name_is_refused(server: Server, tmp_pat
         "batch", "drafts.jsonl", str(tmp_path / "two.jsonl"), *options, folder=work.folder
     )
     assert second.code == 5
-    assert "Another batch is at work on" in second.err
+    assert "Another batch is running on" in second.err
     await server.tell("/victim", pid=0)
     assert (await ended(first)).code == 0
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from revloop.errors import InputError
-from revloop.files.compression import readable
+from revloop.files.compression import translate_read_errors
 from revloop.rows import read_rows
 from revloop.rows.tables import HUB
 from revloop.values import digest_of
@@ -46,7 +46,7 @@ class InputSource:
         """
         return read_rows(
             self.name,
-            form=self.form,
+            format_name=self.form,
             fields=self.fields,
             questions=self.questions,
             after=after,
@@ -60,7 +60,7 @@ class InputSource:
         """
         if self.name == _STDIN or self.name.startswith(HUB):
             return
-        with readable(self.name):
+        with translate_read_errors(self.name):
             Path(self.name).stat()
             if not os.access(self.name, os.R_OK):
                 raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from revloop.errors import InputError, MissingExtraError
-from revloop.files.atomic import whole_file, writable
+from revloop.files.atomic import atomic_file, translate_write_errors
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -157,7 +157,7 @@ def _figure_class(path: Path) -> type:
 
 
 def _save(figure: Any, path: Path) -> None:
-    with writable(path):
+    with translate_write_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-    with whole_file(path) as file, writable(path):
+    with atomic_file(path) as file, translate_write_errors(path):
         figure.savefig(file, dpi=130, format=path.suffix[1:].lower())

@@ -10,7 +10,7 @@ from pydantic import Field, ValidationError
 
 from revloop.bench.machine import machine
 from revloop.errors import InputError
-from revloop.files.atomic import whole_file, writable
+from revloop.files.atomic import atomic_file, translate_write_errors
 from revloop.values import Frozen, explain
 
 if TYPE_CHECKING:
@@ -104,9 +104,9 @@ class BenchResult(Frozen):
         Raises:
             InputError: The file cannot be written.
         """
-        with writable(path):
+        with translate_write_errors(path):
             path.parent.mkdir(parents=True, exist_ok=True)
-        with whole_file(path) as file, writable(path):
+        with atomic_file(path) as file, translate_write_errors(path):
             file.write(f"{self.model_dump_json(indent=1)}\n".encode())
 
 

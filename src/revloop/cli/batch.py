@@ -23,11 +23,10 @@ from revloop.cli.stores import tell_if_in_two_files
 from revloop.engines.retry import RetryPolicy
 from revloop.errors import EngineError, InputError
 from revloop.evaluation import judge_opener
-from revloop.files.atomic import is_device
-from revloop.files.descriptors import descriptor
+from revloop.files.descriptors import descriptor, is_device
 from revloop.files.endings import check_trajectories
-from revloop.files.lock import only_batch_on
 from revloop.files.paths import Kind, Writes, check_paths
+from revloop.files.store_files import batch_lock
 from revloop.options import (
     BatchOptions,
     EngineOptions,
@@ -112,7 +111,7 @@ def batch(
     to_read.check_there()
     progress = Progress()
     run = partial(Batch, to_read, output_file, reviser, batch, progress, iterations=loop.iterations)
-    with only_batch_on(store_file):
+    with batch_lock(store_file):
         outcome = anyio.run(_run, run, reviser, progress, log_json)
     tell(progress, as_json=log_json)
     raise typer.Exit(_tell_outcome(outcome, output_file, store_file))

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated, TextIO
 
 import typer
 
-from revloop.files.atomic import is_special, whole_file, writable
-from revloop.files.descriptors import descriptor
+from revloop.files.atomic import atomic_file, translate_write_errors
+from revloop.files.descriptors import descriptor, is_special
 from revloop.files.paths import check_free
 from revloop.rows import STANDARD_OUTPUT
 
@@ -28,10 +28,10 @@ def new_file(path: Path, *, force: bool) -> Iterator[TextIO]:
         InputError: The file exists and ``force`` is not set, or it cannot be written.
         ReaderGoneError: It is a pipe whose reader has gone.
     """
-    with writable(path):
+    with translate_write_errors(path):
         if not force and not is_special(path):
             check_free(path)
-    with whole_file(path) as file, writable(path):
+    with atomic_file(path) as file, translate_write_errors(path):
         text = io.TextIOWrapper(file, encoding="utf-8", newline="\n")
         try:
             yield text

@@ -15,7 +15,7 @@ from revloop.values import Frozen
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from revloop.records import Lengths, Report
+    from revloop.records import LengthSummary, Report
 
 _SHOWN_OF_A_KIND = 20
 
@@ -72,7 +72,7 @@ def _print_counts(heading: str, counts: Mapping[str, int]) -> None:
     output.results.print(f"{heading}: {told}")
 
 
-def _print_lengths(lengths: Mapping[str, Lengths]) -> None:
+def _print_lengths(lengths: Mapping[str, LengthSummary]) -> None:
     rows = (
         [name, *map(str, (found.count, found.minimum, found.median, found.p95, found.maximum))]
         for name, found in lengths.items()

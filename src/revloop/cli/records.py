@@ -28,12 +28,12 @@ from revloop.records import (
     PARTS,
     STORE_SOURCE,
     Checks,
-    Entry,
     Finding,
     FindingKind,
     LanguageDetector,
     Lesson,
     NearDuplicates,
+    RecordEntry,
     Report,
     TrainingText,
     assign_parts,
@@ -46,7 +46,7 @@ from revloop.records import (
     training_texts,
     validate,
 )
-from revloop.rows.alike import Bad, unless_all_alike
+from revloop.rows.unusable import Defect, refuse_if_all_unusable
 from revloop.store import Store
 
 _OTHER_FORMAT = f"Is that its format? Known: {', '.join((*FORMATS, STORE_SOURCE))}."
@@ -141,8 +141,8 @@ def import_file(
             store = opened.enter_context(Store.open_to_read(file))
             imported = records_of_trajectories(store.contents())
         else:
-            imported = unless_all_alike(
-                import_records(format_name, read_rows(file)), _bad, str(file), _OTHER_FORMAT
+            imported = refuse_if_all_unusable(
+                import_records(format_name, read_rows(file)), _defect, str(file), _OTHER_FORMAT
             )
         written = _write((entry.record for entry in only_entries(imported, findings)), out)
         if not written:
@@ -232,12 +232,12 @@ def generate(
     _tell(output_file, written, [], as_json=as_json)
 
 
-def _bad(item: Entry | Finding) -> Bad | None:
-    return Bad(item.reason, "") if isinstance(item, Finding) else None
+def _defect(item: RecordEntry | Finding) -> Defect | None:
+    return Defect(item.reason, "") if isinstance(item, Finding) else None
 
 
 def _rendered(
-    entries: Iterable[Entry], prompts: PromptSet, findings: list[Finding]
+    entries: Iterable[RecordEntry], prompts: PromptSet, findings: list[Finding]
 ) -> Iterator[TrainingText]:
     for line, record in entries:
         try:

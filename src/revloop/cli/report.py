@@ -25,7 +25,7 @@ from revloop.evaluation import (
     ORIGINAL,
     count_store,
 )
-from revloop.files.atomic import writable
+from revloop.files.atomic import translate_write_errors
 from revloop.files.paths import Kind, Writes, check_free, check_paths
 from revloop.options import DEFAULT_JUDGE_PROMPTS
 from revloop.report import (
@@ -110,6 +110,6 @@ def _save(source: ReportSource, aggregates: Aggregates, folder: Path, *, force: 
     for name in () if force else names:
         check_free(folder / name)
     check_paths([Writes(folder / name, "a chart", makes_parents=True) for name in names])
-    with writable(folder):
+    with translate_write_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
         save_pictures(charts, folder)

@@ -10,8 +10,7 @@ import typer
 
 from revloop.cli import output
 from revloop.errors import StoreError
-from revloop.files.paths import log_of
-from revloop.files.place import place_of
+from revloop.files.store_files import canonical_path, write_ahead_log
 from revloop.store import Store
 
 RunToRead = Annotated[
@@ -40,7 +39,7 @@ def tell_if_in_two_files(context: typer.Context, store: Path | None) -> Path | N
         if store is None:
             return
         with suppress(OSError, StoreError):  # an invalid path was reported before
-            log = log_of(place_of(store))
+            log = write_ahead_log(canonical_path(store))
             if log.exists() and log.stat().st_size:
                 tell_of(log)
 

@@ -18,7 +18,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from revloop.files.atomic import writable
+from revloop.files.atomic import translate_write_errors
 from revloop.files.descriptors import check_descriptor
 
 if TYPE_CHECKING:
@@ -95,7 +95,7 @@ class _Strict(_Blocking):
 
     def write(self, data: ReadableBuffer, /) -> int:
         try:
-            with writable(_NAME):
+            with translate_write_errors(_NAME):
                 return super().write(data)
         except BaseException:
             _discard(self.fileno())  # the flush at exit must not fail again

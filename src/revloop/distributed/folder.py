@@ -10,8 +10,8 @@ from pydantic import Field, ValidationError
 
 from revloop.distributed.source import InputFile, file_system
 from revloop.errors import InputError, RunMismatchError
-from revloop.files.atomic import writable
-from revloop.files.compression import readable
+from revloop.files.atomic import translate_write_errors
+from revloop.files.compression import translate_read_errors
 from revloop.options import RunSettings, ShardFormat
 from revloop.values import Frozen, explain
 
@@ -149,7 +149,7 @@ class ShardFolder:
 
         system, path = file_system(self.checkpoint)
         pending = ".pending.parquet"
-        with readable(self.checkpoint):
+        with translate_read_errors(self.checkpoint):
             infos = system.get_file_info(fs.FileSelector(path, allow_not_found=True))
             files = [one.path for one in infos if not one.path.endswith(pending)]
             return sum(pq.read_metadata(file, filesystem=system).num_rows for file in files)
@@ -157,7 +157,7 @@ class ShardFolder:
     def _names(self) -> list[str]:
         from pyarrow import fs
 
-        with readable(self.name):
+        with translate_read_errors(self.name):
             found = self._system.get_file_info(fs.FileSelector(self._path, allow_not_found=True))
         return sorted(info.base_name for info in found if not info.base_name.startswith("."))
 
@@ -165,7 +165,7 @@ class ShardFolder:
         from pyarrow import fs
 
         path = posixpath.join(self._path, name)
-        with readable(path):
+        with translate_read_errors(path):
             if self._system.get_file_info(path).type == fs.FileType.NotFound:
                 return None
             with self._system.open_input_stream(path) as file:
@@ -173,7 +173,7 @@ class ShardFolder:
 
     def _write(self, name: str, text: str) -> None:
         path = posixpath.join(self._path, name)
-        with writable(Path(path)):
+        with translate_write_errors(Path(path)):
             self._system.create_dir(self._path, recursive=True)
             with self._system.open_output_stream(f"{path}.tmp") as file:
                 file.write(text.encode() + b"\n")

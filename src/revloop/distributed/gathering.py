@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from revloop.distributed.folder import ShardFolder
 from revloop.errors import InputError
-from revloop.files.compression import readable
+from revloop.files.compression import translate_read_errors
 from revloop.rows import Position, Row
 from revloop.rows.parquet import TURN_FIELDS
 from revloop.store import InputState, Store
@@ -105,7 +105,7 @@ def trajectories_of(shard: Path) -> Iterator[Trajectory]:
         InputError: It cannot be read.
     """
     try:
-        with readable(str(shard)):
+        with translate_read_errors(str(shard)):
             if shard.suffix == ".parquet":
                 yield from _of_parquet(shard)
                 return

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from revloop.distributed.source import InputSplit
     from revloop.engines import Engine
     from revloop.options import RayOptions
-    from revloop.rows.lines import Item
+    from revloop.rows import RawRow
 
 LOCAL = "local"
 
@@ -105,7 +105,7 @@ def batch_on_ray(source: RayInput, actor_options: ActorOptions, options: RayOpti
 def _run(
     source: RayInput,
     splits: list[InputSplit],
-    first: list[Item],
+    first: list[RawRow],
     actor_options: ActorOptions,
     options: RayOptions,
 ) -> Counter[str]:
@@ -153,7 +153,7 @@ def _run(
     return counts
 
 
-def _datasource(source: RayInput, splits: list[InputSplit], first: list[Item]) -> Any:
+def _datasource(source: RayInput, splits: list[InputSplit], first: list[RawRow]) -> Any:
     """The rows as a data source of Ray's, a task for each part."""
     import pyarrow as pa
     from ray.data import Datasource

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic_core import from_json
 
 from revloop.distributed.folder import REJECTED
-from revloop.rows.writing import written_to
+from revloop.rows.writing import trajectory_writer
 from revloop.trajectory import StopReason, Trajectory
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ def encoded(lines: list[str], form: ShardFormat, *, final_only: bool) -> bytes:
     if form == "jsonl" and not final_only:
         return "".join(f"{line}\n" for line in lines).encode()
     with tempfile.TemporaryFile() as file:
-        with written_to(file, Path(f"shard.{form}"), final_only=final_only) as writer:
+        with trajectory_writer(file, Path(f"shard.{form}"), final_only=final_only) as writer:
             for line in lines:
                 writer.write(Trajectory.from_json(line))
         file.seek(0)

@@ -12,19 +12,24 @@ from typing import TYPE_CHECKING, Any, cast
 from pydantic_core import to_json
 
 from revloop.errors import InputError, MissingExtraError
-from revloop.files.compression import BUFFER_BYTES, is_packed, readable, unpacked
+from revloop.files.compression import (
+    BUFFER_BYTES,
+    decompressed,
+    is_compressed,
+    translate_read_errors,
+)
 from revloop.rows import AUTO, DEFAULT_ROW_BYTES, Rejected
-from revloop.rows.alike import unless_all_alike
-from revloop.rows.layout import Layout, items_in, layout_of
+from revloop.rows.layout import FileLayout, layout_of, raw_rows
 from revloop.rows.lines import lines_between
-from revloop.rows.reading import bad, check_options, converter, first_items, row_of
+from revloop.rows.reading import check_options, converter, defect, first_rows, row_of
 from revloop.rows.tables import group_rows, is_parquet
+from revloop.rows.unusable import refuse_if_all_unusable
 from revloop.values import json_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from revloop.rows.lines import Item
+    from revloop.rows import RawRow
 
 HINT = "pip install 'revloop[ray]'"
 SPLIT_BYTES = 32 * 2**20
@@ -91,7 +96,7 @@ class RayInput:
         system, path = file_system(self.name)
         from pyarrow import fs
 
-        with readable(self.name):
+        with translate_read_errors(self.name):
             found = system.get_file_info(path)
             if found.type == fs.FileType.Directory:
                 inside = system.get_file_info(fs.FileSelector(path, recursive=True))
@@ -109,20 +114,20 @@ class RayInput:
         """The files in splits; a compressed file or a JSON array is one split."""
         return [split for file in files for split in self._splits_of(file)]
 
-    def first(self, file: InputFile) -> list[Item]:
+    def first(self, file: InputFile) -> list[RawRow]:
         """Rows from the start of a file, as many as tell its form.
 
         Raises:
             InputError: It is in no form that is known, or its first 100 rows cannot be used, all
                 for the same reason.
         """
-        first = first_items(islice(self._items(InputSplit(file)), 1000), self.fields or {})
+        first = first_rows(islice(self._items(InputSplit(file)), 1000), self.fields or {})
         convert = converter(self.name, first, self.form, self.fields or {}, self.questions)
         rows = (row_of(item, convert) for item in self._items(InputSplit(file)))
-        next(unless_all_alike(rows, bad, self.name), None)
+        next(refuse_if_all_unusable(rows, defect, self.name), None)
         return first
 
-    def rows(self, split: InputSplit, first: list[Item]) -> Iterator[dict[str, Any]]:
+    def rows(self, split: InputSplit, first: list[RawRow]) -> Iterator[dict[str, Any]]:
         """The rows of a split, as columns that can be sent between machines.
 
         Args:
@@ -153,25 +158,25 @@ class RayInput:
                 for group in range(_parquet(opened, file.path).metadata.num_row_groups):
                     yield InputSplit(file, group)
                 return
-            if is_packed(opened) or _layout(opened, file.path) is not Layout.LINES:
+            if is_compressed(opened) or _layout(opened, file.path) is not FileLayout.LINES:
                 yield InputSplit(file)
                 return
         for start in range(0, file.size_bytes, self.split_bytes):
             yield InputSplit(file, start, min(start + self.split_bytes, file.size_bytes))
 
-    def _items(self, split: InputSplit) -> Iterator[Item]:
+    def _items(self, split: InputSplit) -> Iterator[RawRow]:
         path = split.file.path
-        with readable(path), self._opened(split.file) as file:
+        with translate_read_errors(path), self._opened(split.file) as file:
             if is_parquet(file.peek(4)):
                 yield from group_rows(_parquet(file, path), split.start or 0, path)
             elif split.start is not None and split.end is not None:
                 yield from lines_between(file, split.start, split.end, DEFAULT_ROW_BYTES)
             else:
-                yield from items_in(unpacked(file, path), path, DEFAULT_ROW_BYTES)
+                yield from raw_rows(decompressed(file, path), path, DEFAULT_ROW_BYTES)
 
     def _opened(self, file: InputFile) -> io.BufferedReader:
         system, _ = file_system(self.name)
-        with readable(file.path):
+        with translate_read_errors(file.path):
             raw = cast("io.RawIOBase", system.open_input_file(file.path))
             return io.BufferedReader(raw, BUFFER_BYTES)
 
@@ -202,8 +207,8 @@ def _is_input(info: Any, fs: Any) -> bool:
     return info.type == fs.FileType.File and name.endswith(_ENDINGS) and not is_hidden
 
 
-def _layout(file: io.BufferedReader, path: str) -> Layout:
-    return layout_of(unpacked(file, path), path)
+def _layout(file: io.BufferedReader, path: str) -> FileLayout:
+    return layout_of(decompressed(file, path), path)
 
 
 def _parquet(file: io.BufferedReader, path: str) -> Any:

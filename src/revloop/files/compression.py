@@ -1,4 +1,4 @@
-"""Opening an input: packed or not, a file, a pipe or standard input."""
+"""Inputs from files, pipes and standard input, and compression (gzip, Zstandard) both ways."""
 
 from __future__ import annotations
 
@@ -8,14 +8,15 @@ import sys
 import zlib
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, cast
+from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 from revloop.errors import InputError, MissingExtraError
+from revloop.files.atomic import duplicate_handle, translate_write_errors
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-HINT = "pip install 'revloop[data]'"
+DATA_EXTRA = "pip install 'revloop[data]'"
 STANDARD_INPUT = "-"
 STANDARD_OUTPUT = Path("-")
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
@@ -23,44 +24,50 @@ BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 BUFFER_BYTES = 2**17
 _GZIP, _ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
 _WIDE = (b"\xff\xfe", b"\xfe\xff", b"{\0", b"[\0", b"\0{", b"\0[", b"\0\0\xfe\xff")
-_FOREIGN = {
-    b"BZh": "is packed with bzip2: bzip2 -dc FILE > rows.jsonl unpacks it",
-    b"\xfd7zX": "is packed with xz: xz -dc FILE > rows.jsonl unpacks it",
-    b"PK\x03\x04": "is a ZIP archive or a spreadsheet: unpack it, or save its sheet as .csv",
-    b"SQLi": "is an SQLite file: revloop export writes what is in a store",
+_UNSUPPORTED = {
+    b"BZh": "is compressed with bzip2: decompress it with bzip2 -dc FILE > rows.jsonl",
+    b"\xfd7zX": "is compressed with xz: decompress it with xz -dc FILE > rows.jsonl",
+    b"PK\x03\x04": "is a ZIP archive or a spreadsheet: unzip it, or save its sheet as .csv",
+    b"SQLi": "is an SQLite file: revloop export writes the contents of a store",
 }
 
 
-def name_of(source: str) -> str:
-    """An input, as a person would call it."""
+def display_name(source: str) -> str:
+    """An input's name in messages."""
     return "standard input" if source == STANDARD_INPUT else source
 
 
 @contextmanager
-def readable(name: str) -> Iterator[None]:
-    """Errors of reading as ours.
+def translate_read_errors(name: str) -> Iterator[None]:
+    """Translate errors of the operating system and of decompression into revloop's.
 
     Raises:
-        InputError: The input is not there, may not be read, or is damaged.
+        InputError: The input is missing, unreadable or damaged.
     """
     try:
         yield
-    except (gzip.BadGzipFile, EOFError, zlib.error) as exc:
-        raise InputError(f"{name} is cut short or damaged: {exc}. Copy or make it anew.") from exc
-    except OSError as exc:
-        if exc.errno is None:  # pyarrow's own, about what is in the file
-            raise InputError(
-                f"{name} is cut short or damaged: {exc}. Copy or make it anew."
-            ) from exc
-        raise InputError(f"{name} cannot be read: {exc.strerror or exc}.") from exc
+    except (OSError, EOFError, zlib.error) as exc:
+        # without a number it is gzip's or pyarrow's own error, about the contents
+        if isinstance(exc, OSError) and exc.errno is not None:
+            raise InputError(f"{name} cannot be read: {exc.strerror or exc}.") from exc
+        raise InputError(f"{name} is cut short or damaged: {exc}. Get it again.") from exc
+
+
+def check_standard_input() -> None:
+    """Check that standard input is open.
+
+    Raises:
+        InputError: It is closed.
+    """
+    if sys.stdin is None:
+        raise InputError("Standard input is closed: name a file to read.")
 
 
 @contextmanager
-def opened(source: str) -> Iterator[io.BufferedReader]:
-    """The bytes of a file or of standard input, as they stand there."""
+def open_input(source: str) -> Iterator[io.BufferedReader]:
+    """The bytes of a file or of standard input, not decompressed."""
     if source == STANDARD_INPUT:
-        if sys.stdin is None:
-            raise InputError("Standard input is closed: name a file to read.")
+        check_standard_input()
         yield _standard_input()
     else:
         with Path(source).open("rb", buffering=BUFFER_BYTES) as file:
@@ -68,29 +75,29 @@ def opened(source: str) -> Iterator[io.BufferedReader]:
 
 
 def _standard_input() -> io.BufferedReader:
-    """Standard input, with a buffer of its own.
+    """Standard input with a separate buffer.
 
-    ``sys.stdin`` has one that Python locks when it exits, and a thread that still waits for a line
-    from a terminal holds that lock: Python would abort.
+    Python locks the buffer of ``sys.stdin`` when it exits, and aborts if a thread that waits for a
+    line from a terminal holds that lock.
     """
     buffer = sys.stdin.buffer
     try:
         return open(buffer.fileno(), "rb", closefd=False)
-    except (AttributeError, OSError):  # a stand-in without a file behind it
+    except (AttributeError, OSError):  # a substitute without a file descriptor
         return cast("io.BufferedReader", buffer)
 
 
-def is_packed(file: io.BufferedReader) -> bool:
-    """Whether the bytes are those of gzip or Zstandard, whatever the file's name."""
+def is_compressed(file: io.BufferedReader) -> bool:
+    """Whether a file is gzip or Zstandard, by its first bytes."""
     return file.peek(4).startswith((_GZIP, _ZSTD))
 
 
-def unpacked(file: io.BufferedReader, name: str) -> io.BufferedReader:
-    """The bytes without their packing.
+def decompressed(file: io.BufferedReader, name: str) -> io.BufferedReader:
+    """A file's bytes, decompressed if need be.
 
     Raises:
-        InputError: They are UTF-16 or UTF-32, or packed in another way.
-        MissingExtraError: They are packed with Zstandard, and pyarrow is not installed.
+        InputError: It is UTF-16 or UTF-32, or compressed in an unsupported way.
+        MissingExtraError: It is compressed with Zstandard, and pyarrow is not installed.
     """
     head = file.peek(4)
     plain = file
@@ -98,8 +105,10 @@ def unpacked(file: io.BufferedReader, name: str) -> io.BufferedReader:
         gzipped = cast("io.RawIOBase", gzip.GzipFile(fileobj=file))
         plain = io.BufferedReader(gzipped, BUFFER_BYTES)
     elif head.startswith(_ZSTD):
-        plain = io.BufferedReader(_unpacked_zstd(file), BUFFER_BYTES)
-    elif what := next((said for magic, said in _FOREIGN.items() if head.startswith(magic)), None):
+        # of the libraries for Python 3.11, this one notices a file that was cut short
+        stream = import_pyarrow("Zstandard (.zst)").CompressedInputStream(file, "zstd")
+        plain = io.BufferedReader(stream, BUFFER_BYTES)
+    elif what := next((said for magic, said in _UNSUPPORTED.items() if head.startswith(magic)), ""):
         raise InputError(f"{name} {what.replace('FILE', name)}.")
     if plain.peek(4).startswith(_WIDE):
         raise InputError(
@@ -109,10 +118,47 @@ def unpacked(file: io.BufferedReader, name: str) -> io.BufferedReader:
     return plain
 
 
-def _unpacked_zstd(file: BinaryIO) -> io.RawIOBase:
+@contextmanager
+def compressed(file: BinaryIO, path: Path) -> Iterator[BinaryIO]:
+    """A file that compresses what is written to it if its name ends in ``.gz`` or ``.zst``.
+
+    Raises:
+        InputError: It cannot be written.
+        MissingExtraError: It ends in ``.zst``, and pyarrow is not installed.
+    """
+    ending = path.suffix.lower()
+    if ending == ".gz":
+        # no name and no time inside, so that the same rows make the same file
+        with _closing(gzip.GzipFile("", "wb", fileobj=file, mtime=0), path) as stream:
+            yield stream
+    elif ending == ".zst":
+        pa = import_pyarrow("Zstandard (.zst)")
+        with (
+            duplicate_handle(file, path) as handle,
+            _closing(pa.CompressedOutputStream(handle, "zstd"), path) as stream,
+        ):
+            yield stream
+    else:
+        yield file
+
+
+@contextmanager
+def _closing(stream: Any, path: Path) -> Iterator[BinaryIO]:
     try:
-        import pyarrow as pa
+        yield stream
+    finally:
+        with translate_write_errors(path):  # closing writes the end of the compressed data
+            stream.close()
+
+
+def import_pyarrow(purpose: str) -> Any:
+    """Pyarrow with its Parquet module.
+
+    Raises:
+        MissingExtraError: It is not installed.
+    """
+    try:
+        import pyarrow.parquet
     except ImportError as exc:
-        raise MissingExtraError(f"Zstandard (.zst) needs pyarrow: {HINT}.") from exc
-    # of the libraries for Python 3.11, this is the one that notices a file that was cut short
-    return cast("io.RawIOBase", pa.CompressedInputStream(file, "zstd"))
+        raise MissingExtraError(f"{purpose} needs pyarrow: {DATA_EXTRA}.") from exc
+    return pyarrow

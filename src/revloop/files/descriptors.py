@@ -1,4 +1,4 @@
-"""Files that are open already, and devices: what can be written to them."""
+"""Outputs that are not regular files: open descriptors, pipes and devices."""
 
 from __future__ import annotations
 
@@ -31,33 +31,57 @@ def descriptor(path: Path) -> int | None:
     return _STANDARD_STREAMS.get(text)
 
 
+def is_device(path: Path) -> bool:
+    """Whether a path names a device, such as ``/dev/null``."""
+    try:
+        mode = path.stat().st_mode
+    except (OSError, ValueError):
+        return False
+    return stat.S_ISCHR(mode) or stat.S_ISBLK(mode)
+
+
+def is_special(path: Path) -> bool:
+    """Whether a path names a device, a pipe or a descriptor, which is written directly.
+
+    Raises:
+        OSError: The path is a ring of links, or cannot be looked at.
+    """
+    if descriptor(path) is not None:
+        return True
+    try:
+        mode = path.stat().st_mode
+    except FileNotFoundError:
+        return False
+    return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))
+
+
 def check_descriptor(number: int, name: str) -> None:
-    """Check that something can be written to an open file.
+    """Check that an open file can be written.
 
     Raises:
         InputError: It is closed, open for reading only, or full.
-        ReaderGoneError: It is a pipe that nobody reads any more.
+        ReaderGoneError: It is a pipe that nothing reads any more.
     """
     try:
         found = os.fstat(number)
     except OSError as exc:
-        raise InputError(f"{name} is closed: nothing can be written to it.") from exc
+        raise InputError(f"{name} is closed, so nothing can be written to it.") from exc
     if sys.platform == "win32":
         return
     if fcntl.fcntl(number, fcntl.F_GETFL) & os.O_ACCMODE == os.O_RDONLY:
         raise InputError(f"{name} is closed, or open for reading only.")
     check_device(found, name)
     if stat.S_ISREG(found.st_mode) and not os.fstatvfs(number).f_bavail:
-        raise InputError(f"{name} cannot be written: there is no room for it. Make room first.")
+        raise InputError(f"{name} cannot be written: No space left on device. Free some space.")
     if stat.S_ISFIFO(found.st_mode):
         pipe = select.poll()
         pipe.register(number, 0)
         if any(event & select.POLLERR for _, event in pipe.poll(0)):
-            raise ReaderGoneError(f"Nobody reads {name} any more.")
+            raise ReaderGoneError(f"{name}: the pipe's reader has closed it.")
 
 
 def check_device(found: os.stat_result, name: str) -> None:
-    """Check that a device is not the one that is always full.
+    """Check that a device is not ``/dev/full``.
 
     Raises:
         InputError: It is.
@@ -65,6 +89,5 @@ def check_device(found: os.stat_result, name: str) -> None:
     if stat.S_ISCHR(found.st_mode) and sys.platform == "linux":
         if found.st_rdev == os.makedev(*_FULL_DEVICE):
             raise InputError(
-                f"{name} cannot be written: there is no room for it (the device is full). Name "
-                "another file."
+                f"{name} cannot be written: No space left on device. Name another file."
             )

@@ -1,15 +1,14 @@
-"""What a command writes, checked against what it reads before it does any work.
+"""Checks of everything that a command writes, against what it reads, before it does any work.
 
-A command names everything that it will write and read, and :func:`check_paths` tells what cannot
-work: a file that would be written over another one that matters, a folder where a file is wanted, a
-name that is too long, a disk that is full.
+A command lists what it will write and read, and :func:`check_paths` refuses what cannot work: an
+output that would overwrite a file that matters, a folder in place of a file, a name that is too
+long, a full disk.
 """
 
 from __future__ import annotations
 
 import os
 import stat
-import sys
 import unicodedata
 from dataclasses import dataclass
 from enum import Enum, auto
@@ -18,36 +17,29 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from revloop.errors import InputError, StoreError
-from revloop.files.atomic import is_special, try_to_write, unfinished, writable
-from revloop.files.compression import STANDARD_INPUT, STANDARD_OUTPUT
-from revloop.files.descriptors import check_descriptor, check_device, descriptor
+from revloop.files.atomic import probe_write, temporary_path, translate_write_errors
+from revloop.files.compression import STANDARD_INPUT, STANDARD_OUTPUT, check_standard_input
+from revloop.files.descriptors import check_descriptor, check_device, descriptor, is_special
 from revloop.files.endings import check_plain
-
-if sys.platform != "win32":
-    pass
+from revloop.files.store_files import JOURNAL_SUFFIXES, is_store, lock_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
-STORE_APPLICATION_ID = 0x7265766C
-"""In the header of every store ("revl"): tells our files from other SQLite files."""
-
-_SQLITE_MAGIC, _ID_OFFSET, _HEADER_BYTES = b"SQLite format 3\x00", 68, 100
-_JOURNALS = ("-wal", "-shm", "-journal")
-_ENDINGS_OF_PARTS = {
+_PART_ENDINGS = {
     *(".arrow", ".bin", ".json", ".md", ".model", ".parquet", ".pt", ".py", ".safetensors"),
     *(".toml", ".txt", ".yaml", ".yml"),
 }
-"""What data sets, prompt sets and models are made of."""
+"""Of the files in data sets, prompt sets and models."""
 
 
 class Kind(Enum):
     """How something is written."""
 
     FILE = auto()
-    """Beside its place, and then moved there."""
+    """Under a temporary name, then renamed."""
     IN_PLACE = auto()
-    """Where it is, such as a log."""
+    """Directly, such as a log."""
     STORE = auto()
     FOLDER = auto()
 
@@ -60,10 +52,10 @@ class Writes:
         path: Where; ``-``: standard output.
         what: As in "PATH is the output".
         kind: How.
-        may_replace: Whether a file that is there may be replaced, as ``--force`` says; inputs and
+        may_replace: Whether an existing file may be replaced, as ``--force`` says; inputs and
             stores never are.
-        makes_parents: Whether missing folders above it are made.
-        check_form: Raises if nothing can be written in the form that the name tells.
+        makes_parents: Whether missing parent folders are created.
+        check_form: Raises if the name's ending promises a format that cannot be written.
     """
 
     path: Path
@@ -73,6 +65,23 @@ class Writes:
     makes_parents: bool = False
     check_form: Callable[[Path], None] = check_plain
 
+    @property
+    def is_file(self) -> bool:
+        """Whether it is neither a store nor a folder."""
+        return self.kind in {Kind.FILE, Kind.IN_PLACE}
+
+    def files(self) -> list[Path]:
+        """The files that are written for it, temporary ones included."""
+        if self.kind is Kind.STORE:
+            return _files_of_store(self.path)
+        is_renamed = self.kind is Kind.FILE and self.path.name and descriptor(self.path) is None
+        return [self.path, temporary_path(self.path)] if is_renamed else [self.path]
+
+    def refusal(self, why: str) -> InputError | StoreError:
+        """The error that says why it cannot be written."""
+        kind = StoreError if self.kind is Kind.STORE else InputError
+        return kind(f"{self.path} cannot be written: {why}. Name another place for {self.what}.")
+
 
 def check_paths(
     writes: Sequence[Writes],
@@ -80,107 +89,51 @@ def check_paths(
     *,
     data: str | Path | None = None,
 ) -> None:
-    """Check all that a command will write, before it does any work.
+    """Check everything that a command will write, before it does any work.
 
     Args:
         writes: What it writes.
-        reads: What it reads, by what people call it; what is None, or is no path, is passed over.
+        reads: What it reads, by its name in messages; None and names that are no path are ignored.
         data: The input, ``-`` for standard input. If it is a folder, nothing may be written
-            anywhere in it: it would be taken for another input the next time.
+            anywhere in it: it would be read as input the next time.
 
     Raises:
-        InputError: Something cannot be written, or would be written over something that is read,
-            written or a store.
-        StoreError: A store cannot be written where it is wanted.
-        ReaderGoneError: An output is a pipe that nobody reads any more.
+        InputError: Something cannot be written, or would overwrite something that is read, written
+            or a store.
+        StoreError: A store cannot be written.
+        ReaderGoneError: An output is a pipe that nothing reads any more.
     """
     read = [(Path(path), what) for what, path in (reads or {}).items() if path is not None]
     if data is not None and str(data) == STANDARD_INPUT:
-        _check_standard_input()
+        check_standard_input()
     elif data is not None:
         read.append((Path(data), "the input"))
-        _check_not_within(writes, Path(data))
-    _check_clashes(writes, read)
+        _check_outside(writes, Path(data))
+    _check_conflicts(writes, read)
     for write in sorted(writes, key=lambda write: write.kind is Kind.STORE):
         try:
-            _check_place(write)
+            _check_writable(write)
         except (OSError, ValueError) as exc:
-            raise _refusal(write, getattr(exc, "strerror", None) or str(exc)) from exc
+            raise write.refusal(getattr(exc, "strerror", None) or str(exc)) from exc
 
 
 def standard_output() -> Writes:
-    """Results on standard output, for commands that have nowhere else to put them."""
+    """Results on standard output, for commands that write nothing else."""
     return Writes(STANDARD_OUTPUT, "standard output")
 
 
-def is_store(path: Path) -> bool:
-    """Whether a file is a store, or an SQLite file whose last changes are still beside it."""
-    try:
-        if not path.is_file():
-            return False  # what is read of a pipe is gone, and one without a writer blocks
-        with path.open("rb") as file:
-            header = file.read(_HEADER_BYTES)
-    except (OSError, ValueError):
-        return False
-    if header and not header.startswith(_SQLITE_MAGIC):
-        return False
-    found = int.from_bytes(header[_ID_OFFSET : _ID_OFFSET + 4], "big")
-    return found == STORE_APPLICATION_ID or _size(log_of(_real(path))) > 0
+def check_free(path: Path) -> None:
+    """Check that no file has this name yet.
+
+    Raises:
+        InputError: One has.
+    """
+    if _exists(path):
+        raise InputError(f"{path} already exists. Choose another name, or add --force.")
 
 
-def log_of(store: Path) -> Path:
-    """SQLite's write-ahead log of a store: what is not yet in the file itself."""
-    return _beside(store, "-wal")
-
-
-def lock_of(store: Path) -> Path:
-    """What a batch locks while it works on a store."""
-    return store.with_name(f".{store.name}.lock")
-
-
-def _check_standard_input() -> None:
-    if sys.stdin is None:
-        raise InputError("Standard input is closed: name a file to read.")
-
-
-def _check_clashes(writes: Sequence[Writes], read: Iterable[tuple[Path, str]]) -> None:
-    """Check that nothing is written over something that is read, or written besides."""
-    taken = [(path, _files_of_read(path), what) for path, what in read]
-    for write in writes:
-        if write.path == STANDARD_OUTPUT:
-            continue
-        own = _files_of(write)
-        for path, files, what in taken:
-            if any(_is_same(one, other) for one, other in product(own, files)):
-                raise InputError(_clash(write, path, what))
-            if write.kind is Kind.FILE and _is_part_of(write.path, path):
-                raise InputError(
-                    f"{write.path} is in {what}, {path}, and would be replaced: name another file "
-                    "to write."
-                )
-        taken.append((write.path, own, write.what))
-    _check_standard_output([(path, what) for path, _, what in taken])
-
-
-def _clash(write: Writes, path: Path, what: str) -> str:
-    if _is_same(write.path, path):
-        return f"{write.path} is {what} itself: name another file to write."
-    return f"{write.path} and {path}, {what}, would overwrite each other: name another file."
-
-
-def _check_standard_output(taken: Iterable[tuple[Path, str]]) -> None:
-    """Check that a shell does not append what is printed to something that is read or written."""
-    try:
-        here = os.fstat(1)
-    except OSError:
-        return
-    for path, what in taken:
-        if descriptor(path) is None and stat.S_ISREG(here.st_mode) and _is_at(path, here):
-            raise InputError(f"Standard output is {path}, {what}: send it somewhere else.")
-
-
-def _check_not_within(writes: Iterable[Writes], folder: Path) -> None:
-    if not os.path.isdir(folder):  # noqa: PTH112 - unlike a Path's, it takes any name
+def _check_outside(writes: Iterable[Writes], folder: Path) -> None:
+    if not _is_folder(folder):
         return
     for write in writes:
         if write.path != STANDARD_OUTPUT and _real(folder) in _real(write.path).parents:
@@ -190,141 +143,155 @@ def _check_not_within(writes: Iterable[Writes], folder: Path) -> None:
             )
 
 
-def check_free(path: Path) -> None:
-    """Check that no file has this name yet.
+def _check_conflicts(writes: Iterable[Writes], read: Iterable[tuple[Path, str]]) -> None:
+    """Check that nothing overwrites what is read, or something else that is written."""
+    taken = [
+        (path, _files_of_store(path) if is_store(path) else [path], what) for path, what in read
+    ]
+    for write in writes:
+        if write.path == STANDARD_OUTPUT:
+            continue
+        for path, files, what in taken:
+            if _is_same(write.path, path):
+                raise InputError(f"{write.path} is {what} itself: name another file to write.")
+            if any(_is_same(one, other) for one, other in product(write.files(), files)):
+                raise InputError(
+                    f"{write.path} and {path}, {what}, would overwrite each other: name another "
+                    "file."
+                )
+            if write.kind is Kind.FILE and _is_part_of(write.path, path):
+                raise InputError(
+                    f"{write.path} is in {what}, {path}, and would be replaced: name another file "
+                    "to write."
+                )
+        taken.append((write.path, write.files(), write.what))
+    for path, _, what in taken:
+        if _is_redirected_to(path):
+            raise InputError(f"Standard output is {path}, {what}: redirect it to another file.")
+
+
+def _is_redirected_to(path: Path) -> bool:
+    """Whether a shell has redirected standard output to a file."""
+    try:
+        out = os.fstat(1)
+        is_same = stat.S_ISREG(out.st_mode) and os.path.samestat(path.stat(), out)
+    except (OSError, ValueError):
+        return False
+    return is_same and descriptor(path) is None
+
+
+def _check_writable(write: Writes) -> None:
+    """Check one output by itself.
 
     Raises:
-        InputError: One has.
-    """
-    if _is_there(path):
-        raise InputError(f"{path} already exists. Choose another name, or add --force.")
-
-
-def _check_place(write: Writes) -> None:
-    """Check one thing that is written by itself.
-
-    Raises:
-        OSError: The place cannot be looked at.
+        OSError: Its path is invalid: too long, say, or a ring of links.
         InputError: It cannot be written.
-        StoreError: It cannot be written, and is to be a store.
+        StoreError: It is a store, and cannot be written.
     """
     path = write.path
     number = 1 if path == STANDARD_OUTPUT else descriptor(path)
-    if number is not None and write.kind in {Kind.FILE, Kind.IN_PLACE}:
+    if number is not None and write.is_file:
         check_descriptor(number, "Standard output" if path == STANDARD_OUTPUT else str(path))
         return
-    for one in _files_of(write):
-        _is_there(one)  # tells a name that is too long
-    found = path.stat() if _is_there(path) else None
+    for one in write.files():
+        _exists(one)
+    mode = path.stat().st_mode if _exists(path) else None
     if write.kind is Kind.FOLDER:
-        _check_folder(write, found)
-    elif found is not None and is_special(path):
+        if mode is not None and not stat.S_ISDIR(mode):
+            raise InputError(f"{path} is a file, not a folder.")
+        _probe_folder(path, write)
+    elif mode is not None and is_special(path):
         if write.kind is Kind.STORE:
-            raise _refusal(write, "it is no file")
-        check_device(found, str(path))
-    elif found is not None and stat.S_ISDIR(found.st_mode):
-        raise InputError(f"{path} is a folder; a file is wanted.")
+            raise write.refusal("it is a device or a pipe")
+        check_device(path.stat(), str(path))
+    elif mode is not None and stat.S_ISDIR(mode):
+        raise InputError(f"{path} is a folder, not a file.")
     else:
-        _check_file(write, there=found is not None)
+        _check_file(write, exists=mode is not None)
+        _probe_folder(_real(path).parent, write)
 
 
-def _check_folder(write: Writes, found: os.stat_result | None) -> None:
-    if found is not None and not stat.S_ISDIR(found.st_mode):
-        raise InputError(f"{write.path} is a file; a folder is wanted.")
-    _try_in(write.path, write)
-
-
-def _check_file(write: Writes, *, there: bool) -> None:
+def _check_file(write: Writes, *, exists: bool) -> None:
     path = write.path
     if write.kind is Kind.STORE:
-        if there and not os.access(path, os.W_OK):
-            raise _refusal(write, "Permission denied")
-    else:
-        _check_no_store(path)
-        write.check_form(path)
-        if not write.may_replace:
-            check_free(path)
-    _try_in(_real(path).parent, write)
-
-
-def _try_in(folder: Path, write: Writes) -> None:
-    """Try to write in a folder, or in the nearest one above it where that is yet to be made."""
-    makes_parents = write.makes_parents or write.kind is Kind.FOLDER
-    while makes_parents and not _is_there(folder):
-        folder = folder.parent
-    if not os.path.isdir(folder):  # noqa: PTH112 - unlike a Path's, it takes any name
-        missing = f"No such file or directory, there is no folder {folder}"
-        raise _refusal(write, f"{folder} is a file" if _is_there(folder) else missing)
-    try:
-        with writable(write.path):
-            try_to_write(folder)
-    except InputError as exc:
-        raise (StoreError(str(exc)) if write.kind is Kind.STORE else exc) from exc
+        if exists and not os.access(path, os.W_OK):
+            raise write.refusal("Permission denied")
+        return
+    _check_no_store(path)
+    write.check_form(path)
+    if not write.may_replace:
+        check_free(path)
 
 
 def _check_no_store(path: Path) -> None:
-    """Check that a file is no store, nor the log or the lock of one."""
+    """Check that a file is not a store, and not the log or the lock of one."""
     if is_store(path):
         raise InputError(
-            f"{path} is a store, and no store is ever overwritten: name another file to write."
+            f"{path} is a store, and stores are never overwritten: name another file to write."
         )
-    owners = [_without(path, ending) for ending in _JOURNALS if path.name.endswith(ending)]
-    if path.name.startswith(".") and path.name.endswith(".lock"):
-        owners.append(path.with_name(path.name[1:].removesuffix(".lock") or path.name))
-    for owner in owners:
+    name = path.name
+    owners = {name.removesuffix(suffix) for suffix in JOURNAL_SUFFIXES}
+    if name.startswith(".") and name.endswith(".lock"):
+        owners.add(name[1:].removesuffix(".lock"))
+    for owner in map(path.with_name, owners - {name, ""}):
         if is_store(owner):
             raise InputError(f"{path} belongs to the store {owner}: name another file to write.")
 
 
-def _refusal(write: Writes, why: str) -> InputError | StoreError:
-    kind = StoreError if write.kind is Kind.STORE else InputError
-    return kind(f"{write.path} cannot be written: {why}. Name another place for {write.what}.")
-
-
-def _files_of_read(path: Path) -> list[Path]:
-    return _files_of_store(path) if is_store(path) else [path]
-
-
-def _files_of(write: Writes) -> list[Path]:
-    """What is written for one thing: a file has another name until it is whole."""
-    path = write.path
-    if descriptor(path) is not None or not path.name or write.kind in {Kind.FOLDER, Kind.IN_PLACE}:
-        return [path]
-    return _files_of_store(path) if write.kind is Kind.STORE else [path, unfinished(path)]
+def _probe_folder(folder: Path, write: Writes) -> None:
+    """Try to write in a folder, or in its nearest parent if it is still to be created."""
+    while (write.makes_parents or write.kind is Kind.FOLDER) and not _exists(folder):
+        folder = folder.parent
+    if not _is_folder(folder):
+        missing = f"No such file or directory, there is no folder {folder}"
+        raise write.refusal(f"{folder} is a file" if _exists(folder) else missing)
+    try:
+        with translate_write_errors(write.path):
+            probe_write(folder)
+    except InputError as exc:
+        raise (StoreError(str(exc)) if write.kind is Kind.STORE else exc) from exc
 
 
 def _files_of_store(path: Path) -> list[Path]:
     """A store, and what SQLite and a batch keep beside it."""
     real = _real(path)
-    return [path, *(_beside(real, ending) for ending in _JOURNALS), lock_of(real)]
+    beside = [real.with_name(f"{real.name}{suffix}") for suffix in JOURNAL_SUFFIXES]
+    return [path, *beside, lock_file(real)] if real.name else [path]
 
 
 def _is_same(one: Path, other: Path) -> bool:
-    """Whether two paths name the same file, or would if it were there."""
-    numbers = descriptor(one), descriptor(other)
-    if numbers != (None, None):
+    """Whether two paths name the same file, or would if it existed; devices may be shared."""
+    if (descriptor(one), descriptor(other)) != (None, None):
         return False
     try:
         found = one.stat()
-        if stat.S_ISCHR(found.st_mode):
-            return False
-        return os.path.samestat(found, other.stat())
+        return not stat.S_ISCHR(found.st_mode) and os.path.samestat(found, other.stat())
     except (OSError, ValueError):
-        return _place(one) == _place(other)
-
-
-def _is_at(path: Path, found: os.stat_result) -> bool:
-    try:
-        return os.path.samestat(path.stat(), found)
-    except (OSError, ValueError):
-        return False
+        return _comparable(one) == _comparable(other)
 
 
 def _is_part_of(path: Path, folder: Path) -> bool:
-    """Whether a file that is there is one of those that a folder is read for."""
-    if path.suffix not in _ENDINGS_OF_PARTS or not os.path.isdir(folder):  # noqa: PTH112
+    """Whether an existing file is one of those that are read from a folder."""
+    if path.suffix not in _PART_ENDINGS or not _is_folder(folder):
         return False
     return os.path.exists(path) and _real(folder) in _real(path).parents  # noqa: PTH110
+
+
+def _is_folder(path: Path) -> bool:
+    return os.path.isdir(path)  # noqa: PTH112 - unlike Path.is_dir, it accepts any name
+
+
+def _exists(path: Path) -> bool:
+    """Whether something is at a path.
+
+    Raises:
+        OSError: The path is invalid: too long, say, or a ring of links.
+    """
+    try:
+        path.stat()
+    except FileNotFoundError:
+        return False
+    return True
 
 
 def _real(path: Path) -> Path:
@@ -335,7 +302,7 @@ def _real(path: Path) -> Path:
         return path
 
 
-def _place(path: Path) -> Path:
+def _comparable(path: Path) -> Path:
     """Where a path leads, the same for all spellings of it."""
     real = _real(path)
     if _ignores_case(real.parent):
@@ -344,38 +311,10 @@ def _place(path: Path) -> Path:
 
 
 def _ignores_case(folder: Path) -> bool:
-    """Whether a folder's file system takes capital and small letters for the same."""
+    """Whether a folder's file system ignores the case of names."""
     if not folder.name or folder.name.swapcase() == folder.name:
         return False
     try:
         return folder.samefile(folder.with_name(folder.name.swapcase()))
     except OSError:
         return False
-
-
-def _is_there(path: Path) -> bool:
-    """Whether something is at a path.
-
-    Raises:
-        OSError: The path cannot be: it is too long, or its links lead in a circle.
-    """
-    try:
-        path.stat()
-    except FileNotFoundError:
-        return False
-    return True
-
-
-def _beside(path: Path, ending: str) -> Path:
-    return path.with_name(f"{path.name}{ending}") if path.name else path
-
-
-def _without(path: Path, ending: str) -> Path:
-    return path.with_name(path.name.removesuffix(ending) or path.name)
-
-
-def _size(path: Path) -> int:
-    try:
-        return path.stat().st_size
-    except OSError:
-        return 0

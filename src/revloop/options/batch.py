@@ -10,7 +10,7 @@ from pydantic import AfterValidator, Field, model_validator
 
 from revloop.errors import InputError
 from revloop.options.base import Flag, Options
-from revloop.rows import AUTO, FORMS
+from revloop.rows import AUTO, FORMAT_NAMES
 
 DEFAULT_MIN_CONCURRENCY = 4
 DEFAULT_MAX_CONCURRENCY = 512
@@ -78,7 +78,7 @@ class RowOptions(Options):
         "prompt=question; once for each.",
     )
     format: Annotated[str, Flag(metavar="FORM")] = Field(
-        default=AUTO, description=f"The form of the rows: {', '.join((AUTO, *FORMS))}."
+        default=AUTO, description=f"The form of the rows: {', '.join((AUTO, *FORMAT_NAMES))}."
     )
     questions: Annotated[Path | None, Flag(metavar="FILE", reads="the questions")] = Field(
         default=None,

@@ -1,20 +1,27 @@
-"""Records from what is public: a small function for each format, from one row to its records.
+"""Records from public data sets: a small model for each format, from one row to its records.
 
-A function yields the fields of each record as the row has them; :func:`import_records` makes
-records of them, so that one bad part of a row does not cost the good ones. Fields as published,
-read on 2026-11-20; where a field's meaning is not documented, the function says how it is read.
+A model validates a row and yields the fields of its records; :func:`import_records` makes records
+of them one by one, so that a bad part of a row does not cost the good ones. Fields as published,
+read on 2026-11-20; if a field's meaning is not documented, the model says how it is read.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from revloop.errors import InputError
-from revloop.records.reading import Entry, Finding, FindingKind, Row, entry_of, finding_of
+from revloop.records.reading import (
+    Finding,
+    FindingKind,
+    RecordEntry,
+    RecordRow,
+    entry_of,
+    finding_of,
+)
 
 Fields = dict[str, Any]
 Converter = Callable[[Mapping[str, Any]], Iterator[Fields]]
@@ -26,7 +33,7 @@ class Format:
 
     Attributes:
         name: As on the command line.
-        source: What it is, where it comes from, and its licence where it is a data set.
+        source: What it is, where it comes from, and the licence of a data set.
         convert: From a row to the fields of its records.
     """
 
@@ -39,7 +46,9 @@ FORMATS: dict[str, Format] = {}
 """All formats by name."""
 
 
-def import_records(format_name: str, rows: Iterable[Row | Finding]) -> Iterator[Entry | Finding]:
+def import_records(
+    format_name: str, rows: Iterable[RecordRow | Finding]
+) -> Iterator[RecordEntry | Finding]:
     """The records of some rows; what cannot be used becomes a finding.
 
     Args:
@@ -59,7 +68,7 @@ def import_records(format_name: str, rows: Iterable[Row | Finding]) -> Iterator[
             yield from _records_of(row, format_name, convert)
 
 
-def _records_of(row: Row, source: str, convert: Converter) -> Iterator[Entry | Finding]:
+def _records_of(row: RecordRow, source: str, convert: Converter) -> Iterator[RecordEntry | Finding]:
     count = 0
     try:
         for fields in convert(row.data):
@@ -69,36 +78,43 @@ def _records_of(row: Row, source: str, convert: Converter) -> Iterator[Entry | F
         count += 1
         yield finding_of(row.line, exc)
     if not count:
-        reason = "nothing to learn in it: no critique and no revision"
+        reason = "nothing to learn: no critique and no revision"
         yield Finding(line=row.line, kind=FindingKind.MISSING_FIELD, reason=reason)
 
 
-def _format(name: str, source: str) -> Callable[[Converter], Converter]:
-    def register(convert: Converter) -> Converter:
-        FORMATS[name] = Format(name, source, convert)
-        return convert
+class _SourceRow(BaseModel):
+    """A row of a public format; fields that are not declared may be anything."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    def records(self) -> Iterator[Fields]:
+        """The fields of each record; by default one record, with the names declared here."""
+        yield self.model_dump()
+
+
+M = TypeVar("M", bound=_SourceRow)
+
+
+def _format(name: str, source: str) -> Callable[[type[M]], type[M]]:
+    def register(model: type[M]) -> type[M]:
+        FORMATS[name] = Format(name, source, lambda row: model.model_validate(row).records())
+        return model
 
     return register
 
 
-class _Row(BaseModel):
-    """A row of somebody else's: what is not read here may be anything."""
-
-    model_config = ConfigDict(extra="ignore", frozen=True)
-
-
-class _Turn(_Row):
+class _SourceTurn(_SourceRow):
     role: str
     content: str
 
 
-class _HelpSteer(_Row):
-    context: list[_Turn] = Field(min_length=1)
+class _HelpSteer(_SourceRow):
+    context: list[_SourceTurn] = Field(min_length=1)
     domain: Any = None
     language: Any = None
 
-    def fields(self) -> Fields:
-        """Prompt and origin of each record of the row."""
+    def asked(self) -> Fields:
+        """Conversation and origin of each record of the row."""
         origin = {"domain": self.domain, "language": self.language}
         return {
             "messages": [turn.model_dump() for turn in self.context],
@@ -106,117 +122,92 @@ class _HelpSteer(_Row):
         }
 
 
+@_format("helpsteer3-edit", "HelpSteer3, edit (CC-BY-4.0): arXiv 2503.04378")
 class _Edit(_HelpSteer):
+    """One record: the editor saw all feedback, so all of it is the critique."""
+
     original_response: str
     edited_response: str
     feedback: list[str]
 
+    def records(self) -> Iterator[Fields]:
+        yield {
+            **self.asked(),
+            "response": self.original_response,
+            "critique": _joined(self.feedback),
+            "revision": self.edited_response,
+        }
 
-class _EditQuality(_HelpSteer):
-    original_response: str
-    good_edited_response: str
-    feedback: list[str]
+
+@_format("helpsteer3-edit-quality", "HelpSteer3, edit_quality (CC-BY-4.0): arXiv 2503.04378")
+class _EditQuality(_Edit):
+    """One record with the good edit; the bad one teaches nothing."""
+
+    edited_response: str = Field(alias="good_edited_response")
 
 
+@_format("helpsteer3-feedback", "HelpSteer3, feedback (CC-BY-4.0): arXiv 2503.04378")
 class _Feedback(_HelpSteer):
+    """One record for each person's feedback on each of the two responses."""
+
     response1: Any
     response2: Any
     feedback1: list[Any]
     feedback2: list[Any]
 
-
-def _joined(feedback: list[str]) -> str | None:
-    return "\n\n".join(text.strip() for text in feedback if text.strip()) or None
-
-
-@_format("helpsteer3-edit", "HelpSteer3, edit (CC-BY-4.0): arXiv 2503.04378")
-def helpsteer3_edit(row: Mapping[str, Any]) -> Iterator[Fields]:
-    """One record: the editor saw all feedback, so all of it is the critique."""
-    read = _Edit.model_validate(row)
-    yield {
-        **read.fields(),
-        "response": read.original_response,
-        "critique": _joined(read.feedback),
-        "revision": read.edited_response,
-    }
-
-
-@_format("helpsteer3-edit-quality", "HelpSteer3, edit_quality (CC-BY-4.0): arXiv 2503.04378")
-def helpsteer3_edit_quality(row: Mapping[str, Any]) -> Iterator[Fields]:
-    """One record with the good edit; nothing is to be learnt from the bad one."""
-    read = _EditQuality.model_validate(row)
-    yield {
-        **read.fields(),
-        "response": read.original_response,
-        "critique": _joined(read.feedback),
-        "revision": read.good_edited_response,
-    }
-
-
-@_format("helpsteer3-feedback", "HelpSteer3, feedback (CC-BY-4.0): arXiv 2503.04378")
-def helpsteer3_feedback(row: Mapping[str, Any]) -> Iterator[Fields]:
-    """One record for each person's feedback on each of the two responses."""
-    read = _Feedback.model_validate(row)
-    for response, said in ((read.response1, read.feedback1), (read.response2, read.feedback2)):
-        for critique in said:
-            yield {**read.fields(), "response": response, "critique": critique}
-
-
-class _Aligner(_Row):
-    question: str
-    answer: str
-    correction: str
+    def records(self) -> Iterator[Fields]:
+        for response, given in ((self.response1, self.feedback1), (self.response2, self.feedback2)):
+            for critique in given:
+                yield {**self.asked(), "response": response, "critique": critique}
 
 
 @_format("aligner", "Aligner: question, answer and correction, no critique: arXiv 2402.02416")
-def aligner(row: Mapping[str, Any]) -> Iterator[Fields]:
+class _Aligner(_SourceRow):
     """One revision without a critique."""
-    read = _Aligner.model_validate(row)
-    yield {"prompt": read.question, "response": read.answer, "revision": read.correction}
 
-
-class _UltraFeedback(_Row):
-    instruction: str
-    completions: list[Any]
+    prompt: str = Field(alias="question")
+    response: str = Field(alias="answer")
+    revision: str = Field(alias="correction")
 
 
 @_format("ultrafeedback", "UltraFeedback: GPT-4's critiques of four responses: arXiv 2310.01377")
-def ultrafeedback(row: Mapping[str, Any]) -> Iterator[Fields]:
+class _UltraFeedback(_SourceRow):
     """One critique for each completion, with its overall score (published as 1 to 10)."""
-    read = _UltraFeedback.model_validate(row)
-    for completion in read.completions:
-        given: dict[str, Any] = completion if isinstance(completion, dict) else {}
-        score = given.get("overall_score")
-        yield {
-            "prompt": read.instruction,
-            "response": given.get("response"),
-            "critique": given.get("critique"),
-            "score": score if isinstance(score, int | float) else None,
-            "extra": {"model": given.get("model")},
-        }
 
+    instruction: str
+    completions: list[Any]
 
-class _Shepherd(_Row):
-    question: str
-    answer: str
-    feedback: str
+    def records(self) -> Iterator[Fields]:
+        for completion in map(_mapping, self.completions):
+            score = completion.get("overall_score")
+            yield {
+                "prompt": self.instruction,
+                "response": completion.get("response"),
+                "critique": completion.get("critique"),
+                "score": score if isinstance(score, int | float) else None,
+                "extra": {"model": completion.get("model")},
+            }
 
 
 @_format("shepherd", "Shepherd, human part (CC-BY-NC): arXiv 2308.04592")
-def shepherd(row: Mapping[str, Any]) -> Iterator[Fields]:
+class _Shepherd(_SourceRow):
     """One critique."""
-    read = _Shepherd.model_validate(row)
-    named = {"id": row["id"]} if row.get("id") is not None else {}
-    yield {
-        **named,
-        "prompt": read.question,
-        "response": read.answer,
-        "critique": read.feedback,
-        "extra": {"dataset": row.get("dataset")},
-    }
+
+    id: Any = None
+    prompt: str = Field(alias="question")
+    response: str = Field(alias="answer")
+    critique: str = Field(alias="feedback")
+    dataset: Any = None
+
+    def records(self) -> Iterator[Fields]:
+        fields = self.model_dump(exclude={"dataset"}, exclude_none=True)
+        yield {**fields, "extra": {"dataset": self.dataset}}
 
 
-class _RichFeedback(_Row):
+@_format("rich-feedback-reasoning", "rich-feedback-reasoning: corrections with reasons by error")
+class _RichFeedback(_SourceRow):
+    """One record. ``Original`` is read as the prompt, all reasons together as the critique."""
+
     original: str = Field(alias="Original")
     generation: str = Field(alias="Generation")
     correction: str = Field(alias="Correction")
@@ -226,65 +217,59 @@ class _RichFeedback(_Row):
     ir_reason: str | None = Field(default=None, alias="IR_reason")
     li_reason: str | None = Field(default=None, alias="LI_reason")
 
-
-@_format("rich-feedback-reasoning", "rich-feedback-reasoning: corrections with reasons by error")
-def rich_feedback_reasoning(row: Mapping[str, Any]) -> Iterator[Fields]:
-    """One record. ``Original`` is read as the prompt, all reasons together as the critique."""
-    read = _RichFeedback.model_validate(row)
-    reasons = (read.fe_reason, read.mf_reason, read.ir_reason, read.li_reason)
-    yield {
-        "prompt": read.original,
-        "response": read.generation,
-        "critique": _joined([reason for reason in reasons if reason]),
-        "revision": read.correction,
-        "extra": {"error_types": read.error_types},
-    }
-
-
-class _ConstitutionalAi(_Row):
-    init_prompt: str
-    init_response: str
-    critic_response: str
-    revision_response: str
+    def records(self) -> Iterator[Fields]:
+        reasons = (self.fe_reason, self.mf_reason, self.ir_reason, self.li_reason)
+        yield {
+            "prompt": self.original,
+            "response": self.generation,
+            "critique": _joined([reason for reason in reasons if reason]),
+            "revision": self.correction,
+            "extra": {"error_types": self.error_types},
+        }
 
 
 @_format("constitutional-ai", "constitutional-AI recipe of llm-swarm: arXiv 2212.08073")
-def constitutional_ai(row: Mapping[str, Any]) -> Iterator[Fields]:
-    """One record; the requests for critique and revision are the recipe's own, and left out."""
-    read = _ConstitutionalAi.model_validate(row)
-    yield {
-        "prompt": read.init_prompt,
-        "response": read.init_response,
-        "critique": read.critic_response,
-        "revision": read.revision_response,
-    }
+class _ConstitutionalAi(_SourceRow):
+    """One record, without the recipe's own requests for critique and revision."""
 
-
-class _Sygra(_Row):
-    reflection_trajectory: list[Any] = Field(min_length=1)
+    prompt: str = Field(alias="init_prompt")
+    response: str = Field(alias="init_response")
+    critique: str = Field(alias="critic_response")
+    revision: str = Field(alias="revision_response")
 
 
 @_format(
     "sygra", "SyGra self-refinement output: docs/features/self_refinement.md of ServiceNow/SyGra"
 )
-def sygra(row: Mapping[str, Any]) -> Iterator[Fields]:
+class _Sygra(_SourceRow):
     """A record for each judged candidate; the next one is its revision, the last has none.
 
-    The prompt is no part of this output: it is taken from a field ``prompt`` or ``messages``, if
-    the task kept one. The judge's score is on a scale of the task's own, and kept in ``extra``.
+    This output does not include the prompt: it is read from a field ``prompt`` or ``messages``, if
+    the task kept one. The judge's score is on the task's own scale, and kept in ``extra``.
     """
-    tries: list[dict[str, Any]] = [
-        step if isinstance(step, dict) else {}
-        for step in _Sygra.model_validate(row).reflection_trajectory
-    ]
-    prompt = {name: row[name] for name in ("prompt", "messages") if row.get(name) is not None}
-    for step, following in zip(tries, [*tries[1:], {}], strict=True):
-        judge = step.get("judge")
-        judged: dict[str, Any] = judge if isinstance(judge, dict) else {}
-        yield {
-            **prompt,
-            "response": step.get("candidate"),
-            "critique": judged.get("critique"),
-            "revision": following.get("candidate"),
-            "extra": {"score": judged.get("score"), "iteration": step.get("iteration")},
-        }
+
+    reflection_trajectory: list[Any] = Field(min_length=1)
+    prompt: Any = None
+    messages: Any = None
+
+    def records(self) -> Iterator[Fields]:
+        steps = [_mapping(step) for step in self.reflection_trajectory]
+        for step, following in zip(steps, [*steps[1:], {}], strict=True):
+            judge = _mapping(step.get("judge"))
+            yield {
+                "prompt": self.prompt,
+                "messages": self.messages,
+                "response": step.get("candidate"),
+                "critique": judge.get("critique"),
+                "revision": following.get("candidate"),
+                "extra": {"score": judge.get("score"), "iteration": step.get("iteration")},
+            }
+
+
+def _joined(feedback: Iterable[str]) -> str | None:
+    return "\n\n".join(text.strip() for text in feedback if text.strip()) or None
+
+
+def _mapping(value: object) -> Mapping[str, Any]:
+    """A part of a row that should be an object; an empty one if it is not."""
+    return value if isinstance(value, dict) else {}

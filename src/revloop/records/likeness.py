@@ -1,4 +1,4 @@
-"""What needs a library of its own: records that nearly repeat each other, and languages.
+"""Near duplicates and languages of records, each with an optional library.
 
 Both libraries are light and come with the extra ``records``: rensa (MinHash and locality-sensitive
 hashing in Rust) and py3langid (a naive Bayes model over byte n-grams, 4 MB, offline).
@@ -16,26 +16,26 @@ if TYPE_CHECKING:
 HASHES = 128
 _BANDS = (4, 8, 16, 32, 64, 128)
 _SURE = 0.99
-_SHINGLE_LETTERS = 5
+_SHINGLE_CHARACTERS = 5
 _SEED = 1
-_SHORTEST_TELLING_LETTERS = 20
-_TELLING_LETTERS = 500
+_FEWEST_LETTERS = 20
+_MOST_LETTERS = 500
 _HINT = "pip install 'revloop[records]'"
 
 
 class NearDuplicates:
-    """Finds records that nearly repeat one seen before.
+    """Finds records that nearly repeat an earlier one.
 
-    The likeness of two records is the Jaccard similarity of their runs of five letters, prompt,
+    The likeness of two records is the Jaccard similarity of their runs of five characters, prompt,
     response, critique and revision together, estimated from 128 hashes (A. Broder, "On the
     resemblance and containment of documents", 1997): its standard error is at most 0.045.
     """
 
     def __init__(self, threshold: float) -> None:
-        """Start with nothing seen.
+        """Start without records.
 
         Args:
-            threshold: From which likeness on two records count as nearly the same; 0 to 1.
+            threshold: The likeness, 0 to 1, from which two records are near duplicates.
 
         Raises:
             MissingExtraError: rensa is not installed.
@@ -50,7 +50,7 @@ class NearDuplicates:
         self._seen: dict[int, Any] = {}
 
     def like(self, line: int, record: Record) -> tuple[int, float] | None:
-        """The line of the likest record before, and its likeness, if it is like enough."""
+        """The line of the most similar earlier record and its likeness, if above the threshold."""
         hashed = self._hash(num_perm=HASHES, seed=_SEED)
         hashed.update(_shingles(record))
         alike = [(self._seen[seen].jaccard(hashed), -seen) for seen in self._index.query(hashed)]
@@ -62,10 +62,10 @@ class NearDuplicates:
 
 
 class LanguageDetector:
-    """Tells in which language a text is."""
+    """Detects the language of a text."""
 
     def __init__(self) -> None:
-        """Get ready.
+        """Load the model.
 
         Raises:
             MissingExtraError: py3langid is not installed.
@@ -73,14 +73,14 @@ class LanguageDetector:
         try:
             import py3langid
         except ImportError as exc:
-            raise MissingExtraError(f"Telling languages needs py3langid: {_HINT}.") from exc
+            raise MissingExtraError(f"Detecting languages needs py3langid: {_HINT}.") from exc
         self._classify = py3langid.classify
 
     def language(self, text: str) -> str:
-        """The ISO 639-1 code of the text's language; "und" for a text too short to tell."""
-        if sum(map(str.isalpha, text)) < _SHORTEST_TELLING_LETTERS:
+        """The ISO 639-1 code of the text's language; "und" if the text is too short."""
+        if sum(map(str.isalpha, text)) < _FEWEST_LETTERS:
             return "und"
-        code: str = self._classify(text[:_TELLING_LETTERS])[0]
+        code: str = self._classify(text[:_MOST_LETTERS])[0]
         return code
 
 
@@ -88,12 +88,12 @@ def _shingles(record: Record) -> list[str]:
     turns = [turn.content for turn in record.draft.conversation]
     parts = (*turns, record.response, record.critique_words, record.revision or "")
     text = " ".join(" ".join(parts).casefold().split())
-    last = max(1, len(text) - _SHINGLE_LETTERS + 1)
-    return list({text[start : start + _SHINGLE_LETTERS] for start in range(last)})
+    last = max(1, len(text) - _SHINGLE_CHARACTERS + 1)
+    return list({text[start : start + _SHINGLE_CHARACTERS] for start in range(last)})
 
 
 def _bands(threshold: float) -> int:
-    """The fewest bands that find a pair at the threshold with a chance of at least 99%."""
+    """The fewest bands that find a pair at the threshold with a probability of at least 99%."""
     for bands in _BANDS:
         rows = HASHES // bands
         if 1 - (1 - threshold**rows) ** bands >= _SURE:

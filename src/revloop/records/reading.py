@@ -1,42 +1,37 @@
-"""Reading JSONL line by line: a line that cannot be used becomes a finding, and the rest go on."""
+"""Reading records from JSONL: a line that cannot be used becomes a finding, the others are read."""
 
 from __future__ import annotations
 
-import gzip
-import io
 import json
-import zlib
-from contextlib import contextmanager
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from pydantic import Field, ValidationError
 
-from revloop.errors import InputError
-from revloop.files.compression import BUFFER_BYTES
+from revloop.files.compression import decompressed, open_input, translate_read_errors
 from revloop.records.record import Record
-from revloop.rows.layout import Layout, layout_of
+from revloop.rows.layout import FileLayout, layout_of
+from revloop.rows.lines import lines_of
+from revloop.rows.parsing import json_fault
+from revloop.rows.row import DEFAULT_ROW_BYTES
 from revloop.values import Frozen, explain
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
-    from typing import BinaryIO
 
-LONGEST_LINE_BYTES = 64 * 2**20
-"""A longer line is no record: a packed file of some kilobytes can hold one of many gigabytes."""
+    from revloop.rows.row import RawRow
 
-_ARRAY = "a JSON array: one object has to stand on each line (jq -c '.[]' FILE makes it so)"
-_NO_LINES = {
-    Layout.ARRAY: _ARRAY,
-    Layout.OBJECTS: "JSON over several lines: one object has to stand on each line (jq -c . FILE "
-    "makes it so)",
-    Layout.DELIMITED: "a file of delimited values: records are JSON, one object a line",
+_ARRAY = "a JSON array: write one object per line (jq -c '.[]' FILE)"
+_NOT_LINES = {
+    FileLayout.ARRAY: _ARRAY,
+    FileLayout.OBJECTS: "JSON over several lines: write one object per line (jq -c . FILE)",
+    FileLayout.DELIMITED: "a file of delimited values: records are JSON, one object per line",
 }
 
 
 class FindingKind(StrEnum):
-    """What is the matter with a line."""
+    """What is wrong with a line."""
 
     UNREADABLE = "unreadable"
     MISSING_FIELD = "missing_field"
@@ -52,14 +47,14 @@ class FindingKind(StrEnum):
 
     @property
     def is_error(self) -> bool:
-        """Whether the line is of no use; else it is only worth a look."""
-        return self not in _WORTH_A_LOOK
+        """Whether the line cannot be used; else it is only a warning."""
+        return self not in _WARNINGS
 
 
-_WORTH_A_LOOK = {
+_WARNINGS = {
     FindingKind.NEAR_DUPLICATE,
     FindingKind.SAME_ID,
-    # a good response that was left as it is teaches a critic to leave good responses alone
+    # a good response left unchanged teaches a critic to leave good responses alone
     FindingKind.UNCHANGED_REVISION,
     # another prompt set may be able to
     FindingKind.NOT_RENDERED,
@@ -67,66 +62,73 @@ _WORTH_A_LOOK = {
 
 
 class Finding(Frozen):
-    """What is the matter with one line of a file."""
+    """What is wrong with one line of a file."""
 
     line: int = Field(ge=1, description="Line of the file, from 1; of a store: the trajectory.")
     kind: FindingKind
-    reason: str = Field(description="For a person: what is wrong, and where.")
+    reason: str = Field(description="For the user: what is wrong, and where.")
 
     @property
     def is_error(self) -> bool:
-        """Whether the line is of no use; else it is only worth a look."""
+        """Whether the line cannot be used; else it is only a warning."""
         return self.kind.is_error
 
 
-class Row(NamedTuple):
+class RecordRow(NamedTuple):
     """The object on one line of a file."""
 
     line: int
     data: dict[str, Any]
 
 
-class Entry(NamedTuple):
+class RecordEntry(NamedTuple):
     """The record on one line of a file."""
 
     line: int
     record: Record
 
 
-def read_rows(path: Path) -> Iterator[Row | Finding]:
-    """The objects of a JSONL file, one in memory at a time; ``.gz`` is unpacked on the way.
+def read_rows(
+    path: Path, *, max_line_bytes: int = DEFAULT_ROW_BYTES
+) -> Iterator[RecordRow | Finding]:
+    """The objects of a JSONL file (plain, gzip or Zstandard), one in memory at a time.
 
-    A file whose objects do not stand on lines of their own is one finding.
+    A file that does not have one object per line is one finding.
+
+    Args:
+        path: The file.
+        max_line_bytes: A longer line is a finding, and never held in memory as a whole.
 
     Raises:
         InputError: The file cannot be read at all.
+        MissingExtraError: It is compressed with Zstandard, and pyarrow is not installed.
     """
-    with _opened(path) as file:
-        if no_lines := _NO_LINES.get(layout_of(file, path.name)):
-            yield _unreadable(1, no_lines)
+    name = str(path)
+    # absolute, since "-" is a file here: records may be read twice
+    with translate_read_errors(name), open_input(str(path.absolute())) as file:
+        text = decompressed(file, name)
+        if reason := _NOT_LINES.get(layout_of(text, path.name)):
+            yield _unreadable(1, reason)
             return
-        for number, raw in enumerate(_lines(file), start=1):
-            text = raw.removeprefix(b"\xef\xbb\xbf") if number == 1 else raw
-            if len(raw) > LONGEST_LINE_BYTES:
-                yield _unreadable(number, f"longer than {LONGEST_LINE_BYTES // 2**20} MiB")
-            elif text.strip():
-                yield _row(number, text)
+        for line in lines_of(text, max_line_bytes, seekable=False):
+            yield _row(line)
 
 
-def read_records(path: Path) -> Iterator[Entry | Finding]:
+def read_records(path: Path) -> Iterator[RecordEntry | Finding]:
     """The records of a JSONL file, one in memory at a time.
 
     Raises:
         InputError: The file cannot be read at all.
+        MissingExtraError: As for :func:`read_rows`.
     """
     for row in read_rows(path):
         yield row if isinstance(row, Finding) else entry_of(row.line, row.data)
 
 
-def entry_of(line: int, data: object) -> Entry | Finding:
-    """A record from its fields, or what is wrong with them."""
+def entry_of(line: int, data: object) -> RecordEntry | Finding:
+    """A record made from its fields, or what is wrong with them."""
     try:
-        return Entry(line, Record.model_validate(data))
+        return RecordEntry(line, Record.model_validate(data))
     except ValidationError as exc:
         return finding_of(line, exc)
 
@@ -142,8 +144,10 @@ def finding_of(line: int, exc: ValidationError) -> Finding:
     return Finding(line=line, kind=kind, reason=explain(exc))
 
 
-def only_entries(items: Iterable[Entry | Finding], findings: list[Finding]) -> Iterator[Entry]:
-    """The entries of a mixed stream; its findings go into ``findings`` as they pass."""
+def only_entries(
+    items: Iterable[RecordEntry | Finding], findings: list[Finding]
+) -> Iterator[RecordEntry]:
+    """The entries of a mixed stream; its findings are added to ``findings`` as they pass."""
     for item in items:
         if isinstance(item, Finding):
             findings.append(item)
@@ -151,43 +155,19 @@ def only_entries(items: Iterable[Entry | Finding], findings: list[Finding]) -> I
             yield item
 
 
-def _lines(file: BinaryIO) -> Iterator[bytes]:
-    """The lines of a file; of one that is too long no more than tells that it is."""
-    while raw := file.readline(LONGEST_LINE_BYTES + 1):
-        yield raw
-        while len(raw) > LONGEST_LINE_BYTES and not raw.endswith(b"\n"):
-            raw = file.readline(LONGEST_LINE_BYTES + 1)
-
-
-def _row(line: int, raw: bytes) -> Row | Finding:
+def _row(line: RawRow) -> RecordRow | Finding:
+    raw = cast("bytes", line.raw)
+    if line.fault is not None:
+        return _unreadable(line.number, line.fault)
     try:
-        data = json.loads(raw.decode("utf-8"))
-    except UnicodeDecodeError as exc:
-        return _unreadable(line, f"not UTF-8: byte {exc.start} of the line is wrong")
-    except json.JSONDecodeError as exc:
-        return _unreadable(line, f"not JSON: {exc.msg} at character {exc.pos}")
-    except (ValueError, RecursionError) as exc:  # a number of thousands of digits; deep nesting
-        return _unreadable(line, f"JSON that cannot be read: {exc}")
+        # not read_json, which refuses the whole line for what is wrong in one field
+        data = json.loads(raw.decode())
+    except (ValueError, RecursionError) as exc:
+        return _unreadable(line.number, json_fault(raw, exc))
     if not isinstance(data, dict):
-        reason = _ARRAY if isinstance(data, list) else "no JSON object"
-        return _unreadable(line, reason)
-    return Row(line, data)
+        return _unreadable(line.number, _ARRAY if isinstance(data, list) else "not a JSON object")
+    return RecordRow(line.number, data)
 
 
 def _unreadable(line: int, reason: str) -> Finding:
     return Finding(line=line, kind=FindingKind.UNREADABLE, reason=reason)
-
-
-@contextmanager
-def _opened(path: Path) -> Iterator[io.BufferedReader]:
-    try:
-        with path.open("rb", buffering=BUFFER_BYTES) as file:
-            if path.suffix == ".gz":
-                with gzip.open(file) as unpacked:
-                    yield io.BufferedReader(cast("io.RawIOBase", unpacked), BUFFER_BYTES)
-            else:
-                yield cast("io.BufferedReader", file)
-    except OSError as exc:
-        raise InputError(f"{path} cannot be read: {exc.strerror or exc}.") from exc
-    except (EOFError, zlib.error) as exc:
-        raise InputError(f"{path} is cut short or damaged: {exc}.") from exc

@@ -1,8 +1,8 @@
-"""The feedback record: what a critic is trained on, one object a line of a JSONL file.
+"""The feedback record: what a critic is trained on, one object per line of a JSONL file.
 
 The record is that of arXiv 2311.14543 (prompt, response, overall score, positive aspects, negative
-aspects, revised response), with room for what public data sets have instead: a critique in free
-form, a critique without a revision, a revision without a critique.
+aspects, revised response), extended for public data sets: a free-form critique, a critique without
+a revision, a revision without a critique.
 """
 
 from __future__ import annotations
@@ -17,14 +17,8 @@ from revloop.trajectory import Draft, Message
 from revloop.values import Frozen, Text, digest_of
 
 _CONTENT = (
-    "prompt",
-    "messages",
-    "response",
-    "score",
-    "positive",
-    "negative",
-    "critique",
-    "revision",
+    *("prompt", "messages", "response"),
+    *("score", "positive", "negative", "critique", "revision"),
 )
 
 
@@ -32,7 +26,7 @@ def _writable(fields: dict[str, Any]) -> dict[str, Any]:
     try:
         to_json(fields)
     except (PydanticSerializationError, ValueError) as exc:
-        raise ValueError(f"cannot be written as JSON again ({exc})") from exc
+        raise ValueError(f"cannot be written as JSON ({exc})") from exc
     return fields
 
 
@@ -50,25 +44,25 @@ def _digest_of_content(data: dict[str, Any]) -> str:
 
 
 class Record(Frozen):
-    """A response, what somebody thinks of it, and what they made of it."""
+    """A response with somebody's critique, their revision, or both."""
 
-    prompt: Text | None = Field(default=None, description="A prompt of one turn.")
+    prompt: Text | None = Field(default=None, description="A single-turn prompt.")
     messages: Annotated[tuple[Message, ...], Field(min_length=1)] | None = Field(
         default=None, description="A conversation, oldest turn first, without the response."
     )
-    response: Text = Field(description="The text that was judged; never blank.")
+    response: Text = Field(description="The text that was criticised; never blank.")
     score: float | None = Field(
         default=None,
         allow_inf_nan=False,
-        description="Overall score, on the scale of the prompt set that it is rendered with.",
+        description="Overall score, on the scale of the prompt set that renders it.",
     )
     positive: Text | None = Field(default=None, description="What is good about the response.")
     negative: Text | None = Field(default=None, description="What could be better.")
     critique: Text | None = Field(
-        default=None, description="A critique in free form, where there are no separate aspects."
+        default=None, description="A free-form critique, instead of separate aspects."
     )
     revision: Text | None = Field(
-        default=None, description="The response made better; None where there is none, never blank."
+        default=None, description="The improved response; None if there is none, never blank."
     )
     source: Text | None = Field(default=None, description="Where the record comes from.")
     extra: Annotated[dict[str, Any], AfterValidator(_writable)] = Field(
@@ -78,7 +72,7 @@ class Record(Frozen):
         default_factory=_digest_of_content,
         min_length=1,
         coerce_numbers_to_str=True,
-        description="Its name; made from the content where it has none.",
+        description="Its name; by default a digest of the content.",
     )
 
     @model_validator(mode="after")
@@ -88,21 +82,21 @@ class Record(Frozen):
         if not self.response.strip():
             raise ValueError("the response is empty")
         if self.revision is not None and not self.revision.strip():
-            message = "the revision is empty: leave the field out where there is none"
+            message = "the revision is empty: leave the field out if there is none"
             raise PydanticCustomError("empty_revision", message)
         if self.revision is None and not self.has_critique:
-            message = "it has no critique, no aspects and no revision: there is nothing to learn"
+            message = "it has no critique, no aspects and no revision: nothing to learn"
             raise PydanticCustomError("missing", message)
         return self
 
     @property
     def has_aspects(self) -> bool:
-        """Whether it says what is good or what could be better."""
+        """Whether it has positive or negative aspects."""
         return any(text and text.strip() for text in (self.positive, self.negative))
 
     @property
     def has_critique(self) -> bool:
-        """Whether there is a critique in words; a score alone is none."""
+        """Whether there is a critique in words, not only a score."""
         return self.has_aspects or bool(self.critique and self.critique.strip())
 
     @property
@@ -114,17 +108,17 @@ class Record(Frozen):
 
     @property
     def draft(self) -> Draft:
-        """Prompt and response as the loop takes them."""
+        """Prompt and response as a draft for the loop."""
         return Draft(id=self.id, prompt=self.prompt, messages=self.messages, response=self.response)
 
     @property
     def critique_words(self) -> str:
-        """All that it says of the response, for measuring and comparing, not for training."""
+        """The whole critique as one text, for measuring and comparing, not for training."""
         return "\n".join(filter(None, (self.positive, self.negative, self.critique)))
 
     @property
     def content_digest(self) -> str:
-        """Names everything that it teaches, whatever its id, its source and its white space."""
+        """A digest of everything that it teaches, without id, source and white space."""
         data = self.model_dump(include=set(_CONTENT))
         turns = [[m.role, " ".join(m.content.split())] for m in self.draft.conversation]
         rest = [data[name] for name in _CONTENT if name not in {"prompt", "messages"}]

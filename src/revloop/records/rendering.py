@@ -1,8 +1,8 @@
 """Training text: a record in the layout of a prompt set, by the functions that the loop uses.
 
-What a critic is trained on and what the loop sends to it agree to the letter, since both come from
-the same :class:`~revloop.prompts.PromptSet`. A record whose text the loop could not read back (a
-critique that holds the heading of the revision, say) is refused, and never trained on.
+What a critic is trained on and what the loop sends to it are identical, since both come from the
+same :class:`~revloop.prompts.PromptSet`. A record whose text the loop could not parse (a critique
+that contains the heading of the revision, say) is refused, and never trained on.
 """
 
 from __future__ import annotations
@@ -34,21 +34,21 @@ class TrainingText(Frozen):
     prompt: str | tuple[Message, ...] = Field(description="What the loop sends to the critic.")
     target: str = Field(description="What the critic should write.")
     ends: bool = Field(
-        description="Whether the end token follows the target. Not where a critique stands "
-        "without its revision: there the critic goes on, and the loop stops it."
+        description="Whether the end token follows the target. False for a critique without "
+        "its revision: the critic would continue, and the loop stops it."
     )
 
 
 def training_texts(record: Record, prompts: PromptSet) -> tuple[TrainingText, ...]:
-    """The examples that a record makes in the layout of a prompt set.
+    """The training examples of a record, in the layout of a prompt set.
 
-    With a completion set that is one: the critique, the bridge and the revision continue the
-    critique prompt. A critique alone ends with the bridge, at which the loop stops it; a revision
-    alone is asked for after an empty critique. With a chat set each turn of the critic is one.
+    A completion set gives one: the critique, the bridge and the revision continue the critique
+    prompt. A critique alone ends with the bridge, where the loop stops; a revision alone follows an
+    empty critique. A chat set gives one for each turn of the critic.
 
     Raises:
-        InputError: The prompt set has no place for the record: a score that it needs is missing or
-            off its scale, or the loop could not read the text back.
+        InputError: The prompt set cannot render the record: a score that it needs is missing or off
+            its scale, or the loop could not parse the text.
     """
     critique = _critique(record, prompts) if record.has_critique else ""
     revision = "" if record.revision is None else _revision(record.revision, record, prompts)
@@ -84,9 +84,9 @@ def _example(
 
 
 def _critique(record: Record, prompts: PromptSet) -> str:
-    """The critique in the prompt set's form, if the loop would read it back as it is.
+    """The critique in the prompt set's format, if the loop would parse it back unchanged.
 
-    A critique in free form that has the set's headings already is taken as it stands.
+    A free-form critique that already has the set's headings is used unchanged.
     """
     labels = prompts.settings.critique.labels
     if labels is not None and record.score is not None and record.has_aspects:
@@ -97,13 +97,13 @@ def _critique(record: Record, prompts: PromptSet) -> str:
     if read is None and written.score is None and labels is not None and labels.required:
         missing = "no score" if record.has_aspects else "no positive and negative aspects"
         raise InputError(
-            f"prompt set '{prompts.name}' wants a score and aspects, and the record has {missing}, "
-            "nor a critique with the headings of the set"
+            f"prompt set '{prompts.name}' needs a score and aspects, but the record has {missing}, "
+            "and no critique with the set's headings"
         )
     if read is None or read.raw != written.raw or (written.score is not None and read != written):
         raise InputError(
             f"the critique cannot be read back from the layout of prompt set '{prompts.name}': "
-            "does it hold one of its headings?"
+            "does it contain one of its headings?"
         )
     return written.raw
 
@@ -112,7 +112,7 @@ def _under_headings(record: Record, score: float, labels: Labels, name: str) -> 
     lowest, highest = labels.scale
     if not lowest <= score <= highest:
         raise InputError(
-            f"the score {score:g} is outside of the scale of prompt set '{name}', "
+            f"the score {score:g} is outside the scale of prompt set '{name}', "
             f"{lowest:g} to {highest:g}"
         )
     positive, negative = (record.positive or "").strip(), (record.negative or "").strip()
@@ -128,7 +128,7 @@ def _free_form(record: Record) -> str:
 
 
 def _revision(revision: str, record: Record, prompts: PromptSet) -> str:
-    """The revision in the prompt set's form, if the loop would take it as it is."""
+    """The revision in the prompt set's format, if the loop would accept it unchanged."""
     written = write_revision(revision, prompts.settings.revision.tags)
     given = texts_given(record.draft, record.response)
     try:
@@ -147,7 +147,7 @@ def _revision(revision: str, record: Record, prompts: PromptSet) -> str:
 
 
 def _read_back(prompts: PromptSet, critique: str, record: Record) -> Critique | None:
-    """The critique as the loop reads it, in two passes or in one."""
+    """The critique as the loop parses it, in two passes or in one."""
     given = texts_given(record.draft, record.response)
     try:
         if prompts.is_chat:

@@ -1,4 +1,4 @@
-"""Train, validation and test, with no prompt on two sides."""
+"""Splitting into train, validation and test, with no prompt in two parts."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ DEFAULT_SHARES = (0.8, 0.1, 0.1)
 
 
 def prompt_key(record: Record) -> str:
-    """The prompt as it is compared: without case, accents' encoding, punctuation and white space.
+    """The prompt for comparing: without case, Unicode variants, punctuation and white space.
 
-    A record whose prompt is not known goes by its response.
+    A record without a prompt is compared by its response.
     """
     turns = record.draft.conversation
     text = "\n".join(turn.content for turn in turns) if turns else record.response
@@ -33,24 +33,24 @@ def prompt_key(record: Record) -> str:
 def assign_parts(
     keys: Sequence[str], *, shares: Sequence[float] = DEFAULT_SHARES, seed: int = 0
 ) -> list[int]:
-    """Which part each record goes to, so that records with the same key stay together.
+    """The part of each record; records with the same key stay together.
 
-    The groups are shuffled, and the largest go first, each to the part that is furthest from its
-    share: the shares are met to the record where no prompt has many records.
+    The groups are shuffled, then assigned by size, largest first, each to the part furthest from
+    its share. The shares are met exactly if no prompt has many records.
 
     Args:
         keys: One for each record, from :func:`prompt_key`.
-        shares: Of each part; they are scaled to add up to 1. A share of 0 leaves a part empty.
-        seed: Where the shuffling starts: same keys, shares and seed, same parts.
+        shares: Of each part, scaled to sum to 1. A share of 0 leaves a part empty.
+        seed: Of the shuffling: same keys, shares and seed, same parts.
 
     Returns:
         Indices into ``shares``, one for each record.
 
     Raises:
-        InputError: A share is negative or no number, or all are 0.
+        InputError: A share is negative or not finite, or all are 0.
     """
     if not all(0 <= share < float("inf") for share in shares) or sum(shares) <= 0:
-        raise InputError("Shares are numbers from 0 up, and at least one is above 0.")
+        raise InputError("Shares are numbers of at least 0, and one of them is above 0.")
     groups: dict[str, list[int]] = defaultdict(list)
     for index, key in enumerate(keys):
         groups[key].append(index)

@@ -1,4 +1,4 @@
-"""Checking a file of records before anybody trains on it: what is wrong with which line."""
+"""Validation of records before training: what is wrong with which line."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from pydantic import Field
 
 from revloop.errors import InputError
-from revloop.records.reading import Entry, Finding, FindingKind
+from revloop.records.reading import Finding, FindingKind, RecordEntry
 from revloop.records.rendering import training_texts
 from revloop.values import Frozen
 
@@ -26,11 +26,11 @@ DEFAULT_CONTEXT_TOKENS = 2048
 """Context of Falcon-40B (its model card: sequence length 2048)."""
 
 DEFAULT_LIKENESS = 0.85
-"""One word changed in a hundred keeps runs of five letters about 0.9 alike."""
+"""With one word in a hundred changed, the likeness is about 0.9."""
 
 
-class Lengths(Frozen):
-    """How long the texts of one kind are."""
+class LengthSummary(Frozen):
+    """Lengths of the texts of one kind."""
 
     count: int = Field(ge=1, description="Texts measured.")
     minimum: int
@@ -40,29 +40,29 @@ class Lengths(Frozen):
 
 
 class Report(Frozen):
-    """What a file of records holds, and what is wrong with it."""
+    """What a file of records contains, and what is wrong with it."""
 
     lines: int = Field(description="Lines that are not blank.")
     valid: int = Field(description="Lines with a record and no error.")
     lessons: dict[str, int] = Field(description="Valid records by what they can teach.")
-    rendered: int = Field(description="Valid records that the prompt set has a place for.")
-    characters: dict[str, Lengths] = Field(description="Of each text of the valid records.")
-    tokens: Lengths | None = Field(
+    rendered: int = Field(description="Valid records that the prompt set can render.")
+    characters: dict[str, LengthSummary] = Field(description="Of each text of the valid records.")
+    tokens: LengthSummary | None = Field(
         default=None, description="Of valid records as rendered; None without a tokenizer."
     )
     languages: dict[str, int] | None = Field(
         default=None,
         description='Valid records by language of the response (ISO 639-1, "und": too short to '
-        "tell), the commonest first; None where nobody looked.",
+        "tell), the most common first; None if not checked.",
     )
     findings: tuple[Finding, ...] = Field(description="By line.")
     not_checked: tuple[str, ...] = Field(
-        default=(), description="What nobody looked for, and what that would need."
+        default=(), description="What was not checked, and what that needs."
     )
 
     @property
     def error_lines(self) -> frozenset[int]:
-        """Lines that are of no use."""
+        """Lines that cannot be used."""
         return frozenset(finding.line for finding in self.findings if finding.is_error)
 
 
@@ -71,12 +71,12 @@ class Checks:
     """What to check records against.
 
     Attributes:
-        prompts: The prompt set that they will be rendered with.
-        count_tokens: Tokens of a text, in the critic's own tokenizer; None: lengths in tokens and
-            the fit into the context are not checked.
+        prompts: The prompt set that will render them.
+        count_tokens: Counts the tokens of a text with the critic's tokenizer; None: lengths in
+            tokens and the fit into the context are not checked.
         context_tokens: The critic's context, for prompt and answer together.
-        near_duplicates: Finds records that nearly repeat each other; None: nobody looks.
-        languages: Tells languages; None: nobody looks.
+        near_duplicates: Finds near duplicates; None: not checked.
+        languages: Detects languages; None: not checked.
     """
 
     prompts: PromptSet
@@ -86,14 +86,14 @@ class Checks:
     languages: LanguageDetector | None = None
 
 
-def validate(entries: Iterable[Entry | Finding], checks: Checks) -> Report:
-    """Check records, one in memory at a time; of each, some hashes and numbers are remembered.
+def validate(entries: Iterable[RecordEntry | Finding], checks: Checks) -> Report:
+    """Check records, one in memory at a time; only some hashes and numbers of each are kept.
 
     Args:
         entries: From :func:`~revloop.records.reading.read_records`.
         checks: What to check them against.
     """
-    run = _Run(checks)
+    run = _Validation(checks)
     for entry in entries:
         if isinstance(entry, Finding):
             run.lines.add(entry.line)
@@ -104,7 +104,7 @@ def validate(entries: Iterable[Entry | Finding], checks: Checks) -> Report:
 
 
 @dataclass(slots=True)
-class _Run:
+class _Validation:
     checks: Checks
     lines: set[int] = field(default_factory=set)
     findings: list[Finding] = field(default_factory=list)
@@ -117,8 +117,8 @@ class _Run:
     contents: dict[str, int] = field(default_factory=dict)
     ids: dict[str, int] = field(default_factory=dict)
 
-    def check(self, entry: Entry) -> None:
-        """Look at one record, and count it where it has no error."""
+    def check(self, entry: RecordEntry) -> None:
+        """Check one record, and count it if it has no error."""
         line, record = entry
         self.lines.add(line)
         texts, problem = self._rendered(record)
@@ -131,8 +131,8 @@ class _Run:
             self._count(record, length, rendered=bool(texts))
 
     def report(self) -> Report:
-        """All that was found."""
-        looked = self.checks.languages is not None
+        """Everything that was found."""
+        checked = self.checks.languages is not None
         return Report(
             lines=len(self.lines),
             valid=self.valid,
@@ -140,7 +140,7 @@ class _Run:
             rendered=self.rendered,
             characters={name: _lengths(counts) for name, counts in self.characters.items()},
             tokens=_lengths(self.tokens) if self.tokens else None,
-            languages=dict(self.languages.most_common()) if looked else None,
+            languages=dict(self.languages.most_common()) if checked else None,
             findings=tuple(sorted(self.findings, key=lambda finding: finding.line)),
             not_checked=tuple(self._not_checked()),
         )
@@ -156,29 +156,25 @@ class _Run:
         count = self.checks.count_tokens
         if count is None or not texts:
             return None
-        return max(count(_whole(text)) + text.ends for text in texts)
+        return max(count(_full_text(text)) + text.ends for text in texts)
 
     def _faults(self, record: Record, length: int | None) -> Iterator[tuple[FindingKind, str]]:
         labels = self.checks.prompts.settings.critique.labels
         if labels is not None and record.score is not None:
             lowest, highest = labels.scale
             if not lowest <= record.score <= highest:
-                reason = (
-                    f"the score {record.score:g} is not on the scale, {lowest:g} to {highest:g}"
-                )
+                reason = f"the score {record.score:g} is off the scale, {lowest:g} to {highest:g}"
                 yield FindingKind.OFF_SCALE, reason
         if length is not None and length > self.checks.context_tokens:
-            reason = (
-                f"{length} tokens as rendered, and the context has {self.checks.context_tokens}"
-            )
+            reason = f"{length} tokens as rendered; the context has {self.checks.context_tokens}"
             yield FindingKind.TOO_LONG, reason
         if record.revision is not None and record.revision.split() == record.response.split():
-            yield FindingKind.UNCHANGED_REVISION, "the revision is the response, word for word"
+            yield FindingKind.UNCHANGED_REVISION, "the revision equals the response"
 
     def _repeats(self, line: int, record: Record) -> Iterator[tuple[FindingKind, str]]:
         first = self.contents.setdefault(record.content_digest, line)
         if first != line:
-            yield FindingKind.DUPLICATE, f"the same record stands on line {first}"
+            yield FindingKind.DUPLICATE, f"the same record as on line {first}"
             return
         named = self.ids.setdefault(record.id, line)
         if named != line:
@@ -186,7 +182,7 @@ class _Run:
         if self.checks.near_duplicates is not None:
             like = self.checks.near_duplicates.like(line, record)
             if like is not None:
-                reason = f"nearly the record on line {like[0]} (about {like[1]:.0%} alike)"
+                reason = f"nearly the same as line {like[0]} (about {like[1]:.0%} alike)"
                 yield FindingKind.NEAR_DUPLICATE, reason
 
     def _count(self, record: Record, length: int | None, *, rendered: bool) -> None:
@@ -209,24 +205,24 @@ class _Run:
 
     def _not_checked(self) -> Iterator[str]:
         if self.checks.count_tokens is None:
-            yield "whether records fit the critic's context: that needs its tokenizer"
+            yield "whether records fit the critic's context: needs its tokenizer"
         if self.checks.near_duplicates is None:
-            yield "near duplicates: that needs pip install 'revloop[records]'"
+            yield "near duplicates: needs pip install 'revloop[records]'"
         if self.checks.languages is None:
-            yield "languages: that needs pip install 'revloop[records]'"
+            yield "languages: needs pip install 'revloop[records]'"
 
 
-def _whole(text: TrainingText) -> str:
-    # a chat template's own tokens come on top; a few for each turn
+def _full_text(text: TrainingText) -> str:
+    # without the few tokens per turn that a chat template adds
     if isinstance(text.prompt, str):
         return text.prompt + text.target
     return "".join(turn.content for turn in text.prompt) + text.target
 
 
-def _lengths(counts: list[int]) -> Lengths:
+def _lengths(counts: list[int]) -> LengthSummary:
     ranked = sorted(counts)
     last = len(ranked) - 1
-    return Lengths(
+    return LengthSummary(
         count=len(ranked),
         minimum=ranked[0],
         median=ranked[last // 2],

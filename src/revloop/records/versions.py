@@ -9,20 +9,20 @@ from revloop.records.reading import entry_of
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from revloop.records.reading import Entry, Finding
+    from revloop.records.reading import Finding, RecordEntry
     from revloop.trajectory import Trajectory, Version
 
 STORE_SOURCE = "store"
 
 
-def records_of_trajectories(trajectories: Iterable[Trajectory]) -> Iterator[Entry | Finding]:
-    """A record for each round: the version it started from, the critique of it, and the new one.
+def records_of_trajectories(trajectories: Iterable[Trajectory]) -> Iterator[RecordEntry | Finding]:
+    """A record for each round: the version it started from, its critique, and the new version.
 
-    Nobody may have said that the new one is better, and verdicts are not looked at here. A critic
-    that is trained on its own rounds learns its own mistakes, so look at them first.
+    Verdicts are ignored: nobody may have judged the new version to be better. A critic trained on
+    its own rounds learns its own mistakes, so review them first.
 
     Args:
-        trajectories: Those of a store, say; their numbers from 1 stand for lines.
+        trajectories: In order; their numbers from 1 serve as line numbers.
     """
     for number, trajectory in enumerate(trajectories, start=1):
         for after in trajectory.versions[1:]:
@@ -31,13 +31,13 @@ def records_of_trajectories(trajectories: Iterable[Trajectory]) -> Iterator[Entr
 
 def _record(
     number: int, trajectory: Trajectory, before: Version, after: Version
-) -> Entry | Finding:
-    said = after.critique
+) -> RecordEntry | Finding:
+    critique = after.critique
     parts: dict[str, object] = {}
-    if said is not None and said.score is not None:
-        parts = {"score": said.score, "positive": said.positive, "negative": said.negative}
-    elif said is not None:
-        parts = {"critique": said.raw}
+    if critique is not None and critique.score is not None:
+        parts = critique.model_dump(include={"score", "positive", "negative"})
+    elif critique is not None:
+        parts = {"critique": critique.raw}
     draft = trajectory.draft
     fields = {
         "id": f"{trajectory.id}/{after.round}",

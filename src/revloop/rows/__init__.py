@@ -1,8 +1,8 @@
 """Drafts in, trajectories out: the files that a batch reads and writes."""
 
 from revloop.files.compression import STANDARD_OUTPUT
-from revloop.rows.reading import AUTO, DEFAULT_ROW_BYTES, FORMS, read_rows
-from revloop.rows.row import Position, Rejected, Row
+from revloop.rows.reading import AUTO, FORMAT_NAMES, read_rows
+from revloop.rows.row import DEFAULT_ROW_BYTES, Position, RawRow, Rejected, Row
 from revloop.rows.writing import (
     RejectsWriter,
     TrajectoryWriter,
@@ -14,9 +14,10 @@ from revloop.rows.writing import (
 __all__ = [
     "AUTO",
     "DEFAULT_ROW_BYTES",
-    "FORMS",
+    "FORMAT_NAMES",
     "STANDARD_OUTPUT",
     "Position",
+    "RawRow",
     "Rejected",
     "RejectsWriter",
     "Row",

@@ -1,18 +1,17 @@
-"""Answers of FastChat, MT-Bench and Arena-Hard, joined with their questions beside them."""
+"""Answers of FastChat, MT-Bench and Arena-Hard, joined with the questions beside them."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from revloop.errors import InputError
-from revloop.files.compression import opened, readable
-from revloop.rows.formats import Converted, Fields, Form, Unusable, draft_of_turns
-from revloop.values import read_json
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from revloop.files.compression import decompressed, open_input, translate_read_errors
+from revloop.rows.formats import Converted, Fields, RowFormat, draft_of_turns
+from revloop.rows.lines import lines_of
+from revloop.rows.parsing import parse
+from revloop.rows.row import DEFAULT_ROW_BYTES, UnusableRow
 
 NAME = "fastchat"
 
@@ -20,27 +19,27 @@ _QUESTIONS = "question.jsonl"
 _TEXTS = ("text", "turns", "choices")
 
 
-def is_like(row: Mapping[str, Any]) -> bool:
-    """Whether a row surely is an answer of FastChat's, or of Arena-Hard's first version."""
+def is_answer(row: Mapping[str, Any]) -> bool:
+    """Whether a row is surely an answer in FastChat's format or Arena-Hard's first one."""
     if "question_id" not in row:
         return False
     is_old = isinstance(row.get("text"), str) and bool({"answer_id", "model_id"} & row.keys())
     return is_old or isinstance(row.get("choices"), list)
 
 
-def fastchat(source: str, questions: Path | None) -> Form:
-    """FastChat's answers as a form.
+def fastchat(source: str, questions: Path | None) -> RowFormat:
+    """The format of FastChat's answers.
 
     Args:
         source: The file of answers.
-        questions: Their questions; None: ``question.jsonl`` in the same folder or the one above.
+        questions: Their questions; None: ``question.jsonl`` in the same folder or its parent.
 
     Raises:
         InputError: There are no questions, or they cannot be read.
     """
     known = _read_questions(questions or _find_questions(source))
-    source_name = "FastChat, MT-Bench and Arena-Hard answers"
-    return Form(NAME, source_name, is_like, lambda row: _converted(row, known), {})
+    title = "FastChat, MT-Bench and Arena-Hard answers"
+    return RowFormat(NAME, title, is_answer, lambda row: _converted(row, known), {})
 
 
 def _find_questions(source: str) -> Path:
@@ -50,41 +49,36 @@ def _find_questions(source: str) -> Path:
             return path
     raise InputError(
         f"{source} holds answers (FastChat's or Arena-Hard's), but not the questions: there is no "
-        f"{_QUESTIONS} beside it or one folder up. Name the file with --questions."
+        f"{_QUESTIONS} beside it or in the parent folder. Name the file with --questions."
     )
 
 
 def _read_questions(path: Path) -> dict[str, Mapping[str, Any]]:
-    with readable(str(path)), opened(str(path)) as file:
-        rows = list(_objects(path, file))
-    return {str(row["question_id"]): row for row in rows}
-
-
-def _objects(path: Path, lines: Any) -> Iterator[Mapping[str, Any]]:
-    for number, line in enumerate(lines, start=1):
-        if line.isspace():
-            continue
-        try:
-            row = read_json(line)
-        except ValueError as exc:
-            raise InputError(f"{path}, line {number}: not JSON ({exc}).") from exc
-        if not isinstance(row, Mapping) or "question_id" not in row:
-            raise InputError(f"{path}, line {number}: no question of FastChat's (question_id).")
-        yield row
+    name, questions = str(path), {}
+    with translate_read_errors(name), open_input(name) as file:
+        for raw in lines_of(decompressed(file, name), DEFAULT_ROW_BYTES, seekable=False):
+            try:
+                question = parse(raw)
+                questions[str(question["question_id"])] = question
+            except UnusableRow as exc:
+                raise InputError(f"{path}, line {raw.number}: {exc}.") from exc
+            except KeyError as exc:
+                raise InputError(f"{path}, line {raw.number}: no question_id.") from exc
+    return questions
 
 
 def _converted(row: Mapping[str, Any], known: Mapping[str, Mapping[str, Any]]) -> Converted:
-    """A draft named by model and question, and what else answer and question say."""
+    """A draft named by model and question, and the other fields of answer and question."""
     number = str(row.get("question_id"))
     question = known.get(number)
     if question is None:
-        raise Unusable(f"question_id: there is no question '{number}'")
+        raise UnusableRow(f"question_id: there is no question '{number}'")
     asked = _texts(question, "the question")
     answered = _texts(row, "the answer")
     if len(asked) < len(answered):
-        raise Unusable("the answer has more turns than the question")
+        raise UnusableRow("the answer has more turns than the question")
     turns: list[Fields] = []
-    for one, other in zip(asked, answered, strict=False):  # a question may not be answered whole
+    for one, other in zip(asked, answered, strict=False):  # later turns may be unanswered
         turns += ({"role": "user", "content": one}, {"role": "assistant", "content": other})
     model = row.get("model_id")
     name = number if model is None else f"{model}-{number}"
@@ -93,7 +87,7 @@ def _converted(row: Mapping[str, Any], known: Mapping[str, Mapping[str, Any]]) -
 
 
 def _texts(row: Mapping[str, Any], what: str) -> list[str]:
-    """The turns of a question or an answer: of the first choice, where there are several."""
+    """The turns of a question or an answer; of several choices, the first one's."""
     choices = row.get("choices")
     if isinstance(choices, list) and choices and isinstance(choices[0], Mapping):
         row = choices[0]
@@ -101,7 +95,7 @@ def _texts(row: Mapping[str, Any], what: str) -> list[str]:
     texts = [_text(turn) for turn in turns] if isinstance(turns, list) else []
     found = [text for text in texts if text is not None]
     if not found or len(found) < len(texts):
-        raise Unusable(f"{what} has no text")
+        raise UnusableRow(f"{what} has no text")
     return found
 
 

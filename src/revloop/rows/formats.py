@@ -1,7 +1,7 @@
-"""The forms that a row may have: for each, a small function from the row to draft and other fields.
+"""The formats that a row may have, each with a small function from row to draft and other fields.
 
-A function gets a row's fields as they are and returns those of a draft, and the rest; what the form
-does not allow is :class:`Unusable`. Forms as published, read on 2026-11-25: FastChat and MT-Bench
+A function gets a row's fields and returns those of a draft, and the rest; what the format does not
+allow raises :class:`UnusableRow`. Formats as published, read on 2026-11-25: FastChat and MT-Bench
 (``fastchat/llm_judge`` and ``fastchat/eval/table`` of lm-sys/FastChat), Arena-Hard (both versions
 of ``gen_answer.py`` of lmarena/arena-hard-auto), AlpacaEval (outputs of tatsu-lab/alpaca_eval),
 OpenAI (the chat format of its fine-tuning guide), ShareGPT (``conversations`` of FastChat's
@@ -15,6 +15,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from revloop.rows.row import UnusableRow
 from revloop.trajectory import near_miss, text_of
 from revloop.values import read_json
 
@@ -24,37 +25,26 @@ Converted = tuple[Fields, Fields]
 
 NAMES = ("id", "prompt", "messages", "response")
 LATER_TURNS, RESPONSE_FIELDS = "later_turns", "response_fields"
-"""Where the rest has turns behind the response, and the response turn's other fields."""
+"""Where the rest holds turns after the response, and the response turn's other fields."""
 
 _ROLES = {
-    "system": "system",
-    "developer": "system",
-    "user": "user",
-    "human": "user",
-    "assistant": "assistant",
-    "gpt": "assistant",
-    "chatgpt": "assistant",
-    "bard": "assistant",
-    "bing": "assistant",
-    "model": "assistant",
+    **dict.fromkeys(("system", "developer"), "system"),
+    **dict.fromkeys(("user", "human"), "user"),
+    **dict.fromkeys(("assistant", "gpt", "chatgpt", "bard", "bing", "model"), "assistant"),
 }
 _ROLE_KEYS, _TEXT_KEYS = ("role", "from"), ("content", "value")
 
 
-class Unusable(ValueError):  # noqa: N818 - no error of a caller's: it becomes a rejected row
-    """A row that is not what its form promises; the message says why."""
-
-
 @dataclass(frozen=True, slots=True)
-class Form:
-    """A form that rows may have.
+class RowFormat:
+    """A format that rows may have.
 
     Attributes:
         name: As on the command line.
         source: What it is.
         is_like: Whether a row surely has it.
         convert: From a row to a draft's fields and the rest.
-        names: Our names of fields to the form's; what is missing here stands in no field alone.
+        names: Our names of fields to the format's; a name is missing if no single field holds it.
     """
 
     name: str
@@ -64,16 +54,16 @@ class Form:
     names: Mapping[str, str] = field(default_factory=lambda: {"id": "id"})
 
 
-def of_row(row: Mapping[str, Any]) -> Converted:
-    """A row of revloop's own: ``response``, with ``prompt`` or ``messages``, and maybe ``id``."""
+def from_row(row: Mapping[str, Any]) -> Converted:
+    """Revloop's own: ``response``, with ``prompt`` or ``messages``, and maybe ``id``."""
     fields = {
         name: row[name]
         for name in NAMES
-        # null stands for "not there", but a row without a response is a mistake to be told
+        # null means "missing", but a row without a response is a mistake to report
         if name in row and (row[name] is not None or name == "response")
     }
     if what := near_miss(row):
-        raise Unusable(what)
+        raise UnusableRow(what)
     if isinstance(fields.get("messages"), str):
         fields["messages"] = _turns(row, "messages")
     rest = _without(row, *NAMES)
@@ -82,10 +72,10 @@ def of_row(row: Mapping[str, Any]) -> Converted:
     return fields, rest
 
 
-def at(row: Mapping[str, Any], path: str) -> Any:
-    """What stands at a dotted path of a row; None where nothing does.
+def value_at(row: Mapping[str, Any], path: str) -> Any:
+    """The value at a dotted path of a row; None if there is none.
 
-    A number counts the elements of a list, from its end where it is negative.
+    A number is an index into a list, from its end if negative.
     """
     if path in row:
         return row[path]
@@ -101,24 +91,24 @@ def at(row: Mapping[str, Any], path: str) -> Any:
     return value
 
 
-def of_alpaca_eval(row: Mapping[str, Any]) -> Converted:
+def from_alpaca_eval(row: Mapping[str, Any]) -> Converted:
     """AlpacaEval outputs: ``instruction`` and ``output``."""
     fields = {"prompt": row.get("instruction"), "response": row.get("output")}
     return with_id(row, fields), _without(row, "id", "instruction", "output")
 
 
-def of_alpaca(row: Mapping[str, Any]) -> Converted:
-    """Alpaca and its kin: an instruction, maybe an input (Dolly: a context), and the answer."""
+def from_alpaca(row: Mapping[str, Any]) -> Converted:
+    """Alpaca and similar: an instruction, maybe an input (Dolly: a context), and the answer."""
     answer = "response" if "response" in row else "output"
     texts = [row.get("instruction"), *(row.get(name) for name in ("input", "context"))]
     given = [text for text in texts if text not in {None, ""}]
     if not all(isinstance(text, str) for text in given):
-        raise Unusable("instruction, input: a string should stand here")
+        raise UnusableRow("instruction, input: should be a string")
     fields: Fields = {"prompt": "\n\n".join(given), "response": row.get(answer)}
     return with_id(row, fields), _without(row, "id", "instruction", "input", "context", answer)
 
 
-def of_completion(row: Mapping[str, Any]) -> Converted:
+def from_completion(row: Mapping[str, Any]) -> Converted:
     """TRL's prompt and completion, each a text or a list of turns."""
     fields = {"prompt": row.get("prompt"), "response": row.get("completion")}
     rest = _without(row, "id", "prompt", "completion")
@@ -127,37 +117,37 @@ def of_completion(row: Mapping[str, Any]) -> Converted:
     return with_id(row, fields), rest
 
 
-def of_openai_chat(row: Mapping[str, Any]) -> Converted:
-    """OpenAI chat: ``messages``, the last of which is the assistant's."""
+def from_openai_chat(row: Mapping[str, Any]) -> Converted:
+    """OpenAI chat: ``messages`` that end with the assistant's."""
     turns = [_turn(turn) for turn in _turns(row, "messages")]
     if turns[-1]["role"] != "assistant":
-        raise Unusable("messages: the last one is not the assistant's, so there is no response")
+        raise UnusableRow("messages: the last one is not the assistant's, so there is no response")
     rest = _without(row, "id", "messages")
     return with_id(row, draft_of_turns(turns, rest)), rest
 
 
-def of_conversation(row: Mapping[str, Any]) -> Converted:
+def from_conversation(row: Mapping[str, Any]) -> Converted:
     """LMSYS-Chat-1M and WildChat: ``conversation``; the model's last turn is the response."""
-    fields, rest = _of_chat(row, "conversation")
+    fields, rest = _from_chat(row, "conversation")
     if row.get("id") is None and row.get("conversation_id") is not None:
         fields["id"] = row["conversation_id"]
     return fields, rest
 
 
-def of_sharegpt(row: Mapping[str, Any]) -> Converted:
+def from_sharegpt(row: Mapping[str, Any]) -> Converted:
     """ShareGPT and Magpie: ``conversations``; the model's last turn is the response."""
-    fields, rest = _of_chat(row, "conversations")
-    if rest.get("response") == fields["response"]:  # Magpie has it twice
+    fields, rest = _from_chat(row, "conversations")
+    if rest.get("response") == fields["response"]:  # Magpie repeats it
         del rest["response"]
     return fields, rest
 
 
-def _of_chat(row: Mapping[str, Any], name: str) -> Converted:
+def _from_chat(row: Mapping[str, Any], name: str) -> Converted:
     given = _turns(row, name)
     turns = [_turn(turn) for turn in given]
     answers = [place for place, turn in enumerate(turns) if turn["role"] == "assistant"]
     if not answers:
-        raise Unusable(f"{name}: no turn of the model, so there is no response")
+        raise UnusableRow(f"{name}: no turn of the assistant, so there is no response")
     end = answers[-1] + 1
     rest = _without(row, "id", name)
     system = rest.get("system")
@@ -170,18 +160,18 @@ def _of_chat(row: Mapping[str, Any], name: str) -> Converted:
 
 
 def _take_response(fields: Fields, rest: Fields) -> None:
-    """Make a draft of a response that is a list of turns, as TRL's completions are.
+    """Make a draft of a response that is a list of turns, such as TRL's completions.
 
     Turns before the answer belong to the conversation; some data sets repeat the prompt there.
     """
     *before, last = (_turn(turn) for turn in fields["response"])
     if last["role"] != "assistant":
-        raise Unusable("response: the last turn is not the assistant's")
+        raise UnusableRow("response: the last turn is not the assistant's")
     prompt = fields.pop("messages", None) or fields.get("prompt") or []
     asked = [{"role": "user", "content": prompt}] if isinstance(prompt, str) else prompt
     if not are_turns(asked):
         if asked:
-            raise Unusable("prompt: a string or a list of turns should stand here")
+            raise UnusableRow("prompt: should be a string or a list of turns")
         asked = []
     asked = [_turn(turn) for turn in asked]
     if before[: len(asked)] != asked:
@@ -215,7 +205,7 @@ def with_id(row: Mapping[str, Any], fields: Fields) -> Fields:
 
 
 def are_turns(value: object) -> bool:
-    """Whether something is a list of turns, in a spelling that is known."""
+    """Whether something is a list of turns, with known field names."""
     first = value[0] if isinstance(value, list) and value else None
     if not isinstance(first, Mapping):
         return False
@@ -235,34 +225,34 @@ def _free(name: str, rest: Mapping[str, Any]) -> str:
 
 
 def _turns(row: Mapping[str, Any], name: str) -> list[Any]:
-    """The turns in a field: a list, or the JSON text of one, as tables have it."""
+    """The turns in a field: a list, or its JSON text, as in tables."""
     turns = row.get(name)
     if isinstance(turns, str) and turns.lstrip().startswith("["):
         try:
             turns = read_json(turns)
         except ValueError as exc:
-            raise Unusable(f"{name}: not JSON that can be read: {exc}") from exc
+            raise UnusableRow(f"{name}: not JSON: {exc}") from exc
     if not isinstance(turns, list) or not turns:
-        raise Unusable(f"{name}: a list of turns should stand here")
+        raise UnusableRow(f"{name}: should be a list of turns")
     return turns
 
 
 def _turn(turn: object) -> Fields:
-    """A turn with our names and roles, and those of its other fields that are not null."""
+    """A turn with our names and roles, and its other fields that are not null."""
     if not isinstance(turn, Mapping):
-        raise Unusable("a turn should be an object")
-    role, text = _first(turn, _ROLE_KEYS), _first(turn, _TEXT_KEYS)
+        raise UnusableRow("a turn should be an object")
+    role, text = _key_in(turn, _ROLE_KEYS), _key_in(turn, _TEXT_KEYS)
     known = _ROLES.get(str(turn.get(role)).casefold())
     if known is None:
-        raise Unusable(f"a turn of '{turn.get(role)}' cannot be used")
+        raise UnusableRow(f"a turn has the unknown role '{turn.get(role)}'")
     others = {
         key: item for key, item in turn.items() if item is not None and key not in {role, text}
     }
     return {"role": known, "content": _text(turn.get(text)), **others}
 
 
-def _first(turn: Mapping[str, Any], names: tuple[str, ...]) -> str:
-    """The name that a turn uses: a table may have the columns of several spellings."""
+def _key_in(turn: Mapping[str, Any], names: tuple[str, ...]) -> str:
+    """The name that a turn uses; a table may have columns for several."""
     return next((name for name in names if turn.get(name) is not None), names[0])
 
 
@@ -272,7 +262,7 @@ def _text(content: object) -> str:
     try:
         return text_of(content)
     except ValueError as exc:
-        raise Unusable(f"a turn {exc}") from exc
+        raise UnusableRow(f"a turn {exc}") from exc
 
 
 def _is_alpaca_eval(row: Mapping[str, Any]) -> bool:
@@ -280,7 +270,7 @@ def _is_alpaca_eval(row: Mapping[str, Any]) -> bool:
 
 
 def _is_alpaca(row: Mapping[str, Any]) -> bool:
-    """Only with a response: with an output it may be AlpacaEval's, so it has to be named."""
+    """Only with a response: with an output it may be AlpacaEval's, so it must be named."""
     return (
         {"instruction", "response"} <= row.keys() and not _has_prompt(row) and "output" not in row
     )
@@ -313,46 +303,46 @@ def _is_plain(row: Mapping[str, Any]) -> bool:
     return "response" in row and not isinstance(row["response"], Mapping)
 
 
-PLAIN = Form(
+PLAIN = RowFormat(
     "rows",
     "revloop's own: prompt or messages, and response",
     _is_plain,
-    of_row,
+    from_row,
     {name: name for name in NAMES},
 )
 _INSTRUCTION = {"id": "id", "prompt": "instruction", "response": "output"}
 
-CONVERSIONS = (
-    Form(
+ROW_FORMATS = (
+    RowFormat(
         "prompt-completion",
         "TRL prompt and completion",
         _is_completion,
-        of_completion,
+        from_completion,
         {"id": "id", "prompt": "prompt", "messages": "prompt", "response": "completion"},
     ),
-    Form(
+    RowFormat(
         "openai-chat",
         "OpenAI chat, the answer last",
         _is_openai_chat,
-        of_openai_chat,
+        from_openai_chat,
         {"id": "id", "messages": "messages"},
     ),
-    Form(
+    RowFormat(
         "sharegpt",
         "ShareGPT, Magpie",
         _is_sharegpt,
-        of_sharegpt,
+        from_sharegpt,
         {"id": "id", "messages": "conversations"},
     ),
-    Form(
+    RowFormat(
         "conversation",
         "LMSYS-Chat-1M, WildChat",
         _is_conversation,
-        of_conversation,
+        from_conversation,
         {"id": "id", "messages": "conversation"},
     ),
-    Form("alpaca-eval", "AlpacaEval outputs", _is_alpaca_eval, of_alpaca_eval, _INSTRUCTION),
-    Form("alpaca", "Alpaca, Dolly: an instruction", _is_alpaca, of_alpaca, _INSTRUCTION),
+    RowFormat("alpaca-eval", "AlpacaEval outputs", _is_alpaca_eval, from_alpaca_eval, _INSTRUCTION),
+    RowFormat("alpaca", "Alpaca, Dolly: an instruction", _is_alpaca, from_alpaca, _INSTRUCTION),
     PLAIN,
 )
-"""The forms that take nothing but the row; the first that a row is like is the one it has."""
+"""The formats that need nothing but the row; a row has the first that it is like."""

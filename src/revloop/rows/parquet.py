@@ -1,13 +1,12 @@
-"""Trajectories as Parquet: one row each, the same columns whatever the rows hold."""
+"""Trajectories as Parquet: one row each, with the same columns for all inputs."""
 
 from __future__ import annotations
 
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, BinaryIO, Self
 
-from revloop.errors import MissingExtraError
-from revloop.files.atomic import of_its_own, writable
-from revloop.files.compression import HINT
+from revloop.files.atomic import duplicate_handle, translate_write_errors
+from revloop.files.compression import import_pyarrow
 from revloop.values import json_text
 
 if TYPE_CHECKING:
@@ -17,85 +16,74 @@ if TYPE_CHECKING:
     from revloop.trajectory import Draft, Trajectory, Version
 
 TURN_FIELDS = "turn_fields"
-"""Where ``extra`` has the turns' fields besides role and content: a list, null for a turn that has
-none."""
+"""Where ``extra`` has the turns' fields besides role and content: a list, null for a turn without
+any."""
 
 _GROUP_ROWS = 1000
-_GROUP_LETTERS = 16 * 2**20
+_GROUP_CHARACTERS = 16 * 2**20
 
 
 class ParquetWriter:
-    """Gathers rows, and writes a row group of each thousand, or of each 16 million letters."""
+    """Collects rows, and writes a row group per thousand rows or 16 million characters."""
 
     def __init__(self, writer: Any, path: Path, *, final_only: bool) -> None:
         self._writer, self._path, self._final_only = writer, path, final_only
         self._rows: list[dict[str, Any]] = []
-        self._letters = 0
+        self._characters = 0
 
     @classmethod
     @contextmanager
     def on(cls, file: BinaryIO, path: Path, *, final_only: bool) -> Iterator[Self]:
-        """A writer of a file, whole when the block ends.
+        """A writer to a file, which is complete when the block ends.
 
         Raises:
             InputError: It cannot be written.
             MissingExtraError: pyarrow is not installed.
         """
-        try:
-            import pyarrow as pa
-            import pyarrow.parquet as pq
-        except ImportError as exc:
-            raise MissingExtraError(f"Parquet needs pyarrow: {HINT}.") from exc
-        schema = _final_schema(pa) if final_only else _schema(pa)
-        with of_its_own(file, path) as given:
-            with writable(path):
-                inner = pq.ParquetWriter(given, schema, compression="zstd")
+        pa = import_pyarrow("Parquet")
+        with duplicate_handle(file, path) as handle:
+            with translate_write_errors(path):
+                schema = _schema(pa, final_only=final_only)
+                inner = pa.parquet.ParquetWriter(handle, schema, compression="zstd")
             writer = cls(inner, path, final_only=final_only)
             try:
                 yield writer
                 writer.flush()
             finally:
-                with writable(path):
+                with translate_write_errors(path):
                     inner.close()
 
     def write(self, trajectory: Trajectory) -> None:
         """Write one trajectory."""
-        self._rows.append((final_columns if self._final_only else columns)(trajectory))
-        self._letters += sum(len(version.text) for version in trajectory.versions)
-        if len(self._rows) == _GROUP_ROWS or self._letters >= _GROUP_LETTERS:
+        self._rows.append(columns(trajectory, final_only=self._final_only))
+        self._characters += sum(len(version.text) for version in trajectory.versions)
+        if len(self._rows) == _GROUP_ROWS or self._characters >= _GROUP_CHARACTERS:
             self.flush()
 
     def flush(self) -> None:
-        """Write the rows gathered so far as a row group."""
+        """Write the rows collected so far as a row group."""
         if not self._rows:
             return
-        import pyarrow as pa
+        table = import_pyarrow("Parquet").Table.from_pylist(self._rows, schema=self._writer.schema)
+        with translate_write_errors(self._path):
+            self._writer.write_table(table)
+        self._rows, self._characters = [], 0
 
-        with writable(self._path):
-            self._writer.write_table(pa.Table.from_pylist(self._rows, schema=self._writer.schema))
-        self._rows, self._letters = [], 0
 
-
-def columns(trajectory: Trajectory) -> dict[str, Any]:
-    """A trajectory with all versions, without the single requests: those are in JSONL."""
+def columns(trajectory: Trajectory, *, final_only: bool) -> dict[str, Any]:
+    """A trajectory with all versions but no requests, or the row with the version that is kept."""
+    asked, extra = _asked(trajectory.draft), {"extra": _extra(trajectory.draft)}
+    if final_only:
+        kept = {"response": trajectory.kept_text, "original_response": trajectory.original}
+        return {**asked, **kept, **extra}
     return {
-        **_asked(trajectory.draft),
+        **asked,
         "response": trajectory.original,
         "final": trajectory.final,
         "versions": [_version(version) for version in trajectory.versions],
         "end": None if trajectory.end is None else trajectory.end.reason.value,
         "trajectory_id": trajectory.id,
-        "extra": _extra(trajectory.draft),
-    }
-
-
-def final_columns(trajectory: Trajectory) -> dict[str, Any]:
-    """A row as it came in, with the version that is kept as ``response``."""
-    return {
-        **_asked(trajectory.draft),
-        "response": trajectory.kept_text,
-        "original_response": trajectory.original,
-        "extra": _extra(trajectory.draft),
+        **extra,
     }
 
 
@@ -108,12 +96,12 @@ def _asked(draft: Draft) -> dict[str, Any]:
 
 
 def _version(version: Version) -> dict[str, Any]:
-    said = version.critique
+    critique = version.critique
     return {
         "round": version.round,
         "text": version.text,
-        "critique": said and said.raw,
-        "score": said and said.score,
+        "critique": critique and critique.raw,
+        "score": critique and critique.score,
     }
 
 
@@ -125,39 +113,14 @@ def _extra(draft: Draft) -> str:
     return json_text(extra)
 
 
-def _asked_schema(pa: Any) -> list[Any]:
-    turn = pa.struct([("role", pa.string()), ("content", pa.string())])
-    return [("id", pa.string()), ("prompt", pa.string()), ("messages", pa.list_(turn))]
-
-
-def _schema(pa: Any) -> Any:
+def _schema(pa: Any, *, final_only: bool) -> Any:
+    text = pa.string()
+    turn = pa.struct([("role", text), ("content", text)])
     version = pa.struct(
-        [
-            ("round", pa.int32()),
-            ("text", pa.string()),
-            ("critique", pa.string()),
-            ("score", pa.float64()),
-        ]
+        [("round", pa.int32()), ("text", text), ("critique", text), ("score", pa.float64())]
     )
-    return pa.schema(
-        [
-            *_asked_schema(pa),
-            ("response", pa.string()),
-            ("final", pa.string()),
-            ("versions", pa.list_(version)),
-            ("end", pa.string()),
-            ("trajectory_id", pa.string()),
-            ("extra", pa.string()),
-        ]
-    )
-
-
-def _final_schema(pa: Any) -> Any:
-    return pa.schema(
-        [
-            *_asked_schema(pa),
-            ("response", pa.string()),
-            ("original_response", pa.string()),
-            ("extra", pa.string()),
-        ]
-    )
+    asked = [("id", text), ("prompt", text), ("messages", pa.list_(turn)), ("response", text)]
+    if final_only:
+        return pa.schema([*asked, ("original_response", text), ("extra", text)])
+    versions = [("final", text), ("versions", pa.list_(version)), ("end", text)]
+    return pa.schema([*asked, *versions, ("trajectory_id", text), ("extra", text)])

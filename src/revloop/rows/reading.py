@@ -1,4 +1,4 @@
-"""Reading drafts from whatever people have, one row in memory at a time."""
+"""Reading drafts from the files that people have, one row in memory at a time."""
 
 from __future__ import annotations
 
@@ -11,25 +11,30 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ValidationError
 
 from revloop.errors import InputError
-from revloop.files.compression import STANDARD_INPUT, is_packed, name_of, opened, readable, unpacked
+from revloop.files.compression import (
+    STANDARD_INPUT,
+    decompressed,
+    display_name,
+    is_compressed,
+    open_input,
+    translate_read_errors,
+)
 from revloop.rows import fastchat, tables
-from revloop.rows.alike import Bad, unless_all_alike
-from revloop.rows.formats import CONVERSIONS, NAMES, PLAIN, Converted, Form, Unusable, at
-from revloop.rows.hints import hint_for
-from revloop.rows.layout import items_in
+from revloop.rows.formats import NAMES, PLAIN, ROW_FORMATS, Converted, RowFormat, value_at
+from revloop.rows.layout import raw_rows
 from revloop.rows.naming import converted
-from revloop.rows.row import Rejected, Row, shown
+from revloop.rows.parsing import parse, with_base64
+from revloop.rows.row import DEFAULT_ROW_BYTES, Rejected, Row, UnusableRow, row_text
+from revloop.rows.unusable import Defect, hint_for, refuse_if_all_unusable
 from revloop.trajectory import Draft
-from revloop.values import explain, read_json
+from revloop.values import explain
 
 if TYPE_CHECKING:
-    from revloop.rows.lines import Item
-    from revloop.rows.row import Position
+    from revloop.rows.row import Position, RawRow
 
-DEFAULT_ROW_BYTES = 64 * 2**20
 AUTO = "auto"
-FORMS = (PLAIN.name, *(form.name for form in CONVERSIONS if form is not PLAIN), fastchat.NAME)
-"""The names of all forms of rows."""
+FORMAT_NAMES = (PLAIN.name, *(one.name for one in ROW_FORMATS if one is not PLAIN), fastchat.NAME)
+"""The names of all formats of rows."""
 
 _LOOKED_AT = 20
 
@@ -39,7 +44,7 @@ Convert = Callable[[Mapping[str, Any]], Converted]
 def read_rows(
     source: str | Path,
     *,
-    form: str = AUTO,
+    format_name: str = AUTO,
     fields: Mapping[str, str] | None = None,
     questions: Path | None = None,
     after: Position | None = None,
@@ -51,189 +56,168 @@ def read_rows(
         source: A file (JSONL, a JSON array, objects over several lines, ``.csv``, ``.tsv``; plain,
             ``.gz`` or ``.zst``; Parquet), the folder of a saved data set,
             ``hf:OWNER/NAME[:SPLIT]``, or ``-`` for standard input.
-        form: One of :data:`FORMS`, or "auto" to recognise it from the first rows.
+        format_name: One of :data:`FORMAT_NAMES`, or "auto" to recognise it from the first rows.
         fields: Our names (``id``, ``prompt``, ``messages``, ``response``) to those of the input, in
-            any form; a dot goes one level down, ``-1`` to the last element of a list.
+            any format; a dot goes one level down, ``-1`` to the last element of a list.
         questions: The questions of FastChat answers; None: ``question.jsonl`` beside them.
-        after: Go on after this row, one of an earlier reading of the same input.
+        after: Resume after this row of an earlier reading of the same input.
         max_row_bytes: A longer line is rejected, and never held in memory as a whole.
 
     Raises:
-        InputError: The input cannot be read, is in no form that is known, or its first 100 rows
-            cannot be used, all for the same reason. Raised when the first row is asked for, or
-            where the input breaks off.
-        MissingExtraError: It takes a library that is not installed.
+        InputError: The input cannot be read, its format is unknown, or its first 100 rows cannot
+            be used, all for the same reason. Raised when the first row is requested, or at the
+            point where the input breaks off.
+        MissingExtraError: A library that it needs is not installed.
     """
     source, fields = str(source), dict(fields or {})
-    check_options(form, fields)
-    with readable(name_of(source)):
-        items = _items(source, max_row_bytes, None)
-        first = first_items(items, fields)
-        convert = converter(source, first, form, fields, questions)
+    check_options(format_name, fields)
+    with translate_read_errors(display_name(source)):
+        rows = _raw_rows(source, max_row_bytes, None)
+        first = first_rows(rows, fields)
+        convert = converter(source, first, format_name, fields, questions)
         if after is None:
-            items = chain(first, items)
+            rows = chain(first, rows)
         elif _can_read_twice(source):
-            items = _items(source, max_row_bytes, after)
+            rows = _raw_rows(source, max_row_bytes, after)
         else:
-            items = (item for item in chain(first, items) if item.number > after.number)
-        rows = (row_of(item, convert) for item in items)
-        yield from rows if after else unless_all_alike(rows, bad, name_of(source))
+            rows = (row for row in chain(first, rows) if row.number > after.number)
+        made = (row_of(row, convert) for row in rows)
+        yield from made if after else refuse_if_all_unusable(made, defect, display_name(source))
 
 
-def check_options(form: str, fields: Mapping[str, str]) -> None:
-    """Make sure that a form is known and that fields can be mapped.
+def check_options(format_name: str, fields: Mapping[str, str]) -> None:
+    """Check that a format is known and that fields can be mapped.
 
     Raises:
-        InputError: It is not, or they cannot.
+        InputError: It is unknown, or one cannot.
     """
-    if form not in {AUTO, *FORMS}:
-        raise InputError(f"There is no format '{form}'. Known: {', '.join((AUTO, *FORMS))}.")
+    if format_name not in {AUTO, *FORMAT_NAMES}:
+        known = ", ".join((AUTO, *FORMAT_NAMES))
+        raise InputError(f"There is no format '{format_name}'. Known: {known}.")
     if unknown := fields.keys() - set(NAMES):
         raise InputError(
-            f"A row has no field '{min(unknown)}' that could be mapped. Known: {', '.join(NAMES)}."
+            f"There is no field '{min(unknown)}' to map another one to. Known: {', '.join(NAMES)}."
         )
 
 
-def _items(source: str, max_bytes: int, after: Position | None) -> Iterator[Item]:
-    """The rows of any input, behind a position where one is given."""
+def _raw_rows(source: str, max_bytes: int, after: Position | None) -> Iterator[RawRow]:
+    """The rows of any input, after a position if one is given."""
     if source.startswith(tables.HUB):
         return tables.hub_rows(source, after)
     if source != STANDARD_INPUT and Path(source).is_dir():
         return tables.saved_rows(source, after)
-    return _file_items(source, max_bytes, after)
+    return _file_rows(source, max_bytes, after)
 
 
-def _file_items(source: str, max_bytes: int, after: Position | None) -> Iterator[Item]:
-    with opened(source) as file:
+def _file_rows(source: str, max_bytes: int, after: Position | None) -> Iterator[RawRow]:
+    with open_input(source) as file:
         if tables.is_parquet(file.peek(4)):
             if not _can_read_twice(source):
-                raise InputError(f"{name_of(source)} is Parquet, and cannot be read as a stream.")
+                raise InputError(
+                    f"{display_name(source)} is Parquet, which cannot be read as a stream."
+                )
             yield from tables.parquet_rows(source, after)
             return
-        seekable = _can_read_twice(source) and not is_packed(file)
-        text = unpacked(file, name_of(source))
-        yield from items_in(text, source, max_bytes, after=after, seekable=seekable)
+        seekable = _can_read_twice(source) and not is_compressed(file)
+        text = decompressed(file, display_name(source))
+        yield from raw_rows(text, source, max_bytes, after=after, seekable=seekable)
 
 
 def _can_read_twice(source: str) -> bool:
-    """Whether an input is no pipe, whose rows come but once."""
+    """Whether an input is not a pipe, whose rows can be read only once."""
     path = Path(source)
     return source.startswith(tables.HUB) or path.is_dir() or path.is_file()
 
 
-def first_items(items: Iterator[Item], fields: Mapping[str, str]) -> list[Item]:
-    """Rows up to the first whose form is sure, or those that are enough to say that none is."""
+def first_rows(rows: Iterator[RawRow], fields: Mapping[str, str]) -> list[RawRow]:
+    """Rows up to the first whose format is sure, or enough of them to say that none is."""
     found, objects = [], 0
-    for item in items:
-        found.append(item)
-        data = _data(item)
-        if isinstance(data, Mapping):
+    for row in rows:
+        found.append(row)
+        for data in _parsed([row]):
             objects += 1
-            if form_of(data, fields) or objects == _LOOKED_AT:
-                break
+            if format_of(data, fields) or objects == _LOOKED_AT:
+                return found
     return found
 
 
-def form_of(row: Mapping[str, Any], fields: Mapping[str, str]) -> str | None:
-    """The form that a row surely has, with fields under other names; None if it is not sure."""
-    named = {ours: at(row, path) for ours, path in fields.items()}
+def format_of(row: Mapping[str, Any], fields: Mapping[str, str]) -> str | None:
+    """The format that a row surely has, given other names of fields; None if it is not sure."""
+    named = {ours: value_at(row, path) for ours, path in fields.items()}
     row = {**row, **{ours: value for ours, value in named.items() if value is not None}}
-    if fastchat.is_like(row):
+    if fastchat.is_answer(row):
         return fastchat.NAME
-    return next((form.name for form in CONVERSIONS if form.is_like(row)), None)
+    return next((known.name for known in ROW_FORMATS if known.is_like(row)), None)
 
 
 def converter(
     source: str,
-    first: list[Item],
-    form: str,
+    first: list[RawRow],
+    format_name: str,
     fields: Mapping[str, str],
     questions: Path | None,
 ) -> Convert:
-    """What makes drafts of the rows.
+    """The function that makes drafts of the rows.
 
     Raises:
-        InputError: None of the first rows is in a form that is known, or has a field that is named.
+        InputError: None of the first rows has a known format, or a field that was named.
     """
-    rows = [row for row in map(_data, first) if isinstance(row, Mapping)]
+    rows = list(_parsed(first))
     for ours, theirs in fields.items():
-        if rows and all(at(row, theirs) is None for row in rows):
-            raise _nothing_named(name_of(source), rows, theirs, ours)
-    if form == AUTO and rows:
-        known = form_of(rows[-1], fields)
+        if rows and all(value_at(row, theirs) is None for row in rows):
+            raise _nothing_named(display_name(source), rows, theirs, ours)
+    if format_name == AUTO and rows:
+        known = format_of(rows[-1], fields)
         if known is None:
-            raise _nothing_named(name_of(source), rows, "response", "response")
-        form = known
-    forms: dict[str, Form] = {known.name: known for known in CONVERSIONS}
-    is_fastchat = form == fastchat.NAME
-    found = fastchat.fastchat(source, questions) if is_fastchat else forms.get(form, PLAIN)
-    return partial(converted, fields=fields, form=found) if fields else found.convert
+            raise _nothing_named(display_name(source), rows, "response", "response")
+        format_name = known
+    found: RowFormat
+    if format_name == fastchat.NAME:
+        found = fastchat.fastchat(source, questions)
+    else:
+        found = next((one for one in ROW_FORMATS if one.name == format_name), PLAIN)
+    return partial(converted, fields=fields, row_format=found) if fields else found.convert
 
 
 def _nothing_named(name: str, rows: list[Mapping[str, Any]], wanted: str, ours: str) -> InputError:
-    there = ", ".join(list(dict.fromkeys(key for row in rows for key in row))[:_LOOKED_AT])
+    present = ", ".join(list(dict.fromkeys(key for row in rows for key in row))[:_LOOKED_AT])
     looked = "first row" if len(rows) == 1 else f"first {len(rows)} rows"
     hint = hint_for(rows[-1]) if wanted == "response" else None
     default = (
-        f"Say which field is meant (--field {ours}=NAME), or which format "
-        f"(--format {'|'.join(FORMS)})."
+        f"Name the field (--field {ours}=NAME) or the format (--format {'|'.join(FORMAT_NAMES)})."
     )
     return InputError(
         f"{name}: there is no '{wanted}'{' that is a text' if wanted in rows[-1] else ''} in the "
-        f"{looked}. What is there: {there or 'nothing'}. {hint or default}"
+        f"{looked}. Fields found: {present or 'none'}. {hint or default}"
     )
 
 
-def _data(item: Item) -> Any:
-    """What a row holds; None where it cannot be looked into."""
+def _parsed(rows: list[RawRow]) -> Iterator[Mapping[str, Any]]:
+    """The fields of the rows that can be parsed."""
+    for row in rows:
+        try:
+            yield parse(row)
+        except UnusableRow:
+            continue
+
+
+def defect(row: Row | Rejected) -> Defect | None:
+    """What is wrong with a row; None for a usable one."""
+    return Defect(row.reason, row.raw) if isinstance(row, Rejected) else None
+
+
+def row_of(raw_row: RawRow, convert: Convert) -> Row | Rejected:
+    """A row with its draft, or why it cannot be used."""
     try:
-        return _parsed(item)
-    except Unusable:
-        return None
-
-
-def _parsed(item: Item) -> Mapping[str, Any]:
-    if item.fault is not None:
-        raise Unusable(item.fault)
-    if isinstance(item.raw, Mapping):
-        return tables.with_text(item.raw)
-    try:
-        data = read_json(item.raw)
-    except ValueError as exc:  # all that can be wrong with JSON: deep nesting, endless digits
-        raise Unusable(_what_is_wrong(item.raw, exc)) from exc
-    if not isinstance(data, dict):
-        raise Unusable("no JSON object")
-    return data
-
-
-def _what_is_wrong(raw: bytes, exc: ValueError) -> str:
-    try:
-        raw.decode()
-    except UnicodeDecodeError as wrong:
-        return f"not UTF-8: byte {wrong.start} of the line is wrong"
-    what = str(exc).replace(" line 2 column 0", " its end").replace(" line 1 column", " byte")
-    if "hex escape" in what:
-        what = f"a lone surrogate, which no encoding can carry, or half an escape: {what}"
-    return f"not JSON that can be read: {what}"
-
-
-def bad(row: Row | Rejected) -> Bad | None:
-    """What is the matter with a row; None for a good one."""
-    return Bad(row.reason, row.raw) if isinstance(row, Rejected) else None
-
-
-def row_of(item: Item, convert: Convert) -> Row | Rejected:
-    """A row of what was read, or why it cannot be used."""
-    try:
-        row = _parsed(item)
+        row = parse(raw_row)
         fields, rest = convert(row)
-        if isinstance(item.raw, Mapping) and row is not item.raw:
-            rest = tables.with_base64(rest, item.raw)
+        if isinstance(raw_row.raw, Mapping) and row is not raw_row.raw:
+            rest = with_base64(rest, raw_row.raw)
         draft = Draft.model_validate(fields)
-    except Unusable as exc:
+    except UnusableRow as exc:
         reason = str(exc)
     except ValidationError as exc:
         reason = explain(exc)
     else:
-        return Row(item.number, draft, rest, item.end_offset, item.raw)
-    return Rejected(item.number, reason, shown(item.raw), item.end_offset)
+        return Row(raw_row.number, draft, rest, raw_row.end_offset, raw_row.raw)
+    return Rejected(raw_row.number, reason, row_text(raw_row.raw), raw_row.end_offset)

@@ -1,29 +1,50 @@
-"""What comes out of reading: a row that holds a draft, or one that cannot be used."""
+"""A row on its way in: as it was read, as a draft, or as a reject."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pydantic_core import to_json
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from revloop.trajectory import Draft
+
+DEFAULT_ROW_BYTES = 64 * 2**20
 
 Raw = bytes | dict[str, Any]
 """A row as it was read: a line, or the fields of a table's row."""
 
 
+class UnusableRow(ValueError):  # noqa: N818 - internal: it becomes a rejected row
+    """A row that is not what its format promises; the message says why."""
+
+
+class RawRow(NamedTuple):
+    """A row as it was read, not parsed yet.
+
+    Attributes:
+        number: Line of a JSONL file, else the row's number, from 1.
+        raw: The line, or the fields of a table's row.
+        end_offset: As in :class:`Position`.
+        fault: Why it cannot be parsed, if it cannot.
+    """
+
+    number: int
+    raw: Raw
+    end_offset: int | None = None
+    fault: str | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Position:
-    """How far an input was read; :func:`~revloop.rows.read_rows` goes on right after it.
+    """How far an input was read; :func:`~revloop.rows.read_rows` resumes right after it.
 
     Attributes:
         number: Number of the last row that was read.
-        end_offset: Bytes up to the end of that row, where a file can be entered in the middle
-            (JSONL that is not packed); else None, and the rows before are passed over.
+        end_offset: Offset of that row's end in bytes, if the file can be read from there (JSONL
+            that is not compressed); else None, and earlier rows are read again and skipped.
     """
 
     number: int
@@ -36,9 +57,8 @@ class Rejected:
 
     Attributes:
         number: Line of a JSONL file, else the row's number, from 1.
-        reason: For a person: what is wrong, and where.
-        raw: The line as it stands, bytes that are no UTF-8 by their numbers; of a row of a table,
-            its JSON.
+        reason: For the user: what is wrong, and where.
+        raw: The line, invalid bytes backslash-escaped; of a table's row, its JSON.
         end_offset: As in :class:`Position`.
     """
 
@@ -49,7 +69,7 @@ class Rejected:
 
     @property
     def position(self) -> Position:
-        """Where to go on after this row."""
+        """Where reading resumes after this row."""
         return Position(self.number, self.end_offset)
 
 
@@ -60,7 +80,7 @@ class Row:
     Attributes:
         number: Line of a JSONL file, else the row's number, from 1.
         draft: The draft; its ``extra`` is empty.
-        rest: The row's other fields, untouched.
+        rest: The row's other fields, unchanged.
         end_offset: As in :class:`Position`.
         raw: The row as it was read.
     """
@@ -73,19 +93,16 @@ class Row:
 
     @property
     def position(self) -> Position:
-        """Where to go on after this row."""
+        """Where reading resumes after this row."""
         return Position(self.number, self.end_offset)
 
     def rejected(self, reason: str) -> Rejected:
-        """This row as one that cannot be used, for a reason that shows beside other rows only."""
-        return Rejected(self.number, reason, shown(self.raw), self.end_offset)
+        """This row as a reject, for a reason that shows only beside other rows."""
+        return Rejected(self.number, reason, row_text(self.raw), self.end_offset)
 
 
-def shown(raw: bytes | Mapping[str, Any]) -> str:
-    """A row as text that UTF-8 can carry."""
-    line = (
-        raw
-        if isinstance(raw, bytes)
-        else to_json(raw, bytes_mode="base64", inf_nan_mode="constants")
-    )
-    return line.decode("utf-8", "backslashreplace").rstrip("\r\n")
+def row_text(raw: bytes | Mapping[str, Any]) -> str:
+    """A row as text that UTF-8 can encode."""
+    if isinstance(raw, Mapping):
+        raw = to_json(raw, bytes_mode="base64", inf_nan_mode="constants")
+    return raw.decode("utf-8", "backslashreplace").rstrip("\r\n")

@@ -1,8 +1,7 @@
-"""Writing trajectories, in whole files or not at all."""
+"""Writing trajectories and rejects, in complete files or not at all."""
 
 from __future__ import annotations
 
-import gzip
 import sys
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -10,10 +9,10 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
 
 from pydantic_core import to_json
 
-from revloop.errors import InputError, MissingExtraError
-from revloop.files.atomic import is_device, of_its_own, whole_file, writable
-from revloop.files.compression import HINT, STANDARD_OUTPUT
-from revloop.files.descriptors import descriptor
+from revloop.errors import InputError
+from revloop.files.atomic import atomic_file, translate_write_errors
+from revloop.files.compression import STANDARD_OUTPUT, compressed
+from revloop.files.descriptors import descriptor, is_device
 from revloop.rows.parquet import ParquetWriter
 from revloop.values import json_text
 
@@ -25,7 +24,7 @@ if TYPE_CHECKING:
 
 
 class TrajectoryWriter(Protocol):
-    """Takes trajectories, one after the other."""
+    """Writes trajectories, one after another."""
 
     def write(self, trajectory: Trajectory) -> None:
         """Write one."""
@@ -39,62 +38,62 @@ class _JsonlWriter:
 
     def write(self, trajectory: Trajectory) -> None:
         line = json_text(final_row(trajectory)) if self._final_only else trajectory.to_json()
-        with writable(self._path):
+        with translate_write_errors(self._path):
             self._file.write(f"{line}\n".encode())
 
 
 @contextmanager
 def open_output(path: Path, *, final_only: bool = False) -> Iterator[TrajectoryWriter]:
-    """A file of trajectories; it gets its name when the block ends without an error.
+    """A file of trajectories, which gets its name when the block ends without an error.
 
     Args:
         path: JSONL (plain, ``.gz`` or ``.zst``) or ``.parquet``, by its ending; ``-``: standard
             output.
-        final_only: Each row as it came in, with ``response`` replaced by the last version and the
-            one that came in under ``original_response``; else the whole trajectory.
+        final_only: Write each row as it came in, with ``response`` replaced by the last version
+            and the original under ``original_response``; else the whole trajectory.
 
     Raises:
         InputError: It cannot be written.
-        MissingExtraError: It takes a library that is not installed.
+        MissingExtraError: A library that it needs is not installed.
     """
     if path == STANDARD_OUTPUT:
         if sys.stdout is None:
             raise InputError("Standard output is closed: name a file to write.")
         yield _JsonlWriter(sys.stdout.buffer, Path("standard output"), final_only=final_only)
-        with writable(Path("standard output")):
+        with translate_write_errors(Path("standard output")):
             sys.stdout.buffer.flush()
         return
-    with whole_file(path) as file, written_to(file, path, final_only=final_only) as writer:
+    with atomic_file(path) as file, trajectory_writer(file, path, final_only=final_only) as writer:
         yield writer
 
 
 @contextmanager
-def written_to(
+def trajectory_writer(
     file: BinaryIO, path: Path, *, final_only: bool = False
 ) -> Iterator[TrajectoryWriter]:
-    """What writes trajectories into an open file, in the form that its name tells.
+    """Writes trajectories to an open file, in the format that its name promises.
 
     Args:
-        file: One of the operating system's.
+        file: One with a file descriptor.
         path: Its name.
         final_only: As for :func:`open_output`.
 
     Raises:
         InputError: It cannot be written.
-        MissingExtraError: It takes a library that is not installed.
+        MissingExtraError: A library that it needs is not installed.
     """
     if path.suffix.lower() == ".parquet":
         with ParquetWriter.on(file, path, final_only=final_only) as writer:
             yield writer
     else:
-        with _packed(file, path) as packed:
-            yield _JsonlWriter(packed, path, final_only=final_only)
+        with compressed(file, path) as stream:
+            yield _JsonlWriter(stream, path, final_only=final_only)
 
 
 def final_row(trajectory: Trajectory) -> dict[str, Any]:
     """A row as it came in, with the version that is kept as ``response``.
 
-    Another field of the row that has a name which is taken gets ``input_`` before it.
+    Another field of the row whose name is taken gets the prefix ``input_``.
     """
     draft = trajectory.draft
     row: dict[str, Any] = {"id": draft.id}
@@ -113,7 +112,7 @@ def final_row(trajectory: Trajectory) -> dict[str, Any]:
 
 
 class RejectsWriter:
-    """Writes the rows that cannot be used, one object a line: ``line``, ``reason``, ``raw``.
+    """Writes the rows that cannot be used, one object per line: ``line``, ``reason``, ``raw``.
 
     Attributes:
         count: How many there were.
@@ -125,14 +124,14 @@ class RejectsWriter:
         self._file: BinaryIO | None = None
 
     def write(self, rejected: Rejected) -> None:
-        """Write one; the first makes the file."""
+        """Write one; the first creates the file."""
         self.count += 1
         if self._path is None:
             return
         if self._file is None:
-            self._file = self._files.enter_context(whole_file(self._path))
+            self._file = self._files.enter_context(atomic_file(self._path))
         row = {"line": rejected.number, "reason": rejected.reason, "raw": rejected.raw}
-        with writable(self._path):
+        with translate_write_errors(self._path):
             self._file.write(to_json(row) + b"\n")
 
 
@@ -140,9 +139,9 @@ class RejectsWriter:
 def open_rejects(output: Path) -> Iterator[RejectsWriter]:
     """The file beside an output for rows that cannot be used: ``OUTPUT.rejected.jsonl``.
 
-    It is there after the block if there was such a row; else one from an earlier run is removed.
-    Beside standard output (``-``), a descriptor or a device there is none, and rows are only
-    counted.
+    It exists after the block if there was such a row; else one from an earlier run is removed.
+    Beside standard output (``-``), a descriptor or a device there is no such file, and rows are
+    only counted.
 
     Raises:
         InputError: It cannot be written.
@@ -152,37 +151,12 @@ def open_rejects(output: Path) -> Iterator[RejectsWriter]:
         writer = RejectsWriter(path, files)
         yield writer
     if path is not None and not writer.count:
-        with writable(path):
+        with translate_write_errors(path):
             path.unlink(missing_ok=True)
 
 
 def rejects_path(output: Path) -> Path | None:
-    """Where the rejected rows of an output go; None where no file can be beside it."""
+    """Where the rejected rows of an output go; None if no file can be beside it."""
     if output == STANDARD_OUTPUT or descriptor(output) is not None or is_device(output):
         return None
     return output.with_name(f"{output.name}.rejected.jsonl")
-
-
-@contextmanager
-def _packed(file: BinaryIO, path: Path) -> Iterator[BinaryIO]:
-    """A file that packs what is written into it, if its name says so."""
-    if path.suffix.lower() == ".gz":
-        # no name and no time inside, so that the same rows make the same file
-        yield from _closed(gzip.GzipFile("", "wb", fileobj=file, mtime=0), path)
-    elif path.suffix.lower() == ".zst":
-        try:
-            import pyarrow as pa
-        except ImportError as exc:
-            raise MissingExtraError(f"Zstandard (.zst) needs pyarrow: {HINT}.") from exc
-        with of_its_own(file, path) as given:
-            yield from _closed(pa.CompressedOutputStream(given, "zstd"), path)
-    else:
-        yield file
-
-
-def _closed(packed: Any, path: Path) -> Iterator[BinaryIO]:
-    try:
-        yield packed
-    finally:
-        with writable(path):  # the end of what is packed is written only now
-            packed.close()

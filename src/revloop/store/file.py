@@ -12,8 +12,12 @@ from typing import TYPE_CHECKING, Any, Self
 from pydantic import ValidationError
 
 from revloop.errors import StoreError
-from revloop.files.paths import STORE_APPLICATION_ID, log_of
-from revloop.files.place import has_link_elsewhere, place_of
+from revloop.files.store_files import (
+    STORE_APPLICATION_ID,
+    canonical_path,
+    has_link_elsewhere,
+    write_ahead_log,
+)
 from revloop.values import explain
 
 if TYPE_CHECKING:
@@ -110,7 +114,7 @@ class StoreFile:
             _check_is_there(path)
         elif not path.parent.is_dir():
             raise StoreError(f"{path} cannot be made: there is no folder {path.parent}.")
-        place = place_of(path)
+        place = canonical_path(path)
         if has_link_elsewhere(place):
             raise StoreError(
                 f"{path} has a hard link in another folder, and two paths to one store would "
@@ -133,7 +137,7 @@ class StoreFile:
             StoreError: There is no such file, or it is no store.
         """
         _check_is_there(path)
-        place = place_of(path)
+        place = canonical_path(path)
         with translated(path):
             file = cls(_connect(place, _mode_to_read(place)), path, checkpoint="PASSIVE")
             with file._closed_on_error():
@@ -324,7 +328,7 @@ def _mode_to_read(path: Path) -> str:
     if os.access(path.parent, os.W_OK):
         may_write = os.access(path, os.W_OK) and not has_link_elsewhere(path)
         return "rw" if may_write else "ro"
-    return "ro" if log_of(path).exists() else "ro&immutable=1"
+    return "ro" if write_ahead_log(path).exists() else "ro&immutable=1"
 
 
 @contextmanager

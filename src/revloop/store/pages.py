@@ -10,7 +10,7 @@ import struct
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple, Self
 
-from revloop.files.paths import log_of
+from revloop.files.store_files import write_ahead_log
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -87,8 +87,8 @@ class Pages:
         self._size = self.header.page_size
         self._log: BinaryIO | None = None
         self._in_log: dict[int, int] = {}
-        if log_of(path).exists():
-            self._log = self._opened.enter_context(log_of(path).open("rb"))
+        if write_ahead_log(path).exists():
+            self._log = self._opened.enter_context(write_ahead_log(path).open("rb"))
             self._read_log(self._log)
         self._usable = self._size - self.header.reserved
         in_file = -(-self._file.seek(0, 2) // self._size)

@@ -6,7 +6,7 @@ from contextlib import closing
 from typing import TYPE_CHECKING, NamedTuple
 
 from revloop.errors import StoreError
-from revloop.files.place import place_of
+from revloop.files.store_files import canonical_path
 from revloop.store.file import StoreFile, check_identity
 from revloop.store.pages import Pages
 from revloop.trajectory import Draft, End, Version
@@ -108,7 +108,7 @@ def salvage(path: Path, into: Path) -> Losses:
         StoreError: There is no such file, or nothing in it can be read as a store.
     """
     try:
-        pages = Pages(place_of(path))
+        pages = Pages(canonical_path(path))
     except OSError as exc:
         raise StoreError(f"{path} cannot be read: {exc.strerror}.") from exc
     with pages, closing(StoreFile.open(into)) as new:

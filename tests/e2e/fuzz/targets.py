@@ -19,7 +19,7 @@ from revloop.engines.replies import (
 from revloop.errors import EngineError, InputError, PromptSetError
 from revloop.prompts import PromptSet
 from revloop.prompts.parsing import UnusableError
-from revloop.records import Entry, read_records
+from revloop.records import RecordEntry, read_records
 from revloop.rows import Row, read_rows
 from revloop.trajectory import Draft
 from tests.helpers.repository import REPOSITORY
@@ -66,7 +66,7 @@ def jsonl(data: bytes) -> None:
     path.write_bytes(data)
     with suppress(InputError):
         for item in read_records(path):
-            if isinstance(item, Entry):
+            if isinstance(item, RecordEntry):
                 item.record.model_dump_json()
     with suppress(InputError):
         for row in read_rows(str(path)):

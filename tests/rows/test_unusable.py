@@ -10,7 +10,7 @@ import pytest
 from revloop.distributed.source import RayInput
 from revloop.errors import InputError
 from revloop.rows import Position, Rejected, read_rows
-from revloop.rows.alike import ENOUGH_ROWS
+from revloop.rows.unusable import ENOUGH_ROWS
 from tests.helpers.command_line import revloop
 from tests.helpers.record_samples import write_jsonl
 from tests.helpers.row_samples import GOOD, file_of, line_of
@@ -25,7 +25,7 @@ ALIKE = {
         "'promt' is not",
     ),
     "no text": ([line_of(response=n) for n in range(150)], "response: Input should be"),
-    "a log": ([f"line {n}: 'started'".encode() for n in range(150)], r"ends in \.csv"),
+    "a log": ([f"line {n}: 'started'".encode() for n in range(150)], r"must end in \.csv"),
     "some roles": (
         [line_of(response="So.", messages=[{"role": f"r{n}", "content": "a"}]) for n in range(150)],
         "--format",
@@ -39,7 +39,7 @@ def test_the_first_hundred_all_alike_end_the_reading(
     tmp_path: Path, lines: list[bytes], words: str
 ) -> None:
     with pytest.raises(InputError, match=f"(?s)first 100 rows cannot be used.*{words}"):
-        list(read_rows(file_of(tmp_path, *lines), form="rows"))
+        list(read_rows(file_of(tmp_path, *lines), format_name="rows"))
 
 
 @EVERY_KIND
@@ -48,7 +48,7 @@ def test_a_good_row_among_them_lets_all_be_rejected_one_by_one(
 ) -> None:
     del words
     mixed = [*lines[: ENOUGH_ROWS - 1], GOOD, *lines]
-    found = list(read_rows(file_of(tmp_path, *mixed), form="rows"))
+    found = list(read_rows(file_of(tmp_path, *mixed), format_name="rows"))
     assert [one.number for one in found] == list(range(1, len(mixed) + 1))
     assert sum(isinstance(one, Rejected) for one in found) == len(mixed) - 1
 
