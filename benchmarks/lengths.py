@@ -1,20 +1,20 @@
 """Lengths of real chat answers, for a critic that writes only short ones.
 
-A :class:`LengthScript` says for each prompt how many tokens are to be generated, and which text
-takes the place of what was generated. Both come from the prompt's text alone, so all programs that
-are compared draw the same lengths for the same prompts, and end with the same texts. The engine
-does the real work for that many tokens: requests are sent with ``ignore_eos`` and ``min_tokens``.
+A :class:`LengthScript` determines for each prompt the number of tokens to generate and a text that
+replaces them. Both depend only on the prompt, so all compared programs use the same lengths for the
+same prompts and end with the same texts. The engine does the real work for that many tokens:
+requests have ``ignore_eos`` and ``min_tokens``.
 
 The lengths are lognormal, fitted by the moments of the logarithms to the 240 answers of ChatGPT,
 BARD and Vicuna-13B to FastChat's 80 questions (lm-sys/FastChat at 31a1b90,
 ``fastchat/eval/table/``), in characters: the logarithm's mean is 7.09, its standard deviation 0.45,
-so the median is 1,199 and the mean 1,328 (that of the answers is 1,300, from 151 to 2,652). A token
-is taken as 4.3 characters. Critiques are shorter, as those of ``benchmarks/stub.py``: 400
-characters at the median, with the same spread. All are clipped so that a prompt, a critique and two
-answers fit in 2,048 tokens.
+so the median is 1,199 and the mean 1,328 (1,300 in the data, from 151 to 2,652). A token counts as
+4.3 characters. Critiques are shorter, as in ``benchmarks/stub.py``: 400 characters at the median,
+with the same spread. All are clipped so that a prompt, a critique and two answers fit in 2,048
+tokens.
 
-What was generated is thrown away, so a revision's prompt finds its critique's prompt in the prefix
-cache, but not the critique: the gain of prompts that extend each other shows only in part.
+The generated text is discarded, so a revision's prompt finds its critique's prompt in the prefix
+cache, but not the critique: the benefit of prompts that extend each other shows only in part.
 """
 
 from __future__ import annotations
@@ -47,10 +47,10 @@ _WORDS = (
     "want week welcome while will wonderful word work would your"
 )
 WORDS = tuple(_WORDS.split())
-"""Each is one token of the demo's critic, with the space before it."""
+"""With the space before it, each is one token of the demo's critic."""
 
 _HEADING_TOKENS = 12
-"""What the headings and the score of a critique take."""
+"""Tokens of a critique's headings and score."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +68,7 @@ class Lengths:
     most: int
 
     def draw(self, random: Random, scale: float = 1.0) -> int:
-        """One length, of a distribution whose median is so many times as long."""
+        """Draw one length, with the median scaled."""
         drawn = round(scale * random.lognormvariate(math.log(self.median), SPREAD))
         return min(max(drawn, self.least), self.most)
 
@@ -80,11 +80,11 @@ CRITIQUES = Lengths(median=400 / CHARACTERS_A_TOKEN, least=40, most=250)
 
 @dataclass(frozen=True, slots=True)
 class Scripted:
-    """What a prompt is to be answered with.
+    """The scripted reply to a prompt.
 
     Attributes:
-        tokens: How many tokens to generate.
-        text: What takes their place: a text of about as many tokens of the demo's critic.
+        tokens: Number of tokens to generate.
+        text: The text that replaces them, of about as many tokens of the demo's critic.
     """
 
     tokens: int
@@ -96,9 +96,9 @@ class LengthScript:
     """Lengths and texts by prompt, in two passes with the prompt set ``cnr``.
 
     Attributes:
-        seed: Another one draws other lengths.
-        scale: How many times as long answers and critiques are, before they are clipped.
-        prompts: The prompt set that the prompts are rendered with.
+        seed: Random seed of the lengths.
+        scale: Factor for the lengths of answers and critiques, before clipping.
+        prompts: The prompt set of the prompts.
     """
 
     seed: int = 0
@@ -106,7 +106,7 @@ class LengthScript:
     prompts: PromptSet = field(default_factory=lambda: PromptSet.load("cnr"))
 
     def answer(self, prompt: str) -> Scripted:
-        """A revision for a prompt that ends with the bridge, else a critique."""
+        """A revision for a prompt that ends with the bridge, otherwise a critique."""
         random = Random(f"{self.seed}\n{prompt}")
         if prompt.endswith(self.prompts.bridge):
             tokens = ANSWERS.draw(random, self.scale)
@@ -118,16 +118,16 @@ class LengthScript:
         return Scripted(tokens, _critique(random, tokens, labels))
 
     def extra_body(self, tokens: int) -> dict[str, object]:
-        """What vLLM must be told besides ``max_tokens``, as the OpenAI client takes it."""
+        """Fields for vLLM besides ``max_tokens``, for the OpenAI client."""
         return {"min_tokens": tokens, "ignore_eos": True}
 
 
 class ScriptedEngine(EngineWrapper):
-    """An engine that works for as long as the script says, and answers with the script's text.
+    """An engine that generates the scripted lengths and returns the scripted texts.
 
     Args:
-        engine: Does the work; closed with this one. It must take exact lengths (vLLM).
-        script: Says how much work, and which text.
+        engine: Does the work; closed with this one. It must support exact lengths (vLLM).
+        script: Determines lengths and texts.
     """
 
     def __init__(self, engine: Engine, script: LengthScript) -> None:
@@ -135,15 +135,15 @@ class ScriptedEngine(EngineWrapper):
         self._script = script
 
     async def generate(self, request: Request) -> Completion:
-        """Generate as many tokens as the script says, and answer with its text.
+        """Generate the scripted number of tokens, and return the scripted text.
 
         Raises:
-            InputError: The prompt is a chat's; the script knows texts alone.
+            InputError: The prompt is a chat; the script supports only text.
         """
         if not isinstance(request.prompt, str):
-            raise InputError("A length script answers texts, not the messages of a chat.")
+            raise InputError("A length script supports text prompts, not chats.")
         scripted = self._script.answer(request.prompt)
-        # tokens of an earlier answer would be those that were generated, not those of its text
+        # no prefix: its token ids would be those generated, not those of the scripted text
         asked = replace(
             request,
             max_tokens=scripted.tokens,
@@ -157,7 +157,7 @@ class ScriptedEngine(EngineWrapper):
         return replace(completion, text=scripted.text, finish_reason="stop", prefix=None)
 
     async def load(self) -> ServerLoad:
-        """How busy the engine is, where it tells."""
+        """The engine's load, if it reports it."""
         return await self._engine.load() if isinstance(self._engine, ReportsLoad) else ServerLoad(0)
 
     async def aclose(self) -> None:
@@ -169,9 +169,9 @@ def drafts(number: int, seed: int = 0, scale: float = 1.0) -> list[Draft]:
     """Drafts of such lengths, the same for the same seed.
 
     Args:
-        number: How many; the first ones are the same for any number.
-        seed: Where the random choices start.
-        scale: How many times as long they are, before they are clipped.
+        number: Number of drafts; a longer list starts with the shorter one.
+        seed: Random seed.
+        scale: Factor for the lengths, before clipping.
     """
     random = Random(f"drafts {seed}")
     return [
@@ -189,7 +189,7 @@ def _words(random: Random, tokens: int) -> str:
 
 
 def _critique(random: Random, tokens: int, labels: Labels) -> str:
-    """A critique under its headings; its score tells nothing."""
+    """A critique with headings and a random score."""
     positive = (tokens - _HEADING_TOKENS) // 2
     score = random.randint(int(labels.scale[0]), int(labels.scale[1]))
     return write_critique(

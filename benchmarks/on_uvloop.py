@@ -1,4 +1,4 @@
-"""revloop's command line on uvloop's event loop, to measure whether that pays."""
+"""revloop's command line on uvloop's event loop, for comparison."""
 
 from __future__ import annotations
 

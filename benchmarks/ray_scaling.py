@@ -1,12 +1,12 @@
-"""Throughput of `--ray` from 1 to 8 servers that take a fixed time for each request.
+"""Throughput of `--ray` with 1 to 8 servers that take a fixed time for each request.
 
     python -m benchmarks.ray_scaling [--servers 1 2 4 8]
 
-Each server is a process with 16 slots; a request waits for a slot and holds it for 2 s, so the
-most it can do is 8 requests a second, and the processor is not the limit. One actor a server.
-Counted is what all servers finish a second while all of them are at work: from when the last of
-them got its first requests to when the first of them ran dry. The start of Ray's processes is in
-`elapsed_s`. Writes `results/ray-scaling.json`.
+Each server is a process with 16 slots; a request holds a slot for 2 s. So a server handles at most
+8 requests a second, and the processor is not the limit. Each server has one actor. The figure is
+the number of requests that all servers finish a second while all are working: from the first
+request of the last one to start until the first one runs out. `elapsed_s` includes the start of
+Ray's processes. Writes `results/ray-scaling.json`.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ SLOTS, REQUEST_S = 16, 2.0
 
 
 async def serve() -> None:
-    """Be a server: print the port, and serve until killed."""
+    """Print the port, and serve until killed."""
     slots = asyncio.Semaphore(SLOTS)
     finished_at_s: list[float] = []
     text = CRITIQUE + PromptSet.load("cnr").bridge + "A better answer."
@@ -69,7 +69,7 @@ async def serve() -> None:
 
 
 def measure(servers: int, rows_a_server: int) -> dict[str, Any]:
-    """Revise drafts over so many servers, and count what they finish a second."""
+    """Revise drafts with a number of servers, and count the requests finished a second."""
     with ExitStack() as opened:
         folder = Path(opened.enter_context(tempfile.TemporaryDirectory(prefix="revloop-ray-")))
         urls = [_start(opened) for _ in range(servers)]
@@ -112,7 +112,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--serve", action="store_true", help="be one of the servers")
+    parser.add_argument("--serve", action="store_true", help="run a server; internal")
     parser.add_argument("--servers", type=int, nargs="+", default=[1, 2, 4, 8])
     parser.add_argument("--rows-a-server", type=int, default=480)
     chosen = parser.parse_args()
@@ -126,7 +126,7 @@ def main() -> None:
     save(
         "ray-scaling",
         {
-            "what": "requests finished a second through --ray, one actor a server; "
+            "what": "requests finished a second with --ray, one actor for each server; "
             "target: an efficiency of at least 0.95 at 8 servers",
             "ray": version("ray"),
             "slots": SLOTS,

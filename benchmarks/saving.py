@@ -1,4 +1,4 @@
-"""Results as files: the figures, with what they were measured on."""
+"""Save figures with the machine that they were measured on."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ FOLDER = ROOT / "benchmarks" / "results"
 
 
 def spread(values: Sequence[float], digits: int = 4) -> dict[str, float]:
-    """Median, least and most of some figures, rounded, ready for JSON."""
+    """Median, least and most of some values, rounded, ready for JSON."""
     found = Spread.of(values).model_dump(exclude={"values"})
     return {name: round(value, digits) for name, value in found.items()}
 

@@ -1,7 +1,7 @@
-"""vLLM's engine stepped in a thread of this process, to be compared with ``AsyncLLM``.
+"""vLLM's engine stepped in a thread of this process, for comparison with ``AsyncLLM``.
 
-There is no second process: requests are handed over through a queue, and each step's finished
-outputs wake the event loop once.
+There is no second process: requests go through a queue, and each step's finished outputs wake the
+event loop once.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 class Stepper:
-    """Steps an ``LLMEngine`` in a thread, as long as it has work."""
+    """Steps an ``LLMEngine`` in a thread while it has work."""
 
     def __init__(self, engine: Any) -> None:
         self.model_config = engine.model_config
@@ -36,7 +36,7 @@ class Stepper:
         self._thread.start()
 
     async def finished(self, prompt: Mapping[str, Any], params: object, name: str) -> Any:
-        """The finished output of a request; cancelled, the request is aborted."""
+        """The output of a request, which is aborted on cancellation."""
         future = self._waiting[name] = self._loop.create_future()
         self._calls.put(lambda: self._add(name, prompt, params))
         try:
@@ -46,7 +46,7 @@ class Stepper:
                 self._calls.put(lambda: self._engine.abort_request([name]))
 
     async def call(self, function: Callable[[Any], Any]) -> Any:
-        """What a function of the engine gives, called between two steps."""
+        """Call a function of the engine between two steps; its result."""
         future = self._loop.create_future()
         self._calls.put(
             lambda: self._loop.call_soon_threadsafe(future.set_result, function(self._engine))
@@ -94,10 +94,10 @@ class Stepper:
 
 
 class SteppedEngine(VllmEngine):
-    """vLLM in this process, stepped in a thread. Make one in a running event loop."""
+    """vLLM in this process, stepped in a thread. Create it in a running event loop."""
 
     async def reset_prefix_cache(self) -> None:
-        """Forget all prefixes."""
+        """Empty the prefix cache."""
         await self._llm.call(lambda engine: engine.reset_prefix_cache())
 
     async def aclose(self) -> None:
@@ -124,5 +124,5 @@ class SteppedEngine(VllmEngine):
     async def _finished(self, prompt: Mapping[str, Any], params: object) -> Any:
         output = await self._llm.finished(prompt, params, f"stepped-{next(self._ids)}")
         if output.outputs[0].finish_reason not in {"stop", "length"}:
-            raise BadReplyError("vLLM gave the request up before it was finished.")
+            raise BadReplyError("vLLM aborted the request.")
         return output

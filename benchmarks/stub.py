@@ -1,12 +1,12 @@
-"""A server that answers at once, in a process of its own: what is left is the cost of revloop.
+"""An instant server in its own process, to isolate the overhead of revloop.
 
     python -m benchmarks.stub [--one-pass] [--vllm FOLDER]
 
-It speaks just enough HTTP, prints its port, counts completions, and remembers when the first came
-in (``GET /count``; seconds of the system's monotonic clock). Critiques have about 400 characters,
-revisions 1,200, as real ones of chat answers do; no two revisions are equal, so no trajectory
-converges. With ``--one-pass`` every answer is a critique and a revision. With ``--vllm`` it passes
-for a vLLM server of a model folder on this machine, so that prompts are sent as token ids.
+It implements minimal HTTP, prints its port, counts completions, and records when the first arrived
+(``GET /count``; seconds of the system's monotonic clock). Critiques have about 400 characters,
+revisions 1,200, like real ones; all revisions differ, so no trajectory converges. With
+``--one-pass`` every reply is a critique and a revision. With ``--vllm`` it poses as a vLLM server
+of a local model folder, so that prompts are sent as token ids.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ REVISION = "This sentence stands for a sentence of a revised answer, number {}. 
 
 
 class Stub:
-    """Answers, and counts."""
+    """Replies to requests, and counts them."""
 
     def __init__(self, vllm_folder: str | None, *, one_pass: bool) -> None:
         self.count = 0
@@ -96,12 +96,12 @@ class Connection(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Remember where to answer."""
+        """Keep the transport."""
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport
 
     def data_received(self, data: bytes) -> None:
-        """Answer every request that is whole."""
+        """Reply to each complete request."""
         self._buffer += data
         while (end := self._buffer.find(b"\r\n\r\n")) >= 0:
             head = self._buffer[:end]

@@ -1,17 +1,16 @@
-"""Throughput, and its share of the engine's limit, while one thing is varied.
+"""Throughput, and its share of the engine's limit, over one varied parameter.
 
     python -m benchmarks.sweeps drafts             from 512 to 8,192 drafts, one round each
-    python -m benchmarks.sweeps concurrency        requests under way, from 8 to 512
+    python -m benchmarks.sweeps concurrency        concurrent requests, from 8 to 512
     python -m benchmarks.sweeps iterations         rounds, from 1 to 5
-    python -m benchmarks.sweeps length             answers from half as long as real ones to twice
+    python -m benchmarks.sweeps length             answers of 0.5 to 2 times the real length
     python -m benchmarks.sweeps passes             two requests a round, or one
     python -m benchmarks.sweeps tensor-parallel    workers that share the model, 1 and 2
-    python -m benchmarks.sweeps plot               the plots again, from the results
+    python -m benchmarks.sweeps plot               only the plots, from the results
 
-Several can be named at once, and share their servers. Each point is revloop's batch and the oracle
-replay of it (see ``revloop bench throughput``); the points take turns, over a server with
-``revloop serve``'s settings. Results go to
-``benchmarks/results/sweep-*.json``, plots beside them.
+Several sweeps can be named; they share servers. Each point is a revloop batch and its oracle replay
+(see ``revloop bench throughput``). The points run in turn on a server with the settings of
+``revloop serve``. Results go to ``benchmarks/results/sweep-*.json``, with plots beside them.
 """
 
 from __future__ import annotations
@@ -44,13 +43,13 @@ RATIO = "revloop / oracle"
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """One value of what is varied.
+    """One value of the parameter.
 
     Attributes:
-        load: What is run.
-        scale: Scale of real lengths; None: the demo critic's own.
+        workload: What to run.
+        scale: Factor for real lengths; None for the demo critic's own.
         tensor_parallel_size: Of the server.
-        with_oracle: Whether the oracle is run too.
+        with_oracle: Whether to run the oracle too.
     """
 
     workload: Workload
@@ -61,13 +60,13 @@ class Point:
 
 @dataclass(frozen=True, slots=True)
 class Sweep:
-    """What is varied, and how.
+    """A parameter and its values.
 
     Attributes:
-        over: On the plot's axis.
-        values: The points' names.
-        point: Makes a point of a value, a number of drafts and a number of rounds.
-        figure: What the plot shows.
+        over: Label of the plot's axis.
+        values: The values.
+        point: Makes a point from a value, a number of drafts and a number of rounds.
+        figure: The figure to plot.
     """
 
     over: str
@@ -101,11 +100,11 @@ SWEEPS = {
         lambda value, _drafts, _rounds: Point(_workload(value, 1), with_oracle=False),
         figure="rounds_per_s",
     ),
-    "concurrency": Sweep("requests under way at most", (8, 32, 64, 128, 256, 512), _at_once),
+    "concurrency": Sweep("most concurrent requests", (8, 32, 64, 128, 256, 512), _at_once),
     "iterations": Sweep(
         "rounds", (1, 2, 3, 5), lambda value, drafts, _: Point(_workload(drafts, value))
     ),
-    "length": Sweep("length of the answers, real ones: 1", (0.5, 1.0, 1.5, 2.0), _of_length),
+    "length": Sweep("length of the answers (real ones: 1)", (0.5, 1.0, 1.5, 2.0), _of_length),
     "passes": Sweep(
         "requests a round",
         ("two", "one"),
@@ -124,7 +123,7 @@ SWEEPS = {
 
 @dataclass(slots=True)
 class Found:
-    """What the repeats of a point gave.
+    """Results of a point's repeats.
 
     Attributes:
         sides: Figures of each side, by repeat.
@@ -135,12 +134,12 @@ class Found:
     ratios: list[float] = field(default_factory=list)
 
     def add(self, side: str, figures: dict[str, float]) -> None:
-        """Keep the figures of one run."""
+        """Add the figures of one run."""
         kept = {name: figures[name] for name in KEPT if name in figures}
         self.sides.setdefault(side, []).append(kept)
 
     def spreads(self) -> dict[str, Any]:
-        """Ready for JSON."""
+        """The results, ready for JSON."""
         found: dict[str, Any] = {
             side: {name: _spread([one[name] for one in runs]) for name in runs[0]}
             for side, runs in self.sides.items()
@@ -169,13 +168,13 @@ async def measure(base_url: str, point: Point, found: Found) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """How large the points are.
+    """The size of the points.
 
     Attributes:
-        drafts: Of a point, where they are not what is varied.
-        rounds: The same.
-        repeats: Times that each point is run.
-        values: Only these points; None: all.
+        drafts: Drafts of a point, unless varied.
+        rounds: Rounds of a point, unless varied.
+        repeats: Runs of each point.
+        values: Only these values; None for all.
     """
 
     drafts: int
@@ -193,7 +192,7 @@ class Plan:
 
 
 def run(names: Sequence[str], plan: Plan) -> None:
-    """Measure sweeps, one after the other over the same servers, and write their results."""
+    """Measure sweeps one after the other on the same servers, and write their results."""
     points = {name: plan.points(SWEEPS[name]) for name in names}
     found = {name: {value: Found() for value in points[name]} for name in names}
     with tempfile.TemporaryDirectory() as folder:
@@ -225,7 +224,7 @@ def _save(name: str, plan: Plan, found: dict[Any, Found]) -> None:
 
 
 def plot(name: str) -> None:
-    """Draw the plot of a sweep's result."""
+    """Plot a sweep's results."""
     sweep, path = SWEEPS[name], saving.FOLDER / f"sweep-{name}.json"
     points = json.loads(path.read_text(encoding="utf-8"))["points"]
     sides = {
@@ -254,7 +253,7 @@ def main() -> None:
     parser.add_argument("--drafts", type=int, default=256)
     parser.add_argument("--rounds", type=int, default=2)
     parser.add_argument("--repeats", type=int, default=2)
-    parser.add_argument("--values", nargs="*", help="only these points")
+    parser.add_argument("--values", nargs="*", help="only these values")
     chosen = parser.parse_args()
     names = [name for name in chosen.what if name != "plot"]
     if names:

@@ -1,7 +1,7 @@
-"""All drafts at once with the asynchronous OpenAI client in its default settings.
+"""All drafts concurrently with the asynchronous OpenAI client in its default settings.
 
-A semaphore lets 256 drafts be under way, as many as vLLM runs at once by default. Without one the
-client's pool lets 1,000 requests out, and works harder for each of them.
+A semaphore limits this to 256 drafts, vLLM's default number of concurrent requests. Without it the
+client's pool allows 1,000 requests, each of which then costs more.
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
-"""Batches of 50 with a barrier after each step, as batch pipelines work.
+"""Batches of 50 with a barrier after each step, as in batch pipelines.
 
-All critiques of a batch, then all of its revisions, then the next round; when a batch has all its
-rounds, the next one starts. 50 is distilabel's default size of a batch (``input_batch_size``). In
-each step everybody waits for the longest answer.
+All critiques of a batch, then all its revisions, then the next round; after all rounds, the next
+batch. 50 is distilabel's default (``input_batch_size``). Each step waits for the longest reply.
 """
 
 from __future__ import annotations

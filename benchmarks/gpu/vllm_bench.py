@@ -1,4 +1,4 @@
-"""vLLM's own throughput benchmark, called as a module: ``vllm`` as a command may be missing."""
+"""vLLM's own throughput benchmark as a module, because the ``vllm`` command may be missing."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""The planner's curve, its prediction beside a measurement: ``python -m benchmarks.scale``."""
+"""The planner's curve, and its prediction against a measurement: ``python -m benchmarks.scale``."""

@@ -1,9 +1,9 @@
-"""Draw the planner's curve from 1 to 1,000 GPUs, and put its prediction beside a measurement.
+"""Plot the planner's curve from 1 to 1,000 GPUs, and compare its prediction with a measurement.
 
     python -m benchmarks.scale            # docs/scale.md and its plots, in a few seconds
-    python -m benchmarks.scale --measure  # measure this machine first: some minutes, with vLLM
+    python -m benchmarks.scale --measure  # first measure this machine with vLLM, in some minutes
 
-What was measured is kept in `benchmarks/results/scale.json`.
+The measurements are in `benchmarks/results/scale.json`.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ AT_ONCE = (1, 16, 128)
 
 
 def results(path: Path = RESULTS) -> list[Measured]:
-    """What was measured so far; nothing where there is no file."""
+    """The measurements so far; empty without a file."""
     if not path.is_file():
         return []
     rows = json.loads(path.read_text(encoding="utf-8"))
@@ -43,7 +43,7 @@ def main() -> None:
     parser.add_argument("--drafts", type=int, default=256)
     options = parser.parse_args()
     if options.measure:
-        # torch and a server are needed for measuring only
+        # only measuring needs torch and vLLM
         from benchmarks.scale.measure import WORKERS, machine, measure
 
         here = machine(f"{platform.machine()}, {WORKERS} cores, no GPU")

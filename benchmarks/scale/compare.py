@@ -1,4 +1,4 @@
-"""The planner's prediction beside what was measured, on any machine whose speed is known."""
+"""Compare the planner's prediction with a measurement, on a machine of known speed."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ if TYPE_CHECKING:
     from revloop.models.shape import ModelShape
 
 PERFECT = Assumptions(flops_share=1, bandwidth_share=1, tensor_parallel_share=1)
-"""Nothing assumed: the roofline itself, which no engine can pass."""
+"""No losses: the roofline itself, which no engine can exceed."""
 
 
 class Machine(Frozen):
-    """What one worker's share of a machine was measured to do."""
+    """The measured speed of one worker's share of a machine."""
 
     name: str
     gflops: PositiveFloat = Field(description="Matrix products in bf16, 10^9 operations a second.")
     bandwidth_gb_s: PositiveFloat = Field(description="Reading memory, 10^9 bytes a second.")
-    memory_gib: PositiveFloat = Field(description="What a worker may fill.")
+    memory_gib: PositiveFloat = Field(description="Available to one worker.")
     workers: PositiveInt = Field(description="Workers that share the model: tensor-parallel size.")
 
     @property
     def card(self) -> Card:
-        """The machine as the planner sees it: each worker is a card."""
+        """The machine for the planner: each worker is a card."""
         return Card(
             name="measured",
             title=self.name,
@@ -41,13 +41,13 @@ class Machine(Frozen):
 
 
 class Measured(Frozen):
-    """One job that was run."""
+    """One measured job."""
 
     machine: Machine
-    engine: str = Field(description="What ran it, with its version.")
+    engine: str = Field(description="The engine and its version.")
     drafts: PositiveInt
-    at_once: PositiveInt = Field(description="Drafts in hand at the same time.")
-    lengths: TokenLengths = Field(description="As they came out, rounds included.")
+    at_once: PositiveInt = Field(description="Concurrent drafts.")
+    lengths: TokenLengths = Field(description="As measured, including rounds.")
     seconds: PositiveFloat
     generated_tokens: PositiveInt
     prompt_tokens: PositiveInt
@@ -60,12 +60,12 @@ class Measured(Frozen):
 
 
 class Comparison(Frozen):
-    """A prediction beside its measurement.
+    """A prediction and its measurement.
 
     Attributes:
-        predicted_tokens_per_s: What the roofline allows, with nothing assumed lost.
-        measured_tokens_per_s: What came out.
-        limit: What the planner says limits the job.
+        predicted_tokens_per_s: The roofline, without losses.
+        measured_tokens_per_s: The measurement.
+        limit: What limits the job, according to the planner.
     """
 
     predicted_tokens_per_s: float
@@ -74,15 +74,15 @@ class Comparison(Frozen):
 
     @property
     def reached(self) -> float:
-        """The share of the roofline that was reached."""
+        """The share of the roofline reached."""
         return self.measured_tokens_per_s / self.predicted_tokens_per_s
 
 
 def compare(shape: ModelShape, measured: Measured) -> Comparison:
-    """Predict a job that was run, on the machine as it was measured, and put both side by side.
+    """Predict a measured job for the measured machine, and compare.
 
     Raises:
-        DoesNotFitError: The machine's memory does not hold the model.
+        DoesNotFitError: The model does not fit into the machine's memory.
     """
     machine, lengths = measured.machine, measured.lengths
     planned = plan_job(

@@ -1,4 +1,4 @@
-"""Measure this machine, and how fast it revises the demo's drafts on a real vLLM server."""
+"""Measure this machine, and how fast it revises the demo's drafts with a vLLM server."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _TIMES = 5
 
 
 def machine(name: str, workers: int = WORKERS) -> Machine:
-    """What one core does by itself: the best of a few tries, in bf16 as vLLM serves the critic."""
+    """The speed of one core: the best of a few runs, in bf16 as vLLM serves the critic."""
     import torch
 
     torch.set_num_threads(1)
@@ -50,7 +50,7 @@ def machine(name: str, workers: int = WORKERS) -> Machine:
 def measure(
     machine: Machine, engine: str, at_once: Sequence[int], drafts: int, log: Path
 ) -> list[Measured]:
-    """Revise drafts on one server, each time with so many at once."""
+    """Revise drafts on one server at each concurrency."""
     options = ServerOptions(
         model=str(CRITIC_FOLDER),
         served_model_name="critic",
@@ -61,7 +61,7 @@ def measure(
         reached = EngineOptions(
             base_url=server.base_url, model="critic", tokenizer=str(CRITIC_FOLDER)
         )
-        # the first requests warm the server up; other drafts, so that no prefix is known after
+        # warm up, with other drafts, so that no prefix is cached
         anyio.run(_revise, reached, 16, 16, 99)
         return [
             _measured(machine, engine, n, *anyio.run(_revise, reached, _drafts(n, drafts), n, seed))
@@ -70,7 +70,7 @@ def measure(
 
 
 def _drafts(at_once: int, drafts: int) -> int:
-    """Fewer drafts where few run at once: their time is told by few."""
+    """Fewer drafts at low concurrency, where few are enough."""
     return max(at_once, min(drafts, 16 * at_once))
 
 
@@ -94,7 +94,7 @@ def _measured(
 async def _revise(
     options: EngineOptions, drafts: int, at_once: int, seed: int
 ) -> tuple[list[Trajectory], float]:
-    """The trajectories of held-out drafts, and the seconds that they took."""
+    """The trajectories of held-out drafts, and the seconds they took."""
     engine = await open_engine(options, shipped_critic=CRITIC_FOLDER)
     try:
         return await _timed(engine, drafts, at_once, seed)

@@ -1,1 +1,1 @@
-"""Tokens a step that speculative decoding gives on critiques and on revisions, by replay."""
+"""Tokens a step of speculative decoding on critiques and revisions, by replay."""

@@ -1,11 +1,11 @@
-"""Count the tokens a step that speculative decoding gives on critiques and on revisions.
+"""Count the tokens a step of speculative decoding on critiques and revisions.
 
     python -m benchmarks.speculation
 
-replays recorded requests without an engine: those of the demo critic (``--store``, or it makes them
-with a server of its own, n-grams on, and compares the replay with the server's own count), and
-revisions made of real answers by edits of varying size (``--data``). It writes
-`benchmarks/results/speculation.json` and `speculation.png`. A few minutes on two cores.
+replays recorded requests without an engine: those of the demo critic (from ``--store``, or made
+with a server that drafts from n-grams, whose counters are then compared with the replay), and
+revisions of real answers made by random edits of varying size (``--data``). It writes
+`benchmarks/results/speculation.json` and `speculation.png`, in a few minutes on two cores.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ SHARES = (0.0, 0.05, 0.15, 0.3, 0.5)
 
 
 def methods() -> dict[str, Method]:
-    """The methods by name; suffix trees only where their library is installed."""
+    """The methods by name; suffix trees only if their library is installed."""
     found: dict[str, Method] = {
         "ngram 5-5": ngram(5, 5),  # vLLM's default
         "ngram 2-4": ngram(2, 4),
@@ -58,7 +58,7 @@ def methods() -> dict[str, Method]:
 
 
 def figures(traces: Sequence[Trace]) -> dict[str, Any]:
-    """What each method gives on some requests, by tokens drafted at a step."""
+    """The figures of each method on some requests, by tokens drafted at a step."""
     table: dict[str, Any] = {"requests": len(traces)}
     for name in methods():
         table[name] = {}
@@ -75,7 +75,7 @@ def figures(traces: Sequence[Trace]) -> dict[str, Any]:
 
 
 def demo_traces(store: Path) -> list[Trace]:
-    """The requests of the demo critic, round by round of each trajectory."""
+    """The requests of the demo critic, by trajectory and round."""
     tokenizer = Tokenizer.from_file(str(CRITIC_FOLDER / "tokenizer.json"))
     end = tokenizer.token_to_id("<|endoftext|>")
     assert end is not None
@@ -85,7 +85,7 @@ def demo_traces(store: Path) -> list[Trace]:
 
 
 def text_figures(data: Path) -> dict[str, Any]:
-    """What each method gives on revisions of real answers, by the kind of revision."""
+    """The figures of each method on revisions of real answers, by the kind of revision."""
     answers = read_answers(data)
     texts = [
         text
@@ -128,7 +128,7 @@ def main() -> None:
     )
     data = Path(os.environ.get("REVLOOP_TEST_DATA", ROOT.parent / "shared" / "data"))
     parser.add_argument("--store", type=Path, help="trajectories of the demo critic, two passes")
-    parser.add_argument("--data", type=Path, default=data, help="holds fastchat80/*.jsonl")
+    parser.add_argument("--data", type=Path, default=data, help="folder with fastchat80/*.jsonl")
     parser.add_argument("--drafts", type=int, default=200, help="for the demo critic")
     parser.add_argument("--rounds", type=int, default=3, help="for the demo critic")
     options = parser.parse_args()

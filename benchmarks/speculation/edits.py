@@ -1,4 +1,4 @@
-"""Seeded edits of real texts, as a revision makes them: words and whole sentences."""
+"""Random edits of texts, similar to revisions: words and whole sentences."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     import random
     from collections.abc import Sequence
 
-# how often each kind is drawn
+# relative frequency of each kind
 KINDS = {"substitute": 4, "insert": 2, "delete": 2, "move sentence": 1, "delete sentence": 1}
 LONGEST_SPAN = 4
 
@@ -23,10 +23,10 @@ def edited(text: str, share: float, vocabulary: Sequence[str], random_: random.R
     """A text with a share of its words edited.
 
     Args:
-        text: What is edited.
-        share: Words that are substituted, deleted, inserted or moved, of all words.
-        vocabulary: Words that new ones are drawn from, with the white space after them.
-        random_: Draws the kinds, the places and the words.
+        text: The text.
+        share: Share of words to substitute, delete, insert or move.
+        vocabulary: Source of new words, each with the white space after it.
+        random_: Source of randomness.
     """
     words = words_of(text)
     left = round(share * len(words))
@@ -39,7 +39,7 @@ def edited(text: str, share: float, vocabulary: Sequence[str], random_: random.R
 def _edit(
     words: list[str], kind: str, left: int, vocabulary: Sequence[str], random_: random.Random
 ) -> int:
-    """Edit words in place; the number of words that this touched."""
+    """Edit words in place; the number of words affected."""
     if kind.endswith("sentence"):
         return _edit_sentence(words, kind, left, random_)
     span = min(left, random_.randint(1, LONGEST_SPAN), len(words))
@@ -50,7 +50,7 @@ def _edit(
 
 
 def _edit_sentence(words: list[str], kind: str, left: int, random_: random.Random) -> int:
-    """Move or delete a sentence, unless it is longer than what is left to edit."""
+    """Move or delete a sentence, unless it is longer than the remaining edits."""
     ends = [i + 1 for i, word in enumerate(words) if word.rstrip().endswith((".", "!", "?", ":"))]
     bounds = sorted({0, *ends, len(words)})
     index = random_.randrange(len(bounds) - 1)

@@ -1,7 +1,7 @@
-"""What is drafted at each step: n-grams, suffix trees, and the previous version followed.
+"""Ways to draft tokens: n-grams, suffix trees, and following the previous version.
 
-A method opens a trace (a request) and gives a proposer. A proposer is handed all token ids so far,
-at least one of them generated, and gives at most so many that might come next.
+A method takes a trace (a request) and returns a proposer. A proposer takes all token ids so far, at
+least one of them generated, and a limit, and returns likely next tokens.
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ if TYPE_CHECKING:
     Method = Callable[[Trace], Proposer]
 
 RESYNCHRONISE = 3
-"""The most generated tokens that are looked for in the previous version after an edit."""
+"""Most generated tokens to search for in the previous version after an edit."""
 NEAR = 12
-"""A single token is only trusted to mark a place within so many tokens of the expected one."""
+"""A single token counts as a match only within this distance of the expected place."""
 
 
 class Ngram:
-    """vLLM's n-gram proposer: what followed the first match of the longest n-gram.
+    """vLLM's n-gram proposer: the tokens after the first match of the longest n-gram.
 
-    Source: ``vllm/v1/spec_decode/ngram_proposer.py``; a test holds this against that function.
+    Source: ``vllm/v1/spec_decode/ngram_proposer.py``; a test compares it with that function.
     """
 
     def __init__(self, shortest: int, longest: int) -> None:
@@ -48,16 +48,16 @@ class Ngram:
 
 
 def ngram(shortest: int, longest: int) -> Method:
-    """The method of n-grams with lengths in these bounds, both included."""
+    """The n-gram method with lengths in these bounds, inclusive."""
     return lambda _: Ngram(shortest, longest)
 
 
 class Follower:
-    """Follows the previous version from its first token, and finds its place again after an edit.
+    """Follows the previous version from its first token, and resynchronises after an edit.
 
-    Where the text so far ends in a place of the previous version, what follows there is drafted.
-    Else the last tokens are looked for in it, longest run first, nearest to the expected place and
-    rather after it than before. A place that is lost is guessed on: as if a token was replaced.
+    While the text matches the previous version, it drafts what follows there. Otherwise it searches
+    for the last tokens, longest run first, nearest to the expected place and preferably after it.
+    If it finds none, it assumes that a token was replaced.
     """
 
     def __init__(self, previous: Sequence[int], start: int, fallback: Ngram) -> None:
@@ -91,11 +91,11 @@ class Follower:
             if place is not None:
                 self._cursor, self._in_step = place, True
                 return
-        # lost: it stays, unless a token was replaced, and then the next one shows it
+        # lost: assume that a token was replaced; the next one will tell
         self._cursor = min(self._cursor + 1, len(self._previous))
 
     def _place(self, tokens: list[int]) -> int | None:
-        """Where the previous version goes on after these tokens, nearest to the cursor."""
+        """The place in the previous version after these tokens that is nearest to the cursor."""
         n = len(tokens)
         reach = NEAR if n == 1 else len(self._previous)
         first, last = max(0, self._cursor - reach), self._cursor + reach
@@ -104,7 +104,7 @@ class Follower:
             for place in range(max(n, first), min(len(self._previous), last) + 1)
             if list(self._previous[place - n : place]) == tokens
         ]
-        # a place before the cursor was passed already: only a near one is as likely
+        # places before the cursor have been used, so they are less likely
         return min(places, key=self._distance, default=None)
 
     def _distance(self, place: int) -> int:
@@ -113,11 +113,11 @@ class Follower:
 
 
 def follow(shortest: int, longest: int) -> Method:
-    """Our method: follow the previous version, and n-grams where there is nothing to follow."""
+    """Our method: follow the previous version, with n-grams as the fallback."""
 
     def open_(trace: Trace) -> Proposer:
         fallback = Ngram(shortest, longest)
-        if trace.kind == "critique":  # it copies from anywhere, in no order
+        if trace.kind == "critique":  # it copies in no fixed order
             return fallback
         return Follower(trace.previous, len(trace.prompt), fallback)
 
@@ -127,7 +127,7 @@ def follow(shortest: int, longest: int) -> Method:
 class SuffixTrees:
     """vLLM's suffix decoding: arctic-inference's trees, with vLLM's default settings.
 
-    Earlier answers stay in the trees, as they do in a server: open one for each set of traces.
+    Earlier replies stay in the trees, as in a server: open new ones for each set of traces.
     """
 
     def __init__(self, cache: Any) -> None:
@@ -136,7 +136,7 @@ class SuffixTrees:
 
     @classmethod
     def open(cls) -> SuffixTrees | None:
-        """New trees, or None where arctic-inference is not installed."""
+        """New trees, or None if arctic-inference is not installed."""
         try:
             from arctic_inference.suffix_decoding import SuffixDecodingCache
         except ImportError:
@@ -144,7 +144,7 @@ class SuffixTrees:
         return cls(SuffixDecodingCache(max_tree_depth=_DEPTH, max_cached_requests=10_000))
 
     def __call__(self, trace: Trace) -> Proposer:
-        """Open a trace; the one before ends."""
+        """Start a trace, and end the previous one."""
         if self._request in self._cache.active_requests:
             self._cache.stop_request(self._request)
         self._request += 1

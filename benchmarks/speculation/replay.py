@@ -1,4 +1,4 @@
-"""Replay a request without an engine: what a greedy engine would have accepted at each step."""
+"""Replay a request without an engine: count what a greedy engine would accept."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Counts:
-    """What a replay counted. The step that reads the prompt gives one token and is left out.
+    """Counts of a replay. The prefill step, which gives one token, is left out.
 
     Attributes:
-        tokens: Tokens that came out.
-        steps: Steps that the engine took for them.
-        drafted: Tokens that were drafted.
-        accepted: Drafted tokens that came out.
-        drafts: Steps at which anything was drafted.
+        tokens: Generated tokens.
+        steps: Engine steps.
+        drafted: Drafted tokens.
+        accepted: Accepted tokens.
+        drafts: Steps with drafted tokens.
     """
 
     tokens: int = 0
@@ -41,17 +41,17 @@ class Counts:
 
     @property
     def tokens_a_step(self) -> float | None:
-        """1 without speculation; None where there was no step."""
+        """1 without speculation; None without steps."""
         return self.tokens / self.steps if self.steps else None
 
     @property
     def accepted_share(self) -> float | None:
-        """Of the tokens that were drafted; None where none was."""
+        """The share of drafted tokens accepted; None if none were drafted."""
         return self.accepted / self.drafted if self.drafted else None
 
 
 def common_prefix(first: Sequence[int], second: Sequence[int]) -> int:
-    """The number of tokens at the start that are the same."""
+    """The length of the common prefix."""
     for index, (one, other) in enumerate(zip(first, second, strict=False)):
         if one != other:
             return index
@@ -63,15 +63,15 @@ def replay(prompt: Sequence[int], answer: Sequence[int], propose: Proposer, k: i
 
     Args:
         prompt: Token ids of its prompt.
-        answer: Token ids that the engine generates.
-        propose: Drafts from the ids so far.
-        k: The most tokens to draft at a step.
+        answer: Generated token ids.
+        propose: Drafts tokens, given the ids so far.
+        k: Most tokens to draft at a step.
     """
     counts, done = Counts(), 1
     while done < len(answer):
         drafted = list(propose([*prompt, *answer[:done]], k))[:k]
         right = common_prefix(drafted, answer[done:])
-        # the engine's own token comes after what it accepts, unless the answer has ended
+        # accepted tokens are followed by one of the engine's own, unless the answer has ended
         out = min(right + 1, len(answer) - done)
         counts += Counts(out, 1, len(drafted), right, bool(drafted))
         done += out
@@ -79,7 +79,7 @@ def replay(prompt: Sequence[int], answer: Sequence[int], propose: Proposer, k: i
 
 
 def replay_all(traces: Iterable[Trace], method: Method, k: int) -> Counts:
-    """Count the steps of several requests, one after the other."""
+    """Count the steps of several requests."""
     total = Counts()
     for trace in traces:
         total += replay(trace.prompt, trace.answer, method(trace), k)

@@ -1,4 +1,4 @@
-"""Trajectories of the demo critic from a real server that drafts tokens, and the server's count."""
+"""Make trajectories of the demo critic on a server that drafts tokens; its counters."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ METRICS = ("drafts", "draft_tokens", "accepted_tokens")
 
 
 def make_store(store: Path, drafts: int, rounds: int) -> dict[str, float]:
-    """Revise held-out drafts into a store, all rounds of each, tokens drafted from n-grams.
+    """Revise held-out drafts into a store, for all rounds, with tokens drafted from n-grams.
 
     Returns:
-        What the server counted: drafts, drafted tokens, accepted tokens.
+        The server's counters: drafts, drafted tokens, accepted tokens.
     """
     options = ServerOptions(
         model=str(CRITIC_FOLDER),
@@ -40,7 +40,7 @@ def make_store(store: Path, drafts: int, rounds: int) -> dict[str, float]:
 
 
 def read_counts(metrics: str) -> dict[str, float]:
-    """What a vLLM server's metrics say of drafted tokens."""
+    """The counters of drafted tokens in a vLLM server's metrics."""
     counts = {}
     for name in METRICS:
         pattern = rf"^vllm:spec_decode_num_{name}_total\S* (\S+)"

@@ -1,4 +1,4 @@
-"""What is replayed: the requests of a store's trajectories, and revisions made of real texts."""
+"""Requests to replay: those of stored trajectories, and revisions of real texts."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 MODELS = ("chatgpt", "bard", "vicuna-13b")
 VOCABULARY = 16_384
-# what the critics say of real texts is not known: the same few words stand in for each
+# there are no critiques of the real texts: this one stands in for each
 CRITIQUE = """Overall score: 6
 Positive aspects: The answer is clear and mostly complete.
 Negative aspects: Some points are vague, and some wording should be more exact."""
@@ -30,10 +30,10 @@ class Trace:
     """One request, as token ids.
 
     Attributes:
-        kind: What it asked for.
-        prompt: All of its prompt.
-        previous: The version that is criticised or revised, as it stands in the prompt.
-        answer: What was generated, with the token that ends it.
+        kind: The kind of request.
+        prompt: The whole prompt.
+        previous: The version in the prompt that is criticised or revised.
+        answer: The generated tokens, including the end token.
     """
 
     kind: Literal["critique", "revision"]
@@ -43,11 +43,11 @@ class Trace:
 
 
 class Tokens(NamedTuple):
-    """A tokenizer, as far as it is needed.
+    """The parts of a tokenizer that are needed.
 
     Attributes:
-        encode: Gives the token ids of a text.
-        end: The token that ends an answer.
+        encode: Returns the token ids of a text.
+        end: The end token.
     """
 
     encode: Callable[[str], list[int]]
@@ -73,13 +73,13 @@ def traces_of(trajectory: Trajectory, tokens: Tokens) -> Iterator[Trace]:
 def round_traces(
     draft: Draft, previous: str, critique: str, revision: str, tokens: Tokens
 ) -> Iterator[Trace]:
-    """The two requests of one round, the critique's first."""
+    """The two requests of one round, the critique first."""
     prompts, encode = PromptSet.load("cnr"), tokens.encode
     asked = prompts.critique_prompt(draft, previous)
     assert isinstance(asked, str)
     prompt, version = tuple(encode(asked)), tuple(encode(previous))
     said, bridge = tuple(encode(critique)), tuple(encode(prompts.bridge))
-    # the bridge is the text that stops a critique, so the critic writes it too
+    # the bridge is the stop text of a critique, so the critic generates it too
     yield Trace("critique", prompt, version, (*said, *bridge))
     yield Trace("revision", (*prompt, *said, *bridge), version, (*encode(revision), tokens.end))
 
@@ -97,7 +97,7 @@ def read_answers(folder: Path) -> dict[str, list[Draft]]:
 
 
 def train_tokenizer(texts: Iterable[str]) -> Any:
-    """A byte-level BPE whose tokens are words and parts of words, as those of a large model."""
+    """A byte-level BPE with tokens like those of a large model: words and parts of words."""
     from tokenizers import ByteLevelBPETokenizer
 
     tokenizer = ByteLevelBPETokenizer()
@@ -122,7 +122,7 @@ def edited_traces(
 
 
 def cross_traces(first: Sequence[Draft], second: Sequence[Draft], tokens: Tokens) -> list[Trace]:
-    """Revisions that copy next to nothing: another model's answer to the same question."""
+    """Revisions that copy almost nothing: another model's answer to the same question."""
     return [
         _revision_trace(one, other.response, tokens)
         for one, other in zip(first, second, strict=True)

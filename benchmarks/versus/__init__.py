@@ -1,1 +1,1 @@
-"""revloop beside the programs of ``benchmarks/baselines``: ``python -m benchmarks.versus``."""
+"""revloop against the programs in ``benchmarks/baselines``: ``python -m benchmarks.versus``."""

@@ -1,12 +1,12 @@
-"""Measure revloop beside the programs that a user would write, on one server.
+"""Measure revloop against programs that a user might write, on one server.
 
     python -m benchmarks.versus                      the demo critic's own, short answers
     python -m benchmarks.versus --lengths real       lengths of real chat answers
-    python -m benchmarks.versus --plain-server       revloop and its server beside vLLM's defaults
-    python -m benchmarks.versus --plots-only         the plots again, from the results
+    python -m benchmarks.versus --plain-server       revloop and its server against vLLM's defaults
+    python -m benchmarks.versus --plots-only         only the plots, from the results
 
-The sides run in turn, A B C A B C, each in a process of its own and over an empty prefix cache.
-Results go to ``benchmarks/results/versus-*.json``, plots beside them.
+The sides run in turn (A B C A B C), each in its own process and with an empty prefix cache.
+Results go to ``benchmarks/results/versus-*.json``, with plots beside them.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ if TYPE_CHECKING:
     from revloop import Draft
 
 WHAT = (
-    "versions/s of each side on one server (rounds saved by stopping early count as done), and "
-    "how many times as fast revloop is, by repeat"
+    "versions/s of each side on one server (rounds saved by early stopping count as done), and "
+    "the ratio of revloop to it, by repeat"
 )
 LENGTHS_SEED = 0
 WARM_UP_DRAFTS = 8
@@ -55,7 +55,7 @@ def compare_servers(
 ) -> dict[str, list[SideRun]]:
     """Run revloop on its own server and the async client on vLLM's defaults, in turn.
 
-    Each run has a server of its own, one at a time: two would share the cores.
+    Each run has its own server, one at a time, because two would share the cores.
     """
     runs: dict[str, list[SideRun]] = {REVLOOP: [], ASYNC: []}
     for repeat in range(repeats):
@@ -68,7 +68,7 @@ def compare_servers(
 
 
 def warm_up(setting: Setting, drafts: list[Draft], base_url: str, folder: Path) -> None:
-    """Send a fresh server a few requests: the first ones are slow."""
+    """Send a new server a few requests, because the first ones are slow."""
     with tempfile.TemporaryDirectory(dir=folder) as name:
         run_side(ASYNC, setting, drafts[:WARM_UP_DRAFTS], base_url, Path(name))
 
@@ -81,7 +81,7 @@ def _run(side: str, setting: Setting, drafts: list[Draft], base_url: str, folder
 
 
 def measure(chosen: argparse.Namespace) -> None:
-    """Compare as the command line says, save and plot."""
+    """Compare the sides and save the results."""
     is_real = chosen.lengths == "real"
     setting = Setting(
         chosen.iterations,
@@ -114,7 +114,7 @@ def measure(chosen: argparse.Namespace) -> None:
 
 
 def plot(chosen: argparse.Namespace) -> None:
-    """Draw the plots of results that are there."""
+    """Plot existing results."""
     name = _name(chosen)
     results = json.loads((FOLDER / f"{name}.json").read_text(encoding="utf-8"))
     plot_ratios(results, FOLDER / f"{name}.png")
@@ -142,8 +142,8 @@ def main() -> None:
     parser.add_argument("--lengths", choices=["demo", "real"], default="demo")
     parser.add_argument("--plain-server", action="store_true")
     parser.add_argument("--plots-only", action="store_true")
-    parser.add_argument("--distilabel-python", help="a Python that has distilabel and revloop")
-    parser.add_argument("--eager", action="store_true", help="do not compile: for a short trial")
+    parser.add_argument("--distilabel-python", help="a Python with distilabel and revloop")
+    parser.add_argument("--eager", action="store_true", help="do not compile, for a short trial")
     chosen = parser.parse_args()
     if chosen.lengths == "real" and chosen.plain_server:
         parser.error("--plain-server compares the demo critic's own lengths")

@@ -1,4 +1,4 @@
-"""The arithmetic of a comparison: rates, ratios, and their spread over the repeats."""
+"""Compute rates and ratios, and their range over the repeats."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ if TYPE_CHECKING:
 
 
 def done_per_s(run: SideRun) -> float:
-    """Versions a second, rounds that were saved by stopping early counted as done."""
+    """Versions a second; rounds saved by early stopping count as done."""
     return run.versions_done / run.wall_s
 
 
 def ratios(ours: Sequence[SideRun], other: Sequence[SideRun]) -> list[float]:
-    """How many times as fast ours was in each repeat: the two runs stand next to each other."""
+    """Our speed relative to the other side in each repeat."""
     return [done_per_s(one) / done_per_s(two) for one, two in zip(ours, other, strict=True)]
 
 
 def same_share(ours: SideRun, other: SideRun) -> float:
-    """Share of the drafts that both were given for which both ended with the same text."""
+    """The share of common drafts with the same final text."""
     shared = ours.made.keys() & other.made.keys()
     same = sum(ours.made[one].final == other.made[one].final for one in shared)
     return same / len(shared) if shared else 0.0
@@ -61,7 +61,7 @@ def _figures(runs: Sequence[SideRun], ours: Sequence[SideRun]) -> dict[str, Any]
 
 
 def timeline_rows(runs: dict[str, list[SideRun]]) -> list[dict[str, Any]]:
-    """How busy the server was in the last run of each side: a row for each moment."""
+    """The server's load in the last run of each side: a row for each sample."""
     return [
         {"side": side} | moment._asdict()
         for side, of_side in runs.items()

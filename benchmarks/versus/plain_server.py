@@ -1,8 +1,8 @@
-"""vLLM's API server with its own defaults: of our options, only what and where is passed on.
+"""vLLM's API server with its own defaults: only the model and the address are passed on.
 
-A program for :class:`~revloop.serving.VllmServer`, which then starts, awaits and stops it. It has
-the same environment as revloop's server (vLLM does not come up on this CPU without), but neither
-a block size nor any other choice of revloop.
+A program for :class:`~revloop.serving.VllmServer`, which starts and stops it. It has the same
+environment as revloop's server (vLLM does not start on this CPU without it), but no block size or
+other choice of revloop.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ KEPT = ("model", "host", "port", "served-model-name")
 
 
 def main() -> None:
-    """Become vLLM's API server."""
+    """Replace this process with vLLM's API server."""
     parser = argparse.ArgumentParser()
     for name in KEPT:
         parser.add_argument(f"--{name}", required=True)

@@ -1,7 +1,7 @@
-"""revloop with real lengths, as the command line of a baseline: ``revise_many`` over a store.
+"""revloop with real lengths, with the command line of a baseline.
 
-It does what ``revloop batch`` does, with a :class:`~benchmarks.lengths.ScriptedEngine` before the
-server, which no option of the command line can name.
+It works like ``revloop batch``, but with a :class:`~benchmarks.lengths.ScriptedEngine` in front of
+the server, for which the command line has no option.
 """
 
 from __future__ import annotations

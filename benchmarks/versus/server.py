@@ -1,4 +1,4 @@
-"""The one server that all sides use in turn: start it, empty its cache, read its counters."""
+"""The server that all sides use in turn: start it, empty its cache, read its counters."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ PLAIN_PROGRAM = (sys.executable, "-m", "benchmarks.versus.plain_server")
 def served(
     log: Path, *, plain: bool = False, eager: bool = False, vllm_options: tuple[str, ...] = ()
 ) -> Iterator[str]:
-    """A vLLM server of the demo's critic while the block runs; gives its address.
+    """Serve the demo's critic with vLLM while the block runs; yields the address.
 
     Args:
-        log: Where its output goes.
-        plain: With vLLM's defaults, not with those of ``revloop serve``.
-        eager: Do not compile the model: for a short trial.
+        log: File for its output.
+        plain: Use vLLM's defaults instead of those of ``revloop serve``.
+        eager: Do not compile the model, for a short trial.
         vllm_options: Further options for vLLM.
     """
-    # only so it lets its prefix cache be emptied
+    # allows emptying the prefix cache
     os.environ["VLLM_SERVER_DEV_MODE"] = "1"
     options = ServerOptions(
         model=str(CRITIC_FOLDER), log_path=log, enforce_eager=eager, vllm_options=vllm_options
@@ -42,7 +42,7 @@ def served(
 
 
 def reset_prefix_cache(base_url: str) -> None:
-    """Empty the prefix cache, so that no side finds what another one left."""
+    """Empty the prefix cache, so that no side benefits from another."""
     request = urllib.request.Request(f"{base_url}/reset_prefix_cache", method="POST")
     with urllib.request.urlopen(request):
         pass
@@ -56,10 +56,10 @@ def metrics(base_url: str) -> str:
 
 
 def load(base_url: str) -> ServerLoad:
-    """How many requests run and wait in the server."""
+    """The requests running and queued in the server."""
     return read_load(metrics(base_url), refused=0)
 
 
 def counters(base_url: str) -> Counters:
-    """What the server has done so far."""
+    """The server's counters so far."""
     return read_counters(metrics(base_url)) or Counters()

@@ -88,7 +88,7 @@ async def test_the_engine_is_asked_for_just_the_tokens_of_the_script() -> None:
 async def test_the_messages_of_a_chat_are_refused() -> None:
     prompt = (Message(role="user", content="Hello"),)
     request = Request(prompt=prompt, sampling=Sampling(), max_tokens=7)
-    with pytest.raises(InputError, match="answers texts, not the messages of a chat"):
+    with pytest.raises(InputError, match="supports text prompts, not chats"):
         await ScriptedEngine(EngineAtHand([]), SCRIPT).generate(request)
 
 
