@@ -113,7 +113,7 @@ def test_a_launch_happens_once_everything_was_checked(
     monkeypatch.setattr("sys.argv", ["revloop", *RUN.split(), "--accelerate-config", "pair.yaml"])
     (folder / "pair.yaml").write_text("{num_processes: 3}", encoding="utf-8")
     refused = CliRunner().invoke(app, sys.argv[1:])
-    assert "cannot be shared out over 3 process(es)" in str(refused.exception)
+    assert "cannot be divided among 3 process(es)" in str(refused.exception)
     assert launched == []
     (folder / "pair.yaml").write_text("{num_processes: 1}", encoding="utf-8")
     CliRunner().invoke(app, [*sys.argv[1:], "--epochs", "0.1"])

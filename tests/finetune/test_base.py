@@ -75,8 +75,8 @@ def test_a_base_knows_its_end_and_its_context(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("changes", "match"),
     [
-        ({"architectures": ["FalconForTokenClassification"]}, "no causal language model"),
-        ({"architectures": ["T5ForConditionalGeneration"], "model_type": "t5"}, "no causal"),
+        ({"architectures": ["FalconForTokenClassification"]}, "not a causal language model"),
+        ({"architectures": ["T5ForConditionalGeneration"], "model_type": "t5"}, "not a causal"),
         ({"architectures": None}, "of no architecture"),
         ({"model_type": "no-such-kind"}, "cannot be used: "),
     ],

@@ -133,9 +133,11 @@ def test_a_chat_set_uses_the_bases_chat_template(tmp_path: Path) -> None:
     tokenizer = LocalTokenizer.from_model(str(folder))
     encoder = Encoder(PromptSet.load("chat"), tokenizer, END_ID, max_tokens=4096)
     made = encoder.examples([Record.model_validate(PLAIN)])
-    assert (made.records, len(made.of)) == (1, 2)
-    assert tokenizer.text(list(made.of[1].prompt_ids)).startswith("user: Here is a prompt")
-    assert tokenizer.text(list(made.of[1].target_ids)).startswith("<revised_response>\nDear Maria")
+    assert (made.records, len(made.sequences)) == (1, 2)
+    assert tokenizer.text(list(made.sequences[1].prompt_ids)).startswith("user: Here is a prompt")
+    assert tokenizer.text(list(made.sequences[1].target_ids)).startswith(
+        "<revised_response>\nDear Maria"
+    )
 
 
 def test_a_chat_set_needs_a_chat_template(tokenizer: LocalTokenizer) -> None:
@@ -156,7 +158,7 @@ def test_a_record_that_is_too_long_is_left_out_and_never_cut(tokenizer: LocalTok
 
 def test_a_record_that_the_set_has_no_place_for_is_left_out(encoder: Encoder) -> None:
     made = encoder.examples([Record.model_validate(PLAIN | {"score": 99, "id": "high"})])
-    assert made.of == ()
+    assert made.sequences == ()
     assert "record high: the score 99 is outside" in made.left_out[0]
 
 

@@ -35,8 +35,8 @@ def test_full_training_takes_sixteen_bytes_a_parameter() -> None:
 
 
 def test_autocast_keeps_copies_in_bf16() -> None:
-    assert estimate(ANATOMY, FULL, 128, GPU).gathered_gib == 0
-    assert estimate(ANATOMY, BF16, 128, GPU).gathered_gib == 20
+    assert estimate(ANATOMY, FULL, 128, GPU).gathered_layers_gib == 0
+    assert estimate(ANATOMY, BF16, 128, GPU).gathered_layers_gib == 20
 
 
 def test_sharding_divides_weights_gradients_and_optimizer() -> None:
@@ -44,7 +44,7 @@ def test_sharding_divides_weights_gradients_and_optimizer() -> None:
     assert (sized.weights_gib, sized.gradients_gib, sized.optimizer_gib) == (5, 5, 10)
     embedding_gib = 2 * 1024 * 1024 / GIB
     # two layers of 2 GiB in bf16, the embedding, and one layer's gradient in fp32
-    assert sized.gathered_gib == pytest.approx(4 + embedding_gib + 4)
+    assert sized.gathered_layers_gib == pytest.approx(4 + embedding_gib + 4)
 
 
 def test_processes_without_sharding_each_hold_everything() -> None:

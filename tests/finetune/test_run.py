@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from revloop.finetune import Finetuned, TrainingStep
+    from revloop.finetune import FinetuneResult, TrainingStep
 
 METHODS = {"full": QUICK, "lora": QUICK_LORA}
 HELD_OUT = [feedback(name) for name in ("Ana", "Bo")]
@@ -55,7 +55,7 @@ def trained(
     records: Path,
     held_out: Path,
     tmp_path_factory: pytest.TempPathFactory,
-) -> tuple[str, Finetuned, list[TrainingStep]]:
+) -> tuple[str, FinetuneResult, list[TrainingStep]]:
     """Method, result and steps of a training that nothing disturbed."""
     output = tmp_path_factory.mktemp("run") / request.param
     told: list[TrainingStep] = []
@@ -95,7 +95,7 @@ def contents(folder: Path) -> dict[str, bytes]:
 # what comes out
 
 
-def test_the_loss_falls(trained: tuple[str, Finetuned, list[TrainingStep]]) -> None:
+def test_the_loss_falls(trained: tuple[str, FinetuneResult, list[TrainingStep]]) -> None:
     _, done, told = trained
     losses = [step.loss for step in told if step.loss is not None]
     evaluated = [step.validation_loss for step in told if step.validation_loss is not None]
@@ -106,7 +106,7 @@ def test_the_loss_falls(trained: tuple[str, Finetuned, list[TrainingStep]]) -> N
 
 
 def test_the_run_folder_tells_how_to_repeat_it(
-    trained: tuple[str, Finetuned, list[TrainingStep]], base: str
+    trained: tuple[str, FinetuneResult, list[TrainingStep]], base: str
 ) -> None:
     method, done, _ = trained
     run = json.loads((done.folder / "run.json").read_text("utf-8"))
@@ -121,7 +121,7 @@ def test_the_run_folder_tells_how_to_repeat_it(
 
 
 async def test_the_critic_is_a_model_like_any_other(
-    trained: tuple[str, Finetuned, list[TrainingStep]],
+    trained: tuple[str, FinetuneResult, list[TrainingStep]],
 ) -> None:
     _, done, _ = trained
     assert done.model is not None
@@ -133,7 +133,7 @@ async def test_the_critic_is_a_model_like_any_other(
 
 
 def test_the_critic_keeps_the_bases_tokenizer(
-    trained: tuple[str, Finetuned, list[TrainingStep]], base: str
+    trained: tuple[str, FinetuneResult, list[TrainingStep]], base: str
 ) -> None:
     from transformers import AutoTokenizer
 
@@ -144,7 +144,7 @@ def test_the_critic_keeps_the_bases_tokenizer(
 
 
 def test_a_merged_adapter_computes_what_the_adapter_did(
-    trained: tuple[str, Finetuned, list[TrainingStep]], base: str
+    trained: tuple[str, FinetuneResult, list[TrainingStep]], base: str
 ) -> None:
     import torch
     from peft import PeftModel
@@ -164,7 +164,7 @@ def test_a_merged_adapter_computes_what_the_adapter_did(
 
 
 def test_a_run_that_was_asked_to_stop_ends_where_it_would_have(
-    trained: tuple[str, Finetuned, list[TrainingStep]],
+    trained: tuple[str, FinetuneResult, list[TrainingStep]],
     base: str,
     records: Path,
     held_out: Path,
@@ -205,7 +205,10 @@ def test_a_run_that_was_killed_goes_on_from_its_last_checkpoint(
 
 
 def test_a_finished_run_can_be_resumed_to_no_effect(
-    trained: tuple[str, Finetuned, list[TrainingStep]], base: str, records: Path, held_out: Path
+    trained: tuple[str, FinetuneResult, list[TrainingStep]],
+    base: str,
+    records: Path,
+    held_out: Path,
 ) -> None:
     method, whole, _ = trained
     assert whole.model is not None
@@ -344,7 +347,7 @@ def refuse(
 
 def test_records_that_none_of_can_be_used_are_refused(base: str, tmp_path: Path) -> None:
     path = write_records(tmp_path / "bad.jsonl", [feedback("Al") | {"score": 99}])
-    match = r"bad\.jsonl holds no record that can be trained on: record .*: the score 99"
+    match = r"bad\.jsonl holds no usable record: record .*: the score 99"
     refuse(match, InputError, path, base, tmp_path / "run")
 
 
@@ -352,7 +355,7 @@ def test_held_out_records_that_none_of_can_be_used_are_refused(
     base: str, records: Path, tmp_path: Path
 ) -> None:
     path = write_records(tmp_path / "bad.jsonl", [feedback("Al") | {"score": 99}])
-    match = r"bad\.jsonl holds no record that can be trained on"
+    match = r"bad\.jsonl holds no usable record"
     refuse(match, InputError, records, base, tmp_path / "run", validation=path)
 
 
@@ -370,7 +373,7 @@ def test_an_output_folder_that_is_not_empty_is_left_as_it_is(
 
 
 def test_a_run_from_other_settings_is_left_as_it_is(
-    trained: tuple[str, Finetuned, list[TrainingStep]], base: str, records: Path
+    trained: tuple[str, FinetuneResult, list[TrainingStep]], base: str, records: Path
 ) -> None:
     method, done, _ = trained
     other = with_changes(METHODS[method], seed=5)

@@ -41,7 +41,7 @@ def test_a_batch_is_shared_out_over_processes() -> None:
 
 @pytest.mark.parametrize(("processes", "at_once"), [(3, 2), (8, 4), (1, 32)])
 def test_a_batch_that_cannot_be_shared_out_is_refused(processes: int, at_once: int) -> None:
-    with pytest.raises(InputError, match="A batch of 16 records cannot be shared out"):
+    with pytest.raises(InputError, match="A batch of 16 records cannot be divided"):
         _ = job(processes=processes, batch_size=16, micro_batch_size=at_once).accumulation_steps
 
 

@@ -29,7 +29,7 @@ def test_numbers_are_fine() -> None:
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_asks_once_and_the_handlers_come_back(number: signal.Signals) -> None:
     before = signal.getsignal(number)
-    with stopping_on_request(alone=True) as stop:
+    with stopping_on_request(single_process=True) as stop:
         assert not stop.is_made
         os.kill(os.getpid(), number)
         assert stop.is_made
@@ -37,7 +37,7 @@ def test_a_signal_asks_once_and_the_handlers_come_back(number: signal.Signals) -
 
 
 def test_a_second_signal_stops_at_once() -> None:
-    with stopping_on_request(alone=True):
+    with stopping_on_request(single_process=True):
         os.kill(os.getpid(), signal.SIGINT)
         with pytest.raises(KeyboardInterrupt):
             os.kill(os.getpid(), signal.SIGINT)
@@ -45,6 +45,6 @@ def test_a_second_signal_stops_at_once() -> None:
 
 def test_one_of_several_processes_leaves_signals_alone() -> None:
     before = signal.getsignal(signal.SIGINT)
-    with stopping_on_request(alone=False) as stop:
+    with stopping_on_request(single_process=False) as stop:
         assert signal.getsignal(signal.SIGINT) is before
     assert not stop.is_made

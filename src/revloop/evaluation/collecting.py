@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 import anyio
@@ -15,8 +14,6 @@ from revloop.evaluation.pairs import Against, pairs_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
-
-    from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
 
     from revloop.evaluation.verdicts import Question, Verdicts
     from revloop.trajectory import Judge, Trajectory, Verdict
@@ -69,25 +66,21 @@ async def collect(
         JudgeError: The judge failed; its verdicts so far are stored.
     """
     collector = _Collector(judge, verdicts, on_verdict)
+    questions = collector.unanswered(questions_on(trajectories, rounds, against))
     try:
         async with task_group() as tasks:
-            send, receive = anyio.create_memory_object_stream["Question"](concurrency)
             for _ in range(concurrency):
-                tasks.start_soon(partial(collector.work, receive.clone(), tasks.cancel_scope))
-            receive.close()
-            async with send:
-                questions = questions_on(trajectories, rounds, against)
-                await collector.feed(questions, send, tasks.cancel_scope)
+                tasks.start_soon(collector.work, questions)
+    except StoreError:
+        raise
+    except RevloopError as exc:
+        raise JudgeError(
+            f"The judge {judge.info.name} gave {collector.new} verdicts and then failed: "
+            f"{exc}\nThe verdicts are stored: repeat the call to continue."
+        ) from exc
     finally:
         with anyio.CancelScope(shield=True):
             await collector.flush()
-    if isinstance(collector.failure, StoreError):
-        raise collector.failure
-    if collector.failure is not None:
-        raise JudgeError(
-            f"The judge {judge.info.name} gave {collector.new} verdicts and then failed: "
-            f"{collector.failure}\nThe verdicts are stored: repeat the call to continue."
-        ) from collector.failure
     return collector.counts
 
 
@@ -110,7 +103,6 @@ class _Collector:
         self.new = 0
         self.stored = 0
         self.unreadable = 0
-        self.failure: RevloopError | None = None
         self._judge = judge
         self._verdicts = verdicts
         self._on_verdict = on_verdict
@@ -123,31 +115,28 @@ class _Collector:
         """Progress so far."""
         return VerdictCounts(self.new, self.stored, self.unreadable)
 
-    async def feed(
-        self,
-        questions: Iterable[Question],
-        send: MemoryObjectSendStream[Question],
-        scope: anyio.CancelScope,
-    ) -> None:
-        """Send the questions without a verdict to the workers."""
-        try:
-            for question in questions:
-                if self._is_open(question):
-                    await send.send(question)
-        except RevloopError as exc:  # the store cannot be read
-            self._fail(exc, scope)
+    def unanswered(self, questions: Iterable[Question]) -> Iterator[Question]:
+        """The questions without a verdict; counts the others."""
+        for question in questions:
+            is_pending = question.digest in self._pending
+            if is_pending or self._verdicts.get(self._judge.info, question) is not None:
+                self.stored += 1
+            else:
+                self._pending.add(question.digest)
+                yield question
 
-    async def work(
-        self, questions: MemoryObjectReceiveStream[Question], scope: anyio.CancelScope
-    ) -> None:
-        """Ask until the questions run out or the judge fails."""
-        async with questions:
-            async for question in questions:
-                try:
-                    await self._ask(question)
-                except RevloopError as exc:
-                    self._fail(exc, scope)
-                    return
+    async def work(self, questions: Iterator[Question]) -> None:
+        """Ask until the questions, which all workers share, run out."""
+        for question in questions:
+            verdict = await self._judge.judge(*question)
+            self.new += 1
+            self.unreadable += verdict.preference == "unparseable"
+            self._unstored.append((question, verdict))
+            if self._on_verdict is not None:
+                self._on_verdict(self.counts)
+            is_due = time.monotonic() - self._flushed_at > _MAX_UNSTORED_S
+            if is_due or len(self._unstored) >= _MAX_UNSTORED:
+                await self.flush()
 
     async def flush(self) -> None:
         """Commit the verdicts not yet stored."""
@@ -156,26 +145,3 @@ class _Collector:
         if batch:
             await anyio.to_thread.run_sync(self._verdicts.add, self._judge.info, batch)
             self._pending.difference_update(question.digest for question, _ in batch)
-
-    async def _ask(self, question: Question) -> None:
-        verdict = await self._judge.judge(*question)
-        self.new += 1
-        self.unreadable += verdict.preference == "unparseable"
-        self._unstored.append((question, verdict))
-        if self._on_verdict is not None:
-            self._on_verdict(self.counts)
-        is_due = time.monotonic() - self._flushed_at > _MAX_UNSTORED_S
-        if is_due or len(self._unstored) >= _MAX_UNSTORED:
-            await self.flush()
-
-    def _fail(self, error: RevloopError, scope: anyio.CancelScope) -> None:
-        self.failure = self.failure or error
-        scope.cancel()
-
-    def _is_open(self, question: Question) -> bool:
-        is_pending = question.digest in self._pending
-        if is_pending or self._verdicts.get(self._judge.info, question) is not None:
-            self.stored += 1
-            return False
-        self._pending.add(question.digest)
-        return True

@@ -1,7 +1,7 @@
-"""Fine-tuning a critic: from feedback records to a model folder that can be served."""
+"""Fine-tune a critic on feedback records; the result is a model folder to serve."""
 
 from revloop.finetune.memory import Estimate, Hardware
-from revloop.finetune.run import Finetuned, TrainingPlan, check, finetune, plan
+from revloop.finetune.run import FinetuneResult, TrainingPlan, check, finetune, plan
 from revloop.finetune.settings import (
     RECIPES,
     FinetuneSettings,
@@ -15,8 +15,8 @@ from revloop.finetune.watch import TrainingStep
 __all__ = [
     "RECIPES",
     "Estimate",
+    "FinetuneResult",
     "FinetuneSettings",
-    "Finetuned",
     "Hardware",
     "LoraSettings",
     "Recipe",

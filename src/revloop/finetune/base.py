@@ -1,4 +1,4 @@
-"""The base that is fine-tuned: what it is, and what it is made of, without its weights."""
+"""The base model of a fine-tuning: config, tokenizer and parameter counts, without weights."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ class Linear:
     """All linear layers of one name, such as ``query_key_value``.
 
     Attributes:
-        inputs: Width of what goes in.
-        outputs: Width of what comes out.
-        count: How many layers of that name there are, over the whole model.
+        inputs: Input width.
+        outputs: Output width.
+        count: Number of layers of that name in the model.
     """
 
     inputs: int
@@ -28,15 +28,15 @@ class Linear:
 
 @dataclass(frozen=True, slots=True)
 class Anatomy:
-    """What a model is made of, as far as training it is concerned.
+    """The sizes of a model that matter for training it.
 
     Attributes:
-        parameters: Of the whole model, shared ones counted once.
+        parameters: Parameters of the model, shared ones counted once.
         layers: Number of decoder layers.
-        layer_parameters: Of one decoder layer.
+        layer_parameters: Parameters of one decoder layer.
         hidden_size: Width of the residual stream.
         vocabulary_size: Rows of the output layer.
-        linears: Linear layers by name, the output layer left out.
+        linears: Linear layers by name, without the output layer.
     """
 
     parameters: int
@@ -48,9 +48,9 @@ class Anatomy:
 
     @classmethod
     def of_config(cls, config: Any) -> Self:
-        """Take a model apart that is built of a transformers config, without any weights.
+        """The anatomy of the model that a transformers config describes.
 
-        torch's meta device holds shapes and no numbers, so this takes a moment even for 40B.
+        torch's meta device holds shapes without numbers, so this is fast even for 40B.
         """
         import torch  # heavy and optional
         from transformers import AutoModelForCausalLM
@@ -71,10 +71,10 @@ class Anatomy:
         )
 
     def adapter_parameters(self, rank: int, targets: tuple[str, ...] | None) -> int:
-        """Parameters of LoRA adapters: one matrix in, one out, on each target.
+        """Parameters of LoRA adapters: two matrices for each target.
 
         Raises:
-            InputError: The model has no linear layer of one of the names.
+            InputError: The model has no linear layer of that name.
         """
         if unknown := sorted(set(targets or ()) - set(self.linears)):
             raise InputError(
@@ -86,7 +86,7 @@ class Anatomy:
 
     @property
     def linear_parameters(self) -> int:
-        """Of all linear layers but the output layer: what QLoRA holds in 4 bits."""
+        """Parameters of all linear layers but the output layer: what QLoRA keeps in 4 bits."""
         return sum(each.inputs * each.outputs * each.count for each in self.linears.values())
 
 
@@ -95,11 +95,11 @@ class Base:
     """A base model that can become a critic.
 
     Attributes:
-        model: Its folder or hub id.
-        tokenizer: As the engines use it.
-        end_id: The token that the critic stops with.
-        context_tokens: The longest sequence that it takes.
-        anatomy: What it is made of.
+        model: Folder or hub id.
+        tokenizer: The tokenizer, as the engines use it.
+        end_id: The critic's end token.
+        context_tokens: The context length.
+        anatomy: The model's sizes.
     """
 
     model: str
@@ -110,19 +110,19 @@ class Base:
 
     @classmethod
     def inspect(cls, model: str) -> Self:
-        """Look at a model's config and tokenizer; its weights are not touched.
+        """Read a model's config and tokenizer, not its weights.
 
         Raises:
             MissingExtraError: torch or transformers is not installed.
-            ModelConfigError: There is no such model, it is no causal model, or its tokenizer is
-                missing or has no end token.
+            ModelConfigError: There is no such model, it is not causal, or its tokenizer is missing
+                or has no end token.
         """
         config = _causal_config(model)
         tokenizer = LocalTokenizer.from_model(model)
         if tokenizer.end_id is None:
             raise ModelConfigError(
                 f"The tokenizer of {model} has no end token, so a critic could not learn to stop. "
-                'Name one of its tokens as "eos_token" in tokenizer_config.json.'
+                'Set "eos_token" in tokenizer_config.json.'
             )
         return cls(
             model=model,
@@ -147,14 +147,14 @@ def _causal_config(model: str) -> Any:
         raise ModelConfigError(f"The config of {model} cannot be used: {reason[0]}") from exc
     if architectures[0] not in MODEL_FOR_CAUSAL_LM_MAPPING_NAMES.values():
         raise ModelConfigError(
-            f"{model} is {architectures[0]}, no causal language model that transformers knows: a "
-            "critic is trained from one such as FalconForCausalLM."
+            f"{model} is {architectures[0]}, not a causal language model that transformers knows. "
+            "Train a critic from one such as FalconForCausalLM."
         )
     return config
 
 
 def _size(module: Any) -> int:
-    # `parameters()` gives a shared tensor once
+    # `parameters()` yields a shared tensor once
     return sum(parameter.numel() for parameter in module.parameters())
 
 

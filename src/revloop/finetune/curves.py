@@ -1,4 +1,4 @@
-"""Curves of a training as a PNG."""
+"""Training curves as a PNG."""
 
 from __future__ import annotations
 
@@ -12,14 +12,13 @@ _WIDTH_IN, _HEIGHT_IN, _DPI = 8.0, 6.0, 120
 
 
 def draw_curves(history: Sequence[dict[str, float]], path: Path) -> None:
-    """Draw loss and learning rate over the steps.
+    """Plot loss and learning rate over the steps.
 
     Args:
         history: Rows with ``step`` and ``loss`` (nats a token), ``eval_loss``, ``learning_rate``.
         path: The PNG to write.
-
     """
-    # a figure of its own, since pyplot keeps its figures in a global list
+    # not pyplot, which keeps its figures in a global list
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(_WIDTH_IN, _HEIGHT_IN), layout="constrained")

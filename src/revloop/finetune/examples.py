@@ -1,9 +1,8 @@
-"""Examples to train on: records as token ids, tokenised as the engines tokenise.
+"""Training examples: records as token ids, tokenised exactly as at inference.
 
-The text comes from :func:`revloop.records.training_texts`, which renders with the loop's own
-prompt set. Its prompt becomes tokens as an engine's prompt does; its target follows as the critic
-generates it: tokenised on its own, with an end token where the critic is to stop. So a special
-token in a record's text is letters here too, and training sees the ids that inference sends.
+:func:`revloop.records.training_texts` renders a record with the loop's prompt set. The prompt is
+tokenised as the engines do it, so special tokens in a record's text are plain letters; the target
+is tokenised separately, as the critic generates it, with an end token where the critic should stop.
 """
 
 from __future__ import annotations
@@ -29,10 +28,10 @@ if TYPE_CHECKING:
 IGNORED = -100
 """The label of a token without loss (``ignore_index`` of torch's cross entropy)."""
 
-_NOTHING = TokenPrefix("", ())
-"""A text that follows something: without the tokens that a model wants around a whole prompt."""
+_NO_PREFIX = TokenPrefix("", ())
+"""For a text after a prompt: no tokens that a model expects around a whole prompt."""
 
-_REASONS_TOLD = 3
+_REASONS_SHOWN = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +39,9 @@ class TrainingExample:
     """One sequence to train on.
 
     Attributes:
-        record_id: Of the record that it was made of.
-        prompt_ids: What the critic reads: no loss on these.
-        target_ids: What the critic is to write, an end token included.
+        record_id: Id of its record.
+        prompt_ids: Input of the critic, without loss.
+        target_ids: Expected output of the critic, end token included.
     """
 
     record_id: str
@@ -51,54 +50,54 @@ class TrainingExample:
 
     @property
     def tokens(self) -> int:
-        """Its whole length."""
+        """Total length in tokens."""
         return len(self.prompt_ids) + len(self.target_ids)
 
     def row(self) -> dict[str, list[int]]:
-        """As TRL's SFTTrainer takes an example that is tokenised already."""
+        """In the format of TRL's SFTTrainer for tokenised examples."""
         labels = [IGNORED] * len(self.prompt_ids) + list(self.target_ids)
         return {"input_ids": [*self.prompt_ids, *self.target_ids], "labels": labels}
 
 
 @dataclass(frozen=True, slots=True)
 class Examples:
-    """All examples of one side, training or validation.
+    """The training or validation examples.
 
     Attributes:
-        of: The examples, in the order of the file.
-        records: Number of records that they were made of.
-        left_out: Why records were left out, one reason for each.
+        sequences: The examples, in the order of the file.
+        records: Number of records behind them.
+        left_out: For each record left out, the reason.
     """
 
-    of: tuple[TrainingExample, ...]
+    sequences: tuple[TrainingExample, ...]
     records: int
     left_out: tuple[str, ...]
 
     @property
     def digest(self) -> str:
         """Changes with every token."""
-        return digest_of([[e.prompt_ids, e.target_ids] for e in self.of])
+        return digest_of([[e.prompt_ids, e.target_ids] for e in self.sequences])
 
     @property
     def longest_tokens(self) -> int:
-        """Length of the longest example, 0 where there is none."""
-        return max((example.tokens for example in self.of), default=0)
+        """Length of the longest example, 0 without examples."""
+        return max((example.tokens for example in self.sequences), default=0)
 
     @property
     def target_tokens(self) -> int:
-        """Tokens with a loss, over all examples."""
-        return sum(len(example.target_ids) for example in self.of)
+        """Total number of tokens with a loss."""
+        return sum(len(example.target_ids) for example in self.sequences)
 
 
 @dataclass(frozen=True, slots=True)
 class Encoder:
-    """Makes examples of records.
+    """Turns records into examples.
 
     Attributes:
         prompts: The prompt set that the loop will use with the critic.
-        tokenizer: The base's, as the engines use it.
-        end_id: The token that the critic stops with.
-        max_tokens: A longer example is left out.
+        tokenizer: The base's tokenizer, as the engines use it.
+        end_id: The critic's end token.
+        max_tokens: Longer examples are left out.
     """
 
     prompts: PromptSet
@@ -107,23 +106,27 @@ class Encoder:
     max_tokens: int
 
     def example(self, text: TrainingText) -> TrainingExample:
-        """One example.
+        """Tokenise one text.
 
         Raises:
             SettingRefusedError: The prompt is a chat and the base has no chat template.
         """
-        # the sampling is not looked at: only what a prompt becomes is asked for
-        asked = Request(prompt=text.prompt, sampling=Sampling(), max_tokens=1)
-        prompt_ids = self.tokenizer.ids(asked)
-        target_ids = self.tokenizer.encode(text.target, _NOTHING)
+        # only the prompt matters here
+        request = Request(prompt=text.prompt, sampling=Sampling(), max_tokens=1)
+        prompt_ids = self.tokenizer.ids(request)
+        target_ids = self.tokenizer.encode(text.target, _NO_PREFIX)
         end = (self.end_id,) if text.ends else ()
         return TrainingExample(text.id, tuple(prompt_ids), (*target_ids, *end))
 
     def examples(self, records: Iterable[Record], findings: Iterable[str] = ()) -> Examples:
-        """The examples of those records that can be used, and why the others cannot.
+        """The examples of all usable records, and the reasons against the others.
+
+        Args:
+            records: The records.
+            findings: Earlier reasons, for lines that hold no record.
 
         Raises:
-            InputError: None can be used, or the base has no chat template and the set needs one.
+            InputError: The prompt set is a chat and the base has no chat template.
         """
         kept: list[TrainingExample] = []
         left_out, used = list(findings), 0
@@ -146,12 +149,10 @@ class Encoder:
 
 
 def read_usable(path: Path) -> tuple[list[Record], list[str]]:
-    """The records of a JSONL file, and what is wrong with the lines that hold none.
-
-    A record that stands in the file twice counts once.
+    """The distinct records of a JSONL file, and the reasons against the other lines.
 
     Raises:
-        InputError: The file cannot be read, or not one of its lines holds a record.
+        InputError: The file cannot be read, or holds no valid record.
     """
     records: dict[str, Record] = {}
     findings: list[str] = []
@@ -170,7 +171,7 @@ def read_usable(path: Path) -> tuple[list[Record], list[str]]:
 def divide(
     records: list[Record], *, validation_share: float, seed: int
 ) -> tuple[list[Record], list[Record]]:
-    """Training and validation records, with no prompt on both sides."""
+    """Split records for training and validation, with no prompt in both."""
     keys = [prompt_key(record) for record in records]
     if validation_share == 0 or len(set(keys)) < 2:
         return records, []
@@ -182,10 +183,10 @@ def divide(
 
 
 def summary(reasons: list[str] | tuple[str, ...]) -> str:
-    """The first reasons and how many more there are, to end a sentence; empty for none."""
+    """The first reasons and the number of others, to end a sentence; empty without reasons."""
     if not reasons:
         return ""
     counted = Counter(reasons)
-    told = "; ".join(reason.rstrip(".") for reason in list(counted)[:_REASONS_TOLD])
-    more = len(reasons) - sum(counted[reason] for reason in list(counted)[:_REASONS_TOLD])
+    told = "; ".join(reason.rstrip(".") for reason in list(counted)[:_REASONS_SHOWN])
+    more = len(reasons) - sum(counted[reason] for reason in list(counted)[:_REASONS_SHOWN])
     return f": {told}" + (f"; and {more} more" if more else "")

@@ -1,11 +1,11 @@
-"""From a checkpoint to a critic that can be served: adapters merged, one dtype, safetensors."""
+"""Export a checkpoint as a critic to serve: merged adapters, one dtype, safetensors."""
 
 from __future__ import annotations
 
 import shutil
 from typing import TYPE_CHECKING, Any
 
-from revloop.finetune.training import load_causal
+from revloop.finetune.training import load_causal, load_tokenizer
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -20,14 +20,11 @@ _ADAPTER_FILES = ("adapter_config.json", "adapter_model.safetensors")
 def export(
     checkpoint: Path, folder: TrainingFolder, base: Base, settings: FinetuneSettings
 ) -> Path:
-    """Write the critic of a checkpoint into the run folder's ``model/``.
+    """Write the critic of a checkpoint into the run folder's ``model/``, and return that folder.
 
-    Adapters are added to the base's weights as they were published, also where they were trained
-    beside weights in 4 bits. It is done on the CPU, so the whole model must fit into its memory
-    once: 83 GB for Falcon-40B in bf16. The folder appears when it is whole.
-
-    Returns:
-        The folder.
+    Adapters are merged into the base's published weights, also if they were trained on 4-bit
+    weights. This happens on the CPU, whose memory must hold the model once: 83 GB for Falcon-40B in
+    bf16. The folder appears when it is complete.
     """
     import torch  # heavy and optional
 
@@ -38,24 +35,25 @@ def export(
     else:
         model = load_causal(str(checkpoint), dtype=dtype)
     _end_with(model, base.end_id)
-    # the trainer switched it off in the checkpoint: generating would read everything again
+    # the trainer switched it off, and generation without it recomputes every token
     model.config.use_cache = True
     unfinished = folder.path / "model.unfinished"
     shutil.rmtree(unfinished, ignore_errors=True)
     model.save_pretrained(unfinished, safe_serialization=True)
-    _copy_tokenizer(base.model, unfinished)
+    # not the trainer's tokenizer, which has an added padding token
+    load_tokenizer(base.model).save_pretrained(unfinished)
     shutil.rmtree(folder.model, ignore_errors=True)
     unfinished.rename(folder.model)
     return folder.model
 
 
 def merge(base: str, adapter: Path, dtype: Any) -> Any:
-    """A base with a LoRA adapter in its weights: W + alpha / rank * B A.
+    """Merge a LoRA adapter into its base: W + alpha / rank * B A.
 
     Args:
         base: Folder or hub id of the base.
         adapter: Folder of the adapter.
-        dtype: torch's type of the weights that come out.
+        dtype: torch type of the merged weights.
     """
     from peft import PeftModel  # heavy and optional
 
@@ -70,16 +68,9 @@ def _keep_adapter(checkpoint: Path, folder: Path) -> None:
 
 
 def _end_with(model: Any, end_id: int) -> None:
-    """Make the engines stop at the token that the critic was trained to stop with."""
+    """Make the engines stop at the end token that the critic was trained with."""
     known = model.generation_config.eos_token_id
     ends = known if isinstance(known, list) else [known]
     if end_id not in ends:
         model.generation_config.eos_token_id = end_id
         model.config.eos_token_id = end_id
-
-
-def _copy_tokenizer(base: str, folder: Path) -> None:
-    from transformers import AutoTokenizer  # heavy and optional
-
-    # from the base anew: the trainer gave its own copy a padding token
-    AutoTokenizer.from_pretrained(base, trust_remote_code=False).save_pretrained(folder)

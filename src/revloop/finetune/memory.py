@@ -1,17 +1,17 @@
-"""How much memory a training takes on each GPU, by arithmetic, before anything is loaded.
+"""Estimate the memory of a training on each GPU before anything is loaded.
 
-Sources: 16 bytes a parameter for AdamW with fp32 masters is ZeRO's count (arXiv 1910.02054,
-section 3.1); the activations of a layer are those of Korthikanti et al. (arXiv 2205.05198, equation
-2) without the attention matrix, which neither SDPA nor FlashAttention keeps; 4-bit NormalFloat with
-double quantisation takes 4.127 bits a weight (QLoRA, arXiv 2305.14314, section 3). None of it has
-been measured by revloop on a 40B. On a CPU, activations and logits are a fit to what was measured:
-docs/finetuning.md has the figures.
+Sources: ZeRO counts 16 bytes a parameter for AdamW with fp32 masters (arXiv 1910.02054, section
+3.1); the activations of a layer are those of Korthikanti et al. (arXiv 2205.05198, equation 2)
+without the attention matrix, which neither SDPA nor FlashAttention keeps; 4-bit NormalFloat with
+double quantisation takes 4.127 bits a weight (QLoRA, arXiv 2305.14314, section 3). None of this was
+measured on a 40B. For a CPU, activations and logits are fitted to the measurements in
+docs/finetuning.md.
 """
 
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Self
 
 from revloop.errors import TooLittleMemoryError
@@ -23,10 +23,10 @@ if TYPE_CHECKING:
     from revloop.finetune.settings import FinetuneSettings
 
 GPU_RESERVE_GIB = 2.0
-"""Assumed, not measured: CUDA's context, NCCL's buffers, and what the allocator cannot use."""
+"""Assumed, not measured: CUDA context, NCCL buffers, and fragmentation."""
 
 CPU_RESERVE_GIB = 1.0
-"""Fitted: the libraries and the data of one process on a CPU take 0.6 of it."""
+"""Fitted; the libraries and data of one CPU process take 0.6 of it."""
 
 _ACTIVATION_BYTES = 34
 _NF4_BYTES = 4.127 / 8
@@ -44,15 +44,15 @@ _ON = {"1", "true", "yes"}
 
 @dataclass(frozen=True, slots=True)
 class Hardware:
-    """What a training runs on.
+    """The hardware of a training.
 
     Attributes:
         processes: Training processes over all machines, one for each GPU; 1 on a CPU.
-        memory_gib: What one GPU (on a CPU: the machine) has free, or None where it is not known.
-        sharded: Whether weights, gradients and optimizer are shared out over the processes (FSDP,
-            DeepSpeed ZeRO 3), rather than whole on each.
+        memory_gib: Free memory of one GPU, or of the machine on a CPU; None if unknown.
+        sharded: Whether weights, gradients and optimizer are sharded over the processes (FSDP,
+            DeepSpeed ZeRO 3).
         is_gpu: Whether the processes have GPUs.
-        computes_bf16: Whether the hardware computes in bf16, rather than imitates it slowly.
+        computes_bf16: Whether the hardware computes in bf16 rather than emulating it.
     """
 
     processes: int = 1
@@ -63,7 +63,7 @@ class Hardware:
 
     @classmethod
     def here(cls) -> Self:
-        """What this process was started on, by the variables that accelerate sets."""
+        """The hardware of this process, from the variables that accelerate sets."""
         import torch  # heavy and optional
 
         is_gpu = torch.cuda.is_available()
@@ -84,24 +84,24 @@ class Hardware:
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """What a training takes on each GPU, in GiB.
+    """The memory that a training takes on each GPU, in GiB.
 
     Attributes:
-        weights_gib: Weights, and adapters.
-        gradients_gib: A gradient for each weight that is trained.
+        weights_gib: Weights and adapters.
+        gradients_gib: Gradients of the trained weights.
         optimizer_gib: AdamW's two moments, in fp32.
-        gathered_gib: Whole layers that a sharded model gathers while it computes, or the bf16
-            copies of fp32 weights where it is not sharded.
-        activations_gib: What the forward pass keeps for the backward pass.
-        reserve_gib: Assumed for everything else.
-        trained_parameters: Parameters that are trained.
-        hardware: What it was estimated for.
+        gathered_layers_gib: Layers that a sharded model gathers to compute, or bf16 copies of fp32
+            weights if it is not sharded.
+        activations_gib: Activations kept for the backward pass.
+        reserve_gib: Everything else.
+        trained_parameters: Number of trained parameters.
+        hardware: The hardware.
     """
 
     weights_gib: float
     gradients_gib: float
     optimizer_gib: float
-    gathered_gib: float
+    gathered_layers_gib: float
     activations_gib: float
     reserve_gib: float
     trained_parameters: int
@@ -109,31 +109,27 @@ class Estimate:
 
     @property
     def total_gib(self) -> float:
-        """All parts together."""
+        """The sum of all parts."""
         return sum(gib for _, gib in self.parts())
 
     @property
     def fits(self) -> bool:
-        """Whether it fits; True where the memory is not known."""
+        """Whether it fits; True if the memory is unknown."""
         memory = self.hardware.memory_gib
         return memory is None or self.total_gib <= memory
 
     def parts(self) -> list[tuple[str, float]]:
         """Each part's name and size in GiB."""
+        names = [field.name for field in fields(self) if field.name.endswith("_gib")]
         return [
-            ("weights", self.weights_gib),
-            ("gradients", self.gradients_gib),
-            ("optimizer", self.optimizer_gib),
-            ("gathered layers", self.gathered_gib),
-            ("activations", self.activations_gib),
-            ("reserve", self.reserve_gib),
+            (name.removesuffix("_gib").replace("_", " "), getattr(self, name)) for name in names
         ]
 
     def check(self) -> None:
-        """Refuse a training that would not fit.
+        """Refuse a training that does not fit.
 
         Raises:
-            TooLittleMemoryError: It would not; the message has the estimate and ways out.
+            TooLittleMemoryError: It does not; the message has the estimate and ways to save memory.
         """
         if self.fits:
             return
@@ -141,9 +137,9 @@ class Estimate:
         where = "each GPU" if self.hardware.is_gpu else "this machine"
         raise TooLittleMemoryError(
             f"The training would take {self.total_gib:.1f} GiB on {where}, and "
-            f"{self.hardware.memory_gib:.1f} GiB are there ({parts}). Adapters (--method lora) "
-            "need no gradients for the base, FSDP (--accelerate-config fsdp-8) shares the model "
-            "out over GPUs, and --micro-batch-size or --max-tokens make the activations smaller."
+            f"{self.hardware.memory_gib:.1f} GiB are free ({parts}). Adapters (--method lora) "
+            "need no gradients for the base, FSDP (--accelerate-config fsdp-8) shards the model "
+            "over GPUs, and a smaller --micro-batch-size or --max-tokens saves activations."
         )
 
 
@@ -152,33 +148,32 @@ def estimate(
 ) -> Estimate:
     """Estimate the memory that one GPU needs.
 
-    With N parameters, A of them trained (adapters, or all), shared over S processes (1 if not
-    sharded), and c bytes a number in the computation (2 in bf16, 4 in fp32):
+    For N parameters, of which A are trained, on S shards (1 if not sharded), and c bytes per number
+    in the computation (2 in bf16, 4 in fp32):
 
     * weights: 4 N / S for full training, whose masters are fp32; c N / S + 4 A / S with adapters;
       with QLoRA 0.516 bytes for each weight of a linear layer and 2 for the rest, on each GPU.
     * gradients 4 A / S, AdamW 8 A / S.
-    * gathered: sharded, two layers and the embedding at c bytes (one layer computes while the next
-      arrives) and one layer's gradient; else autocast's bf16 copies, 2 N, for full training.
+    * gathered: sharded, two layers and the embedding at c bytes (one computes while the next
+      arrives) and one layer's gradient; otherwise autocast's bf16 copies, 2 N, for full training.
     * activations, for m sequences of T tokens and width h: each layer's input, c m T h, and one
-      layer in full, 17 c m T h; without gradient checkpointing all layers in full. Logits come in
+      full layer, 17 c m T h; without gradient checkpointing, all layers in full. Logits come in
       chunks of 1,024 tokens, in fp32, twice: TRL's fused output layer does not keep them.
-    * on a CPU, a layer in full is what goes in and out of its linear layers, at c bytes, and 20
-      bytes of m T h (with adapters, their fp32 inputs too); TRL's output layer falls back to tiles
-      of 4,096 tokens by 32,768 entries of the vocabulary, of which 7 fp32 copies and one at c bytes
-      are alive, and the fp32 gradient of the whole layer where all weights are trained. The
-      allocator keeps a quarter more than is in use.
+    * on a CPU, a full layer is the inputs and outputs of its linear layers at c bytes, and 20 bytes
+      of m T h (with adapters, also their fp32 inputs); TRL's output layer falls back to tiles of
+      4,096 tokens by 32,768 vocabulary entries, with 7 fp32 copies and one at c bytes alive, plus
+      the fp32 gradient of the layer if all weights are trained. The allocator keeps a quarter more.
 
     Args:
         anatomy: The base.
         settings: The training.
         tokens: Length of the longest example.
-        hardware: What it is to run on.
+        hardware: The hardware.
     """
     computed = _BF16 if settings.precision == "bf16" else _FP32
     shards = hardware.processes if hardware.sharded else 1
     trained = _trained(anatomy, settings)
-    # accelerate leaves quantised weights whole on each GPU
+    # accelerate does not shard quantised weights
     weights = _weight_bytes(anatomy, settings, computed) / (
         1 if settings.method == "qlora" else shards
     )
@@ -191,7 +186,7 @@ def estimate(
         weights_gib=weights / _GIB,
         gradients_gib=_FP32 * trained / shards / _GIB,
         optimizer_gib=_ADAMW_STATES * _FP32 * trained / shards / _GIB,
-        gathered_gib=_gathered_bytes(anatomy, settings, computed, shards) / _GIB,
+        gathered_layers_gib=_gathered_bytes(anatomy, settings, computed, shards) / _GIB,
         activations_gib=activation_bytes(anatomy, settings, computed, batch_tokens) / _GIB,
         reserve_gib=reserve,
         trained_parameters=trained,
@@ -219,7 +214,7 @@ def _gathered_bytes(
 ) -> float:
     layer, embedding = anatomy.layer_parameters, anatomy.vocabulary_size * anatomy.hidden_size
     if settings.method == "qlora":
-        return 0  # whole on each GPU; one matrix at a time is turned back into bf16
+        return 0  # not sharded; one matrix at a time is dequantised
     if shards > 1:
         gradient = _FP32 * layer if settings.method == "full" else 0
         return computed * (_GATHERED_LAYERS * layer + embedding) + gradient
@@ -232,11 +227,11 @@ def _activation_bytes(
     anatomy: Anatomy, settings: FinetuneSettings, computed: int, batch_tokens: int
 ) -> float:
     numbers = batch_tokens * anatomy.hidden_size
-    whole_layer = _ACTIVATION_BYTES / _BF16 * computed * numbers
+    full_layer = _ACTIVATION_BYTES / _BF16 * computed * numbers
     logits = 2 * _FP32 * min(batch_tokens, _LOGIT_CHUNK_TOKENS) * anatomy.vocabulary_size
     if settings.gradient_checkpointing:
-        return anatomy.layers * computed * numbers + whole_layer + logits
-    return anatomy.layers * whole_layer + logits
+        return anatomy.layers * computed * numbers + full_layer + logits
+    return anatomy.layers * full_layer + logits
 
 
 def _activation_bytes_on_cpu(
@@ -249,10 +244,10 @@ def _activation_bytes_on_cpu(
         targets = settings.lora.target_modules or tuple(anatomy.linears)
         chosen = [anatomy.linears[name] for name in targets]
         layer += _FP32 * sum(each.inputs * each.count for each in chosen)
-    whole_layer = batch_tokens * (layer / anatomy.layers + _CPU_LAYER_BYTES * width)
-    kept = anatomy.layers * whole_layer
+    full_layer = batch_tokens * (layer / anatomy.layers + _CPU_LAYER_BYTES * width)
+    kept = anatomy.layers * full_layer
     if settings.gradient_checkpointing:
-        kept = anatomy.layers * computed * batch_tokens * width + whole_layer
+        kept = anatomy.layers * computed * batch_tokens * width + full_layer
     tile = min(batch_tokens, _CPU_TILE_TOKENS) * min(vocabulary, _CPU_TILE_WORDS)
     logits = tile * (_CPU_TILE_COPIES * _FP32 + computed)
     if not settings.uses_adapters:

@@ -1,4 +1,4 @@
-"""Fine-tune a critic: from a file of records to a model folder that can be served."""
+"""Fine-tune a critic: from a file of records to a model folder to serve."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class TrainingPlan:
-    """A fine-tuning that could start now.
+    """A fine-tuning that is ready to start.
 
     Attributes:
-        job: What would be trained, and how.
-        identity: What decides the weights.
+        job: The training.
+        identity: Everything that decides the weights.
         records: The file of records.
-        validation: The file of held-out records, or None where a share is held out.
-        estimate: The memory that it would take.
+        validation: The file of held-out records; None: a share of ``records`` is held out.
+        estimate: The memory that it takes.
     """
 
     job: TrainingJob
@@ -45,15 +45,15 @@ class TrainingPlan:
 
 
 @dataclass(frozen=True, slots=True)
-class Finetuned:
-    """What came out.
+class FinetuneResult:
+    """The result of a fine-tuning.
 
     Attributes:
         folder: The run folder.
-        model: The critic, a model folder to be served; None where the training was stopped
-            before its end, or where another process writes it.
+        model: The critic, a model folder to serve; None if the training was stopped early, or if
+            another process writes it.
         steps: Steps done.
-        validation_loss: The lowest loss on held-out records, in nats a token, or None.
+        validation_loss: The lowest loss on held-out records, in nats per token.
     """
 
     folder: Path
@@ -70,18 +70,18 @@ def plan(
     validation: str | Path | None = None,
     hardware: Hardware | None = None,
 ) -> TrainingPlan:
-    """Do everything of a fine-tuning that comes before the first step, and write nothing.
+    """Prepare a fine-tuning up to the first step, without writing anything.
 
     Args:
         records: JSONL file of feedback records.
         base: Folder or hub id of the base model.
         settings: How to train; None: the defaults.
         validation: JSONL file of held-out records; None: a share of ``records``.
-        hardware: What it is to run on; None: what this process was started on.
+        hardware: The hardware; None: that of this process.
 
     Raises:
-        InputError: No record can be used, or settings do not suit each other.
-        ModelConfigError: The base is no causal model, or has no end token.
+        InputError: No record is usable, or settings contradict each other.
+        ModelConfigError: The base is not a causal model, or has no end token.
         MissingExtraError: A library is missing.
         PromptSetError: The prompt set cannot be used.
     """
@@ -101,7 +101,7 @@ def plan(
     )
     training, held_out = _examples(records, validation, settings, encoder)
     job = TrainingJob(inspected, settings, training, held_out, hardware)
-    _ = job.accumulation_steps  # that it can be told is the check
+    _ = job.accumulation_steps  # raises if the batch cannot be divided
     longest = max(training.longest_tokens, held_out.longest_tokens)
     identity = Identity(
         base=base,
@@ -124,32 +124,31 @@ def finetune(
     resume: bool = False,
     on_plan: Callable[[TrainingPlan], None] | None = None,
     on_step: Callable[[TrainingStep], None] | None = None,
-) -> Finetuned:
+) -> FinetuneResult:
     """Train a critic on feedback records by supervised fine-tuning.
 
-    Started by ``accelerate launch``, each process calls it; the first one writes.
+    Under ``accelerate launch`` each process calls it, and the first one writes.
 
     Args:
         records: JSONL file of feedback records.
         base: Folder or hub id of the base model.
-        output: The run folder; empty or not there yet, unless ``resume``.
+        output: The run folder; must be empty or missing, unless ``resume``.
         settings: How to train; None: the defaults.
         validation: JSONL file of held-out records; None: a share of ``records``.
-        resume: Go on with the run in ``output``, which must have been made with the same base,
-            settings and records.
+        resume: Continue the run in ``output``, with the same base, settings and records.
         on_plan: Called once before the training starts.
         on_step: Called after each step and each evaluation.
 
     Raises:
         InputError: As :func:`plan`; or the output folder is not empty, or holds another run.
-        TooLittleMemoryError: The training would not fit; nothing has been written.
-        DivergedError: The loss is no longer a number; the checkpoints before it are kept.
+        TooLittleMemoryError: The training would not fit; nothing was written.
+        DivergedError: The loss is NaN or infinite; earlier checkpoints are kept.
         ModelConfigError: As :func:`plan`; or the weights cannot be loaded.
         MissingExtraError, PromptSetError: As :func:`plan`.
     """
     folder = TrainingFolder(Path(output))
     planned = check(records, base, output, settings, validation=validation, resume=resume)
-    if folder.model.is_dir():  # it appears when it is whole: there is nothing left to do
+    if folder.model.is_dir():  # it appears when complete, so there is nothing left to do
         return _result(folder, folder.model)
     if on_plan is not None:
         on_plan(planned)
@@ -170,7 +169,7 @@ def check(
     resume: bool = False,
     hardware: Hardware | None = None,
 ) -> TrainingPlan:
-    """Everything that can be refused before a fine-tuning starts; nothing is written.
+    """Make all checks before a fine-tuning, without writing anything.
 
     Arguments and errors are those of :func:`finetune`, and ``hardware`` that of :func:`plan`.
     """
@@ -180,7 +179,7 @@ def check(
             [Writes(folder.path, "the run", Kind.FOLDER)],
             {"the records": records, "the held-out records": validation, "the base": base},
         )
-    # of several processes, the first may have begun the folder by now
+    # the first of several processes may have created the folder by now
     if not resume and _is_first_process():
         folder.check_new()
     check_libraries(settings or FinetuneSettings())
@@ -202,7 +201,7 @@ def _max_tokens(settings: FinetuneSettings, base: Base) -> int:
         return base.context_tokens
     if settings.max_tokens > base.context_tokens:
         raise InputError(
-            f"max_tokens is {settings.max_tokens:,}, and {base.model} takes sequences of at most "
+            f"max_tokens is {settings.max_tokens:,}, but the context of {base.model} has "
             f"{base.context_tokens:,} tokens."
         )
     return settings.max_tokens
@@ -220,9 +219,9 @@ def _examples(
         more = []
     sides = encoder.examples(training, findings), encoder.examples(held_out, more)
     for side, path in ((sides[0], records), (sides[1], validation)):
-        if not side.of and path is not None:
+        if not side.sequences and path is not None:
             why = summary(side.left_out)
-            raise InputError(f"{path} holds no record that can be trained on{why}.")
+            raise InputError(f"{path} holds no usable record{why}.")
     return sides
 
 
@@ -246,16 +245,16 @@ def _prepare(folder: TrainingFolder, planned: TrainingPlan, *, resume: bool) -> 
 
 
 def _write(folder: TrainingFolder, planned: TrainingPlan) -> Path | None:
-    """Metrics, curves and the critic of a training that came to its end."""
+    """Write metrics, curves and the critic of a finished training."""
     history = folder.history()
-    folder.write_metrics(history)  # without what was trained twice
+    folder.write_metrics(history)  # without repeated steps
     draw_curves(history, folder.path / "curves.png")
     best = folder.best_checkpoint()
     return None if best is None else export(best, folder, planned.job.base, planned.job.settings)
 
 
-def _result(folder: TrainingFolder, model: Path | None) -> Finetuned:
+def _result(folder: TrainingFolder, model: Path | None) -> FinetuneResult:
     history = folder.history()
     losses = [row["eval_loss"] for row in history if "eval_loss" in row]
     steps = max((int(row["step"]) for row in history), default=0)
-    return Finetuned(folder.path, model, steps, min(losses, default=None))
+    return FinetuneResult(folder.path, model, steps, min(losses, default=None))

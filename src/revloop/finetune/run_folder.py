@@ -1,14 +1,14 @@
-"""The run folder: all that is needed to repeat a fine-tuning, to go on with it, and its critic.
+"""The run folder: the critic, and what it takes to repeat or resume its training.
 
 ==================  =======================================================================
-name                what it is
+name                content
 ==================  =======================================================================
 ``run.json``        base, settings, digests of records and prompt set, versions
-``checkpoints/``    the best and the last checkpoint, optimizer and random state included
+``checkpoints/``    the best and the last checkpoint, with optimizer and random state
 ``metrics.jsonl``   a line for each step and each evaluation
-``curves.png``      the same as curves
-``adapter/``        the LoRA adapter by itself, where one was trained
-``model/``          the critic: a model folder like any other, to be served
+``curves.png``      the metrics as curves
+``adapter/``        the LoRA adapter, if one was trained
+``model/``          the critic, a model folder to serve
 ==================  =======================================================================
 """
 
@@ -17,7 +17,6 @@ from __future__ import annotations
 import json
 import platform
 import shutil
-from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
@@ -37,7 +36,7 @@ _CHECKPOINT = "checkpoint-"
 
 
 class Identity(Frozen):
-    """What decides the weights: a run is only gone on with where all of it is the same."""
+    """Everything that decides the weights; a run is resumed only if it is the same."""
 
     base: str
     settings: FinetuneSettings
@@ -46,7 +45,7 @@ class Identity(Frozen):
     validation_digest: str
 
     def differences(self, other: Identity) -> list[str]:
-        """What differs, as ``name: this one's value, not the other's value``."""
+        """The differences, as ``name: own value, not other value``."""
         mine, theirs = _flat(self.model_dump(mode="json")), _flat(other.model_dump(mode="json"))
         return [
             f"{k}: {mine[k]!r}, not {theirs.get(k)!r}" for k in mine if mine[k] != theirs.get(k)
@@ -65,53 +64,39 @@ class RunFile(Frozen):
     versions: dict[str, str]
 
 
-@dataclass(frozen=True, slots=True)
 class TrainingFolder:
-    """A run folder.
+    """The files of a run folder; the table above lists them."""
 
-    Attributes:
-        path: Where it is.
-    """
-
-    path: Path
-
-    @property
-    def checkpoints(self) -> Path:
-        """Where checkpoints go."""
-        return self.path / "checkpoints"
-
-    @property
-    def model(self) -> Path:
-        """Where the critic goes."""
-        return self.path / "model"
-
-    @property
-    def adapter(self) -> Path:
-        """Where the adapter goes."""
-        return self.path / "adapter"
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.checkpoints = path / "checkpoints"
+        self.model = path / "model"
+        self.adapter = path / "adapter"
+        self._metrics = path / "metrics.jsonl"
+        self._file = path / "run.json"
 
     def check_new(self) -> None:
-        """Check that nothing is there that a new run could harm.
+        """Check that a new run overwrites nothing.
 
         Raises:
-            InputError: The folder holds something, or is a file.
+            InputError: The folder is not empty, or is a file.
         """
         if not self.path.exists():
             return
         if not self.path.is_dir():
             raise InputError(f"{self.path} is a file. Name a folder for the run (--output).")
         if any(self.path.iterdir()):
-            hint = " To go on with the run in it, add --resume." if self._file.is_file() else ""
+            hint = " To resume its run, add --resume." if self._file.is_file() else ""
             raise InputError(
                 f"{self.path} is not empty, and nothing in it will be overwritten. Name a new "
                 f"folder (--output).{hint}"
             )
 
     def check_same(self, identity: Identity) -> None:
-        """Check that the run in the folder is the one that is asked for.
+        """Check that the folder holds the requested run.
 
         Raises:
-            InputError: There is no run, or it has another base, other settings or other records.
+            InputError: There is no run, or its base, settings or records differ.
         """
         try:
             found = RunFile.model_validate_json(self._file.read_bytes())
@@ -128,17 +113,17 @@ class TrainingFolder:
             )
 
     def start(self, run: RunFile) -> None:
-        """Make the folder and write ``run.json``."""
+        """Create the folder and write ``run.json``."""
         self.path.mkdir(parents=True, exist_ok=True)
         self._file.write_text(run.model_dump_json(indent=2) + "\n", encoding="utf-8")
 
     def last_checkpoint(self) -> Path | None:
-        """The last whole checkpoint, or None. The trainer's state is what is written last."""
-        whole = [path.parent for path in self.checkpoints.glob(f"{_CHECKPOINT}*/{_STATE}")]
-        return max(whole, key=_step, default=None)
+        """The last complete checkpoint: the trainer writes its state last."""
+        complete = [path.parent for path in self.checkpoints.glob(f"{_CHECKPOINT}*/{_STATE}")]
+        return max(complete, key=_step, default=None)
 
     def best_checkpoint(self) -> Path | None:
-        """The checkpoint with the lowest loss on held-out records; else the last one."""
+        """The checkpoint with the lowest validation loss, or the last one without validation."""
         last = self.last_checkpoint()
         if last is None:
             return None
@@ -146,37 +131,29 @@ class TrainingFolder:
         return best if (best / _STATE).is_file() else last
 
     def drop_broken_checkpoints(self) -> None:
-        """Remove what a killed process left of a checkpoint that it was writing."""
+        """Remove incomplete checkpoints of a killed process."""
         for path in self.checkpoints.glob(f"{_CHECKPOINT}*"):
             if not (path / _STATE).is_file():
                 shutil.rmtree(path)
 
     def history(self) -> list[dict[str, float]]:
-        """What the last checkpoint knows of the steps up to it."""
+        """The metrics of all steps up to the last checkpoint."""
         last = self.last_checkpoint()
         return [] if last is None else list(_state(last)["log_history"])
 
     def write_metrics(self, history: list[dict[str, float]]) -> None:
-        """Write ``metrics.jsonl`` anew: after a resume no step stands there twice."""
+        """Rewrite ``metrics.jsonl``, so that a resumed run lists no step twice."""
         lines = "".join(json.dumps(row) + "\n" for row in history)
         self._metrics.write_text(lines, encoding="utf-8")
 
     def add_metrics(self, row: dict[str, float]) -> None:
-        """Add a step or an evaluation to ``metrics.jsonl``."""
+        """Append a step or an evaluation to ``metrics.jsonl``."""
         with self._metrics.open("a", encoding="utf-8") as file:
             file.write(json.dumps(row) + "\n")
 
-    @property
-    def _metrics(self) -> Path:
-        return self.path / "metrics.jsonl"
-
-    @property
-    def _file(self) -> Path:
-        return self.path / "run.json"
-
 
 def versions() -> dict[str, str]:
-    """Versions of revloop, Python and the libraries that compute."""
+    """Versions of revloop, Python and the training libraries."""
     found = {"revloop": __version__, "python": platform.python_version()}
     for name in _LIBRARIES:
         try:

@@ -1,4 +1,4 @@
-"""Settings of a fine-tuning, and the recipes that come with revloop."""
+"""Settings of a fine-tuning, and recipes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from revloop.options import DEFAULT_PROMPTS, Flag, Options
 from revloop.values import Frozen, digest_of, explain
 
 RECIPES = Path(__file__).parent / "recipes"
-"""Folder of the recipes that come with revloop."""
+"""Folder of the shipped recipes."""
 
 Method = Literal["full", "lora", "qlora"]
 Precision = Literal["bf16", "fp32"]
@@ -144,30 +144,25 @@ class FinetuneSettings(Options):
 
     @property
     def uses_adapters(self) -> bool:
-        """Whether the weights of the base stay as they are."""
+        """Whether the base's weights are frozen."""
         return self.method != "full"
 
 
 class Recipe(Frozen):
-    """A base and the settings that suit it.
-
-    Attributes:
-        base: The model that the recipe was written for; the command line may name another.
-        settings: The settings, where they differ from the defaults.
-    """
+    """A base model and settings for it; the command line may override both."""
 
     base: str | None = None
     settings: FinetuneSettings = FinetuneSettings()
 
     @classmethod
     def load(cls, name_or_file: str | Path) -> Self:
-        """Load a recipe that comes with revloop, or a YAML file of your own.
+        """Load a shipped recipe, or a YAML file.
 
         Raises:
-            InputError: There is no such recipe, or it holds a key or a value that is wrong.
+            InputError: There is no such recipe, or it holds an invalid key or value.
             MissingExtraError: PyYAML is not installed.
         """
-        path = _find(name_or_file)
+        path = shipped_or_own(name_or_file, suffix=".yaml", kind="recipe", own="a YAML file")
         try:
             return cls.model_validate(read_yaml(path) or {})
         except ValidationError as exc:
@@ -175,15 +170,15 @@ class Recipe(Frozen):
 
 
 def shipped_recipes() -> list[str]:
-    """Names of the recipes that come with revloop."""
+    """Names of the shipped recipes."""
     return sorted(path.stem for path in RECIPES.glob("*.yaml"))
 
 
 def with_changes(settings: FinetuneSettings, **changes: object) -> FinetuneSettings:
-    """Settings with those changes that are not None.
+    """Settings with the changes that are not None.
 
     Raises:
-        InputError: A value cannot be used.
+        InputError: A value is invalid.
     """
     given = {name: value for name, value in changes.items() if value is not None}
     try:
@@ -192,14 +187,23 @@ def with_changes(settings: FinetuneSettings, **changes: object) -> FinetuneSetti
         raise InputError(f"An option cannot be used: {explain(exc)}.") from exc
 
 
-def _find(name_or_file: str | Path) -> Path:
-    for path in (RECIPES / f"{name_or_file}.yaml", Path(name_or_file)):
+def shipped_or_own(name_or_file: str | Path, *, suffix: str, kind: str, own: str) -> Path:
+    """The shipped file of that name, or a file of the user's own.
+
+    Args:
+        name_or_file: A shipped file's name without its suffix, or a path.
+        suffix: Suffix of the shipped files.
+        kind: What the file is, for messages.
+        own: What the user can name instead, for messages.
+
+    Raises:
+        InputError: There is no such file.
+    """
+    for path in (RECIPES / f"{name_or_file}{suffix}", Path(name_or_file)):
         if path.is_file():
             return path
-    raise InputError(
-        f"There is no recipe {name_or_file}. Name one that comes with revloop "
-        f"({', '.join(shipped_recipes())}), or a YAML file."
-    )
+    names = ", ".join(sorted(path.stem for path in RECIPES.glob(f"*{suffix}")))
+    raise InputError(f"There is no {kind} {name_or_file}. Name {names}, or {own}.")
 
 
 def read_yaml(path: Path) -> Any:
@@ -219,5 +223,5 @@ def read_yaml(path: Path) -> Any:
         raise InputError(f"{path} cannot be read as YAML: {exc}") from exc
 
 
-NEEDS_TRAIN = "Fine-tuning needs TRL, PEFT and what they stand on: pip install 'revloop[train]'."
-"""What to tell where the extra is not installed."""
+NEEDS_TRAIN = "Fine-tuning needs TRL, PEFT and their dependencies: pip install 'revloop[train]'."
+"""The message without the extra."""

@@ -1,4 +1,4 @@
-"""The training itself: TRL's SFTTrainer on examples that are tokens already."""
+"""The training: TRL's SFTTrainer on tokenised examples."""
 
 from __future__ import annotations
 
@@ -30,15 +30,7 @@ _LIBRARIES = ("accelerate", "datasets", "matplotlib", "peft", "torch", "transfor
 
 @dataclass(frozen=True, slots=True)
 class TrainingJob:
-    """One training.
-
-    Attributes:
-        base: The base.
-        settings: How it is trained.
-        training: What it is trained on.
-        validation: What it is evaluated on; may be empty.
-        hardware: What it runs on.
-    """
+    """The inputs of a training; ``validation`` may be empty."""
 
     base: Base
     settings: FinetuneSettings
@@ -48,34 +40,34 @@ class TrainingJob:
 
     @property
     def accumulation_steps(self) -> int:
-        """How many times each process reads before the weights change.
+        """Micro-batches of each process per step.
 
         Raises:
-            InputError: The batch cannot be shared out evenly.
+            InputError: The batch cannot be divided evenly.
         """
         at_once = self.settings.micro_batch_size * self.hardware.processes
         steps, rest = divmod(self.settings.batch_size, at_once)
         if rest or not steps:
             raise InputError(
-                f"A batch of {self.settings.batch_size} records cannot be shared out over "
-                f"{self.hardware.processes} process(es) of {self.settings.micro_batch_size} "
-                "records at once: make --batch-size a multiple of the two numbers' product."
+                f"A batch of {self.settings.batch_size} records cannot be divided among "
+                f"{self.hardware.processes} process(es) with micro-batches of "
+                f"{self.settings.micro_batch_size}: make --batch-size a multiple of {at_once}."
             )
         return steps
 
     @property
     def steps(self) -> int:
-        """Steps in all, unless it stops early (Trainer's count, without packing)."""
-        a_epoch = math.ceil(len(self.training.of) / self.settings.batch_size)
-        return math.ceil(a_epoch * self.settings.epochs)
+        """Total steps, unless it stops early (Trainer's count, without packing)."""
+        per_epoch = math.ceil(len(self.training.sequences) / self.settings.batch_size)
+        return math.ceil(per_epoch * self.settings.epochs)
 
 
 def check_libraries(settings: FinetuneSettings) -> None:
-    """Check that what a training needs is installed, before anything else is done.
+    """Check that the libraries of a training are installed.
 
     Raises:
         MissingExtraError: A library is missing.
-        InputError: A setting cannot be used on this machine.
+        InputError: A setting is not supported on this machine.
     """
     missing = [name for name in _LIBRARIES if importlib.util.find_spec(name) is None]
     if missing:
@@ -91,16 +83,16 @@ def check_libraries(settings: FinetuneSettings) -> None:
     if settings.packing and not is_flash_attn_2_available():
         raise InputError(
             "Packing needs FlashAttention 2, which keeps the records of one sequence apart; with "
-            "any other attention a Falcon reads across them. Leave packing off, or pip install "
+            "any other attention a Falcon attends across them. Turn packing off, or pip install "
             "flash-attn on a machine with a GPU."
         )
 
 
 def check_launch() -> None:
-    """Check that this process is not alone with several GPUs: TRL trains on one a process.
+    """Check that there is a process for each GPU, since TRL trains on one GPU per process.
 
     Raises:
-        InputError: It is.
+        InputError: There is one process and several GPUs.
     """
     import torch  # heavy and optional
 
@@ -108,7 +100,7 @@ def check_launch() -> None:
     if gpus > 1 and "WORLD_SIZE" not in os.environ:
         raise InputError(
             f"There are {gpus} GPUs, and one process was started. Start one for each "
-            "(--accelerate-config fsdp-8, or a file of your own), or name the one to use: "
+            "(--accelerate-config fsdp-8, or your own file), or select one GPU: "
             "CUDA_VISIBLE_DEVICES=0."
         )
 
@@ -123,13 +115,13 @@ def train(
     """Train, with checkpoints in the run folder.
 
     Args:
-        job: What to train, and how.
-        folder: Where checkpoints go.
-        resume: Go on from the last whole checkpoint, if there is one.
+        job: The training.
+        folder: The run folder.
+        resume: Continue from the last complete checkpoint, if there is one.
         on_step: Called after each step and each evaluation.
 
     Returns:
-        Whether it came to its end; False if a signal stopped it, after a checkpoint.
+        Whether it finished; False if a signal stopped it, after a checkpoint.
 
     Raises:
         DivergedError: The loss is no longer a number.
@@ -139,24 +131,24 @@ def train(
     from transformers.trainer_callback import EarlyStoppingCallback, PrinterCallback
 
     trl = load_trl()
-    _quieten()
+    _silence_libraries()
     settings = job.settings
-    # before the weights: it sets up the processes that they may be shared out to
+    # before the weights are loaded: this sets up the processes that may shard them
     arguments = _arguments(job, folder)
-    with stopping_on_request(alone=job.hardware.processes == 1) as stop:
+    with stopping_on_request(single_process=job.hardware.processes == 1) as stop:
         callbacks = [make_callback(on_step, stop, folder.add_metrics)]
-        if job.validation.of and settings.patience is not None:
+        if job.validation.sequences and settings.patience is not None:
             callbacks.append(EarlyStoppingCallback(early_stopping_patience=settings.patience))
         trainer = trl.SFTTrainer(
             model=_load(job.base.model, settings),
             args=arguments,
             train_dataset=_dataset(job.training),
-            eval_dataset=_dataset(job.validation) if job.validation.of else None,
-            processing_class=_tokenizer(job.base.model),
+            eval_dataset=_dataset(job.validation) if job.validation.sequences else None,
+            processing_class=load_tokenizer(job.base.model),
             peft_config=_lora(settings.lora) if settings.uses_adapters else None,
             callbacks=callbacks,
         )
-        trainer.remove_callback(PrinterCallback)  # it writes to standard output
+        trainer.remove_callback(PrinterCallback)  # it prints to standard output
         last = folder.last_checkpoint() if resume else None
         try:
             trainer.train(resume_from_checkpoint=None if last is None else str(last))
@@ -164,15 +156,15 @@ def train(
             if not ran_out_of_memory(exc):
                 raise
             raise TooLittleMemoryError(
-                "The memory ran out, although the estimate said that it would suffice: is "
-                "another process there? The checkpoints are kept; make --micro-batch-size or "
-                "--max-tokens smaller in a new run."
+                "The memory ran out, although the estimate fits: is another process using it? The "
+                "checkpoints are kept. Start a new run with a smaller --micro-batch-size or "
+                "--max-tokens."
             ) from exc
         return not stop.is_made
 
 
 def load_causal(model: str, **options: Any) -> Any:
-    """Load a causal model: safetensors only, and no code that comes with it.
+    """Load a causal model from safetensors, without running its own code.
 
     Raises:
         ModelConfigError: The weights are missing, or cannot be loaded.
@@ -189,8 +181,8 @@ def load_causal(model: str, **options: Any) -> Any:
         raise ModelConfigError(f"{model} cannot be loaded: {reason[0]}") from exc
 
 
-def _quieten() -> None:
-    """Keep the libraries' own bars and hints off the screen: the caller shows the progress."""
+def _silence_libraries() -> None:
+    """Turn off the libraries' progress bars and hints: the caller shows the progress."""
     import datasets  # heavy and optional
     import transformers
 
@@ -203,7 +195,7 @@ def _load(model: str, settings: FinetuneSettings) -> Any:
     import torch  # heavy and optional
 
     options: dict[str, Any] = {
-        # masters in fp32: bf16 has 8 bits of mantissa, and most updates would be lost
+        # fp32 masters: the 8-bit mantissa of bf16 would lose most updates
         "dtype": torch.bfloat16
         if settings.uses_adapters and settings.precision == "bf16"
         else torch.float32,
@@ -221,7 +213,8 @@ def _load(model: str, settings: FinetuneSettings) -> Any:
     return load_causal(model, **options)
 
 
-def _tokenizer(model: str) -> Any:
+def load_tokenizer(model: str) -> Any:
+    """Load a model's tokenizer, without running its own code."""
     from transformers import AutoTokenizer  # heavy and optional
 
     return AutoTokenizer.from_pretrained(model, trust_remote_code=False)
@@ -230,7 +223,7 @@ def _tokenizer(model: str) -> Any:
 def _dataset(examples: Examples) -> Any:
     from datasets import Dataset  # heavy and optional
 
-    return Dataset.from_list([example.row() for example in examples.of])
+    return Dataset.from_list([example.row() for example in examples.sequences])
 
 
 def _lora(lora: LoraSettings) -> Any:
@@ -248,9 +241,9 @@ def _lora(lora: LoraSettings) -> Any:
 
 
 def load_trl() -> Any:
-    """TRL, without the level of vLLM's log that importing it leaves in the environment.
+    """Import TRL without the vLLM log level that it leaves in the environment.
 
-    A server that is started later would inherit it and keep its warnings to itself.
+    A server started later would inherit it and hide its warnings.
     """
     level = os.environ.get(_VLLM_LOG_LEVEL)
     import trl  # heavy and optional
@@ -261,13 +254,13 @@ def load_trl() -> Any:
 
 
 def _arguments(job: TrainingJob, folder: TrainingFolder) -> Any:
-    """SFTConfig for a job: what is not said here is TRL's default."""
+    """SFTConfig for a job; everything else is TRL's default."""
     settings = job.settings
     when: dict[str, Any] = {"save_strategy": "epoch"}
     if settings.checkpoint_steps is not None:
         steps = settings.checkpoint_steps
         when = {"save_strategy": "steps", "save_steps": steps, "eval_steps": steps}
-    evaluated = bool(job.validation.of)
+    evaluated = bool(job.validation.sequences)
     return load_trl().SFTConfig(
         output_dir=str(folder.checkpoints),
         num_train_epochs=settings.epochs,
@@ -276,7 +269,7 @@ def _arguments(job: TrainingJob, folder: TrainingFolder) -> Any:
         gradient_accumulation_steps=job.accumulation_steps,
         learning_rate=settings.learning_rate,
         lr_scheduler_type=settings.schedule,
-        warmup_steps=settings.warmup_share,  # below 1 it is a share
+        warmup_steps=settings.warmup_share,  # a share if below 1
         weight_decay=settings.weight_decay,
         max_grad_norm=settings.max_grad_norm,
         optim="adamw_torch",
@@ -284,16 +277,16 @@ def _arguments(job: TrainingJob, folder: TrainingFolder) -> Any:
         gradient_checkpointing=settings.gradient_checkpointing,
         packing=settings.packing,
         eval_packing=False,
-        # nothing is ever cut: what is too long was left out
+        # nothing is truncated: longer examples were left out
         max_length=job.base.context_tokens,
         eval_strategy=when["save_strategy"] if evaluated else "no",
-        # EarlyStoppingCallback and the choice of the best checkpoint go by it
+        # for early stopping and the choice of the best checkpoint
         metric_for_best_model="eval_loss" if evaluated else None,
         greater_is_better=False if evaluated else None,
         save_total_limit=_CHECKPOINTS_KEPT,
         restore_callback_states_from_checkpoint=True,
         logging_steps=1,
-        # else a NaN would be shown as the mean of the steps before it
+        # otherwise a NaN is logged as the mean of earlier steps
         logging_nan_inf_filter=False,
         seed=settings.seed,
         data_seed=settings.seed,

@@ -1,4 +1,4 @@
-"""What is watched while a critic is trained: progress, divergence, and the wish to stop."""
+"""Monitor a training: progress, divergence, and requests to stop."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ _WATCHED = ("loss", "grad_norm", "eval_loss")
 
 @dataclass(frozen=True, slots=True)
 class TrainingStep:
-    """How far a training is.
+    """Progress of a training.
 
     Attributes:
         step: Steps done.
-        steps: Steps in all, unless it stops early.
-        epoch: Times that the records were seen.
-        loss: Mean loss of a target token in this step, in nats; None after an evaluation.
-        validation_loss: The same on held-out records; None where this was no evaluation.
-        tokens: Tokens read so far, the prompts' included; None where the trainer does not tell.
+        steps: Total steps, unless it stops early.
+        epoch: Passes over the records.
+        loss: Mean loss per target token in this step, in nats; None after an evaluation.
+        validation_loss: The same on held-out records; None after a step.
+        tokens: Tokens processed so far, prompts included; None if not reported.
     """
 
     step: int
@@ -39,13 +39,13 @@ class TrainingStep:
 
 
 class StopRequest:
-    """Whether somebody asked the training to stop."""
+    """A signal handler that records a request to stop."""
 
     def __init__(self) -> None:
         self.is_made = False
 
     def __call__(self, number: int, _frame: FrameType | None) -> None:
-        """Handle a signal: stop after this step; at once when asked a second time."""
+        """Handle a signal: stop after this step; at the second signal, immediately."""
         if self.is_made:
             signal.signal(number, signal.SIG_DFL)
             raise KeyboardInterrupt
@@ -53,15 +53,15 @@ class StopRequest:
 
 
 @contextmanager
-def stopping_on_request(*, alone: bool) -> Iterator[StopRequest]:
+def stopping_on_request(*, single_process: bool) -> Iterator[StopRequest]:
     """While the block runs, Ctrl-C and SIGTERM ask for a stop after a checkpoint.
 
     Args:
-        alone: Whether this is the only process. Several would stop at different steps, and wait
-            for each other for ever: there, signals end the training at once.
+        single_process: Whether there is one process. Several would stop at different steps and
+            deadlock, so there a signal ends the training immediately.
     """
     request = StopRequest()
-    if not alone:
+    if not single_process:
         yield request
         return
     numbers = (signal.SIGINT, signal.SIGTERM)
@@ -74,23 +74,23 @@ def stopping_on_request(*, alone: bool) -> Iterator[StopRequest]:
 
 
 def make_callback(
-    tell: Callable[[TrainingStep], None] | None,
+    on_step: Callable[[TrainingStep], None] | None,
     stop: StopRequest,
     keep: Callable[[dict[str, float]], None],
 ) -> Any:
-    """A callback of transformers' Trainer that watches over a training.
+    """A callback for transformers' Trainer that monitors a training.
 
-    It raises :class:`~revloop.errors.DivergedError` before a checkpoint is written of weights that
-    are no longer numbers, since the trainer logs a step before it saves it.
+    It raises :class:`~revloop.errors.DivergedError` before a checkpoint of NaN weights is written:
+    the trainer logs a step before it saves it.
 
     Args:
-        tell: Called after each step and each evaluation; None: nobody wants to know.
-        stop: When made, the step under way is the last, and is saved.
-        keep: Called with the figures of each step and each evaluation, in the first process alone.
+        on_step: Called after each step and each evaluation.
+        stop: Once requested, the current step is the last, and is saved.
+        keep: Called with the figures of each step and evaluation, in the first process only.
     """
     from transformers import TrainerCallback  # heavy and optional
 
-    # a class inside of a function, since its base class is in an optional library
+    # the base class is in an optional library
     class Watch(TrainerCallback):  # type: ignore[misc]
         def on_log(
             self, _args: Any, state: Any, _control: Any, logs: dict[str, Any], **_: Any
@@ -98,8 +98,8 @@ def make_callback(
             check_finite(logs, state.global_step)
             if state.is_world_process_zero:
                 keep({**logs, "step": state.global_step})
-            if tell is not None and {"loss", "eval_loss"} & set(logs):
-                tell(
+            if on_step is not None and {"loss", "eval_loss"} & set(logs):
+                on_step(
                     TrainingStep(
                         step=state.global_step,
                         steps=state.max_steps,
@@ -119,15 +119,15 @@ def make_callback(
 
 
 def check_finite(logs: dict[str, Any], step: int) -> None:
-    """Stop a training whose numbers are no longer numbers.
+    """Stop a training that diverged.
 
     Raises:
-        DivergedError: The loss or the gradient's norm is NaN or infinite.
+        DivergedError: The loss or the gradient norm is NaN or infinite.
     """
     for name in _WATCHED:
         if name in logs and not math.isfinite(float(logs[name])):
             raise DivergedError(
                 f"The training diverged: at step {step} the {name} is {float(logs[name])}. The "
-                "checkpoints before it are kept. Begin a new run with a lower --learning-rate, or "
-                "look for records that are nothing like the others."
+                "checkpoints before it are kept. Start a new run with a lower --learning-rate, or "
+                "look for outliers among the records."
             )
