@@ -108,6 +108,8 @@ READ = {
 GIVEN_TO = {
     "revise": "revise store",
     "batch": "batch output_file",
+    "evaluate": "evaluate csv",
+    "report": "report out",
     "bench throughput": "bench throughput result_file",
 }
 """An output for each command that is made from models."""

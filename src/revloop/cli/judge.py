@@ -8,11 +8,10 @@ from typing import Annotated
 import typer
 
 from revloop.cli import output
-from revloop.cli.compared import Compared
 from revloop.cli.files import Force, new_file
 from revloop.cli.options import StoreToRead
 from revloop.errors import InputError
-from revloop.evaluation import Verdicts, count_store
+from revloop.evaluation import Comparison, Verdicts, comparisons, count_store
 from revloop.evaluation.sheets import (
     UnusableSheetRow,
     human_judge,
@@ -42,8 +41,8 @@ def judge(
     ] = None,
     name: Annotated[str, typer.Option(help="With --read: name of the judge.")] = "people",
     against: Annotated[
-        Compared, typer.Option(help="With --human: version to compare each round with.")
-    ] = Compared.ORIGINAL,
+        Comparison, typer.Option(help="With --human: version to compare each round with.")
+    ] = "original",
     only_round: Annotated[
         int | None,
         typer.Option("--round", min=1, help="With --human: only this round. Default: all."),
@@ -66,13 +65,13 @@ def judge(
 
 
 def _write(
-    store: Path, sheet: Path, against: Compared, only_round: int | None, seed: int, *, force: bool
+    store: Path, sheet: Path, against: Comparison, only_round: int | None, seed: int, *, force: bool
 ) -> None:
     most = count_store(store).rounds
     rounds = range(1, most + 1) if only_round is None else range(only_round, only_round + 1)
     with Store.open_to_read(store) as opened, new_file(sheet, force=force) as file:
         questions = questions_for_people(
-            opened.contents(), rounds=rounds, against=against.against, seed=seed
+            opened.contents(), rounds=rounds, against=comparisons(against), seed=seed
         )
         if not questions:
             raise InputError(f"{store} holds no changed text in these rounds.")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,24 +9,16 @@ import anyio
 import typer
 
 from revloop.cli import output
-from revloop.cli.compared import (
-    By,
-    PromptsOfJudges,
-    RoundsTold,
-    StoreOrShards,
-    store_in,
-    what_is_read,
-)
 from revloop.cli.evaluate import ask_all
 from revloop.cli.files import Force, judges_read, new_file
+from revloop.cli.generated import with_options
+from revloop.cli.stores import StoreOrShards, store_in, what_is_read
 from revloop.evaluation import (
-    DEFAULT_CONCURRENCY,
-    ORIGINAL,
+    EvaluationOptions,
     count_store,
 )
 from revloop.files.atomic import translate_write_errors
 from revloop.files.paths import Kind, Writes, check_free, check_paths
-from revloop.options import DEFAULT_JUDGE_PROMPTS
 from revloop.report import (
     aggregate,
     charts_of,
@@ -44,8 +35,10 @@ if TYPE_CHECKING:
 EXAMPLE = "Example: `revloop report versions.sqlite -o report.html --plots plots`"
 
 
+@with_options(evaluation=EvaluationOptions, leave_out={"against", "concurrency"})
 def report(
     store: StoreOrShards,
+    evaluation: EvaluationOptions,
     out: Annotated[
         Path, typer.Option("--output", "-o", help="HTML file to write.", metavar="PATH")
     ] = Path("report.html"),
@@ -53,25 +46,13 @@ def report(
         Path | None,
         typer.Option(help="Also write each chart as PNG and SVG to this folder.", metavar="DIR"),
     ] = None,
-    judge: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="Who compares, as for `revloop evaluate`; the first decides which trajectories "
-            "count as harmed. Default: the judges whose verdicts the store holds.",
-            metavar="JUDGE",
-        ),
-    ] = None,
-    judge_prompts: PromptsOfJudges = DEFAULT_JUDGE_PROMPTS,
-    by: By = None,
-    rounds: RoundsTold = None,
     force: Force = False,
 ) -> None:
     """Make an HTML page of a store: charts of each round, and every trajectory.
 
     The page is a single file that works offline.
     """
-    reads: dict[str, str | Path | None] = {**what_is_read(store), **judges_read(judge or [])}
-    reads["the judges' prompts"] = judge_prompts
+    reads = {**what_is_read(store), **evaluation.paths_read(), **judges_read(evaluation.judge)}
     page = Writes(out, "the page", may_replace=force)
     if plots is None:
         check_paths([page], reads)
@@ -79,22 +60,15 @@ def report(
         check_plots()
         check_paths([page, Writes(plots, "the folder of charts", Kind.FOLDER)], reads)
     store = store_in(store)
-    contents = count_store(store, by=by)
-    told = rounds or contents.rounds
+    contents = count_store(store, by=evaluation.by)
+    rounds = evaluation.rounds or contents.rounds
     with new_file(out, force=force) as file:
         judges = None
-        if judge and told:
-            ask = partial(
-                ask_all,
-                store,
-                judge,
-                prompts=judge_prompts,
-                rounds=told,
-                against=ORIGINAL,
-                concurrency=DEFAULT_CONCURRENCY,
-            )
-            judges = anyio.run(ask)
-        with open_source(store, judges, rounds=told, by=by) as source:
+        if evaluation.judge and rounds:
+            # the page compares with the original, whatever revloop.toml says for evaluate
+            asked = evaluation.model_copy(update={"against": "original"})
+            judges = anyio.run(ask_all, store, asked, rounds)
+        with open_source(store, judges, rounds=rounds, by=evaluation.by) as source:
             aggregates = aggregate(source)
             if plots is not None:
                 _save(source, aggregates, plots, force=force)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
@@ -9,6 +10,7 @@ from typing import Annotated
 import typer
 
 from revloop.cli import output
+from revloop.distributed import GATHERED, gathered
 from revloop.errors import StoreError
 from revloop.files.store_files import canonical_path, write_ahead_log
 from revloop.store import Store
@@ -51,3 +53,33 @@ def tell_if_in_two_files(context: typer.Context, store: Path | None) -> Path | N
 
     context.call_on_close(tell)
     return store
+
+
+def store_in(path: Path) -> Path:
+    """The store to read; a folder of shards is gathered into one first.
+
+    Raises:
+        InputError: The folder was not written by ``revloop batch --ray``.
+    """
+    if not os.path.isdir(path):  # noqa: PTH112 - unlike a Path's, it takes any name
+        return path
+    output.say(f"Gathering the shards of {path} into {path / GATHERED}")
+    return gathered(path)
+
+
+def what_is_read(store: Path) -> dict[str, Path]:
+    """The store, or the files of a folder of shards, by the name that messages use."""
+    if not os.path.isdir(store):  # noqa: PTH112 - unlike a Path's, it takes any name
+        return {"the store": store}
+    shards = {f"the shard {path.name}": path for path in store.glob("*.jsonl")}
+    return {"the store": store / GATHERED, "the folder of shards": store, **shards}
+
+
+StoreOrShards = Annotated[
+    Path,
+    typer.Argument(
+        help="Store, or output folder of `revloop batch --ray`.",
+        metavar="STORE",
+        callback=tell_if_in_two_files,
+    ),
+]

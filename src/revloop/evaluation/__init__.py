@@ -14,6 +14,7 @@ from revloop.evaluation.evaluating import (
 from revloop.evaluation.factory import judge_opener, open_judge
 from revloop.evaluation.functions import FunctionJudge, demo_judge, load_function
 from revloop.evaluation.models import ModelJudge
+from revloop.evaluation.options import Comparison, EvaluationOptions, comparisons
 from revloop.evaluation.outcomes import Outcome, outcomes
 from revloop.evaluation.pairs import Against, Pair, pairs_of
 from revloop.evaluation.prompts import JudgePrompts
@@ -26,7 +27,9 @@ __all__ = [
     "ORIGINAL",
     "Against",
     "Agreement",
+    "Comparison",
     "Evaluation",
+    "EvaluationOptions",
     "FunctionJudge",
     "JudgeFigures",
     "JudgePrompts",
@@ -41,6 +44,7 @@ __all__ = [
     "Verdicts",
     "ask_judge",
     "collect",
+    "comparisons",
     "count_questions",
     "count_store",
     "demo_judge",
