@@ -91,7 +91,7 @@ def test_an_exact_request_goes_on_after_the_end_token(at_hand: EngineAtHand) -> 
     assert free.finish_reason == "stop"
     more = critique_request(exact=True, stop=(), max_tokens=free.usage.generated_tokens + 20)
     if at_hand.engine.info.kind == "transformers":
-        with pytest.raises(RejectedError, match="vLLM alone"):
+        with pytest.raises(RejectedError, match="Only vLLM"):
             ask(at_hand, more)
         return
     (answer,) = ask(at_hand, more)

@@ -42,9 +42,9 @@ def tokenised(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     lengths: list[int] = []
     real = PromptTokenizer._encode
 
-    def encode(self: PromptTokenizer, text: str, *, whole: bool) -> list[int]:
+    def encode(self: PromptTokenizer, text: str, *, add_special: bool = False) -> list[int]:
         lengths.append(len(text))
-        return real(self, text, whole=whole)
+        return real(self, text, add_special=add_special)
 
     monkeypatch.setattr(PromptTokenizer, "_encode", encode)
     return lengths

@@ -148,7 +148,7 @@ async def test_a_prefix_cache_is_emptied(vllm: StubServer) -> None:
 async def test_a_prefix_cache_in_use_is_told(vllm: StubServer) -> None:
     vllm.on("/reset_prefix_cache", answer({"success": False}))
     async with connected(vllm) as engine:
-        with pytest.raises(RejectedError, match="requests are under way"):
+        with pytest.raises(RejectedError, match="running requests use it"):
             await engine.reset_prefix_cache()
 
 

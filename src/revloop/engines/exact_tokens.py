@@ -1,8 +1,8 @@
-"""Whether a tokenizer that is at hand is the one that a server uses.
+"""Whether a local tokenizer is the one that a server uses.
 
-A server tells the folder that it serves, and a folder of that name may hold another model here. Ids
-of another tokenizer are other words, which no server can notice. So ids are sent only once both
-sides have made the same ids of one text: vLLM's ``/tokenize`` tells its own
+A server reports the folder of its model, but a folder of that name may hold another model here, and
+no server notices ids of another tokenizer. So ids are only sent once both sides have tokenised one
+text alike, as vLLM's ``/tokenize`` shows
 (https://docs.vllm.ai/en/latest/serving/openai_compatible_server.html).
 """
 
@@ -24,87 +24,87 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("revloop.engines")
 
-_SAME, _OTHER, _UNKNOWN = "same", "other", "unknown"
-_NEEDS_TOKENIZE = (
-    "Prompts are sent as text: special tokens in them may be read as tokens, and the prefix cache "
-    "finds less."
+_SENT_AS_TEXT = (
+    "Prompts are sent as text: the server may read special tokens in them as tokens, and its "
+    "prefix cache has fewer hits."
 )
 
 
 async def find_tokenizer(
     transport: Transport, model: ServedModel, named: str | Path | None, retries: RetryPolicy
 ) -> tuple[PromptTokenizer | None, bool]:
-    """The tokenizer of a served model, if it is here.
+    """The tokenizer of a served model, if it is on this machine.
 
     Args:
         transport: The server.
         model: The model.
-        named: The folder that the user named, or None to look whether the server's folder is here.
-        retries: When a question is asked again.
+        named: The folder named by the user; None to look for the server's folder.
+        retries: When to send a request again.
 
     Returns:
-        The tokenizer, or None; and whether it is proved to be the server's, so that its ids may be
-        sent. One that is named but cannot be proved serves for counting.
+        The tokenizer, or None; and whether it is verified to be the server's, so that its ids may
+        be sent. A named but unverified tokenizer is used for counting.
 
     Raises:
-        ModelConfigError: The folder that was named holds no tokenizer.
-        InputError: The tokenizer that was named is another than the server's.
+        ModelConfigError: The named folder contains no tokenizer.
+        InputError: The named tokenizer is not the server's.
     """
-    if named is not None:
-        known = PromptTokenizer.from_folder(named)
-        if not model.is_vllm:
-            return known, False
-        found = await _compare(transport, model, known, retries)
-        if found == _OTHER:
-            raise InputError(
-                f"The tokenizer in {named} is not the one of {model.id} at {transport.address}: "
-                "the same text has other tokens there. Name the folder of the model that is "
-                "served, or name no tokenizer."
-            )
-        if found == _UNKNOWN:
-            logger.warning(
-                "%s does not tell its tokens (/tokenize), so nothing shows that the tokenizer in "
-                "%s is the server's. %s",
-                *(transport.address, named, _NEEDS_TOKENIZE),
-            )
-        return known, found == _SAME
-    folder = _folder_here(model.root) if model.is_vllm else None
+    if named is None:
+        return await _find_served(transport, model, retries)
+    tokenizer = PromptTokenizer.from_folder(named)
+    if not model.is_vllm:
+        return tokenizer, False
+    is_same = await _is_same(transport, model, tokenizer, retries)
+    if is_same is False:
+        raise InputError(
+            f"The tokenizer in {named} is not the one of {model.id} at {transport.address}, which "
+            "gives other tokens for the same text. Name the folder of the served model, or no "
+            "tokenizer."
+        )
+    if is_same is None:
+        logger.warning(
+            "%s does not report its tokens (/tokenize), so the tokenizer in %s cannot be verified. "
+            "%s",
+            *(transport.address, named, _SENT_AS_TEXT),
+        )
+    return tokenizer, bool(is_same)
+
+
+async def _find_served(
+    transport: Transport, model: ServedModel, retries: RetryPolicy
+) -> tuple[PromptTokenizer | None, bool]:
+    """The tokenizer in the folder that the server names, if it is here and the same."""
+    folder = _local_folder(model.root) if model.is_vllm else None
     if folder is None:
         return None, False
-    return await _proved(transport, model, folder, retries)
-
-
-async def _proved(
-    transport: Transport, model: ServedModel, folder: Path, retries: RetryPolicy
-) -> tuple[PromptTokenizer | None, bool]:
-    """The tokenizer of a folder that is named like the server's, if it is the same."""
     try:
-        known = PromptTokenizer.from_folder(folder)
-        found = await _compare(transport, model, known, retries)
+        tokenizer = PromptTokenizer.from_folder(folder)
+        is_same = await _is_same(transport, model, tokenizer, retries)
     except ModelConfigError:
-        found = _OTHER
-    if found == _SAME:
-        return known, True
-    why = "holds another tokenizer" if found == _OTHER else "may hold another tokenizer"
+        is_same = False
+    else:
+        if is_same:
+            return tokenizer, True
     logger.warning(
-        "%s serves %s, and the folder of that name here %s. %s Name the served model's folder "
-        "(--tokenizer) to send exact tokens.",
-        *(transport.address, model.root, why, _NEEDS_TOKENIZE),
+        "%s serves %s, and the folder of that name here %s another tokenizer. %s Name the served "
+        "model's folder (--tokenizer) to send exact tokens.",
+        *(transport.address, model.root, "has" if is_same is False else "may have", _SENT_AS_TEXT),
     )
     return None, False
 
 
-async def _compare(
+async def _is_same(
     transport: Transport, model: ServedModel, tokenizer: PromptTokenizer, retries: RetryPolicy
-) -> str:
+) -> bool | None:
+    """Whether the server tokenises a text alike; None if it does not report its tokens."""
     probe = tokenizer.probe()
     try:
         theirs, _ = await transport.ask(
             "POST", "/tokenize", _tokens, retries, body={"model": model.id, "prompt": probe}
         )
     except EngineError:
-        return _UNKNOWN  # a proxy may let nothing through but /v1
-    return _SAME if theirs == tokenizer.encode(probe) else _OTHER
+        return None  # a proxy may only forward /v1
+    return theirs == tokenizer.encode(probe)
 
 
 def _tokens(reply: Mapping[str, Any], where: str) -> list[int]:
@@ -114,9 +114,9 @@ def _tokens(reply: Mapping[str, Any], where: str) -> list[int]:
     return tokens
 
 
-def _folder_here(root: str | None) -> Path | None:
-    """The folder that a vLLM server serves, if it has a tokenizer that can be read here."""
+def _local_folder(root: str | None) -> Path | None:
+    """The folder that a vLLM server serves, if it has a readable tokenizer on this machine."""
     try:
         return Path(root) if root and (Path(root) / "tokenizer.json").is_file() else None
-    except OSError:  # a folder of another user, or a name that no folder here can have
+    except OSError:  # another user's folder, or an invalid name
         return None

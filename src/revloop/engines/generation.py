@@ -1,4 +1,4 @@
-"""One batch through a transformers model, each row with settings and random numbers of its own."""
+"""Batched generation with transformers, each row with its own settings and random numbers."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from revloop.engines.failures import not_loaded
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-_STOP_WINDOW_TOKENS = 8  # beyond one token for each byte of the stop text
+_STOP_WINDOW_TOKENS = 8  # beyond one token per byte of the stop text
 
 
 @dataclass(frozen=True, slots=True)
 class BatchedPrompt:
-    """What one row of a batch needs.
+    """One row of a batch.
 
     Attributes:
         prompt_ids: Token ids to continue.
         limit_tokens: Most tokens to generate.
         stop: Texts that end the row.
-        temperature: 0 takes the likeliest token.
-        top_p: Only the likeliest tokens with this summed probability are drawn from.
-        seed: Where the row's own random numbers start.
+        temperature: Sampling temperature; 0 is greedy.
+        top_p: Nucleus sampling: total probability of the tokens to sample from.
+        seed: Seed of the row's own random numbers.
     """
 
     prompt_ids: list[int]
@@ -35,7 +35,7 @@ class BatchedPrompt:
 
 
 class BatchGenerator:
-    """A causal model that continues several prompts at once. Not safe for several threads."""
+    """A causal model that continues several prompts at once. Not thread-safe."""
 
     def __init__(self, model: Any, spell: Callable[[list[int]], str], *, version: str) -> None:
         self.version = version
@@ -44,22 +44,22 @@ class BatchGenerator:
         self._spell = spell
         ends = model.generation_config.eos_token_id
         self._end_ids = frozenset(ends if isinstance(ends, list) else [ends])
-        # what else it says (penalties, tokens that are forced or forbidden) would change the text
+        # its other settings (penalties, forced or forbidden tokens) would change the text
         model.generation_config = type(model.generation_config)(eos_token_id=ends)
 
     @classmethod
     def load(cls, model: str, spell: Callable[[list[int]], str]) -> BatchGenerator:
-        """Load a model folder or hub id: safetensors only, and no code that comes with it.
+        """Load a model from safetensors, without running any code of the model's.
 
         Args:
             model: The folder or hub id.
-            spell: Turns generated token ids into text, for finding stop texts.
+            spell: Turns generated token ids into text, to find stop texts.
 
         Raises:
-            ModelConfigError: There is no such model, or it is no causal model.
+            ModelConfigError: There is no such model, or it is not a causal model.
             DoesNotFitError: The memory does not suffice.
         """
-        import torch  # heavy and optional
+        import torch  # slow and optional
         import transformers
 
         transformers.utils.logging.disable_progress_bar()
@@ -77,9 +77,9 @@ class BatchGenerator:
         """Continue every row.
 
         Returns:
-            For each row the generated ids, an end token included, up to the row's own end.
+            The generated ids of each row up to its end, including an end token.
         """
-        import torch  # heavy and optional
+        import torch  # slow and optional
 
         width = max(len(row.prompt_ids) for row in rows)
         pads = [width - len(row.prompt_ids) for row in rows]
@@ -91,7 +91,7 @@ class BatchGenerator:
             input_ids=torch.tensor(ids, device=device),
             attention_mask=torch.tensor(mask, device=device),
             max_new_tokens=max(row.limit_tokens for row in rows),
-            do_sample=False,  # rows that sample do so in their logits: see _RowSampler
+            do_sample=False,  # _RowSampler samples in the logits
             logits_processor=[_RowSampler(rows)],
             stopping_criteria=[ends],
             pad_token_id=min(self._end_ids),
@@ -102,7 +102,7 @@ class BatchGenerator:
         ]
 
     def _row(self, ids: list[int], length: int | None) -> list[int]:
-        """A row without the padding that follows its end."""
+        """A row without the padding after its end."""
         ids = ids[:length]
         for index, token in enumerate(ids):
             if token in self._end_ids:
@@ -122,7 +122,7 @@ class _RowEnds:
         self._spell = spell
 
     def __call__(self, input_ids: Any, scores: Any, **_: object) -> Any:  # noqa: ARG002
-        import torch  # heavy and optional
+        import torch  # slow and optional
 
         length = input_ids.shape[1] - self._prompt_tokens
         for index, row in enumerate(self._rows):
@@ -142,15 +142,14 @@ class _RowEnds:
 
 
 class _RowSampler:
-    """Draws each row's token with its own random numbers (a logits processor of transformers).
+    """Samples each row with its own random numbers (a logits processor of transformers).
 
-    Adding Gumbel noise to the logits and taking the largest is the same as drawing from their
-    softmax (Maddison et al. 2014, arXiv 1411.0030, section 2), so the rows of a batch can be
-    sampled without a random number generator that they share.
+    Taking the largest logit after adding Gumbel noise is the same as sampling from the softmax
+    (Maddison et al. 2014, arXiv 1411.0030, section 2), so rows need no shared generator.
     """
 
     def __init__(self, rows: Sequence[BatchedPrompt]) -> None:
-        import torch  # heavy and optional
+        import torch  # slow and optional
 
         self._rows = rows
         self._randoms = [torch.Generator().manual_seed(row.seed) for row in rows]
@@ -163,7 +162,7 @@ class _RowSampler:
         return sampled
 
     def _noisy(self, logits: Any, index: int) -> Any:
-        import torch  # heavy and optional
+        import torch  # slow and optional
 
         ordered, order = logits.sort(descending=True)
         probabilities = ordered.softmax(-1)

@@ -1,4 +1,4 @@
-"""An OpenAI-compatible server as engine."""
+"""The engine for an OpenAI-compatible server."""
 
 from __future__ import annotations
 
@@ -45,12 +45,12 @@ if TYPE_CHECKING:
     from revloop.trajectory import FinishReason, Usage
 
 _LONGEST_TOKEN_CHARS = 256
-"""No vocabulary that is known has longer entries; the longest are runs of 128 blanks."""
+"""No known vocabulary has longer entries; the longest are runs of 128 spaces."""
 _SENT_ONCE_CHARS = 2**22
+"""Longer prompts are not retried: a server that fails on megabytes will fail again."""
 _ONCE = RetryPolicy(attempts=1)
-"""A server that breaks off at many megabytes will do so again."""
 _FIRST_CONTACT_ATTEMPTS = 3
-"""A mistyped address should be told at once; patience is for servers that have answered."""
+"""Fail fast on first contact: the address may be mistyped."""
 
 _SMALL_PROMPT = "Hello."
 _OF_ONE_PROMPT = {"ignore_eos", "min_tokens", "return_token_ids", "include_stop_str_in_output"}
@@ -59,7 +59,7 @@ _OF_ONE_PROMPT = {"ignore_eos", "min_tokens", "return_token_ids", "include_stop_
 class HttpEngine:
     """A model behind ``/v1/completions`` and ``/v1/chat/completions``.
 
-    Make one with :meth:`connect`. It must be used and closed in the event loop that made it.
+    Create one with :meth:`connect`. Use and close it in the event loop that created it.
     """
 
     def __init__(
@@ -90,47 +90,42 @@ class HttpEngine:
         retries: RetryPolicy | None = None,
         deadlines: Deadlines | None = None,
     ) -> Self:
-        """Ask a server what it serves, and get ready to use it.
+        """Connect to a server and find out what it serves.
 
         Args:
-            base_url: The server's address, with or without ``/v1``; or another path that the API
-                is under, and a query that every request needs (Azure's ``?api-version=``).
-            model: The model to use; may be left out where the server serves just one.
-            api_key: Sent to this server alone, as bearer token (and as ``api-key`` with Azure's
+            base_url: The server's address, with or without ``/v1``; or with another path to the
+                API, and a query that every request needs (Azure's ``?api-version=``).
+            model: The model to use; optional if the server serves only one.
+            api_key: Sent to this server only, as bearer token (and as ``api-key`` with Azure's
                 ``?api-version=``): redirects are not followed.
-            tokenizer: The model's folder, for prompts that are sent as exact tokens: to a vLLM
-                server that makes the same tokens of a text. Found by itself where the server names
-                a folder that is here too.
+            tokenizer: The model's folder, to send prompts as exact tokens to a vLLM server with the
+                same tokenizer. Detected automatically if the server's model folder exists here.
             retries: When to send a request again.
-            deadlines: When to give a request up.
+            deadlines: When to give up a request.
 
         Raises:
             EngineError: The server cannot be reached, refuses the key, or does not serve the model.
-            InputError: The address is none, the server serves several models and none is named, or
-                the tokenizer is not the server's.
-            ModelConfigError: The tokenizer folder holds no tokenizer.
+            InputError: The address is invalid, the server serves several models and none is named,
+                or the tokenizer is not the server's.
+            ModelConfigError: The tokenizer folder contains no tokenizer.
         """
-        patient = retries or RetryPolicy()
-        hurried = patient.model_copy(
-            update={
-                "attempts": min(patient.attempts, _FIRST_CONTACT_ATTEMPTS),
-                "wait_for_server_s": 0.0,
-            }
-        )
+        policy = retries or RetryPolicy()
+        attempts = min(policy.attempts, _FIRST_CONTACT_ATTEMPTS)
+        first_contact = policy.model_copy(update={"attempts": attempts, "wait_for_server_s": 0.0})
         transport = Transport(base_url, api_key=api_key, deadlines=deadlines or Deadlines())
         try:
-            chosen = await _find_model(transport, model, hurried)
-            version = await _ask_version(transport, hurried) if chosen.is_vllm else None
-            known, exact = await find_tokenizer(transport, chosen, tokenizer, hurried)
+            chosen = await _find_model(transport, model, first_contact)
+            version = await _ask_version(transport, first_contact) if chosen.is_vllm else None
+            found, exact = await find_tokenizer(transport, chosen, tokenizer, first_contact)
         except BaseException:
             await transport.aclose()
             raise
         return cls(
             *(transport, chosen),
             version=version,
-            tokenizer=known,
+            tokenizer=found,
             sends_token_ids=exact,
-            retries=patient,
+            retries=policy,
         )
 
     @property
@@ -145,7 +140,7 @@ class HttpEngine:
 
     @property
     def context_tokens(self) -> int | None:
-        """The server's ``max_model_len``; None where it does not tell."""
+        """The server's ``max_model_len``; None if not reported."""
         return self._model.context_tokens
 
     @property
@@ -154,13 +149,13 @@ class HttpEngine:
         return self._sends_token_ids
 
     def count_tokens(self, text: str) -> int | None:
-        """Number of tokens of ``text``, or None without a tokenizer."""
+        """Number of tokens of ``text``; None without a tokenizer."""
         if self._tokenizer is None:
             return None
         return self._tokenizer.count(text, self.context_tokens)
 
     async def generate(self, request: Request) -> Completion:
-        """Generate once; passing faults are retried. See :class:`~revloop.engines.base.Engine`."""
+        """Generate once, with retries. See :class:`~revloop.engines.base.Engine`."""
         prompt_ids = await self._prompt_ids(request)
         limit = request.max_tokens
         if prompt_ids is not None:
@@ -185,7 +180,7 @@ class HttpEngine:
             text = _without_stop(text, request.stop, answer.stop_text)
         return Completion(
             text=text,
-            finish_reason=answer.finish_reason or _unsaid_reason(answer.usage, limit),
+            finish_reason=answer.finish_reason or _likely_reason(answer.usage, limit),
             limit_tokens=limit,
             usage=answer.usage,
             latency_s=time.perf_counter() - started,
@@ -194,55 +189,54 @@ class HttpEngine:
         )
 
     async def load(self) -> ServerLoad:
-        """How busy the server is: by its metrics, where it is vLLM, and by what it turned away."""
-        metrics = await self._transport.text("/metrics") if self._model.is_vllm else None
-        return read_load(metrics or "", self._transport.refused)
+        """The server's load: by vLLM's metrics, and by the requests it turned away."""
+        return read_load(await self._metrics() or "", self._transport.refused)
 
     async def counters(self) -> Counters | None:
-        """What the server has done so far, by its metrics; None where it does not tell."""
-        metrics = await self._transport.text("/metrics") if self._model.is_vllm else None
-        return None if metrics is None else read_counters(metrics)
+        """The counters of vLLM's metrics; None if not reported."""
+        return read_counters(await self._metrics() or "")
 
     async def reset_prefix_cache(self) -> None:
-        """Let the server forget all prefixes. For measuring.
+        """Empty the server's prefix cache, for benchmarks.
 
         Raises:
-            RejectedError: The server does not offer it, or requests hold blocks of the KV cache.
+            RejectedError: The server does not offer it, or running requests use the cache.
             EngineError: The server cannot be reached, or refuses the key.
         """
+        transport = self._transport
         try:
-            done, _ = await self._transport.ask(
-                "POST", "/reset_prefix_cache", _succeeded, self._retries
-            )
+            done, _ = await transport.ask("POST", "/reset_prefix_cache", _succeeded, self._retries)
         except (ModelNotServedError, BadReplyError) as exc:
             raise RejectedError(
-                f"{self._transport.address} cannot empty its prefix cache on request. vLLM can, "
+                f"{transport.address} cannot empty its prefix cache on request. vLLM can if "
                 "started with VLLM_SERVER_DEV_MODE=1 in its environment."
             ) from exc
         if not done:
             raise RejectedError(
-                f"{self._transport.address} did not empty its prefix cache: requests are under "
-                "way that use it."
+                f"{transport.address} did not empty its prefix cache: running requests use it."
             )
 
     def waiting(self) -> Waiting | None:
-        """How long the server has been away; None while it answers, or is not waited for."""
+        """The current wait for the server; None while it answers, or without a wait limit."""
         away_s, limit_s = self._transport.outage.away_s, self._retries.wait_for_server_s
         return None if away_s is None or not limit_s else Waiting(away_s, limit_s)
 
     def faults(self) -> Faults | None:
-        """What went wrong with requests that were sent again; None while nothing has."""
+        """The faults after which requests were sent again; None without any."""
         return self._transport.faults
 
     async def aclose(self) -> None:
         """Close all connections."""
         await self._transport.aclose()
 
+    async def _metrics(self) -> str | None:
+        return await self._transport.text("/metrics") if self._model.is_vllm else None
+
     async def _prompt_ids(self, request: Request) -> list[int] | None:
         is_text = isinstance(request.prompt, str)
         if self.sends_token_ids and self._tokenizer is not None and is_text:
             return await self._tokenizer.prompt_ids(request, self.context_tokens)
-        # the server would need minutes to tokenise what cannot fit by any tokenizer
+        # a server would need minutes to tokenise a text that cannot fit with any tokenizer
         least = prompt_chars(request) // _LONGEST_TOKEN_CHARS
         refuse_too_long(least, request, self.context_tokens)
         return None
@@ -256,7 +250,7 @@ class HttpEngine:
             "top_p": sampling.top_p,
             "seed": sampling.seed,
         }
-        if self._model.is_vllm:  # others refuse fields that OpenAI's protocol does not have
+        if self._model.is_vllm:  # other servers refuse fields outside OpenAI's protocol
             body |= Pinned().model_dump()
         if request.stop:
             body["stop"] = list(request.stop)
@@ -275,17 +269,17 @@ class HttpEngine:
 
 
 def _succeeded(reply: Mapping[str, Any], where: str) -> bool:
-    """What vLLM answers to ``/reset_prefix_cache``."""
+    """Reads vLLM's reply to ``/reset_prefix_cache``."""
     success = reply.get("success")
     if not isinstance(success, bool):
-        raise BadReplyError(f"{where} does not say whether it succeeded.")
+        raise BadReplyError(f"{where} did not report whether it succeeded.")
     return success
 
 
 async def _find_model(
     transport: Transport, wanted: str | None, retries: RetryPolicy
 ) -> ServedModel:
-    """The model to use. Settles where the server's API begins: where its list of models is."""
+    """The model to use. Sets the root of the API: where the list of models is."""
     refusals: dict[str, EngineError] = {}
     for root in transport.roots:
         try:
@@ -298,7 +292,7 @@ async def _find_model(
             transport.root = root
             return _chosen(models, wanted, transport.address)
     first = next(iter(refusals.values()))
-    if wanted is not None:  # some servers have no such list, or do not show it: the name must do
+    if wanted is not None:  # some servers have no such list or hide it: trust the name
         transport.root = await _find_root(transport, wanted, refusals, retries)
         return ServedModel(id=wanted, is_vllm=False)
     if isinstance(first, ServerFaultError | BadReplyError):
@@ -312,7 +306,7 @@ async def _find_model(
 async def _find_root(
     transport: Transport, model: str, refusals: Mapping[str, EngineError], retries: RetryPolicy
 ) -> str:
-    """Where the API of a server without a list of models begins: where a request is refused."""
+    """The root of the API of a server without a list of models: where a request is refused."""
     for root, refusal in refusals.items():
         if isinstance(refusal, AuthenticationError):
             return root
@@ -330,7 +324,7 @@ async def _find_root(
 
 
 def _anything(_reply: Mapping[str, Any], _where: str) -> None:
-    """Whatever it says, somebody is there."""
+    """Any reply shows that the path exists."""
 
 
 def _chosen(models: list[ServedModel], wanted: str | None, address: str) -> ServedModel:
@@ -345,7 +339,7 @@ def _chosen(models: list[ServedModel], wanted: str | None, address: str) -> Serv
         if name in by_name:
             return by_name[name]
     if not models or any("*" in name and fnmatchcase(wanted, name) for name in by_name):
-        return ServedModel(id=wanted)  # a proxy that passes on what it does not list
+        return ServedModel(id=wanted)  # a proxy that forwards models it does not list
     raise ModelNotServedError(f"{address} does not serve '{wanted}'; it serves: {names}.")
 
 
@@ -353,7 +347,7 @@ async def _ask_version(transport: Transport, retries: RetryPolicy) -> str | None
     try:
         version, _ = await transport.ask("GET", "/version", served_version, retries)
     except (UnusableEngineError, RejectedError):
-        return None  # a proxy may let nothing through but /v1
+        return None  # a proxy may only forward /v1
     return version
 
 
@@ -367,11 +361,11 @@ def _small(body: Mapping[str, Any]) -> dict[str, Any]:
     return small | {"max_tokens": 1}
 
 
-def _unsaid_reason(usage: Usage, limit_tokens: int) -> FinishReason:
-    """Why an answer ended whose server does not tell: at its limit, if it has as many tokens."""
+def _likely_reason(usage: Usage, limit_tokens: int) -> FinishReason:
+    """The finish reason if not reported: the limit, if the answer has that many tokens."""
     return "length" if usage.generated_tokens >= limit_tokens else "stop"
 
 
 def _without_stop(text: str, stops: tuple[str, ...], stop_text: str | None) -> str:
-    """The text without the stop text that was kept in it for the sake of its tokens."""
+    """The text without the stop text, which was kept for its tokens."""
     return text.removesuffix(stop_text) if stop_text is not None and stop_text in stops else text

@@ -1,4 +1,4 @@
-"""The tokenizer of an engine that runs in this process: plain prompts and chats to token ids."""
+"""The tokenizer of an engine in this process: texts and chats to token ids."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from tokenizers import Tokenizer as FastTokenizer
 
+from revloop.engines.failures import failure_line
 from revloop.engines.tokens import PromptTokenizer
 from revloop.errors import MissingExtraError, ModelConfigError, SettingRefusedError
 from revloop.models.config import ignored_sampling
@@ -19,17 +20,17 @@ logger = logging.getLogger("revloop.engines")
 
 
 @cache
-def say_once_what_is_not_followed(model: str) -> None:
-    """Tell of the sampling that a model's authors suggest, and that no engine here follows."""
+def warn_once_of_unused_sampling(model: str) -> None:
+    """Warn of sampling settings that a model suggests and no engine applies."""
     if told := ignored_sampling(model):
         logger.warning(told)
 
 
 class LocalTokenizer(PromptTokenizer):
-    """A :class:`PromptTokenizer` that knows the model's chat template too."""
+    """A :class:`PromptTokenizer` with the model's chat template."""
 
     def __init__(self, transformers_tokenizer: Any) -> None:
-        # a copy, since the chat template's own special tokens must go on being read as tokens
+        # a copy, because the chat template needs its special tokens read as tokens
         text = transformers_tokenizer.backend_tokenizer.to_str()
         super().__init__(FastTokenizer.from_str(text))
         self._chat = transformers_tokenizer
@@ -40,26 +41,25 @@ class LocalTokenizer(PromptTokenizer):
 
         Raises:
             MissingExtraError: transformers is not installed.
-            ModelConfigError: There is none, or it has no fast (Rust) form.
+            ModelConfigError: There is none, or no fast (Rust) one.
         """
         try:
-            import torch  # noqa: F401 - heavy and optional; transformers half works without
+            import torch  # noqa: F401 - slow and optional; transformers needs it
             from transformers import AutoTokenizer
         except ImportError as exc:
             raise MissingExtraError(
-                "A model in this process needs torch and transformers: pip install "
+                "Running a model in this process needs torch and transformers: pip install "
                 "'revloop[local]'. Or name a running server (--base-url)."
             ) from exc
         try:
             return cls(AutoTokenizer.from_pretrained(model, trust_remote_code=False))
         except (OSError, ValueError, AttributeError, KeyError, ImportError) as exc:
-            # ImportError: a form of tokenizer that needs a package more
-            reason = str(exc).strip().splitlines() or [type(exc).__name__]
-            raise ModelConfigError(f"{model} has no usable tokenizer: {reason[0]}") from exc
+            # ImportError: some tokenizers need another package
+            raise ModelConfigError(f"{model} has no usable tokenizer: {failure_line(exc)}") from exc
 
     @property
     def end_id(self) -> int | None:
-        """The token that ends what the model writes; None where the tokenizer names none."""
+        """The end-of-sequence token; None without one."""
         end: int | None = self._chat.eos_token_id
         return end
 
@@ -84,5 +84,5 @@ class LocalTokenizer(PromptTokenizer):
         return ids
 
     def text(self, ids: list[int]) -> str:
-        """The text that generated ids spell, special tokens left out."""
-        return self.spell(ids, leave_out_special=True)
+        """The text of generated ids, without special tokens."""
+        return self.spell(ids, skip_special=True)

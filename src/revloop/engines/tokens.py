@@ -1,4 +1,4 @@
-"""Tokenising prompts on our side, so that text stays data and prefixes stay exact."""
+"""Client-side tokenisation: text stays data, and prefixes stay exact."""
 
 from __future__ import annotations
 
@@ -21,20 +21,19 @@ _LEAD = "a"
 _PROBE_TOKENS = 2**16
 _PROBE = "1,234.50 EUR (naïve)?\n\tdef f(x): return x**2  # Übung, здравствуй, 你好, नमस्ते, 🙂\n"
 
-
 _PIECE_CHARS = 2**16
 _MOST_CHARS_A_TOKEN = 16
-"""Text of any language has fewer on average: what has more of them than this may still fit."""
+"""More than any language has on average: a text below it may fit the context."""
 _TOKENS_A_CUT = 8
-"""A piece may have a few tokens more than its share: words are cut at its two ends."""
+"""A piece may have a few extra tokens, because words are cut at its ends."""
 
 
 class PromptTokenizer:
-    """A model's tokenizer, which reads special tokens in a text as the letters they are.
+    """A model's tokenizer that reads special tokens in a text as ordinary characters.
 
-    A response that contains ``<|endoftext|>`` is about that string: were it read as the token, the
-    critic would take the text before it for another document. Tokens that the model wants around
-    every prompt (a beginning-of-sequence token) are still added.
+    A response may be about the string ``<|endoftext|>``; read as the token, it would split the
+    response into two documents. Tokens that the model expects around every prompt (a
+    beginning-of-sequence token) are still added.
 
     Source of the behaviour: ``encode_special_tokens`` of Hugging Face tokenizers.
     """
@@ -46,7 +45,7 @@ class PromptTokenizer:
         self._tokenizer = tokenizer
         added = tokenizer.get_added_tokens_decoder()
         self._special = frozenset(i for i, token in added.items() if token.special)
-        self._lead_ids = self._encode(_LEAD, whole=False)
+        self._lead_ids = self._encode(_LEAD)
         self._lead = tokenizer.decode(self._lead_ids)
 
     @classmethod
@@ -54,7 +53,7 @@ class PromptTokenizer:
         """Load ``tokenizer.json`` of a model folder.
 
         Raises:
-            ModelConfigError: The folder has none, or it is broken.
+            ModelConfigError: The file is missing or broken.
         """
         path = Path(folder) / "tokenizer.json"
         if not path.is_file():
@@ -69,20 +68,18 @@ class PromptTokenizer:
 
         Args:
             text: The text.
-            enough: A text that is sure to have more is not tokenised to its end; what is returned
-                is then larger than this, and not larger than the number.
+            enough: Stop once the text is known to have more tokens; the result is then a lower
+                bound above this.
         """
         least = 0 if enough is None else self._more_than(text, enough)
-        return least or len(self._encode(text, whole=False))
+        return least or len(self._encode(text))
 
     async def prompt_ids(self, request: Request, context_tokens: int | None) -> list[int]:
-        """The token ids of a request's prompt, made in a thread if that takes long.
-
-        A prompt of many megabytes is refused after the first of them.
+        """The token ids of a request's prompt; a long one is tokenised in a thread.
 
         Args:
             request: The request.
-            context_tokens: Tokens that the model's context has.
+            context_tokens: The model's context length in tokens.
 
         Raises:
             ContextFullError: The prompt is far longer than the context.
@@ -100,37 +97,34 @@ class PromptTokenizer:
             RejectedError: The prompt is a chat.
         """
         if not isinstance(request.prompt, str):
-            raise RejectedError("This tokenizer knows no chat template.")
+            raise RejectedError("This tokenizer has no chat template.")
         return self.encode(request.prompt, request.prefix)
 
     def encode(self, prompt: str, prefix: TokenPrefix | None = None) -> list[int]:
         """The token ids of a prompt.
 
         Args:
-            prompt: The whole prompt.
-            prefix: The tokens of its start, if they are known; they are used as they are.
+            prompt: The complete prompt.
+            prefix: The known tokens of its start, used as they are.
         """
         if prefix is not None and prompt.startswith(prefix.text):
             rest = prompt[len(prefix.text) :]
-            return [*prefix.token_ids, *self._encode(rest, whole=False)]
-        return self._encode(prompt, whole=True)
+            return [*prefix.token_ids, *self._encode(rest)]
+        return self._encode(prompt, add_special=True)
 
     def has_ended(self, generated_ids: Sequence[int]) -> bool:
         """Whether generated ids end with an end token."""
         return bool(generated_ids) and generated_ids[-1] in self._special
 
-    def spell(self, ids: Sequence[int], *, leave_out_special: bool = False) -> str:
-        """The text that generated ids spell after a prompt.
+    def spell(self, ids: Sequence[int], *, skip_special: bool = False) -> str:
+        """The text of generated ids.
 
-        Decoders of SentencePiece tokenizers leave out a blank at the start of what they are given:
-        an answer that begins with an indentation would lose one. So they are given a letter first.
+        SentencePiece decoders drop a leading space, which would damage an answer that begins with
+        an indentation. So a letter is decoded in front of it.
         """
-        whole = self._tokenizer.decode(
-            [*self._lead_ids, *ids], skip_special_tokens=leave_out_special
-        )
-        if whole.startswith(self._lead):
-            return whole[len(self._lead) :]
-        return self._tokenizer.decode(list(ids), skip_special_tokens=leave_out_special)
+        decode = partial(self._tokenizer.decode, skip_special_tokens=skip_special)
+        text = decode([*self._lead_ids, *ids])
+        return text.removeprefix(self._lead) if text.startswith(self._lead) else decode(list(ids))
 
     def prefix(
         self, prompt: str, prompt_ids: Sequence[int], generated: str, generated_ids: Sequence[int]
@@ -138,8 +132,8 @@ class PromptTokenizer:
         """Prompt and generated text as a prefix for the next prompt.
 
         Returns:
-            None where the generated ids, but for an end token, do not spell the generated text:
-            the last token may reach beyond the stop text that ended it.
+            None if the generated ids, without end tokens, do not spell the generated text: the
+            last token may extend beyond the stop text.
         """
         ids = list(generated_ids)
         while ids and ids[-1] in self._special:
@@ -149,12 +143,12 @@ class PromptTokenizer:
         return TokenPrefix(prompt + generated, (*prompt_ids, *ids))
 
     def probe(self) -> str:
-        """A text that another tokenizer would cut into other tokens: the vocabulary, spelt out."""
+        """A text that another tokenizer would split differently: the vocabulary, spelt out."""
         ids = range(self._tokenizer.get_vocab_size(with_added_tokens=True))
         step = max(1, len(ids) // _PROBE_TOKENS)
-        asked = [[number] for number in ids[::step] if number not in self._special]
-        spelt = self._tokenizer.decode_batch(asked, skip_special_tokens=False)
-        # a token that is a part of a character cannot be spelt by itself
+        single = [[token] for token in ids[::step] if token not in self._special]
+        spelt = self._tokenizer.decode_batch(single, skip_special_tokens=False)
+        # a token that is part of a character cannot be spelt alone
         return _PROBE + "\n".join(s for s in spelt if s and "\N{REPLACEMENT CHARACTER}" not in s)
 
     def _ids_of_long(self, request: Request, context_tokens: int | None) -> list[int]:
@@ -166,23 +160,22 @@ class PromptTokenizer:
         return self.ids(request)
 
     def _more_than(self, text: str, tokens: int) -> int:
-        """A number of tokens that a text has at least, if that is more than ``tokens``; else 0.
+        """A lower bound of a text's tokens if it exceeds ``tokens``, else 0.
 
-        The text is tokenised piece by piece. Only texts that cannot be expected to fit are looked
-        at: the others are tokenised as a whole in any case.
+        Only a text that is unlikely to fit is tokenised here, piece by piece.
         """
         if len(text) <= max(_PIECE_CHARS, tokens * _MOST_CHARS_A_TOKEN):
             return 0
         counted = 0
         for start in range(0, len(text), _PIECE_CHARS):
-            piece = self._encode(text[start : start + _PIECE_CHARS], whole=False)
+            piece = self._encode(text[start : start + _PIECE_CHARS])
             counted += max(0, len(piece) - _TOKENS_A_CUT)
             if counted > tokens:
                 return counted
         return 0
 
-    def _encode(self, text: str, *, whole: bool) -> list[int]:
-        # the one call that leaves out the offsets of the tokens, which nobody wants here
-        (encoded,) = self._tokenizer.encode_batch_fast([text], add_special_tokens=whole)
+    def _encode(self, text: str, *, add_special: bool = False) -> list[int]:
+        # the only call that does not compute the tokens' offsets
+        (encoded,) = self._tokenizer.encode_batch_fast([text], add_special_tokens=add_special)
         ids: list[int] = encoded.ids
         return ids

@@ -1,7 +1,7 @@
 """transformers inside this process, for machines without vLLM.
 
-Requests that wait at the same time are generated together. Whoever has the turn takes all that
-wait, up to the batch size, and generates for them too; there is no background task.
+Concurrent requests are generated as a batch. The caller that holds the turn generates for all
+waiting requests, up to the batch size; there is no background task.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ import anyio.to_thread
 from revloop.engines.base import Completion, Request, room_for_answer
 from revloop.engines.failures import failure_line, failure_of
 from revloop.engines.generation import BatchedPrompt, BatchGenerator
-from revloop.engines.local_tokens import LocalTokenizer, say_once_what_is_not_followed
+from revloop.engines.local_tokens import LocalTokenizer, warn_once_of_unused_sampling
 from revloop.errors import EngineError, RejectedError
 from revloop.models.config import read_config
 from revloop.trajectory import EngineInfo, Pinned, Usage
 
 DEFAULT_BATCH_SIZE = 16
-_FAILURES = (RuntimeError, MemoryError, ValueError, IndexError)  # torch's own are RuntimeErrors
+_FAILURES = (RuntimeError, MemoryError, ValueError, IndexError)  # torch raises RuntimeErrors
 
 logger = logging.getLogger("revloop.engines")
 
@@ -40,7 +40,7 @@ class _PendingRequest:
 class TransformersEngine:
     """A causal model of transformers on this machine's GPU or CPU.
 
-    Make one with :meth:`from_model`.
+    Create one with :meth:`from_model`.
     """
 
     def __init__(
@@ -52,7 +52,7 @@ class TransformersEngine:
         self._batch_size = self._wanted_batch_size = batch_size
         self._waiting: list[_PendingRequest] = []
         self._turn = asyncio.Lock()
-        self._model_in_use = threading.Lock()  # a cancelled batch goes on in its thread
+        self._model_in_use = threading.Lock()  # a cancelled batch continues in its thread
 
     @classmethod
     def from_model(
@@ -62,16 +62,16 @@ class TransformersEngine:
 
         Args:
             model: A model folder or hub id.
-            name: What the model is called in the record; None: as ``model``.
-            batch_size: Most requests that are generated together.
+            name: The model's name in the record; None: ``model``.
+            batch_size: Most requests in one batch.
 
         Raises:
             MissingExtraError: torch or transformers is not installed.
-            ModelConfigError: There is no such model, or it is no causal model.
+            ModelConfigError: There is no such model, or it is not a causal model.
         """
-        read_config(model)  # says best what is wrong with a folder that is no model
+        read_config(model)  # has the best messages for an unusable folder
         tokenizer = LocalTokenizer.from_model(model)
-        say_once_what_is_not_followed(model)
+        warn_once_of_unused_sampling(model)
         generator = BatchGenerator.load(model, tokenizer.text)
         return cls(name or model, generator, tokenizer, batch_size=batch_size)
 
@@ -93,7 +93,7 @@ class TransformersEngine:
     async def generate(self, request: Request) -> Completion:
         """Generate once. See :class:`~revloop.engines.base.Engine`."""
         if request.exact:
-            raise RejectedError("An exact number of tokens can be had from vLLM alone.")
+            raise RejectedError("Only vLLM can generate an exact number of tokens.")
         job = await self._job(request)
         self._waiting.append(job)
         try:
@@ -109,7 +109,7 @@ class TransformersEngine:
         return job.result
 
     async def aclose(self) -> None:
-        """Nothing is held but memory, which goes with the engine."""
+        """Nothing to release but memory, which is freed with the engine."""
 
     async def _job(self, request: Request) -> _PendingRequest:
         prompt_ids = await self._tokenizer.prompt_ids(request, self.context_tokens)
@@ -127,7 +127,7 @@ class TransformersEngine:
         jobs = self._waiting[: self._batch_size]
         rows = [job.row for job in jobs]
         try:
-            # whoever cancels does not wait for the batch; the others' rows are then generated anew
+            # a cancelled caller does not wait; the others' rows are generated again
             generated = await anyio.to_thread.run_sync(self._run, rows, abandon_on_cancel=True)
         except _FAILURES as exc:
             self._note_failure(jobs, exc)
@@ -137,15 +137,15 @@ class TransformersEngine:
         self._waiting = [job for job in self._waiting if job.result is None]
 
     def _note_failure(self, jobs: list[_PendingRequest], exc: Exception) -> None:
-        """Halve the batch, until a request that fails by itself is found."""
+        """Halve the batch size until a request fails alone."""
         if len(jobs) > 1:
             self._batch_size = len(jobs) // 2
             logger.warning(
-                "%s failed with %d requests at once (%s): at most %d from now on.",
+                "%s failed with %d concurrent requests (%s): at most %d from now on.",
                 *(self._model, len(jobs), failure_line(exc), self._batch_size),
             )
             return
-        self._batch_size = self._wanted_batch_size  # this request was to blame, not the number
+        self._batch_size = self._wanted_batch_size  # due to this request, not the batch size
         job = jobs[0]
         job.result = failure_of(exc, f"{self._model} in this process")
         job.result.__cause__ = exc
@@ -170,7 +170,7 @@ class TransformersEngine:
 
 
 def cut_after_stop(text: str, stops: tuple[str, ...]) -> tuple[str, str]:
-    """The text up to the end of the first stop text in it, and that stop text ("" for none)."""
+    """The text up to and including the first stop text, and that stop text ("" if none)."""
     found = [(text.index(stop) + len(stop), stop) for stop in stops if stop in text]
     if not found:
         return text, ""

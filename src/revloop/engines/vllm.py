@@ -1,4 +1,4 @@
-"""vLLM inside this process: the same engine as behind the server, with no HTTP between."""
+"""vLLM inside this process: the server's engine without HTTP."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import anyio.to_thread
 
 from revloop.engines.base import Completion, Request, room_for_answer
 from revloop.engines.failures import failure_of, not_loaded
-from revloop.engines.local_tokens import LocalTokenizer, say_once_what_is_not_followed
+from revloop.engines.local_tokens import LocalTokenizer, warn_once_of_unused_sampling
 from revloop.engines.vllm_stats import EngineStats
 from revloop.errors import (
     BadReplyError,
@@ -40,7 +40,7 @@ _SHUTDOWN_S = 15.0
 
 @contextmanager
 def _in_environment(wanted: Mapping[str, str]) -> Iterator[None]:
-    """Set variables for the processes that start meanwhile, but none that is set already."""
+    """Set variables for child processes, except those already set."""
     added = {name: value for name, value in wanted.items() if name not in os.environ}
     os.environ.update(added)
     try:
@@ -51,19 +51,13 @@ def _in_environment(wanted: Mapping[str, str]) -> Iterator[None]:
 
 
 class VllmEngine:
-    """``AsyncLLM`` of vLLM, asked for finished outputs only.
+    """vLLM's ``AsyncLLM``, without streaming.
 
-    Make one with :meth:`from_model`. It must be used and closed in the event loop that made it.
+    Create one with :meth:`from_model`. Use and close it in the event loop that created it.
     """
 
     def __init__(
-        self,
-        llm: Any,
-        tokenizer: LocalTokenizer,
-        stats: EngineStats,
-        *,
-        model: str,
-        version: str,
+        self, llm: Any, tokenizer: LocalTokenizer, stats: EngineStats, *, model: str, version: str
     ) -> None:
         self._llm = llm
         self._tokenizer = tokenizer
@@ -76,12 +70,12 @@ class VllmEngine:
     def from_model(
         cls, model: str, *, tensor_parallel_size: int = 1, options: Mapping[str, Any] | None = None
     ) -> Self:
-        """Load a model, from safetensors only; takes from half a minute to many, by its size.
+        """Load a model from safetensors, in half a minute or more depending on its size.
 
         Args:
             model: A model folder or hub id.
-            tensor_parallel_size: Number of GPUs (on a CPU: cores) that hold the model together.
-            options: More of vLLM's engine arguments, by their Python names.
+            tensor_parallel_size: Number of GPUs (on a CPU: cores) to split the model over.
+            options: Other engine arguments of vLLM, by their Python names.
 
         Raises:
             MissingExtraError: vLLM is not installed.
@@ -90,12 +84,12 @@ class VllmEngine:
         """
         shape = known_shape(read_config(model), model)
         tokenizer = LocalTokenizer.from_model(model)
-        say_once_what_is_not_followed(model)
+        warn_once_of_unused_sampling(model)
         settings: dict[str, Any] = {
             "model": model,
             "tensor_parallel_size": tensor_parallel_size,
-            "load_format": "safetensors",  # whatever else a folder holds may run code
-            "generation_config": "vllm",  # each request says how it samples
+            "load_format": "safetensors",  # other weight files may run code
+            "generation_config": "vllm",  # each request sets its sampling
         }
         environment = {"VLLM_LOGGING_LEVEL": "ERROR"} | account_environment(os.environ)
         if vllm_runs_on_cpu():
@@ -107,28 +101,24 @@ class VllmEngine:
     @classmethod
     def _loaded(cls, settings: Mapping[str, Any], tokenizer: LocalTokenizer) -> Self:
         try:
-            import vllm  # heavy and optional
+            import vllm  # slow and optional
         except ImportError as exc:
             raise MissingExtraError(
                 "vLLM is not installed: pip install 'revloop[vllm]' (GPU) or 'revloop[cpu]'."
             ) from exc
-        model, stats = settings["model"], EngineStats()
+        model, stats, version = settings["model"], EngineStats(), vllm.__version__
         try:
-            # not kept in a variable: an error that vLLM holds on to keeps this frame alive, and a
-            # variable in it would outlive the engine
+            # not in a variable: an exception that vLLM keeps holds this frame, so that a variable
+            # would outlive the engine
             return cls(
-                cls._started(settings, stats),
-                tokenizer,
-                stats,
-                model=model,
-                version=vllm.__version__,
+                cls._started(settings, stats), tokenizer, stats, model=model, version=version
             )
         except (RuntimeError, ValueError, OSError, TypeError, MemoryError) as exc:
             if ran_out_of_memory(exc):
                 raise not_loaded(exc, model) from exc
             raise ModelConfigError(
                 f"vLLM cannot load {model}: {exc}\nvLLM starts processes that import the script "
-                "anew: in a script, the call must stand below `if __name__ == '__main__':`."
+                "again: in a script, put the call under `if __name__ == '__main__':`."
             ) from exc
 
     @property
@@ -138,7 +128,7 @@ class VllmEngine:
 
     @property
     def context_tokens(self) -> int:
-        """The most tokens that vLLM takes (``max_model_len``)."""
+        """The ``max_model_len`` of vLLM."""
         length: int = self._llm.model_config.max_model_len
         return length
 
@@ -148,7 +138,7 @@ class VllmEngine:
 
     async def generate(self, request: Request) -> Completion:
         """Generate once. See :class:`~revloop.engines.base.Engine`."""
-        from vllm import SamplingParams  # heavy and optional
+        from vllm import SamplingParams  # slow and optional
         from vllm.sampling_params import RequestOutputKind
 
         prompt_ids = await self._tokenizer.prompt_ids(request, self.context_tokens)
@@ -170,59 +160,56 @@ class VllmEngine:
         return self._completion(request, output, limit, time.perf_counter() - started)
 
     async def load(self) -> ServerLoad:
-        """How busy the engine was at the end of its last step."""
+        """The load after the engine's last step."""
         return self._stats.load
 
     async def counters(self) -> Counters:
-        """What the engine has done so far."""
+        """The counters so far."""
         return self._stats.counters
 
     async def reset_prefix_cache(self) -> None:
-        """Forget all prefixes.
+        """Empty the prefix cache.
 
         Raises:
-            RejectedError: Requests hold blocks of the KV cache.
+            RejectedError: Running requests use the cache.
             UnusableEngineError: The engine has ended.
         """
-        from vllm.v1.engine.exceptions import EngineDeadError  # heavy and optional
+        from vllm.v1.engine.exceptions import EngineDeadError  # slow and optional
 
         try:
             done = await self._llm.reset_prefix_cache()
         except EngineDeadError as exc:
             raise UnusableEngineError(f"vLLM's engine has ended: {exc}") from exc
         if not done:
-            raise RejectedError(
-                "vLLM's prefix cache was not emptied: requests are under way that use it."
-            )
+            raise RejectedError("vLLM did not empty its prefix cache: running requests use it.")
 
     async def aclose(self) -> None:
-        """End vLLM's processes, and wait for them."""
+        """End vLLM's processes and wait for them."""
         if self._llm is not None:
             llm, self._llm = self._llm, None
             if llm.output_handler is not None:
-                # else it takes the end of the engine for a failure, and says so at length
+                # otherwise it reports the end of the engine as a failure
                 llm.output_handler.cancel()
                 await asyncio.wait([llm.output_handler])
             await anyio.to_thread.run_sync(partial(llm.shutdown, timeout=_SHUTDOWN_S))
             del llm
-            gc.collect()  # its finaliser fails, with a traceback, in an interpreter that is ending
+            gc.collect()  # its finaliser fails with a traceback when the interpreter ends
 
     @staticmethod
     def _started(settings: Mapping[str, Any], stats: EngineStats) -> Any:
-        from vllm.engine.arg_utils import AsyncEngineArgs  # heavy and optional
+        from vllm.engine.arg_utils import AsyncEngineArgs  # slow and optional
         from vllm.usage.usage_lib import UsageContext
         from vllm.v1.engine.async_llm import AsyncLLM
 
         return AsyncLLM.from_engine_args(
             AsyncEngineArgs(**settings),
-            # it decides how many sequences and tokens a step may have: as in a server, not the 128
-            # and 2,048 of vLLM's default context
+            # as many sequences and tokens per step as a server, not 128 and 2,048 as by default
             usage_context=UsageContext.OPENAI_API_SERVER,
             stat_loggers=[stats.factory],
         )
 
     async def _finished(self, prompt: Mapping[str, Any], params: object) -> Any:
-        from vllm.exceptions import VLLMValidationError  # heavy and optional
+        from vllm.exceptions import VLLMValidationError  # slow and optional
         from vllm.v1.engine.exceptions import EngineDeadError, EngineGenerateError
 
         outputs = self._llm.generate(prompt, params, f"revloop-{next(self._ids)}")
@@ -232,21 +219,17 @@ class VllmEngine:
             raise RejectedError(f"vLLM refuses the request: {exc}") from exc
         except EngineDeadError as exc:
             raise UnusableEngineError(
-                f"vLLM's engine has ended: {exc} If the memory ran out, use a smaller KV cache "
+                f"vLLM's engine has ended: {exc} If it ran out of memory, use a smaller KV cache "
                 "or a smaller model."
             ) from exc
         except (EngineGenerateError, RuntimeError, MemoryError) as exc:
             raise failure_of(exc.__cause__ or exc, f"vLLM with {self._model}") from exc
         if not finished or finished[-1].outputs[0].finish_reason not in {"stop", "length"}:
-            raise BadReplyError("vLLM gave the request up before it was finished.")
+            raise BadReplyError("vLLM ended the request before it was finished.")
         return finished[-1]
 
     def _completion(
-        self,
-        request: Request,
-        output: Any,
-        limit: int,
-        latency_s: float,
+        self, request: Request, output: Any, limit: int, latency_s: float
     ) -> Completion:
         answer, prefix, text = output.outputs[0], None, output.outputs[0].text
         if request.keep_prefix and isinstance(request.prompt, str):

@@ -1,4 +1,4 @@
-"""What vLLM's engine in this process says about itself, step by step."""
+"""The statistics of vLLM's engine in this process."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from revloop.engines.metrics import Counters, ServerLoad
 
 
 class EngineStats:
-    """Hears from vLLM after each step of the engine, and keeps the sums.
+    """Sums up the statistics of one engine, which vLLM records after each step.
 
-    It has the form of vLLM's ``StatLoggerBase`` (``vllm.v1.metrics.loggers``) without being one,
-    since this module must be importable without vLLM. One is made for each engine.
+    It has the methods of vLLM's ``StatLoggerBase`` (``vllm.v1.metrics.loggers``) without inheriting
+    it, because this module must be importable without vLLM.
     """
 
     def __init__(self) -> None:
@@ -23,14 +23,14 @@ class EngineStats:
         self._cache_config: Any = None
 
     def factory(self, vllm_config: Any, engine_index: int = 0) -> EngineStats:
-        """What vLLM calls to make its logger: this one."""
+        """Called by vLLM to create its logger; returns this object."""
         del engine_index
         self._cache_config = vllm_config.cache_config
         return self
 
     @property
     def load(self) -> ServerLoad:
-        """The load at the end of the last step."""
+        """The load after the last step."""
         return ServerLoad(
             refused=0,
             running=self._running,
@@ -49,7 +49,7 @@ class EngineStats:
 
     @property
     def counters(self) -> Counters:
-        """Everything that was done so far."""
+        """The counters so far."""
         return Counters(**self._sums)
 
     def record(
@@ -59,7 +59,7 @@ class EngineStats:
         mm_cache_stats: object = None,
         engine_idx: int = 0,
     ) -> None:
-        """Take in one step (vLLM calls this)."""
+        """Record one step; called by vLLM."""
         del mm_cache_stats, engine_idx
         if scheduler_stats is not None:
             self._record_schedule(scheduler_stats)
