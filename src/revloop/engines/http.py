@@ -18,7 +18,7 @@ from revloop.engines.classify import one_line
 from revloop.engines.exact_tokens import find_tokenizer
 from revloop.engines.metrics import Counters, ServerLoad, read_counters, read_load
 from revloop.engines.outage import Faults, Waiting
-from revloop.engines.replies import ServedModel, read_completion, served, served_version
+from revloop.engines.replies import ServedModel, read_completion, served
 from revloop.engines.retry import RetryPolicy
 from revloop.engines.transport import Deadlines, Transport
 from revloop.errors import (
@@ -60,6 +60,9 @@ class HttpEngine:
     """A model behind ``/v1/completions`` and ``/v1/chat/completions``.
 
     Create one with :meth:`connect`. Use and close it in the event loop that created it.
+
+    Attributes:
+        sends_token_ids: Whether completion prompts are sent as exact tokens.
     """
 
     def __init__(
@@ -76,7 +79,7 @@ class HttpEngine:
         self._model = model
         self._version = version
         self._tokenizer = tokenizer
-        self._sends_token_ids = sends_token_ids
+        self.sends_token_ids = sends_token_ids
         self._retries = retries
 
     @classmethod
@@ -142,11 +145,6 @@ class HttpEngine:
     def context_tokens(self) -> int | None:
         """The server's ``max_model_len``; None if not reported."""
         return self._model.context_tokens
-
-    @property
-    def sends_token_ids(self) -> bool:
-        """Whether completion prompts are sent as exact tokens."""
-        return self._sends_token_ids
 
     def count_tokens(self, text: str) -> int | None:
         """Number of tokens of ``text``; None without a tokenizer."""
@@ -294,7 +292,7 @@ async def _find_model(
     first = next(iter(refusals.values()))
     if wanted is not None:  # some servers have no such list or hide it: trust the name
         transport.root = await _find_root(transport, wanted, refusals, retries)
-        return ServedModel(id=wanted, is_vllm=False)
+        return ServedModel(id=wanted)
     if isinstance(first, ServerFaultError | BadReplyError):
         raise first
     raise WrongAddressError(
@@ -311,9 +309,9 @@ async def _find_root(
         if isinstance(refusal, AuthenticationError):
             return root
     for root in refusals if len(refusals) > 1 else ():
-        try:
-            path = f"{root}/chat/completions"
-            await transport.ask("POST", path, _anything, retries, body={"model": model})
+        path = f"{root}/chat/completions"
+        try:  # any reply shows that the path exists
+            await transport.ask("POST", path, lambda *_: None, retries, body={"model": model})
         except (ModelNotServedError, WrongAddressError, BadReplyError):
             continue
         except EngineError as exc:
@@ -321,10 +319,6 @@ async def _find_root(
                 raise
         return root
     return transport.roots[0]
-
-
-def _anything(_reply: Mapping[str, Any], _where: str) -> None:
-    """Any reply shows that the path exists."""
 
 
 def _chosen(models: list[ServedModel], wanted: str | None, address: str) -> ServedModel:
@@ -345,10 +339,11 @@ def _chosen(models: list[ServedModel], wanted: str | None, address: str) -> Serv
 
 async def _ask_version(transport: Transport, retries: RetryPolicy) -> str | None:
     try:
-        version, _ = await transport.ask("GET", "/version", served_version, retries)
+        reply, _ = await transport.ask("GET", "/version", lambda reply, _: reply, retries)
     except (UnusableEngineError, RejectedError):
         return None  # a proxy may only forward /v1
-    return version
+    version = reply.get("version")
+    return version if isinstance(version, str) else None
 
 
 def _small(body: Mapping[str, Any]) -> dict[str, Any]:

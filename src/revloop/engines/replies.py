@@ -90,12 +90,6 @@ def served(reply: Mapping[str, Any], where: str) -> list[ServedModel]:
         raise BadReplyError(f"{where} sent a malformed list of models.") from exc
 
 
-def served_version(reply: Mapping[str, Any], where: str) -> str | None:  # noqa: ARG001
-    """The version in the reply to vLLM's ``/version``; None if not reported."""
-    version = reply.get("version")
-    return version if isinstance(version, str) else None
-
-
 def read_completion(reply: Mapping[str, Any], where: str) -> Answer:
     """The answer in the reply to a completion or a chat completion.
 

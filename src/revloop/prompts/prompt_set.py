@@ -114,11 +114,11 @@ _PLACEHOLDERS: dict[str, frozenset[str]] = {
     "bridge.txt": frozenset(),
     "system.txt": frozenset(),
 }
-_REQUIRED = {
+_FILES = {
     "completion": {"critique.txt", "bridge.txt", "turn.txt"},
-    "chat": {"critique.txt", "bridge.txt", "turn.txt", "single.txt"},
+    "chat": {"critique.txt", "bridge.txt", "turn.txt", "single.txt", "system.txt"},
 }
-_OPTIONAL = {"completion": set[str](), "chat": {"system.txt"}}
+_OPTIONAL = {"system.txt"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,12 +147,12 @@ class PromptSet:
         """
         folder = _find(name_or_folder)
         settings = load_settings(folder / "settings.toml", PromptSettings)
-        wanted = _REQUIRED[settings.kind] | _OPTIONAL[settings.kind]
+        wanted = _FILES[settings.kind]
         _refuse_unknown_files(folder, wanted)
         templates = {
             file: load_template(folder / file, _PLACEHOLDERS[file])
             for file in sorted(wanted)
-            if file in _REQUIRED[settings.kind] or (folder / file).exists()
+            if file not in _OPTIONAL or (folder / file).exists()
         }
         digest = digest_of(settings.model_dump(mode="json"), templates)
         return cls(folder.name, settings, templates, digest)
