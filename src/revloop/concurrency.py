@@ -67,26 +67,22 @@ async def run_in_thread(function: Callable[[], T]) -> T:
     loop = asyncio.get_running_loop()
     outcome: asyncio.Future[T] = loop.create_future()
 
-    def settle(result: T | None, error: BaseException | None) -> None:
-        if outcome.done():
-            return  # nobody waits any more
-        if error is None:
-            outcome.set_result(result)  # type: ignore[arg-type] # no error: a result
-        else:
-            outcome.set_exception(error)
+    def settle(set_outcome: Callable[[Any], None], value: object) -> None:
+        if not outcome.done():  # otherwise nobody waits any more
+            set_outcome(value)
 
     def work() -> None:
-        result: T | None = None
-        error: BaseException | None = None
+        settled: tuple[Callable[[Any], None], object]
         try:
-            result = function()
+            settled = (outcome.set_result, function())
         except StopIteration as exc:
             error = RuntimeError(f"{function!r} raised StopIteration")
             error.__cause__ = exc
+            settled = (outcome.set_exception, error)
         except BaseException as exc:  # noqa: BLE001 - raised in the caller
-            error = exc
+            settled = (outcome.set_exception, exc)
         with suppress(RuntimeError):  # the loop is closed: nobody waits any more
-            loop.call_soon_threadsafe(settle, result, error)
+            loop.call_soon_threadsafe(settle, *settled)
 
     threading.Thread(target=work, name="revloop work", daemon=True).start()
     return await outcome

@@ -275,7 +275,7 @@ def _succeeded(reply: Mapping[str, Any], where: str) -> bool:
 
 
 async def _find_model(
-    transport: Transport, wanted: str | None, retries: RetryPolicy
+    transport: Transport, requested: str | None, retries: RetryPolicy
 ) -> ServedModel:
     """The model to use. Sets the root of the API: where the list of models is."""
     refusals: dict[str, EngineError] = {}
@@ -283,16 +283,16 @@ async def _find_model(
         try:
             models, _ = await transport.ask("GET", f"{root}/models", served, retries)
         except (UnusableEngineError, RejectedError, ServerFaultError, BadReplyError) as exc:
-            if wanted is None and isinstance(exc, AuthenticationError):
+            if requested is None and isinstance(exc, AuthenticationError):
                 raise
             refusals[root] = exc
         else:
             transport.root = root
-            return _chosen(models, wanted, transport.address)
+            return _select_model(models, requested, transport.address)
     first = next(iter(refusals.values()))
-    if wanted is not None:  # some servers have no such list or hide it: trust the name
-        transport.root = await _find_root(transport, wanted, refusals, retries)
-        return ServedModel(id=wanted)
+    if requested is not None:  # some servers have no such list or hide it: trust the name
+        transport.root = await _find_root(transport, requested, refusals, retries)
+        return ServedModel(id=requested)
     if isinstance(first, ServerFaultError | BadReplyError):
         raise first
     raise WrongAddressError(
@@ -321,20 +321,25 @@ async def _find_root(
     return transport.roots[0]
 
 
-def _chosen(models: list[ServedModel], wanted: str | None, address: str) -> ServedModel:
+def _select_model(models: list[ServedModel], requested: str | None, address: str) -> ServedModel:
     by_name = {model.id: model for model in models}
     names = one_line(", ".join(by_name)) or "none"
-    if wanted is None:
+    if requested is None:
         if len(models) != 1 or "*" in models[0].id:
             raise InputError(f"{address} serves these models: {names}. Name the one to use.")
         return models[0]
     # Ollama adds a tag, Gemini a folder
-    for name in (wanted, f"{wanted}:latest", wanted.removesuffix(":latest"), f"models/{wanted}"):
+    for name in (
+        requested,
+        f"{requested}:latest",
+        requested.removesuffix(":latest"),
+        f"models/{requested}",
+    ):
         if name in by_name:
             return by_name[name]
-    if not models or any("*" in name and fnmatchcase(wanted, name) for name in by_name):
-        return ServedModel(id=wanted)  # a proxy that forwards models it does not list
-    raise ModelNotServedError(f"{address} does not serve '{wanted}'; it serves: {names}.")
+    if not models or any("*" in name and fnmatchcase(requested, name) for name in by_name):
+        return ServedModel(id=requested)  # a proxy that forwards models it does not list
+    raise ModelNotServedError(f"{address} does not serve '{requested}'; it serves: {names}.")
 
 
 async def _ask_version(transport: Transport, retries: RetryPolicy) -> str | None:

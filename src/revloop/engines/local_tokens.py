@@ -22,8 +22,8 @@ logger = logging.getLogger("revloop.engines")
 @cache
 def warn_once_of_unused_sampling(model: str) -> None:
     """Warn of sampling settings that a model suggests and no engine applies."""
-    if told := ignored_sampling(model):
-        logger.warning(told)
+    if warning := ignored_sampling(model):
+        logger.warning(warning)
 
 
 class LocalTokenizer(PromptTokenizer):

@@ -23,14 +23,8 @@ _COUNTERS = {
 }
 """Names of vLLM's counters, without ``vllm:`` and ``_total``, and of the fields here."""
 
-_COUNTER = re.compile(
-    rf"^vllm:(?P<name>{'|'.join(_COUNTERS)})_total(?:\{{[^}}\n]*\}})? (?P<value>[0-9.eE+-]+)\s*$",
-    re.MULTILINE,
-)
-_GAUGE = re.compile(
-    r"^vllm:(?P<name>num_requests_running|num_requests_waiting|kv_cache_usage_perc)"
-    r"(?:\{[^}\n]*\})? (?P<value>[0-9.eE+-]+)\s*$",
-    re.MULTILINE,
+_SAMPLE = re.compile(
+    r"^vllm:(?P<name>\w+)(?:\{[^}\n]*\})? (?P<value>[0-9.eE+-]+)\s*$", re.MULTILINE
 )
 _CACHE_CONFIG = re.compile(r"^vllm:cache_config_info\{(?P<labels>[^}\n]*)\}", re.MULTILINE)
 _LABEL = re.compile(r'(?P<name>num_gpu_blocks|block_size)="(?P<value>\d+)"')
@@ -87,12 +81,8 @@ class Counters:
 
     def since(self, before: Counters) -> Counters:
         """What was done since an earlier reading."""
-        return Counters(
-            **{
-                field.name: getattr(self, field.name) - getattr(before, field.name)
-                for field in fields(self)
-            }
-        )
+        names = [field.name for field in fields(self)]
+        return Counters(*(getattr(self, name) - getattr(before, name) for name in names))
 
 
 @runtime_checkable
@@ -120,8 +110,8 @@ def read_load(metrics: str, refused: int) -> ServerLoad:
         metrics: The text; may be empty.
         refused: Requests that were turned away.
     """
-    values = _values(_GAUGE, metrics)
-    running, waiting = (values.get(f"num_requests_{what}") for what in ("running", "waiting"))
+    values = _samples(metrics)
+    running, waiting = values.get("num_requests_running"), values.get("num_requests_waiting")
     shares = values.get("kv_cache_usage_perc")
     return ServerLoad(
         refused=refused,
@@ -134,10 +124,10 @@ def read_load(metrics: str, refused: int) -> ServerLoad:
 
 def read_counters(metrics: str) -> Counters | None:
     """The counters in the text of vLLM's ``/metrics``, summed over its engines, if it has any."""
-    values = _values(_COUNTER, metrics)
-    if not values:
-        return None
-    return Counters(**{_COUNTERS[name]: int(sum(found)) for name, found in values.items()})
+    values = _samples(metrics)
+    sums = {ours: values.get(f"{name}_total") for name, ours in _COUNTERS.items()}
+    known = {name: int(sum(found)) for name, found in sums.items() if found is not None}
+    return Counters(**known) if known else None
 
 
 def _kv_cache_tokens(metrics: str) -> int | None:
@@ -150,9 +140,9 @@ def _kv_cache_tokens(metrics: str) -> int | None:
     return sum(tokens) or None
 
 
-def _values(pattern: re.Pattern[str], metrics: str) -> dict[str, list[float]]:
+def _samples(metrics: str) -> dict[str, list[float]]:
     values: dict[str, list[float]] = {}
-    for match in pattern.finditer(metrics):
+    for match in _SAMPLE.finditer(metrics):
         try:
             value = float(match["value"])
         except ValueError:

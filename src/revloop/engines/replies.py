@@ -114,7 +114,7 @@ def read_completion(reply: Mapping[str, Any], where: str) -> Answer:
 
 
 def _text_of(choice: Mapping[str, Any]) -> Any:
-    """The text of a choice; empty if there is none, as of a model that only thought."""
+    """The text of a choice; empty if there is none, for example after endless thoughts."""
     message = choice.get("message")
     if not isinstance(message, dict):
         return choice["text"] if choice["text"] is not None else ""

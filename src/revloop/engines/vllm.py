@@ -39,9 +39,9 @@ _SHUTDOWN_S = 15.0
 
 
 @contextmanager
-def _in_environment(wanted: Mapping[str, str]) -> Iterator[None]:
+def _in_environment(variables: Mapping[str, str]) -> Iterator[None]:
     """Set variables for child processes, except those already set."""
-    added = {name: value for name, value in wanted.items() if name not in os.environ}
+    added = {name: value for name, value in variables.items() if name not in os.environ}
     os.environ.update(added)
     try:
         yield

@@ -31,21 +31,15 @@ class EngineStats:
     @property
     def load(self) -> ServerLoad:
         """The load after the last step."""
+        config = self._cache_config
+        tokens = (config.num_gpu_blocks or 0) * config.block_size if config is not None else 0
         return ServerLoad(
             refused=0,
             running=self._running,
             waiting=self._waiting,
             kv_cache_share=self._kv_cache_share,
-            kv_cache_tokens=self._kv_cache_tokens,
+            kv_cache_tokens=tokens or None,
         )
-
-    @property
-    def _kv_cache_tokens(self) -> int | None:
-        config = self._cache_config
-        if config is None or not config.num_gpu_blocks:
-            return None
-        tokens: int = config.num_gpu_blocks * config.block_size
-        return tokens
 
     @property
     def counters(self) -> Counters:

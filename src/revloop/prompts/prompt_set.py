@@ -147,11 +147,11 @@ class PromptSet:
         """
         folder = _find(name_or_folder)
         settings = load_settings(folder / "settings.toml", PromptSettings)
-        wanted = _FILES[settings.kind]
-        _refuse_unknown_files(folder, wanted)
+        files = _FILES[settings.kind]
+        _refuse_unknown_files(folder, files)
         templates = {
             file: load_template(folder / file, _PLACEHOLDERS[file])
-            for file in sorted(wanted)
+            for file in sorted(files)
             if file not in _OPTIONAL or (folder / file).exists()
         }
         digest = digest_of(settings.model_dump(mode="json"), templates)
@@ -330,11 +330,11 @@ def _find(name_or_folder: str | Path) -> Path:
     )
 
 
-def _refuse_unknown_files(folder: Path, wanted: set[str]) -> None:
+def _refuse_unknown_files(folder: Path, files: set[str]) -> None:
     """Refuse a template that no prompt uses: its name is probably misspelt."""
     for path in sorted(folder.glob("*.txt")):
-        if path.name not in wanted:
-            close = difflib.get_close_matches(path.name, wanted, n=1)
+        if path.name not in files:
+            close = difflib.get_close_matches(path.name, files, n=1)
             hint = f"; did you mean {close[0]}?" if close else ""
-            names = ", ".join(sorted(wanted))
+            names = ", ".join(sorted(files))
             raise PromptSetError(f"{path} does not belong to this kind of set ({names}){hint}")
