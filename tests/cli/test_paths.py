@@ -134,6 +134,8 @@ def paths_named() -> Iterator[str]:
     for words, command in commands():
         hints = get_type_hints(inspect.unwrap(command.callback))
         for one in command.params:
+            if one.name == "config":  # of every command: see the test below
+                continue
             of_type_path = Path in {hints.get(one.name), *get_args(hints.get(one.name))}
             if of_type_path or PATH_WORDS & set((one.metavar or "").strip("[]").split("|")):
                 yield f"{words} {one.name}"
@@ -146,6 +148,14 @@ def paths_of_models() -> Iterator[str]:
         for model in getattr(command.callback, "models", {}).values():
             read = [name for name, flag in model.flags().items() if flag.reads and name in names]
             yield from (f"{words} {name}" for name in read)
+
+
+@pytest.mark.parametrize("name", ["revise store", "batch output_file", "bench throughput plot"])
+@pytest.mark.parametrize("is_named", [False, True])
+def test_the_file_of_options_is_kept(folder: Path, name: str, is_named: bool) -> None:
+    file, option = ("own.toml", " --config own.toml") if is_named else ("revloop.toml", "")
+    (folder / file).write_text("[loop]\nseed = 1\n", encoding="utf-8")
+    assert_refused(Command(WRITTEN[name].words + option), file, folder, file)
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ from revloop._version import __version__
 from revloop.cli import (
     batch,
     bench,
+    config,
     demo,
     evaluate,
     export,
@@ -25,13 +26,16 @@ from revloop.cli import (
     streams,
 )
 from revloop.cli.batch_ray import BatchCommand
+from revloop.cli.everywhere import Config, Quiet, Verbose, reset, with_common_options
 from revloop.cli.exit_codes import MEANINGS
+from revloop.cli.help import HelpfulCommand, HelpfulGroup
 from revloop.errors import InputError, ReaderGoneError, RevloopError
 
 app = typer.Typer(
     name="revloop",
+    cls=HelpfulGroup,
+    context_settings={"help_option_names": ["--help", "-h"]},
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
     epilog=f"Exit codes: {'; '.join(f'{code} {means}' for code, means in MEANINGS.items())}.",
@@ -46,9 +50,22 @@ app.command("evaluate", epilog=evaluate.EXAMPLE)(evaluate.evaluate_store)
 app.command("report", epilog=report.EXAMPLE)(report.report)
 app.command("judge", epilog=judge.EXAMPLE)(judge.judge)
 app.command("finetune", epilog=finetune.EXAMPLE)(finetune.finetune)
+app.command("config", epilog=config.EXAMPLE)(config.config)
 app.command("demo", epilog=demo.EXAMPLE)(demo.demo)
-app.add_typer(bench.app, name="bench", help="Measure throughput, and compare measurements.")
-app.add_typer(records.app, name="records", help="Check, import, split and render feedback records.")
+app.add_typer(
+    bench.app, name="bench", cls=HelpfulGroup, help="Measure throughput, and compare measurements."
+)
+app.add_typer(
+    records.app,
+    name="records",
+    cls=HelpfulGroup,
+    help="Check, import, split and render feedback records.",
+)
+for group in (app, bench.app, records.app):
+    for command in group.registered_commands:
+        command.cls = BatchCommand if command.cls is BatchCommand else HelpfulCommand
+        if command.callback is not None:
+            command.callback = with_common_options(command.callback)
 
 
 def _print_version(wanted: bool) -> None:
@@ -65,8 +82,12 @@ def revloop(
             "--version", callback=_print_version, is_eager=True, help="Print the version."
         ),
     ] = False,
+    config: Config = None,
+    quiet: Quiet = False,
+    verbose: Verbose = 0,
 ) -> None:
     """Make a model's answers better: rounds of critique and revision, every version kept."""
+    reset(config, quiet, verbose)
 
 
 def main() -> int:
@@ -79,7 +100,7 @@ def main() -> int:
     try:
         streams.check_standard_output()
         try:
-            app()
+            app(prog_name="revloop")
         finally:
             streams.flush()
     except ReaderGoneError as exc:  # head or less has read what it wanted: nothing went wrong

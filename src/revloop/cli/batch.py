@@ -15,7 +15,7 @@ from revloop.batch import Batch, BatchOutcome, Ending, InputSource, Progress
 from revloop.cli import exit_codes, output
 from revloop.cli.batch_display import follow, tell
 from revloop.cli.batch_ray import not_on_ray, one_server, run_on_ray
-from revloop.cli.files import Force, judges_read, named_output
+from revloop.cli.files import Force, named_output, paths_read
 from revloop.cli.generated import with_options
 from revloop.cli.interrupts import Interrupts, run_interruptibly
 from revloop.cli.options import LogJson
@@ -88,8 +88,7 @@ def batch(
     """
     output_file = named_output(output_file)
     to_read = InputSource(source, form=rows.format, fields=rows.fields(), questions=rows.questions)
-    read = {**rows.paths_read(), **engine.paths_read(), **loop.paths_read()}
-    read |= judges_read([loop.judge])
+    read = paths_read(rows, engine, loop, judge=loop.judge)
     if ray.servers:
         engine = engine.model_copy(update={"base_url": ray.servers[0]})
     if ray.address is not None:

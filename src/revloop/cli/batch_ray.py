@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from typer.core import TyperCommand
-
 from revloop.cli import exit_codes, output
+from revloop.cli.help import HelpfulCommand
 from revloop.distributed import LOCAL, ActorOptions, RayInput, batch_on_ray
 from revloop.engines.factory import require_engine
 from revloop.errors import EngineError, InputError
@@ -26,7 +25,7 @@ if TYPE_CHECKING:
 _ONLY_HERE = ("retry_failed", "share_duplicates", "strict", "max_failures")
 
 
-class BatchCommand(TyperCommand):
+class BatchCommand(HelpfulCommand):
     """Allows ``--ray`` without an address, where another option follows or nothing."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:

@@ -21,7 +21,7 @@ from revloop.bench import (
 )
 from revloop.bench.plots import check_plot, plot_throughput
 from revloop.cli import output
-from revloop.cli.files import judges_read
+from revloop.cli.files import paths_read
 from revloop.cli.generated import with_options
 from revloop.cli.tables import print_table
 from revloop.demo import CRITIC_FOLDER, demo_drafts
@@ -86,7 +86,7 @@ def throughput(
     server with the demo critic, and stops it at the end.
     """
     require_engine(engine)
-    reads = {**engine.paths_read(), **loop.paths_read(), **judges_read([loop.judge])}
+    reads = paths_read(engine, loop, judge=loop.judge)
     check_paths(_written(result_file, plot), reads, data=bench.input)
     if bench.input is not None:
         InputSource(bench.input).check_there()

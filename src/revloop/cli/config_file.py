@@ -58,17 +58,23 @@ def read_config() -> ConfigFile:
     except tomllib.TOMLDecodeError as exc:
         raise InputError(f"{path} is not TOML: {exc}.") from exc
     for name, table in tables.items():
-        _check_known(name, TABLES, f"{path}: there is no table [{name}]")
+        check_known(name, TABLES, f"{path}: there is no table [{name}]")
         if not isinstance(table, dict):
             raise InputError(f"{path}: {name} is not a table: write [{name}] and its keys below.")
         known = [key for key, flag in TABLES[name].flags().items() if not flag.only_in_python]
         for key in table:
-            _check_known(key, known, f"{path}: [{name}] has no key '{key}'")
+            check_known(key, known, f"{path}: [{name}] has no key '{key}'")
     return ConfigFile(path, tables)
 
 
-def _check_known(name: str, known: Collection[str], problem: str) -> None:
+def check_known(name: str, known: Collection[str], problem: str) -> None:
+    """Make sure that a name is known.
+
+    Raises:
+        InputError: It is not; the error tells the nearest one.
+    """
     if name in known:
         return
-    nearest = get_close_matches(name, known, n=1, cutoff=0.0)
-    raise InputError(f"{problem}; the nearest is '{nearest[0]}'." if nearest else f"{problem}.")
+    nearest = get_close_matches(name, known, n=1)
+    hint = f"Did you mean '{nearest[0]}'?" if nearest else f"Known: {', '.join(sorted(known))}."
+    raise InputError(f"{problem}. {hint}")

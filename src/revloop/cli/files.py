@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, TextIO
 
 import typer
 
+from revloop.cli.config_file import read_config
 from revloop.files.atomic import atomic_file, translate_write_errors
 from revloop.files.descriptors import descriptor, is_special
 from revloop.files.paths import check_free
@@ -16,6 +17,8 @@ from revloop.rows import STANDARD_OUTPUT
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+
+    from revloop.options import Options
 
 Force = Annotated[bool, typer.Option("--force", help="Replace an existing file.")]
 
@@ -44,6 +47,14 @@ def new_file(path: Path, *, force: bool) -> Iterator[TextIO]:
 def named_output(path: Path) -> Path:
     """The output path; ``/dev/stdout`` is the same as ``-``."""
     return STANDARD_OUTPUT if descriptor(path) == 1 else path
+
+
+def paths_read(*models: Options, judge: str | None = None) -> dict[str, str | Path | None]:
+    """What the options of a command name to be read, by what people call it."""
+    paths: dict[str, str | Path | None] = {"the options file": read_config().path}
+    for model in models:
+        paths |= model.paths_read()
+    return {**paths, **judges_read([judge])}
 
 
 def judges_read(specs: Iterable[str | None]) -> dict[str, Path]:

@@ -143,7 +143,9 @@ def _train(
     resume: bool,
 ) -> None:
     # every launched process runs this; only the first one prints
-    output.progress.quiet = output.results.quiet = os.environ.get("RANK", "0") != "0"
+    is_first = os.environ.get("RANK", "0") == "0"
+    if not is_first:
+        output.progress.quiet = output.results.quiet = output.errors.quiet = True
     with live_line() as tell:
         result = run_finetune(
             records,
@@ -156,7 +158,7 @@ def _train(
             on_step=tell,
         )
     if result.model is None:
-        if output.progress.quiet:
+        if not is_first:
             return
         output.say(f"Stopped after step {result.steps}, which is saved. Add --resume to continue.")
         raise typer.Exit(exit_codes.INTERRUPTED)

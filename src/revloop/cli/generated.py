@@ -35,10 +35,17 @@ R = TypeVar("R")
 
 
 class Chosen(NamedTuple):
-    """A value of an option, and where it comes from, as in ``--seed`` or ``REVLOOP_MODEL``."""
+    """A value of an option.
+
+    Attributes:
+        value: As it was given.
+        source: Where it comes from: a flag, a variable, a file.
+        name: What an error calls it.
+    """
 
     value: Any
     source: str
+    name: str
 
 
 def with_options(
@@ -81,22 +88,35 @@ def with_options(
             }
             return function(**values, **built)
 
-        hints = get_type_hints(function, include_extras=True)
-        parameters = [
-            parameter.replace(annotation=hints[name], kind=inspect.Parameter.KEYWORD_ONLY)
-            for name, parameter in inspect.signature(function).parameters.items()
-            if name not in models
-        ]
+        parameters = [one for one in parameters_of(function) if one.name not in models]
         for name, key in fields.items():
             default = own_defaults.get(name, models[key].model_fields[name].default)
             parameters.append(_parameter(models[key], name, default))
-        command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
-        command.__annotations__ = {one.name: one.annotation for one in parameters}
-        command.__name__, command.__doc__ = function.__name__, function.__doc__
-        command.__module__, command.models = function.__module__, models  # type: ignore[attr-defined]
-        return command
+        command.models = models  # type: ignore[attr-defined]
+        return disguised(command, function, parameters)
 
     return decorate
+
+
+def parameters_of(function: Callable[..., Any]) -> list[inspect.Parameter]:
+    """The parameters of a command with their types, as keywords, so that their order is free."""
+    hints = get_type_hints(function, include_extras=True)
+    return [
+        parameter.replace(annotation=hints[name], kind=inspect.Parameter.KEYWORD_ONLY)
+        for name, parameter in inspect.signature(function).parameters.items()
+    ]
+
+
+def disguised(
+    command: Callable[..., R], function: Callable[..., R], parameters: list[inspect.Parameter]
+) -> Callable[..., R]:
+    """A command that typer takes for a function with other parameters."""
+    command.__dict__.update(function.__dict__)
+    command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    command.__annotations__ = {one.name: one.annotation for one in parameters}
+    command.__name__, command.__doc__ = function.__name__, function.__doc__
+    command.__module__ = function.__module__
+    return command
 
 
 def chosen(
@@ -114,14 +134,20 @@ def chosen(
         InputError: The file cannot be used.
     """
     flags, file = model.flags(), read_config()
+    path = str(file.path)
+    words = {name: flag_name(name, flags[name]) for name in given}
+    variables = {name: flags[name].variable for name in model.environment()}
     return model.merge(
-        {name: Chosen(value, flag_name(name, flags[name])) for name, value in given.items()},
-        {name: Chosen(value, flags[name].variable) for name, value in model.environment().items()},
+        {name: Chosen(value, words[name], words[name]) for name, value in given.items()},
         {
-            name: Chosen(value, f"{file.path}: [{table}] {name}")
+            name: Chosen(value, variables[name], variables[name])
+            for name, value in model.environment().items()
+        },
+        {
+            name: Chosen(value, path, f"{path}: [{table}] {name}")
             for name, value in file.tables.get(table, {}).items()
         },
-        {name: Chosen(defaults[name], "default") for name in flags if name in defaults},
+        {name: Chosen(defaults[name], "default", name) for name in flags if name in defaults},
     )
 
 
@@ -137,8 +163,8 @@ def build(
     try:
         return model.model_validate({name: one.value for name, one in values.items()})
     except ValidationError as exc:
-        sources = {name: one.source for name, one in values.items()}
-        raise InputError(f"An option cannot be used: {explain(exc, sources)}.") from exc
+        names = {name: one.name for name, one in values.items()}
+        raise InputError(f"An option cannot be used: {explain(exc, names)}.") from exc
 
 
 def flag_name(name: str, flag: Flag) -> str:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 results = Console(soft_wrap=True, highlight=False, markup=False, emoji=False)
 progress = Console(stderr=True, soft_wrap=True, highlight=False, markup=False, emoji=False)
+errors = Console(stderr=True, soft_wrap=True, highlight=False, markup=False, emoji=False)
 
 _PIPED_COLUMNS = 80
 _STYLES = {"same": "", "removed": "red strike", "added": "green"}
@@ -65,7 +66,7 @@ def print_json(text: str) -> None:
 
 def complain(message: str) -> None:
     """Print an error on stderr."""
-    progress.print(Text.assemble(("Error: ", "bold red"), printable(message)))
+    errors.print(Text.assemble(("Error: ", "bold red"), printable(message)))
 
 
 def say(message: str) -> None:

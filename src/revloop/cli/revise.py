@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from revloop.cli import output
-from revloop.cli.files import judges_read
+from revloop.cli.files import paths_read
 from revloop.cli.generated import with_options
 from revloop.cli.stores import tell_if_in_two_files
 from revloop.errors import EngineError, InputError
@@ -61,7 +61,7 @@ def revise(
         new_run=store.new_run,
     )
     kept = [] if store.store is None else [Writes(store.store, "the store", Kind.STORE)]
-    reads = {**engine.paths_read(), **loop.paths_read(), **judges_read([loop.judge])}
+    reads = paths_read(engine, loop, judge=loop.judge)
     check_paths(
         [standard_output(), *kept],
         {"the response": file, **reads},
