@@ -37,34 +37,27 @@ _NAMES: Mapping[Kind, str] = {
     ContextFullError: """
         context_length_exceeded exceed_context_size_error string_above_max_length
         contextwindowexceedederror prompt_too_long input_too_long tokens_too_long request_too_large
-        40303
-    """,
+        40303""",
     ContentFilterError: """
         content_filter content_policy_violation contentpolicyviolationerror
-        responsibleaipolicyviolation data_inspection_failed content_blocked
-    """,
+        responsibleaipolicyviolation data_inspection_failed content_blocked""",
     AuthenticationError: """
         invalid_api_key incorrect_api_key api_key_invalid authentication_error authenticationerror
         invalid_authentication invalid_authentication_error unauthorized permission_error
         permissiondeniederror account_deactivated unsupported_country_region_territory
-        ip_not_authorized
-    """,
+        ip_not_authorized""",
     QuotaError: """
         insufficient_quota insufficient_credits insufficient_balance billing_hard_limit_reached
         billing_not_active billing_error budget_exceeded credit_balance_exhausted payment_required
-        exceeded_current_quota_error arrearage
-    """,
+        exceeded_current_quota_error arrearage""",
     ModelNotServedError: """
-        model_not_found model_not_available model_decommissioned deploymentnotfound
-    """,
+        model_not_found model_not_available model_decommissioned deploymentnotfound""",
     SettingRefusedError: """
-        unsupported_parameter unsupported_value unknown_parameter extra_forbidden
-    """,
+        unsupported_parameter unsupported_value unknown_parameter extra_forbidden""",
     OverloadedError: """
         rate_limit_exceeded rate_limit_error ratelimiterror too_many_requests resource_exhausted
         overloaded overloaded_error engine_overloaded_error server_is_overloaded slow_down
-        unavailable unavailable_error model_loading
-    """,
+        unavailable unavailable_error model_loading""",
 }
 """Error codes and types, in lower case."""
 
@@ -89,19 +82,16 @@ _WORDS: Mapping[Kind, str] = {
         too many (input |prompt )?tokens
         (exceeds?|over) the (input )?tokens? limit
         input (token count|length)\b.{0,40}\bexceeds
-        reduce the length of
-    """,
+        reduce the length of""",
     ContentFilterError: r"""
         content[ _-]?(management policy|policy|filter)
         responsible ?ai
         input was flagged
         moderation
-        safety (system|filter|policy)
-    """,
+        safety (system|filter|policy)""",
     AuthenticationError: r"""
         (invalid|incorrect|missing|no) api[ _]key
-        api[ _]key (is )?(not valid|invalid|missing)
-    """,
+        api[ _]key (is )?(not valid|invalid|missing)""",
     QuotaError: r"""
         exceeded your current quota
         insufficient (quota|credits?|balance|funds)
@@ -110,16 +100,13 @@ _WORDS: Mapping[Kind, str] = {
         over budget
         credit balance
         out of credits
-        (spend|spending|api usage) limit
-    """,
+        (spend|spending|api usage) limit""",
     ModelNotServedError: r"""
         (invalid|unknown|no such) model\b
         not a valid model
-        \bmodel\b.{0,80}\b(does not exist|not found)
-    """,
+        \bmodel\b.{0,80}\b(does not exist|not found)""",
     SettingRefusedError: r"""
-        provide a chat template
-    """,
+        provide a chat template""",
 }
 """Patterns of messages, one per line; the first match counts."""
 
@@ -128,12 +115,9 @@ _KIND_OF_WORDS = {
     for kind, words in _WORDS.items()
 }
 _HAS_WORDS: Mapping[int, frozenset[Kind]] = {
-    200: frozenset(_WORDS),
-    400: frozenset(_WORDS),
+    **dict.fromkeys((200, 400, 422, 500), frozenset(_WORDS)),
     403: frozenset({ContentFilterError, QuotaError, ModelNotServedError}),
-    422: frozenset(_WORDS),
     429: frozenset({QuotaError}),
-    500: frozenset(_WORDS),
 }
 """The kinds whose words count, by HTTP status."""
 
@@ -142,20 +126,13 @@ _LATER = re.compile(r"\b(retry|try again) (in|after) |per (minute|second|hour|da
 """A temporary limit, which Gemini words like a used-up quota."""
 
 _KIND_OF_STATUS: Mapping[int, Kind] = {
-    401: AuthenticationError,
+    **dict.fromkeys((401, 403), AuthenticationError),
     402: QuotaError,
-    403: AuthenticationError,
-    404: ModelNotServedError,
-    405: WrongAddressError,
-    408: OverloadedError,
-    409: OverloadedError,
-    410: ModelNotServedError,
+    **dict.fromkeys((404, 410), ModelNotServedError),
+    **dict.fromkeys((405, 501), WrongAddressError),
     413: ContextFullError,
     424: ServerFaultError,  # TGI: generation failed
-    425: OverloadedError,
-    429: OverloadedError,
-    501: WrongAddressError,
-    **dict.fromkeys((502, 503, 504, *range(520, 531)), OverloadedError),
+    **dict.fromkeys((408, 409, 425, 429, 502, 503, 504, *range(520, 531)), OverloadedError),
 }
 _VAGUE_STATUSES = {200, 500}
 """With these the code in the body says more."""

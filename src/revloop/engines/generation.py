@@ -10,6 +10,8 @@ from revloop.engines.failures import not_loaded
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from revloop.trajectory import Sampling
+
 _STOP_WINDOW_TOKENS = 8  # beyond one token per byte of the stop text
 
 
@@ -21,17 +23,13 @@ class BatchedPrompt:
         prompt_ids: Token ids to continue.
         limit_tokens: Most tokens to generate.
         stop: Texts that end the row.
-        temperature: Sampling temperature; 0 is greedy.
-        top_p: Nucleus sampling: total probability of the tokens to sample from.
-        seed: Seed of the row's own random numbers.
+        sampling: The row's sampling, with its own seed.
     """
 
     prompt_ids: list[int]
     limit_tokens: int
     stop: tuple[str, ...]
-    temperature: float
-    top_p: float
-    seed: int
+    sampling: Sampling
 
 
 class BatchGenerator:
@@ -152,13 +150,13 @@ class _RowSampler:
         import torch  # slow and optional
 
         self._rows = rows
-        self._randoms = [torch.Generator().manual_seed(row.seed) for row in rows]
+        self._randoms = [torch.Generator().manual_seed(row.sampling.seed) for row in rows]
 
     def __call__(self, input_ids: Any, scores: Any) -> Any:  # noqa: ARG002
         sampled = scores.float().clone()
         for index, row in enumerate(self._rows):
-            if row.temperature > 0:
-                sampled[index] = self._noisy(sampled[index] / row.temperature, index)
+            if row.sampling.temperature > 0:
+                sampled[index] = self._noisy(sampled[index] / row.sampling.temperature, index)
         return sampled
 
     def _noisy(self, logits: Any, index: int) -> Any:
@@ -166,7 +164,7 @@ class _RowSampler:
 
         ordered, order = logits.sort(descending=True)
         probabilities = ordered.softmax(-1)
-        outside = probabilities.cumsum(-1) - probabilities >= self._rows[index].top_p
+        outside = probabilities.cumsum(-1) - probabilities >= self._rows[index].sampling.top_p
         logits = logits.masked_fill(outside.scatter(0, order, outside), -torch.inf)
         uniform = torch.rand(logits.shape, generator=self._randoms[index]).to(logits.device)
         return logits - torch.log(-torch.log(uniform.clamp_min(torch.finfo(uniform.dtype).tiny)))

@@ -117,9 +117,7 @@ class TransformersEngine:
             prompt_ids=prompt_ids,
             limit_tokens=room_for_answer(len(prompt_ids), request, self.context_tokens),
             stop=request.stop,
-            temperature=request.sampling.temperature,
-            top_p=request.sampling.top_p,
-            seed=request.sampling.seed,
+            sampling=request.sampling,
         )
         return _PendingRequest(request, row)
 

@@ -108,7 +108,9 @@ class Transport:
         refused: Requests turned away or timed out.
         outage: How long the server has been unreachable.
         faults: The faults after which requests were sent again; None without any.
-        root: Where the API begins, after :attr:`address`.
+        address: The server's address, without ``/v1``.
+        roots: Where the API may begin after :attr:`address`, the likeliest first.
+        root: Where it begins.
 
     Raises:
         InputError: The address, its proxy or the key is invalid.
@@ -119,7 +121,8 @@ class Transport:
         self.outage = Outage()
         self.faults: Faults | None = None
         self._address = Address.read(base_url)
-        self.root = self._address.roots[0]
+        self.address, self.roots = self._address.server, self._address.roots
+        self.root = self.roots[0]
         self._health = Health()
         self._deadlines = deadlines
         self._key = "" if api_key is None else _usable_key(api_key)
@@ -131,16 +134,6 @@ class Transport:
             cookie_jar=aiohttp.DummyCookieJar(),
             auto_decompress=False,
         )
-
-    @property
-    def address(self) -> str:
-        """The server's address, without ``/v1``."""
-        return self._address.server
-
-    @property
-    def roots(self) -> tuple[str, ...]:
-        """Where the API may begin, the likeliest first."""
-        return self._address.roots
 
     async def ask(
         self,
