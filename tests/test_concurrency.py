@@ -1,4 +1,4 @@
-"""Exceptions cross task groups, threads and event loops as they were raised."""
+"""Exceptions cross task groups, threads and event loops unchanged."""
 
 from __future__ import annotations
 
@@ -33,12 +33,12 @@ MAKERS = {
     "start_blocking_portal",
     "start_new_thread",
 }
-"""What makes task groups, tasks, threads and event loops of other threads."""
+"""Names that create task groups, tasks, threads and event loops in threads."""
 
 ALLOWED = {
     "src/revloop/concurrency.py",
     "src/revloop/store/commits.py: Thread",  # commits until the store is closed
-    "src/revloop/cli/counting.py: Thread",  # prints a count; nobody waits for it
+    "src/revloop/cli/counting.py: Thread",  # prints a count; has no waiter
     "src/revloop/batch/many.py: create_task",  # no task group may be open where a generator yields
     "src/revloop/distributed/actor.py: create_task",  # works for as long as the actor lives
     "benchmarks/ray_memory.py: Thread",  # samplers
@@ -226,7 +226,7 @@ def made_in(file: Path) -> Iterator[str]:
 
 
 def test_only_one_module_makes_task_groups_threads_and_loops() -> None:
-    """Else an error comes out wrapped, or a waiter waits for ever."""
+    """Otherwise an error arrives wrapped, or a caller waits forever."""
     files = [*REPOSITORY.glob("src/**/*.py"), *REPOSITORY.glob("benchmarks/**/*.py")]
     found = {
         f"{file.relative_to(REPOSITORY).as_posix()}: {name}"

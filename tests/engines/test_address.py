@@ -1,4 +1,4 @@
-"""Where a server's API is, and how one gets there: `revloop.engines.address`."""
+"""The root of a server's API, and the proxy to it: `revloop.engines.address`."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def _no_proxies(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def only_under(server: StubServer, root: str) -> None:
-    """Have the server serve its API under another root, and nothing under /v1."""
+    """Move the server's API from /v1 to another root."""
     for path in (MODELS, COMPLETIONS):
         server.on(path, error(404))
     server.on(f"{root}/models", model_list(MODEL))
@@ -234,7 +234,7 @@ def test_a_proxy_that_cannot_be_used_is_named_without_its_password(
 async def test_requests_go_through_the_proxy(
     server: StubServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A proxy is asked for whole addresses (RFC 9112, 3.2.2); the stub stands in for one."""
+    """Proxies receive absolute addresses (RFC 9112, 3.2.2); the stub acts as one."""
     seen = []
 
     async def list_models(request: web.Request) -> web.StreamResponse:

@@ -1,4 +1,4 @@
-"""Whose fault a fault is: the request's, the server's or the run's (`revloop.engines.blame`)."""
+"""Whether a fault is due to the request, the server or the run: `revloop.engines.blame`."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ BAD = "the bad row"
 
 
 def only_bad_rows(behaviour: Behaviour, good: Behaviour) -> Behaviour:
-    """Treats requests for the bad row in one way and all others in another."""
+    """One behaviour for requests of the bad row, another for all others."""
 
     async def behave(request: web.Request) -> web.StreamResponse:
         return await (behaviour if BAD in await request.text() else good)(request)
@@ -58,7 +58,7 @@ def asked(server: StubServer, words: str, path: str = COMPLETIONS) -> int:
 
 
 async def failure(server: StubServer, behaviour: Behaviour, **options: Any) -> Exception:
-    """What becomes of a bad row, after a good one was answered."""
+    """The error of a bad row after a good one was answered."""
     server.on(COMPLETIONS, only_bad_rows(behaviour, completion()))
     async with connected(server, **({"retries": AT_ONCE} | options)) as engine:
         await engine.generate(ask())

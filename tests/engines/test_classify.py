@@ -1,4 +1,4 @@
-"""What a server's error means: `revloop.engines.classify`, by the words of many servers."""
+"""The errors of many servers and their classes: `revloop.engines.classify`."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def openai(message: str, code: str | None = None, type_: str = "invalid_request_
 
 
 def bad_request(message: str) -> Any:
-    """As vLLM and SGLang of some versions say it."""
+    """The format of some versions of vLLM and SGLang."""
     return {"object": "error", "message": message, "type": "BadRequestError", "code": 400}
 
 

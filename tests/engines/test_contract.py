@@ -1,4 +1,4 @@
-"""What every engine must do, asked of all three with the same tiny critic."""
+"""What every engine must do: the same tests for all three, with one tiny critic."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ WARM = Sampling(temperature=1.5, seed=7)
 def at_hand(
     request: pytest.FixtureRequest, engine_of: Callable[[str], EngineAtHand]
 ) -> EngineAtHand:
-    """Each kind of engine in turn."""
+    """Each kind of engine."""
     return engine_of(request.param)
 
 
 def ask(at_hand: EngineAtHand, *requests: Request) -> Sequence[Completion]:
-    """All answers, the requests sent at once."""
+    """All answers to concurrent requests."""
     if len(requests) == 1:
         return [at_hand.portal.call(at_hand.engine.generate, requests[0])]
 
@@ -54,7 +54,7 @@ def ask(at_hand: EngineAtHand, *requests: Request) -> Sequence[Completion]:
 
 
 def critique_request(**changes: object) -> Request:
-    """A request for a critique, greedy and with room enough, unless changed."""
+    """A request for a critique: greedy, with enough room, unless changed."""
     settings: dict[str, object] = {
         "prompt": PROMPT,
         "sampling": Sampling(),
@@ -181,8 +181,8 @@ def test_a_cancelled_request_leaves_the_engine_in_working_order(at_hand: EngineA
     async def give_up() -> None:
         async with anyio.create_task_group() as group:
             group.start_soon(ask_and_keep)
-            # a step of the event loop, not a time: this process may be kept from running for
-            # seconds while the server, on the same cores, writes the whole answer
+            # wait for one step of the event loop, not for a time: on the same cores, the server may
+            # keep this process from running until it has written the complete answer
             await anyio.lowlevel.checkpoint()
             group.cancel_scope.cancel()
 

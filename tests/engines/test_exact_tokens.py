@@ -1,4 +1,4 @@
-"""Token ids go only to a server that is proved to use the same tokenizer."""
+"""Token ids are only sent to a server with verifiably the same tokenizer."""
 
 from __future__ import annotations
 
@@ -39,14 +39,14 @@ def other_tokenizer(folder: Path, change: Callable[[dict[str, Any]], None]) -> P
 
 
 def swapped(content: dict[str, Any]) -> None:
-    """Two entries of the vocabulary change places: the smallest difference that there is."""
+    """Swap two entries of the vocabulary: the smallest possible difference."""
     vocabulary = content["model"]["vocab"]
     last, before = sorted(vocabulary, key=vocabulary.__getitem__)[-2:]
     vocabulary[last], vocabulary[before] = vocabulary[before], vocabulary[last]
 
 
 def wrapped(content: dict[str, Any]) -> None:
-    """A token is put before every prompt."""
+    """Add a token before every prompt."""
     content["post_processor"] = {
         "type": "TemplateProcessing",
         "single": [
@@ -61,7 +61,7 @@ def wrapped(content: dict[str, Any]) -> None:
 
 
 async def sent(server: StubServer, **options: Any) -> object:
-    """The prompt that reaches a server."""
+    """The prompt that a server receives."""
     engine = await HttpEngine.connect(server.base_url, retries=AT_ONCE, **options)
     try:
         await engine.generate(ASKED)

@@ -1,4 +1,4 @@
-"""No critic is used by default: what is said where neither a server nor a model is named."""
+"""No critic is used by default: the error if neither a server nor a model is named."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def assert_names_the_ways_on(message: str) -> None:
 
 
 async def assert_refused(*command: str, folder: Path, stdin: bytes = b"") -> Finished:
-    """It ends with the message, and with no file more in the folder."""
+    """The command ends with the message and writes no file."""
     before = sorted(os.listdir(folder))  # noqa: PTH208
     finished = await revloop(*command, folder=folder, stdin=stdin)
     assert (finished.code, finished.out) == (3, "")
@@ -109,7 +109,7 @@ async def test_real_answers_are_refused_in_less_time_than_a_model_takes_to_load(
     shutil.copy(answers, tmp_path / "in.jsonl")
     started = time.perf_counter()
     await assert_refused("batch", "in.jsonl", "out.jsonl", folder=tmp_path)
-    # measured: 0.8 s; what is not loaded is torch, which takes several seconds
+    # measured: 0.8 s; loading torch alone would take several seconds
     assert time.perf_counter() - started < 10
 
 

@@ -1,4 +1,4 @@
-"""Failures of a model in this process: `revloop.engines.failures` and what engines do then."""
+"""Failures of a model in this process: `revloop.engines.failures`, and how engines react."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 def raised_by(allocate: Callable[[], object]) -> Exception:
-    """What a real allocation raises that no machine can satisfy."""
+    """The error of a real allocation that is too large for any machine."""
     with pytest.raises((RuntimeError, MemoryError)) as caught:
         allocate()
     return caught.value
@@ -72,7 +72,7 @@ def asked(text: str) -> Request:
 
 
 def failing(monkeypatch: pytest.MonkeyPatch, fails: Callable[[int, int], bool]) -> list[int]:
-    """Let generating fail by the number of rows and the longest prompt; the batches that ran."""
+    """Make generation fail by the batch size and the longest prompt; returns the batches run."""
     batches: list[int] = []
     real = BatchGenerator.generate
 
@@ -89,7 +89,7 @@ def failing(monkeypatch: pytest.MonkeyPatch, fails: Callable[[int, int], bool]) 
 async def all_answers(
     engine: TransformersEngine, *requests: Request
 ) -> list[Completion | EngineError]:
-    """The answers or errors of requests that are sent at once."""
+    """The answers or errors of concurrent requests."""
     answers: dict[int, Completion | EngineError] = {}
 
     async def one(index: int) -> None:

@@ -38,7 +38,7 @@ def ask(prompt: Any) -> Request:
 
 @pytest.fixture
 def tokenised(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """Characters of each text that is tokenised."""
+    """Length in characters of each tokenised text."""
     lengths: list[int] = []
     real = PromptTokenizer._encode
 

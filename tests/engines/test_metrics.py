@@ -1,4 +1,4 @@
-"""How busy an engine says it is."""
+"""The load and the counters that an engine reports."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reading what servers answer, whatever it is: `revloop.engines.replies`."""
+"""Reading any reply of a server: `revloop.engines.replies`."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ FIELDS = """
     finish_reason stop_reason token_ids usage prompt_tokens completion_tokens cached_tokens
     prompt_tokens_details
 """
-LONGEST_MESSAGE = 310  # what is quoted of a server's words, and the mark that more followed
+LONGEST_MESSAGE = 310  # the quoted part of a server's words, and the ellipsis
 
 any_text = st.text(st.characters())  # lone surrogates and control characters too
 words = st.sampled_from(FIELDS.split())
@@ -112,7 +112,7 @@ dates = st.builds(
 
 
 def complaint(read: Callable[[], object]) -> str:
-    """What a bad reply is refused with, and nothing where it can be read."""
+    """The error for a bad reply; empty for a readable one."""
     try:
         read()
     except (BadReplyError, ContentFilterError) as fault:

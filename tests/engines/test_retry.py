@@ -1,4 +1,4 @@
-"""When a request is sent again, and how long that waits: `revloop.engines.retry`."""
+"""When a request is sent again, and after which wait: `revloop.engines.retry`."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ seconds = st.floats(0, 1000)
 
 @dataclass
 class Trial:
-    """A piece of work that fails with these errors in turn, then succeeds.
+    """Work that fails with these errors in order, then succeeds.
 
     Attributes:
         faults: Errors still to come.
@@ -199,7 +199,7 @@ def test_a_policy_that_makes_no_sense_is_refused(setting: dict[str, int]) -> Non
 
 @dataclass
 class Away:
-    """A request to a server that is away, by a clock that only its waits move on.
+    """A request to an unreachable server, with a clock that only its waits advance.
 
     Attributes:
         back_after_s: When the server is back.

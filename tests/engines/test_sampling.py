@@ -1,4 +1,4 @@
-"""What a generation_config.json suggests changes no text, and what is in force is recorded."""
+"""A generation_config.json changes no text, and the sampling in force is recorded."""
 
 from __future__ import annotations
 

@@ -31,7 +31,7 @@ splits = st.tuples(texts, texts)
 
 
 def wrapping_tokenizer() -> PromptTokenizer:
-    """A tokenizer that puts its end token before every prompt, as many models want it."""
+    """A tokenizer that adds a token before every prompt, as many models require."""
     tokenizer = Tokenizer.from_file(str(TINY_CRITIC / "tokenizer.json"))
     tokenizer.post_processor = TemplateProcessing(
         single=f"{END} $A", special_tokens=[(END, END_ID)]
@@ -43,7 +43,7 @@ LETTERS = {letter: number for number, letter in enumerate("\u2581\naxretun")}
 
 
 def sentencepiece_tokenizer() -> PromptTokenizer:
-    """A tokenizer whose decoder leaves out the first blank, as those of Llama and Gemma do."""
+    """A tokenizer whose decoder drops the first space, like those of Llama and Gemma."""
     tokenizer = Tokenizer(BPE(vocab=LETTERS, merges=[]))
     tokenizer.pre_tokenizer = Metaspace(prepend_scheme="always", split=False)
     tokenizer.decoder = decoders.Metaspace(prepend_scheme="always")

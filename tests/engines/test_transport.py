@@ -1,4 +1,4 @@
-"""HTTP that misbehaves: faults that pass, faults that stay, and many requests at once."""
+"""HTTP faults, temporary and permanent, and many concurrent requests."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ from tests.helpers.stub_server import (
 if TYPE_CHECKING:
     from tests.helpers.stub_server import Behaviour
 
-# faults that pass
+# temporary faults
 
 
 @pytest.mark.parametrize("status", [408, 409, 425, 429, 500, 502, 503, 504])
@@ -212,7 +212,7 @@ async def test_a_fault_is_raised_from_the_librarys_own(server: StubServer) -> No
     assert isinstance(fault.__cause__, aiohttp.ClientError)
 
 
-# faults that stay
+# permanent faults
 
 
 @pytest.mark.parametrize("status", [400, 422, 201, 204])
@@ -243,11 +243,11 @@ async def test_a_server_that_finds_the_context_full_is_understood(server: StubSe
     assert len(server.asked(COMPLETIONS)) == 1
 
 
-# many at once, and the end
+# concurrency and closing
 
 
 async def test_no_limit_keeps_requests_from_being_in_flight_together(server: StubServer) -> None:
-    together = 104  # aiohttp's own limit would be 100
+    together = 104  # aiohttp's default limit is 100
     everybody = asyncio.Barrier(together)
 
     async def wait_for_everybody(request: Any) -> Any:
@@ -282,7 +282,7 @@ async def test_a_request_can_be_cancelled_while_it_waits_to_be_sent_again(
     async with connected(server, retries=RetryPolicy(attempts=2)) as engine:
         task = asyncio.create_task(engine.generate(ask()))
         await server.until_asked(COMPLETIONS)
-        await asyncio.sleep(0.02)  # most likely it waits by now; it must be cancelled either way
+        await asyncio.sleep(0.02)  # by now it probably waits; it must be cancelled in any case
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task

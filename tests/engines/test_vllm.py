@@ -1,4 +1,4 @@
-"""What vLLM in this process tells about itself."""
+"""The load and the counters of vLLM in this process."""
 
 from __future__ import annotations
 
@@ -32,19 +32,19 @@ def at_hand(engine_of: Callable[[str], EngineAtHand]) -> EngineAtHand:
 
 @pytest.fixture
 def engine(at_hand: EngineAtHand) -> VllmEngine:
-    """The same, by its type."""
+    """The same engine with its own type."""
     assert isinstance(at_hand.engine, VllmEngine)
     return at_hand.engine
 
 
 def asked(tokens: int) -> Request:
-    """A request for just so many tokens."""
+    """A request for an exact number of tokens."""
     prompt = CNR.critique_prompt(DRAFT, DRAFT.response)
     return Request(prompt=prompt, sampling=Sampling(), max_tokens=tokens, exact=True)
 
 
 def counted(at_hand: EngineAtHand, engine: VllmEngine, *requests: Request) -> Counters:
-    """What the engine counts for requests, sent one after the other."""
+    """The engine's counters for requests sent one after the other."""
 
     async def count() -> Counters:
         before = await engine.counters()

@@ -1,4 +1,4 @@
-"""Reading critiques and revisions out of what a critic generated."""
+"""Parsing critiques and revisions from generated text."""
 
 from __future__ import annotations
 
@@ -197,7 +197,7 @@ class TestCritique:
         assert parsed("S (1+): 1\n[P] a\nN* b", labels) == (1, "a", "b")
 
     def test_a_critic_that_repeats_itself_without_end_is_read_in_time(self) -> None:
-        # a search that backtracks over all three headings at once would take days for this
+        # backtracking over all three headings at once would take days
         generated = "Overall score: 7\nPositive aspects: Short.\n" * 50_000
         with pytest.raises(UnusableError, match="do not follow 'Overall score:'"):
             parse_critique(generated, STRICT)

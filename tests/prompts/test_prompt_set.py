@@ -1,4 +1,4 @@
-"""Prompt sets: each rendered prompt to the letter, and folders that cannot be used."""
+"""Prompt sets: the exact rendered prompts, and unusable folders."""
 
 from __future__ import annotations
 
@@ -363,7 +363,7 @@ class TestSinglePass:
 
 
 def replies(prompts: PromptSet) -> st.SearchStrategy[str]:
-    """Anything that a critic could write, most of it almost in the form of a prompt set."""
+    """Any text that a critic could write, mostly close to a prompt set's format."""
     lines = [line for text in prompts.templates.values() for line in text.splitlines(keepends=True)]
     marks = ["<revised_response>", "</revised_response>", "<think>", "</think>", "<|channel|>final"]
     spaces = ["\n", "\r\n", " ", "    "]
@@ -580,12 +580,12 @@ class TestFoldersThatCannotBeUsed:
 
 
 def copied(name: str, parent: Path) -> Path:
-    """A copy of a shipped set, to be spoilt."""
+    """A copy of a shipped set, for tests to damage."""
     return shutil.copytree(SHIPPED / name, parent / name)
 
 
 def edit(path: Path, pattern: str, new: str) -> None:
-    """Replace what matches the pattern, which stands in the file once or more."""
+    """Replace every match of the pattern, which must occur in the file."""
     text, times = re.subn(pattern, lambda _: new, path.read_text(encoding="utf-8"))
     assert times
     path.write_text(text, encoding="utf-8")

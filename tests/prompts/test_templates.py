@@ -1,4 +1,4 @@
-"""Templates on disk: each thing that can be wrong with one is told with its place."""
+"""Templates on disk: every fault is reported with its place."""
 
 from __future__ import annotations
 

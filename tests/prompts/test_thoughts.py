@@ -1,4 +1,4 @@
-"""Thoughts at the start of a text are no part of it; marks of thoughts elsewhere are text."""
+"""Thoughts at the start of a text are removed; their marks are text elsewhere."""
 
 from __future__ import annotations
 
