@@ -13,7 +13,7 @@ from revloop.prompts.parsing import (
     UnusableError,
     parse_critique,
     parse_revision,
-    refuse_borrowed,
+    refuse_copied_text,
     unless_unchanged,
     write_critique,
     write_revision,
@@ -328,12 +328,12 @@ class TestUnchanged:
         assert unless_unchanged("a  b\n", "a b") == "a  b\n"
 
 
-class TestBorrowed:
+class TestCopiedText:
     LINE = "(the complete revised response)"
 
     def check(self, revision: str, *given: str, critique: str = "It is dull.") -> None:
         lines = (self.LINE, "### Critique:")
-        refuse_borrowed(
+        refuse_copied_text(
             revision, critique=critique, labels=LENIENT, template_lines=lines, given=given
         )
 

@@ -245,7 +245,7 @@ class Rounds:
 
         def parse(generated: str) -> str:
             revision = prompts.parse_revision(generated, given)
-            return prompts.settle(revision, critique, text, given)
+            return prompts.accept(revision, critique, text, given)
 
         revision, _ = await requests.until_usable("revision", request, parse)
         return critique, revision
@@ -266,7 +266,7 @@ class Rounds:
             critique, revision = prompts.parse_single_pass(generated, given)
             if found_nothing(critique, settings):
                 return critique, text
-            return critique, prompts.settle(revision, critique, text, given)
+            return critique, prompts.accept(revision, critique, text, given)
 
         candidate, _ = await requests.until_usable("both", request, parse)
         return candidate

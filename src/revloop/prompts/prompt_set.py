@@ -41,7 +41,7 @@ from revloop.prompts.parsing import (
     heading,
     parse_critique,
     parse_revision,
-    refuse_borrowed,
+    refuse_copied_text,
     unless_unchanged,
     without_thoughts,
 )
@@ -239,7 +239,7 @@ class PromptSet:
             raise UnusableError(f"there is no '{self.bridge.strip()}'")
         return parse_critique(before, labels), parse_revision(after, tags, given)
 
-    def settle(self, revision: str, critique: Critique, before: str, given: Sequence[str]) -> str:
+    def accept(self, revision: str, critique: Critique, before: str, given: Sequence[str]) -> str:
         """The version that a parsed revision becomes.
 
         Args:
@@ -254,7 +254,7 @@ class PromptSet:
         text = unless_unchanged(revision, before)
         if text != before:
             labels, lines = self.settings.critique.labels, _fixed_lines(*self.templates.items())
-            refuse_borrowed(
+            refuse_copied_text(
                 text, critique=critique.raw, labels=labels, template_lines=lines, given=given
             )
         return text

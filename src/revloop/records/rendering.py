@@ -133,7 +133,7 @@ def _revision(revision: str, record: Record, prompts: PromptSet) -> str:
     given = texts_given(record.draft, record.response)
     try:
         read = prompts.parse_revision(written, given)
-        prompts.settle(read, Critique(raw=""), record.response, given)
+        prompts.accept(read, Critique(raw=""), record.response, given)
     except UnusableError as exc:
         read, why = None, exc.reason
     else:

@@ -10,7 +10,7 @@ from revloop.prompts.parsing.revision import (
     RevisionTags,
     find_revision,
     parse_revision,
-    refuse_borrowed,
+    refuse_copied_text,
     unless_unchanged,
     write_revision,
 )
@@ -25,7 +25,7 @@ __all__ = [
     "heading",
     "parse_critique",
     "parse_revision",
-    "refuse_borrowed",
+    "refuse_copied_text",
     "unless_unchanged",
     "without_thoughts",
     "write_critique",

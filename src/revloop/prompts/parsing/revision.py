@@ -96,7 +96,7 @@ def unless_unchanged(revision: str, before: str) -> str:
     return before if revision.strip() == before.strip() else revision
 
 
-def refuse_borrowed(
+def refuse_copied_text(
     revision: str,
     *,
     critique: str,
