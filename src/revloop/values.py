@@ -103,6 +103,29 @@ def json_text(value: Any) -> str:
     return _exact_json(value) if has_exact_numbers(value) else _plain_json(value)
 
 
+class WrittenExactly(Frozen):
+    """A value whose JSON keeps numbers from the user's fields exactly as they were read."""
+
+    @property
+    def has_exact_numbers(self) -> bool:
+        """Whether a user's field contains a :class:`Number`."""
+        raise NotImplementedError
+
+    def to_json(self) -> str:
+        """The value as one line of JSON."""
+        exact = self.has_exact_numbers
+        return json_text(self.model_dump()) if exact else self.model_dump_json()
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> Self:
+        """The value that :meth:`to_json` wrote.
+
+        Raises:
+            ValueError: The text does not match (a ``pydantic.ValidationError``), or is not JSON.
+        """
+        return cls.model_validate(read_json(text))
+
+
 def has_exact_numbers(value: object) -> bool:
     """Whether a value is or contains a :class:`Number`."""
     if isinstance(value, Mapping):

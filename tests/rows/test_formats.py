@@ -103,8 +103,8 @@ class TestOpenAiChat:
             ("text", "a list of turns"),
             (["text"], "a turn should be an object"),
             ([{"role": "tool", "content": "4"}], "a turn has the unknown role 'tool'"),
-            ([{"role": "assistant", "content": None}], "something else than text"),
-            ([{"role": "assistant", "content": [{"type": "image_url"}]}], "else than text"),
+            ([{"role": "assistant", "content": None}], "something other than text"),
+            ([{"role": "assistant", "content": [{"type": "image_url"}]}], "other than text"),
             ([{"role": "assistant", "content": ""}], "the response is empty"),
         ],
     )
@@ -138,7 +138,7 @@ class TestShareGpt:
         [
             (SHAREGPT["conversations"][:1], "no turn of the assistant"),
             ([{"from": "function_call", "value": "{}"}], "unknown role 'function_call'"),
-            ([{"from": "gpt", "value": 5}], "something else than text"),
+            ([{"from": "gpt", "value": 5}], "something other than text"),
             (None, "a list of turns"),
         ],
     )

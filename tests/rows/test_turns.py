@@ -55,7 +55,7 @@ def test_a_part_that_is_no_text_rejects_the_row_and_says_so(tmp_path: Path, part
     content = [{"type": "text", "text": "What is this?"}, part]
     lines = [line_of(response="So."), line_of(response="So.", messages=[turn(content)])]
     (_,), (bad,) = good_and_bad(file_of(tmp_path, *lines))
-    assert bad.reason.startswith("messages.0: holds something else than text")
+    assert bad.reason.startswith("messages.0: contains something other than text")
     assert ("image_url" in bad.reason) == ("image_url" in str(part))
 
 
@@ -97,5 +97,5 @@ def test_other_fields_of_a_turn_make_other_content() -> None:
 
 
 def test_a_field_of_a_turn_that_json_cannot_carry_is_refused() -> None:
-    with pytest.raises(InputError, match=r"messages\.0: holds something that JSON cannot carry"):
+    with pytest.raises(InputError, match=r"messages\.0: contains .* JSON cannot express"):
         as_draft("So.", prompt=[{**turn("Why?"), "at": object()}])

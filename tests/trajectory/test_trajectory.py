@@ -247,7 +247,7 @@ class TestDraft:
             as_draft(source)
 
     def test_a_callers_field_that_json_cannot_carry_is_refused(self) -> None:
-        with pytest.raises(InputError, match="extra: holds something that JSON cannot carry"):
+        with pytest.raises(InputError, match="extra: contains something that JSON cannot express"):
             as_draft({"response": "a", "note": object()})
 
     def test_a_lone_surrogate_in_an_id_is_refused(self) -> None:

@@ -1,4 +1,4 @@
-"""A draft, its versions, the verdicts on them, and why the rounds ended."""
+"""Drafts, versions, verdicts and trajectories."""
 
 from revloop.trajectory.draft import Draft, Message, as_draft, near_miss, text_of
 from revloop.trajectory.open_trajectory import OpenTrajectory

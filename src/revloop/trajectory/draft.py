@@ -1,4 +1,4 @@
-"""A draft: a response to be revised, and the prompt that it answers."""
+"""A draft: a response to revise, and the prompt it answers."""
 
 from __future__ import annotations
 
@@ -22,35 +22,35 @@ from revloop.values import (
     Frozen,
     Number,
     Text,
+    WrittenExactly,
     digest_of,
     encodable,
     explain,
     has_exact_numbers,
     json_text,
-    read_json,
 )
 
 Role = Literal["system", "user", "assistant"]
 
 _LIKENESS = 0.87
-"""Of a name to the one that was meant: one wrong letter in six."""
+"""Similarity that makes a name a typo of another: one wrong letter in six."""
 
 
 def _jsonable(extra: dict[str, Any]) -> dict[str, Any]:
     try:
         json.dumps(extra, ensure_ascii=False).encode()
     except UnicodeEncodeError as exc:
-        raise ValueError("holds a lone surrogate, which no encoding can carry") from exc
+        raise ValueError("contains a lone surrogate, which UTF-8 cannot encode") from exc
     except (TypeError, ValueError, RecursionError) as exc:
-        raise ValueError(f"holds something that JSON cannot carry ({exc})") from exc
+        raise ValueError(f"contains something that JSON cannot express ({exc})") from exc
     return extra
 
 
 def text_of(content: object) -> str:
-    """The text of a turn: a string, or a list of parts, whose texts are joined as they stand.
+    """The text of a turn: a string, or a list of parts, whose texts are joined.
 
     Raises:
-        ValueError: It holds something else than text: an image, a file, nothing.
+        ValueError: It contains something other than text: an image, a file, nothing.
     """
     if isinstance(content, str):
         return content
@@ -64,7 +64,7 @@ def _text_of_part(part: object) -> str:
     kind = part.get("type") if isinstance(part, Mapping) else None
     text = part.get("text") if isinstance(part, Mapping) else None
     if not isinstance(text, str) or kind not in _TEXT_PARTS:
-        raise ValueError("holds something else than text" + (f" ({kind})" if kind else ""))
+        raise ValueError("contains something other than text" + (f" ({kind})" if kind else ""))
     return text
 
 
@@ -74,12 +74,11 @@ _TEXT_PARTS = {None, "text", "input_text", "output_text"}
 class Message(Frozen):
     """One turn of a conversation.
 
-    Other fields of a turn (``name``, ``weight``, ``tool_calls``) are the caller's: they are carried
-    through, and no critic sees them. One that is null counts as not given. ``developer`` is read as
-    ``system``, and a list of text parts as their texts, joined without anything between.
+    Other fields of a turn (``name``, ``weight``, ``tool_calls``) are carried through, and no critic
+    sees them; null ones are dropped. ``developer`` is read as ``system``, and a list of text parts
+    as their joined texts.
     """
 
-    # a turn's other fields belong to the caller, as those of a draft do
     model_config = ConfigDict(extra="allow")
 
     role: Role
@@ -104,7 +103,7 @@ class Message(Frozen):
 
     @property
     def other_fields(self) -> dict[str, Any]:
-        """The turn's fields besides role and content."""
+        """The turn's fields except role and content."""
         return self.model_extra or {}
 
 
@@ -113,13 +112,13 @@ _CONTENT = ("prompt", "messages", "response")
 
 
 def _digest_of_content(data: dict[str, Any]) -> str:
-    # pydantic 2.12 asks for it where a field is missing too, and then refuses the draft
+    # pydantic 2.12 calls this even if a field is missing; it rejects the draft afterwards
     turns = [_turn_of(message) for message in data.get("messages") or ()]
     return digest_of(data.get("prompt"), turns, data.get("response"))
 
 
 def _turn_of(message: Message) -> list[str]:
-    """What tells a turn from another; its other fields too, since they go into the output."""
+    """What identifies a turn: its other fields too, since they are in the output."""
     other = message.other_fields
     return [message.role, message.content, *([json_text(other)] if other else [])]
 
@@ -136,30 +135,30 @@ def _id(value: object) -> int | float | str:
     return value
 
 
-class Draft(Frozen):
-    """A response to be revised, and the prompt that it answers.
+class Draft(WrittenExactly):
+    """A response to revise, and the prompt it answers.
 
-    Give ``prompt`` or ``messages``, or neither if the prompt is not known; never both.
+    Set ``prompt`` or ``messages``, or neither if the prompt is unknown; never both.
     """
 
     prompt: Text | None = Field(default=None, description="A prompt of one turn.")
     messages: Annotated[tuple[Message, ...], Field(min_length=1)] | None = Field(
         default=None, description="A conversation, oldest turn first, without the response."
     )
-    response: Text = Field(description="The text to make better; never blank.")
+    response: Text = Field(description="The text to improve; never blank.")
     id: Annotated[int | float | str, PlainValidator(_id)] = Field(
         default_factory=_digest_of_content,
-        description="The caller's name for it, of the caller's type: 1 and '1' are two ids. Made "
-        "from the content if the caller has none.",
+        description="The user's id, with its type: 1 and '1' are two ids. Default: a digest of the "
+        "content.",
     )
     extra: Annotated[dict[str, Any], AfterValidator(_jsonable)] = Field(
-        default_factory=dict, description="The caller's own fields, carried through untouched."
+        default_factory=dict, description="The user's own fields, carried through unchanged."
     )
 
     @model_validator(mode="before")
     @classmethod
     def _turns_in_prompt(cls, data: object) -> object:
-        """A prompt that is a list of turns, as TRL has it, is a conversation."""
+        """A prompt that is a list of turns (TRL's format) is a conversation."""
         if not isinstance(data, Mapping) or data.get("messages") is not None:
             return data
         turns = data.get("prompt")
@@ -179,41 +178,27 @@ class Draft(Frozen):
 
     @property
     def key(self) -> str:
-        """The id as JSON, so that a number and a string of the same digits differ."""
+        """The id as JSON, which tells a number from a string of the same digits."""
         return json_text(self.id)
 
     @property
     def has_exact_numbers(self) -> bool:
-        """Whether a field of the caller holds a number that takes :meth:`to_json` to write."""
+        """Whether a user's field contains a :class:`~revloop.values.Number`."""
         turns = [message.other_fields for message in self.messages or ()]
         return has_exact_numbers([self.id, self.extra, turns])
 
-    def to_json(self) -> str:
-        """JSON on one line, with the numbers of the caller's fields as they were read."""
-        exact = self.has_exact_numbers
-        return json_text(self.model_dump()) if exact else self.model_dump_json()
-
-    @classmethod
-    def from_json(cls, text: str | bytes) -> Draft:
-        """The draft that :meth:`to_json` wrote.
-
-        Raises:
-            ValueError: The text is no draft (a ``pydantic.ValidationError``), or not JSON.
-        """
-        return cls.model_validate(read_json(text))
-
     @property
     def conversation(self) -> tuple[Message, ...]:
-        """The prompt as messages, oldest first; empty where no prompt is known."""
+        """The prompt as messages, oldest first; empty if no prompt is known."""
         if self.messages is not None:
             return self.messages
         return () if self.prompt is None else (Message(role="user", content=self.prompt),)
 
     @property
     def prompt_text(self) -> str:
-        """The prompt as one text for a judge to read; empty where none is known.
+        """The prompt as one text for a judge; empty if none is known.
 
-        A prompt of one turn stands as it is; of several, each turn under its role.
+        A single user turn is used as it is; several turns are prefixed with their roles.
         """
         turns = self.conversation
         if len(turns) == 1 and turns[0].role == "user":
@@ -222,21 +207,21 @@ class Draft(Frozen):
 
     @property
     def content_digest(self) -> str:
-        """Names prompt and response together, whatever the id."""
+        """A digest of prompt and response; the id does not matter."""
         return _digest_of_content({name: getattr(self, name) for name in _CONTENT})
 
 
 def as_draft(source: str | Mapping[str, Any] | Draft, *, prompt: object = None) -> Draft:
-    """Make a draft of whatever a caller holds.
+    """Convert a response, a mapping or a draft to a draft.
 
     Args:
-        source: A response, a mapping with ``response`` and maybe ``id``, ``prompt`` or
-            ``messages`` (other keys are carried in ``extra``), or a draft.
+        source: A response, a mapping with ``response`` and optionally ``id``, ``prompt`` or
+            ``messages`` (other keys go into ``extra``), or a draft.
         prompt: The prompt that a bare response answers: a string, or a sequence of chat messages.
 
     Raises:
-        InputError: The draft is missing its response, a field is misspelt (``promt``), or
-            something in it has the wrong type.
+        InputError: The response is missing, a field is misspelt (``promt``), or a value has the
+            wrong type.
     """
     if isinstance(source, Draft):
         if prompt is not None:
@@ -248,7 +233,7 @@ def as_draft(source: str | Mapping[str, Any] | Draft, *, prompt: object = None) 
         data = _by_field(source, with_prompt=prompt is not None)
     else:
         kind = type(source).__name__
-        raise InputError(f"A response is a string, a mapping or a Draft, not {kind}.")
+        raise InputError(f"A response must be a string, a mapping or a Draft, not {kind}.")
     if prompt is not None and (data.get("prompt"), data.get("messages")) != (None, None):
         raise InputError("The draft has its own prompt: leave out 'prompt'.")
     if isinstance(prompt, str):
@@ -257,7 +242,7 @@ def as_draft(source: str | Mapping[str, Any] | Draft, *, prompt: object = None) 
         data["messages"] = tuple(prompt)
     elif prompt is not None:
         kind = type(prompt).__name__
-        raise InputError(f"A prompt is a string or a sequence of messages, not {kind}.")
+        raise InputError(f"A prompt must be a string or a sequence of messages, not {kind}.")
     try:
         return Draft.model_validate(data)
     except ValidationError as exc:
@@ -265,13 +250,13 @@ def as_draft(source: str | Mapping[str, Any] | Draft, *, prompt: object = None) 
 
 
 def near_miss(names: Iterable[str]) -> str | None:
-    """What is wrong with the names of a draft's fields, if one is surely misspelt.
+    """What is wrong with a draft's field names, if one is misspelt.
 
-    A name counts as misspelt if the field that it resembles is not there; so ``prompt: null`` lets
-    a field of the caller's be named ``prompts``.
+    A name is misspelt if it resembles a field that is missing; so ``prompt: null`` allows a user's
+    field named ``prompts``.
 
     Args:
-        names: All names that the draft has, those of the caller's own fields included.
+        names: All field names of the draft, including the user's own.
     """
     there = set(names)
     absent = [] if "response" in there else ["response"]
@@ -295,11 +280,11 @@ def _meant_by(name: str, absent: Sequence[str]) -> str | None:
 
 
 def _by_field(source: Mapping[str, Any], *, with_prompt: bool) -> dict[str, Any]:
-    """The fields of a draft, with the keys that are no field under ``extra``."""
+    """The fields of a draft; all other keys are in ``extra``."""
     if what := near_miss({*source, "prompt"} if with_prompt else source):
         raise InputError(f"The draft cannot be used: {what}.")
     data = {key: value for key, value in source.items() if key in Draft.model_fields}
     extra = data.get("extra", {})
     if not isinstance(extra, Mapping):
-        raise InputError(f"The draft's 'extra' is a mapping, not {type(extra).__name__}.")
+        raise InputError(f"The draft's 'extra' must be a mapping, not {type(extra).__name__}.")
     return {**data, "extra": {**extra, **{k: v for k, v in source.items() if k not in data}}}

@@ -1,9 +1,9 @@
-"""What travels through revloop: drafts, versions and trajectories, as small frozen models.
+"""Versions and trajectories, as small frozen models.
 
-A *draft* comes in: a prompt and the response that some model gave. Each *round* (one critique, one
-revision) makes a new *version* of the response; version 0 is the response that came in. Draft,
-versions and the reason why the rounds ended are a *trajectory*. Everything here serialises to JSON
-and back without loss (``model_dump_json`` and ``model_validate_json``).
+The input is a *draft*: a prompt and the response that a model gave. Each *round* (one critique, one
+revision) makes a new *version* of the response; version 0 is the original. A *trajectory* is a
+draft, its versions and the reason why its rounds ended. Everything here converts to JSON and back
+without loss.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from pydantic import Field
 
 from revloop.trajectory.draft import Draft
 from revloop.trajectory.verdicts import Comparison, Selection
-from revloop.values import AnyText, Frozen, Text, json_text, read_json
+from revloop.values import AnyText, Frozen, Text, WrittenExactly
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -48,7 +48,7 @@ class Usage(Frozen):
     cached_tokens: int | None = Field(
         default=None,
         ge=0,
-        description="Prompt tokens served from the prefix cache; None where nobody counted.",
+        description="Prompt tokens served from the prefix cache; None if not reported.",
     )
     generated_tokens: int = Field(default=0, ge=0)
 
@@ -62,27 +62,27 @@ class Usage(Frozen):
 
 
 class Critique(Frozen):
-    """What the critic said of a version."""
+    """The critic's opinion of a version."""
 
-    raw: Text = Field(description="As it was generated, to the letter, without thoughts.")
+    raw: Text = Field(description="Raw generated text, without thoughts.")
     score: float | None = Field(
-        default=None, description="On the prompt set's own scale; None where it names none."
+        default=None, description="On the prompt set's scale; None if it has none."
     )
     positive: str | None = Field(default=None, description="What is good about the version.")
     negative: str | None = Field(default=None, description="What could be better.")
     unread_score: Text | None = Field(
         default=None,
-        description="The start of what stands under the score's heading, where that is no score.",
+        description="The start of the text under the score's heading, if that is not a score.",
     )
 
 
 class Refusal(Frozen):
-    """A reply that could not be used."""
+    """An unusable reply."""
 
     reason: str = Field(description="Why, as the end of a sentence: 'it is blank'.")
     reply: Text | None = Field(
         default=None,
-        description="Its start, raw; None where a later reply of the same kind was refused too.",
+        description="Its raw start; None if a later reply of the same kind was refused too.",
     )
     characters: int = Field(ge=0, description="Length of the whole reply.")
 
@@ -92,25 +92,25 @@ class Step(Frozen):
 
     kind: Literal["critique", "revision", "both"]
     attempt: int = Field(
-        ge=1, description="1 for the first try; more after replies that could not be used."
+        ge=1, description="1 for the first try, 2 after an unusable reply, and so on."
     )
     finish_reason: FinishReason
     usage: Usage
-    latency_s: float = Field(ge=0, description="Seconds from sending to the whole answer.")
+    latency_s: float = Field(ge=0, description="Seconds from sending to the complete reply.")
     retries: int = Field(
-        default=0, ge=0, description="Times it was sent again after a passing fault."
+        default=0, ge=0, description="Times it was sent again after a transient failure."
     )
-    sampling: Sampling = Field(description="As sent, with the seed of this very request.")
+    sampling: Sampling = Field(description="As sent, with this request's own seed.")
     refusal: Refusal | None = Field(
-        default=None, description="Why its reply could not be used; None where it could."
+        default=None, description="Why its reply was unusable; None if it was usable."
     )
 
 
 class Pinned(Frozen):
-    """Sampling parameters that nobody chooses, at the values at which they do nothing.
+    """Further sampling parameters, fixed at values that have no effect.
 
-    They are sent all the same: where a request leaves one out, vLLM takes it from the model's
-    ``generation_config.json``, and so does transformers.
+    They are sent explicitly: vLLM and transformers would take missing ones from the model's
+    ``generation_config.json``.
     """
 
     top_k: int = -1
@@ -121,22 +121,22 @@ class Pinned(Frozen):
 
 
 class EngineInfo(Frozen):
-    """Which engine and which model made something."""
+    """Which engine and which model generated a text."""
 
     kind: str = Field(description="'http', 'vllm' or 'transformers'.")
     model: AnyText = Field(description="The model's name, as the engine knows it.")
     version: AnyText | None = Field(default=None, description="The engine's version, if known.")
     pinned: Pinned | None = Field(
         default=None,
-        description="What is in force besides Sampling. None: a server that takes no such "
-        "parameters; its own defaults are in force.",
+        description="Parameters sent besides Sampling. None: the server does not accept them, and "
+        "its own defaults apply.",
     )
 
 
 class Version(Frozen):
-    """One text of the response, and how it came to be."""
+    """One version of the response, and how it was made."""
 
-    round: int = Field(ge=0, description="0 is the response that came in.")
+    round: int = Field(ge=0, description="0 is the original response.")
     text: Text
     critique: Critique | None = Field(
         default=None, description="What led to this text; None for version 0."
@@ -149,15 +149,15 @@ class Version(Frozen):
     base: int | None = Field(
         default=None,
         ge=0,
-        description="Round of the version that it was made from; None: the round before.",
+        description="Round of the version it revises; None: the previous round.",
     )
     comparison: Comparison | None = Field(
         default=None,
-        description="How a judge compared it with the version that stood until then; None where "
-        "no judge was asked: it then stands.",
+        description="A judge's comparison with the version kept until then; None if no judge was "
+        "asked, and this version is kept.",
     )
     selection: Selection | None = Field(
-        default=None, description="The round's other revisions; None where there was one alone."
+        default=None, description="How it was selected; None if the round had one candidate."
     )
     created_at: datetime = Field(description="When it was finished, with its time zone.")
 
@@ -168,12 +168,12 @@ class Version(Frozen):
 
     @property
     def usage(self) -> Usage:
-        """Tokens of all steps together, tries that were of no use included."""
+        """Tokens of all steps, unusable tries included."""
         return sum((step.usage for step in self.steps), Usage())
 
     @property
     def latency_s(self) -> float:
-        """Seconds that the engine took, all steps together."""
+        """Engine seconds of all steps."""
         return sum(step.latency_s for step in self.steps)
 
 
@@ -193,17 +193,17 @@ class StopReason(StrEnum):
 
     @property
     def is_early_stop(self) -> bool:
-        """Whether the rounds left out would have brought nothing new."""
+        """Whether the rounds left out would have changed nothing."""
         return self in _EARLY_STOPS
 
     @property
     def may_pass(self) -> bool:
-        """Whether the same requests may do better the next time: a server or a judge failed."""
+        """Whether the same requests may succeed the next time: a server or a judge failed."""
         return self in _MAY_PASS
 
     @property
     def is_failure(self) -> bool:
-        """Whether rounds are missing that were asked for."""
+        """Whether rounds that were requested are missing."""
         return self is not StopReason.ROUNDS_DONE and not self.is_early_stop
 
 
@@ -212,15 +212,15 @@ _EARLY_STOPS = {StopReason.CONVERGED, StopReason.CYCLE, StopReason.NOTHING_TO_IM
 
 
 class End(Frozen):
-    """Why the rounds of a draft ended, with what a person should know about it."""
+    """Why a trajectory's rounds ended."""
 
     reason: StopReason
-    detail: AnyText = Field(description="What happened in which round, and what to do about it.")
-    calls_saved: int = Field(
-        default=0, ge=0, description="Requests that stopping early made needless."
+    detail: AnyText = Field(
+        description="One sentence for the user: what happened in which round, and what to do."
     )
+    calls_saved: int = Field(default=0, ge=0, description="Requests saved by stopping early.")
     steps: tuple[Step, ...] = Field(
-        default=(), description="The requests of a last round that gave no version."
+        default=(), description="The requests of a last round that made no version."
     )
 
 
@@ -233,19 +233,16 @@ def kept_round(versions: Sequence[Version]) -> int:
     return last.round if last.comparison is None else last.comparison.winner
 
 
-class Trajectory(Frozen):
+class Trajectory(WrittenExactly):
     """A draft, all of its versions, and why the rounds ended."""
 
     id: str = Field(description="Same draft, settings, seed and engine build: same id.")
     draft: Draft
     versions: tuple[Version, ...] = Field(min_length=1)
-    end: End | None = Field(default=None, description="None while rounds are still to come.")
+    end: End | None = Field(default=None, description="None while rounds are left to do.")
 
     def __str__(self) -> str:
-        """A few lines for people: what it is of, why it ended, what changed, how the text begins.
-
-        Characters that could act on a terminal are left out.
-        """
+        """A summary in four lines, without characters that could control a terminal."""
         changed = [
             str(version.round)
             for version in self.versions[1:]
@@ -263,29 +260,20 @@ class Trajectory(Frozen):
         return "\n".join("".join(filter(str.isprintable, line)) for line in lines)
 
     def __repr_args__(self) -> Iterable[tuple[str, object]]:
-        """What its ``repr`` shows: not the texts, which would be a wall."""
+        """What its ``repr`` shows: not the texts, which are long."""
         yield "id", self.id
         yield "draft", self.draft.id
         yield "rounds", self.rounds
         yield "end", None if self.end is None else self.end.reason.value
 
-    def to_json(self) -> str:
-        """JSON on one line, with the numbers of the caller's fields as they were read."""
-        exact = self.draft.has_exact_numbers
-        return json_text(self.model_dump()) if exact else self.model_dump_json()
-
-    @classmethod
-    def from_json(cls, text: str | bytes) -> Trajectory:
-        """The trajectory that :meth:`to_json` wrote.
-
-        Raises:
-            ValueError: The text is no trajectory (a ``pydantic.ValidationError``), or not JSON.
-        """
-        return cls.model_validate(read_json(text))
+    @property
+    def has_exact_numbers(self) -> bool:
+        """Whether a user's field contains a :class:`~revloop.values.Number`."""
+        return self.draft.has_exact_numbers
 
     @property
     def failed(self) -> bool:
-        """Whether it ended without all the rounds that were asked for; ``end`` says why."""
+        """Whether it ended before all requested rounds; ``end`` says why."""
         return self.end is not None and self.end.reason.is_failure
 
     @property
@@ -295,28 +283,24 @@ class Trajectory(Frozen):
 
     @property
     def kept(self) -> int:
-        """The round of the version that was chosen: the last one, unless a judge chose."""
+        """The round of the kept version: the last one, unless a judge chose another."""
         return self.kept_after(self.rounds)
 
     @property
     def kept_text(self) -> str:
-        """The text of the version that was chosen."""
+        """The text of the kept version."""
         return self.versions[self.kept].text
 
     def kept_after(self, rounds: int) -> int:
-        """The round of the version that stood after so many rounds."""
+        """The round of the version that was kept after some rounds."""
         return kept_round(self.versions[: rounds + 1])
 
     def base_of(self, version: Version) -> Version:
-        """The version that another one was made from.
-
-        Args:
-            version: Any but version 0.
-        """
+        """The version that another one, not version 0, was made from."""
         return self.versions[version.round - 1 if version.base is None else version.base]
 
     def with_extra(self, fields: Mapping[str, Any]) -> Trajectory:
-        """The same with these fields in the draft's ``extra`` too."""
+        """A copy with more fields in the draft's ``extra``."""
         if not fields:
             return self
         draft = self.draft.model_copy(update={"extra": {**self.draft.extra, **fields}})
@@ -324,7 +308,7 @@ class Trajectory(Frozen):
 
     @property
     def original(self) -> str:
-        """The response that came in."""
+        """The original response."""
         return self.versions[0].text
 
     @property
@@ -334,13 +318,13 @@ class Trajectory(Frozen):
 
     @property
     def steps(self) -> tuple[Step, ...]:
-        """All requests in order, those of a round that gave no version included."""
+        """All requests in order, including those of a last round that made no version."""
         last = () if self.end is None else self.end.steps
         return (*(step for version in self.versions for step in version.steps), *last)
 
     @property
     def refused(self) -> tuple[tuple[int, Step, Refusal], ...]:
-        """The requests whose replies could not be used: the round of each, the request, and why."""
+        """The requests with unusable replies: the round of each, the request, and why."""
         rounds = [(version.round, version.steps) for version in self.versions]
         last = () if self.end is None else self.end.steps
         return tuple(
@@ -352,10 +336,10 @@ class Trajectory(Frozen):
 
     @property
     def usage(self) -> Usage:
-        """Tokens of all requests together."""
+        """Tokens of all requests."""
         return sum((step.usage for step in self.steps), Usage())
 
     @property
     def latency_s(self) -> float:
-        """Seconds that the engine took, all requests together."""
+        """Engine seconds of all requests."""
         return sum(step.latency_s for step in self.steps)

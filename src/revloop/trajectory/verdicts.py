@@ -1,8 +1,7 @@
-"""Verdicts on two texts, and the protocol that every judge speaks.
+"""Verdicts on two texts, and the protocol of judges.
 
-A judge is asked in both orders, since the same two texts often get another verdict when they swap
-places (in arXiv 2311.14543 every pair is judged twice for that reason). The two verdicts are kept
-as two, and never merged.
+A judge compares each pair in both orders, because of position bias (as in arXiv 2311.14543). The
+two verdicts are kept apart, never merged.
 """
 
 from __future__ import annotations
@@ -18,18 +17,18 @@ JudgeKind = Literal["model", "function", "reward", "people"]
 
 
 class Verdict(Frozen):
-    """What a judge said of two texts in one order."""
+    """A judge's verdict on two texts in one order."""
 
     preference: Preference = Field(
-        description="The better of the two texts as they stood before the judge. 'unparseable' is "
-        "no verdict, and above all no tie."
+        description="The better text, in the order shown to the judge. 'unparseable' is no "
+        "verdict, and not a tie."
     )
     reason: AnyText | None = Field(default=None, description="The reason, if the judge gives one.")
     raw: Text | None = Field(
-        default=None, description="To the letter as the judge gave it; None where it gave no text."
+        default=None, description="The judge's raw text; None if it gave none."
     )
     tries: Annotated[int, Field(ge=1)] = Field(
-        default=1, description="How many times the judge was asked until it could be read."
+        default=1, description="Requests until the verdict could be parsed."
     )
 
 
@@ -37,15 +36,15 @@ class JudgeInfo(Frozen):
     """Which judge gave a verdict."""
 
     kind: JudgeKind
-    name: AnyText = Field(description="As the user named it.")
+    name: AnyText = Field(description="The user's name for it.")
     digest: str = Field(
-        description="Changes with everything that decides its verdicts: verdicts of judges with "
-        "the same digest stand for each other."
+        description="Changes with everything that decides its verdicts: judges with the same "
+        "digest are interchangeable."
     )
 
 
 class Comparison(Frozen):
-    """Two versions of one response before a judge, in both orders."""
+    """A judge's comparison of two versions of one response, in both orders."""
 
     incumbent: Annotated[int, Field(ge=0)] = Field(
         description="Round of the version that was kept until then."
@@ -94,7 +93,7 @@ class Selection(Frozen):
 
 
 class Tally(NamedTuple):
-    """Verdicts on later versions, counted."""
+    """Counts of verdicts on later versions."""
 
     wins: int
     ties: int
@@ -102,18 +101,18 @@ class Tally(NamedTuple):
 
     @property
     def verdicts(self) -> int:
-        """All verdicts that could be read."""
+        """All verdicts that could be parsed."""
         return sum(self)
 
     @property
     def win_rate(self) -> float | None:
-        """(wins + ties / 2) / verdicts, as in arXiv 2311.14543; None where there is no verdict."""
+        """(wins + ties / 2) / verdicts, as in arXiv 2311.14543; None without a verdict."""
         return (self.wins + self.ties / 2) / self.verdicts if self.verdicts else None
 
 
 @runtime_checkable
 class Judge(Protocol):
-    """Compares two texts. Any number of ``judge`` calls may run at once."""
+    """Compares two texts. Any number of ``judge`` calls may run concurrently."""
 
     @property
     def info(self) -> JudgeInfo:
@@ -124,22 +123,22 @@ class Judge(Protocol):
         """Which of two texts answers a prompt better, in this order.
 
         Args:
-            prompt: What the texts answer; empty where that is not known.
-            first: The text that is shown first.
-            second: The other one.
+            prompt: What the texts answer; empty if unknown.
+            first: The text shown first.
+            second: The text shown second.
 
         Raises:
-            RevloopError: The judge cannot be asked, now or at all.
+            RevloopError: The judge failed.
         """
         ...
 
     async def aclose(self) -> None:
-        """Give back connections and memory. Calling it twice does no harm."""
+        """Release connections and memory. Calling it twice is harmless."""
         ...
 
 
 def challenger_score(verdict: Verdict, *, challenger_first: bool) -> float | None:
-    """1 for a verdict for the challenger, 0.5 for a tie, 0 for one against it; None for none."""
+    """1 if the challenger won, 0.5 for a tie, 0 if it lost; None if unparseable."""
     if verdict.preference == "unparseable":
         return None
     if verdict.preference == "tie":
@@ -155,7 +154,7 @@ async def compare(
     Args:
         judge: The judge.
         prompt: What the texts answer.
-        texts: The version that stands, and its challenger.
+        texts: The incumbent and the challenger.
         rounds: Their rounds.
     """
     incumbent, challenger = texts
