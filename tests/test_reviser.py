@@ -224,7 +224,7 @@ def test_a_store_that_is_none_is_left_as_it_is(tmp_path: Path) -> None:
     path = tmp_path / "notes.txt"
     path.write_text("These are my notes, not a database, and I want to keep them as they are.")
     before = path.read_bytes()
-    with pytest.raises(StoreError, match="no revloop store"):
+    with pytest.raises(StoreError, match="not a revloop store"):
         revise(DRAFT, store=path, engine=ScriptedEngine(counting()))
     assert path.read_bytes() == before
 

@@ -59,7 +59,7 @@ async def test_a_full_disk_is_named_and_the_run_goes_on_when_there_is_room(
     store = small_disk / "versions.sqlite"
     full = await work.run(server, "--store", str(store))
     assert full.code == 5, full.err
-    assert "the disk is full. What was stored is intact; make room and go on" in full.err
+    assert "the disk is full. What was stored is intact; free some space and continue" in full.err
     assert "Traceback" not in full.err
     assert not work.output.exists()
     stored = assert_intact(store)

@@ -225,8 +225,8 @@ async def test_a_file_that_is_no_store_is_named(tmp_path: Path) -> None:
     async with stub("Better.") as server:
         options = ("--base-url", server.base_url, "--store", str(path))
         finished = await revloop("revise", "Good.", *options)
-    assert_failed(finished, 5, str(path), "no revloop store")
-    assert_failed(await revloop("show", str(path)), 5, str(path), "no revloop store")
+    assert_failed(finished, 5, str(path), "not a revloop store")
+    assert_failed(await revloop("show", str(path)), 5, str(path), "not a revloop store")
 
 
 async def test_other_settings_in_a_store_are_told_one_by_one(tmp_path: Path) -> None:

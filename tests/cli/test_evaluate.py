@@ -220,7 +220,7 @@ async def test_what_cannot_be_used_is_told(
 
 
 async def test_a_store_that_is_none_is_told(folder: Path) -> None:
-    assert_failed(await evaluate(folder, *HIGHER, store="mine.py"), 5, "no revloop store")
+    assert_failed(await evaluate(folder, *HIGHER, store="mine.py"), 5, "not a revloop store")
     assert_failed(await evaluate(folder, *HIGHER, store="none"), 5, "There is no store")
 
 

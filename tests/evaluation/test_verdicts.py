@@ -114,7 +114,7 @@ def test_there_is_no_store_to_open(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="There is no store"):
         Verdicts.open(tmp_path / "none.sqlite")
     (tmp_path / "text").write_text("no store, but long enough to be looked at" * 20)
-    with pytest.raises(StoreError, match="no revloop store"):
+    with pytest.raises(StoreError, match="not a revloop store"):
         Verdicts.open_to_read(tmp_path / "text")
 
 

@@ -214,7 +214,7 @@ def test_trajectories_whose_rows_are_lost_come_last(
 def test_what_is_no_store_is_told(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "s.sqlite"
     path.write_bytes(content)
-    with pytest.raises(StoreError, match=r"can be read as a trajectory.* only way back"):
+    with pytest.raises(StoreError, match=r"can be read as a trajectory.*Restore a copy"):
         salvage(path, tmp_path / "into.sqlite")
     path.unlink()
     with pytest.raises(StoreError, match="cannot be read: No such file"):
@@ -223,7 +223,7 @@ def test_what_is_no_store_is_told(tmp_path: Path, content: bytes) -> None:
 
 def test_a_store_of_another_version_or_another_program_is_told(tmp_path: Path) -> None:
     path = filled_store(tmp_path / "s.sqlite", rounds=1)
-    for name, match in (("user_version", "store version 99"), ("application_id", "no revloop")):
+    for name, match in (("user_version", "store version 99"), ("application_id", "not a revloop")):
         with closing(sqlite3.connect(path)) as connection:
             connection.execute(f"PRAGMA {name} = 99")
         with pytest.raises(StoreError, match=match):
@@ -276,7 +276,7 @@ class TestTheCommand:
         assert finished.code == 5, finished.err
         assert "s.sqlite is damaged" in finished.err
         assert "revloop export --salvage s.sqlite OUTPUT" in finished.err
-        assert "no revloop store" not in finished.err
+        assert "not a revloop store" not in finished.err
         assert "Traceback" not in finished.err
         if command[0] != "show":
             assert not damaged.with_name(command[-1]).exists()

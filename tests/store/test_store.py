@@ -241,7 +241,7 @@ class TestResume:
 
     def test_the_same_id_with_another_text_is_refused(self, store: Store) -> None:
         begin(store)
-        with pytest.raises(InputError, match="another draft under the id 'd'"):
+        with pytest.raises(InputError, match="another draft with the id 'd'"):
             begin(store, DRAFT.model_copy(update={"response": "b"}))
 
     def test_the_same_text_under_another_id_is_another_trajectory(self, store: Store) -> None:
@@ -260,7 +260,7 @@ class TestResume:
         store.begin_run(run_settings())
         with pytest.raises(
             RunMismatchError,
-            match=r"(?s)versions\.sqlite holds .*other settings \(now, not then\):\n"
+            match=r"(?s)versions\.sqlite has a run with other settings \(now, not then\):\n"
             r"  single_pass: True, not False\n  tries: 5, not 3\nUse another store",
         ):
             store.begin_run(run_settings(tries=5, single_pass=True))
@@ -278,7 +278,7 @@ class TestFilesThatAreNoStore:
     )
     def test_garbage(self, path: Path, open_: Any, content: bytes) -> None:
         path.write_bytes(content)
-        with pytest.raises(StoreError, match="is no revloop store, or it is damaged"):
+        with pytest.raises(StoreError, match="is not a revloop store, or it is damaged"):
             open_(path)
         assert path.read_bytes() == content
 
@@ -287,7 +287,7 @@ class TestFilesThatAreNoStore:
         with closing(sqlite3.connect(path)) as theirs:
             theirs.execute("CREATE TABLE notes (text TEXT)")
         before = path.read_bytes()
-        with pytest.raises(StoreError, match="is an SQLite file, but no revloop store"):
+        with pytest.raises(StoreError, match="is an SQLite file, but not a revloop store"):
             open_(path)
         assert path.read_bytes() == before
 
@@ -306,7 +306,7 @@ class TestFilesThatAreNoStore:
 
     def test_an_empty_file_cannot_be_read_as_a_store(self, path: Path) -> None:
         path.touch()
-        with pytest.raises(StoreError, match="no revloop store"):
+        with pytest.raises(StoreError, match="not a revloop store"):
             Store.open_to_read(path)
 
     def test_an_empty_file_becomes_a_store_when_it_is_opened_to_write(self, path: Path) -> None:
@@ -321,33 +321,33 @@ class TestFilesThatAreNoStore:
             Store.open_to_read(tmp_path)
 
     def test_a_folder_that_is_not_there(self, tmp_path: Path) -> None:
-        with pytest.raises(StoreError, match=r"cannot be made: there is no folder .*missing"):
+        with pytest.raises(StoreError, match=r"cannot be created: there is no folder .*missing"):
             Store.open(tmp_path / "missing" / "versions.sqlite")
 
     @pytest.mark.parametrize("kept", [1, 15, 100, 600, 4096, 5000, 20_000])
     def test_a_truncated_file(self, path: Path, kept: int) -> None:
         filled_store(path)
         os.truncate(path, kept)
-        with pytest.raises(StoreError, match="no revloop store"):
+        with pytest.raises(StoreError, match="not a revloop store"):
             stored(path)
 
     @pytest.mark.parametrize("column", ["draft", "ending"])
     def test_a_row_that_cannot_be_read(self, path: Path, column: str) -> None:
         self.spoil(path, f"UPDATE trajectories SET {column} = '{{}}'")
-        with pytest.raises(StoreError, match=r"holds a row that cannot be read: .*Field required"):
+        with pytest.raises(StoreError, match=r"has an unreadable row: .*Field required"):
             stored(path)
-        with Store.open(path) as store, pytest.raises(StoreError, match="cannot be read"):
+        with Store.open(path) as store, pytest.raises(StoreError, match="unreadable row"):
             begin(store)
 
     def test_a_version_that_cannot_be_read(self, path: Path) -> None:
         self.spoil(path, "UPDATE versions SET version = 'torn' WHERE round = 1")
-        with pytest.raises(StoreError, match="holds a row that cannot be read"):
+        with pytest.raises(StoreError, match="has an unreadable row"):
             stored(path)
 
     @pytest.mark.parametrize("column", ["settings", "started_at"])
     def test_a_run_that_cannot_be_read(self, path: Path, column: str) -> None:
         self.spoil(path, f"UPDATE runs SET {column} = 'torn'")
-        with Store.open(path) as store, pytest.raises(StoreError, match="cannot be read"):
+        with Store.open(path) as store, pytest.raises(StoreError, match="unreadable row"):
             store.begin_run(run_settings())
 
     def test_rounds_that_are_all_gone_are_no_trajectory(self, path: Path) -> None:
@@ -357,7 +357,7 @@ class TestFilesThatAreNoStore:
     def test_a_table_whose_name_is_not_even_text(self, path: Path) -> None:
         filled_store(path, rounds=1)
         path.write_bytes(path.read_bytes().replace(b"REFERENCES", b"\xff" * 10))
-        with pytest.raises(StoreError, match="is no revloop store, or it is damaged"):
+        with pytest.raises(StoreError, match="is not a revloop store, or it is damaged"):
             stored(path)
 
     @given(st.integers(0, 2**31), st.binary(min_size=1, max_size=64))

@@ -161,7 +161,7 @@ class TestTheSameDraftTwice:
         ]
         finished = sorted([(await ended(one)) for one in processes], key=lambda one: one.code)
         assert [one.code for one in finished] == [0, 5, 5]
-        assert all("made with other settings" in one.err for one in finished[1:])
+        assert all("a run with other settings" in one.err for one in finished[1:])
 
 
 def link_to(path: Path, link: Path) -> Path:
@@ -278,5 +278,5 @@ async def test_another_text_under_the_same_id_is_refused_while_the_first_is_unde
     async with AsyncReviser(engine=engine, store=path) as reviser:
         await reviser.begin(DRAFT)
         other = partial(reviser.begin, DRAFT.model_copy(update={"response": "other"}))
-        with pytest.raises(InputError, match="another draft under the id"):
+        with pytest.raises(InputError, match="another draft with the id"):
             await other()

@@ -1,11 +1,11 @@
 """The version store: one SQLite file that holds every version of every trajectory.
 
-A version is committed (and synced to disk) before the call that adds it returns, so a process that
-is killed loses at most the rounds in flight. Other processes may read while one writes (write-ahead
-log, https://sqlite.org/wal.html).
+A version is committed and synced to disk before the call that adds it returns, so a killed process
+loses at most the rounds in flight. Other processes may read while one writes (write-ahead log,
+https://sqlite.org/wal.html).
 
-A batch keeps its input's rows here too: which trajectory each row became, what else stood in it,
-which rows were rejected, and how far the input has been read.
+A batch also keeps its input's rows here: each row's trajectory and other fields, the rejected rows,
+and how far the input has been read.
 """
 
 from revloop.store.file import StoreFile

@@ -1,8 +1,8 @@
-"""Group commit: what many trajectories hand in while one commit is under way goes into the next.
+"""Group commit: additions queued while one commit runs go into the next.
 
-A commit costs one sync of the disk, milliseconds, however much is in it. So a thread takes all that
-has queued up, commits it in one transaction, and wakes those who wait (as databases do: DeWitt et
-al. 1984, "Implementation Techniques for Main Memory Database Systems").
+A commit costs one disk sync, a few milliseconds, whatever its size. So a thread takes everything
+queued, commits it in one transaction and wakes the waiting tasks (as databases do: DeWitt et al.
+1984, "Implementation Techniques for Main Memory Database Systems").
 """
 
 from __future__ import annotations
@@ -42,12 +42,12 @@ _SET_ENDS = (
 
 @dataclass(frozen=True, slots=True)
 class Addition:
-    """What is added to a trajectory: a version, or the end.
+    """A version or an end, added to a trajectory.
 
     Attributes:
         key: The trajectory's key in the store.
         what: The version or the end.
-        round: That of the version, or the last one before the end.
+        round: The version's round, or the last round before the end.
     """
 
     key: int
@@ -58,14 +58,14 @@ class Addition:
 def add_all(file: StoreFile, additions: Sequence[Addition]) -> list[bool]:
     """Commit additions in one transaction.
 
-    Of several versions of the same round, the one that came first stands. An end is left out where
-    the trajectory has later versions than it is the end of.
+    Of several versions of one round, the first is kept. An end is left out if the trajectory has
+    versions of later rounds.
 
     Returns:
-        Whether each was added; False for a version whose round was there already.
+        Whether each was added; False for a version of a round that was there already.
 
     Raises:
-        StoreError: Nothing of them was committed.
+        StoreError: None of them was committed.
     """
     added: list[bool] = []
     versions: dict[tuple[int, int], str] = {}
@@ -92,10 +92,10 @@ def add_all(file: StoreFile, additions: Sequence[Addition]) -> list[bool]:
 
 
 class GroupCommits:
-    """Commits additions from any number of tasks, in a thread of its own that starts on demand.
+    """Commits additions from any number of tasks, in its own thread, started on demand.
 
     Attributes:
-        file: Where they go.
+        file: The store's file.
     """
 
     def __init__(self, file: StoreFile) -> None:
@@ -107,7 +107,7 @@ class GroupCommits:
         self._process = os.getpid()
 
     async def add(self, addition: Addition) -> bool:
-        """Hand in an addition; when this returns, it is on disk.
+        """Commit an addition; when this returns, it is on disk.
 
         Returns:
             As for :func:`add_all`.
@@ -120,7 +120,7 @@ class GroupCommits:
         with self._news:
             if self._is_closed:
                 raise StoreError(f"{self.file.path} is closed.")
-            if self._process != os.getpid():  # the thread that commits is not in a fork
+            if self._process != os.getpid():  # a fork does not have the committing thread
                 raise StoreError(
                     f"{self.file.path} was opened in another process, which this one was forked "
                     "from: open it in each process."
@@ -135,7 +135,7 @@ class GroupCommits:
         return await queued.future
 
     def close(self) -> None:
-        """Commit what was handed in, and end the thread."""
+        """Commit what is queued, and end the thread."""
         with self._news:
             self._is_closed = True
             self._news.notify()
@@ -163,14 +163,13 @@ class _QueuedAddition:
 
 
 def _commit(file: StoreFile, additions: Sequence[Addition]) -> list[bool | StoreError]:
-    """Commit a group; where that fails, each by itself, so that none fails for another's fault.
+    """Commit a group; if that fails, commit each addition alone, to isolate the faulty one.
 
-    Whatever goes wrong becomes an outcome: an exception would end the thread, and those who wait
-    would wait for ever.
+    Every error becomes an outcome: an exception would end the thread, and waiting tasks would hang.
     """
     try:
         return list(add_all(file, additions))
-    except BaseException as exc:  # noqa: BLE001 - it reaches whoever waits
+    except BaseException as exc:  # noqa: BLE001 - the waiting task gets it
         if len(additions) > 1:
             return [outcome for one in additions for outcome in _commit(file, [one])]
         return [exc if isinstance(exc, StoreError) else _unstorable(file, exc)]
@@ -185,19 +184,19 @@ def _unstorable(file: StoreFile, cause: BaseException) -> StoreError:
 
 
 def _wake(group: Sequence[_QueuedAddition], outcomes: Sequence[bool | StoreError]) -> None:
-    """Tell all tasks of one event loop at once: each call from another thread wakes it up."""
+    """Wake all tasks of an event loop with one call: each call from another thread is slow."""
     by_loop = defaultdict(list)
     for queued, outcome in zip(group, outcomes, strict=True):
         by_loop[queued.loop].append((queued.future, outcome))
     for loop, results in by_loop.items():
-        with suppress(RuntimeError):  # the loop is closed: nobody waits any more
+        with suppress(RuntimeError):  # the loop is closed, and nothing waits
             loop.call_soon_threadsafe(_settle, results)
 
 
 def _settle(results: Sequence[tuple[asyncio.Future[bool], bool | StoreError]]) -> None:
     for future, outcome in results:
         if future.done():
-            continue  # who waited was cancelled
+            continue  # the task was cancelled
         if isinstance(outcome, StoreError):
             future.set_exception(outcome)
         else:

@@ -1,4 +1,4 @@
-"""The SQLite file behind a store: opened, checked, read and written, its errors in our words."""
+"""The SQLite file of a store: opened, checked, read and written, its errors translated."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 
 SCHEMA_VERSION = 4
 _BUSY_TIMEOUT_S = 30.0
-_CHECKPOINT_TIMEOUT_MS = 2000  # waited for a reader in mid-read; whoever closes later goes on
-_ROWS_A_STATEMENT = (64, 8, 1)  # few sizes, so that the statements stay prepared
+_CHECKPOINT_TIMEOUT_MS = 2000  # wait for a reader; if it takes longer, it checkpoints on closing
+_ROWS_A_STATEMENT = (64, 8, 1)  # few sizes, so that SQLite's statement cache works
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS runs (
     id INTEGER PRIMARY KEY,
@@ -45,8 +45,8 @@ CREATE TABLE IF NOT EXISTS trajectories (
     draft TEXT NOT NULL,
     content TEXT NOT NULL,  -- digest of prompt and response
     ending TEXT,
-    reason TEXT,            -- of the ending, once more: to be looked up
-    rounds INTEGER,         -- done when it ended
+    reason TEXT,            -- the ending's reason again, for queries
+    rounds INTEGER,         -- rounds done when it ended
     UNIQUE (run, draft_id)
 ) STRICT;
 CREATE INDEX IF NOT EXISTS trajectories_by_content ON trajectories (run, content);
@@ -60,9 +60,9 @@ CREATE TABLE IF NOT EXISTS versions (
 CREATE TABLE IF NOT EXISTS inputs (
     run INTEGER PRIMARY KEY REFERENCES runs (id),
     name TEXT NOT NULL,
-    fingerprint TEXT,       -- NULL: a stream, which cannot be looked at twice
-    last INTEGER,           -- number of the last row that was entered or rejected
-    end_offset INTEGER,     -- where that row ends; NULL: not known
+    fingerprint TEXT,       -- NULL: a stream, which cannot be read twice
+    last INTEGER,           -- number of the last row that was begun or rejected
+    end_offset INTEGER,     -- where that row ends; NULL: unknown
     is_whole INTEGER NOT NULL
 ) STRICT;
 CREATE TABLE IF NOT EXISTS rows (
@@ -70,7 +70,7 @@ CREATE TABLE IF NOT EXISTS rows (
     number INTEGER NOT NULL,
     trajectory INTEGER NOT NULL REFERENCES trajectories (key),
     draft_id TEXT NOT NULL,
-    rest TEXT NOT NULL,     -- the row's fields that are no part of the draft
+    rest TEXT NOT NULL,     -- the row's other fields
     PRIMARY KEY (run, number)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS rows_by_id ON rows (run, draft_id);
@@ -101,24 +101,24 @@ class StoreFile:
 
     @classmethod
     def open(cls, path: Path, *, more_tables: str = "") -> Self:
-        """Open a file to read and write; make it if there is none.
+        """Open a file to read and write; create it if it does not exist.
 
         Args:
-            path: Where it is.
-            more_tables: Statements that make further tables in a store that is there.
+            path: The file.
+            more_tables: Statements that create more tables in an existing store.
 
         Raises:
-            StoreError: The file is no store, is of another version, or cannot be written.
+            StoreError: The file is not a store, has another version, or cannot be written.
         """
         if more_tables:
             _check_is_there(path)
         elif not path.parent.is_dir():
-            raise StoreError(f"{path} cannot be made: there is no folder {path.parent}.")
+            raise StoreError(f"{path} cannot be created: there is no folder {path.parent}.")
         place = canonical_path(path)
         if has_link_elsewhere(place):
             raise StoreError(
-                f"{path} has a hard link in another folder, and two paths to one store would "
-                f"damage it. Make it a file of its own: cp {path} COPY && mv COPY {path}"
+                f"{path} has a hard link in another folder, and writing through two paths would "
+                f"damage it. Replace it with a copy: cp {path} COPY && mv COPY {path}"
             )
         with translated(path):
             file = cls(_connect(place, "rwc"), path, checkpoint="TRUNCATE")
@@ -128,13 +128,13 @@ class StoreFile:
 
     @classmethod
     def open_to_read(cls, path: Path) -> Self:
-        """Open a file that is there, to read only; another process may be writing to it.
+        """Open an existing file to read only; another process may be writing to it.
 
-        Where the file may be written, what a killed process left in the write-ahead log is taken
-        into it on closing.
+        If the file is writable, closing it checkpoints what a killed process left in the
+        write-ahead log.
 
         Raises:
-            StoreError: There is no such file, or it is no store.
+            StoreError: There is no such file, or it is not a store.
         """
         _check_is_there(path)
         place = canonical_path(path)
@@ -146,16 +146,16 @@ class StoreFile:
         return file
 
     def rows(self, sql: str, values: Parameters = ()) -> list[tuple[Any, ...]]:
-        """All rows that a query gives."""
+        """All rows of a query."""
         with self._lock, translated(self.path, is_store=self._is_store):
             return self._connection.execute(sql, values).fetchall()
 
     def rows_for(self, sql: str, first: object, wanted: Sequence[str]) -> Iterator[tuple[Any, ...]]:
-        """All rows that a query gives for any number of wanted values, some of them at a time.
+        """All rows of a query for any number of values, some values at a time.
 
         Args:
-            sql: The query, with ``{rows}`` where ``(?), (?)`` shall stand.
-            first: The value of the one place before those.
+            sql: The query, with ``{rows}`` for the placeholders ``(?), (?)``.
+            first: The value of the placeholder before those.
             wanted: The values.
         """
         size = _ROWS_A_STATEMENT[0]
@@ -164,19 +164,19 @@ class StoreFile:
             yield from self.rows(sql.format(rows=_places(len(part), 1)), (first, *part))
 
     def write(self, sql: str, values: Parameters) -> int:
-        """Execute one statement; returns the key of the row that it made."""
+        """Execute one statement; returns the key of the inserted row."""
         with self._lock, translated(self.path, is_store=self._is_store):
             return self._connection.execute(sql, values).lastrowid or 0
 
     def write_many(self, sql: str, rows: Sequence[tuple[object, ...]]) -> int:
-        """Execute a statement for many rows at once, as few times as can be.
+        """Execute a statement for many rows with as few SQLite calls as possible.
 
-        Each time that SQLite is called, this thread must get the interpreter back from the others
-        (``executemany`` calls it once a row), which under load costs far more than the work.
+        After each call, this thread must reacquire the interpreter lock, which under load costs far
+        more than the work (``executemany`` makes one call per row).
 
         Args:
-            sql: The statement, with ``{rows}`` where ``(?, ...), (?, ...)`` shall stand.
-            rows: The values, one tuple a row, all of one length.
+            sql: The statement, with ``{rows}`` for the placeholders ``(?, ...), (?, ...)``.
+            rows: The values, one tuple per row, all of one length.
 
         Returns:
             How many rows were inserted or changed.
@@ -194,9 +194,9 @@ class StoreFile:
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """Everything in the block is committed together, or nothing of it.
+        """Commit everything in the block together, or nothing.
 
-        Within a transaction of this thread, the block is a part of that.
+        Inside another transaction of this thread, the block is part of that one.
         """
         with self._lock, translated(self.path, is_store=self._is_store):
             if self._connection.in_transaction:
@@ -213,7 +213,7 @@ class StoreFile:
 
     @contextmanager
     def moment(self) -> Iterator[None]:
-        """Everything that is read in the block is as it was at one moment."""
+        """Read everything in the block from one snapshot."""
         with self._lock, translated(self.path, is_store=self._is_store):
             self._connection.execute("BEGIN")
             try:
@@ -227,13 +227,12 @@ class StoreFile:
         return value
 
     def close(self) -> None:
-        """Close the file, whole: all that was committed is in it, and nothing in the log alone.
+        """Close the file, with everything that was committed checkpointed from the log.
 
-        Another connection that is in the middle of a read or a commit keeps a rest in the log; it
-        is taken in when that one closes.
+        If another connection is reading or committing, part of the log stays until that one closes.
         """
         with self._lock:
-            with suppress(sqlite3.Error):  # closed before, or no room: the log keeps all
+            with suppress(sqlite3.Error):  # already closed, or the disk is full: the log remains
                 self._connection.execute(f"PRAGMA busy_timeout = {_CHECKPOINT_TIMEOUT_MS}")
                 self._connection.execute(f"PRAGMA wal_checkpoint({self._checkpoint})").fetchall()
             self._connection.close()
@@ -251,17 +250,17 @@ class StoreFile:
             self._make()
         self._check_identity()
         self._connection.execute("PRAGMA synchronous = FULL")
-        # fails now, not in mid-run, if read-only
+        # a read-only file fails here, not during the run
         self._connection.executescript(f"BEGIN IMMEDIATE; {more_tables} COMMIT;")
 
     def _make(self) -> None:
-        """Make the tables; harmless where another process is doing the same."""
+        """Create the tables; harmless if another process does the same."""
         give_up = time.monotonic() + _BUSY_TIMEOUT_S
         while True:
             try:
                 self._connection.execute("PRAGMA journal_mode = WAL")
                 break
-            except sqlite3.OperationalError as exc:  # for this, SQLite itself does not wait
+            except sqlite3.OperationalError as exc:  # SQLite's own timeout does not cover this
                 if exc.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > give_up:
                     raise
                 time.sleep(0.01)
@@ -275,29 +274,29 @@ class StoreFile:
         check_identity(self.path, self.pragma("application_id"), self.pragma("user_version"))
         if self.rows(_ACTING_PARTS):
             raise StoreError(
-                f"{self.path} holds a trigger or a view, which would act when the store is used. "
-                "No store that revloop made has one: do not use this file."
+                f"{self.path} contains a trigger or a view, which could run code of its own. "
+                "revloop never creates one: do not use this file."
             )
         self._is_store = True
 
 
 def check_identity(path: Path, application: int, version: int) -> None:
-    """Check what an SQLite file's header says that it is.
+    """Check the application id and version in an SQLite file's header.
 
     Raises:
-        StoreError: It is no store, or of another version.
+        StoreError: It is not a store, or has another version.
     """
     if application != STORE_APPLICATION_ID:
-        raise StoreError(f"{path} is an SQLite file, but no revloop store.")
+        raise StoreError(f"{path} is an SQLite file, but not a revloop store.")
     if version != SCHEMA_VERSION:
         raise StoreError(
             f"{path} has store version {version}; this revloop reads {SCHEMA_VERSION}. "
-            "Read it with the revloop that made it."
+            "Read it with the revloop that wrote it."
         )
 
 
 def _places(rows: int, columns: int) -> str:
-    """The places of some rows of values in a statement: ``(?, ?), (?, ?)``."""
+    """Placeholders for rows of values: ``(?, ?), (?, ?)``."""
     row = f"({', '.join('?' * columns)})"
     return ", ".join([row] * rows)
 
@@ -308,8 +307,8 @@ def _connect(path: Path, mode: str) -> sqlite3.Connection:
         uri,
         uri=True,
         timeout=_BUSY_TIMEOUT_S,
-        check_same_thread=False,  # a lock of our own guards it
-        isolation_level=None,  # no transactions but those that we begin
+        check_same_thread=False,  # our own lock guards it
+        isolation_level=None,  # no implicit transactions
     )
     connection.execute("PRAGMA trusted_schema = OFF")
     return connection
@@ -321,9 +320,9 @@ def _check_is_there(path: Path) -> None:
 
 
 def _mode_to_read(path: Path) -> str:
-    """How to open a file that is only read: able to take the log in, wherever that may be done.
+    """The mode to open a file to read: writable where possible, to checkpoint the log.
 
-    Reading a write-ahead log takes a file beside it: where none can be made, nobody writes.
+    Reading a write-ahead log needs a file beside it; where none can be created, nothing writes.
     """
     if os.access(path.parent, os.W_OK):
         may_write = os.access(path, os.W_OK) and not has_link_elsewhere(path)
@@ -333,7 +332,7 @@ def _mode_to_read(path: Path) -> str:
 
 @contextmanager
 def translated(path: Path, *, is_store: bool = False) -> Iterator[None]:
-    """SQLite's errors as ours, with what a person can do about them.
+    """Translate SQLite's errors, with what the user can do about them.
 
     Args:
         path: The file.
@@ -341,7 +340,7 @@ def translated(path: Path, *, is_store: bool = False) -> Iterator[None]:
     """
     try:
         yield
-    except UnicodeDecodeError as exc:  # sqlite3 quotes a damaged schema in its message
+    except UnicodeDecodeError as exc:  # sqlite3's message quotes the damaged schema
         raise _damaged(path, "its tables cannot be read", is_store=is_store) from exc
     except sqlite3.DatabaseError as exc:
         raise _translation(exc, path, is_store=is_store) from exc
@@ -357,33 +356,33 @@ def _translation(exc: sqlite3.DatabaseError, path: Path, *, is_store: bool) -> S
         return StoreError(f"{path} cannot be written: {said}. Check its permissions.")
     if "full" in said:
         return StoreError(
-            f"{path}: the disk is full. What was stored is intact; make room and go on."
+            f"{path}: the disk is full. What was stored is intact; free some space and continue."
         )
     if "disk I/O" in said:
         return StoreError(
-            f"{path}: {said}. The disk fails, or a file may not grow any more. What was stored is "
+            f"{path}: {said}. The disk fails, or a file size limit was reached. What was stored is "
             "intact."
         )
     return StoreError(f"{path}: {said}.")
 
 
 def how_to_salvage(path: Path) -> str:
-    """What a person can do about damage."""
-    return f"What can still be read: revloop export --salvage {path} OUTPUT"
+    """What the user can do about damage."""
+    return f"Export what is still readable: revloop export --salvage {path} OUTPUT"
 
 
 def _damaged(path: Path, said: str, *, is_store: bool) -> StoreError:
-    what = "is damaged" if is_store else "is no revloop store, or it is damaged"
+    what = "is damaged" if is_store else "is not a revloop store, or it is damaged"
     return StoreError(f"{path} {what} ({said}). {how_to_salvage(path)}")
 
 
 @contextmanager
 def readable(path: Path) -> Iterator[None]:
-    """A row that is not of the form that it was written in is an error that names the file."""
+    """Translate the error of an unreadable row into one that names the file."""
     try:
         yield
     except ValueError as exc:
         what = explain(exc) if isinstance(exc, ValidationError) else exc
         raise StoreError(
-            f"{path} is damaged: it holds a row that cannot be read: {what}. {how_to_salvage(path)}"
+            f"{path} is damaged: it has an unreadable row: {what}. {how_to_salvage(path)}"
         ) from exc

@@ -1,7 +1,7 @@
-"""SQLite's file format, page by page: the records of a file whose trees can no longer be walked.
+"""Reads the records of an SQLite file page by page, even if its B-trees are damaged.
 
-Every page of a table or an index says by itself which records it holds, so a damaged page costs
-those on it and no others, whatever it was in the tree (https://sqlite.org/fileformat2.html).
+Every page of a table or an index lists the records on it, so a damaged page costs only its own
+records, wherever it is in the tree (https://sqlite.org/fileformat2.html).
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ Value = int | float | str | bytes | None
 
 
 class SqliteRecord(NamedTuple):
-    """What one cell of a page holds.
+    """The record in one cell of a page.
 
     Attributes:
-        rowid: Its key in a table; None in an index, and in a table without rowids.
+        rowid: Its key in a table; None in an index or a table without rowids.
         values: Its columns.
     """
 
@@ -39,14 +39,14 @@ class SqliteRecord(NamedTuple):
 
 
 class Header(NamedTuple):
-    """The start of the file.
+    """The file header.
 
     Attributes:
-        is_sqlite: Whether it is one of SQLite's; if not, the rest are defaults.
-        application: The application's own number.
-        version: The application's version of the schema.
-        page_size: Bytes.
-        reserved: Bytes at the end of a page that hold no records.
+        is_sqlite: Whether this is an SQLite file; if not, the others are defaults.
+        application: The application id.
+        version: The application's schema version.
+        page_size: Bytes of a page.
+        reserved: Bytes at the end of each page that are not used for records.
     """
 
     is_sqlite: bool
@@ -71,10 +71,10 @@ class Header(NamedTuple):
 
 
 class Pages:
-    """The pages of a file, with those of its write-ahead log in place of older ones.
+    """The pages of a file, with newer ones from its write-ahead log.
 
     Args:
-        path: The file, which nobody writes to meanwhile.
+        path: The file; nothing may write to it meanwhile.
 
     Raises:
         OSError: It cannot be read.
@@ -97,7 +97,7 @@ class Pages:
             self.header = Header.of(self._page(1))
 
     def records(self) -> Iterator[SqliteRecord]:
-        """Whatever can be read as a record, in the order of the pages."""
+        """Everything that can be read as a record, in page order."""
         for number in range(1, self._count + 1):
             yield from self._of_page(number)
 
@@ -112,7 +112,7 @@ class Pages:
         self.close()
 
     def _read_log(self, log: BinaryIO) -> None:
-        """Note the newest committed frame of each page; frames of an older log have other salts."""
+        """Find the newest committed frame of each page; frames of an older log have other salts."""
         header = log.read(_LOG_HEADER)
         if len(header) < _LOG_HEADER or int.from_bytes(header[:4], "big") not in _LOG_MAGIC:
             return
@@ -132,7 +132,7 @@ class Pages:
             log.seek(at)
 
     def _page(self, number: int) -> bytes:
-        """A page, filled up with zeros where the file ends in the middle of it."""
+        """A page, padded with zeros if the file ends inside it."""
         if not 1 <= number <= self._count:
             raise ValueError(f"there is no page {number}")
         file, at = self._file, (number - 1) * self._size
@@ -158,14 +158,14 @@ class Pages:
     def _record(self, page: bytes, at: int, kind: int) -> SqliteRecord:
         rowid = None
         if kind == _INDEX_INNER:
-            at += 4  # the page of the smaller ones
+            at += 4  # the left child's page number
         length, at = _varint(page, at)
         if kind == _TABLE_LEAF:
             rowid, at = _varint(page, at)
         return SqliteRecord(rowid, _values(self._payload(page, at, length, kind)))
 
     def _payload(self, page: bytes, at: int, length: int, kind: int) -> bytes:
-        """A cell's content, with what stands on overflow pages."""
+        """A cell's content, including its overflow pages."""
         usable = self._usable
         most = usable - 35 if kind == _TABLE_LEAF else (usable - 12) * 64 // 255 - 23
         if length <= most:
@@ -196,7 +196,7 @@ def _values(payload: bytes) -> tuple[Value, ...]:
         size = _INTEGER_SIZES.get(type_, 8 if type_ == 7 else max(0, (type_ - 12) // 2))
         body = payload[at_body : at_body + size]
         if len(body) < size:
-            raise ValueError("a record ends too early")
+            raise ValueError("a record is cut off")
         values.append(_value(type_, body))
         at_body += size
     return tuple(values)
@@ -218,7 +218,7 @@ def _value(type_: int, body: bytes) -> Value:
 
 
 def _varint(data: bytes, at: int) -> tuple[int, int]:
-    """A number of one to nine bytes, and where it ends."""
+    """A variable-length integer of one to nine bytes, and where it ends."""
     value = 0
     for place in range(8):
         byte = data[at + place]

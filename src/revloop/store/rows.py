@@ -1,4 +1,4 @@
-"""The rows of an input that a run works through: entered, found again, and given in their order."""
+"""The rows of a run's input: their trajectories, begun and read back in input order."""
 
 from __future__ import annotations
 
@@ -52,12 +52,12 @@ _FAILURES = tuple(reason.value for reason in StopReason if reason.is_failure)
 
 @dataclass(frozen=True, slots=True)
 class InputState:
-    """What a run knows of its input.
+    """What a run knows about its input.
 
     Attributes:
-        name: Its name when the run began.
-        fingerprint: Tells whether it is still the same; None for a stream.
-        position: The last row that was entered or rejected; None: nothing was read yet.
+        name: The input's name when the run began.
+        fingerprint: Detects a changed input; None for a stream.
+        position: The last row that was begun or rejected; None: nothing was read yet.
         is_whole: Whether all rows have been read.
     """
 
@@ -68,7 +68,7 @@ class InputState:
 
 
 class RunRows:
-    """The rows of the input that one run works through."""
+    """The rows of one run's input."""
 
     def __init__(self, commits: GroupCommits, run: int) -> None:
         self._commits = commits
@@ -76,7 +76,7 @@ class RunRows:
         self._run = run
 
     def input(self) -> InputState | None:
-        """What is known of the input; None if none was begun."""
+        """What is known about the input; None if the run has none."""
         sql = "SELECT name, fingerprint, last, end_offset, is_whole FROM inputs WHERE run = ?"
         for name, fingerprint, last, end_offset, is_whole in self._file.rows(sql, (self._run,)):
             position = None if last is None else Position(last, end_offset)
@@ -132,7 +132,7 @@ class RunRows:
         return heapq.merge(*kinds, key=lambda trajectory: trajectory.key)
 
     def counts(self) -> dict[tuple[StopReason | None, int], int]:
-        """How many trajectories ended for which reason (None: not yet), after how many rounds."""
+        """Number of trajectories by reason of their end (None: not ended) and rounds done."""
         rows = self._file.rows(
             "SELECT reason, rounds, count(*) FROM trajectories WHERE run = ? GROUP BY 1, 2",
             (self._run,),
@@ -154,11 +154,11 @@ class RunRows:
             yield from found
 
     def rejects(self) -> Iterator[Rejected]:
-        """All rejected rows in the order of the input."""
+        """All rejected rows in input order."""
         after = 0
         sql = (
             "SELECT number, reason, raw FROM rejects WHERE run = ? AND number > ? "
-            "ORDER BY number LIMIT 1"  # a raw row may have megabytes
+            "ORDER BY number LIMIT 1"  # a raw row may be megabytes long
         )
         while found := self._file.rows(sql, (self._run, after)):
             ((after, reason, raw),) = found
@@ -166,13 +166,13 @@ class RunRows:
 
     def reject_count(self) -> int:
         """Number of rejected rows."""
-        sql = "SELECT count(*) FROM rejects WHERE run = ?"
-        count: int = self._file.rows(sql, (self._run,))[0][0]
-        return count
+        return self._count("SELECT count(*) FROM rejects WHERE run = ?")
 
     def row_count(self) -> int:
-        """Number of rows that were entered."""
-        sql = "SELECT count(*) FROM rows WHERE run = ?"
+        """Number of rows that have a trajectory."""
+        return self._count("SELECT count(*) FROM rows WHERE run = ?")
+
+    def _count(self, sql: str) -> int:
         count: int = self._file.rows(sql, (self._run,))[0][0]
         return count
 
@@ -222,7 +222,7 @@ class RunRows:
         )
 
     def _ended(self, reason: str | None, rounds: int | None = None) -> Iterator[StoredTrajectory]:
-        """Trajectories that ended for a reason (None: not yet), after some rounds (None: any)."""
+        """Trajectories that ended for a reason (None: not ended) after some rounds (None: any)."""
         after = 0
         while found := self._next_ended(reason, rounds, after):
             yield from found
@@ -247,7 +247,7 @@ class RunRows:
             ]
 
     def _next_rows(self, after: int) -> tuple[list[Trajectory], int | None]:
-        """The trajectories of the next rows, and the last row's number; None: there is no more."""
+        """The trajectories of the next rows, and the last row's number; None: no rows are left."""
         with self._file.moment(), readable(self._file.path):
             rows = self._file.rows(_NEXT_ROWS, (self._run, after))
             found = [self._trajectory(row) for row in rows]
@@ -267,7 +267,7 @@ class RunRows:
 
 @dataclass(frozen=True, slots=True)
 class _Known:
-    """What has an id: its content, its trajectory, and its row if it came in one."""
+    """What has a draft id: its content, its trajectory, and its row if it came in one."""
 
     content: str
     key: int
@@ -275,7 +275,7 @@ class _Known:
 
 
 class _Sorting:
-    """Tells rows that begin a trajectory from those that share one, and from those that clash."""
+    """Sorts rows into those that begin a trajectory, share one, or clash with another row."""
 
     def __init__(
         self, commits: GroupCommits, next_key: int, *, name: NameTrajectory, share: bool
@@ -322,5 +322,5 @@ def _clash(row: Row, known: _Known) -> str:
 
 
 def _shown(draft: Draft) -> str:
-    """An id as a person would write it: text in quotation marks, a number without."""
+    """An id for a message: text in quotation marks, a number without."""
     return f"'{draft.id}'" if isinstance(draft.id, str) else draft.key

@@ -1,4 +1,4 @@
-"""What can still be read of a damaged store, as a store of its own that is whole."""
+"""Copies what is still readable of a damaged store into a new one."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 _NAMED = 20
 _INSERT = {
     "runs": "INSERT OR IGNORE INTO runs VALUES (?, ?, ?, ?)",
-    # a page that is no longer in use may hold an older copy
+    # an unused page may contain an older copy
     "trajectories": "INSERT INTO trajectories VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) "
     "ON CONFLICT DO UPDATE SET ending = excluded.ending, reason = excluded.reason, "
     "rounds = excluded.rounds WHERE excluded.rounds > coalesce(trajectories.rounds, -1)",
@@ -30,7 +30,7 @@ _INSERT = {
     "inputs": "INSERT OR REPLACE INTO inputs VALUES (?, ?, ?, ?, ?, ?)",
     "rows": "INSERT OR IGNORE INTO rows VALUES (?, ?, ?, ?, ?)",
 }
-# a round that is read, of how many there were: by what is there of later ones, and by the ending
+# missing rounds, by the highest round that was read and by the rounds in the ending
 _MISSING = """
 SELECT s.trajectory, t.draft_id, max(s.last, coalesce(t.rounds, 0)) + 1 - s.number
 FROM (
@@ -72,15 +72,14 @@ WHERE rounds IS NOT NULL AND NOT EXISTS (SELECT 1 FROM versions WHERE trajectory
 
 
 class Losses(NamedTuple):
-    """What could not be read of a store, as far as what is left tells.
+    """What could not be read of a store, as far as the rest shows.
 
     Attributes:
-        trajectories: How many have no draft, or no version.
-        versions: How many are not there.
-        after_a_gap: Versions that were read, and are left out because an earlier one of their
-            trajectory is lost.
-        rebuilt: Versions 0 that were lost and made anew, of the draft.
-        which: What is known of the first of them, a line each.
+        trajectories: Trajectories without a draft or a version.
+        versions: Versions that are missing.
+        after_a_gap: Versions left out because an earlier one of their trajectory is missing.
+        rebuilt: Versions 0 that were missing and restored from the draft.
+        which: What is known about the first of them, one line each.
     """
 
     trajectories: int
@@ -95,24 +94,24 @@ class Losses(NamedTuple):
 
 
 def salvage(path: Path, into: Path) -> Losses:
-    """Copy what can be read of a store into a new one.
+    """Copy what is readable of a store into a new one.
 
-    A trajectory is there as far as its rounds are without a gap; an end stands only after the round
-    that it was the end of. Nothing is written to the damaged store. Verdicts are not copied.
+    A trajectory is copied up to its first missing round; its end is copied only if no round is
+    missing. The damaged store is not changed. Verdicts are not copied.
 
     Args:
-        path: The store, damaged or not, which nobody writes to meanwhile.
-        into: Where the new one is made.
+        path: The store, damaged or not; nothing may write to it meanwhile.
+        into: The new store.
 
     Raises:
-        StoreError: There is no such file, or nothing in it can be read as a store.
+        StoreError: There is no such file, or nothing in it is readable as a store.
     """
     try:
         pages = Pages(canonical_path(path))
     except OSError as exc:
         raise StoreError(f"{path} cannot be read: {exc.strerror}.") from exc
     with pages, closing(StoreFile.open(into)) as new:
-        if pages.header.is_sqlite:  # else the start is damaged, and the rest may tell
+        if pages.header.is_sqlite:  # else the header is damaged, and the pages may be readable
             check_identity(path, pages.header.application, pages.header.version)
         with new.transaction():
             for record in pages.records():
@@ -121,8 +120,8 @@ def salvage(path: Path, into: Path) -> Losses:
                     new.write(_INSERT[table], row)
             if not new.rows("SELECT 1 FROM trajectories LIMIT 1"):
                 raise StoreError(
-                    f"Nothing in {path} can be read as a trajectory: it is no revloop store, or "
-                    "nothing is left of it. A copy from before the damage is the only way back."
+                    f"Nothing in {path} can be read as a trajectory: it is not a revloop store, or "
+                    "nothing is left of it. Restore a copy from before the damage."
                 )
             new.write(
                 "INSERT OR IGNORE INTO runs SELECT DISTINCT run, '', '{}', '' FROM trajectories", ()
@@ -131,9 +130,9 @@ def salvage(path: Path, into: Path) -> Losses:
 
 
 def _row_of(record: SqliteRecord) -> tuple[str, tuple[Value, ...]] | None:
-    """Which table a record is of, and its row; None where it is none of ours, or is damaged.
+    """A record's table and row; None if it is not from a store's table, or is damaged.
 
-    The tables of a store differ in their columns' types, so a record tells by itself.
+    The column types identify the table.
     """
     values = record.values
     try:
@@ -158,7 +157,7 @@ def _row_of(record: SqliteRecord) -> tuple[str, tuple[Value, ...]] | None:
 
 
 def _checked_end(ending: Value, reason: Value, rounds: Value) -> tuple[Value, Value, Value]:
-    """A trajectory's end; none where it cannot be read, but after how many rounds it came."""
+    """A trajectory's end; if it is unreadable, only its number of rounds."""
     if not isinstance(rounds, int):
         return None, None, None
     try:
@@ -169,7 +168,7 @@ def _checked_end(ending: Value, reason: Value, rounds: Value) -> tuple[Value, Va
 
 
 def _make_whole(new: StoreFile) -> Losses:
-    """Take away what has no beginning, and count what is missing."""
+    """Delete versions without a draft or after a gap, and count what is missing."""
     known = _number(new, "SELECT count(*) FROM versions")
     by_number = _number(new, "SELECT coalesce(max(rowid), 0) FROM versions") - known
     missing = new.rows(_MISSING)
@@ -201,24 +200,24 @@ def _number(file: StoreFile, sql: str) -> int:
 
 
 def _keys_without_a_draft(new: StoreFile) -> Iterator[int]:
-    """Keys are given one after the other, and none is ever taken back."""
+    """Keys of lost trajectories: keys are consecutive, and none is ever deleted."""
     known = {key for (key,) in new.rows("SELECT key FROM trajectories")}
     last = _number(new, _LAST_KEY)
     return (key for key in range(1, last + 1) if key not in known)
 
 
 def _name_of(new: StoreFile, key: int) -> str:
-    """What is known of a lost trajectory."""
+    """What is known about a lost trajectory."""
     rows = new.rows("SELECT number, draft_id FROM rows WHERE trajectory = ? LIMIT 1", (key,))
     rows = rows or new.rows("SELECT NULL, draft_id FROM trajectories WHERE key = ?", (key,))
     for number, draft_id in rows:
         row = "" if number is None else f" (row {number} of the input)"
         return f"the trajectory of draft {draft_id}{row}"
-    return f"the trajectory with the key {key}, of which no name is left"
+    return f"the trajectory with the key {key}, whose name is lost"
 
 
 def _rebuild_versions_0(new: StoreFile) -> int:
-    """Version 0 is the draft's own response; when it came in, the next version's time must tell."""
+    """Restore version 0 from the draft, with the next version's time."""
     after = rebuilt = 0
     while found := new.rows(_WITHOUT_VERSION_0, (after,)):
         for after, draft, version in found:

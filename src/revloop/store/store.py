@@ -1,4 +1,4 @@
-"""A store: its runs, their trajectories, and the versions that are added to them."""
+"""A store: its runs and their trajectories."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from contextlib import AbstractContextManager
 
-# one statement, so that a trajectory that is being written is read as it is at one moment
+# one statement, so that a trajectory that is being written is read from one snapshot
 _NEXT_TRAJECTORY = """
 SELECT t.key, t.id, t.draft, t.ending, v.version
 FROM trajectories t JOIN versions v ON v.trajectory = t.key
@@ -67,31 +67,31 @@ class Store:
 
     @classmethod
     def open(cls, path: str | Path) -> Self:
-        """Open a store to read and write; make it if there is no file.
+        """Open a store to read and write; create it if there is no file.
 
         Raises:
-            StoreError: The file is no store, is of another version, or cannot be written.
+            StoreError: The file is not a store, has another version, or cannot be written.
         """
         return cls(StoreFile.open(Path(path)))
 
     @classmethod
     def open_to_read(cls, path: str | Path) -> Self:
-        """Open a store that is there, to read only; another process may be writing to it.
+        """Open an existing store to read only; another process may be writing to it.
 
         Raises:
-            StoreError: There is no such file, or it is no store.
+            StoreError: There is no such file, or it is not a store.
         """
         return cls(StoreFile.open_to_read(Path(path)))
 
     @property
     def path(self) -> Path:
-        """Where the file is."""
+        """The store's file."""
         return self._file.path
 
     def transaction(self) -> AbstractContextManager[None]:
-        """All that this thread writes within the block is committed together, or nothing of it.
+        """Commit everything that this thread writes in the block together, or nothing.
 
-        What trajectories commit meanwhile waits for its end.
+        What trajectories append meanwhile is committed after the block.
         """
         return self._file.transaction()
 
@@ -100,13 +100,13 @@ class Store:
 
         Args:
             settings: What decides the texts of the run's trajectories.
-            new: Begin a run, whatever the store holds.
+            new: Begin a new run in any case.
 
         Raises:
-            RunMismatchError: All runs were made with other settings; the message lists what
-                differs from the last one.
+            RunMismatchError: All runs have other settings; the message lists the differences from
+                the last one.
         """
-        with self._file.transaction():  # another process may begin one just now
+        with self._file.transaction():  # another process may begin one at the same time
             runs = self.runs()
             same = [run for run in runs if run.settings.digest == settings.digest]
             if new or not runs:
@@ -115,7 +115,7 @@ class Store:
             return same[-1]
         different = "\n  ".join(settings.differences(runs[-1].settings))
         raise RunMismatchError(
-            f"{self.path} holds a run made with other settings (now, not then):\n  "
+            f"{self.path} has a run with other settings (now, not then):\n  "
             f"{different}\n"
             "Use another store, or the settings of that run, or begin a new run in this store "
             "(--new-run)."
@@ -131,7 +131,7 @@ class Store:
             ]
 
     def rows(self, run: Run) -> RunRows:
-        """The rows of the input that a run works through."""
+        """The rows of a run's input."""
         return RunRows(self._commits, run.id)
 
     def begin(self, run: Run, trajectory_id: str, draft: Draft) -> StoredTrajectory:
@@ -158,8 +158,7 @@ class Store:
         with readable(self.path):
             if Draft.from_json(stored).content_digest != draft.content_digest:
                 raise InputError(
-                    f"{self.path} has another draft under the id '{draft.id}': give this one an "
-                    "id of its own."
+                    f"{self.path} has another draft with the id '{draft.id}': use another id."
                 )
             versions = versions_of(self._file, key)
             return StoredTrajectory(
@@ -188,25 +187,24 @@ class Store:
     def trajectories(
         self, *, name: str | None = None, run: Run | None = None
     ) -> Iterator[Trajectory]:
-        """All trajectories, in the order in which their drafts came in, one in memory at a time.
+        """All trajectories in the order they were begun, one in memory at a time.
 
         Args:
-            name: Only those with this id, or of the draft with this id, a number or a string (one
-                for each run).
+            name: Only those with this id, or with this draft id (one in each run).
             run: Only those of this run.
         """
         return self._found(name=name, run=None if run is None else run.id)
 
     def contents(self, run: int | None = None, *, name: str | None = None) -> Iterator[Trajectory]:
-        """What every command reads of a store: the trajectories of one run, few at a time.
+        """The trajectories of one run as every command reads them, a few at a time.
 
-        Of a batch: one for each row of its input, in the input's order, with the row's other fields
-        in the draft's ``extra``; a text that came twice is there twice. Then those that came in by
-        single calls, in their order.
+        First one for each row of a batch, in input order, with the row's other fields in the
+        draft's ``extra``; rows with equal content have one each. Then those of single calls, in the
+        order they were begun.
 
         Args:
-            run: The run's id; None: the newest one that holds a trajectory.
-            name: Only trajectories with this id, or of the draft with this id.
+            run: The run's id; None: the newest one that has a trajectory.
+            name: Only trajectories with this id, or with this draft id.
 
         Raises:
             InputError: There is no such run.
@@ -229,14 +227,14 @@ class Store:
         return [id_ for (id_,) in self._file.rows("SELECT id FROM runs ORDER BY id")]
 
     def newest_run(self) -> int | None:
-        """The id of the newest run that holds a trajectory; None if there is none."""
+        """The id of the newest run that has a trajectory; None if there is none."""
         found = self._file.rows(_NEWEST_RUN)
         return found[0][0] if found else None
 
     def _found(
         self, *, name: str | None = None, run: int | None = None, rowless: bool = False
     ) -> Iterator[Trajectory]:
-        """Trajectories in the order in which they were begun."""
+        """Trajectories in the order they were begun."""
         wanted = {"name": name, "quoted": json_text(name), "run": run, "rowless": rowless}
         rows = self._file.rows(_NEXT_TRAJECTORY, {"after": 0, **wanted})
         while rows:
@@ -252,7 +250,7 @@ class Store:
             rows = self._file.rows(_NEXT_TRAJECTORY, {"after": key, **wanted})
 
     def close(self) -> None:
-        """Commit what was handed in, and close the file."""
+        """Commit what is queued, and close the file."""
         self._commits.close()
         self._file.close()
 
