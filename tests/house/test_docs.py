@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from revloop import PromptSet, StopReason
+from revloop.cli.config_file import TABLES
 from revloop.cli.exit_codes import MEANINGS
 from revloop.errors import RevloopError
 from revloop.prompts.prompt_set import PromptSettings
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from _pytest.mark import ParameterSet
 
 BLOCK = re.compile(r"^```(?P<language>\w+)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
+CONFIGURATION = REPOSITORY / "docs" / "configuration.md"
 EXIT_CODES = REPOSITORY / "docs" / "exit-codes.md"
 OTHER_PAGES = [
     REPOSITORY / page for page in ("CONTRIBUTING.md", "SECURITY.md", "benchmarks/README.md")
@@ -161,6 +163,16 @@ def test_the_rows_in_the_docs_can_be_read(text: str, tmp_path: Path) -> None:
     read = list(read_rows(path))
     assert [type(row) for row in read] == [Row] * len(text.splitlines())
     assert all(row.draft.response for row in read if isinstance(row, Row))
+
+
+def test_every_table_of_the_options_file_is_explained_and_no_other() -> None:
+    assert names_in(CONFIGURATION, "table") == set(TABLES)
+
+
+def test_every_environment_variable_is_explained() -> None:
+    source = "\n".join(file.read_text("utf-8") for file in (REPOSITORY / "src").rglob("*.py"))
+    variables = set(re.findall(r"REVLOOP_[A-Z_]+", source)) - {"REVLOOP_RAY_SERVER"}  # internal
+    assert names_in(CONFIGURATION, "variable") == variables
 
 
 def test_every_stop_reason_is_explained_and_no_other() -> None:
