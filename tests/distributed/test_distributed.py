@@ -82,7 +82,7 @@ def test_a_row_that_cannot_be_used_is_told_with_its_place(tmp_path: Path) -> Non
 
 
 def test_an_input_that_is_not_there_is_told(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="no file of drafts"):
+    with pytest.raises(InputError, match="neither a file of drafts"):
         RayInput(str(tmp_path / "none.jsonl")).files()
 
 
@@ -100,25 +100,25 @@ def settings(**options: Any) -> RunSettings:
 
 def test_a_run_goes_on_only_with_what_it_began_with(tmp_path: Path) -> None:
     folder = ShardFolder(str(tmp_path / "out"))
-    folder.enter(manifest())
-    folder.enter(manifest())
+    folder.begin(manifest())
+    folder.begin(manifest())
     with pytest.raises(RunMismatchError, match="other iterations"):
-        folder.enter(manifest(iterations=3))
+        folder.begin(manifest(iterations=3))
     folder.keep_settings(settings())
     folder.keep_settings(settings())
-    with pytest.raises(RunMismatchError, match="made with other settings"):
+    with pytest.raises(RunMismatchError, match="contains a run with other settings"):
         folder.keep_settings(settings(seed=1))
 
 
 def test_a_folder_with_other_files_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "mine.txt").touch()
     with pytest.raises(InputError, match="not empty"):
-        ShardFolder(str(tmp_path)).enter(manifest())
+        ShardFolder(str(tmp_path)).begin(manifest())
 
 
 def shards_in(folder: Path, form: ShardFormat, drafts: list[Draft], name: str) -> None:
     run = ShardFolder(str(folder))
-    run.enter(manifest(shard_form=form))
+    run.begin(manifest(shard_form=form))
     run.keep_settings(settings())
     lines = [
         revise(draft, iterations=1, engine=ScriptedEngine(cnr_rounds("Better."))).model_dump_json()
@@ -174,7 +174,7 @@ def test_a_shard_that_cannot_be_read_leaves_the_store_as_it_was(tmp_path: Path) 
     shards_in(tmp_path, "jsonl", [Draft(id="d1", response="Text.")], "b")
     (tmp_path / "c.jsonl").write_text("torn")
     for _ in range(2):
-        with pytest.raises(InputError, match="is no shard of trajectories"):
+        with pytest.raises(InputError, match="is not a shard of trajectories"):
             gathered(tmp_path)
         with Store.open_to_read(tmp_path / GATHERED) as store:
             assert [one.draft.id for one in store.contents()] == ["d0"]
@@ -190,7 +190,7 @@ async def test_the_report_reads_a_folder_of_shards(tmp_path: Path) -> None:
 async def test_another_folder_is_no_store(tmp_path: Path) -> None:
     finished = await revloop("evaluate", ".", folder=tmp_path)
     assert finished.code == 3
-    assert "none that --ray has written" in finished.err
+    assert "not one written by --ray" in finished.err
 
 
 @pytest.mark.parametrize(

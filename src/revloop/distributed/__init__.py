@@ -1,13 +1,9 @@
-"""The same batch on many machines: Ray has the cluster, revloop the rounds."""
+"""Run a batch on a Ray cluster."""
 
 from revloop.distributed.actor import ActorOptions
 from revloop.distributed.folder import ShardFolder
 from revloop.distributed.gathering import GATHERED, gathered
-from revloop.distributed.run import (
-    LOCAL,
-    RayOutcome,
-    batch_on_ray,
-)
+from revloop.distributed.run import LOCAL, RayOutcome, batch_on_ray
 from revloop.distributed.source import RayInput
 
 __all__ = [

@@ -1,4 +1,4 @@
-"""An actor: one engine and one reviser, through which many trajectories go at their own pace."""
+"""An actor: one engine and one reviser for many concurrent trajectories."""
 
 from __future__ import annotations
 
@@ -29,18 +29,18 @@ if TYPE_CHECKING:
     from revloop.trajectory import Trajectory
 
 SERVER = "REVLOOP_RAY_SERVER"
-"""The environment variable that tells an actor its server."""
+"""The environment variable with an actor's server."""
 
 
 @dataclass(frozen=True, slots=True)
 class ActorOptions:
-    """What an actor does with each row.
+    """The options of all actors.
 
     Attributes:
         output: The folder of the run's shards.
-        engine: The engine, or how to reach one; a server of its own replaces the address.
-        loop: How the loop works.
-        batch: How a batch works; its bounds hold in one actor.
+        engine: The engine, or options to open one; an actor's own server replaces the address.
+        loop: Options of the loop.
+        batch: Options of the batch; its bounds apply to each actor.
     """
 
     output: str
@@ -50,10 +50,10 @@ class ActorOptions:
 
 
 class Actor:
-    """Revises blocks of rows; Ray makes one in each process of its pool, and calls it.
+    """Revises blocks of rows; Ray creates one in each process of its pool.
 
-    Ray calls it for many blocks at once. All their rows go through one :class:`Workers`, so a
-    place that falls free is taken by a row of any block, and no block waits for another's slowest.
+    Ray calls it for many blocks concurrently. All their rows share one :class:`Workers`, so any
+    block's row can take a free place, and no block waits for the slowest row of another.
     """
 
     def __init__(self, options: ActorOptions) -> None:
@@ -64,7 +64,7 @@ class Actor:
         self._waiting: set[asyncio.Future[Trajectory]] = set()
 
     async def __call__(self, table: Any) -> Any:
-        """Take the rows of a block through all their rounds.
+        """Revise the rows of a block.
 
         Args:
             table: An Arrow table with the columns of :meth:`RayInput.rows`.
@@ -103,7 +103,7 @@ class Actor:
         done: asyncio.Future[Trajectory] = asyncio.get_running_loop().create_future()
 
         async def on_end(trajectory: Trajectory, gone: str | None) -> None:
-            if done.done():  # Ray has given the block up
+            if done.done():  # Ray has cancelled the block
                 return
             if gone is None:
                 done.set_result(trajectory)
@@ -123,7 +123,7 @@ class Actor:
         async with self._opening:
             if self._opened is None:
                 reviser = self._reviser()
-                await reviser.__aenter__()  # it stays open until the process ends
+                await reviser.__aenter__()  # open until the process ends
                 ShardFolder(self._options.output).keep_settings(reviser.settings)
                 workers = Workers(
                     reviser,
@@ -167,12 +167,12 @@ class Actor:
 
 @dataclass(frozen=True, slots=True)
 class _Opened:
-    """What an actor has open.
+    """An actor's open resources.
 
     Attributes:
         reviser: Its reviser.
-        workers: Do the rounds.
-        task: Keeps the workers running; held so that it is not collected.
+        workers: Its workers.
+        task: Keeps the workers running; referenced so that it is not garbage-collected.
     """
 
     reviser: AsyncReviser

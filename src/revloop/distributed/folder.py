@@ -1,23 +1,19 @@
-"""The folder of a run on many machines: its shards, what it was made with, and its checkpoint."""
+"""The output folder of a Ray run: shards, settings and checkpoint."""
 
 from __future__ import annotations
 
 import posixpath
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 from pydantic import Field, ValidationError
 
-from revloop.distributed.source import InputFile, file_system
+from revloop.distributed.source import file_system
 from revloop.errors import InputError, RunMismatchError
 from revloop.files.atomic import translate_write_errors
 from revloop.files.compression import translate_read_errors
 from revloop.options import RunSettings, ShardFormat
 from revloop.values import Frozen, explain
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
 
 Known = TypeVar("Known", bound=Frozen)
 
@@ -26,46 +22,26 @@ _MANIFEST, _SETTINGS = "_run.json", "_settings.json"
 
 
 class Manifest(Frozen):
-    """What a run's rows and shards are, which must not change while it goes on."""
+    """The input and output options of a run, which must not change when it is resumed."""
 
     files: list[tuple[str, int]] = Field(description="Paths and sizes in bytes of the input.")
-    form: str = Field(description="Form of the rows, as it was given.")
-    fields: dict[str, str] = Field(description="Our names of fields to the input's.")
+    form: str = Field(description="Format of the rows, as given.")
+    fields: dict[str, str] = Field(description="revloop's field names to the input's.")
     iterations: int = Field(description="Rounds for each draft.")
-    shard_form: ShardFormat = Field(description="Form of the shards.")
-    final_only: bool = Field(description="Whether shards hold rows with the last version only.")
-
-
-def manifest_of(
-    files: Sequence[InputFile],
-    *,
-    form: str,
-    fields: Mapping[str, str],
-    iterations: int,
-    shard_form: ShardFormat,
-    final_only: bool,
-) -> Manifest:
-    """The manifest of a run over some files."""
-    return Manifest(
-        files=[(file.path, file.size_bytes) for file in files],
-        form=form,
-        fields=dict(fields),
-        iterations=iterations,
-        shard_form=shard_form,
-        final_only=final_only,
-    )
+    shard_form: ShardFormat = Field(description="Format of the shards.")
+    final_only: bool = Field(description="Whether shards contain only final versions.")
 
 
 class ShardFolder:
     """The output of a run: shards, ``_run.json`` and ``_settings.json``.
 
-    The checkpoint of finished rows is Ray's, in a folder beside it: ``OUTPUT.checkpoint``.
+    Ray keeps its checkpoint of finished rows in a folder beside it: ``OUTPUT.checkpoint``.
 
     Args:
         name: A path that all machines can see, or an address (``s3://``, ``gs://``).
 
     Raises:
-        InputError: The address is of no kind that is known.
+        InputError: The kind of address is unknown.
         MissingExtraError: pyarrow is not installed.
     """
 
@@ -76,33 +52,34 @@ class ShardFolder:
 
     @property
     def checkpoint(self) -> str:
-        """Where Ray keeps the keys of finished rows."""
+        """Ray's folder with the keys of finished rows."""
         return f"{self.name}.checkpoint"
 
-    def enter(self, manifest: Manifest) -> None:
-        """Begin a run here, or make sure that it is the same one that goes on.
+    def begin(self, manifest: Manifest) -> None:
+        """Begin a run here, or check that an existing one can be resumed.
 
         Raises:
-            InputError: The folder holds something else, or cannot be used.
-            RunMismatchError: It holds a run with another input or other options.
+            InputError: The folder contains something else, or cannot be used.
+            RunMismatchError: It contains a run with another input or other options.
         """
         kept = self._read(_MANIFEST)
         if kept is None:
             if self._names():
-                raise InputError(f"{self.name} is not empty, and no run of --ray: name another.")
+                raise InputError(
+                    f"{self.name} is not empty and not a --ray run: use another folder."
+                )
             self._write(_MANIFEST, manifest.model_dump_json(indent=1))
             return
-        then = _valid(Manifest, kept, self.name)
-        now, before = manifest.model_dump(), then.model_dump()
+        now, before = manifest.model_dump(), _valid(Manifest, kept, self.name).model_dump()
         differing = [name for name in now if now[name] != before[name]]
         if differing:
             raise RunMismatchError(
-                f"{self.name} holds a run with other {' and '.join(differing)}. Give them as they "
-                "were, or name another folder."
+                f"{self.name} contains a run with other {' and '.join(differing)}. Use the same "
+                "ones, or another folder."
             )
 
     def keep_settings(self, settings: RunSettings) -> None:
-        """Keep what trajectories are made with; every actor of a run does it, with the same.
+        """Store the run's settings; every actor does so, with the same ones.
 
         Raises:
             RunMismatchError: The run was begun with other settings.
@@ -113,37 +90,37 @@ class ShardFolder:
         elif kept.digest != settings.digest:
             different = "; ".join(settings.differences(kept))
             raise RunMismatchError(
-                f"{self.name} holds a run made with other settings (now, not then): {different}. "
+                f"{self.name} contains a run with other settings (now, not then): {different}. "
                 "Use the settings of that run, or another folder."
             )
 
     def settings(self) -> RunSettings | None:
-        """What the trajectories were made with; None if none was begun."""
+        """The run's settings; None if no trajectory was begun."""
         kept = self._read(_SETTINGS)
         return None if kept is None else _valid(RunSettings, kept, self.name)
 
     def manifest(self) -> Manifest:
-        """What the run is about.
+        """The run's manifest.
 
         Raises:
-            InputError: The folder is none of a run.
+            InputError: The folder is not that of a run.
         """
         kept = self._read(_MANIFEST)
         if kept is None:
-            raise InputError(f"{self.name} is a folder, but none that --ray has written.")
+            raise InputError(f"{self.name} is a folder, but not one written by --ray.")
         return _valid(Manifest, kept, self.name)
 
     def shards(self) -> list[str]:
-        """Names of the files of trajectories, in order."""
+        """Names of the files with trajectories, in order."""
         endings = (".jsonl", ".parquet")
         return [n for n in self._names() if n.endswith(endings) and not n.endswith(REJECTED)]
 
     def rejects(self) -> list[str]:
-        """Names of the files of rejected rows, in order."""
+        """Names of the files with rejected rows, in order."""
         return [name for name in self._names() if name.endswith(REJECTED)]
 
     def finished(self) -> int:
-        """How many rows are in shards for good."""
+        """The number of rows in finished shards."""
         import pyarrow.parquet as pq
         from pyarrow import fs
 
@@ -184,4 +161,4 @@ def _valid(kind: type[Known], text: str, name: str) -> Known:
     try:
         return kind.model_validate_json(text)
     except ValidationError as exc:
-        raise InputError(f"{name} holds a run that cannot be read: {explain(exc)}.") from exc
+        raise InputError(f"{name} contains a run that cannot be read: {explain(exc)}.") from exc

@@ -1,9 +1,10 @@
-"""Shards of a run on many machines, gathered into a store that every other command reads."""
+"""Gather the shards of a Ray run into a store, for all other commands."""
 
 from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
@@ -18,43 +19,43 @@ from revloop.trajectory import Critique, Draft, End, Trajectory, Version
 from revloop.values import explain, read_json
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
     from pathlib import Path
 
     from revloop.store import Run
 
 GATHERED = "versions.sqlite"
-"""The store's name in the folder of shards."""
+"""Name of the store in the folder of shards."""
 
 _ROWS_AT_A_TIME = 500
 
 
 def gathered(folder: Path) -> Path:
-    """The store of all shards in a folder; those that it lacks are added to it first.
+    """The store of all shards in a folder, after adding missing ones.
 
-    Whatever stops it, the store is as it was or whole. Of Parquet shards the single requests and
-    the times are not known. Rows with the same id and other content are counted as rejected.
+    Adding is one transaction. Parquet shards have no single requests and no times. Rows with the
+    same id and different content count as rejected.
 
     Returns:
         ``versions.sqlite`` in the folder.
 
     Raises:
-        InputError: The folder holds no shards of ``--ray``, or they hold the last versions only.
+        InputError: The folder has no shards of ``--ray``, or they contain only final versions.
         StoreError: The store cannot be written.
     """
     run = ShardFolder(str(folder))
     manifest, settings = run.manifest(), run.settings()
     if manifest.final_only:
-        raise InputError(f"{folder} was written with --final-only: there are no rounds in it.")
+        raise InputError(f"{folder} was written with --final-only, so it contains no rounds.")
     shards = run.shards()
     if settings is None or not shards:
-        raise InputError(f"{folder} holds no shard yet.")
+        raise InputError(f"{folder} contains no shards yet.")
     path = folder / GATHERED
     if path.exists():
         with Store.open_to_read(path) as store:
             if set(shards) <= set(_known(store)):
                 return path
-    with Store.open(path) as store, store.transaction():  # another process may be at it, too
+    with Store.open(path) as store, store.transaction():  # another process may do the same
         known = _known(store)
         new = [name for name in shards if name not in known]
         _add(store, store.begin_run(settings), folder, new, known)
@@ -62,7 +63,7 @@ def gathered(folder: Path) -> Path:
 
 
 def _known(store: Store) -> list[str]:
-    """The shards that a store was made of."""
+    """The shards in a store."""
     states = [store.rows(run).input() for run in store.runs()]
     names: list[str] = json.loads((states and states[-1] and states[-1].fingerprint) or "[]")
     return names
@@ -78,7 +79,8 @@ def _add(store: Store, run: Run, folder: Path, new: list[str], known: list[str])
         return numbered[row.number].id
 
     for shard in new:
-        for some in _parts(trajectories_of(folder / shard)):
+        trajectories = trajectories_of(folder / shard)
+        while some := list(islice(trajectories, _ROWS_AT_A_TIME)):
             numbered = dict(enumerate(some, start=number + 1))
             number += len(some)
             state = InputState(folder.name, json.dumps(known), Position(number))
@@ -92,17 +94,17 @@ def _add(store: Store, run: Run, folder: Path, new: list[str], known: list[str])
 
 
 def _row(number: int, trajectory: Trajectory) -> Row:
-    """A trajectory's draft as a row of its own, as a batch would have entered it."""
+    """A trajectory's draft as the row that a batch would have begun."""
     draft = trajectory.draft.model_copy(update={"extra": {}})
     raw = draft.model_dump(exclude={"extra"})
     return Row(number, draft, trajectory.draft.extra, raw=raw)
 
 
 def trajectories_of(shard: Path) -> Iterator[Trajectory]:
-    """The trajectories of a shard, few in memory at a time.
+    """The trajectories of a shard, read incrementally.
 
     Raises:
-        InputError: It cannot be read.
+        InputError: The shard cannot be read.
     """
     try:
         with translate_read_errors(str(shard)):
@@ -112,9 +114,9 @@ def trajectories_of(shard: Path) -> Iterator[Trajectory]:
             with shard.open("rb") as file:
                 for line in file:
                     yield Trajectory.from_json(line)
-    except (ValueError, KeyError, TypeError) as exc:  # torn, or another program's
+    except (ValueError, KeyError, TypeError) as exc:  # truncated, or another program's
         what = explain(exc) if isinstance(exc, ValidationError) else str(exc)
-        raise InputError(f"{shard} is no shard of trajectories: {what}.") from exc
+        raise InputError(f"{shard} is not a shard of trajectories: {what}.") from exc
 
 
 def _of_parquet(shard: Path) -> Iterator[Trajectory]:
@@ -140,7 +142,7 @@ def _of_columns(row: dict[str, Any], written_at: datetime) -> Trajectory:
         id=row["trajectory_id"],
         draft=Draft.model_validate(draft),
         versions=tuple(_version(version, written_at) for version in row["versions"]),
-        end=End(reason=row["end"], detail="Read from Parquet, which does not tell more."),
+        end=End(reason=row["end"], detail="Read from Parquet, without details."),
     )
 
 
@@ -150,14 +152,3 @@ def _version(columns: dict[str, Any], written_at: datetime) -> Version:
     return Version(
         round=columns["round"], text=columns["text"], critique=critique, created_at=written_at
     )
-
-
-def _parts(trajectories: Iterable[Trajectory]) -> Iterator[list[Trajectory]]:
-    part: list[Trajectory] = []
-    for trajectory in trajectories:
-        part.append(trajectory)
-        if len(part) == _ROWS_AT_A_TIME:
-            yield part
-            part = []
-    if part:
-        yield part

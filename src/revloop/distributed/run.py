@@ -1,4 +1,4 @@
-"""A batch on Ray: Ray Data reads, spreads and writes; actors revise."""
+"""A batch on Ray: Ray Data reads, distributes and writes rows; actors revise them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from revloop.distributed.actor import SERVER, Actor, ActorOptions
-from revloop.distributed.folder import ShardFolder, manifest_of
+from revloop.distributed.folder import Manifest, ShardFolder
 from revloop.distributed.shards import shard_sink
 from revloop.distributed.source import HINT, RayInput
 from revloop.engines.factory import DEMO
@@ -35,23 +35,23 @@ _LOCAL_STORE_BYTES = 512 * 2**20
 _FILTER_BYTES = 64 * 2**20
 _LEAST_AHEAD_BYTES = 16 * 2**20
 _AHEAD_BYTES_A_ROW = 4 * 2**10
-"""What may be read ahead of the actors: the driver knows each block that waits for one of them, so
-reading all of a long input at once would make it grow with the input."""
+"""Read-ahead for each row in flight: the driver tracks every waiting block, so an unlimited
+read-ahead would make its memory grow with the input."""
 _IO_CPUS = 0.25
 _ID = "key"
 
 
 @dataclass(frozen=True, slots=True)
 class RayOutcome:
-    """What a batch did.
+    """The result of a batch.
 
     Attributes:
-        written: Trajectories written now.
-        failed: Those of them that ended without all rounds.
-        rejected: Rows that could not be used.
-        versions: Versions made for them.
-        before: Rows that earlier runs of the command had finished.
-        elapsed_s: Seconds it took, the start of a local cluster included.
+        written: Trajectories written by this run.
+        failed: Those of them that failed before their last round.
+        rejected: Unusable rows.
+        versions: Versions of the trajectories written.
+        before: Rows finished by earlier runs.
+        elapsed_s: Duration in seconds, including the start of a local cluster.
     """
 
     written: int = 0
@@ -65,13 +65,13 @@ class RayOutcome:
 def batch_on_ray(source: RayInput, actor_options: ActorOptions, options: RayOptions) -> RayOutcome:
     """Revise all rows of an input on a Ray cluster, into a folder of shards.
 
-    The same call again goes on: rows that are in a finished shard are not done again.
+    Calling it again resumes the run: rows in finished shards are skipped.
 
     Raises:
         InputError: The input or the output cannot be used.
-        RunMismatchError: The output holds a run with other settings.
+        RunMismatchError: The output contains a run with other settings.
         MissingExtraError: Ray is not installed.
-        RevloopError: What an actor ended with.
+        RevloopError: An actor failed.
     """
     started = time.perf_counter()
     _check_ray()
@@ -79,27 +79,20 @@ def batch_on_ray(source: RayInput, actor_options: ActorOptions, options: RayOpti
     first = source.first(files[0])
     splits = source.splits(files)
     folder = ShardFolder(actor_options.output)
-    folder.enter(
-        manifest_of(
-            files,
+    folder.begin(
+        Manifest(
+            files=[(file.path, file.size_bytes) for file in files],
             form=source.form,
-            fields=source.fields or {},
+            fields=dict(source.fields or {}),
             iterations=actor_options.loop.iterations,
             shard_form=options.shard_format,
             final_only=actor_options.batch.final_only,
         )
     )
     before = folder.finished()
-    with _cluster(options.address or LOCAL), _ours():
+    with _cluster(options.address or LOCAL), _unwrapped_errors():
         counts = _run(source, splits, first, actor_options, options)
-    return RayOutcome(
-        written=counts["written"],
-        failed=counts["failed"],
-        rejected=counts["rejected"],
-        versions=counts["versions"],
-        before=before,
-        elapsed_s=time.perf_counter() - started,
-    )
+    return RayOutcome(**counts, before=before, elapsed_s=time.perf_counter() - started)
 
 
 def _run(
@@ -154,7 +147,7 @@ def _run(
 
 
 def _datasource(source: RayInput, splits: list[InputSplit], first: list[RawRow]) -> Any:
-    """The rows as a data source of Ray's, a task for each part."""
+    """The rows as a Ray data source, with a task for each split."""
     import pyarrow as pa
     from ray.data import Datasource
     from ray.data.block import BlockMetadata
@@ -169,7 +162,7 @@ def _datasource(source: RayInput, splits: list[InputSplit], first: list[RawRow])
             yield pa.Table.from_pylist(some, schema=schema)
 
     class Drafts(Datasource):  # type: ignore[misc]  # Ray's types are not read
-        """Gives a task for each part."""
+        """Creates a task for each split."""
 
         def estimate_inmemory_data_size(self) -> int | None:
             return None
@@ -203,7 +196,7 @@ def _checkpoint(folder: ShardFolder) -> Any:
 
 
 def _server_of(engine: EngineOptions | Engine) -> tuple[str, ...]:
-    """The server that the options of an engine name, if they do."""
+    """The server in an engine's options, if any."""
     if isinstance(engine, EngineOptions) and engine.base_url is not None:
         return (engine.base_url,)
     return ()
@@ -220,7 +213,7 @@ def _actors(wanted: int | None, servers: Sequence[str], gpus: int) -> int:
 
 
 def _cpu_share(actors: int) -> float:
-    """CPUs to reserve for an actor, so that all of them leave room for reading and writing."""
+    """CPUs to reserve for an actor, leaving some for reading and writing."""
     import ray
 
     cpus = float(ray.cluster_resources().get("CPU", 1))
@@ -228,14 +221,14 @@ def _cpu_share(actors: int) -> float:
 
 
 def _io_tasks() -> int:
-    """How many tasks may read, and how many write: a process each, which takes seconds to start."""
+    """Most reading and most writing tasks; each is a process, which takes seconds to start."""
     import ray
 
     return max(1, int(ray.cluster_resources().get("CPU", 1)) // 4)
 
 
 def _gpus(engine: EngineOptions | Engine) -> int:
-    """GPUs to reserve for an actor: none if the cluster has none, for an engine on CPUs.
+    """GPUs to reserve for an actor; 0 if the cluster has none, so the engine runs on CPUs.
 
     Raises:
         InputError: The cluster has GPUs, but fewer than an engine needs.
@@ -254,10 +247,10 @@ def _gpus(engine: EngineOptions | Engine) -> int:
 
 @contextmanager
 def _cluster(address: str) -> Iterator[None]:
-    """Be connected to a cluster; one on this machine is started and ended here."""
+    """Connect to a cluster; a local one is started, and stopped afterwards."""
     import ray
 
-    _quieten()
+    _limit_messages()
     try:
         if address == LOCAL:
             ray.init(
@@ -278,8 +271,8 @@ def _cluster(address: str) -> Iterator[None]:
         ray.shutdown()
 
 
-def _quieten() -> None:
-    """No statistics to Ray's makers, and of its messages progress, warnings and errors only."""
+def _limit_messages() -> None:
+    """Turn off Ray's usage statistics, and its messages except progress, warnings and errors."""
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     logging.getLogger("ray.data").setLevel(logging.WARNING)
     logging.getLogger("ray.data._internal.progress").setLevel(logging.INFO)
@@ -288,8 +281,8 @@ def _quieten() -> None:
 
 
 @contextmanager
-def _ours() -> Iterator[None]:
-    """Our own errors, as an actor or a task has raised them, out of Ray's."""
+def _unwrapped_errors() -> Iterator[None]:
+    """Unwrap RevloopErrors of actors and tasks from RayError."""
     import ray.exceptions
 
     try:

@@ -1,4 +1,4 @@
-"""Shards: files of trajectories that Ray's tasks write, each whole or taken away again."""
+"""Shards: files of trajectories written by Ray's tasks; incomplete ones are removed."""
 
 from __future__ import annotations
 
@@ -19,23 +19,23 @@ if TYPE_CHECKING:
 
 
 def shard_sink(output: str, form: ShardFormat, *, final_only: bool, rows: int) -> Any:
-    """What Ray Data writes shards with.
+    """A Ray Data sink that writes shards.
 
-    It is one of Ray's own sinks of files, so Ray's checkpoint of finished rows goes with it: keys
-    are noted before a shard is written and confirmed after, and a shard whose keys never were
-    confirmed is deleted when the run goes on.
+    As one of Ray's file sinks, it works with Ray's checkpoint of finished rows: keys are recorded
+    before a shard is written and confirmed afterwards, and a shard with unconfirmed keys is deleted
+    on resume.
 
     Args:
         output: The folder.
-        form: Of the shards.
-        final_only: Rows with the version that is kept, not whole trajectories.
-        rows: Fewest rows of a shard, but for the last ones.
+        form: Format of the shards.
+        final_only: Write only the kept version, not the whole trajectory.
+        rows: Fewest rows of a shard, except for the last ones.
     """
     from ray.data.block import BlockAccessor
     from ray.data.datasource import BlockBasedFileDatasink
 
     class Shards(BlockBasedFileDatasink):  # type: ignore[misc]  # Ray's types are not read
-        """Writes trajectories, and beside them the rows that were rejected."""
+        """Writes trajectories, and rejected rows beside them."""
 
         def __init__(self) -> None:
             super().__init__(output, file_format=form, min_rows_per_file=rows)
@@ -70,7 +70,7 @@ def encoded(lines: list[str], form: ShardFormat, *, final_only: bool) -> bytes:
 
     Args:
         lines: Trajectories as JSON.
-        form: Of the shard.
+        form: Format of the shard.
         final_only: See :func:`shard_sink`.
     """
     if form == "jsonl" and not final_only:
@@ -84,7 +84,7 @@ def encoded(lines: list[str], form: ShardFormat, *, final_only: bool) -> bytes:
 
 
 def counted(lines: list[str], rejects: list[str]) -> Counter[str]:
-    """How many trajectories there are, how many of them failed, and how many rejected rows."""
+    """Counts of trajectories, failed ones, versions and rejected rows."""
     counts = Counter(rejected=len(rejects), written=len(lines))
     for line in lines:
         trajectory = from_json(line)

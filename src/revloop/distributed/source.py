@@ -36,7 +36,7 @@ SPLIT_BYTES = 32 * 2**20
 
 _ENDINGS = (".jsonl", ".ndjson", ".json", ".csv", ".tsv", ".gz", ".zst", ".parquet")
 _KEYS_A_FILE = 2**44
-"""Row keys are file * this + place in the file: 16 TiB a file, half a million files."""
+"""A row's key is file number * this + place in the file: up to 16 TiB a file, 524,288 files."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +44,8 @@ class InputFile:
     """A file of the input.
 
     Attributes:
-        number: Its place among all files, from 0.
-        path: As its file system knows it.
+        number: Its index among all files, from 0.
+        path: Its path in its file system.
         size_bytes: Its size.
     """
 
@@ -56,12 +56,12 @@ class InputFile:
 
 @dataclass(frozen=True, slots=True)
 class InputSplit:
-    """What one task reads.
+    """The part of a file that one task reads.
 
     Attributes:
         file: The file.
-        start: First byte, or the row group of a Parquet file; None: the file cannot be divided.
-        end: The first byte behind it; None as above, and for row groups.
+        start: First byte, or the row group of a Parquet file; None for a whole file.
+        end: End byte, exclusive; None for a whole file or a row group.
     """
 
     file: InputFile
@@ -71,12 +71,12 @@ class InputSplit:
 
 @dataclass(frozen=True, slots=True)
 class RayInput:
-    """Files of drafts, wherever they are.
+    """Files of drafts on any file system.
 
     Attributes:
         name: A file or a folder of files; a path that all machines can see, ``s3://`` or ``gs://``.
-        form: As for :func:`~revloop.rows.read_rows`, and so are the others.
-        part_bytes: Most bytes that one task reads, where a file can be divided.
+        form: As for :func:`~revloop.rows.read_rows`, like `fields` and `questions`.
+        split_bytes: Most bytes of a split, if a file can be split.
     """
 
     name: str
@@ -105,7 +105,7 @@ class RayInput:
                 all_files = [found] if found.type == fs.FileType.File else []
         if not all_files:
             raise InputError(
-                f"{self.name} is no file of drafts, and no folder with JSONL or Parquet files."
+                f"{self.name} is neither a file of drafts nor a folder with JSONL or Parquet files."
             )
         all_files.sort(key=lambda info: info.path)
         return [InputFile(n, info.path, info.size) for n, info in enumerate(all_files)]
@@ -115,11 +115,11 @@ class RayInput:
         return [split for file in files for split in self._splits_of(file)]
 
     def first(self, file: InputFile) -> list[RawRow]:
-        """Rows from the start of a file, as many as tell its form.
+        """Rows from the start of a file, enough to detect its format.
 
         Raises:
-            InputError: It is in no form that is known, or its first 100 rows cannot be used, all
-                for the same reason.
+            InputError: The format is unknown, or the first 100 rows are all unusable for the same
+                reason.
         """
         first = first_rows(islice(self._items(InputSplit(file)), 1000), self.fields or {})
         convert = converter(self.name, first, self.form, self.fields or {}, self.questions)
@@ -185,7 +185,7 @@ def file_system(name: str) -> tuple[Any, str]:
     """The file system of a path or an address, and the path within it.
 
     Raises:
-        InputError: The address is of no kind that is known.
+        InputError: The kind of address is unknown.
         MissingExtraError: pyarrow is not installed.
     """
     try:
@@ -218,4 +218,4 @@ def _parquet(file: io.BufferedReader, path: str) -> Any:
     try:
         return pq.ParquetFile(file)
     except pa.ArrowException as exc:
-        raise InputError(f"{path} is no Parquet file, or it is damaged ({exc}).") from exc
+        raise InputError(f"{path} is not a Parquet file, or it is damaged ({exc}).") from exc
