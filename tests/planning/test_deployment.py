@@ -38,10 +38,10 @@ def shape_of(config: dict[str, Any]) -> ModelShape:
 
 def test_falcon_40b_takes_83_gb_and_120_kib_a_token() -> None:
     figures = plan(shape_of(FALCON_40B))
-    assert figures.parameters == pytest.approx(41.3e9, rel=1e-3)
+    assert figures.shape.parameters == pytest.approx(41.3e9, rel=1e-3)
     assert figures.weight_bytes == pytest.approx(83e9, rel=5e-3)
     assert figures.kv_cache_bytes_per_token == 120 * 1024
-    assert figures.tensor_parallel_sizes == (1, 2, 4, 8)
+    assert tensor_parallel_sizes(figures.shape) == (1, 2, 4, 8)
 
 
 def test_falcon_7b_is_refused_at_two_with_the_size_that_works() -> None:

@@ -144,12 +144,19 @@ class _Config(BaseModel):
             )
         return self
 
-    @property
-    def quantization(self) -> str | None:
-        """The quantisation method of the weights; None for plain weights."""
-        if self.quantization_config is None:
-            return None
-        return str(self.quantization_config.get("quant_method", "unnamed method"))
+    def _common(self, architecture: str) -> dict[str, Any]:
+        """The fields of the shape that all known configs give directly."""
+        method = (self.quantization_config or {}).get("quant_method", "unnamed method")
+        return {
+            "architecture": architecture,
+            "layers": self.num_hidden_layers,
+            "hidden_size": self.hidden_size,
+            "attention_heads": self.num_attention_heads,
+            "vocabulary_size": self.vocab_size,
+            "context_tokens": self.max_position_embeddings,
+            "dtype": self.dtype,
+            "quantization": None if self.quantization_config is None else str(method),
+        }
 
 
 class _FalconConfig(_Config):
@@ -187,14 +194,10 @@ class _FalconConfig(_Config):
         """The shape under an architecture's name."""
         layer_norm = 2 * self.hidden_size
         return ModelShape(
-            architecture=architecture,
+            **self._common(architecture),
             family="falcon",
-            layers=self.num_hidden_layers,
-            hidden_size=self.hidden_size,
-            attention_heads=self.num_attention_heads,
             kv_heads=self.kv_heads,
             head_dim=self.hidden_size // self.num_attention_heads,
-            vocabulary_size=self.vocab_size,
             ffn_size=self.ffn_hidden_size or 4 * self.hidden_size,
             ffn_is_gated=False,
             qkv_bias=bool(self.bias),
@@ -203,9 +206,6 @@ class _FalconConfig(_Config):
             norm_parameters_per_layer=self.norms_per_layer * layer_norm,
             final_norm_parameters=layer_norm,
             tied_embeddings=self.tie_word_embeddings is not False,
-            context_tokens=self.max_position_embeddings,
-            dtype=self.dtype,
-            quantization=self.quantization,
         )
 
 
@@ -223,14 +223,10 @@ class _LlamaConfig(_Config):
         """The shape under an architecture's name."""
         head_dim = self.head_dim or self.hidden_size // self.num_attention_heads
         return ModelShape(
-            architecture=architecture,
+            **self._common(architecture),
             family="llama",
-            layers=self.num_hidden_layers,
-            hidden_size=self.hidden_size,
-            attention_heads=self.num_attention_heads,
             kv_heads=self.num_key_value_heads or self.num_attention_heads,
             head_dim=head_dim,
-            vocabulary_size=self.vocab_size,
             ffn_size=self.intermediate_size,
             ffn_is_gated=True,
             qkv_bias=self.attention_bias,
@@ -239,9 +235,6 @@ class _LlamaConfig(_Config):
             norm_parameters_per_layer=2 * self.hidden_size,
             final_norm_parameters=self.hidden_size,
             tied_embeddings=self.tie_word_embeddings,
-            context_tokens=self.max_position_embeddings,
-            dtype=self.dtype,
-            quantization=self.quantization,
         )
 
 

@@ -42,33 +42,63 @@ class DeploymentPlan(Frozen):
     Attributes:
         shape: The model.
         tensor_parallel_size: GPUs that share the model.
-        parameters: Of the whole model; shared ones count once.
-        weight_bytes: Of the whole model, as served.
-        weight_bytes_per_gpu: Including vLLM's padding and replication.
-        kv_cache_bytes_per_token: Over all layers, each key and value head once.
-        kv_cache_bytes_per_token_per_gpu: The share of one GPU.
-        tensor_parallel_sizes: Sizes up to 8 that vLLM accepts for this model, memory aside.
-        gpu_memory_gib: Memory of one GPU; None if not given, and so are the three figures below.
+        value_bytes: Bytes of one weight or KV cache value, as served.
+        gpu_memory_gib: Memory of one GPU; None if not given, and so are the figures that need it.
         gpu_memory_utilization: The share of it that vLLM may use.
-        kv_cache_bytes_per_gpu: What remains for the KV cache on each GPU.
-        kv_cache_tokens: Capacity of the KV cache, in whole blocks.
-        full_length_trajectories: Sequences of the model's full context that fit at once. Real
-            ones are shorter and share prefixes, so more of them run.
     """
 
     shape: ModelShape
     tensor_parallel_size: int
-    parameters: int
-    weight_bytes: int
-    weight_bytes_per_gpu: int
-    kv_cache_bytes_per_token: int
-    kv_cache_bytes_per_token_per_gpu: int
-    tensor_parallel_sizes: tuple[int, ...]
+    value_bytes: int
     gpu_memory_gib: float | None = None
     gpu_memory_utilization: float = GPU_MEMORY_UTILIZATION
-    kv_cache_bytes_per_gpu: int | None = None
-    kv_cache_tokens: int | None = None
-    full_length_trajectories: int | None = None
+
+    @property
+    def weight_bytes(self) -> int:
+        """Weights of the whole model; shared ones count once."""
+        return self.shape.parameters * self.value_bytes
+
+    @property
+    def weight_bytes_per_gpu(self) -> int:
+        """Weights on one GPU, including vLLM's padding and replication."""
+        return self.shape.parameters_per_gpu(self.tensor_parallel_size) * self.value_bytes
+
+    @property
+    def kv_cache_bytes_per_token(self) -> int:
+        """KV cache of a token over all layers, each key and value head once."""
+        return self.shape.kv_values_per_token(1) * self.value_bytes
+
+    @property
+    def kv_cache_bytes_per_token_per_gpu(self) -> int:
+        """KV cache of a token on one GPU."""
+        return self.shape.kv_values_per_token(self.tensor_parallel_size) * self.value_bytes
+
+    @property
+    def kv_cache_bytes_per_gpu(self) -> int | None:
+        """What remains for the KV cache on one GPU; negative if the weights do not fit."""
+        if self.gpu_memory_gib is None:
+            return None
+        usable_gib = self.gpu_memory_gib * self.gpu_memory_utilization - RUNTIME_RESERVE_GIB
+        return int(usable_gib * _GIB) - self.weight_bytes_per_gpu
+
+    @property
+    def kv_cache_tokens(self) -> int | None:
+        """Capacity of the KV cache, in whole blocks; vLLM reserves one as its null block."""
+        if self.kv_cache_bytes_per_gpu is None:
+            return None
+        block_bytes = self.kv_cache_bytes_per_token_per_gpu * BLOCK_TOKENS
+        return max(0, self.kv_cache_bytes_per_gpu // block_bytes - 1) * BLOCK_TOKENS
+
+    @property
+    def full_length_trajectories(self) -> int | None:
+        """Sequences of the model's full context that fit at once and share no blocks.
+
+        Real ones are shorter and share prefixes, so more of them run.
+        """
+        if self.kv_cache_tokens is None:
+            return None
+        blocks_each = -(-self.shape.context_tokens // BLOCK_TOKENS)
+        return self.kv_cache_tokens // (blocks_each * BLOCK_TOKENS)
 
     def rows(self) -> list[PlanRow]:
         """The rows of the plan's table, with units and explanations."""
@@ -76,9 +106,9 @@ class DeploymentPlan(Frozen):
         rows = [
             PlanRow(
                 "Parameters",
-                f"{self.parameters / 1e9:.1f} billion"
-                if self.parameters >= 1e8
-                else f"{self.parameters:,}",
+                f"{shape.parameters / 1e9:.1f} billion"
+                if shape.parameters >= 1e8
+                else f"{shape.parameters:,}",
                 f"{shape.architecture}, {shape.layers} layers, "
                 f"{'tied' if shape.tied_embeddings else 'separate'} embeddings",
             ),
@@ -100,7 +130,7 @@ class DeploymentPlan(Frozen):
             ),
             PlanRow(
                 "Tensor-parallel sizes",
-                listed(self.tensor_parallel_sizes),
+                listed(tensor_parallel_sizes(shape)),
                 f"{shape.attention_heads} attention heads are split evenly",
             ),
         ]
@@ -154,32 +184,16 @@ def plan(
             f"The weights of this {shape.architecture} are quantised ({shape.quantization}): "
             "its config does not say how much memory they take."
         )
-    value_bytes = _value_bytes(dtype)
-    size = tensor_parallel_size
-    sized = DeploymentPlan(
+    planned = DeploymentPlan(
         shape=shape,
-        tensor_parallel_size=size,
-        parameters=shape.parameters,
-        weight_bytes=shape.parameters * value_bytes,
-        weight_bytes_per_gpu=shape.parameters_per_gpu(size) * value_bytes,
-        kv_cache_bytes_per_token=shape.kv_values_per_token(1) * value_bytes,
-        kv_cache_bytes_per_token_per_gpu=shape.kv_values_per_token(size) * value_bytes,
-        tensor_parallel_sizes=tensor_parallel_sizes(shape),
+        tensor_parallel_size=tensor_parallel_size,
+        value_bytes=_value_bytes(dtype),
+        gpu_memory_gib=gpu_memory_gib,
+        gpu_memory_utilization=gpu_memory_utilization,
     )
-    if gpu_memory_gib is None:
-        return sized
-    memory = _Memory(gpu_memory_gib, gpu_memory_utilization, value_bytes)
-    if memory.sequences(shape, size) < 1:
-        raise DoesNotFitError(_too_little_memory(sized, memory))
-    return sized.model_copy(
-        update={
-            "gpu_memory_gib": gpu_memory_gib,
-            "gpu_memory_utilization": gpu_memory_utilization,
-            "kv_cache_bytes_per_gpu": memory.kv_cache_bytes(shape, size),
-            "kv_cache_tokens": memory.kv_cache_tokens(shape, size),
-            "full_length_trajectories": memory.sequences(shape, size),
-        }
-    )
+    if planned.full_length_trajectories == 0:
+        raise DoesNotFitError(_too_little_memory(planned))
+    return planned
 
 
 def _value_bytes(dtype: str) -> int:
@@ -190,36 +204,13 @@ def _value_bytes(dtype: str) -> int:
         raise DoesNotFitError(f"{dtype!r} is not a vLLM data type. Known: {known}.") from None
 
 
-class _Memory(NamedTuple):
-    """The memory of one GPU, and what fits in it."""
-
-    gpu_gib: float
-    utilization: float
-    value_bytes: int
-
-    def kv_cache_bytes(self, shape: ModelShape, size: int) -> int:
-        """What the weights leave on one GPU; negative if they do not fit."""
-        usable_bytes = int((self.gpu_gib * self.utilization - RUNTIME_RESERVE_GIB) * _GIB)
-        return usable_bytes - shape.parameters_per_gpu(size) * self.value_bytes
-
-    def kv_cache_tokens(self, shape: ModelShape, size: int) -> int:
-        """Tokens in whole blocks; vLLM reserves one as its null block."""
-        block_bytes = shape.kv_values_per_token(size) * self.value_bytes * BLOCK_TOKENS
-        return max(0, self.kv_cache_bytes(shape, size) // block_bytes - 1) * BLOCK_TOKENS
-
-    def sequences(self, shape: ModelShape, size: int) -> int:
-        """Sequences of the model's full context that share no blocks."""
-        blocks_each = -(-shape.context_tokens // BLOCK_TOKENS)
-        return self.kv_cache_tokens(shape, size) // (blocks_each * BLOCK_TOKENS)
-
-
-def _too_little_memory(sized: DeploymentPlan, memory: _Memory) -> str:
-    shape, size = sized.shape, sized.tensor_parallel_size
-    usable = f"{memory.utilization:.0%} of {memory.gpu_gib:g} GiB"
-    room_gib = memory.kv_cache_bytes(shape, size) / _GIB
+def _too_little_memory(planned: DeploymentPlan) -> str:
+    shape, size = planned.shape, planned.tensor_parallel_size
+    usable = f"{planned.gpu_memory_utilization:.0%} of {planned.gpu_memory_gib:g} GiB"
+    room_gib = (planned.kv_cache_bytes_per_gpu or 0) / _GIB
     if room_gib <= 0:
         problem = (
-            f"each of {size} GPU(s) would hold {sized.weight_bytes_per_gpu / _GIB:.3g} GiB of "
+            f"each of {size} GPU(s) would hold {planned.weight_bytes_per_gpu / _GIB:.3g} GiB of "
             f"weights, and an assumed {RUNTIME_RESERVE_GIB:g} GiB for the engine itself, in "
             f"{usable}"
         )
@@ -228,7 +219,11 @@ def _too_little_memory(sized: DeploymentPlan, memory: _Memory) -> str:
             f"beside the weights, {usable} leaves {room_gib:.2g} GiB of KV cache on each GPU, "
             f"too little for one sequence of {shape.context_tokens:,} tokens"
         )
-    fitting = tuple(n for n in sized.tensor_parallel_sizes if memory.sequences(shape, n))
+    fitting = tuple(
+        other
+        for other in tensor_parallel_sizes(shape)
+        if planned.model_copy(update={"tensor_parallel_size": other}).full_length_trajectories
+    )
     return f"This {shape.architecture} does not fit: {problem}. {suggestion(fitting)}"
 
 
