@@ -23,6 +23,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from benchmarks.arguments import command_parser
 from benchmarks.controller import ROUNDS, batch, stub, write_drafts
 from benchmarks.saving import save, spread
 from benchmarks.versus.server import reset_prefix_cache, served
@@ -217,9 +218,7 @@ def _cpu_s() -> float:
 
 def main() -> None:
     """The command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = command_parser(__doc__)
     parser.add_argument("what", choices=["stub", "server", "loops", "one"])
     parser.add_argument("--requests", type=int, help="stub: 4096; server: 1024")
     parser.add_argument("--drafts", type=int, default=3000, help="loops: drafts")

@@ -11,7 +11,6 @@ All but ``store`` run ``revloop batch`` with an instant server in another proces
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import json
 import subprocess
@@ -25,6 +24,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from benchmarks.arguments import command_parser
 from benchmarks.processes import MIB, Finished, run_measured
 from benchmarks.saving import save, spread
 from benchmarks.stub import CRITIQUE, REVISION
@@ -233,9 +233,7 @@ def measure_resume(folder: Path) -> None:
 
 def main() -> None:
     """The command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = command_parser(__doc__)
     parser.add_argument("what", choices=["cpu", "memory", "store", "resume"])
     parser.add_argument("--drafts", type=int, help="cpu: 3000; store: 5000; memory: 1000000")
     parser.add_argument("--few", type=int, default=10_000, help="memory: the smaller number")

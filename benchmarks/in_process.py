@@ -11,7 +11,6 @@ Results go to ``benchmarks/results/in-process.json``.
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import cProfile
 import hashlib
@@ -25,6 +24,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from benchmarks.arguments import command_parser
 from benchmarks.saving import save
 from benchmarks.saving import spread as spread_of
 from benchmarks.stepping import SteppedEngine
@@ -36,6 +36,7 @@ from revloop.serving import ServerOptions, VllmServer
 from revloop.serving.guard import processes
 
 if TYPE_CHECKING:
+    import argparse
     from collections.abc import AsyncIterator, Mapping
 
 SIDES = {
@@ -193,8 +194,8 @@ def _in_subprocess(side: str) -> dict[str, Any]:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(description=__doc__, prog="python -m benchmarks.in_process")
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser = command_parser(__doc__)
+    parser.prog = "python -m benchmarks.in_process"
     parser.add_argument("--drafts", type=int, default=256)
     parser.add_argument("--iterations", type=int, default=2)
     parser.add_argument("--repeats", type=int, default=3)

@@ -8,7 +8,6 @@ every second. Writes `results/ray-memory.json` and `docs/scale/ray-memory.png`.
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import tempfile
@@ -18,6 +17,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from benchmarks.arguments import command_parser
 from benchmarks.plotting import saved_figure
 from benchmarks.processes import MIB, resident_mib
 from benchmarks.saving import ROOT, save
@@ -117,9 +117,7 @@ def spread(samples: list[tuple[float, float]]) -> dict[str, float]:
 
 def main() -> None:
     """The command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = command_parser(__doc__)
     parser.add_argument("--drafts", type=int, default=200_000)
     parser.add_argument("--actors", type=int, default=2)
     parser.add_argument("--rows-in-flight", type=int, default=2048)

@@ -11,7 +11,6 @@ Ray's processes. Writes `results/ray-scaling.json`.
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import json
 import subprocess
@@ -26,6 +25,7 @@ from typing import Any
 
 from aiohttp import web
 
+from benchmarks.arguments import command_parser
 from benchmarks.ray_memory import write_drafts
 from benchmarks.saving import save
 from benchmarks.stub import CRITIQUE
@@ -109,9 +109,7 @@ def _finished(url: str) -> list[float]:
 
 def main() -> None:
     """The command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = command_parser(__doc__)
     parser.add_argument("--serve", action="store_true", help="run a server; internal")
     parser.add_argument("--servers", type=int, nargs="+", default=[1, 2, 4, 8])
     parser.add_argument("--rows-a-server", type=int, default=480)

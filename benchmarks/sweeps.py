@@ -15,7 +15,6 @@ Several sweeps can be named; they share servers. Each point is a revloop batch a
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import itertools
 import json
@@ -25,6 +24,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchmarks import saving
+from benchmarks.arguments import command_parser
 from benchmarks.lengths import LengthScript, ScriptedEngine
 from benchmarks.lengths import drafts as drafts_of_real_lengths
 from benchmarks.versus.server import served
@@ -246,9 +246,7 @@ def _spread(values: list[float]) -> dict[str, Any]:
 
 def main() -> None:
     """The command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = command_parser(__doc__)
     parser.add_argument("what", choices=[*SWEEPS, "plot"], nargs="+")
     parser.add_argument("--drafts", type=int, default=256)
     parser.add_argument("--rounds", type=int, default=2)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from openai import AsyncOpenAI, OpenAI
 
+from benchmarks.arguments import command_parser
 from benchmarks.lengths import LengthScript
 from revloop import Draft, PromptSet
 from revloop.prompts.parsing import UnusableError
@@ -93,9 +93,7 @@ def read_drafts(path: Path) -> list[Draft]:
 
 def command_line(program: Program, description: str | None) -> None:
     """Read drafts, revise them with a program, and write ``id`` and ``texts`` of each."""
-    parser = argparse.ArgumentParser(
-        description=description, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = command_parser(description)
     parser.add_argument("drafts", type=Path, help="JSON lines with id, prompt and response")
     parser.add_argument("output", type=Path, help="JSON lines with id and texts")
     parser.add_argument("--base-url", required=True, help="address of the server, without /v1")

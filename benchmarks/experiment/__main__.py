@@ -10,7 +10,6 @@ hour on two cores. ``--report-only`` makes the page from existing results.
 
 from __future__ import annotations
 
-import argparse
 import json
 import logging
 import platform
@@ -22,6 +21,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from benchmarks.arguments import command_parser
 from benchmarks.experiment.measure import Condition, measure, served
 from benchmarks.experiment.report import write_page
 from revloop.demo import BASE_FOLDER, CRITIC_FOLDER
@@ -82,9 +82,7 @@ def run(drafts: int, folder: Path) -> dict[str, Any]:
 
 def main() -> None:
     """The command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = command_parser(__doc__)
     parser.add_argument("--drafts", type=int, default=400)
     parser.add_argument("--report-only", action="store_true")
     options = parser.parse_args()

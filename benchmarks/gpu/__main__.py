@@ -21,6 +21,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from benchmarks.arguments import command_parser
 from benchmarks.gpu.model import cards
 from benchmarks.gpu.parts import PARTS, WORK, Bench
 from revloop.bench.machine import machine
@@ -99,8 +100,8 @@ def _end_group(process: subprocess.Popen[bytes]) -> None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(description=__doc__, prog="python -m benchmarks.gpu")
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser = command_parser(__doc__)
+    parser.prog = "python -m benchmarks.gpu"
     parser.add_argument("--part", choices=[*PARTS, "all"], default="all")
     parser.add_argument("--output", type=Path, required=True, help="folder for the results")
     parser.add_argument("--shape", choices=list(WORK), default="falcon-40b")

@@ -8,13 +8,13 @@ The measurements are in `benchmarks/results/scale.json`.
 
 from __future__ import annotations
 
-import argparse
 import json
 import platform
 import tempfile
 from importlib.metadata import version
 from pathlib import Path
 
+from benchmarks.arguments import command_parser
 from benchmarks.scale.compare import Measured
 from benchmarks.scale.report import write_page
 from revloop.demo import CRITIC_FOLDER
@@ -36,9 +36,7 @@ def results(path: Path = RESULTS) -> list[Measured]:
 
 def main() -> None:
     """The command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = command_parser(__doc__)
     parser.add_argument("--measure", action="store_true", help="measure this machine first")
     parser.add_argument("--drafts", type=int, default=256)
     options = parser.parse_args()

@@ -10,7 +10,6 @@ revisions of real answers made by random edits of varying size (``--data``). It 
 
 from __future__ import annotations
 
-import argparse
 import os
 import tempfile
 from pathlib import Path
@@ -18,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from tokenizers import Tokenizer
 
+from benchmarks.arguments import command_parser
 from benchmarks.saving import FOLDER, ROOT, save
 from benchmarks.speculation.proposers import SuffixTrees, follow, ngram
 from benchmarks.speculation.replay import replay_all
@@ -123,9 +123,7 @@ def run(store: Path | None, data: Path, drafts: int, rounds: int) -> dict[str, A
 
 def main() -> None:
     """The command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = command_parser(__doc__)
     data = Path(os.environ.get("REVLOOP_TEST_DATA", ROOT.parent / "shared" / "data"))
     parser.add_argument("--store", type=Path, help="trajectories of the demo critic, two passes")
     parser.add_argument("--data", type=Path, default=data, help="folder with fastchat80/*.jsonl")

@@ -11,13 +11,13 @@ Results go to ``benchmarks/results/versus-*.json``, with plots beside them.
 
 from __future__ import annotations
 
-import argparse
 import csv
 import json
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from benchmarks.arguments import command_parser
 from benchmarks.lengths import drafts as drafts_of_real_lengths
 from benchmarks.saving import FOLDER, save
 from benchmarks.versus.figures import done_per_s, summary, timeline_rows
@@ -27,6 +27,8 @@ from benchmarks.versus.sides import ASYNC, REVLOOP, Setting, SideRun, run_side
 from revloop.demo import demo_drafts
 
 if TYPE_CHECKING:
+    import argparse
+
     from revloop import Draft
 
 WHAT = (
@@ -133,9 +135,7 @@ def _name(chosen: argparse.Namespace) -> str:
 
 def main() -> None:
     """The command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = command_parser(__doc__)
     parser.add_argument("--drafts", type=int, default=256)
     parser.add_argument("--iterations", type=int, default=5)
     parser.add_argument("--repeats", type=int, default=3)

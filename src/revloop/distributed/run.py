@@ -21,7 +21,7 @@ from revloop.options import EngineOptions
 
 if TYPE_CHECKING:
     from collections import Counter
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
 
     from revloop.distributed.source import InputSplit
     from revloop.engines import Engine
@@ -104,11 +104,15 @@ def _run(
 ) -> Counter[str]:
     import ray.data
 
-    engine = actor_options.engine
+    engine, resources = actor_options.engine, ray.cluster_resources()
     servers = options.servers or _server_of(engine)
-    gpus = 0 if servers else _gpus(engine)
-    actors = _actors(options.actors, servers, gpus)
-    share, io = _cpu_share(actors), _io_tasks()
+    gpus = 0 if servers else _gpus(engine, int(resources.get("GPU", 0)))
+    # one for each server, or as many engines as the GPUs hold
+    by_gpus = int(resources["GPU"]) // gpus if gpus else 1
+    actors = options.actors or len(servers) or by_gpus
+    cpus = resources.get("CPU", 1.0)
+    # leave some CPUs for reading and writing, each in processes that take seconds to start
+    share, io = max(0.01, round(min(1.0, cpus / 4 / actors), 2)), max(1, int(cpus) // 4)
     context = ray.data.DataContext.get_current()
     context.checkpoint_config = _checkpoint(ShardFolder(actor_options.output))
     ahead_bytes = actors * options.rows_in_flight * _AHEAD_BYTES_A_ROW
@@ -202,42 +206,15 @@ def _server_of(engine: EngineOptions | Engine) -> tuple[str, ...]:
     return ()
 
 
-def _actors(wanted: int | None, servers: Sequence[str], gpus: int) -> int:
-    import ray
-
-    if wanted is not None:
-        return wanted
-    if servers:
-        return len(servers)
-    return int(ray.cluster_resources()["GPU"]) // gpus if gpus else 1
-
-
-def _cpu_share(actors: int) -> float:
-    """CPUs to reserve for an actor, leaving some for reading and writing."""
-    import ray
-
-    cpus = float(ray.cluster_resources().get("CPU", 1))
-    return max(0.01, round(min(1.0, cpus / 4 / actors), 2))
-
-
-def _io_tasks() -> int:
-    """Most reading and most writing tasks; each is a process, which takes seconds to start."""
-    import ray
-
-    return max(1, int(ray.cluster_resources().get("CPU", 1)) // 4)
-
-
-def _gpus(engine: EngineOptions | Engine) -> int:
+def _gpus(engine: EngineOptions | Engine, gpus: int) -> int:
     """GPUs to reserve for an actor; 0 if the cluster has none, so the engine runs on CPUs.
 
     Raises:
         InputError: The cluster has GPUs, but fewer than an engine needs.
     """
-    import ray
-
     if not isinstance(engine, EngineOptions) or engine.model == DEMO:
         return 0
-    wanted, gpus = engine.tensor_parallel_size, int(ray.cluster_resources().get("GPU", 0))
+    wanted = engine.tensor_parallel_size
     if 0 < gpus < wanted:
         raise InputError(
             f"The cluster has {gpus} GPUs; an engine needs {wanted} (--tensor-parallel-size)."
