@@ -1,4 +1,4 @@
-"""Results as files, and what changed from one to another."""
+"""Result files, and changes between them."""
 
 from __future__ import annotations
 

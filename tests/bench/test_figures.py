@@ -1,4 +1,4 @@
-"""The arithmetic of a benchmark, on traces that were made by hand."""
+"""The arithmetic of a benchmark, on handmade traces."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def sent(prompt: int, cached: int | None, generated: int, at_s: float = 0.0) -> 
 
 
 def version(round_: int, at_s: float) -> Version:
-    """A version that came out at a moment; its critique took 1 s, its revision 2."""
+    """A version finished at a time; its critique took 1 s, its revision 2."""
     made_at = START + timedelta(seconds=at_s)
     if round_ == 0:
         return Version(round=0, text="v0", created_at=made_at)
@@ -55,7 +55,7 @@ def version(round_: int, at_s: float) -> Version:
 
 
 def trajectory(*at_s: float, reason: StopReason = StopReason.ROUNDS_DONE) -> Trajectory:
-    """Versions that came out at these moments, version 0 first."""
+    """Versions finished at these times, version 0 first."""
     return Trajectory(
         id="t",
         draft=Draft(response="v0"),

@@ -1,4 +1,4 @@
-"""The oracle replay: the same work as a run's, with nothing that waits for anything."""
+"""The oracle replay: the same work as a run, without dependencies."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The comparison of HTTP clients runs, small as it comes here."""
+"""A small run of the comparison of HTTP clients."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The controller's benchmarks run, small as they come here, and write what they found."""
+"""Small runs of the controller's benchmarks, and their results."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The experiment in miniature: its figures, and the page that is made of them."""
+"""The experiment in miniature: its figures and its page."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def trajectory(draft: Draft, *texts: str) -> Trajectory:
-    """A draft with those revised texts."""
+    """A trajectory with these revised texts."""
     versions = tuple(
         Version(round=number, text=text, created_at=datetime.now(UTC))
         for number, text in enumerate((draft.response, *texts))
@@ -38,7 +38,7 @@ def corrected() -> list[Trajectory]:
 
 
 def results(corrected: list[Trajectory]) -> dict[str, Any]:
-    """The results of a whole experiment in which every condition gave the same."""
+    """The results of an experiment in which all conditions are the same."""
     measured = {each.name: figures_of(each, corrected) for each in conditions(16)}
     return {
         "date": "2026-01-31",

@@ -1,4 +1,4 @@
-"""Fine-tuning on a CPU, as measured: `benchmarks/finetuning.py`."""
+"""The measurements of fine-tuning on a CPU: `benchmarks/finetuning.py`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The GPU benchmark: what it runs on, and once a run of a part on the CPU."""
+"""The GPU benchmark: its builds, and one part run on the CPU."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The comparison of front ends: its arithmetic, and the stepped engine at work."""
+"""The comparison of front ends: its arithmetic, and the stepped engine."""
 
 from __future__ import annotations
 

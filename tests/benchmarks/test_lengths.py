@@ -1,4 +1,4 @@
-"""Scripted lengths: the same for a prompt, as long as real answers, in the form of a critic."""
+"""Scripted lengths: a function of the prompt, as long as real answers, in a critic's format."""
 
 from __future__ import annotations
 

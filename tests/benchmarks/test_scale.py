@@ -1,4 +1,4 @@
-"""The planner's curve and its page; and what was measured, put beside a prediction."""
+"""The planner's curve and its page, and a prediction compared with a measurement."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ MACHINE = Machine(name="a machine", gflops=100, bandwidth_gb_s=10, memory_gib=8,
 
 
 def measured(tokens_per_s: float = 1000.0, at_once: int = 16) -> Measured:
-    """A job of 64 drafts and 2 rounds that generated so many tokens a second."""
+    """A job of 64 drafts and 2 rounds at that many generated tokens a second."""
     lengths = TokenLengths(prompt_tokens=60, critique_tokens=100, revision_tokens=50, rounds=2)
     generated = 64 * 2 * 150
     return Measured(
@@ -78,7 +78,7 @@ def test_a_machine_that_does_not_hold_the_model_is_refused() -> None:
 
 def test_the_curve_falls_from_one_gpu_to_a_thousand() -> None:
     hours = [planned.hours for n in GPUS if (planned := predicted(FALCON, n)) is not None]
-    assert len(hours) == len(GPUS) - 1  # one H100 does not hold it
+    assert len(hours) == len(GPUS) - 1  # it does not fit on one H100
     assert hours == sorted(hours, reverse=True)
 
 

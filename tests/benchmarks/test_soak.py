@@ -1,4 +1,4 @@
-"""The arithmetic of the soak: `benchmarks/soak.py`."""
+"""The arithmetic of the soak test: `benchmarks/soak.py`."""
 
 from __future__ import annotations
 

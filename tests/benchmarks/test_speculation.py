@@ -1,4 +1,4 @@
-"""The replay of speculative decoding: traces made by hand, and vLLM's own function."""
+"""The replay of speculative decoding: handmade traces, and vLLM's own function."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def test_without_drafts_a_step_gives_one_token() -> None:
 
 
 def test_a_step_gives_what_was_right_and_one_token_more() -> None:
-    # after 3 comes (4, 5, wrong), so 4, 5 and the engine's own 6; then 7 alone, which ends it
+    # after 3 it drafts (4, 5, wrong): 4, 5 and the engine's own 6; then 7 ends it
     drafts = {3: (4, 5, 9), 6: (9,)}
     counts = replay([1], [3, 4, 5, 6, 7], lambda ids, _: drafts[ids[-1]], 4)
     assert counts == Counts(tokens=4, steps=2, drafted=4, accepted=2, drafts=2)
@@ -76,7 +76,7 @@ def test_ngrams_draft_what_vllm_drafts(ids: list[int], shortest: int, more: int)
 def test_an_unchanged_version_is_followed_from_its_first_token() -> None:
     counts = replay_all([revision(PREVIOUS)], follow(2, 4), 19)
     assert (counts.tokens, counts.steps) == (20, 1)
-    # n-grams wait for two tokens that match
+    # n-grams need two matching tokens
     assert replay_all([revision(PREVIOUS)], ngram(2, 4), 19).steps == 2
 
 

@@ -1,4 +1,4 @@
-"""Sweeps: their points, their arithmetic, and the smallest of them over a real server."""
+"""Sweeps: their points, their arithmetic, and a small one on a real server."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The arithmetic of a comparison, and baselines that end with the texts that revloop ends with."""
+"""The arithmetic of a comparison, and baselines with the same final texts as revloop."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
 
 def side_run(side: str, wall_s: float, made: dict[str, Made], iterations: int = 5) -> SideRun:
-    """A run with 10 s of CPU time, over a server that had a quarter of the prompts in its cache."""
+    """A run with 10 s of CPU time, and a quarter of the prompt tokens from the cache."""
     timeline = [Moment(0.5, 3, 1), Moment(1.0, 2, 0)]
     counted = Counters(
         prompt_tokens=1000,
@@ -156,7 +156,7 @@ async def test_a_baseline_is_a_command_that_says_what_it_needs() -> None:
 async def test_baselines_end_with_the_texts_of_revloop(
     vllm_server: Served, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """With scripted texts: the tiny critic does not choose the same in every batch."""
+    """With scripted texts: the tiny critic's choices depend on the batch."""
     for name in ("ANSWERS", "CRITIQUES"):  # a word is six tokens of the tiny critic
         monkeypatch.setattr(lengths, name, lengths.Lengths(median=40, least=30, most=60))
     monkeypatch.setattr(barrier, "BATCH", 3)

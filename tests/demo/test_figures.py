@@ -1,4 +1,4 @@
-"""The figures of the demo, from the real loop with critics whose behaviour is known."""
+"""The figures of the demo, from the real loop with critics of known behaviour."""
 
 from __future__ import annotations
 
@@ -38,18 +38,18 @@ def draft_in(request: Request) -> tuple[str, str]:
 
 
 def perfect(request: Request) -> str:
-    """Names every fault, and mends it."""
+    """Names every fault, and corrects it."""
     draft = draft_in(request)
     return write_critique(*draft).text() if request.stop else correct(*draft)
 
 
 def nonsense(request: Request) -> str:
-    """Names every fault, and writes something else altogether."""
+    """Names every fault, but writes an unrelated text."""
     return write_critique(*draft_in(request)).text() if request.stop else "Nonsense."
 
 
 def speechless(_request: Request) -> str:
-    """Never says anything in the right form."""
+    """Never replies in the right format."""
     return "?"
 
 

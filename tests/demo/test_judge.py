@@ -1,4 +1,4 @@
-"""The exact judge: it counts what is there, and cannot be fooled."""
+"""The exact judge: it counts faults and cannot be gamed."""
 
 from random import Random
 

@@ -1,4 +1,4 @@
-"""Generated records: true, corrected, and laid out as the loop will ask for them."""
+"""Generated records: true, corrected, and in the loop's format."""
 
 from __future__ import annotations
 

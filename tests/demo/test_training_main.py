@@ -1,4 +1,4 @@
-"""The training of the demo's base, at a size that a test can wait for."""
+"""The training of the demo's base, at a small size."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ def model_in(folder: Path) -> Any:
 
 
 def same(one: Path, other: Path) -> bool:
-    """Whether two saved models hold the same weights."""
+    """Whether two saved models have the same weights."""
     left, right = model_in(one).state_dict(), model_in(other).state_dict()
     return all(torch.equal(left[name], right[name]) for name in left)
 
 
 def loss_on_new_examples(folder: Path) -> float:
-    """The loss of a saved model, in nats a token, on examples that no training drew."""
+    """The loss of a saved model, in nats a token, on unseen examples."""
     tokenizer: Any = AutoTokenizer.from_pretrained(folder)
     rng, encode = Random("never drawn"), TaskEncoder(tokenizer)
     examples = (encode(example) for example in base_examples(rng))
@@ -45,7 +45,7 @@ def loss_on_new_examples(folder: Path) -> float:
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A smaller base, of one layer and a hundredth of the tokens."""
+    """A smaller base, with one layer and a hundredth of the tokens."""
     folder = tmp_path_factory.mktemp("trained") / "base"
     main([str(folder), *SMALLER])
     return folder

@@ -1,4 +1,4 @@
-"""What the base is trained on."""
+"""The training tasks of the base."""
 
 import re
 from itertools import islice

@@ -1,4 +1,4 @@
-"""The tokenizer: any text comes back, and slots are spelt from small pieces."""
+"""The tokenizer: it reproduces any text, and spells fields with small tokens."""
 
 from hypothesis import given
 from hypothesis import strategies as st

@@ -1,4 +1,4 @@
-"""Training: it learns, goes on from a checkpoint, and says when it diverges."""
+"""Training: it learns, resumes from a checkpoint, and reports divergence."""
 
 from collections.abc import Iterator
 from pathlib import Path

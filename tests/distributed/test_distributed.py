@@ -1,4 +1,4 @@
-"""Parts of the input, the run's folder, shards and what is gathered of them: all without Ray."""
+"""Input splits, the run's folder, shards and their gathering, without Ray."""
 
 from __future__ import annotations
 
@@ -157,7 +157,7 @@ def test_an_id_with_two_contents_is_in_the_store_with_the_first(tmp_path: Path) 
 def test_several_may_gather_at_once_and_verdicts_stay(tmp_path: Path) -> None:
     shards_in(tmp_path, "jsonl", [Draft(id="d0", response="Text.")], "a")
     question, judge = Question("", "a", "b"), info("one")
-    with Verdicts.open(gathered(tmp_path)) as verdicts:  # at work while the others gather
+    with Verdicts.open(gathered(tmp_path)) as verdicts:  # in use while the others gather
         drafts = [Draft(id=f"d{n}", response=f"Text {n}.") for n in range(1, 200)]
         shards_in(tmp_path, "jsonl", drafts, "b")
         with ThreadPoolExecutor(4) as pool:

@@ -1,4 +1,4 @@
-"""`revloop batch --ray` on a real Ray, started on this machine: the same results, through kills."""
+"""`revloop batch --ray` on a real local Ray: the same results, even after kills."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def work(tmp_path: Path) -> Work:
 
 
 async def begin(work: Work, server: Server, *options: str) -> asyncio.subprocess.Process:
-    """Start a batch over two actors, in a process group of its own."""
+    """Start a batch with two actors, in its own process group."""
     return await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "revloop", "batch", "drafts.jsonl", "out", "--ray"),
         *("--base-url", server.base_url, "--base-url", server.base_url, *options),
@@ -66,7 +66,7 @@ async def ended(process: asyncio.subprocess.Process) -> Finished:
 
 
 def descendants(pid: int) -> set[int]:
-    """All processes that came of one."""
+    """All descendants of a process."""
     table = processes()
     found, news = set[int](), {pid}
     while news:
@@ -86,7 +86,7 @@ def actors(pid: int) -> list[int]:
 
 
 async def until(is_so: Callable[[], bool]) -> None:
-    """Look again and again, since other processes' deeds come with no event."""
+    """Poll, because other processes raise no events."""
     end = asyncio.get_running_loop().time() + LIMIT_S
     while not is_so():
         assert asyncio.get_running_loop().time() < end
@@ -118,9 +118,9 @@ def assert_each_once_and_right(folder: Path) -> None:
 async def test_a_killed_actor_costs_its_rows_in_flight_and_nothing_else(
     server: Server, work: Work
 ) -> None:
-    await server.tell("/session", after=10**9)  # no answer until somebody is named
+    await server.tell("/session", after=10**9)  # no reply until a session is named
     process = await begin(work, server, "--rows-in-flight", "32", "--shard-rows", "20")
-    await server.until_asked(40)  # more than one actor can have
+    await server.until_asked(40)  # more than one actor can hold
     os.kill(actors(process.pid)[0], signal.SIGKILL)
     await server.tell("/victim", pid=0)
     finished = await ended(process)

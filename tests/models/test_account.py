@@ -1,4 +1,4 @@
-"""A user id without an account, as containers have them: `revloop.models.account`.
+"""A user id without an account, as in containers: `revloop.models.account`.
 
 The processes here run in a user namespace where their user id is one that no password file has.
 """
@@ -35,7 +35,7 @@ needs_namespaces = pytest.mark.skipif(
 
 def as_nobody(folder: Path, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
     """Run Python in a folder, as a user without an account, name or home folder."""
-    left_out = {*NAMES, "TORCHINDUCTOR_CACHE_DIR"}  # torch sets it where it was imported
+    left_out = {*NAMES, "TORCHINDUCTOR_CACHE_DIR"}  # importing torch sets it
     environment = {k: v for k, v in os.environ.items() if k not in left_out} | variables
     environment["TMPDIR"] = str(folder)
     return subprocess.run(
@@ -90,7 +90,7 @@ async def revise():
 print(asyncio.run(revise()).rounds)
 """
     assert as_nobody(tmp_path, "-c", code).stdout == "1\n"
-    assert not list(tmp_path.glob("~*"))  # where a home folder of no name would be
+    assert not list(tmp_path.glob("~*"))  # the folder of an unresolved ~
 
 
 @needs_namespaces

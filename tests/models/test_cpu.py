@@ -1,4 +1,4 @@
-"""What `revloop.models.cpu` tells vLLM on a machine without a GPU."""
+"""vLLM's environment on a machine without a GPU: `revloop.models.cpu`."""
 
 from __future__ import annotations
 

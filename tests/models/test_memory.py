@@ -1,4 +1,4 @@
-"""Memory that may still be taken: `revloop.models.memory`, and the KV cache made of it.
+"""Available memory: `revloop.models.memory`, and the KV cache sized by it.
 
 Most tests write the files of /proc and /sys that the kernel would show.
 """
@@ -28,11 +28,11 @@ ON_V2 = "25 24 0:22 / /sys/fs/cgroup rw,relatime shared:4 - cgroup2 cgroup2 rw"
 ON_V1 = "33 25 0:28 / /sys/fs/cgroup/memory rw,relatime - cgroup cgroup rw,memory"
 TINY = known_shape(TINY_FALCON, "tiny")
 BIG = known_shape(FALCON_7B, "big")
-"""Weights of 13.4 GiB, and a KV cache that would fill any memory here."""
+"""Weights of 13.4 GiB, and a KV cache that would fill all memory in these tests."""
 
 
 def write(root: Path, **files: object) -> None:
-    """Files below a root; two underscores stand for a slash, and one for a dot."""
+    """Write files below a root; two underscores mean a slash, one a dot."""
     for name, content in files.items():
         path = root / name.replace("__", "/").replace("_DOT_", ".")
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -40,7 +40,7 @@ def write(root: Path, **files: object) -> None:
 
 
 def machine(root: Path, gib: float, **files: object) -> Path:
-    """A machine with so much memory to be had."""
+    """A machine with that much available memory."""
     kib = int(gib * 2**20)
     write(root, proc__meminfo=f"MemTotal: {2 * kib} kB\nMemAvailable: {kib} kB", **files)
     return root
@@ -64,7 +64,7 @@ def kv_cache_gib(root: Path, shape: object = BIG, workers: int = 1) -> int:
     return int(cpu_environment(shape, workers, {}, root)["VLLM_CPU_KVCACHE_SPACE"])  # type: ignore[arg-type] # a shape or None
 
 
-# what there is
+# available memory
 
 
 def test_without_a_control_group_the_machine_counts(tmp_path: Path) -> None:
@@ -135,14 +135,14 @@ def test_only_the_nodes_of_the_cores_at_hand_count_as_vllm_counts_them(tmp_path:
     assert node_memory_gib({4}, tmp_path) == {1: 60}
 
 
-# what the KV cache is given
+# the size of the KV cache
 
 
 def test_the_kv_cache_stays_below_the_limit_of_the_control_group(tmp_path: Path) -> None:
     machine(tmp_path, 200, proc__self__cgroup="0::/app", proc__self__mountinfo=ON_V2)
     before = kv_cache_gib(tmp_path)
     group(tmp_path, "/app", 20 * GIB, 2 * GIB)
-    assert before == 4  # all that is of use
+    assert before == 4  # all that is useful
     assert kv_cache_gib(tmp_path) == 2  # half of what the weights leave
 
 
@@ -175,12 +175,12 @@ def test_weights_beyond_the_limit_of_the_control_group_are_refused(tmp_path: Pat
         cpu_environment(BIG, 1, {}, tmp_path)
 
 
-# the real thing
+# real control groups
 
 
 @pytest.fixture
 def real_group() -> Iterator[Path]:
-    """A control group of 3 GiB, made below the one that this process is in."""
+    """A control group of 3 GiB below that of this process."""
     for line in Path("/proc/self/cgroup").read_text(encoding="ascii").splitlines():
         number, controllers, path = line.split(":", 2)
         if "memory" in controllers.split(","):

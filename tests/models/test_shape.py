@@ -1,4 +1,4 @@
-"""The parameter counts of `revloop.models.shape`, held against transformers."""
+"""The parameter counts of `revloop.models.shape`, compared with transformers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The cards, held against each other and against what must be so."""
+"""The cards: plausible and consistent figures."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def test_a_gigabyte_is_a_thousand_million_bytes() -> None:
 
 @pytest.mark.parametrize("card", CARDS, ids=lambda card: card.name)
 def test_a_token_of_a_large_batch_is_arithmetic_and_of_a_small_one_is_reading(card: Card) -> None:
-    """Operations that a card does while it reads one byte: a hundred to several hundred."""
+    """A card does a hundred to several hundred operations while it reads one byte."""
     assert 100 < card.bf16_tflops * 1e12 / (card.bandwidth_gb_s * 1e9) < 500
 
 

@@ -1,4 +1,4 @@
-"""The arithmetic of `revloop.planning.deployment`, and its figures held against vLLM's own."""
+"""The arithmetic of `revloop.planning.deployment`, compared with vLLM's own figures."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class Server(Protocol):
-    """What the tests need of the shared vLLM server."""
+    """The parts of the shared vLLM server that the tests need."""
 
     base_url: str
     model: str
@@ -193,14 +193,14 @@ def test_the_figures_are_what_vllm_reports(vllm_server: Server, tiny_critic: Pat
     figures = plan(read_shape(str(tiny_critic)), size)
     tokens = int(reported["num_gpu_blocks"]) * int(reported["block_size"])
     assert f"KV cache size: {tokens:,} tokens" in log
-    # what the cache is given is cut down to whole blocks
+    # the cache is rounded down to whole blocks
     given_bytes = int(reported["kv_cache_memory_bytes"])
     block_bytes = figures.kv_cache_bytes_per_token_per_gpu * int(reported["block_size"])
     assert int(reported["num_gpu_blocks"]) == given_bytes // block_bytes
 
 
 def cache_config(base_url: str) -> dict[str, str]:
-    """What a vLLM server says of its KV cache, from the labels of one of its metrics."""
+    """A vLLM server's KV cache, from the labels of one of its metrics."""
     url = base_url.rstrip("/").removesuffix("/v1") + "/metrics"
     with urllib.request.urlopen(url, timeout=30) as response:
         metrics = response.read().decode("utf-8")

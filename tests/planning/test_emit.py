@@ -1,4 +1,4 @@
-"""The worked examples: shells read them, YAML holds what Kubernetes expects, and they run.
+"""The complete examples: shells parse them, YAML has what Kubernetes expects, and they run.
 
 No cluster is here, so the scripts run with stand-ins for `ray`, `srun`, `vllm` and the like, which
 write down how they were called.
@@ -80,7 +80,7 @@ class TestShell:
 
 
 class Cluster:
-    """A folder of programs that only write down how they were called."""
+    """A folder of programs that only record their calls."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -90,7 +90,7 @@ class Cluster:
         self._programs.mkdir()
 
     def add(self, program: str, body: str = "") -> None:
-        """Put a program on the path; each call makes a file of its arguments, one a line."""
+        """Put a program on the path; each call writes its arguments to a file, one per line."""
         path = self._programs / program
         path.write_text(
             "#!/usr/bin/env bash\n"
@@ -126,7 +126,7 @@ def value(call: list[str], name: str) -> str | None:
 
 
 def assert_served_as_revloop_does(call: list[str], plan: JobPlan) -> None:
-    """All that `revloop serve` would tell vLLM is told, before anything else."""
+    """The command starts with all options of `revloop serve`."""
     options = ServerOptions(
         model=MODEL, host="0.0.0.0", tensor_parallel_size=plan.layout.tensor_parallel_size
     )
@@ -188,7 +188,7 @@ class TestRay:
 
 
 def directives(script: str) -> dict[str, str]:
-    """What a script asks of Slurm; they count only before the first command."""
+    """A script's Slurm directives, which count only before the first command."""
     found = {}
     for line in script.splitlines():
         if line.startswith("#SBATCH"):
@@ -524,7 +524,7 @@ def test_a_line_break_in_a_name_stays_in_the_name(platform: Platform) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("platform", [Platform.RAY, Platform.SLURM])
 def test_every_option_is_one_of_vllms(platform: Platform, cluster: Cluster) -> None:
-    """By vLLM's own parser, which takes half a minute to import."""
+    """Checked with vLLM's own parser, which takes half a minute to import."""
     pytest.importorskip("vllm")
     cluster.add("srun", SRUN.format(tasks=6))
     cluster.add("scontrol", 'printf "node%s\\n" 1 2 3 4 5 6')

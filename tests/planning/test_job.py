@@ -1,4 +1,4 @@
-"""The prediction of a whole job: by hand, at extremes, and what must hold for any."""
+"""The prediction of a job: computed by hand, at extremes, and by properties."""
 
 from __future__ import annotations
 
@@ -110,7 +110,7 @@ def test_more_gpus_are_never_slower(gpus: int, more: int, card: Card, drafts: in
 
 @given(GPUS, SOME_CARD, st.integers(1, 50))
 def test_hours_are_linear_in_drafts_where_there_are_many(gpus: int, card: Card, times: int) -> None:
-    # so many that it does not matter that the last drafts of a replica are fewer
+    # enough drafts that a replica's last, smaller batch does not matter
     once, many = (planned(gpus, card, asked=job(10**7 * n)) for n in (1, times))
     assert many.hours == pytest.approx(times * once.hours, rel=1e-4)
     assert many.gpu_hours == pytest.approx(times * once.gpu_hours, rel=1e-4)

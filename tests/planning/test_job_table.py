@@ -1,4 +1,4 @@
-"""A job's prediction as a table: figures a person can read, and every assumption named."""
+"""A job's prediction as a table: readable figures, and every assumption."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How a model is laid out over GPUs and nodes."""
+"""Layouts of a model over GPUs and nodes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Mean lengths, counted from what a store holds."""
+"""Mean lengths from a store."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""vLLM's command line and environment, as `revloop.serving.command` makes them."""
+"""vLLM's command line and environment: `revloop.serving.command`."""
 
 from __future__ import annotations
 

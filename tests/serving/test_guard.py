@@ -25,7 +25,7 @@ print(subprocess.Popen([sys.executable, "-c", {SLEEP!r}], start_new_session=True
 
 
 def start_guard(code: str, parent_pid: int | None = None) -> subprocess.Popen[str]:
-    """A guard over a Python program, in a session of its own, its output to be read."""
+    """A guard for a Python program, in its own session, with its output captured."""
     parent = os.getpid() if parent_pid is None else parent_pid
     command = [sys.executable, "-P", guard.__file__, str(parent), "5", sys.executable, "-c", code]
     return subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True)

@@ -41,7 +41,7 @@ pytestmark = pytest.mark.skipif(
 @pytest.fixture(autouse=True)
 def _in_a_folder_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    # for the guards only: a test that kills one leaves its folder behind
+    # a test that kills a guard leaves its folder behind
     monkeypatch.setenv("TMPDIR", str(tmp_path))
 
 
@@ -287,7 +287,7 @@ with stopping_on_sigterm(), VllmServer(options, program=tuple(sys.argv[2:])) as 
 
 @contextmanager
 def parent_of_a_server(model: str, before: str = "") -> Iterator[subprocess.Popen[str]]:
-    """Another Python process with a server in it, up and waiting; it runs some code first."""
+    """Another Python process that runs some code, then waits with a running server."""
     command = [sys.executable, "-c", before + PARENT, model, *fake("good")]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as parent:
         try:

