@@ -194,7 +194,8 @@ class TestShowing:
     def test_machines_get_json(self, monkeypatch: pytest.MonkeyPatch) -> None:
         stream = io.StringIO()
         monkeypatch.setattr(output, "progress", Console(file=stream, soft_wrap=True))
-        tell(Progress(entered=3, is_whole=True), as_json=True)
+        monkeypatch.setattr(output.mode, "as_json", True)
+        tell(Progress(entered=3, is_whole=True))
         told: dict[str, Any] = json.loads(stream.getvalue())
         assert told["trajectories"] == 3
         assert told.keys() >= {"versions_per_s", "tokens_per_s", "in_round", "left_s"}

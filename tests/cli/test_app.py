@@ -78,6 +78,22 @@ async def test_the_last_version_goes_to_stdout_and_the_progress_to_stderr() -> N
     assert "All rounds are done (2)." in finished.err
 
 
+@pytest.mark.parametrize("before", [True, False])
+async def test_progress_is_told_as_json_where_it_is_asked_for(before: bool) -> None:
+    words = ("revise", "Good.", "-n", "2", "--base-url")
+    async with stub("Better.", "Best.") as server:
+        address = server.base_url
+        option = ["--log-json"]
+        line = [*option, *words, address] if before else [*words, address, *option]
+        finished = await revloop(*line)
+    assert (finished.code, finished.out) == (0, "Best.\n")
+    told = [json.loads(line) for line in finished.err.splitlines() if line.startswith("{")]
+    assert [(one["round"], one["iterations"], one["score"]) for one in told] == [
+        (1, 2, 4),
+        (2, 2, 4),
+    ]
+
+
 async def test_a_whole_trajectory_is_printed_as_json() -> None:
     async with stub("Better.") as server:
         address = ("--base-url", server.base_url)

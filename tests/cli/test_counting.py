@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import io
+import json
 import threading
 
 import pytest
+from rich.console import Console
 
 from revloop.cli import counting as module
 from revloop.cli import output
@@ -34,6 +37,25 @@ def test_without_a_terminal_a_line_comes_every_while_even_if_nothing_does(
     after = len(lines)
     assert not any(thread.name == "revloop-counting" for thread in threading.enumerate())
     assert len(lines) == after
+
+
+def test_machines_get_json(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "LINE_EVERY_S", 0.01)
+    monkeypatch.setattr(output.mode, "as_json", True)
+    stream, has_come = io.StringIO(), threading.Semaphore(0)
+    monkeypatch.setattr(output, "progress", Console(file=stream, soft_wrap=True))
+    with counting("verdicts of rule", 160) as tell:
+        tell(12, 100)
+        while not has_come.acquire(timeout=0.05):
+            if stream.getvalue().count("\n") > 1:
+                has_come.release()
+    told = [json.loads(line) for line in stream.getvalue().splitlines()]
+    assert {name: told[-1][name] for name in ("what", "done", "total")} == {
+        "what": "verdicts of rule",
+        "done": 112,
+        "total": 160,
+    }
+    assert told[-1]["elapsed_s"] >= 0
 
 
 def test_a_short_count_says_nothing_in_a_pipe(capsys: pytest.CaptureFixture[str]) -> None:

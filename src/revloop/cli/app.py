@@ -26,7 +26,7 @@ from revloop.cli import (
     streams,
 )
 from revloop.cli.batch_ray import BatchCommand
-from revloop.cli.everywhere import Config, Quiet, Verbose, reset, with_common_options
+from revloop.cli.everywhere import Config, LogJson, Quiet, Verbose, reset, with_common_options
 from revloop.cli.exit_codes import MEANINGS
 from revloop.cli.help import HelpfulCommand, HelpfulGroup
 from revloop.errors import InputError, ReaderGoneError, RevloopError
@@ -85,9 +85,10 @@ def revloop(
     config: Config = None,
     quiet: Quiet = False,
     verbose: Verbose = 0,
+    log_json: LogJson = False,
 ) -> None:
     """Make a model's answers better: rounds of critique and revision, every version kept."""
-    reset(config, quiet, verbose)
+    reset(config, quiet, verbose, log_json)
 
 
 def main() -> int:

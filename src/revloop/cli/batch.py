@@ -18,7 +18,6 @@ from revloop.cli.batch_ray import not_on_ray, one_server, run_on_ray
 from revloop.cli.files import Force, named_output, paths_read
 from revloop.cli.generated import with_options
 from revloop.cli.interrupts import Interrupts, run_interruptibly
-from revloop.cli.options import LogJson
 from revloop.cli.stores import tell_if_in_two_files
 from revloop.engines.retry import RetryPolicy
 from revloop.errors import EngineError, InputError
@@ -79,7 +78,6 @@ def batch(
     source: Input,
     output_file: Output,
     force: Force = False,
-    log_json: LogJson = False,
 ) -> None:
     """Revise a file of drafts of any size; nothing finished is ever lost.
 
@@ -92,7 +90,7 @@ def batch(
     if ray.servers:
         engine = engine.model_copy(update={"base_url": ray.servers[0]})
     if ray.address is not None:
-        not_on_ray(store, batch, {"--force": force, "--log-json": log_json})
+        not_on_ray(store, batch, {"--force": force, "--log-json": output.mode.as_json})
         raise typer.Exit(run_on_ray(to_read, output_file, (engine, loop, batch, ray), read))
     one_server(ray.servers)
     store_file = _store_path(store.store, output_file)
@@ -111,13 +109,13 @@ def batch(
     progress = Progress()
     run = partial(Batch, to_read, output_file, reviser, batch, progress, iterations=loop.iterations)
     with batch_lock(store_file):
-        outcome = anyio.run(_run, run, reviser, progress, log_json)
-    tell(progress, as_json=log_json)
+        outcome = anyio.run(_run, run, reviser, progress)
+    tell(progress)
     raise typer.Exit(_tell_outcome(outcome, output_file, store_file))
 
 
 async def _run(
-    make_batch: Callable[[], Batch], reviser: AsyncReviser, progress: Progress, log_json: bool
+    make_batch: Callable[[], Batch], reviser: AsyncReviser, progress: Progress
 ) -> BatchOutcome | None:
     """Run a batch while it is shown and can be interrupted; None if it was ended at once."""
     interrupts = Interrupts()
@@ -128,8 +126,7 @@ async def _run(
             interrupts.on_first(running.interrupt)
             return await running.run()
 
-    show = partial(follow, progress, as_json=log_json)
-    return await run_interruptibly(work, show, interrupts)
+    return await run_interruptibly(work, partial(follow, progress), interrupts)
 
 
 def _tell_outcome(outcome: BatchOutcome | None, output_file: Path, store: Path) -> int:

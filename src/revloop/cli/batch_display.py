@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from dataclasses import asdict
 from typing import TYPE_CHECKING
@@ -27,14 +26,9 @@ _LINE_COLUMNS = 80
 _ADDRESS = re.compile(r"https?://\S+")
 
 
-async def follow(progress: Progress, *, as_json: bool = False) -> None:
-    """Show a batch on stderr until this is cancelled: in a terminal live, else every 30 s a line.
-
-    Args:
-        progress: The batch's counts.
-        as_json: Write JSON lines, wherever stderr goes.
-    """
-    if output.progress.is_terminal and not as_json:
+async def follow(progress: Progress) -> None:
+    """Show a batch on stderr until cancelled: live in a terminal, else a line every 30 s."""
+    if output.is_live():
         with Live(console=output.progress, auto_refresh=False, transient=True) as live:
             while True:
                 live.update(table(progress.snapshot()), refresh=True)
@@ -42,24 +36,21 @@ async def follow(progress: Progress, *, as_json: bool = False) -> None:
     told: Snapshot | None = None
     while True:
         await anyio.sleep(_LINE_EVERY_S)
-        told = tell(progress, as_json=as_json, since=told)
+        told = tell(progress, since=told)
 
 
-def tell(progress: Progress, *, as_json: bool = False, since: Snapshot | None = None) -> Snapshot:
-    """Write how far a batch is, in one line, and below it what went wrong last.
+def tell(progress: Progress, *, since: Snapshot | None = None) -> Snapshot:
+    """Report the progress of a batch in one line, and the last failures below it.
 
     Args:
         progress: The batch's counts.
-        as_json: Write one line of JSON.
-        since: What was told before: what has not changed is not told again.
+        since: The last report: causes that have not changed since are left out.
     """
     snapshot = progress.snapshot()
-    if as_json:
-        output.progress.print(json.dumps(asdict(snapshot)))
-        return snapshot
-    output.say(line(snapshot))
-    for cause in _causes(snapshot, since):
-        output.say(cause)
+    output.report(line(snapshot), **asdict(snapshot))
+    if not output.mode.as_json:
+        for cause in _causes(snapshot, since):
+            output.say(cause)
     return snapshot
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING
 
 from rich.text import Text
@@ -42,6 +42,15 @@ class _Count:
             line += f", {rate:.3g}/s, {duration((self._total - done) / rate)} left"
         return output.printable(line)
 
+    def values(self) -> dict[str, object]:
+        """Progress for machines."""
+        return {
+            "elapsed_s": round(time.monotonic() - self._started, 1),
+            "what": self._what,
+            "done": self._new + self._before,
+            "total": self._total,
+        }
+
 
 @contextmanager
 def counting(what: str, total: int) -> Iterator[Callable[[int, int], None]]:
@@ -58,12 +67,13 @@ def counting(what: str, total: int) -> Iterator[Callable[[int, int], None]]:
     live = output.progress.status(Text(count.line()))
 
     def tell() -> None:
-        if output.progress.is_terminal:
+        if output.is_live():
             live.update(Text(count.line()))
         else:
-            output.say(count.line())
+            output.report(count.line(), **count.values())
 
-    with live, repeating(tell, _FRAME_EVERY_S if output.progress.is_terminal else LINE_EVERY_S):
+    shown = live if output.is_live() else nullcontext()
+    with shown, repeating(tell, _FRAME_EVERY_S if output.is_live() else LINE_EVERY_S):
         yield count.tell
 
 

@@ -46,10 +46,23 @@ Verbose = Annotated[
 ]
 
 
-def reset(config: Config = None, quiet: Quiet = False, verbose: Verbose = 0) -> None:
-    """Set what holds for a whole command: where its options are, and what it says."""
+LogJson = Annotated[
+    bool,
+    typer.Option(
+        "--log-json", help="Progress as JSON lines on standard error.", rich_help_panel=_PANEL
+    ),
+]
+
+
+def reset(
+    config: Config = None,
+    quiet: Quiet = False,
+    verbose: Verbose = 0,
+    log_json: LogJson = False,
+) -> None:
+    """Set what holds for a whole command: where its options are, and how it reports."""
     name_file(config)
-    output.progress.quiet = quiet
+    output.progress.quiet, output.mode.as_json = quiet, log_json
     _log(verbose)
 
 
@@ -57,12 +70,18 @@ def with_common_options(function: Callable[..., R]) -> Callable[..., R]:
     """Give a command the options that may also stand before its name."""
 
     def command(
-        *, config: Path | None = None, quiet: bool = False, verbose: int = 0, **values: Any
+        *,
+        config: Path | None = None,
+        quiet: bool = False,
+        verbose: int = 0,
+        log_json: bool = False,
+        **values: Any,
     ) -> R:
         if config is not None:
             name_file(config)
         if quiet:
             output.progress.quiet = True
+        output.mode.as_json |= log_json
         if verbose:
             _log(verbose)
         return function(**values)

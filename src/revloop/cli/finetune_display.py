@@ -55,6 +55,19 @@ class ProgressLine:
             text += f", {duration((step.steps - step.step) * since_s / done)} left"
         return text
 
+    def values(self) -> dict[str, object]:
+        """The same for machines."""
+        step, elapsed_s = self._last, round(self._now() - self._started, 1)
+        if step is None:
+            return {"elapsed_s": elapsed_s, "step": None}
+        return {
+            "elapsed_s": elapsed_s,
+            "step": step.step,
+            "steps": step.steps,
+            "loss": step.loss,
+            "tokens": step.tokens,
+        }
+
 
 @contextmanager
 def live_line() -> Iterator[Callable[[TrainingStep], None]]:
@@ -70,10 +83,12 @@ def live_line() -> Iterator[Callable[[TrainingStep], None]]:
         TextColumn("{task.fields[loss]}"),
         TimeRemainingColumn(),
     )
-    is_shown, line = output.progress.is_terminal, ProgressLine()
-    telling = (
-        nullcontext() if is_shown else repeating(lambda: output.say(line.text()), LINE_EVERY_S)
-    )
+    is_shown, line = output.is_live(), ProgressLine()
+
+    def report() -> None:
+        output.report(line.text(), **line.values())
+
+    telling = nullcontext() if is_shown else repeating(report, LINE_EVERY_S)
     bar = Progress(*columns, console=output.progress, transient=True, disable=not is_shown)
     with bar, telling:
         task = bar.add_task("training", total=None, loss="")
@@ -81,9 +96,13 @@ def live_line() -> Iterator[Callable[[TrainingStep], None]]:
         def tell(step: TrainingStep) -> None:
             line.note(step)
             if step.validation_loss is not None:
-                output.say(
+                output.report(
                     f"step {step.step} of {step.steps}, epoch {step.epoch:.2f}: "
-                    f"validation loss {step.validation_loss:.4f}"
+                    f"validation loss {step.validation_loss:.4f}",
+                    step=step.step,
+                    steps=step.steps,
+                    epoch=step.epoch,
+                    validation_loss=step.validation_loss,
                 )
             bar.update(task, completed=step.step, total=step.steps)
             if step.loss is not None:

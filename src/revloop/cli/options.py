@@ -26,9 +26,6 @@ Prompts = Annotated[
 StoreToRead = Annotated[
     Path, typer.Argument(help="The store.", metavar="STORE", callback=tell_if_in_two_files)
 ]
-LogJson = Annotated[
-    bool, typer.Option("--log-json", help="Progress as JSON lines on standard error.")
-]
 
 
 def model_folder(name: str) -> str:

@@ -6,6 +6,7 @@ import json
 import sys
 import unicodedata
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from rich.console import Console
@@ -26,6 +27,21 @@ progress = Console(stderr=True, soft_wrap=True, highlight=False, markup=False, e
 errors = Console(stderr=True, soft_wrap=True, highlight=False, markup=False, emoji=False)
 
 _PIPED_COLUMNS = 80
+
+
+@dataclass
+class ProgressMode:
+    """How progress is shown.
+
+    Attributes:
+        as_json: As lines of JSON, and never live.
+    """
+
+    as_json: bool = False
+
+
+mode = ProgressMode()
+
 _STYLES = {"same": "", "removed": "red strike", "added": "green"}
 _MARKS = {"same": ("", ""), "removed": ("[-", "-]"), "added": ("{+", "+}")}
 # bidirectional controls, which can make a text look like another one
@@ -72,6 +88,19 @@ def complain(message: str) -> None:
 def say(message: str) -> None:
     """Print a line of progress on stderr."""
     progress.print(Text(printable(message), style="dim"))
+
+
+def report(line: str, **values: object) -> None:
+    """Print progress on stderr: a line, or with ``--log-json`` its values."""
+    if mode.as_json:
+        progress.print(json.dumps(values))
+    else:
+        say(line)
+
+
+def is_live() -> bool:
+    """Whether progress is shown live."""
+    return progress.is_terminal and not mode.as_json
 
 
 def diff_text(old: str, new: str, *, coloured: bool) -> Text:
@@ -122,10 +151,10 @@ class StageTeller:
     def __call__(self, elapsed_s: float, stage: str) -> None:
         """Show the current stage, and the seconds since the start."""
         line = printable(f"{elapsed_s:3.0f} s: {stage}")
-        if progress.is_terminal:
+        if is_live():
             self._status.update(Text(line))
         elif stage != self._stage:
-            say(line)
+            report(line, elapsed_s=round(elapsed_s, 1), stage=stage)
         self._stage = stage
 
     def stop(self) -> None:
@@ -136,7 +165,8 @@ class StageTeller:
 @contextmanager
 def stages(first: str) -> Iterator[StageTeller]:
     """Show the stages of a long start while the block runs, or until ``stop``."""
-    with progress.status(Text(first)) as status:
+    console = progress if is_live() else Console(quiet=True)
+    with console.status(Text(first)) as status:
         yield StageTeller(status)
 
 
@@ -160,9 +190,15 @@ def version_teller(iterations: int) -> Callable[[Version], None]:
         scored = "" if score is None else f"version {version.round - 1} scored {score:g}, "
         if version.critique is not None and version.critique.unread_score is not None:
             scored = f"version {version.round - 1}{_unread(version.critique)}, "
-        say(
+        tokens = version.usage.generated_tokens
+        report(
             f"round {version.round} of {iterations}: {scored}"
-            f"{version.usage.generated_tokens} tokens in {version.latency_s:.1f} s"
+            f"{tokens} tokens in {version.latency_s:.1f} s",
+            round=version.round,
+            iterations=iterations,
+            score=score,
+            generated_tokens=tokens,
+            latency_s=version.latency_s,
         )
 
     return tell
