@@ -183,6 +183,18 @@ def test_alpacas_input_is_part_of_the_prompt(tmp_path: Path) -> None:
     assert (read.draft.prompt, read.draft.response) == ("Add.\n\n2 and 2", "4")
 
 
+@pytest.mark.parametrize("name", ["instruction", "input"])
+@pytest.mark.parametrize("value", [5, ["Add."], {"text": "Add."}])
+def test_an_alpaca_row_without_text_costs_only_itself(
+    tmp_path: Path, name: str, value: object
+) -> None:
+    row = {"instruction": "Add.", "input": "2 and 2", "output": "4"}
+    path = write_jsonl(tmp_path / "rows.jsonl", [row, {**row, name: value}])
+    (read,), (bad,) = good_and_bad(path, format_name="alpaca")
+    assert (read.number, bad.number) == (1, 2)
+    assert bad.reason == "instruction, input: should be a string"
+
+
 ADVISED: dict[str, tuple[dict[str, Any], str]] = {
     "Alpaca": ({"instruction": "Add.", "input": "2", "output": "4"}, "--format alpaca or"),
     "a pair": ({"prompt": "a", "chosen": "b", "rejected": "c"}, "--field response=chosen"),

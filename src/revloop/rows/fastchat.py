@@ -38,8 +38,7 @@ def fastchat(source: str, questions: Path | None) -> RowFormat:
         InputError: There are no questions, or they cannot be read.
     """
     known = _read_questions(questions or _find_questions(source))
-    title = "FastChat, MT-Bench and Arena-Hard answers"
-    return RowFormat(NAME, title, is_answer, lambda row: _converted(row, known), {})
+    return RowFormat(is_answer, lambda row: _converted(row, known), {})
 
 
 def _find_questions(source: str) -> Path:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from functools import partial
 from itertools import chain
 from pathlib import Path
@@ -20,7 +20,7 @@ from revloop.files.compression import (
     translate_read_errors,
 )
 from revloop.rows import fastchat, tables
-from revloop.rows.formats import NAMES, PLAIN, ROW_FORMATS, Converted, RowFormat, value_at
+from revloop.rows.formats import NAMES, PLAIN, ROW_FORMATS, Convert, value_at
 from revloop.rows.layout import raw_rows
 from revloop.rows.naming import converted
 from revloop.rows.parsing import parse, with_base64
@@ -33,12 +33,10 @@ if TYPE_CHECKING:
     from revloop.rows.row import Position, RawRow
 
 AUTO = "auto"
-FORMAT_NAMES = (PLAIN.name, *(one.name for one in ROW_FORMATS if one is not PLAIN), fastchat.NAME)
+FORMAT_NAMES = (PLAIN, *(name for name in ROW_FORMATS if name != PLAIN), fastchat.NAME)
 """The names of all formats of rows."""
 
 _LOOKED_AT = 20
-
-Convert = Callable[[Mapping[str, Any]], Converted]
 
 
 def read_rows(
@@ -147,7 +145,7 @@ def format_of(row: Mapping[str, Any], fields: Mapping[str, str]) -> str | None:
     row = {**row, **{ours: value for ours, value in named.items() if value is not None}}
     if fastchat.is_answer(row):
         return fastchat.NAME
-    return next((known.name for known in ROW_FORMATS if known.is_like(row)), None)
+    return next((name for name, known in ROW_FORMATS.items() if known.is_like(row)), None)
 
 
 def converter(
@@ -171,11 +169,10 @@ def converter(
         if known is None:
             raise _nothing_named(display_name(source), rows, "response", "response")
         format_name = known
-    found: RowFormat
     if format_name == fastchat.NAME:
         found = fastchat.fastchat(source, questions)
     else:
-        found = next((one for one in ROW_FORMATS if one.name == format_name), PLAIN)
+        found = ROW_FORMATS.get(format_name, ROW_FORMATS[PLAIN])
     return partial(converted, fields=fields, row_format=found) if fields else found.convert
 
 
