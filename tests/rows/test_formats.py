@@ -9,7 +9,7 @@ import pytest
 
 from revloop.errors import InputError
 from revloop.rows import read_rows
-from revloop.rows.formats import value_at
+from revloop.rows.naming import value_at
 from tests.helpers.record_samples import write_jsonl
 from tests.helpers.row_samples import TURNS, good, good_and_bad
 

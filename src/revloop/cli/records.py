@@ -53,7 +53,7 @@ _OTHER_FORMAT = f"Is that its format? Known: {', '.join((*FORMATS, STORE_SOURCE)
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode="markdown")
 
-File = Annotated[Path, typer.Argument(metavar="FILE", help="Records, .jsonl or .jsonl.gz.")]
+File = Annotated[Path, typer.Argument(metavar="FILE", help="Records: JSONL, plain, .gz or .zst.")]
 Output = Annotated[
     Path | None,
     typer.Option("--output", help="File to write. Default: standard output.", metavar="PATH"),
@@ -124,7 +124,7 @@ def import_file(
     format_name: Annotated[str, typer.Argument(metavar="FORMAT", help=f"One of: {_FORMAT_NAMES}.")],
     file: Annotated[
         Path,
-        typer.Argument(metavar="FILE", help="Data set, .jsonl or .jsonl.gz, or a store."),
+        typer.Argument(metavar="FILE", help="Data set (JSONL, plain, .gz or .zst) or store."),
     ],
     output_file: Output = None,
     force: Force = False,

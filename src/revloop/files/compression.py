@@ -50,7 +50,7 @@ def translate_read_errors(name: str) -> Iterator[None]:
         # without a number it is gzip's or pyarrow's own error, about the contents
         if isinstance(exc, OSError) and exc.errno is not None:
             raise InputError(f"{name} cannot be read: {exc.strerror or exc}.") from exc
-        raise InputError(f"{name} is cut short or damaged: {exc}. Get it again.") from exc
+        raise InputError(f"{name} is cut short or damaged: {exc}. Get a new copy.") from exc
 
 
 def check_standard_input() -> None:

@@ -93,7 +93,7 @@ def check_paths(
 
     Args:
         writes: What it writes.
-        reads: What it reads, by its name in messages; None and names that are no path are ignored.
+        reads: What it reads, by its name in messages; None and names that are not paths are ignored.
         data: The input, ``-`` for standard input. If it is a folder, nothing may be written
             anywhere in it: it would be read as input the next time.
 

@@ -92,7 +92,12 @@ class Record(Frozen):
     @property
     def has_aspects(self) -> bool:
         """Whether it has positive or negative aspects."""
-        return any(text and text.strip() for text in (self.positive, self.negative))
+        return any(self.aspects)
+
+    @property
+    def aspects(self) -> tuple[str, str]:
+        """The positive and the negative aspects, stripped; empty if missing."""
+        return (self.positive or "").strip(), (self.negative or "").strip()
 
     @property
     def has_critique(self) -> bool:

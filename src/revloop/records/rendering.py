@@ -115,7 +115,7 @@ def _under_headings(record: Record, score: float, labels: Labels, name: str) -> 
             f"the score {score:g} is outside the scale of prompt set '{name}', "
             f"{lowest:g} to {highest:g}"
         )
-    positive, negative = (record.positive or "").strip(), (record.negative or "").strip()
+    positive, negative = record.aspects
     raw = write_critique(score, positive, negative, labels)
     return Critique(raw=raw, score=score, positive=positive, negative=negative)
 
@@ -123,8 +123,7 @@ def _under_headings(record: Record, score: float, labels: Labels, name: str) -> 
 def _free_form(record: Record) -> str:
     if record.critique and record.critique.strip():
         return record.critique.strip()
-    aspects = ((record.positive or "").strip(), (record.negative or "").strip())
-    return "\n\n".join(filter(None, aspects))
+    return "\n\n".join(filter(None, record.aspects))
 
 
 def _revision(revision: str, record: Record, prompts: PromptSet) -> str:

@@ -185,25 +185,6 @@ def _from_row(row: Mapping[str, Any]) -> Converted:
     return fields, rest
 
 
-def value_at(row: Mapping[str, Any], path: str) -> Any:
-    """The value at a dotted path of a row; None if there is none.
-
-    A number is an index into a list, from its end if negative.
-    """
-    if path in row:
-        return row[path]
-    value: Any = row
-    for part in path.split("."):
-        if isinstance(value, Mapping):
-            value = value.get(part)
-        elif isinstance(value, list) and part.removeprefix("-").isdecimal():
-            place = int(part)
-            value = value[place] if -len(value) <= place < len(value) else None
-        else:
-            return None
-    return value
-
-
 def draft_of_turns(turns: list[Fields], rest: Fields | None = None) -> Fields:
     """A draft of a conversation that ends with the response.
 

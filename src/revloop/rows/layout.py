@@ -81,7 +81,7 @@ def layout_of(file: io.BufferedReader, name: str) -> FileLayout:
 
 
 def _is_line(first: bytes, others: bytes) -> bool:
-    """Whether the array at a file's start is one line, and so a row that is no object."""
+    """Whether the array at a file's start is one line, and so a row that is not an object."""
     if _is_json(first):
         return bool(others.strip())
     second = others.lstrip().partition(b"\n")[0]

@@ -1,17 +1,35 @@
-"""Fields under other names, as ``--field`` gives them."""
+"""Fields under other names or at paths, as ``--field`` gives them."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from revloop.rows.formats import are_turns, value_at
+from revloop.rows.formats import are_turns
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from revloop.rows.formats import Converted, Fields, RowFormat
 
 _ASKED = ("prompt", "messages")
+
+
+def value_at(row: Mapping[str, Any], path: str) -> Any:
+    """The value at a dotted path of a row; None if there is none.
+
+    A number is an index into a list, from its end if negative.
+    """
+    if path in row:
+        return row[path]
+    value: Any = row
+    for part in path.split("."):
+        if isinstance(value, Mapping):
+            value = value.get(part)
+        elif isinstance(value, list) and part.removeprefix("-").isdecimal():
+            place = int(part)
+            value = value[place] if -len(value) <= place < len(value) else None
+        else:
+            return None
+    return value
 
 
 def converted(
@@ -24,9 +42,9 @@ def converted(
         fields: Our names to paths in the row.
         row_format: The row's format apart from these names.
     """
-    renamed_row, beside, displaced = _renamed(row, fields, row_format.names)
+    renamed_row, separate, displaced = _renamed(row, fields, row_format.names)
     draft, rest = row_format.convert(renamed_row)
-    for ours, value in beside.items():
+    for ours, value in separate.items():
         if value is None:
             continue
         if ours in _ASKED:
@@ -50,7 +68,7 @@ def _renamed(
         names: Our names to those of the format.
 
     Returns:
-        The row; the values for fields that the format does not have; the user's own fields whose
+        The row; the values of fields that the format does not have; the user's own fields whose
         names were taken.
     """
     new = {name: value for name, value in row.items() if name not in fields.values()}
@@ -60,14 +78,14 @@ def _renamed(
         unread = names.get(other)  # the named field is the prompt, so no other column is
         if other not in fields and unread in new and unread != names[name]:
             displaced[unread] = new.pop(unread)
-    beside: Fields = {}
+    separate: Fields = {}
     for ours, path in fields.items():
         value, theirs = value_at(row, path), names.get(ours)
         if theirs is None:
-            beside[ours] = value
+            separate[ours] = value
             continue
         if theirs in new:
             displaced[theirs] = new.pop(theirs)
         if value is not None:
             new[theirs] = value
-    return new, beside, displaced
+    return new, separate, displaced

@@ -20,9 +20,9 @@ from revloop.files.compression import (
     translate_read_errors,
 )
 from revloop.rows import fastchat, tables
-from revloop.rows.formats import NAMES, PLAIN, ROW_FORMATS, Convert, value_at
+from revloop.rows.formats import NAMES, PLAIN, ROW_FORMATS, Convert
 from revloop.rows.layout import raw_rows
-from revloop.rows.naming import converted
+from revloop.rows.naming import converted, value_at
 from revloop.rows.parsing import parse, with_base64
 from revloop.rows.row import DEFAULT_ROW_BYTES, Rejected, Row, UnusableRow, row_text
 from revloop.rows.unusable import Defect, hint_for, refuse_if_all_unusable
@@ -93,9 +93,7 @@ def check_options(format_name: str, fields: Mapping[str, str]) -> None:
         known = ", ".join((AUTO, *FORMAT_NAMES))
         raise InputError(f"There is no format '{format_name}'. Known: {known}.")
     if unknown := fields.keys() - set(NAMES):
-        raise InputError(
-            f"There is no field '{min(unknown)}' to map another one to. Known: {', '.join(NAMES)}."
-        )
+        raise InputError(f"A draft has no field '{min(unknown)}'. Known: {', '.join(NAMES)}.")
 
 
 def _raw_rows(source: str, max_bytes: int, after: Position | None) -> Iterator[RawRow]:
@@ -184,7 +182,7 @@ def _nothing_named(name: str, rows: list[Mapping[str, Any]], wanted: str, ours: 
         f"Name the field (--field {ours}=NAME) or the format (--format {'|'.join(FORMAT_NAMES)})."
     )
     return InputError(
-        f"{name}: there is no '{wanted}'{' that is a text' if wanted in rows[-1] else ''} in the "
+        f"{name}: there is no '{wanted}'{' that is text' if wanted in rows[-1] else ''} in the "
         f"{looked}. Fields found: {present or 'none'}. {hint or default}"
     )
 
