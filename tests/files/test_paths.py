@@ -209,13 +209,13 @@ class TestForms:
     )
     def test_what_no_trajectory_is_written_as_is_told(self, tmp_path: Path, name: str) -> None:
         with pytest.raises(InputError, match=r"cannot be written\. Trajectories are JSONL"):
-            check_paths([Writes(tmp_path / name, check_form=check_trajectories)])
+            check_paths([Writes(tmp_path / name, check_ending=check_trajectories)])
 
     @pytest.mark.parametrize(
         "name", ["o", "o.json", "o.jsonl", "o.jsonl.gz", "o.GZ", "o.jsonl.zst", "o.parquet", "o.1"]
     )
     def test_what_is_written_is_accepted(self, tmp_path: Path, name: str) -> None:
-        check_paths([Writes(tmp_path / name, check_form=check_trajectories)])
+        check_paths([Writes(tmp_path / name, check_ending=check_trajectories)])
 
     @pytest.mark.parametrize("name", ["o.parquet", "o.jsonl.zst"])
     def test_a_missing_library_is_told(
@@ -223,7 +223,7 @@ class TestForms:
     ) -> None:
         monkeypatch.setitem(sys.modules, "pyarrow", None)
         with pytest.raises(MissingExtraError, match="needs pyarrow"):
-            check_paths([Writes(tmp_path / name, check_form=check_trajectories)])
+            check_paths([Writes(tmp_path / name, check_ending=check_trajectories)])
 
     @pytest.mark.parametrize("name", ["sheet.csv.gz", "page.html.zst", "sheet.xlsx", "r.parquet"])
     def test_plain_text_has_no_ending_of_something_else(self, tmp_path: Path, name: str) -> None:

@@ -177,7 +177,7 @@ def _written(output_file: Path, store: Path, *, force: bool) -> list[Writes]:
     may_replace = force or os.path.exists(store)  # noqa: PTH110 - unlike a Path's, it takes any name
     written = [
         Writes(store, "the store", Kind.STORE),
-        Writes(output_file, may_replace=may_replace, check_form=check_trajectories),
+        Writes(output_file, may_replace=may_replace, check_ending=check_trajectories),
     ]
     rejects = rejects_path(output_file)
     return [

@@ -139,8 +139,7 @@ def _written(result_file: Path | None, plot: Path | None) -> list[Writes]:
     if result_file is not None:
         written = [Writes(result_file, "the result", makes_parents=True)]
     if plot is not None:
-        form = check_plot
-        written.append(Writes(plot, "the plot", makes_parents=True, check_form=form))
+        written.append(Writes(plot, "the plot", makes_parents=True, check_ending=check_plot))
     return written
 
 

@@ -50,7 +50,7 @@ def export(
     """Export a store, also while a batch still writes to it."""
     output_file = named_output(output_file)
     check_paths(
-        [Writes(output_file, may_replace=force, check_form=check_trajectories)],
+        [Writes(output_file, may_replace=force, check_ending=check_trajectories)],
         {"the store": store},
     )
     if not salvage_damaged:

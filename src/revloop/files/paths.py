@@ -55,7 +55,7 @@ class Writes:
         may_replace: Whether an existing file may be replaced, as ``--force`` says; inputs and
             stores never are.
         makes_parents: Whether missing parent folders are created.
-        check_form: Raises if the name's ending promises a format that cannot be written.
+        check_ending: Raises if the name's ending promises a format that cannot be written.
     """
 
     path: Path
@@ -63,7 +63,7 @@ class Writes:
     kind: Kind = Kind.FILE
     may_replace: bool = True
     makes_parents: bool = False
-    check_form: Callable[[Path], None] = check_plain
+    check_ending: Callable[[Path], None] = check_plain
 
     @property
     def is_file(self) -> bool:
@@ -93,7 +93,7 @@ def check_paths(
 
     Args:
         writes: What it writes.
-        reads: What it reads, by its name in messages; None and names that are not paths are ignored.
+        reads: What it reads, by its name in messages; None and other non-paths are ignored.
         data: The input, ``-`` for standard input. If it is a folder, nothing may be written
             anywhere in it: it would be read as input the next time.
 
@@ -218,7 +218,7 @@ def _check_file(write: Writes, *, exists: bool) -> None:
             raise write.refusal("Permission denied")
         return
     _check_no_store(path)
-    write.check_form(path)
+    write.check_ending(path)
     if not write.may_replace:
         check_free(path)
 
