@@ -11,7 +11,7 @@ import pytest
 
 from revloop.errors import JudgeError, StoreError, UnreachableError
 from revloop.evaluation import Question, Verdicts, ask_judge, count_questions
-from tests.helpers.judges import RuleJudge, always_first, by_number, store_of
+from tests.helpers.judges import RuleJudge, always_first, by_number, count_verdicts, store_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -30,8 +30,7 @@ def path(tmp_path: Path) -> Path:
 
 
 def stored(path: Path, judge: RuleJudge) -> int:
-    with Verdicts.open_to_read(path) as verdicts:
-        return verdicts.count(judge.info)
+    return count_verdicts(path, judge.info)
 
 
 async def test_every_changed_pair_is_asked_in_both_orders(path: Path) -> None:

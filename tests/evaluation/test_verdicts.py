@@ -13,7 +13,7 @@ from revloop import Store
 from revloop.errors import StoreError
 from revloop.evaluation import Question, Verdicts
 from revloop.trajectory import Verdict
-from tests.helpers.judges import info, store_of
+from tests.helpers.judges import count_verdicts, info, store_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -34,7 +34,7 @@ def test_a_verdict_comes_back_to_the_letter(path: Path) -> None:
         verdicts.add(JUDGE, [(ASKED, SAID)])
     with Verdicts.open(path) as verdicts:
         assert verdicts.get(JUDGE, ASKED) == SAID
-        assert (verdicts.count(JUDGE), verdicts.judges()) == (1, [JUDGE])
+        assert (count_verdicts(path, JUDGE), verdicts.judges()) == (1, [JUDGE])
 
 
 def test_order_prompt_and_judge_tell_verdicts_apart(path: Path) -> None:
@@ -55,7 +55,7 @@ def test_a_later_verdict_stands_for_an_older_one(path: Path) -> None:
         verdicts.add(JUDGE, [(ASKED, SAID)])
         verdicts.add(JUDGE, [(ASKED, Verdict(preference="tie"))])
         assert verdicts.get(JUDGE, ASKED) == Verdict(preference="tie")
-        assert verdicts.count(JUDGE) == 1
+        assert count_verdicts(path, JUDGE) == 1
 
 
 def test_versions_are_read_as_before(path: Path) -> None:
@@ -96,7 +96,7 @@ def test_several_threads_may_add(path: Path) -> None:
             thread.start()
         for thread in threads:
             thread.join()
-        assert verdicts.count(JUDGE) == 8
+        assert count_verdicts(path, JUDGE) == 8
 
 
 def test_nothing_is_stored_of_a_batch_that_fails(path: Path) -> None:

@@ -41,11 +41,6 @@ def anatomy(falcon_40b: Path) -> Anatomy:
     return Anatomy.of_config(AutoConfig.from_pretrained(falcon_40b))
 
 
-def test_every_setting_changes_the_digest() -> None:
-    assert FinetuneSettings().digest == FinetuneSettings().digest
-    assert with_changes(FinetuneSettings(), seed=1).digest != FinetuneSettings().digest
-
-
 def test_every_field_says_what_it_is() -> None:
     assert all(field.description for field in FinetuneSettings.model_fields.values())
 

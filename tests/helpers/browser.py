@@ -1,4 +1,4 @@
-"""A real headless Chromium for tests, with a new profile and without a network."""
+"""A headless Chromium for tests, with a new profile and offline."""
 
 from __future__ import annotations
 

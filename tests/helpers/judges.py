@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import random
+import sqlite3
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -61,12 +63,12 @@ def longer_wins(_prompt: str, first: str, second: str) -> Preference:
 
 def coin(seed: int = 0) -> Callable[[str, str, str], Preference]:
     """Decides at random."""
-    thrown = random.Random(seed)
+    drawn = random.Random(seed)
 
-    def throw(_prompt: str, _first: str, _second: str) -> Preference:
-        return thrown.choice(("first", "second"))
+    def flip(_prompt: str, _first: str, _second: str) -> Preference:
+        return drawn.choice(("first", "second"))
 
-    return throw
+    return flip
 
 
 def by_number(_prompt: str, first: str, second: str) -> Preference:
@@ -131,12 +133,20 @@ def outcome(
 
 
 def outcomes_of(wins: int, ties: int, losses: int) -> list[Outcome]:
-    """Records in both orders whose verdicts are these counts; their sum must be even."""
+    """Records in both orders with these verdict counts, whose sum must be even."""
     scores = [1.0] * wins + [0.5] * ties + [0.0] * losses
     pairs = zip(scores[::2], scores[1::2], strict=True)
     return [outcome(number, pair) for number, pair in enumerate(pairs)]
 
 
 def info(name: str = "rule", kind: JudgeKind = "function") -> JudgeInfo:
-    """A judge's name for the record."""
+    """The record of a judge."""
     return JudgeInfo(kind=kind, name=name, digest=f"digest of {name}")
+
+
+def count_verdicts(path: Path, judge: JudgeInfo) -> int:
+    """Number of stored verdicts of a judge."""
+    sql = "SELECT count(*) FROM verdicts WHERE judge = ?"
+    with contextlib.closing(sqlite3.connect(path)) as database:
+        (number,) = database.execute(sql, (judge.digest,)).fetchone()
+    return int(number)

@@ -1,10 +1,9 @@
-"""Evaluation: what rounds of revision did, by judges whose verdicts are stored."""
+"""Evaluation: judges compare the rounds of a store, and figures summarise their verdicts."""
 
 from revloop.evaluation.agreement import Agreement
 from revloop.evaluation.collecting import DEFAULT_CONCURRENCY, VerdictCounts, collect
 from revloop.evaluation.evaluating import (
     ORIGINAL,
-    StoreCounts,
     ask_judge,
     count_questions,
     count_store,
@@ -16,7 +15,7 @@ from revloop.evaluation.functions import FunctionJudge, demo_judge, load_functio
 from revloop.evaluation.models import ModelJudge
 from revloop.evaluation.options import Comparison, EvaluationOptions, comparisons
 from revloop.evaluation.outcomes import Outcome, outcomes
-from revloop.evaluation.pairs import Against, Pair, pairs_of
+from revloop.evaluation.pairs import Against, pairs_of
 from revloop.evaluation.prompts import JudgePrompts
 from revloop.evaluation.rewards import RewardJudge
 from revloop.evaluation.rounds import Evaluation, JudgeFigures, RoundFigures
@@ -35,11 +34,9 @@ __all__ = [
     "JudgePrompts",
     "ModelJudge",
     "Outcome",
-    "Pair",
     "Question",
     "RewardJudge",
     "RoundFigures",
-    "StoreCounts",
     "VerdictCounts",
     "Verdicts",
     "ask_judge",

@@ -94,7 +94,7 @@ class Verdicts:
 
     def judges(self) -> list[JudgeInfo]:
         """The judges of all verdicts, in the order of their first verdict."""
-        if not self._is_there():
+        if not self._has_verdicts():
             return []
         rows = self._file.rows("SELECT info FROM judges ORDER BY rowid")
         with _readable(self._file.path):
@@ -102,7 +102,7 @@ class Verdicts:
 
     def get(self, judge: JudgeInfo, question: Question) -> Verdict | None:
         """A judge's verdict on a question; None if it gave none."""
-        if not self._is_there():
+        if not self._has_verdicts():
             return None
         sql = "SELECT verdict FROM verdicts WHERE judge = ? AND question = ?"
         rows = self._file.rows(sql, (judge.digest, question.digest))
@@ -121,14 +121,6 @@ class Verdicts:
             )
             self._file.write_many("INSERT OR REPLACE INTO verdicts VALUES {rows}", rows)
 
-    def count(self, judge: JudgeInfo) -> int:
-        """Number of verdicts of a judge."""
-        if not self._is_there():
-            return 0
-        sql = "SELECT count(*) FROM verdicts WHERE judge = ?"
-        number: int = self._file.rows(sql, (judge.digest,))[0][0]
-        return number
-
     def close(self) -> None:
         """Close the file."""
         self._file.close()
@@ -139,7 +131,7 @@ class Verdicts:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _is_there(self) -> bool:
+    def _has_verdicts(self) -> bool:
         """Whether the tables exist: the first verdict creates them."""
         if not self._has_tables:
             self._has_tables = bool(

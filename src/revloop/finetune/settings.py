@@ -9,7 +9,7 @@ from pydantic import Field, ValidationError
 
 from revloop.errors import InputError, MissingExtraError
 from revloop.options import DEFAULT_PROMPTS, Flag, Options
-from revloop.values import Frozen, digest_of, explain
+from revloop.values import Frozen, explain
 
 RECIPES = Path(__file__).parent / "recipes"
 """Folder of the shipped recipes."""
@@ -136,11 +136,6 @@ class FinetuneSettings(Options):
         lt=2**31,
         description="Random seed of split, order, adapters and dropout.",
     )
-
-    @property
-    def digest(self) -> str:
-        """Changes with every setting."""
-        return digest_of(self.model_dump(mode="json"))
 
     @property
     def uses_adapters(self) -> bool:

@@ -68,13 +68,13 @@ class Lines(Chart):
         y_label: Label of the y axis.
         series: The lines.
         is_share: Whether y is a share, shown in per cent with a mark at one half.
-        whole_x: Whether x is a whole number, such as a round.
+        integer_x: Whether x takes integers only, such as rounds.
     """
 
     y_label: str
     series: tuple[Series, ...]
     is_share: bool = False
-    whole_x: bool = True
+    integer_x: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

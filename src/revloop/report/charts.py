@@ -120,7 +120,7 @@ def _length(rows: Sequence[RoundFigures], file_end: str, title_end: str) -> Line
         y_label="win rate",
         series=(Series("this store", points),),
         is_share=True,
-        whole_x=False,
+        integer_x=False,
         caption=_LENGTH,
     )
 

@@ -97,7 +97,7 @@ def _draw_lines(chart: Lines, axes: Any) -> None:
     if chart.is_share:
         axes.axhline(0.5, color="grey", linewidth=0.8, linestyle=":")
         axes.yaxis.set_major_formatter(ticker.PercentFormatter(1.0, decimals=0))
-    if chart.whole_x:
+    if chart.integer_x:
         axes.xaxis.set_major_locator(ticker.MaxNLocator(integer=True))
     if len(chart.series) > 1:
         axes.legend()

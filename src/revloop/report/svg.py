@@ -79,7 +79,7 @@ def _scales(chart: Lines, points: Sequence[Point]) -> tuple[_Scale, _Scale]:
     ys = [end for p in points for end in (p.y, p.low, p.high) if end is not None] or [0.0]
     low, high = (min(*ys, 0.4), max(*ys, 0.7)) if chart.is_share else (0.0, max(ys))
     low, high = (max(0.0, low - 0.05), min(1.0, high + 0.05)) if chart.is_share else (low, high)
-    room = 0.25 if chart.whole_x else 0.15 * ((max(xs) - min(xs)) or 0.2)
+    room = 0.25 if chart.integer_x else 0.15 * ((max(xs) - min(xs)) or 0.2)
     x = _Scale(min(xs) - room, max(xs) + room, _LEFT, _WIDTH - _RIGHT)
     return x, _Scale(low, high, _HEIGHT - _BOTTOM, _TOP)
 
@@ -92,7 +92,7 @@ def _axes(chart: Lines, x: _Scale, y: _Scale) -> Iterator[str]:
         shown = f"{value:.0%}" if chart.is_share else f"{value:g}"
         yield _text(_LEFT - 7, y(value) + 4, shown, anchor="end")
     marks = ticks(x.low, x.high)
-    for value in [m for m in marks if not chart.whole_x or m == int(m)]:
+    for value in [m for m in marks if not chart.integer_x or m == int(m)]:
         yield _text(x(value), bottom + 18, f"{value:g}")
     yield _text((_LEFT + right) / 2, _HEIGHT - 6, chart.x_label)
 
