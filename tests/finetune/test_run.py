@@ -386,7 +386,7 @@ def test_memory_that_does_not_suffice_is_said_before_the_first_step(
 ) -> None:
     small = Hardware(memory_gib=0.1)
     monkeypatch.setattr(Hardware, "here", lambda: small)
-    match = r"would take 1\.0 GiB on this machine, and 0\.1 GiB are there"
+    match = r"would take 1\.0 GiB on this machine, and 0\.1 GiB are free"
     refuse(match, TooLittleMemoryError, records, base, tmp_path / "run")
 
 
@@ -394,7 +394,7 @@ def test_more_tokens_than_the_context_holds_are_refused(
     base: str, records: Path, tmp_path: Path
 ) -> None:
     settings = with_changes(QUICK, max_tokens=4096)
-    match = "max_tokens is 4,096, and .* at most 512"
+    match = "max_tokens is 4,096, but the context of .* has 512"
     refuse(match, InputError, records, base, tmp_path / "run", settings=settings)
 
 

@@ -11,7 +11,7 @@ from revloop.cli import output
 from revloop.cli.files import Force, new_file
 from revloop.cli.options import StoreToRead
 from revloop.errors import InputError
-from revloop.evaluation import Comparison, Verdicts, comparisons, count_store
+from revloop.evaluation import ComparedWith, Verdicts, comparisons, count_store
 from revloop.evaluation.sheets import (
     UnusableSheetRow,
     human_judge,
@@ -41,7 +41,7 @@ def judge(
     ] = None,
     name: Annotated[str, typer.Option(help="With --read: name of the judge.")] = "people",
     against: Annotated[
-        Comparison, typer.Option(help="With --human: version to compare each round with.")
+        ComparedWith, typer.Option(help="With --human: version to compare each round with.")
     ] = "original",
     only_round: Annotated[
         int | None,
@@ -65,7 +65,13 @@ def judge(
 
 
 def _write(
-    store: Path, sheet: Path, against: Comparison, only_round: int | None, seed: int, *, force: bool
+    store: Path,
+    sheet: Path,
+    against: ComparedWith,
+    only_round: int | None,
+    seed: int,
+    *,
+    force: bool,
 ) -> None:
     most = count_store(store).rounds
     rounds = range(1, most + 1) if only_round is None else range(only_round, only_round + 1)

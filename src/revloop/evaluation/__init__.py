@@ -1,21 +1,19 @@
 """Evaluation: judges compare the rounds of a store, and figures summarise their verdicts."""
 
 from revloop.evaluation.agreement import Agreement
-from revloop.evaluation.collecting import DEFAULT_CONCURRENCY, VerdictCounts, collect
-from revloop.evaluation.evaluating import (
-    ORIGINAL,
+from revloop.evaluation.collecting import (
+    DEFAULT_CONCURRENCY,
+    VerdictCounts,
     ask_judge,
     count_questions,
-    count_store,
-    evaluate,
-    stored_judges,
 )
+from revloop.evaluation.evaluating import count_store, evaluate, stored_judges
 from revloop.evaluation.factory import judge_opener, open_judge
 from revloop.evaluation.functions import FunctionJudge, demo_judge, load_function
 from revloop.evaluation.models import ModelJudge
-from revloop.evaluation.options import Comparison, EvaluationOptions, comparisons
+from revloop.evaluation.options import ComparedWith, EvaluationOptions, comparisons
 from revloop.evaluation.outcomes import Outcome, outcomes
-from revloop.evaluation.pairs import Against, pairs_of
+from revloop.evaluation.pairs import ORIGINAL, Against, pairs_of
 from revloop.evaluation.prompts import JudgePrompts
 from revloop.evaluation.rewards import RewardJudge
 from revloop.evaluation.rounds import Evaluation, JudgeFigures, RoundFigures
@@ -26,7 +24,7 @@ __all__ = [
     "ORIGINAL",
     "Against",
     "Agreement",
-    "Comparison",
+    "ComparedWith",
     "Evaluation",
     "EvaluationOptions",
     "FunctionJudge",
@@ -40,7 +38,6 @@ __all__ = [
     "VerdictCounts",
     "Verdicts",
     "ask_judge",
-    "collect",
     "comparisons",
     "count_questions",
     "count_store",

@@ -10,12 +10,15 @@ import anyio.to_thread
 
 from revloop.concurrency import task_group
 from revloop.errors import JudgeError, RevloopError, StoreError
-from revloop.evaluation.pairs import Against, pairs_of
+from revloop.evaluation.pairs import ORIGINAL, Against, pairs_of
+from revloop.evaluation.verdicts import Verdicts
+from revloop.store import Store
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
+    from pathlib import Path
 
-    from revloop.evaluation.verdicts import Question, Verdicts
+    from revloop.evaluation.verdicts import Question
     from revloop.trajectory import Judge, Trajectory, Verdict
 
 DEFAULT_CONCURRENCY = 16
@@ -38,25 +41,23 @@ class VerdictCounts(NamedTuple):
     unreadable: int
 
 
-async def collect(
-    trajectories: Iterable[Trajectory],
+async def ask_judge(
+    path: str | Path,
     judge: Judge,
-    verdicts: Verdicts,
     *,
     rounds: int,
-    against: frozenset[Against],
+    against: frozenset[Against] = ORIGINAL,
     concurrency: int = DEFAULT_CONCURRENCY,
     on_verdict: Callable[[VerdictCounts], None] | None = None,
 ) -> VerdictCounts:
-    """Ask a judge about every changed pair in both orders, unless a verdict is stored already.
+    """Ask a judge about every changed pair of a store in both orders, and store its verdicts.
 
-    Verdicts are committed at least once a second while they arrive. After an interruption, the
-    same call asks only what is missing.
+    Pairs with a stored verdict are skipped. Verdicts are committed at least once a second while
+    they arrive, so after an interruption the same call asks only what is missing.
 
     Args:
-        trajectories: Read one at a time.
+        path: The store.
         judge: The judge.
-        verdicts: Where its verdicts are stored.
         rounds: Number of rounds to judge.
         against: What each round is compared with.
         concurrency: Concurrent questions.
@@ -64,30 +65,43 @@ async def collect(
 
     Raises:
         JudgeError: The judge failed; its verdicts so far are stored.
+        StoreError: The store cannot be read or written.
     """
-    collector = _Collector(judge, verdicts, on_verdict)
-    questions = collector.unanswered(questions_on(trajectories, rounds, against))
-    try:
-        async with task_group() as tasks:
-            for _ in range(concurrency):
-                tasks.start_soon(collector.work, questions)
-    except StoreError:
-        raise
-    except RevloopError as exc:
-        raise JudgeError(
-            f"The judge {judge.info.name} gave {collector.new} verdicts and then failed: "
-            f"{exc}\nThe verdicts are stored: repeat the call to continue."
-        ) from exc
-    finally:
-        with anyio.CancelScope(shield=True):
-            await collector.flush()
-    return collector.counts
+    with Store.open_to_read(path) as store, Verdicts.open(path) as verdicts:
+        collector = _Collector(judge, verdicts, on_verdict)
+        questions = collector.unanswered(_questions(store.contents(), rounds, against))
+        try:
+            async with task_group() as tasks:
+                for _ in range(concurrency):
+                    tasks.start_soon(collector.work, questions)
+        except StoreError:
+            raise
+        except RevloopError as exc:
+            raise JudgeError(
+                f"The judge {judge.info.name} gave {collector.new} verdicts and then failed: "
+                f"{exc}\nThe verdicts are stored: repeat the call to continue."
+            ) from exc
+        finally:
+            with anyio.CancelScope(shield=True):
+                await collector.flush()
+        return collector.counts
 
 
-def questions_on(
+def count_questions(
+    path: str | Path, *, rounds: int, against: frozenset[Against] = ORIGINAL
+) -> int:
+    """Number of questions about a store for one judge, answered ones included.
+
+    Raises:
+        StoreError: The store cannot be read.
+    """
+    with Store.open_to_read(path) as store:
+        return sum(1 for _ in _questions(store.contents(), rounds, against))
+
+
+def _questions(
     trajectories: Iterable[Trajectory], rounds: int, against: frozenset[Against]
 ) -> Iterator[Question]:
-    """The questions for a judge: every changed pair up to a round, in both orders."""
     for trajectory in trajectories:
         for pair in pairs_of(trajectory, rounds, against):
             if not pair.is_unchanged:

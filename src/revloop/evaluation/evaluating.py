@@ -7,25 +7,17 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from revloop.errors import InputError
 from revloop.evaluation.agreement import agreement
-from revloop.evaluation.collecting import (
-    DEFAULT_CONCURRENCY,
-    VerdictCounts,
-    collect,
-    questions_on,
-)
 from revloop.evaluation.outcomes import Outcome, group_of, outcomes
+from revloop.evaluation.pairs import ORIGINAL, Against
 from revloop.evaluation.rounds import Evaluation, JudgeFigures, rounds_of
 from revloop.evaluation.verdicts import Verdicts
 from revloop.store import Store
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
     from pathlib import Path
 
-    from revloop.evaluation.pairs import Against
-    from revloop.trajectory import Judge, JudgeInfo
-
-ORIGINAL: frozenset[Against] = frozenset({"original"})
+    from revloop.trajectory import JudgeInfo
 
 
 class StoreCounts(NamedTuple):
@@ -69,45 +61,6 @@ def count_store(path: str | Path, *, by: str | None = None) -> StoreCounts:
     if by is not None and not has_field:
         raise InputError(f"No draft of {path} has a field '{by}' to split by.")
     return StoreCounts(count, failed, unfinished, rounds, groups)
-
-
-async def ask_judge(
-    path: str | Path,
-    judge: Judge,
-    *,
-    rounds: int,
-    against: frozenset[Against] = ORIGINAL,
-    concurrency: int = DEFAULT_CONCURRENCY,
-    on_verdict: Callable[[VerdictCounts], None] | None = None,
-) -> VerdictCounts:
-    """Collect a judge's missing verdicts on a store; see :func:`collect`.
-
-    Raises:
-        JudgeError: The judge failed; its verdicts so far are stored.
-        StoreError: The store cannot be read or written.
-    """
-    with Store.open_to_read(path) as store, Verdicts.open(path) as verdicts:
-        return await collect(
-            store.contents(),
-            judge,
-            verdicts,
-            rounds=rounds,
-            against=against,
-            concurrency=concurrency,
-            on_verdict=on_verdict,
-        )
-
-
-def count_questions(
-    path: str | Path, *, rounds: int, against: frozenset[Against] = ORIGINAL
-) -> int:
-    """Number of questions about a store for one judge, answered ones included.
-
-    Raises:
-        StoreError: The store cannot be read.
-    """
-    with Store.open_to_read(path) as store:
-        return sum(1 for _ in questions_on(store.contents(), rounds, against))
 
 
 def evaluate(

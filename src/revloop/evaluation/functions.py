@@ -39,12 +39,7 @@ class FunctionJudge:
     ) -> None:
         self._function = function
         digest = digest or digest_of("function", name, _source_of(function))
-        self._info = JudgeInfo(kind="function", name=name, digest=digest)
-
-    @property
-    def info(self) -> JudgeInfo:
-        """Kind, name and digest, for the record."""
-        return self._info
+        self.info = JudgeInfo(kind="function", name=name, digest=digest)
 
     async def judge(self, prompt: str, first: str, second: str) -> Verdict:
         """Which text is better, in this order. See :class:`~revloop.trajectory.Judge`.
@@ -61,7 +56,7 @@ class FunctionJudge:
                     returned = await run_in_thread(call)
         except (Exception, SystemExit) as exc:
             raise JudgeError(
-                f"The judge {self._info.name} fails: {type(exc).__name__}: {exc}"
+                f"The judge {self.info.name} fails: {type(exc).__name__}: {exc}"
             ) from exc
         return self._verdict(returned)
 
@@ -78,7 +73,7 @@ class FunctionJudge:
             return Verdict.model_validate({"preference": preference, "reason": reason})
         except ValidationError as exc:
             raise JudgeError(
-                f"The judge {self._info.name} returns {returned!r:.100}, which is no verdict: "
+                f"The judge {self.info.name} returns {returned!r:.100}, which is no verdict: "
                 f"{explain(exc)}."
             ) from exc
 

@@ -46,12 +46,7 @@ class ModelJudge:
         pinned = engine.info.pinned
         sent = [] if pinned is None else [pinned.model_dump(mode="json")]
         digest = digest_of("model", model, prompts.digest, tries, seed, *sent)
-        self._info = JudgeInfo(kind="model", name=name or model, digest=digest)
-
-    @property
-    def info(self) -> JudgeInfo:
-        """Kind, name and digest, for the record."""
-        return self._info
+        self.info = JudgeInfo(kind="model", name=name or model, digest=digest)
 
     async def judge(self, prompt: str, first: str, second: str) -> Verdict:
         """Which text is better, in this order. See :class:`~revloop.trajectory.Judge`.

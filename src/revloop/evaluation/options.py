@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
 from revloop.evaluation.collecting import DEFAULT_CONCURRENCY
+from revloop.evaluation.pairs import BOTH, Against
 from revloop.options import DEFAULT_JUDGE_PROMPTS, HOW_TO_NAME_A_JUDGE, Flag, Options
 
-if TYPE_CHECKING:
-    from revloop.evaluation.pairs import Against
-
-Comparison = Literal["original", "previous", "both"]
+ComparedWith = Literal["original", "previous", "both"]
 """What each round is compared with."""
 
 
-def comparisons(name: Comparison) -> frozenset[Against]:
+def comparisons(name: ComparedWith) -> frozenset[Against]:
     """The comparisons that a name stands for."""
-    both: frozenset[Against] = frozenset({"original", "previous"})
-    return both if name == "both" else frozenset({name})
+    return BOTH if name == "both" else frozenset({name})
 
 
 class EvaluationOptions(Options):
@@ -35,7 +32,7 @@ class EvaluationOptions(Options):
     judge_prompts: Annotated[str, Flag(metavar="NAME|DIR", reads="the judges' prompts")] = Field(
         default=DEFAULT_JUDGE_PROMPTS, description="Prompt set for model judges."
     )
-    against: Comparison = Field(
+    against: ComparedWith = Field(
         default="original", description="Version to compare each round with."
     )
     by: Annotated[str | None, Flag(metavar="FIELD")] = Field(

@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 
 Against = Literal["original", "previous"]
 
+ORIGINAL: frozenset[Against] = frozenset({"original"})
+BOTH: frozenset[Against] = frozenset({"original", "previous"})
+
 
 class Pair(NamedTuple):
     """A round's text and the text that it is compared with.

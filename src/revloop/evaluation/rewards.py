@@ -27,7 +27,7 @@ class RewardJudge:
     def __init__(self, model: Any, tokenizer: Any, *, name: str, digest: str) -> None:
         self._model = model
         self._tokenizer = tokenizer
-        self._info = JudgeInfo(kind="reward", name=name, digest=digest)
+        self.info = JudgeInfo(kind="reward", name=name, digest=digest)
         self._in_use = threading.Lock()
         self._cached: dict[tuple[str, str], float] = {}
 
@@ -67,11 +67,6 @@ class RewardJudge:
         digest = digest_of("reward", name or model, config, _weights(Path(model)))
         return cls(loaded, tokenizer, name=name or model, digest=digest)
 
-    @property
-    def info(self) -> JudgeInfo:
-        """Kind, name and digest, for the record."""
-        return self._info
-
     async def judge(self, prompt: str, first: str, second: str) -> Verdict:
         """The text with the higher reward. See :class:`~revloop.trajectory.Judge`.
 
@@ -85,7 +80,7 @@ class RewardJudge:
             right = await anyio.to_thread.run_sync(self._reward, prompt, second)
         except (RuntimeError, MemoryError) as exc:
             why = "ran out of memory" if ran_out_of_memory(exc) else f"failed: {exc}"
-            raise JudgeError(f"The reward model {self._info.name} {why}.") from exc
+            raise JudgeError(f"The reward model {self.info.name} {why}.") from exc
         if left is None or right is None:
             return Verdict(
                 preference="unparseable", reason="A text does not fit the reward model's context."

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TextIO
 from pydantic import ValidationError
 
 from revloop.errors import InputError
-from revloop.evaluation.pairs import Against, pairs_of
+from revloop.evaluation.pairs import BOTH, Against, pairs_of
 from revloop.evaluation.tables import write_rows
 from revloop.files.text import read_text
 from revloop.trajectory import JudgeInfo, Verdict
@@ -148,11 +148,10 @@ def match_sheet(
             )
         else:
             filled[row.id] = row
-    both: frozenset[Against] = frozenset({"original", "previous"})
     found: dict[str, Question] = {}
     for trajectory in trajectories:
-        # one round more than there are: after an early stop, the last text is compared with itself
-        for pair in pairs_of(trajectory, trajectory.rounds + 1, both):
+        # one round beyond the last: after an early stop, later rounds compare the kept text
+        for pair in pairs_of(trajectory, trajectory.rounds + 1, BOTH):
             found |= {q.digest: q for q in pair.question.orders if q.digest in filled}
     unusable += [
         UnusableSheetRow(row.line, f"the store has no pair '{row.id:.40}'")
