@@ -119,7 +119,7 @@ class Workers:
             same.append(on_end)
             return
         self._under_way[trajectory.id] = [on_end]
-        self._progress.took_up(trajectory.rounds, trajectory.end)
+        self._progress.started(trajectory.rounds, trajectory.end)
         self._tasks.start_soon(self._revise, trajectory)
 
     async def _revise(self, trajectory: OpenTrajectory) -> None:
@@ -147,7 +147,7 @@ class Workers:
             self._fail(exc)
         finally:
             end = None if ended is None else ended.end
-            self._progress.put_down(trajectory.rounds, end)
+            self._progress.stopped(trajectory.rounds, end)
             callbacks = self._under_way.pop(trajectory.id)
         try:
             if ended is not None:
