@@ -122,7 +122,7 @@ def _figure_class(path: Path) -> type:
     if path.suffix.lower() not in _KINDS:
         raise InputError(f"{path} cannot be drawn: use a .png or .svg file.")
     try:
-        from matplotlib.figure import Figure  # heavy and optional
+        from matplotlib.figure import Figure  # optional, and slow to import
     except ImportError as exc:
         raise MissingExtraError("Plots need matplotlib: pip install 'revloop[bench]'.") from exc
     drawn: type = Figure
