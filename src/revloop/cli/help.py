@@ -76,7 +76,7 @@ def _panels(command: Any, ctx: Any) -> Iterator[Panel]:
             continue
         is_argument = param.param_type_name == "argument"
         panel = getattr(param, "rich_help_panel", None)
-        if param.name == "help":
+        if "--help" in param.opts:
             panel = "Everywhere"
         rows = panels.setdefault(panel or ("Arguments" if is_argument else "Options"), [])
         flag = Text(_name(param), "bold cyan") if is_argument else _flag(param)
