@@ -1,4 +1,4 @@
-"""`revise_many` and its asynchronous twin."""
+"""`revise_many` and `arevise_many`."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def test_every_draft_gives_a_trajectory() -> None:
     assert all(t.final == f"{t.original}!!" for t in found.values())
 
 
-async def test_the_asynchronous_twin_takes_an_asynchronous_source() -> None:
+async def test_arevise_many_takes_an_asynchronous_source() -> None:
     async def source() -> AsyncIterator[str]:
         for n in range(10):
             await anyio.lowlevel.checkpoint()
@@ -119,7 +119,7 @@ async def test_a_cancelled_caller_closes_nothing_that_is_still_in_use() -> None:
     assert judge.is_closed
 
 
-def test_with_a_store_the_same_call_goes_on(tmp_path: Path) -> None:
+def test_with_a_store_the_same_call_resumes(tmp_path: Path) -> None:
     path = tmp_path / "s.sqlite"
     first = list(revise_many(drafts(10), iterations=2, store=path, engine=engine()))
     silent = ScriptedEngine([])

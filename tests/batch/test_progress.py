@@ -1,4 +1,4 @@
-"""What a batch counts, and how a person sees it."""
+"""What a batch counts, and how it is shown."""
 
 from __future__ import annotations
 
@@ -39,14 +39,14 @@ FAULT = f"{URL} does not answer in JSON: <html>{'Welcome! ' * 40}</html>"
 
 
 class Faulty:
-    """An engine that tells what goes wrong."""
+    """An engine that reports its faults."""
 
     def faults(self) -> Faults:
         return Faults(12, FAULT)
 
 
 class Away:
-    """An engine whose server is away."""
+    """An engine whose server is unreachable."""
 
     def waiting(self) -> Waiting:
         return Waiting(35.2, 900.0)
@@ -101,7 +101,7 @@ class TestCounting:
         assert snapshot.tokens_per_s > 0
         assert snapshot.cached_share == pytest.approx(0.4)
 
-    def test_where_nobody_counts_cached_tokens_no_share_is_told(self) -> None:
+    def test_without_cached_token_counts_there_is_no_share(self) -> None:
         progress = Progress()
         progress.replied(Usage(prompt_tokens=100, generated_tokens=30))
         assert progress.snapshot().cached_share is None
@@ -135,7 +135,7 @@ class TestCounting:
         assert (snapshot.trajectories, snapshot.done) == (15, 11)
         assert (snapshot.failed, snapshot.converged) == (2, 3)
 
-    def test_a_failed_trajectory_that_is_tried_again_has_failed_no_more(self) -> None:
+    def test_a_retried_trajectory_no_longer_counts_as_failed(self) -> None:
         progress = Progress()
         progress.resume({(StopReason.ENGINE_FAILED, 1): 2}, pending=2)
         progress.started(1, end(StopReason.ENGINE_FAILED))
@@ -227,7 +227,7 @@ class TestCauses:
                 since = tell(progress, since=since)
         return stream.getvalue().splitlines()
 
-    def test_the_last_causes_are_told_below_the_line_and_fit_into_80_columns(self) -> None:
+    def test_the_last_causes_are_shown_below_the_line_in_80_columns(self) -> None:
         first, failure, fault = self.told([self.TROUBLED])
         assert first == line(self.TROUBLED)
         assert (
@@ -237,7 +237,7 @@ class TestCauses:
         assert fault.endswith("…")
         assert len(fault) == 80
 
-    def test_a_cause_that_was_told_is_not_told_again_until_it_comes_again(self) -> None:
+    def test_a_cause_is_shown_once_for_each_time_it_occurs(self) -> None:
         once_more = replace(self.TROUBLED, retries=13)
         lines = self.told([self.TROUBLED, self.TROUBLED, once_more])
         assert [number for number, told in enumerate(lines) if not told.startswith("  ")] == [
