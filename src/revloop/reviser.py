@@ -273,7 +273,7 @@ class AsyncReviser:
             engine: The reviser's engine, or a wrapper of it.
             iterations: Rounds in all, at least 1.
             on_version: As for :meth:`revise`.
-            retry: Whether to try again after a failure that is likely to repeat itself.
+            retry: Whether to retry after a failure that is likely to recur.
 
         Raises:
             StoreError: A version could not be stored.

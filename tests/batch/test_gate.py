@@ -156,7 +156,7 @@ class TestGate:
             tasks.start_soon(one, "two rounds", Priority(3, rounds_left=2, size=100))
             tasks.start_soon(one, "five rounds", Priority(0, rounds_left=5, size=100))
             await anyio.wait_all_tasks_blocked()
-            gate.all_are_here()
+            gate.input_ended()
             tasks.start_soon(one, "one long round", Priority(4, rounds_left=1, size=300))
             await anyio.wait_all_tasks_blocked()
         assert order == ["five rounds", "one long round", "two rounds", "one round"]

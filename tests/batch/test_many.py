@@ -79,6 +79,17 @@ def test_an_endless_source_is_read_only_as_far_as_needed() -> None:
     assert next(taken) < 100
 
 
+async def test_a_slow_consumer_slows_down_the_source() -> None:
+    taken = itertools.count()
+    endless = (f"Draft {n}" for n in taken)
+    found = arevise_many(endless, iterations=1, max_concurrency=4, engine=engine())
+    for _ in range(3):
+        await anyio.sleep(0.3)  # the engine could revise hundreds of drafts meanwhile
+        await anext(found)
+    await found.aclose()
+    assert next(taken) < 50
+
+
 def test_leaving_early_closes_everything(tmp_path: Path) -> None:
     path = tmp_path / "s.sqlite"
     found = revise_many(drafts(50), iterations=1, store=path, engine=engine())

@@ -138,7 +138,7 @@ class Gate:
         self.is_closed = False
         self._queue: list[_QueuedRequest] = []
         self._numbers = itertools.count()
-        self._all_are_here = False
+        self._input_ended = False
 
     @property
     def is_full(self) -> bool:
@@ -148,11 +148,11 @@ class Gate:
     def allow(self, limit: int) -> None:
         """Set the limit; requests that are inside stay."""
         self.limit = limit
-        self._let_in()
+        self._admit()
 
-    def all_are_here(self) -> None:
+    def input_ended(self) -> None:
         """All trajectories have come: those with the most work left now go first."""
-        self._all_are_here = True
+        self._input_ended = True
         self._queue = [replace(one, rank=self._rank(one.priority)) for one in self._queue]
         heapq.heapify(self._queue)
 
@@ -176,26 +176,26 @@ class Gate:
             yield
         finally:
             self.inside -= 1
-            self._let_in()
+            self._admit()
 
     def _rank(self, priority: Priority) -> tuple[bool, int]:
         to_do = priority.rounds_left * priority.size
-        return not priority.mid_round, -(to_do if self._all_are_here else priority.rounds_done)
+        return not priority.mid_round, -(to_do if self._input_ended else priority.rounds_done)
 
     async def _wait(self, priority: Priority) -> None:
         turn = asyncio.get_running_loop().create_future()
         waiting = _QueuedRequest(self._rank(priority), next(self._numbers), priority, turn)
         heapq.heappush(self._queue, waiting)
-        self._let_in()
+        self._admit()
         try:
             await turn
         except asyncio.CancelledError:
             if turn.done() and not turn.cancelled():  # let in just before it was cancelled
                 self.inside -= 1
-                self._let_in()
+                self._admit()
             raise
 
-    def _let_in(self) -> None:
+    def _admit(self) -> None:
         while self._queue and not self.is_full:
             turn = heapq.heappop(self._queue).turn
             if not turn.done():
