@@ -77,7 +77,8 @@ class Progress:
         entered: Trajectories begun, including those of earlier runs.
         is_whole: Whether the input has been read to its end.
         read_share: Share of the input that has been read, 0 to 1; None if unknown.
-        failed: Trajectories that ended before all rounds.
+        done: Trajectories that ended, including those of earlier runs of the command.
+        failed: Of these, those that ended before all rounds.
         versions: Versions made since the command began.
         replies: Completions since the command began, usable or not.
     """
@@ -88,10 +89,10 @@ class Progress:
     entered: int = 0
     is_whole: bool = False
     read_share: float | None = None
+    done: int = 0
     failed: int = 0
     versions: int = 0
     replies: int = 0
-    _done: int = 0
     _done_before: int = 0
     _converged: int = 0
     _prompt_tokens: int = 0
@@ -103,11 +104,6 @@ class Progress:
     _faults: Callable[[], Faults | None] = lambda: None
     _last_failure: str | None = None
     _moments: deque[tuple[float, int, int]] = field(default_factory=deque)
-
-    @property
-    def done(self) -> int:
-        """Trajectories that ended, including those of earlier runs of the command."""
-        return self._done
 
     def watch(self, engine: object) -> None:
         """Report this engine's outages and faults in snapshots."""
@@ -128,7 +124,7 @@ class Progress:
             self.entered += number
             if reason is not None:
                 ended[reason] += number
-        self._done = self._done_before = self.entered - pending
+        self.done = self._done_before = self.entered - pending
         self.failed = sum(number for reason, number in ended.items() if reason.is_failure)
         self._converged = sum(ended[reason] for reason in _CONVERGED)
 
@@ -158,7 +154,7 @@ class Progress:
         """A trajectory ended (with an end), or was stopped with the batch (without one)."""
         self._move(self._round_after(rounds_done), None)
         if end is not None:
-            self._done += 1
+            self.done += 1
             self.failed += end.reason.is_failure
             if end.reason.is_failure:
                 self._last_failure = end.detail
@@ -175,7 +171,7 @@ class Progress:
         return Snapshot(
             elapsed_s=elapsed_s,
             trajectories=self.entered if self.is_whole else None,
-            done=self._done,
+            done=self.done,
             failed=self.failed,
             converged=self._converged,
             rejected=self.rejected,
@@ -208,7 +204,7 @@ class Progress:
         return (self.versions - versions) / seconds, (self._generated_tokens - tokens) / seconds
 
     def _left_s(self, elapsed_s: float) -> float | None:
-        done_now = self._done - self._done_before
+        done_now = self.done - self._done_before
         if done_now == 0:
             return None
         total: float = self.entered
@@ -216,7 +212,7 @@ class Progress:
             if not self.read_share:
                 return None
             total /= self.read_share
-        return max(0.0, total - self._done) * elapsed_s / done_now
+        return max(0.0, total - self.done) * elapsed_s / done_now
 
     def _move(self, old: int, new: int | None) -> None:
         self._in_round[old] -= 1
