@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     Answered = tuple[Request, Completion]
 
 SHORTEST_CRITIQUE_TOKENS = 64
-"""A critique that has less room than this is not worth requests for."""
+"""The least room for a critique; with less, none is requested."""
 
 
 class Rounds:
