@@ -56,6 +56,7 @@ def test_machines_get_json(monkeypatch: pytest.MonkeyPatch) -> None:
         "total": 160,
     }
     assert told[-1]["elapsed_s"] >= 0
+    assert told[-1]["left_s"] == pytest.approx(4 * told[-1]["elapsed_s"])
 
 
 def test_a_short_count_says_nothing_in_a_pipe(capsys: pytest.CaptureFixture[str]) -> None:

@@ -63,6 +63,13 @@ def assert_failed(finished: Finished, code: int, *words: str) -> None:
         assert word in " ".join(finished.err.split())
 
 
+async def test_progress_can_be_json(folder: Path) -> None:
+    finished = await evaluate(folder, *HIGHER, "--json", "--log-json")
+    assert read(finished).trajectories == 12
+    told = {"judge": "mine:higher", "new": 48, "stored": 0, "unreadable": 0}
+    assert json.loads(finished.err) == told
+
+
 async def test_it_prints_a_table_of_the_rounds(folder: Path) -> None:
     finished = await evaluate(folder, *HIGHER)
     assert finished.code == 0, finished.err

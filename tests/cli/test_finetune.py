@@ -50,6 +50,17 @@ async def test_records_become_a_critic(folder: Path) -> None:
     assert json.loads((folder / "run" / "model" / "config.json").read_text())["model_type"]
 
 
+async def test_progress_can_be_json_and_an_option_overrides_the_recipe(folder: Path) -> None:
+    options = ("--epochs", "1", "--lora-rank", "2", "--method", "lora", "--log-json")
+    done = await revloop(*RUN.split(), *options, folder=folder)
+    assert done.code == 0, done.err
+    lines = [json.loads(line) for line in done.err.splitlines() if line.startswith("{")]
+    assert lines[-1]["curves"] == "run/curves.png"
+    assert lines[-1]["validation_loss"] == min(line.get("validation_loss") or 99 for line in lines)
+    settings = json.loads((folder / "run" / "run.json").read_text())["settings"]
+    assert (settings["epochs"], settings["lora"]["rank"]) == (1.0, 2)
+
+
 async def test_a_folder_that_is_not_empty_ends_without_a_traceback(folder: Path) -> None:
     (folder / "run").mkdir()
     (folder / "run" / "thesis.txt").touch()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from revloop.cli import finetune_display as module
+from revloop.cli import counting as module
 from revloop.cli.finetune_display import ProgressLine, live_line
 from revloop.finetune import TrainingStep
 
@@ -58,6 +58,23 @@ def test_an_evaluation_does_not_take_the_loss_away() -> None:
     line.note(step(1, loss=2.0))
     line.note(step(1, loss=None))
     assert "step 1 of 41, loss 2.0000" in line.text()
+
+
+def test_programs_get_the_last_step_and_the_time() -> None:
+    clock = Clock()
+    line = ProgressLine(clock)
+    assert line.values() == {"elapsed_s": 0.0}
+    clock.at_s = 9.0
+    line.note(step(3, tokens=700))
+    assert line.values() == {
+        "step": 3,
+        "steps": 41,
+        "epoch": 1.0,
+        "loss": 1.5,
+        "validation_loss": None,
+        "tokens": 700,
+        "elapsed_s": 9.0,
+    }
 
 
 def test_without_a_terminal_lines_come_even_while_no_step_is_done(

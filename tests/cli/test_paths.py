@@ -97,7 +97,7 @@ READ = {
     ),
     *("finetune prompts", "finetune accelerate_config"),
     *("judge store", "judge read", "plan lengths_from"),
-    *("records validate file", "records validate tokenizer", "records validate prompts"),
+    *("records validate file", "records validate prompts"),
     *("records import file", "records render file", "records render prompts"),
     "records split file",
     *("report store", "report judge_prompts"),
@@ -109,6 +109,7 @@ GIVEN_TO = {
     "revise": "revise store",
     "batch": "batch output_file",
     "evaluate": "evaluate csv",
+    "records validate": "records validate output_file",
     "report": "report out",
     "bench throughput": "bench throughput result_file",
 }

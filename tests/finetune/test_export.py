@@ -1,4 +1,4 @@
-"""A critic's end token; `test_run.py` covers export and merging."""
+"""What a critic stops with; `test_finetune_run.py` exports and merges for real."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Detects an engine or a judge that fails many times in a row."""
+"""Notices an engine or a judge that fails again and again, and does nothing in between."""
 
 from __future__ import annotations
 
@@ -15,12 +15,13 @@ _WHO = {StopReason.ENGINE_FAILED: "engine", StopReason.JUDGE_FAILED: "judge"}
 
 
 class FailuresInARow:
-    """Counts failures in a row, of the engine and of the judge apart.
+    """Counts what speaks against the engine, and apart from it what speaks against the judge.
 
-    Other ends (a rejected request, a full context, unusable replies) count for neither.
+    A row that was rejected, or too long, or whose replies could not be used speaks against neither.
 
     Args:
-        progress: Counts successes: any reply resets the engine's count, a version the judge's.
+        progress: Tells what was done in between: any reply speaks for the engine, a version for
+            the judge.
     """
 
     def __init__(self, progress: Progress) -> None:
@@ -29,7 +30,7 @@ class FailuresInARow:
         self._done = dict.fromkeys(_WHO, 0)
 
     def note(self, end: End) -> str | None:
-        """Count the end of a trajectory; returns a sentence if there were too many in a row."""
+        """Count the end of a trajectory; a sentence if it was one failure too many."""
         reason = end.reason
         if reason not in _WHO:
             return None

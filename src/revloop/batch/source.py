@@ -1,4 +1,4 @@
-"""The input of a batch, and whether it is the one that a run began with."""
+"""The input of a batch: which rows to read, and whether it is the one that a run began with."""
 
 from __future__ import annotations
 
@@ -27,7 +27,11 @@ _STDIN = "-"
 
 @dataclass(frozen=True, slots=True)
 class InputSource:
-    """What to read, and how: the arguments of :func:`~revloop.rows.read_rows`."""
+    """What to read, and how.
+
+    Attributes:
+        name: As for :func:`~revloop.rows.read_rows`, and so are the others.
+    """
 
     name: str
     form: str = "auto"
@@ -49,10 +53,10 @@ class InputSource:
         )
 
     def check_there(self) -> None:
-        """Check that the input can be read, before any work starts.
+        """Check, before any work, that there is something to read.
 
         Raises:
-            InputError: There is no such input, or it is not readable.
+            InputError: There is no such input, or it may not be read.
         """
         if self.name == _STDIN or self.name.startswith(HUB):
             return
@@ -62,11 +66,11 @@ class InputSource:
                 raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
 
     def fingerprint(self) -> str | None:
-        """Fingerprint of input and read options; None for a stream.
+        """Tells this input, read in this way, from others; None for a stream, which cannot be told.
 
-        For a file: its size and its first and last 64 KiB (fast for any size, but it misses a
-        change in the middle that keeps the size). For a folder: the names and sizes of its files.
-        For a data set: its name.
+        Of a file: its size and its first and last 64 KiB, which takes no time however large it is.
+        A change in the middle that leaves the size as it was goes unseen. Of a folder: the names
+        and sizes of its files. Of a data set by name: its name.
 
         Raises:
             InputError: The input cannot be read.
@@ -88,18 +92,18 @@ class InputSource:
         return path.stat().st_size if path.is_file() else None
 
     def check(self, state: InputState) -> None:
-        """Check that this is the input that a run began with.
+        """Make sure that this is the input that a run began with.
 
         Raises:
-            InputError: It is another input, or the read options differ.
+            InputError: It is another one, or is read in another way.
         """
         if self.fingerprint() == state.fingerprint:
             return
         read = 0 if state.position is None else state.position.number
         raise InputError(
             f"{self.name} is not the input that this run began with ({state.name}, {read} rows "
-            "read): its size, beginning, end or read options differ. Use that input again, begin a "
-            "new run (--new-run), or use another store."
+            "read): the size, the beginning, the end or the way to read it differs. Give that "
+            "input again, or begin a new run (--new-run), or use another store."
         )
 
 

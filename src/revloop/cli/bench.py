@@ -148,7 +148,12 @@ async def _measure(
 ) -> BenchResult:
     def tell(name: str, run: Measurement) -> None:
         requests = len(run.recording.answered)
-        output.say(f"{name}: {requests} requests in {run.cost.wall_s:.1f} s")
+        output.report(
+            f"{name}: {requests} requests in {run.cost.wall_s:.1f} s",
+            side=name,
+            requests=requests,
+            wall_s=run.cost.wall_s,
+        )
 
     engine = await open_engine(options, shipped_critic=CRITIC_FOLDER)
     try:

@@ -1,11 +1,11 @@
-"""Show the progress of a count on stderr: live in a terminal, else a line every 30 s."""
+"""Show progress on stderr: a live line in a terminal, else a line or JSON every 30 s."""
 
 from __future__ import annotations
 
 import threading
 import time
 from contextlib import contextmanager, nullcontext
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rich.text import Text
 
@@ -13,10 +13,30 @@ from revloop.cli import output
 from revloop.values import duration
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
 LINE_EVERY_S = 30.0
 _FRAME_EVERY_S = 0.5
+
+
+@contextmanager
+def showing(line: Callable[[], str], values: Callable[[], Mapping[str, Any]]) -> Iterator[None]:
+    """Show progress while the block runs.
+
+    Args:
+        line: Gives the progress for people, as a line.
+        values: Gives the same for programs.
+    """
+    live = output.progress.status(Text(line())) if output.is_live() else None
+
+    def show() -> None:
+        if live is None:
+            output.report(line(), **values())
+        else:
+            live.update(Text(output.printable(line())))
+
+    with live or nullcontext(), repeating(show, _FRAME_EVERY_S if live else LINE_EVERY_S):
+        yield
 
 
 class _Count:
@@ -28,32 +48,29 @@ class _Count:
         self._started = time.monotonic()
         self._new = self._before = 0
 
-    def tell(self, new: int, before: int) -> None:
+    def tell(self, new: int, before: int = 0) -> None:
         """Set how many are done now, and how many were done before."""
         self._new, self._before = new, before
 
-    def line(self) -> str:
-        """Progress, rate and time left."""
-        elapsed_s = time.monotonic() - self._started
-        done = self._new + self._before
-        line = f"{duration(elapsed_s)}: {self._what}: {done} of {self._total}"
-        if self._new:
-            rate = self._new / max(elapsed_s, 1e-9)
-            line += f", {rate:.3g}/s, {duration((self._total - done) / rate)} left"
-        return output.printable(line)
+    def values(self) -> dict[str, Any]:
+        """Progress and time left."""
+        elapsed_s, done = time.monotonic() - self._started, self._new + self._before
+        left_s = elapsed_s * (self._total - done) / self._new if self._new else None
+        counts = {"what": self._what, "done": done, "total": self._total}
+        return {**counts, "elapsed_s": elapsed_s, "left_s": left_s}
 
-    def values(self) -> dict[str, object]:
-        """Progress for machines."""
-        return {
-            "elapsed_s": round(time.monotonic() - self._started, 1),
-            "what": self._what,
-            "done": self._new + self._before,
-            "total": self._total,
-        }
+    def line(self) -> str:
+        """The same as a line, with the rate."""
+        found = self.values()
+        elapsed_s, left_s = found["elapsed_s"], found["left_s"]
+        line = f"{duration(elapsed_s)}: {self._what}: {found['done']} of {self._total}"
+        if left_s is None:
+            return line
+        return f"{line}, {self._new / max(elapsed_s, 1e-9):.3g}/s, {duration(left_s)} left"
 
 
 @contextmanager
-def counting(what: str, total: int) -> Iterator[Callable[[int, int], None]]:
+def counting(what: str, total: int) -> Iterator[Callable[..., None]]:
     """Show the progress of a count while the block runs.
 
     Args:
@@ -64,16 +81,7 @@ def counting(what: str, total: int) -> Iterator[Callable[[int, int], None]]:
         A function that takes the number done now, and the number done before.
     """
     count = _Count(what, total)
-    live = output.progress.status(Text(count.line()))
-
-    def tell() -> None:
-        if output.is_live():
-            live.update(Text(count.line()))
-        else:
-            output.report(count.line(), **count.values())
-
-    shown = live if output.is_live() else nullcontext()
-    with shown, repeating(tell, _FRAME_EVERY_S if output.is_live() else LINE_EVERY_S):
+    with showing(count.line, count.values):
         yield count.tell
 
 

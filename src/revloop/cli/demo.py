@@ -11,14 +11,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import anyio
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from revloop.batch import revise_many
 from revloop.cli import output
+from revloop.cli.counting import counting
 from revloop.cli.figures import print_evaluation
 from revloop.cli.files import new_file
 from revloop.cli.generated import with_options
 from revloop.cli.tables import print_table
-from revloop.concurrency import task_group
 from revloop.demo import CRITIC_FOLDER, demo_drafts
 from revloop.demo.figures import (
     critique_statements,
@@ -26,20 +26,18 @@ from revloop.demo.figures import (
     round_figures,
     unusable_replies,
 )
-from revloop.engines import open_engine
 from revloop.engines.factory import DEMO, SHIPPED_CRITIC
 from revloop.errors import InputError, MissingExtraError, ServingError
 from revloop.evaluation import ask_judge, demo_judge, evaluate
 from revloop.files.paths import Kind, Writes, check_paths, standard_output
 from revloop.options import DemoOptions, EngineOptions, RunOptions
 from revloop.report import aggregate, open_source, write_page
-from revloop.reviser import AsyncReviser
 from revloop.serving import ServerOptions, VllmServer, stopping_on_sigterm
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
-    from revloop.trajectory import Draft, Trajectory
+    from revloop.trajectory import Draft, Trajectory, Version
 
 EXAMPLE = "Example: `revloop demo --iterations 3`"
 
@@ -51,10 +49,8 @@ def demo(loop: RunOptions, demo: DemoOptions) -> None:
     path = demo.store or Path(f"revloop-demo-{now:%Y%m%d-%H%M%S}.sqlite")
     check_paths([standard_output(), Writes(path, "the store", Kind.STORE), *_page(path)])
     with stopping_on_sigterm(), _engine_options(in_process=demo.in_process) as options:
-        judge = None if loop.keep == "last" else demo_judge()
-        open_reviser = partial(AsyncReviser, store=path, loop=loop, judge=judge)
         drafts = demo_drafts(demo.drafts, seed=loop.seed)
-        trajectories = anyio.run(_revise_all, drafts, iterations, options, open_reviser)
+        trajectories = _revise_all(drafts, loop, options, path)
     for trajectory in _most_improved(trajectories)[: demo.shown]:
         output.results.rule(output.printable(str(trajectory.draft.id)))
         output.print_trajectory(trajectory)
@@ -100,46 +96,29 @@ def _start_server() -> VllmServer | None:
     return server
 
 
-async def _revise_all(
-    drafts: list[Draft],
-    iterations: int,
-    options: EngineOptions,
-    open_reviser: Callable[..., AsyncReviser],
+def _revise_all(
+    drafts: list[Draft], loop: RunOptions, engine: EngineOptions, store: Path
 ) -> list[Trajectory]:
     """All trajectories, in the order of their drafts."""
-    done: dict[str, Trajectory] = {}
-    engine = await open_engine(options, shipped_critic=CRITIC_FOLDER)
-    with _progress_bar() as bar:
-        rounds = bar.add_task("rounds", total=len(drafts) * iterations)
-        async with (
-            open_reviser(engine=engine) as reviser,
-            task_group() as tasks,
-        ):
+    made = 0
 
-            async def revise(draft: Draft) -> None:
-                trajectory = await reviser.revise(
-                    draft,
-                    iterations=iterations,
-                    on_version=lambda version: bar.advance(rounds, min(version.round, 1)),
-                )
-                bar.advance(rounds, iterations - trajectory.rounds)
-                done[draft.key] = trajectory
+    def count(_draft: Draft, version: Version) -> None:
+        nonlocal made
+        made += version.round > 0
+        tell(made)
 
-            for draft in drafts:
-                tasks.start_soon(revise, draft)
-    await engine.aclose()
+    with counting("rounds", len(drafts) * loop.iterations) as tell:
+        trajectories = revise_many(
+            drafts,
+            iterations=loop.iterations,
+            on_version=count,
+            engine=engine,
+            loop=loop,
+            store=store,
+            judge=None if loop.keep == "last" else demo_judge(),
+        )
+        done = {trajectory.draft.key: trajectory for trajectory in trajectories}
     return [done[draft.key] for draft in drafts]
-
-
-def _progress_bar() -> Progress:
-    return Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        console=output.progress,
-        transient=True,
-    )
 
 
 def _most_improved(trajectories: list[Trajectory]) -> list[Trajectory]:

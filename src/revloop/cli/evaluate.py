@@ -108,7 +108,9 @@ async def _ask(store: Path, spec: str, options: EvaluationOptions, rounds: int) 
         finally:
             await judge.aclose()
     unreadable = f" ({asked.unreadable} unreadable)" if asked.unreadable else ""
-    output.say(
-        f"{judge.info.name}: {asked.new} new verdicts{unreadable}, {asked.stored} were stored."
+    output.report(
+        f"{judge.info.name}: {asked.new} new verdicts{unreadable}, {asked.stored} were stored.",
+        judge=judge.info.name,
+        **asked._asdict(),
     )
     return judge.info

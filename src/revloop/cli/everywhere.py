@@ -44,6 +44,8 @@ Verbose = Annotated[
         rich_help_panel=_PANEL,
     ),
 ]
+
+
 LogJson = Annotated[
     bool,
     typer.Option(
@@ -58,7 +60,7 @@ def reset(
     verbose: Verbose = 0,
     log_json: LogJson = False,
 ) -> None:
-    """Set the options file, and how the command reports."""
+    """Set what holds for a whole command: where its options are, and how it reports."""
     name_file(config)
     output.progress.quiet, output.mode.as_json = quiet, log_json
     _log(verbose)
@@ -88,7 +90,7 @@ def with_common_options(function: Callable[..., R]) -> Callable[..., R]:
 
 
 def _log(verbose: int) -> None:
-    """Log revloop's modules to stderr: nothing, from INFO on, or from DEBUG on."""
+    """Show what revloop's modules log: nothing, progress of requests, or all details."""
     logger = logging.getLogger("revloop")
     logger.handlers.clear()
     if verbose:

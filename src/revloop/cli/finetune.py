@@ -164,7 +164,9 @@ def _train(
         raise typer.Exit(exit_codes.INTERRUPTED)
     loss = result.validation_loss
     held_out = "" if loss is None else f"; lowest validation loss: {loss:.4f}"
-    output.say(f"Steps: {result.steps}{held_out}. Curves: {run_folder / 'curves.png'}")
+    curves = str(run_folder / "curves.png")
+    told = f"Steps: {result.steps}{held_out}. Curves: {curves}"
+    output.report(told, steps=result.steps, validation_loss=loss, curves=curves)
     output.results.print(str(result.model))
 
 

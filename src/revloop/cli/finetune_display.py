@@ -1,15 +1,14 @@
-"""Show the progress of training on stderr: live in a terminal, else a line every 30 s."""
+"""Show the progress of training on stderr."""
 
 from __future__ import annotations
 
 import time
-from contextlib import contextmanager, nullcontext
-from typing import TYPE_CHECKING
-
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from contextlib import contextmanager
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
 
 from revloop.cli import output
-from revloop.cli.counting import LINE_EVERY_S, repeating
+from revloop.cli.counting import showing
 from revloop.values import duration
 
 if TYPE_CHECKING:
@@ -55,18 +54,10 @@ class ProgressLine:
             text += f", {duration((step.steps - step.step) * since_s / done)} left"
         return text
 
-    def values(self) -> dict[str, object]:
-        """The same for machines."""
-        step, elapsed_s = self._last, round(self._now() - self._started, 1)
-        if step is None:
-            return {"elapsed_s": elapsed_s, "step": None}
-        return {
-            "elapsed_s": elapsed_s,
-            "step": step.step,
-            "steps": step.steps,
-            "loss": step.loss,
-            "tokens": step.tokens,
-        }
+    def values(self) -> dict[str, Any]:
+        """The last step and the elapsed time, for programs."""
+        step = {} if self._last is None else asdict(self._last)
+        return {**step, "elapsed_s": self._now() - self._started}
 
 
 @contextmanager
@@ -76,36 +67,16 @@ def live_line() -> Iterator[Callable[[TrainingStep], None]]:
     Yields:
         A function to call with each step.
     """
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[loss]}"),
-        TimeRemainingColumn(),
-    )
-    is_shown, line = output.is_live(), ProgressLine()
+    line = ProgressLine()
 
-    def report() -> None:
-        output.report(line.text(), **line.values())
+    def tell(step: TrainingStep) -> None:
+        line.note(step)
+        if step.validation_loss is not None:
+            output.report(
+                f"step {step.step} of {step.steps}, epoch {step.epoch:.2f}: "
+                f"validation loss {step.validation_loss:.4f}",
+                **asdict(step),
+            )
 
-    telling = nullcontext() if is_shown else repeating(report, LINE_EVERY_S)
-    bar = Progress(*columns, console=output.progress, transient=True, disable=not is_shown)
-    with bar, telling:
-        task = bar.add_task("training", total=None, loss="")
-
-        def tell(step: TrainingStep) -> None:
-            line.note(step)
-            if step.validation_loss is not None:
-                output.report(
-                    f"step {step.step} of {step.steps}, epoch {step.epoch:.2f}: "
-                    f"validation loss {step.validation_loss:.4f}",
-                    step=step.step,
-                    steps=step.steps,
-                    epoch=step.epoch,
-                    validation_loss=step.validation_loss,
-                )
-            bar.update(task, completed=step.step, total=step.steps)
-            if step.loss is not None:
-                bar.update(task, loss=f"loss {step.loss:.4f}")
-
+    with showing(line.text, line.values):
         yield tell

@@ -12,14 +12,6 @@ from revloop.demo import CRITIC_FOLDER
 from revloop.engines.factory import DEMO
 from revloop.options import RunOptions
 
-ApiKeyFile = Annotated[
-    Path | None,
-    typer.Option(
-        help="File that holds the server's key. Else: REVLOOP_API_KEY.",
-        metavar="PATH",
-        rich_help_panel="Engine",
-    ),
-]
 Prompts = Annotated[
     str, typer.Option(help=RunOptions.model_fields["prompts"].description, metavar="NAME|DIR")
 ]

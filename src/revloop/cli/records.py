@@ -13,6 +13,7 @@ from pydantic import BaseModel
 from revloop.cli import output
 from revloop.cli.files import Force, new_file
 from revloop.cli.findings import RecordsWritten, print_report, tell_findings, tell_outcome
+from revloop.cli.generated import with_options
 from revloop.cli.options import Prompts, model_folder
 from revloop.demo.records import demo_records
 from revloop.engines.tokens import PromptTokenizer
@@ -21,12 +22,12 @@ from revloop.files.paths import Kind, Writes, check_paths, standard_output
 from revloop.options import DEFAULT_PROMPTS
 from revloop.prompts import PromptSet
 from revloop.records import (
-    DEFAULT_CONTEXT_TOKENS,
     DEFAULT_LIKENESS,
     DEFAULT_SHARES,
     FORMATS,
     PARTS,
     STORE_SOURCE,
+    CheckOptions,
     Checks,
     Finding,
     FindingKind,
@@ -63,27 +64,11 @@ _FORMAT_NAMES = ", ".join((*FORMATS, STORE_SOURCE))
 
 
 @app.command("validate", epilog="Example: `revloop records validate records.jsonl`")
+@with_options(checks=CheckOptions)
 def validate_file(
     file: File,
+    checks: CheckOptions,
     prompts: Prompts = DEFAULT_PROMPTS,
-    tokenizer: Annotated[
-        str | None,
-        typer.Option(
-            help="Model folder of the critic, to count tokens; demo: the shipped critic.",
-            metavar="PATH",
-        ),
-    ] = None,
-    context_tokens: Annotated[
-        int, typer.Option(min=1, help="Context length of the critic; Falcon-40B: 2048.")
-    ] = DEFAULT_CONTEXT_TOKENS,
-    likeness: Annotated[
-        float | None,
-        typer.Option(
-            min=0,
-            max=1,
-            help=f"Similarity of near duplicates. Default: {DEFAULT_LIKENESS}.",
-        ),
-    ] = None,
     output_file: Annotated[
         Path | None,
         typer.Option("--output", help="Write the valid records to this file.", metavar="PATH"),
@@ -92,21 +77,13 @@ def validate_file(
     as_json: Json = False,
 ) -> None:
     """Check records: missing, empty, repeated, too long or out-of-range values, by line."""
-    reads = {"the prompt set": prompts, "the tokenizer": tokenizer}
+    reads = {"the prompt set": prompts, **checks.paths_read()}
     check_paths(_written(output_file, force=force), reads, data=file)
-    folder = None if tokenizer is None else model_folder(tokenizer)
-    count = None if folder is None else PromptTokenizer.from_folder(folder).count
-    checks = Checks(
-        prompts=PromptSet.load(prompts),
-        count_tokens=count,
-        context_tokens=context_tokens,
-        near_duplicates=_near_duplicates(likeness),
-        languages=_languages(),
-    )
+    chosen = _checks(checks, PromptSet.load(prompts))
     with ExitStack() as opened:
         # opened before the work, so that an unusable path is reported first
         out = opened.enter_context(new_file(output_file, force=force)) if output_file else None
-        report = validate(read_records(file), checks)
+        report = validate(read_records(file), chosen)
         if as_json:
             output.print_json(report.model_dump_json(indent=2))
         else:
@@ -136,7 +113,7 @@ def import_file(
     _check_destination(output_file, as_json=as_json)
     check_paths(_written(output_file, force=force), data=file)
     findings: list[Finding] = []
-    with _destination(output_file, force=force) as out, ExitStack() as opened:
+    with ExitStack() as opened:
         if format_name == STORE_SOURCE:
             store = opened.enter_context(Store.open_to_read(file))
             imported = records_of_trajectories(store.contents())
@@ -144,11 +121,8 @@ def import_file(
             imported = refuse_if_all_unusable(
                 import_records(format_name, read_rows(file)), _defect, str(file), _OTHER_FORMAT
             )
-        written = _write((entry.record for entry in only_entries(imported, findings)), out)
-        if not written:
-            tell_findings(findings)
-            raise _nothing_valid(file)
-    _tell(output_file, written, findings, as_json=as_json)
+        records = (entry.record for entry in only_entries(imported, findings))
+        _write_all(records, file, output_file, findings, force=force, as_json=as_json)
 
 
 @app.command("split", epilog="Example: `revloop records split records.jsonl --output split`")
@@ -205,15 +179,10 @@ def render_file(
     _check_destination(output_file, as_json=as_json)
     check_paths(_written(output_file, force=force), {"the prompt set": prompts}, data=file)
     findings: list[Finding] = []
-    prompt_set = PromptSet.load(prompts)
-    with _destination(output_file, force=force) as out:
-        entries = only_entries(read_records(file), findings)
-        wanted = (entry for entry in entries if lesson in {None, entry.record.lesson})
-        written = _write(_rendered(wanted, prompt_set, findings), out)
-        if not written:
-            tell_findings(findings)
-            raise _nothing_valid(file)
-    _tell(output_file, written, findings, as_json=as_json)
+    entries = only_entries(read_records(file), findings)
+    wanted = (entry for entry in entries if lesson in {None, entry.record.lesson})
+    texts = _rendered(wanted, PromptSet.load(prompts), findings)
+    _write_all(texts, file, output_file, findings, force=force, as_json=as_json)
 
 
 @app.command("generate", epilog="Example: `revloop records generate 1000 --output records.jsonl`")
@@ -227,9 +196,8 @@ def generate(
     """Generate synthetic records of the demo's domain, to try fine-tuning."""
     _check_destination(output_file, as_json=as_json)
     check_paths(_written(output_file, force=force))
-    with _destination(output_file, force=force) as out:
-        written = _write(demo_records(count, seed=seed), out)
-    _tell(output_file, written, [], as_json=as_json)
+    records = demo_records(count, seed=seed)
+    _write_all(records, "the generator", output_file, [], force=force, as_json=as_json)
 
 
 def _defect(item: RecordEntry | Finding) -> Defect | None:
@@ -245,6 +213,17 @@ def _rendered(
         except InputError as exc:
             kind = FindingKind.NOT_RENDERED
             findings.append(Finding(line=line, kind=kind, reason=str(exc)))
+
+
+def _checks(options: CheckOptions, prompts: PromptSet) -> Checks:
+    folder = None if options.tokenizer is None else model_folder(options.tokenizer)
+    return Checks(
+        prompts=prompts,
+        count_tokens=None if folder is None else PromptTokenizer.from_folder(folder).count,
+        context_tokens=options.context_tokens,
+        near_duplicates=_near_duplicates(options.likeness),
+        languages=_languages(),
+    )
 
 
 def _near_duplicates(likeness: float | None) -> NearDuplicates | None:
@@ -305,7 +284,25 @@ def _write(values: Iterable[BaseModel], out: TextIO | None) -> int:
     return count
 
 
-def _tell(path: Path | None, written: int, findings: list[Finding], *, as_json: bool) -> None:
+def _write_all(
+    values: Iterable[BaseModel],
+    source: Path | str,
+    path: Path | None,
+    findings: list[Finding],
+    *,
+    force: bool,
+    as_json: bool,
+) -> None:
+    """Write values to a file or standard output, and report the findings that this brings up.
+
+    Raises:
+        InputError: There are no values, or the file cannot be written.
+    """
+    with _destination(path, force=force) as out:
+        written = _write(values, out)
+        if not written:
+            tell_findings(findings)
+            raise _nothing_valid(source)
     findings.sort(key=lambda finding: finding.line)
     if path is None:
         tell_findings(findings)
@@ -321,5 +318,5 @@ def _make_folder(folder: Path) -> None:
         raise InputError(f"The folder {folder} cannot be created: {exc.strerror}.") from exc
 
 
-def _nothing_valid(file: Path) -> InputError:
+def _nothing_valid(file: Path | str) -> InputError:
     return InputError(f"{file} holds no usable record; see the findings.")

@@ -2,6 +2,7 @@
 
 from revloop.records.formats import FORMATS, Format, import_records
 from revloop.records.likeness import LanguageDetector, NearDuplicates
+from revloop.records.options import CheckOptions
 from revloop.records.reading import (
     Finding,
     FindingKind,
@@ -31,6 +32,7 @@ __all__ = [
     "FORMATS",
     "PARTS",
     "STORE_SOURCE",
+    "CheckOptions",
     "Checks",
     "Finding",
     "FindingKind",

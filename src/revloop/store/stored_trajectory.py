@@ -1,4 +1,4 @@
-"""A trajectory under way in a store."""
+"""A trajectory under way in a store, and what is read of one."""
 
 from __future__ import annotations
 
@@ -20,20 +20,21 @@ if TYPE_CHECKING:
 
 @dataclass(kw_only=True)
 class StoredTrajectory(OpenTrajectory):
-    """A trajectory in a store: versions and ends are on disk when the call that adds them returns.
+    """A trajectory in a store: whatever is added is on disk when the call returns.
 
     Attributes:
         key: Its key in the store.
-        commits: Writes to the store.
+        commits: What writes to the store.
     """
 
     key: int
     commits: GroupCommits = field(repr=False)
 
     async def append(self, version: Version) -> Sequence[Version]:
-        """Commit a version, together with those of other tasks.
+        """Commit a version, together with what other tasks commit at the same time.
 
-        If another writer was first with this round, its versions are adopted instead.
+        Where another writer was first with this round, its versions are taken over, and this one
+        is dropped.
 
         Raises:
             StoreError: It could not be committed.
@@ -44,7 +45,7 @@ class StoredTrajectory(OpenTrajectory):
         return self._extend(stored[len(self.versions) :])
 
     async def finish(self, end: End) -> None:
-        """Commit the end, unless another writer has added rounds meanwhile.
+        """Commit the end; in the store it is dropped where another writer went on meanwhile.
 
         Raises:
             StoreError: It could not be committed.
@@ -61,5 +62,5 @@ def versions_of(file: StoreFile, key: int) -> list[Version]:
 
 
 def end_in(ending: str | None) -> End | None:
-    """The end in its stored form."""
+    """The end in a stored text."""
     return None if ending is None else End.model_validate_json(ending)
