@@ -62,6 +62,8 @@ class HttpEngine:
     Create one with :meth:`connect`. Use and close it in the event loop that created it.
 
     Attributes:
+        info: Kind, model and version, for the record.
+        context_tokens: The server's ``max_model_len``; None if not reported.
         sends_token_ids: Whether completion prompts are sent as exact tokens.
     """
 
@@ -75,9 +77,11 @@ class HttpEngine:
         sends_token_ids: bool,
         retries: RetryPolicy,
     ) -> None:
+        pinned = Pinned() if model.is_vllm else None
+        self.info = EngineInfo(kind="http", model=model.id, version=version, pinned=pinned)
+        self.context_tokens = model.context_tokens
         self._transport = transport
         self._model = model
-        self._version = version
         self._tokenizer = tokenizer
         self.sends_token_ids = sends_token_ids
         self._retries = retries
@@ -130,21 +134,6 @@ class HttpEngine:
             sends_token_ids=exact,
             retries=policy,
         )
-
-    @property
-    def info(self) -> EngineInfo:
-        """Kind, model and version, for the record."""
-        return EngineInfo(
-            kind="http",
-            model=self._model.id,
-            version=self._version,
-            pinned=Pinned() if self._model.is_vllm else None,
-        )
-
-    @property
-    def context_tokens(self) -> int | None:
-        """The server's ``max_model_len``; None if not reported."""
-        return self._model.context_tokens
 
     def count_tokens(self, text: str) -> int | None:
         """Number of tokens of ``text``; None without a tokenizer."""

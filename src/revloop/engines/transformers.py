@@ -41,12 +41,18 @@ class TransformersEngine:
     """A causal model of transformers on this machine's GPU or CPU.
 
     Create one with :meth:`from_model`.
+
+    Attributes:
+        info: Kind, model and version, for the record.
+        context_tokens: The model's ``max_position_embeddings``.
     """
 
     def __init__(
         self, model: str, generator: BatchGenerator, tokenizer: LocalTokenizer, *, batch_size: int
     ) -> None:
-        self._model = model
+        version = generator.version
+        self.info = EngineInfo(kind="transformers", model=model, version=version, pinned=Pinned())
+        self.context_tokens = generator.context_tokens
         self._generator = generator
         self._tokenizer = tokenizer
         self._batch_size = self._wanted_batch_size = batch_size
@@ -74,17 +80,6 @@ class TransformersEngine:
         warn_once_of_unused_sampling(model)
         generator = BatchGenerator.load(model, tokenizer.text)
         return cls(name or model, generator, tokenizer, batch_size=batch_size)
-
-    @property
-    def info(self) -> EngineInfo:
-        """Kind, model and version, for the record."""
-        version = self._generator.version
-        return EngineInfo(kind="transformers", model=self._model, version=version, pinned=Pinned())
-
-    @property
-    def context_tokens(self) -> int:
-        """The model's ``max_position_embeddings``."""
-        return self._generator.context_tokens
 
     def count_tokens(self, text: str) -> int:
         """Number of tokens of ``text``."""
@@ -140,12 +135,12 @@ class TransformersEngine:
             self._batch_size = len(jobs) // 2
             logger.warning(
                 "%s failed with %d concurrent requests (%s): at most %d from now on.",
-                *(self._model, len(jobs), failure_line(exc), self._batch_size),
+                *(self.info.model, len(jobs), failure_line(exc), self._batch_size),
             )
             return
         self._batch_size = self._wanted_batch_size  # due to this request, not the batch size
         job = jobs[0]
-        job.result = failure_of(exc, f"{self._model} in this process")
+        job.result = failure_of(exc, f"{self.info.model} in this process")
         job.result.__cause__ = exc
 
     def _run(self, rows: list[BatchedPrompt]) -> list[list[int]]:

@@ -54,16 +54,20 @@ class VllmEngine:
     """vLLM's ``AsyncLLM``, without streaming.
 
     Create one with :meth:`from_model`. Use and close it in the event loop that created it.
+
+    Attributes:
+        info: Kind, model and version, for the record.
+        context_tokens: The ``max_model_len`` of vLLM.
     """
 
     def __init__(
         self, llm: Any, tokenizer: LocalTokenizer, stats: EngineStats, *, model: str, version: str
     ) -> None:
+        self.info = EngineInfo(kind="vllm", model=model, version=version, pinned=Pinned())
+        self.context_tokens: int = llm.model_config.max_model_len
         self._llm = llm
         self._tokenizer = tokenizer
         self._stats = stats
-        self._model = model
-        self._version = version
         self._ids = itertools.count()
 
     @classmethod
@@ -120,17 +124,6 @@ class VllmEngine:
                 f"vLLM cannot load {model}: {exc}\nvLLM starts processes that import the script "
                 "again: in a script, put the call under `if __name__ == '__main__':`."
             ) from exc
-
-    @property
-    def info(self) -> EngineInfo:
-        """Kind, model and version, for the record."""
-        return EngineInfo(kind="vllm", model=self._model, version=self._version, pinned=Pinned())
-
-    @property
-    def context_tokens(self) -> int:
-        """The ``max_model_len`` of vLLM."""
-        length: int = self._llm.model_config.max_model_len
-        return length
 
     def count_tokens(self, text: str) -> int:
         """Number of tokens of ``text``."""
@@ -223,7 +216,7 @@ class VllmEngine:
                 "or a smaller model."
             ) from exc
         except (EngineGenerateError, RuntimeError, MemoryError) as exc:
-            raise failure_of(exc.__cause__ or exc, f"vLLM with {self._model}") from exc
+            raise failure_of(exc.__cause__ or exc, f"vLLM with {self.info.model}") from exc
         if not finished or finished[-1].outputs[0].finish_reason not in {"stop", "length"}:
             raise BadReplyError("vLLM ended the request before it was finished.")
         return finished[-1]
