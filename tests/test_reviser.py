@@ -1,4 +1,4 @@
-"""The way in from Python: what a caller gives, gets back, and finds in the store."""
+"""The Python API: what it takes, what it returns, and what it stores."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def counting() -> Callable[[Request], str]:
 
 
 def failing_from(round_: int) -> Callable[[Request], str | Exception]:
-    """As ``counting``, but the engine is gone from some round on."""
+    """As ``counting``, but the engine fails from some round on."""
     answer, asked = counting(), itertools.count()
 
     def reply(request: Request) -> str | Exception:
@@ -93,7 +93,7 @@ def test_a_trajectory_survives_json() -> None:
     assert Trajectory.model_validate_json(trajectory.model_dump_json()) == trajectory
 
 
-def test_each_version_is_told_of_as_it_comes() -> None:
+def test_on_version_is_called_with_each_version() -> None:
     told: list[Version] = []
     trajectory = revise(
         DRAFT, iterations=2, on_version=told.append, engine=ScriptedEngine(counting())
@@ -105,7 +105,7 @@ async def test_it_works_while_an_event_loop_is_running() -> None:
     assert revise("Because.", iterations=1, engine=ScriptedEngine(counting())).final == "Better 1."
 
 
-async def test_the_asynchronous_twin_gives_the_same() -> None:
+async def test_arevise_gives_the_same() -> None:
     trajectory = await arevise(DRAFT, iterations=2, engine=ScriptedEngine(counting()))
     twin = revise(DRAFT, iterations=2, engine=ScriptedEngine(counting()))
     assert trajectory.id == twin.id
@@ -229,8 +229,8 @@ def test_a_store_that_is_none_is_left_as_it_is(tmp_path: Path) -> None:
     assert path.read_bytes() == before
 
 
-def test_a_store_that_cannot_be_is_told_before_the_engine_is_asked(tmp_path: Path) -> None:
-    nobody = "http://127.0.0.1:9"  # to ask it would be another error
+def test_an_unusable_store_is_reported_before_the_engine_starts(tmp_path: Path) -> None:
+    nobody = "http://127.0.0.1:9"  # a request to it would be another error
     with pytest.raises(StoreError, match="there is no folder"):
         revise("Because.", base_url=nobody, model="m", store=tmp_path / "missing" / "s")
 

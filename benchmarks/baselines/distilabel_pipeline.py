@@ -98,8 +98,10 @@ def critique_prompt(row: dict[str, Any]) -> str:
 
 def revise_all(work: Work, drafts: Sequence[Draft]) -> list[list[str]]:
     """The texts of each draft, version 0 first."""
-    if work.script is not None:
-        sys.exit("distilabel cannot set the length of each text")
+    if work.script is not None or work.prompts.name != PROMPTS.name:
+        sys.exit(
+            f"this program supports neither real lengths nor prompts other than {PROMPTS.name}"
+        )
 
     def critic(max_new_tokens: int, **extra_body: Any) -> OpenAILLM:
         chosen: dict[str, Any] = {"temperature": 0, "max_new_tokens": max_new_tokens}

@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING
 from benchmarks.gpu.model import WORDS
 from revloop import Draft
 from revloop.engines import TokenPrefix
+from revloop.engines.wrapper import EngineWrapper
 
 if TYPE_CHECKING:
     from revloop.engines import Completion, Request, VllmEngine
     from revloop.engines.metrics import ServerLoad
-    from revloop.trajectory import EngineInfo
 
 _SPREAD = 0.45
 _CRITIQUE_TOKENS = 90
@@ -63,7 +63,7 @@ def answer(prompt: str, *, is_critique: bool, scale: float) -> str:
     )
 
 
-class ScriptedVllm:
+class ScriptedVllm(EngineWrapper):
     """A vLLM engine that generates the scripted lengths and returns the scripted texts.
 
     Attributes:
@@ -71,41 +71,25 @@ class ScriptedVllm:
     """
 
     def __init__(self, engine: VllmEngine, scale: float) -> None:
+        super().__init__(engine)
         self.sent: list[Request] = []
-        self._engine = engine
+        self._vllm = engine
         self._scale = scale
-
-    @property
-    def info(self) -> EngineInfo:
-        """As of vLLM."""
-        return self._engine.info
-
-    @property
-    def context_tokens(self) -> int:
-        """As of vLLM."""
-        return self._engine.context_tokens
-
-    def count_tokens(self, text: str) -> int:
-        """Number of tokens of ``text``."""
-        return self._engine.count_tokens(text)
 
     async def load(self) -> ServerLoad:
         """The load of vLLM."""
-        return await self._engine.load()
+        return await self._vllm.load()
 
     async def generate(self, request: Request) -> Completion:
         """Generate as many tokens as the scripted text has."""
         prompt = str(request.prompt)
         text = answer(prompt, is_critique=request.keep_prefix, scale=self._scale)
         stop = request.stop[0] if request.keep_prefix and request.stop else ""
-        tokens = self.count_tokens(text + stop)
+        tokens = self._vllm.count_tokens(text + stop)
         exact = replace(request, max_tokens=tokens, room_tokens=1, stop=(), exact=True)
         self.sent.append(exact)
-        found = await self._engine.generate(exact)
+        found = await self._vllm.generate(exact)
         prefix = None
         if found.prefix is not None:
             prefix = TokenPrefix(prompt + text + stop, found.prefix.token_ids)
         return replace(found, text=text, finish_reason="stop", prefix=prefix)
-
-    async def aclose(self) -> None:
-        """Do nothing: the engine is the caller's."""

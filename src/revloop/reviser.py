@@ -1,4 +1,4 @@
-"""The way in from Python: ``revise``, its asynchronous twin, and revisers that stay open."""
+"""The Python API: ``revise``, ``arevise``, and revisers that stay open."""
 
 from __future__ import annotations
 
@@ -97,13 +97,12 @@ class ReviserOptions(TypedDict, total=False):
 
 
 class AsyncReviser:
-    """Revises responses over one engine that stays open; an asynchronous context manager.
+    """Revises responses with one engine that stays open; an asynchronous context manager.
 
-    Any number of :meth:`revise` calls may run at once.
+    Any number of :meth:`revise` calls may run concurrently.
 
     Raises:
-        InputError: An option is unknown or has a value that cannot be used, or neither a server,
-            a model nor an engine is named.
+        InputError: An option is unknown or invalid, or no server, model or engine is given.
     """
 
     def __init__(self, **options: Unpack[ReviserOptions]) -> None:
@@ -141,8 +140,8 @@ class AsyncReviser:
 
     async def __aenter__(self) -> Self:
         if self._was_opened:
-            raise InputError("A reviser is opened once: make a new one for another 'with' block.")
-        if self._store_path is not None:  # now, not after an engine was started for minutes
+            raise InputError("A reviser opens only once: create a new one for each 'with' block.")
+        if self._store_path is not None:  # before an engine is started, which takes minutes
             check_paths([Writes(Path(self._store_path), "the store", Kind.STORE)])
         async with AsyncExitStack() as opened:
             self._prompts = PromptSet.load(self._prompts_source)
@@ -165,7 +164,7 @@ class AsyncReviser:
 
     async def __aexit__(self, *_: object) -> None:
         self._process = None
-        with CancelScope(shield=True):  # cancelled or not, engine, judge and store are closed
+        with CancelScope(shield=True):  # close engine, judge and store even if cancelled
             await self._resources.aclose()
 
     def _check_judge(self) -> None:
@@ -174,7 +173,7 @@ class AsyncReviser:
             raise InputError("A judge is needed to keep 'best' or 'gate'.")
         if self._judge_source is not None and not chooses and self._loop_options.candidates == 1:
             raise InputError(
-                "A judge has nothing to choose: keep 'best' or 'gate', or ask for candidates."
+                "A judge has nothing to choose: keep 'best' or 'gate', or request candidates."
             )
 
     async def _open_judge(self, opened: AsyncExitStack) -> None:
@@ -187,7 +186,7 @@ class AsyncReviser:
 
     @property
     def settings(self) -> RunSettings:
-        """The settings in force, the prompt set's defaults filled in."""
+        """The settings in use, including the prompt set's defaults."""
         return self._settings
 
     @property
@@ -204,12 +203,12 @@ class AsyncReviser:
 
     @property
     def store(self) -> Store | None:
-        """The open store, if there is one."""
+        """The open store, if any."""
         return self._store
 
     @property
     def run(self) -> Run | None:
-        """The store's run that new trajectories go into, if there is a store."""
+        """The store's run for new trajectories, if there is a store."""
         return self._run
 
     async def revise(
@@ -222,21 +221,21 @@ class AsyncReviser:
     ) -> Trajectory:
         """Revise one response.
 
-        With a store, a draft that is already there goes on from its last stored version.
+        With a store, a draft that is already there resumes from its last stored version.
 
         Args:
-            response: The text, or a draft (a mapping or a model with ``response``, and maybe
+            response: The text, or a draft (a mapping or a model with ``response`` and optionally
                 ``id``, ``prompt`` or ``messages``).
-            prompt: What a bare response answers: a text or chat messages. None: not known.
+            prompt: What a bare response answers: a text or chat messages. None: unknown.
             iterations: Rounds of critique and revision, at least 1.
             on_version: Called with each new version, once it is stored.
 
         Returns:
-            All versions and why the rounds ended. An engine that fails in mid-run ends the
-            trajectory with that reason; what was made before is kept.
+            All versions and why the rounds ended. An engine failure ends the trajectory with that
+            reason; versions made before are kept.
 
         Raises:
-            InputError: The response is empty, or something has the wrong type.
+            InputError: The response is empty, or a value has the wrong type.
             StoreError: A version could not be stored.
         """
         rounds = checked_iterations(iterations)
@@ -247,10 +246,10 @@ class AsyncReviser:
         )
 
     async def begin(self, draft: Draft) -> OpenTrajectory:
-        """Begin a draft's trajectory, in the store if there is one, or find it there.
+        """Begin a draft's trajectory, or find it in the store.
 
         Raises:
-            InputError: The run has another draft under the same id, or the reviser is not open.
+            InputError: The run has another draft with the same id, or the reviser is not open.
             StoreError: It could not be stored.
         """
         trajectory_id = self.trajectory_id(draft, draft.content_digest)
@@ -267,14 +266,14 @@ class AsyncReviser:
         on_version: OnVersion | None = None,
         retry: bool = True,
     ) -> Trajectory:
-        """Do the rounds that a trajectory has left.
+        """Do a trajectory's remaining rounds.
 
         Args:
             trajectory: From :meth:`begin`, or from the rows of this reviser's store.
             engine: The reviser's engine, or a wrapper of it.
             iterations: Rounds in all, at least 1.
             on_version: As for :meth:`revise`.
-            retry: Whether to try again after a failure that is likely to repeat itself.
+            retry: Whether to retry after a failure that is likely to recur.
 
         Raises:
             StoreError: A version could not be stored.
@@ -285,20 +284,19 @@ class AsyncReviser:
         return first_rounds(trajectory.snapshot(), self._settings, iterations)
 
     def trajectory_id(self, draft: Draft, content_digest: str) -> str:
-        """The id of a draft's trajectory, with these settings and this engine."""
+        """The id of a draft's trajectory with these settings and this engine."""
         engine = self.engine.info.model_dump()
         return digest_of(draft.id, content_digest, self._settings.digest, engine)
 
 
 class Reviser:
-    """Revises responses over one engine that stays open; a context manager.
+    """Revises responses with one engine that stays open; a context manager.
 
-    It runs an event loop in a thread of its own, so it works in a notebook too, where one is
-    already running.
+    Its event loop runs in a separate thread, so it also works in a notebook, where one is already
+    running.
 
     Raises:
-        InputError: An option is unknown or has a value that cannot be used, or neither a server,
-            a model nor an engine is named.
+        InputError: An option is unknown or invalid, or no server, model or engine is given.
     """
 
     def __init__(self, **options: Unpack[ReviserOptions]) -> None:
@@ -320,12 +318,12 @@ class Reviser:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        # told of an error (Ctrl-C, say), the loop cancels what is under way instead of waiting
+        # on an error (Ctrl-C, say), the loop cancels what is under way instead of waiting
         self._resources.__exit__(kind, error, trace)
 
     @property
     def settings(self) -> RunSettings:
-        """The settings in force, the prompt set's defaults filled in."""
+        """The settings in use, including the prompt set's defaults."""
         return self._reviser.settings
 
     def revise(
@@ -357,15 +355,15 @@ def revise(
     on_version: OnVersion | None = None,
     **options: Unpack[ReviserOptions],
 ) -> Trajectory:
-    """Make a response better by rounds of critique and revision.
+    """Improve a response by rounds of critique and revision.
 
-    A server or a model has to be named, here or in ``REVLOOP_BASE_URL`` or ``REVLOOP_MODEL``. The
+    A server or a model must be given, here or in ``REVLOOP_BASE_URL`` or ``REVLOOP_MODEL``. The
     model ``demo`` is the toy critic that ships with revloop.
 
     Args:
-        response: The text, or a draft (a mapping or a model with ``response``, and maybe ``id``,
-            ``prompt`` or ``messages``).
-        prompt: What a bare response answers: a text or chat messages. None: not known.
+        response: The text, or a draft (a mapping or a model with ``response`` and optionally
+            ``id``, ``prompt`` or ``messages``).
+        prompt: What a bare response answers: a text or chat messages. None: unknown.
         iterations: Rounds of critique and revision, at least 1.
         on_version: Called with each new version.
         options: See :class:`ReviserOptions`.
@@ -389,7 +387,7 @@ async def arevise(
     on_version: OnVersion | None = None,
     **options: Unpack[ReviserOptions],
 ) -> Trajectory:
-    """The asynchronous twin of :func:`revise`, with the same arguments."""
+    """The asynchronous form of :func:`revise`, with the same arguments."""
     rounds = checked_iterations(iterations)
     async with AsyncReviser(**options) as reviser:
         return await reviser.revise(

@@ -1,4 +1,4 @@
-"""A batch whose disk runs full: a clear error, a store that is intact, and a run that goes on."""
+"""A batch whose disk fills up: a clear error, an intact store, and a run that resumes."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ async def server() -> AsyncIterator[Server]:
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of 600 KiB; only root may make one."""
+    """A file system of 600 KiB; only root may mount one."""
     disk = tmp_path / "disk"
     disk.mkdir()
     if mount("-t", "tmpfs", "-o", "size=600k", "tmpfs", str(disk)):
@@ -52,7 +52,7 @@ def assert_intact(store: Path) -> int:
         return number
 
 
-async def test_a_full_disk_is_named_and_the_run_goes_on_when_there_is_room(
+async def test_a_full_disk_is_reported_and_the_run_resumes_when_there_is_room(
     server: Server, tmp_path: Path, small_disk: Path
 ) -> None:
     work = work_in(tmp_path / "work", DRAFTS)
@@ -71,10 +71,10 @@ async def test_a_full_disk_is_named_and_the_run_goes_on_when_there_is_room(
     assert_right(work, DRAFTS)
 
 
-async def test_a_store_that_may_not_grow_is_named_and_goes_on_later(
+async def test_a_store_at_its_file_size_limit_is_reported_and_the_run_resumes(
     server: Server, tmp_path: Path
 ) -> None:
-    """The same without a file system of one's own: files may have 400 KiB (RLIMIT_FSIZE)."""
+    """The same with a file size limit of 400 KiB (RLIMIT_FSIZE)."""
     work = work_in(tmp_path / "work", DRAFTS)
     limited = (
         "import resource, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (400 * 1024,) * 2);"

@@ -1,4 +1,4 @@
-"""What ends a batch over a server that misbehaves, what does not, and what a person sees of it."""
+"""What ends a batch on a misbehaving server, what does not, and what the user sees."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ OF_THE_RUN: dict[str, tuple[Behaviour, str]] = {
 
 @dataclass(frozen=True)
 class Batch:
-    """A batch over a stub server, as a process of its own."""
+    """A batch on a stub server, in a separate process."""
 
     folder: Path
     server: StubServer
@@ -75,7 +75,7 @@ class Batch:
 
 
 def critic(bad: Behaviour | None = None) -> Behaviour:
-    """A critic that works, but for bad rows."""
+    """A critic that works, except for bad rows."""
 
     async def behave(request: web.Request) -> web.StreamResponse:
         body = await request.json()
@@ -88,7 +88,7 @@ def critic(bad: Behaviour | None = None) -> Behaviour:
 
 
 @pytest.mark.parametrize("case", OF_ONE_ROW.values(), ids=OF_ONE_ROW.keys())
-async def test_what_is_one_rows_fault_never_ends_the_batch(
+async def test_a_fault_of_one_row_never_ends_the_batch(
     server: StubServer, tmp_path: Path, case: tuple[Behaviour, str]
 ) -> None:
     behaviour, reason = case
@@ -139,9 +139,7 @@ async def test_a_bad_row_costs_a_few_requests_and_not_its_twenty_tries(
     assert sum(BAD in prompt for prompt in asked) == 5
 
 
-async def test_tokens_of_replies_that_could_not_be_used_are_shown(
-    server: StubServer, tmp_path: Path
-) -> None:
+async def test_tokens_of_unusable_replies_are_counted(server: StubServer, tmp_path: Path) -> None:
     server.on(COMPLETIONS, completion("No form at all."))
     finished = await Batch(tmp_path, server, [GOOD]).run("--log-json")
     last = json.loads([said for said in finished.err.splitlines() if said.startswith("{")][-1])
@@ -154,7 +152,7 @@ async def test_a_single_revision_does_not_wait_long_for_what_is_permanent(
     server: StubServer, tmp_path: Path
 ) -> None:
     server.on(COMPLETIONS, error(500, "CUDA error."))
-    async with asyncio.timeout(60):  # with all its tries it took twenty times as long as with five
+    async with asyncio.timeout(60):  # with all tries it took twenty times as long
         process = await start("revise", "Good.", "--base-url", server.base_url, folder=tmp_path)
         finished = await ended(process)
     assert finished.code == 4
@@ -182,7 +180,7 @@ class TestFailuresInARow:
         "reason",
         [reason for reason in StopReason if not reason.value.endswith("_failed")],
     )
-    def test_other_ends_speak_against_nobody(self, reason: StopReason) -> None:
+    def test_other_ends_are_not_counted(self, reason: StopReason) -> None:
         assert noted(FailuresInARow(Progress()), reason, 100) == []
 
     def test_engine_and_judge_are_counted_apart(self) -> None:
@@ -191,14 +189,14 @@ class TestFailuresInARow:
             assert noted(failures, StopReason.ENGINE_FAILED, 1) == []
             assert noted(failures, StopReason.JUDGE_FAILED, 1) == []
 
-    def test_a_reply_in_between_speaks_for_the_engine(self) -> None:
+    def test_a_reply_in_between_resets_the_engines_count(self) -> None:
         progress = Progress()
         failures = FailuresInARow(progress)
         for _ in range(5):
             progress.replies += 1
             assert noted(failures, StopReason.ENGINE_FAILED, IS_GONE_AFTER - 1) == []
 
-    def test_a_version_in_between_speaks_for_the_judge_and_a_reply_does_not(self) -> None:
+    def test_a_version_in_between_resets_the_judges_count_and_a_reply_does_not(self) -> None:
         progress = Progress()
         failures = FailuresInARow(progress)
         progress.versions += 1

@@ -40,7 +40,7 @@ loads = st.builds(
 
 
 class TestFirstLimit:
-    def test_as_many_are_allowed_as_the_kv_cache_can_hold_in_any_case(self) -> None:
+    def test_the_first_limit_is_what_the_kv_cache_holds(self) -> None:
         load = ServerLoad(refused=0, kv_cache_tokens=524_288)
         assert first_limit(BOUNDS, load, 2048) == 256
         assert first_limit(BOUNDS, load, 512) == 512
@@ -66,19 +66,19 @@ class TestNextLimit:
         assert next_limit(100, BOUNDS, ServerLoad(refused=0), refused, wanted=True) == 50
         assert next_limit(100, BOUNDS, refused, refused, wanted=True) == 125
 
-    def test_a_queue_in_the_engine_brings_it_down_by_half_of_what_is_too_much(self) -> None:
+    def test_a_queue_in_the_engine_lowers_it_by_half_of_the_excess(self) -> None:
         busy = ServerLoad(refused=0, running=32, waiting=28)
         assert next_limit(60, BOUNDS, QUIET, busy, wanted=True) == 50  # 8 may wait
 
-    def test_those_that_wait_on_are_not_subtracted_again_and_again(self) -> None:
-        """An engine of 128 places got 320 requests: the queue needs time to go down."""
+    def test_requests_that_keep_waiting_are_subtracted_only_once(self) -> None:
+        """An engine for 128 requests got 320: the queue takes time to shrink."""
         limit, still_full = 320, ServerLoad(refused=0, running=128, waiting=192)
         for _ in range(20):
             limit = next_limit(limit, BOUNDS, still_full, still_full, wanted=False)
         assert limit == 128 + 4 + 16
         assert next_limit(100, BOUNDS, still_full, still_full, wanted=False) == 100
 
-    def test_it_comes_to_rest_where_the_engine_is_full(self) -> None:
+    def test_it_settles_where_the_engine_is_full(self) -> None:
         limit = 32
         for _ in range(50):
             running = min(limit, 100)
@@ -102,7 +102,7 @@ class TestNextLimit:
 
 
 class TestGate:
-    async def test_no_more_get_in_than_are_allowed(self) -> None:
+    async def test_the_limit_is_never_exceeded(self) -> None:
         gate, most = Gate(3), 0
 
         async def one() -> None:
@@ -129,7 +129,7 @@ class TestGate:
             await anyio.wait_all_tasks_blocked()
         assert order == ["fourth", "third", "third, too", "fresh"]
 
-    async def test_a_round_that_has_begun_is_gone_on_with_first(self) -> None:
+    async def test_a_begun_round_goes_first(self) -> None:
         """The blocks of its prompt are still in the engine's cache."""
         gate, order = Gate(1), list[str]()
 
@@ -144,7 +144,7 @@ class TestGate:
         assert order == ["begun", "near its end"]
 
     async def test_once_all_are_here_those_with_most_to_do_go_first(self) -> None:
-        """They would be left to end alone: those that wait already are put in this order, too."""
+        """They would end late and alone; queued requests are reordered too."""
         gate, order = Gate(1), list[str]()
 
         async def one(name: str, priority: Priority) -> None:
@@ -156,7 +156,7 @@ class TestGate:
             tasks.start_soon(one, "two rounds", Priority(3, rounds_left=2, size=100))
             tasks.start_soon(one, "five rounds", Priority(0, rounds_left=5, size=100))
             await anyio.wait_all_tasks_blocked()
-            gate.all_are_here()
+            gate.input_ended()
             tasks.start_soon(one, "one long round", Priority(4, rounds_left=1, size=300))
             await anyio.wait_all_tasks_blocked()
         assert order == ["five rounds", "one long round", "two rounds", "one round"]
@@ -198,7 +198,7 @@ class TestGate:
         await turn.__aenter__()
         waiting = asyncio.ensure_future(gate.turn(FRESH).__aenter__())
         await anyio.wait_all_tasks_blocked()
-        await turn.__aexit__(None, None, None)  # its turn has come, but it does not know yet
+        await turn.__aexit__(None, None, None)  # its turn has come, but the task has not resumed
         waiting.cancel()
         await asyncio.wait([waiting])
         assert gate.inside == 0
@@ -218,7 +218,7 @@ class TestGatedEngine:
         assert len(engine.requests) == 2
         assert gate.inside == 0
 
-    async def test_who_waits_to_begin_a_round_is_turned_away_when_the_gate_closes(self) -> None:
+    async def test_requests_waiting_to_begin_a_round_are_refused_when_the_gate_closes(self) -> None:
         gate, turned_away = Gate(1), list[int]()
 
         async def begin(number: int) -> None:
@@ -236,7 +236,7 @@ class TestGatedEngine:
         assert sorted(turned_away) == [0, 1, 2]
         assert gate.inside == 0
 
-    async def test_it_tells_what_its_engine_tells(self) -> None:
+    async def test_it_has_its_engines_info_and_context(self) -> None:
         engine = ScriptedEngine([], context_tokens=99)
         gated = GatedEngine(engine, Gate(1), OpenTrajectory("t", DRAFT), iterations=5)
         assert (gated.info, gated.context_tokens) == (engine.info, 99)

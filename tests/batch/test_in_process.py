@@ -1,4 +1,4 @@
-"""Many drafts over engines in this process, those that tell their load and those that do not."""
+"""Many drafts with engines in this process, whether they report their load or not."""
 
 from __future__ import annotations
 

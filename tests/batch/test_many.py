@@ -1,4 +1,4 @@
-"""`revise_many` and its asynchronous twin."""
+"""`revise_many` and `arevise_many`."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def test_every_draft_gives_a_trajectory() -> None:
     assert all(t.final == f"{t.original}!!" for t in found.values())
 
 
-async def test_the_asynchronous_twin_takes_an_asynchronous_source() -> None:
+async def test_arevise_many_takes_an_asynchronous_source() -> None:
     async def source() -> AsyncIterator[str]:
         for n in range(10):
             await anyio.lowlevel.checkpoint()
@@ -77,6 +77,17 @@ def test_an_endless_source_is_read_only_as_far_as_needed() -> None:
     found = revise_many(endless(), iterations=1, max_concurrency=4, engine=engine())
     assert len(list(itertools.islice(found, 10))) == 10
     assert next(taken) < 100
+
+
+async def test_a_slow_consumer_slows_down_the_source() -> None:
+    taken = itertools.count()
+    endless = (f"Draft {n}" for n in taken)
+    found = arevise_many(endless, iterations=1, max_concurrency=4, engine=engine())
+    for _ in range(3):
+        await anyio.sleep(0.3)  # the engine could revise hundreds of drafts meanwhile
+        await anext(found)
+    await found.aclose()
+    assert next(taken) < 50
 
 
 def test_leaving_early_closes_everything(tmp_path: Path) -> None:
@@ -119,7 +130,7 @@ async def test_a_cancelled_caller_closes_nothing_that_is_still_in_use() -> None:
     assert judge.is_closed
 
 
-def test_with_a_store_the_same_call_goes_on(tmp_path: Path) -> None:
+def test_with_a_store_the_same_call_resumes(tmp_path: Path) -> None:
     path = tmp_path / "s.sqlite"
     first = list(revise_many(drafts(10), iterations=2, store=path, engine=engine()))
     silent = ScriptedEngine([])

@@ -1,4 +1,4 @@
-"""What a batch counts, and how a person sees it."""
+"""What a batch counts, and how it is shown."""
 
 from __future__ import annotations
 
@@ -39,14 +39,14 @@ FAULT = f"{URL} does not answer in JSON: <html>{'Welcome! ' * 40}</html>"
 
 
 class Faulty:
-    """An engine that tells what goes wrong."""
+    """An engine that reports its faults."""
 
     def faults(self) -> Faults:
         return Faults(12, FAULT)
 
 
 class Away:
-    """An engine whose server is away."""
+    """An engine whose server is unreachable."""
 
     def waiting(self) -> Waiting:
         return Waiting(35.2, 900.0)
@@ -63,28 +63,28 @@ def end(reason: StopReason) -> End:
 class TestCounting:
     def test_a_trajectory_moves_through_its_rounds_to_its_end(self) -> None:
         progress = Progress(entered=2)
-        progress.took_up(0, None)
-        progress.took_up(2, None)
+        progress.started(0, None)
+        progress.started(2, None)
         assert progress.snapshot().in_round == {1: 1, 3: 1}
         progress.made(version(0))
         progress.made(version(1))
         assert progress.snapshot().in_round == {2: 1, 3: 1}
-        progress.put_down(1, end(StopReason.CONVERGED))
-        progress.put_down(2, None)
+        progress.stopped(1, end(StopReason.CONVERGED))
+        progress.stopped(2, None)
         snapshot = progress.snapshot()
         assert (snapshot.in_round, snapshot.done, snapshot.converged) == ({}, 1, 1)
 
     def test_after_its_last_round_a_trajectory_is_in_it_until_its_end_is_stored(self) -> None:
         progress = Progress(iterations=2)
-        progress.took_up(1, None)
+        progress.started(1, None)
         progress.made(version(2))
         assert progress.snapshot().in_round == {2: 1}
-        progress.put_down(2, end(StopReason.ROUNDS_DONE))
+        progress.stopped(2, end(StopReason.ROUNDS_DONE))
         assert progress.snapshot().in_round == {}
 
     def test_versions_are_counted_but_not_version_0(self) -> None:
         progress = Progress()
-        progress.took_up(0, None)
+        progress.started(0, None)
         for number in range(3):
             progress.made(version(number))
         snapshot = progress.snapshot()
@@ -101,7 +101,7 @@ class TestCounting:
         assert snapshot.tokens_per_s > 0
         assert snapshot.cached_share == pytest.approx(0.4)
 
-    def test_where_nobody_counts_cached_tokens_no_share_is_told(self) -> None:
+    def test_without_cached_token_counts_there_is_no_share(self) -> None:
         progress = Progress()
         progress.replied(Usage(prompt_tokens=100, generated_tokens=30))
         assert progress.snapshot().cached_share is None
@@ -109,10 +109,10 @@ class TestCounting:
     def test_why_trajectories_fail_is_known(self) -> None:
         progress = Progress()
         for _ in range(3):
-            progress.took_up(0, None)
-        progress.put_down(0, End(reason=StopReason.REJECTED, detail="Round 1: no."))
-        progress.put_down(0, End(reason=StopReason.UNPARSEABLE, detail="Round 1: no form."))
-        progress.put_down(1, end(StopReason.CONVERGED))
+            progress.started(0, None)
+        progress.stopped(0, End(reason=StopReason.REJECTED, detail="Round 1: no."))
+        progress.stopped(0, End(reason=StopReason.UNPARSEABLE, detail="Round 1: no form."))
+        progress.stopped(1, end(StopReason.CONVERGED))
         assert progress.snapshot().last_failure == "Round 1: no form."
 
     def test_what_is_sent_again_is_known(self) -> None:
@@ -135,26 +135,26 @@ class TestCounting:
         assert (snapshot.trajectories, snapshot.done) == (15, 11)
         assert (snapshot.failed, snapshot.converged) == (2, 3)
 
-    def test_a_failed_trajectory_that_is_tried_again_has_failed_no_more(self) -> None:
+    def test_a_retried_trajectory_no_longer_counts_as_failed(self) -> None:
         progress = Progress()
         progress.resume({(StopReason.ENGINE_FAILED, 1): 2}, pending=2)
-        progress.took_up(1, end(StopReason.ENGINE_FAILED))
+        progress.started(1, end(StopReason.ENGINE_FAILED))
         assert progress.failed == 1
-        progress.put_down(5, end(StopReason.ROUNDS_DONE))
+        progress.stopped(5, end(StopReason.ROUNDS_DONE))
         assert (progress.failed, progress.done) == (1, 1)
 
     def test_the_time_left_is_known_once_a_trajectory_is_done(self) -> None:
         progress = Progress(entered=10, is_whole=True)
         assert progress.snapshot().left_s is None
-        progress.took_up(0, None)
-        progress.put_down(1, end(StopReason.CONVERGED))
+        progress.started(0, None)
+        progress.stopped(1, end(StopReason.CONVERGED))
         snapshot = progress.snapshot()
         assert snapshot.left_s == pytest.approx(9 * snapshot.elapsed_s)
 
     def test_while_the_input_is_read_the_total_is_guessed_from_what_was_read(self) -> None:
         progress = Progress(entered=10, read_share=0.25)
-        progress.took_up(0, None)
-        progress.put_down(1, end(StopReason.CONVERGED))
+        progress.started(0, None)
+        progress.stopped(1, end(StopReason.CONVERGED))
         snapshot = progress.snapshot()
         assert snapshot.trajectories is None
         assert snapshot.left_s == pytest.approx(39 * snapshot.elapsed_s)
@@ -227,7 +227,7 @@ class TestCauses:
                 since = tell(progress, since=since)
         return stream.getvalue().splitlines()
 
-    def test_the_last_causes_are_told_below_the_line_and_fit_into_80_columns(self) -> None:
+    def test_the_last_causes_are_shown_below_the_line_in_80_columns(self) -> None:
         first, failure, fault = self.told([self.TROUBLED])
         assert first == line(self.TROUBLED)
         assert (
@@ -237,7 +237,7 @@ class TestCauses:
         assert fault.endswith("…")
         assert len(fault) == 80
 
-    def test_a_cause_that_was_told_is_not_told_again_until_it_comes_again(self) -> None:
+    def test_a_cause_is_shown_once_for_each_time_it_occurs(self) -> None:
         once_more = replace(self.TROUBLED, retries=13)
         lines = self.told([self.TROUBLED, self.TROUBLED, once_more])
         assert [number for number, told in enumerate(lines) if not told.startswith("  ")] == [

@@ -205,7 +205,7 @@ async def test_strict_stops_at_the_first_bad_row(server: Server, tmp_path: Path)
     work = work_in(tmp_path, 2)
     with (tmp_path / "drafts.jsonl").open("a", encoding="utf-8") as file:
         file.write("{\n[]\n")
-    for _ in range(2):  # the same command again is no way round it
+    for _ in range(2):  # the same command again does not help
         stopped = await work.run(server, "--strict")
         assert stopped.code == 9, stopped.err
         assert "Row 3 cannot be used: not JSON" in stopped.err
@@ -235,7 +235,7 @@ async def test_final_only_gives_the_rows_back_with_the_last_version(
     assert row == {**draft(1, source="web"), "response": last, "original_response": "Draft 1"}
 
 
-async def test_an_export_of_a_run_under_way_gives_what_is_there_in_order(
+async def test_an_export_during_a_run_writes_partial_results_in_order(
     server: Server, tmp_path: Path
 ) -> None:
     work = work_in(tmp_path, 30)

@@ -71,7 +71,7 @@ async def test_a_file_without_a_draft_is_refused(tmp_path: Path) -> None:
         folder=tmp_path,
     )
     assert (finished.code, finished.out) == (3, "")
-    assert "empty.jsonl holds no draft" in finished.err
+    assert "empty.jsonl holds no usable draft" in finished.err
 
 
 def test_a_picture_needs_a_name_that_tells_its_kind(tmp_path: Path) -> None:

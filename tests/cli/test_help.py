@@ -76,6 +76,13 @@ def test_h_is_help(words: str, command: Any) -> None:
     assert help_of(words, "-h") == help_of(words)
 
 
+@pytest.mark.parametrize("words", ["", "bench", "records"])
+def test_a_group_without_a_command_shows_its_help(words: str) -> None:
+    shown = CliRunner().invoke(app, words.split())
+    assert shown.exit_code == 2
+    assert shown.output.strip() == help_of(words).strip()
+
+
 def test_panels_group_the_options_of_a_batch() -> None:
     panels = re.findall(r"^╭─ (\w+) ─", help_of("batch"), re.MULTILINE)
     assert panels[:2] == ["Arguments", "Options"]

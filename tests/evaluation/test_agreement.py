@@ -1,4 +1,4 @@
-"""Agreement of judges, against kappas that were worked out by hand."""
+"""Agreement between judges, checked against kappas computed by hand."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ WIN, TIE, LOSS = 1.0, 0.5, 0.0
 
 
 def judge(*scores: float | None) -> list[Outcome]:
-    """What a judge said of records, in one order each."""
+    """A judge's verdicts on records, one order each."""
     return [outcome(number, (score, None)) for number, score in enumerate(scores)]
 
 
-def test_cohens_kappa_is_that_of_the_formula() -> None:
+def test_cohens_kappa_matches_the_formula() -> None:
     """20 agree on wins, 15 on losses, 5 and 10 differ: (0.7 - 0.5) / (1 - 0.5)."""
     one = judge(*[WIN] * 20, *[WIN] * 5, *[LOSS] * 10, *[LOSS] * 15)
     other = judge(*[WIN] * 20, *[LOSS] * 5, *[WIN] * 10, *[LOSS] * 15)
@@ -29,7 +29,7 @@ def test_cohens_kappa_is_that_of_the_formula() -> None:
     assert found.kappa == pytest.approx(0.4)
 
 
-def test_fleiss_kappa_is_that_of_the_formula() -> None:
+def test_fleiss_kappa_matches_the_formula() -> None:
     """Two items all agree on, two with 2 against 1: P = 2/3, Pe = (7/12)^2 + (5/12)^2."""
     said = [judge(WIN, LOSS, WIN, LOSS), judge(WIN, LOSS, WIN, LOSS), judge(WIN, LOSS, LOSS, WIN)]
     found = agreement([(str(n), one) for n, one in enumerate(said)])
@@ -38,33 +38,33 @@ def test_fleiss_kappa_is_that_of_the_formula() -> None:
     assert found.kappa == pytest.approx((2 / 3 - by_chance) / (1 - by_chance))
 
 
-def test_judges_that_say_the_same_agree_fully() -> None:
+def test_identical_verdicts_are_full_agreement() -> None:
     said = judge(WIN, TIE, LOSS, WIN)
     assert agreement([("a", said), ("b", said)]).kappa == pytest.approx(1.0)
     assert agreement([("a", said), ("b", said), ("c", said)]).kappa == pytest.approx(1.0)
 
 
-def test_where_all_verdicts_are_of_one_kind_kappa_cannot_be_told() -> None:
+def test_kappa_is_undefined_if_all_verdicts_are_the_same() -> None:
     found = agreement([("a", judge(TIE, TIE)), ("b", judge(TIE, TIE))])
     assert (found.share, found.kappa) == (1.0, None)
 
 
-def test_verdicts_that_one_judge_lacks_are_left_out() -> None:
+def test_verdicts_that_one_judge_lacks_are_excluded() -> None:
     found = agreement([("a", judge(WIN, None, LOSS)), ("b", judge(WIN, LOSS, None))])
     assert (found.verdicts, found.share) == (1, 1.0)
 
 
-def test_without_shared_verdicts_nothing_can_be_told() -> None:
+def test_without_shared_verdicts_there_is_no_agreement() -> None:
     found = agreement([("a", judge(WIN, None)), ("b", judge(None, WIN))])
     assert (found.verdicts, found.share, found.kappa) == (0, None, None)
 
 
-def test_orders_and_rounds_are_verdicts_of_their_own() -> None:
+def test_orders_and_rounds_are_separate_verdicts() -> None:
     one = [outcome(0, (WIN, LOSS)), outcome(0, (WIN, WIN), round_=2)]
     other = [outcome(0, (WIN, WIN)), outcome(0, (WIN, WIN), round_=2)]
     assert agreement([("a", one), ("b", other)]).verdicts == 4
 
 
-def test_pairs_that_did_not_change_are_no_agreement() -> None:
+def test_unchanged_pairs_are_excluded_from_agreement() -> None:
     same = [outcome(0, (TIE, TIE), is_unchanged=True)]
     assert agreement([("a", same), ("b", same)]).verdicts == 0

@@ -1,4 +1,4 @@
-"""Collecting verdicts: nothing asked twice, nothing lost when the judge or the process goes."""
+"""Collecting verdicts: nothing is asked twice, and nothing is lost on a failure."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ BOTH: frozenset[Against] = frozenset({"original", "previous"})
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
-    """Three records; the second was not changed by its last round."""
+    """Three records; the last round did not change the second."""
     return store_of(tmp_path / "s.sqlite", [["1 a", "2 a", "3 a"], ["1 b", "2 b"], ["5", "4"]])
 
 
@@ -59,19 +59,19 @@ async def test_the_same_texts_are_asked_about_once(tmp_path: Path) -> None:
     assert (await ask_judge(path, judge, rounds=1)).new == 2 == len(judge.asked)
 
 
-async def test_texts_that_did_not_change_are_not_asked_about(tmp_path: Path) -> None:
+async def test_unchanged_texts_are_not_asked_about(tmp_path: Path) -> None:
     path = store_of(tmp_path / "s.sqlite", [["1", "1"]])
     judge = RuleJudge(by_number)
     assert await ask_judge(path, judge, rounds=1) == (0, 0, 0)
     assert judge.asked == []
 
 
-async def test_another_judge_is_asked_anew(path: Path) -> None:
+async def test_another_judge_is_asked_again(path: Path) -> None:
     await ask_judge(path, RuleJudge(by_number, "one"), rounds=1)
     assert (await ask_judge(path, RuleJudge(by_number, "two"), rounds=1)).new == 6
 
 
-async def test_a_judge_that_dies_half_way_loses_nothing(path: Path) -> None:
+async def test_a_judge_that_fails_halfway_loses_nothing(path: Path) -> None:
     count = itertools.count()
 
     def dying(*texts: str) -> Preference | Exception:
@@ -86,7 +86,7 @@ async def test_a_judge_that_dies_half_way_loses_nothing(path: Path) -> None:
     assert not {*again.asked} & {*judge.asked[:3]}
 
 
-async def test_an_interruption_keeps_what_was_said(path: Path) -> None:
+async def test_an_interruption_keeps_the_verdicts(path: Path) -> None:
     waiting = anyio.Event()
 
     class Slow(RuleJudge):
@@ -104,7 +104,7 @@ async def test_an_interruption_keeps_what_was_said(path: Path) -> None:
     assert stored(path, judge) == 2
 
 
-async def test_so_many_questions_are_open_at_once(path: Path) -> None:
+async def test_concurrency_limits_the_open_questions(path: Path) -> None:
     most = open_ = 0
     all_open = anyio.Event()
 
@@ -123,20 +123,20 @@ async def test_so_many_questions_are_open_at_once(path: Path) -> None:
     assert most == 3
 
 
-async def test_each_new_verdict_is_told(path: Path) -> None:
+async def test_each_new_verdict_is_reported(path: Path) -> None:
     told: list[VerdictCounts] = []
     await ask_judge(path, RuleJudge(by_number), rounds=1, on_verdict=told.append)
     assert [asked.new for asked in told] == [1, 2, 3, 4, 5, 6]
     assert count_questions(path, rounds=1) == 6
 
 
-async def test_verdicts_that_cannot_be_read_are_counted(path: Path) -> None:
+async def test_unreadable_verdicts_are_counted(path: Path) -> None:
     answers = itertools.cycle(BY_TURNS)
     asked = await ask_judge(path, RuleJudge(lambda *_: next(answers)), rounds=1)
     assert asked == (6, 0, 3)
 
 
-async def test_a_store_that_cannot_be_written_is_told_as_such(
+async def test_an_unwritable_store_is_a_store_error(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(*_: object) -> None:
@@ -147,7 +147,7 @@ async def test_a_store_that_cannot_be_written_is_told_as_such(
         await ask_judge(path, RuleJudge(by_number), rounds=1)
 
 
-async def test_a_store_that_cannot_be_read_is_told_as_such(
+async def test_an_unreadable_store_is_a_store_error(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def damaged(*_: object) -> Verdict:

@@ -1,4 +1,4 @@
-"""Each figure against a case that was worked out by hand, and against the reference library."""
+"""Each figure against a case computed by hand, and against the reference library."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class TestTally:
     def test_the_papers_counts_give_the_papers_rate(self) -> None:
         assert figures.tally(PAPER).win_rate == 0.565625
 
-    def test_verdicts_that_could_not_be_read_are_counted_apart(self) -> None:
+    def test_unreadable_verdicts_are_counted_separately(self) -> None:
         found = [outcome(0, (1.0, None), unparseable=1), outcome(1, (None, None), unparseable=2)]
         (row,) = rounds_of(found, rounds=1, sizes={"": 2})
         assert (row.unparseable, figures.tally(found)) == (3, (1, 0, 0))
@@ -63,8 +63,8 @@ class TestInterval:
         assert interval is not None
         assert interval == pytest.approx((wanted.low, wanted.high), abs=0.02)
 
-    def test_orders_that_repeat_each_other_do_not_make_it_narrower(self) -> None:
-        """80 records judged twice alike are 80 pieces of evidence, not 160."""
+    def test_agreeing_orders_do_not_narrow_the_interval(self) -> None:
+        """80 records with two equal verdicts each are 80 pieces of evidence, not 160."""
         twice = [outcome(n, (float(n % 2), float(n % 2))) for n in range(80)]
         once = [outcome(n, (float(n % 2), None)) for n in range(80)]
         assert figures.win_rate_interval(twice) == figures.win_rate_interval(once)
@@ -72,16 +72,16 @@ class TestInterval:
     def test_the_same_call_gives_the_same_interval(self) -> None:
         assert figures.win_rate_interval(PAPER) == figures.win_rate_interval(PAPER)
 
-    def test_the_papers_interval_holds_its_rate(self) -> None:
+    def test_the_papers_interval_contains_its_rate(self) -> None:
         interval = figures.win_rate_interval(PAPER)
         assert interval is not None
         assert 0.45 < interval.low < 0.565625 < interval.high < 0.68
 
     @pytest.mark.parametrize("score", [0.0, 0.5, 1.0])
-    def test_where_all_say_the_same_there_is_none(self, score: float) -> None:
+    def test_identical_scores_have_no_interval(self, score: float) -> None:
         assert figures.win_rate_interval([outcome(n, (score, score)) for n in range(99)]) is None
 
-    def test_of_a_few_records_there_is_none(self) -> None:
+    def test_few_records_have_no_interval(self) -> None:
         found = [outcome(n, (float(n % 2), 1.0)) for n in range(9)]
         assert figures.win_rate_interval(found) is None
         assert figures.win_rate_interval([*found, outcome(9)]) is not None
@@ -92,7 +92,7 @@ class TestInterval:
         assert figures.win_rate_interval(found + silent) == figures.win_rate_interval(found)
 
     @given(st.lists(st.tuples(*[st.sampled_from([0.0, 0.5, 1.0, None])] * 2), max_size=30))
-    def test_it_holds_the_rate_and_stays_between_0_and_1(self, scores: list[Any]) -> None:
+    def test_it_contains_the_rate_and_stays_between_0_and_1(self, scores: list[Any]) -> None:
         found = [outcome(n, pair) for n, pair in enumerate(scores)]
         interval, rate = figures.win_rate_interval(found), figures.tally(found).win_rate
         if interval is not None and rate is not None:
@@ -104,7 +104,7 @@ class TestOrderFlipShare:
         found = [outcome(0, (1.0, 0.0)), outcome(1, (0.5, 1.0)), outcome(2), outcome(3, (0.0, 0.0))]
         assert figures.order_flip_share(found) == 0.5
 
-    def test_pairs_with_one_order_or_without_a_change_are_left_out(self) -> None:
+    def test_pairs_with_one_order_or_without_a_change_are_excluded(self) -> None:
         found = [outcome(0, (1.0, None)), outcome(1, (0.5, 0.5), is_unchanged=True)]
         assert figures.order_flip_share(found) is None
         assert figures.order_flip_share([*found, outcome(2, (1.0, 0.0))]) == 1.0
@@ -115,7 +115,7 @@ class TestHarmRate:
         found = [outcome(0, (0.0, 0.0)), outcome(1, (0.0, 0.5)), outcome(2, (0.0, 1.0)), outcome(3)]
         assert figures.harm_rate(found) == 0.25
 
-    def test_a_record_that_was_not_changed_was_not_harmed(self) -> None:
+    def test_an_unchanged_record_is_not_harmed(self) -> None:
         found = [outcome(0, (0.0, 0.0)), outcome(1, (0.5, 0.5), is_unchanged=True)]
         assert figures.harm_rate(found) == 0.5
 
@@ -131,16 +131,14 @@ def test_lengths_are_means_over_the_records() -> None:
 
 
 class TestSignTest:
-    def test_it_is_the_binomial_distribution_by_hand(self) -> None:
+    def test_it_matches_the_binomial_distribution(self) -> None:
         """Of six records one got worse and five better: 2 (1 + 6) / 2^6."""
         before, after = dict.fromkeys(range(8), 0.5), dict.fromkeys(range(5), 1.0)
         p = figures.sign_test(before, {**after, 5: 0.0, 6: 0.5, 7: 0.5})
         assert p == pytest.approx(2 * (1 + 6) / 64)
 
     @given(st.lists(st.tuples(*[st.sampled_from([0.0, 1.0])] * 2), min_size=1, max_size=40))
-    def test_with_wins_and_losses_alone_it_is_mcnemars(
-        self, scores: list[tuple[float, float]]
-    ) -> None:
+    def test_without_ties_it_is_mcnemars_test(self, scores: list[tuple[float, float]]) -> None:
         before, after = ({n: s[i] for n, s in enumerate(scores)} for i in (0, 1))
         table = [[sum(s == (a, b) for s in scores) for b in (1.0, 0.0)] for a in (1.0, 0.0)]
         p = figures.sign_test(before, after)
@@ -149,7 +147,7 @@ class TestSignTest:
         else:
             assert p == pytest.approx(mcnemar(table, exact=True).pvalue)
 
-    def test_records_that_one_of_them_lacks_are_left_out(self) -> None:
+    def test_records_without_both_scores_are_excluded(self) -> None:
         assert figures.sign_test({0: 0.0, 1: 0.0}, {1: 0.0, 2: 1.0}) is None
 
     def test_the_score_of_a_record_is_the_mean_of_its_verdicts(self) -> None:
@@ -161,13 +159,13 @@ class TestHolm:
     def test_the_smallest_is_multiplied_by_the_number_of_tests(self) -> None:
         assert figures.holm([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
 
-    def test_tests_that_were_not_possible_do_not_count(self) -> None:
+    def test_impossible_tests_do_not_count(self) -> None:
         assert figures.holm([None, 0.04, None]) == [None, pytest.approx(0.04), None]
         assert figures.holm([None, None]) == [None, None]
         assert figures.holm([]) == []
 
 
-def test_no_figure_warns_where_there_is_nothing() -> None:
+def test_figures_of_nothing_do_not_warn() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert figures.tally([]).win_rate is None

@@ -1,4 +1,4 @@
-"""Functions as judges: what they may return, and what becomes of their faults."""
+"""Functions as judges: their return values and their errors."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ DRAFT = next(d for d in demo_drafts(20) if d.response != correct(d.prompt or "",
 
 
 def returning(said: Any) -> FunctionJudge:
-    """A judge that always returns the same."""
+    """A judge that always returns the same value."""
     return FunctionJudge(lambda _prompt, _first, _second: said, name="same")
 
 
@@ -43,12 +43,12 @@ async def test_a_function_may_be_asynchronous() -> None:
 
 
 @pytest.mark.parametrize("said", [None, 1, "FIRST", ("first",), ("first", 2), "a\ud800"])
-async def test_anything_else_is_told_with_the_judges_name(said: Any) -> None:
+async def test_other_return_values_are_errors_that_name_the_judge(said: Any) -> None:
     with pytest.raises(JudgeError, match=r"judge same returns .* no verdict"):
         await returning(said).judge("", "a", "b")
 
 
-async def test_a_function_that_fails_is_told_with_its_error() -> None:
+async def test_a_failing_function_is_reported_with_its_error() -> None:
     def failing(_prompt: str, _first: str, _second: str) -> str:
         raise KeyError("colour")
 
@@ -73,7 +73,7 @@ async def test_the_demos_judge_refuses_prompts_of_another_domain() -> None:
 
 @pytest.fixture
 def module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str, str], str]:
-    """Writes a module into the working directory, and gives its name."""
+    """Write a module into the working directory and return its name."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("sys.path", ["", *__import__("sys").path])
 
@@ -103,7 +103,7 @@ def test_an_edited_function_is_another_judge(module: Callable[[str, str], str]) 
     assert load_function(spec).info.digest != before
 
 
-def test_a_module_or_function_that_is_not_there_is_told(module: Callable[[str, str], str]) -> None:
+def test_a_missing_module_or_function_is_an_error(module: Callable[[str, str], str]) -> None:
     name = module("mine_three", SHORTER)
     with pytest.raises(InputError, match="has no function 'longer'"):
         load_function(f"{name}:longer")

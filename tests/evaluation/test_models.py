@@ -1,4 +1,4 @@
-"""A model as judge: what it is asked, and what becomes of answers that are of no use."""
+"""A model as judge: its questions, and its unusable answers."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ PROMPTS = JudgePrompts.load()
 
 
 def judge_of(script: Script, *, context_tokens: int | None = None, tries: int = 3) -> ModelJudge:
-    """A judge whose model says what a script says."""
+    """A judge whose model follows a script."""
     engine = ScriptedEngine(script, context_tokens=context_tokens)
     return ModelJudge(engine, PROMPTS, tries=tries)
 
@@ -35,7 +35,7 @@ async def test_a_verdict_keeps_its_reason_and_the_raw_answer() -> None:
     assert (verdict.raw, verdict.tries) == ("B is true.\nVerdict: B", 1)
 
 
-async def test_what_cannot_be_read_is_asked_again_with_another_seed_and_warmer() -> None:
+async def test_an_unreadable_answer_is_retried_with_another_seed_and_higher_temperature() -> None:
     engine = ScriptedEngine(["Well.", "Verdict: A"])
     verdict = await ModelJudge(engine, PROMPTS).judge("Why?", "a", "b")
     assert (verdict.preference, verdict.tries) == ("first", 2)
@@ -49,7 +49,7 @@ async def test_after_the_last_try_it_is_unparseable_and_never_a_tie() -> None:
     assert (verdict.preference, verdict.raw, verdict.tries) == ("unparseable", "Hm.", 2)
 
 
-async def test_an_answer_that_was_cut_off_is_no_verdict() -> None:
+async def test_a_truncated_answer_is_no_verdict() -> None:
     script = iter([Answer("Verdict: A", "length"), Answer("Verdict: B", "stop")])
     assert (await judge_of(script).judge("Why?", "a", "b")).preference == "second"
 
@@ -61,7 +61,7 @@ async def test_a_question_that_does_not_fit_is_unparseable() -> None:
     assert "of the model's 50 tokens" in verdict.reason
 
 
-async def test_a_model_that_cannot_be_reached_is_an_error() -> None:
+async def test_an_unreachable_model_is_an_error() -> None:
     with pytest.raises(UnreachableError, match="gone"):
         await judge_of([UnreachableError("gone")]).judge("Why?", "a", "b")
 
@@ -75,7 +75,7 @@ async def test_the_same_texts_are_asked_with_the_same_seed_and_swapped_with_anot
     assert (seeds[0] == seeds[1], seeds[0] == seeds[2]) == (True, False)
 
 
-def test_its_digest_changes_with_all_that_decides_its_verdicts() -> None:
+def test_its_digest_covers_everything_that_decides_its_verdicts() -> None:
     engine = ScriptedEngine([])
     digests = {
         ModelJudge(engine, PROMPTS, seed=seed, tries=tries).info.digest

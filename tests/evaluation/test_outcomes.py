@@ -1,4 +1,4 @@
-"""From stored verdicts to numbers: unparseable is no tie, and waiting is no verdict."""
+"""From stored verdicts to scores: unparseable is no tie, and pending is no verdict."""
 
 from __future__ import annotations
 
@@ -37,13 +37,13 @@ def told(
     return found
 
 
-def test_scores_stand_by_the_order_of_the_texts(tmp_path: Path) -> None:
+def test_scores_are_in_the_order_of_the_texts(tmp_path: Path) -> None:
     found = told(tmp_path, (ASKED, "second"), (ASKED.swapped, "tie"))
     assert (found.scores, found.is_judged, found.unparseable) == ((1.0, 0.5), True, 0)
     assert found.characters == (3, 5)
 
 
-def test_a_verdict_that_cannot_be_read_has_no_score(tmp_path: Path) -> None:
+def test_an_unreadable_verdict_has_no_score(tmp_path: Path) -> None:
     found = told(tmp_path, (ASKED, "unparseable"), (ASKED.swapped, "second"))
     assert (found.scores, found.readable) == ((None, 0.0), (0.0,))
     assert (found.is_judged, found.unparseable, found.in_both_orders) == (True, 1, None)
@@ -58,20 +58,20 @@ def test_people_see_one_order(tmp_path: Path) -> None:
     assert (found.scores, found.is_judged) == ((None, 1.0), True)
 
 
-def test_a_record_that_nobody_saw_is_not_judged(tmp_path: Path) -> None:
+def test_a_record_without_verdicts_is_not_judged(tmp_path: Path) -> None:
     found = told(tmp_path, judge=PERSON)
     assert (found.readable, found.is_judged) == ((), False)
 
 
 @pytest.mark.parametrize(("judge", "ties"), [(MODEL, (0.5, 0.5)), (PERSON, (0.5,))])
-def test_a_text_that_did_not_change_is_a_tie_in_each_order(
+def test_an_unchanged_text_is_a_tie_in_each_order(
     tmp_path: Path, judge: JudgeInfo, ties: tuple[float, ...]
 ) -> None:
     found = told(tmp_path, judge=judge, texts=("old", "old"))
     assert (found.readable, found.is_judged, found.is_unchanged) == (ties, True, True)
 
 
-def test_groups_are_named_by_the_drafts_own_fields(tmp_path: Path) -> None:
+def test_groups_are_named_by_the_drafts_fields(tmp_path: Path) -> None:
     fields: list[dict[str, Any]] = [{"kind": "mail"}, {"kind": 3}, {"kind": ["a", "ü"]}, {}]
     path = store_of(tmp_path / "s.sqlite", [["a", "b"]] * 4, fields=fields)
     with Store.open_to_read(path) as store:

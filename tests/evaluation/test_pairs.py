@@ -1,4 +1,4 @@
-"""Which texts are compared: of rounds that are there, were saved, or are missing."""
+"""Which texts are compared: of rounds that exist, stopped early, or are missing."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def test_each_round_is_compared_with_the_original(tmp_path: Path) -> None:
     assert [tuple(pair.question) for pair in pairs] == [("Why?", "a", "b"), ("Why?", "a", "c")]
 
 
-def test_and_with_the_round_before_where_that_is_wanted(tmp_path: Path) -> None:
+def test_each_round_can_be_compared_with_the_previous_one(tmp_path: Path) -> None:
     pairs = list(pairs_of(trajectory(tmp_path, "a", "b", "c"), 2, BOTH))
     told = [(pair.against, pair.round, pair.question.first) for pair in pairs]
     assert told == [
@@ -49,7 +49,7 @@ def test_and_with_the_round_before_where_that_is_wanted(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "reason", [StopReason.CONVERGED, StopReason.CYCLE, StopReason.NOTHING_TO_IMPROVE]
 )
-def test_one_that_ended_early_keeps_its_last_version(tmp_path: Path, reason: StopReason) -> None:
+def test_an_early_stop_keeps_its_last_version(tmp_path: Path, reason: StopReason) -> None:
     found = trajectory(tmp_path, "a", "b", reason=reason)
     assert [text_after(found, round_) for round_ in range(4)] == ["a", "b", "b", "b"]
     assert [pair.round for pair in pairs_of(found, 3, ORIGINAL)] == [1, 2, 3]
@@ -67,11 +67,11 @@ def test_rounds_that_failed_or_are_not_done_are_missing(
     assert [pair.round for pair in pairs_of(found, 3, ORIGINAL)] == [1]
 
 
-def test_rounds_that_nobody_asked_for_are_missing(tmp_path: Path) -> None:
+def test_rounds_that_were_not_requested_are_missing(tmp_path: Path) -> None:
     found = trajectory(tmp_path, "a", "b", reason=StopReason.ROUNDS_DONE)
     assert [pair.round for pair in pairs_of(found, 5, BOTH)] == [1, 1]
 
 
-def test_a_text_that_did_not_change_is_no_question(tmp_path: Path) -> None:
+def test_an_unchanged_text_is_no_question(tmp_path: Path) -> None:
     pairs = list(pairs_of(trajectory(tmp_path, "a", "a", "b"), 2, ORIGINAL))
     assert [pair.is_unchanged for pair in pairs] == [True, False]

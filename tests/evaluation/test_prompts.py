@@ -1,4 +1,4 @@
-"""The judge's prompt set: the question it asks, and the only answers that it takes."""
+"""The judge's prompt set: the question, and the answers that it accepts."""
 
 from __future__ import annotations
 
@@ -21,22 +21,22 @@ SHIPPED = JudgePrompts.load()
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A copy of the shipped set, to be changed."""
+    """A copy of the shipped set, to change."""
     return shutil.copytree(shipped_folder() / "judge", tmp_path / "mine")
 
 
 class TestTheQuestion:
-    def test_it_holds_prompt_and_texts_in_their_order(self) -> None:
+    def test_it_contains_prompt_and_texts_in_order(self) -> None:
         (message,) = SHIPPED.question("Why?", "Because.", "Why not?")
         places = [message.content.index(text) for text in ("Why?", "Because.", "Why not?")]
         assert places == sorted(places)
         assert message.role == "user"
 
-    def test_an_unknown_prompt_is_said_to_be_so(self) -> None:
+    def test_an_unknown_prompt_is_marked(self) -> None:
         (message,) = SHIPPED.question("", "a", "b")
         assert "(The prompt is not known.)" in message.content
 
-    def test_a_text_that_looks_like_a_template_stays_a_text(self) -> None:
+    def test_template_syntax_in_a_text_stays_text(self) -> None:
         (message,) = SHIPPED.question("${second}", "${prompt} $", "$$")
         assert "${second}" in message.content
         assert "${prompt} $" in message.content
@@ -54,7 +54,7 @@ class TestTheQuestion:
 
 class TestReading:
     @pytest.mark.parametrize("opening", ["<think>", "", "<|channel|>analysis<|message|>"])
-    def test_a_verdict_in_a_thought_is_none(self, opening: str) -> None:
+    def test_a_verdict_in_a_thought_does_not_count(self, opening: str) -> None:
         end = "<|channel|>final<|message|>" if "channel" in opening else "</think>"
         thought = f"{opening}A is longer.\nVerdict: A\n{end}\n\n"
         assert SHIPPED.read(f"{thought}B is true.\nVerdict: B") == ("second", "B is true.")
@@ -99,7 +99,7 @@ class TestReading:
         assert read is None or read[0] in {"first", "second", "tie"}
 
     @given(st.text().filter(lambda text: "Verdict" not in text))
-    def test_the_reasons_come_back_without_white_space_around(self, reason: str) -> None:
+    def test_reasons_are_stripped(self, reason: str) -> None:
         assert SHIPPED.read(f"{reason}\nVerdict: B") == ("second", reason.strip())
 
 
@@ -110,7 +110,7 @@ class TestAFolderOfOnesOwn:
             file.write("!")
         assert (same == SHIPPED.digest, JudgePrompts.load(folder).digest == same) == (True, False)
 
-    def test_one_that_is_not_there_is_told(self, tmp_path: Path) -> None:
+    def test_a_missing_set_is_an_error(self, tmp_path: Path) -> None:
         with pytest.raises(PromptSetError, match=r"no judge's prompt set .*judge\.toml and pair"):
             JudgePrompts.load(tmp_path)
 
@@ -123,13 +123,15 @@ class TestAFolderOfOnesOwn:
             ("max_tokens = 1024", "max_tokens =", "not TOML"),
         ],
     )
-    def test_a_wrong_setting_is_told(self, folder: Path, old: str, new: str, said: str) -> None:
+    def test_an_invalid_setting_is_an_error(
+        self, folder: Path, old: str, new: str, said: str
+    ) -> None:
         path = folder / "judge.toml"
         path.write_text(path.read_text().replace(old, new))
         with pytest.raises(PromptSetError, match=said):
             JudgePrompts.load(folder)
 
-    def test_a_template_without_one_of_the_texts_is_told(self, folder: Path) -> None:
+    def test_a_template_without_one_of_the_texts_is_an_error(self, folder: Path) -> None:
         (folder / "pair.txt").write_text("${prompt} ${first}")
         with pytest.raises(PromptSetError, match=r"\$\{second\} is missing"):
             JudgePrompts.load(folder)

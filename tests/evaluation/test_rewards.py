@@ -1,4 +1,4 @@
-"""A reward model as judge: a tiny one, made at random."""
+"""A tiny random reward model as judge."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ CONTEXT_TOKENS = 64
 
 
 def make(folder: Path, *, outputs: int = 1) -> Path:
-    """A Falcon of two small layers with a head of so many outputs, and the tiny critic's words."""
+    """A Falcon of two small layers with this many outputs, and the tiny critic's tokenizer."""
     import torch
     from transformers import FalconConfig, FalconForSequenceClassification
 
@@ -102,6 +102,6 @@ def test_a_model_with_several_outputs_is_refused(tmp_path: Path) -> None:
         RewardJudge.load(str(make(tmp_path / "three", outputs=3)))
 
 
-def test_a_folder_that_holds_no_model_is_told(tmp_path: Path) -> None:
+def test_a_folder_without_a_model_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(ModelConfigError, match="is no reward model"):
         RewardJudge.load(str(tmp_path))

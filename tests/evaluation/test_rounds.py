@@ -1,4 +1,4 @@
-"""Whole stores before judges: the figures of all rounds, and what is said where there are none."""
+"""Evaluating stores: the figures of all rounds, and their absence."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ DONE = StopReason.ROUNDS_DONE
 
 
 async def judged(path: Path, judge: RuleJudge, *, against: frozenset[Against] = BOTH) -> Evaluation:
-    """The figures of a store after a judge has seen all of it."""
+    """The figures of a fully judged store."""
     rounds = count_store(path).rounds
     await ask_judge(path, judge, rounds=rounds, against=against)
     return evaluate(path, [judge.info], against=against)
@@ -58,7 +58,7 @@ def of_round(found: Evaluation, round_: int, against: Against = "original") -> R
 
 
 class TestFigures:
-    async def test_a_store_is_told_round_by_round(self, tmp_path: Path) -> None:
+    async def test_a_store_has_figures_for_each_round(self, tmp_path: Path) -> None:
         path = store_of(tmp_path / "s.sqlite", [["1", "2", "3"], ["5", "4", "6"], ["7", "7", "1"]])
         found = await judged(path, RuleJudge(by_number))
         first, second = of_round(found, 1), of_round(found, 2)
@@ -100,12 +100,12 @@ class TestFigures:
         assert first.p_previous is None
         assert second.p_previous == pytest.approx(2 / 2**6)
 
-    async def test_lengths_are_told_whoever_judges(self, tmp_path: Path) -> None:
+    async def test_lengths_do_not_depend_on_the_judge(self, tmp_path: Path) -> None:
         path = store_of(tmp_path / "s.sqlite", [["1 ab", "2 abcd"], ["1 ab", "2 abcdef"]])
         told = of_round(await judged(path, RuleJudge(by_number)), 1)
         assert (told.mean_characters, told.length_ratio) == (7.0, 1.75)
 
-    async def test_groups_are_told_after_all_records(self, tmp_path: Path) -> None:
+    async def test_groups_follow_the_figures_of_all_records(self, tmp_path: Path) -> None:
         fields = [{"kind": "mail"}, {"kind": "note"}, {"kind": "mail"}]
         rows = [["1", "2"], ["3", "2"], ["5", "9"]]
         path = store_of(tmp_path / "s.sqlite", rows, fields=fields)
@@ -125,16 +125,14 @@ class TestFigures:
         assert shared is not None
         assert (shared.judges, shared.share, shared.kappa) == (("one", "two"), 1.0, 1.0)
 
-    async def test_figures_go_to_json_and_back(self, tmp_path: Path) -> None:
+    async def test_figures_survive_json(self, tmp_path: Path) -> None:
         path = store_of(tmp_path / "s.sqlite", [["1", "2"]])
         found = await judged(path, RuleJudge(by_number))
         assert Evaluation.model_validate_json(found.model_dump_json()) == found
 
 
 class TestWhatIsNotMeasured:
-    async def test_a_failed_trajectory_counts_in_no_round_that_it_lacks(
-        self, tmp_path: Path
-    ) -> None:
+    async def test_a_failed_trajectory_is_missing_from_later_rounds(self, tmp_path: Path) -> None:
         rows = [["1", "2", "3"], ["1 b", "0 b"], ["5"]]
         reasons = [DONE, StopReason.ENGINE_FAILED, StopReason.UNPARSEABLE]
         path = store_of(tmp_path / "s.sqlite", rows, reasons=reasons)
@@ -144,7 +142,7 @@ class TestWhatIsNotMeasured:
         assert (first.records, first.missing, first.wins, first.losses) == (2, 1, 2, 2)
         assert (second.records, second.missing, second.wins, second.losses) == (1, 2, 2, 0)
 
-    def test_a_round_that_nobody_has_is_not_measured(self, tmp_path: Path) -> None:
+    def test_a_round_without_records_is_not_measured(self, tmp_path: Path) -> None:
         reasons = [StopReason.ENGINE_FAILED] * 12
         path = store_of(tmp_path / "s.sqlite", [[f"{n}"] for n in range(12)], reasons=reasons)
         found = evaluate(path, [info()], rounds=1)
@@ -162,22 +160,20 @@ class TestWhatIsNotMeasured:
             (None,) * 3
         )
 
-    async def test_only_ties_have_a_rate_and_nothing_that_looks_certain(
-        self, tmp_path: Path
-    ) -> None:
+    async def test_ties_alone_have_a_rate_but_no_interval(self, tmp_path: Path) -> None:
         path = store_of(tmp_path / "s.sqlite", [[f"{n} a", f"{n} b"] for n in range(30)])
         told = of_round(await judged(path, RuleJudge(lambda *_: "tie")), 1)
         assert (told.ties, told.win_rate, told.harm_rate) == (60, 0.5, 0.0)
         assert (told.win_rate_low, told.p_against) == (None, None)
 
-    async def test_verdicts_that_cannot_be_read_are_no_ties(self, tmp_path: Path) -> None:
+    async def test_unreadable_verdicts_are_not_ties(self, tmp_path: Path) -> None:
         path = store_of(tmp_path / "s.sqlite", [[f"{n} a", f"{n} b"] for n in range(30)])
         told = of_round(await judged(path, RuleJudge(lambda *_: "unparseable")), 1)
         assert (told.wins, told.ties, told.losses, told.unparseable) == (0, 0, 0, 60)
         measured = (told.win_rate, told.harm_rate, told.order_flip_share, told.p_against)
         assert measured == (None,) * 4
 
-    async def test_ties_of_unchanged_texts_are_no_figures_of_a_judge_that_cannot_be_read(
+    async def test_an_unreadable_judge_has_no_figures_from_unchanged_texts(
         self, tmp_path: Path
     ) -> None:
         rows = [[f"{n} a", f"{n} b"] for n in range(10)] + [["same", "same"]] * 10
@@ -188,7 +184,7 @@ class TestWhatIsNotMeasured:
         assert (told.win_rate, told.harm_rate) == (None, None)
         assert found.judges[0].is_unreadable
 
-    async def test_the_figures_say_of_how_many_records_they_are(self, tmp_path: Path) -> None:
+    async def test_the_figures_state_how_many_records_they_cover(self, tmp_path: Path) -> None:
         reasons = [StopReason.ENGINE_FAILED, StopReason.ROUNDS_DONE, StopReason.ROUNDS_DONE]
         rows = [["1"], ["1 a", "2 a"], ["3", "3"]]
         path = store_of(tmp_path / "s.sqlite", rows, reasons=reasons)
@@ -198,7 +194,7 @@ class TestWhatIsNotMeasured:
         assert told.win_rate == 0.75
         assert not found.judges[0].is_unreadable
 
-    def test_while_records_wait_for_a_verdict_there_are_no_figures(self, tmp_path: Path) -> None:
+    def test_incomplete_verdicts_give_no_figures(self, tmp_path: Path) -> None:
         rows = [[f"{n} a", f"{n} b"] for n in range(20)] + [["same", "same"]] * 20
         path = store_of(tmp_path / "s.sqlite", rows)
         judge = info("anna", "people")
@@ -217,31 +213,29 @@ class TestWhatIsNotMeasured:
         )
         assert measured == (None,) * 4
 
-    def test_an_empty_store_is_told(self, tmp_path: Path) -> None:
+    def test_an_empty_store_is_an_error(self, tmp_path: Path) -> None:
         with pytest.raises(InputError, match="holds no trajectory"):
             evaluate(store_of(tmp_path / "s.sqlite", []), [info()])
 
-    def test_a_field_that_no_draft_has_is_told(self, tmp_path: Path) -> None:
+    def test_a_field_that_no_draft_has_is_an_error(self, tmp_path: Path) -> None:
         path = store_of(tmp_path / "s.sqlite", [["1", "2"]], fields=[{"kind": "mail"}])
         with pytest.raises(InputError, match=r"No draft of .* has a field 'king'"):
             evaluate(path, [info()], by="king")
 
-    def test_judges_are_known_by_their_verdicts_in_the_order_in_which_they_were_asked(
-        self, tmp_path: Path
-    ) -> None:
+    def test_judges_are_listed_in_the_order_of_their_first_verdict(self, tmp_path: Path) -> None:
         path = store_of(tmp_path / "s.sqlite", [["1", "2"]])
         assert stored_judges(path) == []
         with Verdicts.open(path) as verdicts:
             verdicts.add(info("b"), [(Question("", "1", "2"), Verdict(preference="tie"))])
             verdicts.add(info("a"), [(Question("", "1", "2"), Verdict(preference="tie"))])
         assert stored_judges(path) == [info("b"), info("a")]
-        with Verdicts.open(path) as verdicts:  # more of them change nothing
+        with Verdicts.open(path) as verdicts:  # further verdicts do not change the order
             verdicts.add(info("b"), [(Question("", "3", "4"), Verdict(preference="tie"))])
         assert stored_judges(path) == [info("b"), info("a")]
 
 
 class TestBiasedJudges:
-    """Each is told apart by the figures, on texts whose quality has nothing to do with length."""
+    """The figures reveal each bias, on texts whose quality does not depend on length."""
 
     @pytest.fixture
     def path(self, tmp_path: Path) -> Path:
@@ -266,15 +260,15 @@ class TestBiasedJudges:
         assert told.length_controlled_win_rate == pytest.approx(0.5, abs=0.1)
         assert told.order_flip_share == 0.0
         assert told.p_against is not None
-        assert told.p_against < 0.001  # it looks significant: only length tells it apart
+        assert told.p_against < 0.001  # significant, and revealed only by the length control
 
-    async def test_one_that_throws_a_coin(self, path: Path) -> None:
+    async def test_one_that_flips_a_coin(self, path: Path) -> None:
         told = of_round(await judged(path, RuleJudge(coin())), 1)
         assert told.order_flip_share == pytest.approx(0.5, abs=0.1)
         assert told.win_rate == pytest.approx(0.5, abs=0.1)
         assert told.length_controlled_win_rate == pytest.approx(0.5, abs=0.1)
 
-    async def test_one_that_looks_at_the_texts(self, path: Path) -> None:
+    async def test_one_that_reads_the_texts(self, path: Path) -> None:
         told = of_round(await judged(path, RuleJudge(by_number)), 1)
         assert told.order_flip_share == 0.0
         assert told.win_rate == pytest.approx(told.length_controlled_win_rate, abs=0.03)

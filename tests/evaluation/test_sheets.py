@@ -1,4 +1,4 @@
-"""Sheets for people: blinded, shuffled, harmless to open, and read back to the very pair."""
+"""Sheets for people: blinded, shuffled, safe to open, and read back exactly."""
 
 from __future__ import annotations
 
@@ -59,12 +59,12 @@ def filled(folder: Path, text: str, name: str = "sheet.csv") -> list[FilledRow |
 
 
 class TestWriting:
-    def test_each_pair_stands_in_it_once(self, path: Path) -> None:
+    def test_each_pair_is_in_it_once(self, path: Path) -> None:
         found = questions(path)
         assert len(found) == 60
         assert len({frozenset((q.first, q.second)) for q in found}) == 60
 
-    def test_the_later_text_stands_first_about_as_often_as_second(self, path: Path) -> None:
+    def test_the_later_text_is_first_about_as_often_as_second(self, path: Path) -> None:
         assert 20 <= sum(q.first.startswith("new") for q in questions(path)) <= 40
 
     def test_rows_are_shuffled_by_the_seed(self, path: Path) -> None:
@@ -73,16 +73,16 @@ class TestWriting:
         numbers = [int(q.first.split()[1]) for q in questions(path)]
         assert numbers != sorted(numbers)
 
-    def test_one_round_may_be_asked_about_alone(self, path: Path) -> None:
+    def test_one_round_can_be_selected(self, path: Path) -> None:
         found = questions(path, range(2, 3))
         assert {text.split()[0] for q in found for text in (q.first, q.second)} == {"old", "newest"}
 
-    def test_texts_that_did_not_change_are_left_out(self, tmp_path: Path) -> None:
+    def test_unchanged_texts_are_left_out(self, tmp_path: Path) -> None:
         reasons = [StopReason.CONVERGED]
         store_of(tmp_path / "same.sqlite", [["a", "b", "b"], ["c", "c"]], reasons=reasons)
         assert len(questions(tmp_path / "same.sqlite")) == 1
 
-    def test_nothing_tells_which_text_is_which(self, path: Path) -> None:
+    def test_nothing_reveals_which_text_is_later(self, path: Path) -> None:
         rows = list(csv.DictReader(io.StringIO(sheet(questions(path)).removeprefix("\ufeff"))))
         assert list(rows[0]) == list(COLUMNS)
         assert {row["verdict"] + row["reason"] for row in rows} == {""}
@@ -94,7 +94,7 @@ class TestWriting:
         assert {row["text_a"], row["text_b"]} == {"'=cmd()", "'@SUM(A1)"}
         assert row["prompt"] == "'+1"
 
-    def test_jsonl_holds_the_texts_to_the_letter(self, path: Path) -> None:
+    def test_jsonl_keeps_the_exact_texts(self, path: Path) -> None:
         found = questions(path)
         rows = [json.loads(line) for line in sheet(found, as_csv=False).splitlines()]
         assert [Question(r["prompt"], r["text_a"], r["text_b"]) for r in rows] == found
@@ -105,7 +105,7 @@ texts = st.text(alphabet=st.characters(codec="utf-8"), max_size=20)
 
 class TestReading:
     @given(asked=st.lists(st.tuples(texts, texts, texts), min_size=1, max_size=4, unique=True))
-    def test_any_texts_leave_ids_and_verdicts_as_they_are(
+    def test_any_texts_preserve_ids_and_verdicts(
         self, asked: list[tuple[str, str, str]], tmp_path_factory: pytest.TempPathFactory
     ) -> None:
         given = [Question(*texts) for texts in asked]
@@ -120,9 +120,7 @@ class TestReading:
     @pytest.mark.parametrize(
         ("said", "preference"), [("A", "first"), (" b ", "second"), ("Tie", "tie")]
     )
-    def test_verdicts_are_read_whatever_their_capitals(
-        self, tmp_path: Path, said: str, preference: str
-    ) -> None:
+    def test_verdicts_ignore_case(self, tmp_path: Path, said: str, preference: str) -> None:
         (row,) = filled(tmp_path, f"id,verdict,reason\nx,{said},Clear.\n")
         assert isinstance(row, FilledRow)
         assert (row.line, row.id, row.verdict.preference) == (2, "x", preference)
@@ -131,17 +129,17 @@ class TestReading:
     def test_rows_without_a_verdict_are_skipped(self, tmp_path: Path) -> None:
         assert filled(tmp_path, "id,verdict\nx,\ny, \n") == []
 
-    def test_another_word_is_told_with_its_line(self, tmp_path: Path) -> None:
+    def test_an_unknown_word_is_reported_with_its_line(self, tmp_path: Path) -> None:
         assert filled(tmp_path, "id,verdict\nx,A\ny,both\n")[1] == UnusableSheetRow(
             3, "the verdict is 'both'; write A, B or tie"
         )
 
-    def test_semicolons_and_a_mark_of_utf8_are_taken_as_they_are(self, tmp_path: Path) -> None:
+    def test_semicolons_and_a_byte_order_mark_are_accepted(self, tmp_path: Path) -> None:
         (row,) = filled(tmp_path, "\ufeffid;text_a;verdict\nx;a,b;B\n")
         assert isinstance(row, FilledRow)
         assert row.verdict.preference == "second"
 
-    def test_jsonl_is_read_with_bad_lines_told(self, tmp_path: Path) -> None:
+    def test_bad_jsonl_lines_are_reported(self, tmp_path: Path) -> None:
         lines = ['{"id": "x", "verdict": "A"}', "{", "[]", '{"id": "y", "verdict": null}']
         found = filled(tmp_path, "\n".join(lines), "sheet.jsonl")
         assert [type(row) for row in found] == [FilledRow, UnusableSheetRow, UnusableSheetRow]
@@ -150,7 +148,7 @@ class TestReading:
     @pytest.mark.parametrize(
         ("raw", "said"), [(b"a,b\n1,2\n", "no column 'id'"), (b"\xff", "not UTF-8"), (b"", "id")]
     )
-    def test_what_is_no_sheet_is_told(self, tmp_path: Path, raw: bytes, said: str) -> None:
+    def test_other_files_are_refused(self, tmp_path: Path, raw: bytes, said: str) -> None:
         (tmp_path / "s.csv").write_bytes(raw)
         with pytest.raises(InputError, match=said):
             list(read_sheet(tmp_path / "s.csv"))
@@ -171,7 +169,7 @@ class TestMatching:
         given, unusable = self.match(path, filled(tmp_path, text))
         assert ({question for question, _ in given}, unusable) == (set(asked), [])
 
-    def test_rows_of_another_store_are_told(self, path: Path, tmp_path: Path) -> None:
+    def test_rows_of_another_store_are_reported(self, path: Path, tmp_path: Path) -> None:
         given, unusable = self.match(path, filled(tmp_path, "id,verdict\nx,A\ny,C\n"))
         assert given == []
         assert unusable == [
@@ -179,7 +177,7 @@ class TestMatching:
             UnusableSheetRow(3, "the verdict is 'C'; write A, B or tie"),
         ]
 
-    def test_rows_that_contradict_each_other_are_told(self, path: Path, tmp_path: Path) -> None:
+    def test_contradictory_rows_are_reported(self, path: Path, tmp_path: Path) -> None:
         id_ = questions(path)[0].digest
         text = f"id,verdict\n{id_},A\n{id_},A\n{id_},B\n"
         given, unusable = self.match(path, filled(tmp_path, text))
@@ -187,7 +185,7 @@ class TestMatching:
         assert [row.line for row in unusable] == [4]
 
 
-def test_people_are_judges_by_their_names() -> None:
+def test_people_are_identified_by_name() -> None:
     assert human_judge("anna") == human_judge("anna")
     assert human_judge("anna").digest != human_judge("bert").digest
     with pytest.raises(InputError, match="blank"):

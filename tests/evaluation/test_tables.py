@@ -1,4 +1,4 @@
-"""Figures as CSV: every field, and no cell that a spreadsheet would run."""
+"""Figures as CSV: every field, and no formulas."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ if TYPE_CHECKING:
 
 
 @pytest.mark.parametrize("cell", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1"])
-def test_a_text_that_begins_as_a_formula_is_guarded(cell: str) -> None:
+def test_a_text_that_begins_like_a_formula_is_escaped(cell: str) -> None:
     assert guarded(cell) == f"'{cell}"
 
 
 @pytest.mark.parametrize("cell", ["a=1", "", " =1", -1, 0.5])
-def test_other_cells_are_left_alone(cell: object) -> None:
+def test_other_cells_are_unchanged(cell: object) -> None:
     assert guarded(cell) == cell
 
 

@@ -1,4 +1,4 @@
-"""Stored verdicts: by judge and texts, in the store's own file, beside what was there."""
+"""Stored verdicts: by judge and texts, in the store's file."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def path(tmp_path: Path) -> Path:
     return store_of(tmp_path / "versions.sqlite", [["a", "b"], ["c", "d"]])
 
 
-def test_a_verdict_comes_back_to_the_letter(path: Path) -> None:
+def test_a_verdict_is_read_back_unchanged(path: Path) -> None:
     with Verdicts.open(path) as verdicts:
         verdicts.add(JUDGE, [(ASKED, SAID)])
     with Verdicts.open(path) as verdicts:
@@ -37,7 +37,7 @@ def test_a_verdict_comes_back_to_the_letter(path: Path) -> None:
         assert (count_verdicts(path, JUDGE), verdicts.judges()) == (1, [JUDGE])
 
 
-def test_order_prompt_and_judge_tell_verdicts_apart(path: Path) -> None:
+def test_order_prompt_and_judge_distinguish_verdicts(path: Path) -> None:
     with Verdicts.open(path) as verdicts:
         verdicts.add(JUDGE, [(ASKED, SAID)])
         assert verdicts.get(JUDGE, ASKED.swapped) is None
@@ -50,7 +50,7 @@ def test_swapping_twice_changes_nothing() -> None:
     assert ASKED.swapped.digest != ASKED.digest
 
 
-def test_a_later_verdict_stands_for_an_older_one(path: Path) -> None:
+def test_a_later_verdict_replaces_an_earlier_one(path: Path) -> None:
     with Verdicts.open(path) as verdicts:
         verdicts.add(JUDGE, [(ASKED, SAID)])
         verdicts.add(JUDGE, [(ASKED, Verdict(preference="tie"))])
@@ -58,7 +58,7 @@ def test_a_later_verdict_stands_for_an_older_one(path: Path) -> None:
         assert count_verdicts(path, JUDGE) == 1
 
 
-def test_versions_are_read_as_before(path: Path) -> None:
+def test_verdicts_do_not_affect_versions(path: Path) -> None:
     with Store.open_to_read(path) as store:
         before = list(store.trajectories())
     with Verdicts.open(path) as verdicts:
@@ -73,7 +73,7 @@ def tables(path: Path) -> set[str]:
         return {name for (name,) in names}
 
 
-def test_a_store_without_verdicts_is_not_touched_by_reading(path: Path) -> None:
+def test_reading_does_not_change_a_store_without_verdicts(path: Path) -> None:
     before = tables(path)
     with Verdicts.open_to_read(path) as verdicts:
         assert (verdicts.judges(), verdicts.get(JUDGE, ASKED)) == ([], None)
@@ -99,7 +99,7 @@ def test_several_threads_may_add(path: Path) -> None:
         assert count_verdicts(path, JUDGE) == 8
 
 
-def test_nothing_is_stored_of_a_batch_that_fails(path: Path) -> None:
+def test_a_failing_batch_stores_nothing(path: Path) -> None:
     def batch() -> list[tuple[Question, Verdict]]:
         return [(ASKED, SAID)]
 
@@ -110,7 +110,7 @@ def test_nothing_is_stored_of_a_batch_that_fails(path: Path) -> None:
         assert verdicts.judges() == []
 
 
-def test_there_is_no_store_to_open(tmp_path: Path) -> None:
+def test_a_missing_store_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="There is no store"):
         Verdicts.open(tmp_path / "none.sqlite")
     (tmp_path / "text").write_text("no store, but long enough to be looked at" * 20)
@@ -118,7 +118,7 @@ def test_there_is_no_store_to_open(tmp_path: Path) -> None:
         Verdicts.open_to_read(tmp_path / "text")
 
 
-def test_a_damaged_verdict_is_told(path: Path) -> None:
+def test_a_damaged_verdict_is_an_error(path: Path) -> None:
     with Verdicts.open(path) as verdicts:
         verdicts.add(JUDGE, [(ASKED, SAID)])
         verdicts._file._connection.execute("""UPDATE verdicts SET verdict = '{"preference": 1}'""")

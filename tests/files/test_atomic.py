@@ -1,4 +1,4 @@
-"""Files that are whole or not there: until its end a file has another name."""
+"""Files that are complete or absent: until its end a file has a temporary name."""
 
 from __future__ import annotations
 
@@ -150,7 +150,7 @@ def test_a_pipe_is_written_as_it_is(tmp_path: Path) -> None:
     assert read == [b"one\n"]
 
 
-def test_without_room_the_error_is_clear_and_nothing_is_left(tmp_path: Path) -> None:
+def test_without_space_the_error_is_clear_and_nothing_is_left(tmp_path: Path) -> None:
     path = tmp_path / "out.jsonl"
     path.write_bytes(b"older\n")
     command = [sys.executable, "-c", WRITE_WITHOUT_ROOM, str(path)]
@@ -165,18 +165,18 @@ def test_without_room_the_error_is_clear_and_nothing_is_left(tmp_path: Path) -> 
     assert path.read_bytes() == b"older\n"
 
 
-def test_a_folder_is_no_file(tmp_path: Path) -> None:
+def test_a_folder_is_not_a_file(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="is a folder, not a file"), atomic_file(tmp_path):
         pytest.fail("a folder was opened")
 
 
-def test_a_folder_that_is_not_there_is_told(tmp_path: Path) -> None:
+def test_a_folder_that_is_not_there_is_reported(tmp_path: Path) -> None:
     path = tmp_path / "missing" / "out.jsonl"
     with pytest.raises(InputError, match="cannot be written: No such file"), atomic_file(path):
         pytest.fail("it was opened")
 
 
-def test_that_nobody_reads_any_more_is_no_error_of_the_file(tmp_path: Path) -> None:
+def test_a_closed_pipe_is_not_an_error_of_the_file(tmp_path: Path) -> None:
     with (
         pytest.raises(ReaderGoneError, match="the pipe's reader has closed it"),
         translate_write_errors(tmp_path / "pipe"),

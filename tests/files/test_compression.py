@@ -1,4 +1,4 @@
-"""Opening inputs: packed or not, by what is in them and not by their names."""
+"""Opening inputs: compressed or not, by content and not by name."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ PACKERS = pytest.mark.parametrize("pack", [gzip.compress, zstd], ids=["gzip", "z
 
 
 @PACKERS
-def test_a_packed_file_is_unpacked_whatever_its_name(
+def test_a_compressed_file_is_decompressed_whatever_its_name(
     tmp_path: Path, pack: Callable[[bytes], bytes]
 ) -> None:
     for name in ("drafts.jsonl", "drafts.gz", "drafts.zst", "drafts"):
@@ -44,7 +44,7 @@ def test_a_packed_file_is_unpacked_whatever_its_name(
 
 
 @PACKERS
-def test_several_packed_parts_after_each_other_are_one_file(
+def test_several_compressed_parts_after_each_other_are_one_file(
     tmp_path: Path, pack: Callable[[bytes], bytes]
 ) -> None:
     path = tmp_path / "drafts"
@@ -54,7 +54,7 @@ def test_several_packed_parts_after_each_other_are_one_file(
 
 @PACKERS
 @pytest.mark.parametrize("missing", [1, 5, 10_000])
-def test_a_packed_file_that_was_cut_short_is_noticed(
+def test_a_compressed_file_that_was_cut_short_is_noticed(
     tmp_path: Path, pack: Callable[[bytes], bytes], missing: int
 ) -> None:
     path = tmp_path / "drafts"
@@ -64,7 +64,7 @@ def test_a_packed_file_that_was_cut_short_is_noticed(
 
 
 @pytest.mark.parametrize("place", [0.3, 0.9])
-def test_a_damaged_packed_file_is_noticed(tmp_path: Path, place: float) -> None:
+def test_a_damaged_compressed_file_is_noticed(tmp_path: Path, place: float) -> None:
     packed = bytearray(gzip.compress(LINES))  # Zstandard as most write it has no checksum
     packed[int(len(packed) * place)] ^= 0xFF
     path = tmp_path / "drafts"
@@ -74,7 +74,7 @@ def test_a_damaged_packed_file_is_noticed(tmp_path: Path, place: float) -> None:
 
 
 @PACKERS
-def test_going_on_in_the_middle_of_a_packed_file(
+def test_resuming_in_the_middle_of_a_compressed_file(
     tmp_path: Path, pack: Callable[[bytes], bytes]
 ) -> None:
     path = tmp_path / "drafts"
@@ -135,7 +135,9 @@ def test_a_data_set_needs_datasets(
             list(read_rows(source))
 
 
-def test_a_file_without_permission_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_without_permission_is_reported(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = tmp_path / "drafts.jsonl"
     path.write_bytes(LINES)
 

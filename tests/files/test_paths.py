@@ -53,21 +53,21 @@ class TestTheSameFile:
                 check_paths([Writes(name)], {"the key": source})
         assert source.read_bytes() == b"precious\n"
 
-    def test_links_to_a_file_that_is_yet_to_be_made_are_followed(self, tmp_path: Path) -> None:
+    def test_links_to_a_file_that_does_not_exist_yet_are_followed(self, tmp_path: Path) -> None:
         link = tmp_path / "link"
         link.symlink_to(tmp_path / "out.jsonl")
         with pytest.raises(InputError, match="is the output itself"):
             check_paths([Writes(tmp_path / "out.jsonl"), Writes(link, "the report")])
 
     @pytest.mark.parametrize("beside", ["x-wal", "x-shm", "x-journal", ".x.lock"])
-    def test_what_a_new_store_keeps_beside_it_is_no_output(
+    def test_what_a_new_store_keeps_beside_it_is_not_an_output(
         self, tmp_path: Path, beside: str
     ) -> None:
         writes = [Writes(tmp_path / beside), Writes(tmp_path / "x", "the store", Kind.STORE)]
         with pytest.raises(InputError, match="would overwrite each other"):
             check_paths(writes)
 
-    def test_the_unfinished_name_of_an_output_is_no_input(self, tmp_path: Path) -> None:
+    def test_the_unfinished_name_of_an_output_is_not_an_input(self, tmp_path: Path) -> None:
         source = make(tmp_path / ".out.jsonl.tmp")
         with pytest.raises(InputError, match="would overwrite each other"):
             check_paths([Writes(tmp_path / "out.jsonl")], data=source)
@@ -110,7 +110,7 @@ class TestStores:
         with pytest.raises(InputError, match="belongs to the store"):
             check_paths([Writes(store.with_name(beside))])
 
-    def test_another_database_is_no_store(self, tmp_path: Path) -> None:
+    def test_another_database_is_not_a_store(self, tmp_path: Path) -> None:
         path = tmp_path / "other"
         with sqlite3.connect(path) as connection:
             connection.execute("CREATE TABLE t (x)")
@@ -121,7 +121,7 @@ class TestStores:
     def test_a_store_may_be_a_store(self, store: Path) -> None:
         check_paths([Writes(store, "the store", Kind.STORE)])
 
-    def test_a_device_is_no_store(self) -> None:
+    def test_a_device_is_not_a_store(self) -> None:
         with pytest.raises(StoreError, match="it is a device or a pipe"):
             check_paths([Writes(Path(os.devnull), "the store", Kind.STORE)])
 
@@ -134,11 +134,11 @@ class TestPlaces:
         check_paths([Writes(path)])
         assert path.read_bytes() == b"precious\n"
 
-    def test_a_folder_is_no_file(self, tmp_path: Path) -> None:
+    def test_a_folder_is_not_a_file(self, tmp_path: Path) -> None:
         with pytest.raises(InputError, match="is a folder, not a file"):
             check_paths([Writes(tmp_path)])
 
-    def test_a_file_is_no_folder(self, tmp_path: Path) -> None:
+    def test_a_file_is_not_a_folder(self, tmp_path: Path) -> None:
         path = make(tmp_path / "x")
         with pytest.raises(InputError, match="is a file, not a folder"):
             check_paths([Writes(path, kind=Kind.FOLDER)])
@@ -153,45 +153,47 @@ class TestPlaces:
         with pytest.raises(StoreError, match="No such file or directory"):
             check_paths([Writes(tmp_path / "missing" / "x", "the store", Kind.STORE)])
 
-    def test_folders_that_will_be_made_need_not_be_there(self, tmp_path: Path) -> None:
+    def test_folders_that_will_be_created_need_not_exist(self, tmp_path: Path) -> None:
         check_paths([Writes(tmp_path / "a" / "b" / "x", makes_parents=True)])
         check_paths([Writes(tmp_path / "a" / "b", kind=Kind.FOLDER)])
         assert list(tmp_path.iterdir()) == []
 
     @pytest.mark.parametrize("kind", list(Kind))
     @pytest.mark.parametrize("length", [256, 5000])
-    def test_a_name_that_is_too_long_is_told(self, tmp_path: Path, kind: Kind, length: int) -> None:
+    def test_a_name_that_is_too_long_is_reported(
+        self, tmp_path: Path, kind: Kind, length: int
+    ) -> None:
         with pytest.raises((InputError, StoreError), match="File name too long"):
             check_paths([Writes(tmp_path / ("x" * length), kind=kind)])
 
     @pytest.mark.parametrize("kind", [Kind.FILE, Kind.STORE])
-    def test_a_name_that_is_too_long_with_what_is_put_beside_it_is_told(
+    def test_a_name_that_is_too_long_with_what_is_put_beside_it_is_reported(
         self, tmp_path: Path, kind: Kind
     ) -> None:
         with pytest.raises((InputError, StoreError), match="File name too long"):
             check_paths([Writes(tmp_path / ("x" * 253), kind=kind)])
 
     @pytest.mark.parametrize("kind", list(Kind))
-    def test_links_that_lead_in_a_circle_are_told(self, tmp_path: Path, kind: Kind) -> None:
+    def test_rings_of_links_are_reported(self, tmp_path: Path, kind: Kind) -> None:
         one, other = tmp_path / "one", tmp_path / "other"
         one.symlink_to(other)
         other.symlink_to(one)
         with pytest.raises((InputError, StoreError), match="symbolic links"):
             check_paths([Writes(one, kind=kind)])
 
-    def test_a_name_with_a_null_character_is_told(self, tmp_path: Path) -> None:
+    def test_a_name_with_a_null_character_is_reported(self, tmp_path: Path) -> None:
         with pytest.raises(InputError, match="null"):
             check_paths([Writes(tmp_path / "a\0b")])
 
     @pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
-    def test_a_folder_that_may_not_be_written_is_told(self, tmp_path: Path) -> None:
+    def test_a_folder_that_may_not_be_written_is_reported(self, tmp_path: Path) -> None:
         tmp_path.chmod(0o500)
         for kind in Kind:
             with pytest.raises((InputError, StoreError), match="Permission denied"):
                 check_paths([Writes(tmp_path / "x", kind=kind)])
 
     @pytest.mark.skipif(not Path("/proc/self").is_dir(), reason="a file system that takes no files")
-    def test_a_file_system_that_takes_no_files_is_told(self) -> None:
+    def test_a_file_system_that_takes_no_files_is_reported(self) -> None:
         with pytest.raises(InputError, match="cannot be written"):
             check_paths([Writes(Path("/proc/self/x"))])
         with pytest.raises(StoreError, match="cannot be written"):
@@ -202,12 +204,14 @@ class TestPlaces:
         assert list(tmp_path.iterdir()) == []
 
 
-class TestForms:
+class TestEndings:
     @pytest.mark.parametrize(
         "name",
         ["o.jsonl.bz2", "o.jsonl.XZ", "o.zip", "o.csv", "o.csv.gz", "o.parquet.gz", "o.xlsx"],
     )
-    def test_what_no_trajectory_is_written_as_is_told(self, tmp_path: Path, name: str) -> None:
+    def test_a_format_that_trajectories_do_not_have_is_reported(
+        self, tmp_path: Path, name: str
+    ) -> None:
         with pytest.raises(InputError, match=r"cannot be written\. Trajectories are JSONL"):
             check_paths([Writes(tmp_path / name, check_ending=check_trajectories)])
 
@@ -218,7 +222,7 @@ class TestForms:
         check_paths([Writes(tmp_path / name, check_ending=check_trajectories)])
 
     @pytest.mark.parametrize("name", ["o.parquet", "o.jsonl.zst"])
-    def test_a_missing_library_is_told(
+    def test_a_missing_library_is_reported(
         self, tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setitem(sys.modules, "pyarrow", None)
@@ -240,14 +244,14 @@ class TestDescriptors:
             check_paths([Writes(Path(f"/dev/fd/{writing}"))])
         os.close(writing)
 
-    def test_what_is_open_for_reading_only_is_none(self, tmp_path: Path) -> None:
+    def test_what_is_open_for_reading_only_is_not_an_output(self, tmp_path: Path) -> None:
         with (
             make(tmp_path / "x").open("rb") as file,
             pytest.raises(InputError, match="open for reading only"),
         ):
             check_descriptor(file.fileno(), "It")
 
-    def test_what_is_closed_is_none(self) -> None:
+    def test_what_is_closed_is_not_an_output(self) -> None:
         with pytest.raises(InputError, match="is closed"):
             check_descriptor(987_654, "It")
 

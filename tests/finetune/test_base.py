@@ -1,4 +1,4 @@
-"""What a base is made of, and which bases are refused."""
+"""The anatomy of a base, and refused bases."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def anatomy_of(folder: Path) -> Anatomy:
 
 
 @pytest.mark.parametrize("config", [FALCON_40B, FALCON_11B, FALCON_RW_1B, QWEN2_500M])
-def test_parameters_are_those_that_serving_counts(tmp_path: Path, config: dict[str, Any]) -> None:
+def test_parameters_match_those_of_serving(tmp_path: Path, config: dict[str, Any]) -> None:
     folder = model_folder(tmp_path, config)
     anatomy, shape = anatomy_of(folder), read_shape(str(folder))
     assert (anatomy.parameters, anatomy.layers) == (shape.parameters, shape.layers)
@@ -46,7 +46,7 @@ def test_falcon_40b_has_four_kinds_of_linear_layers(tmp_path: Path) -> None:
     }
 
 
-def test_adapters_are_counted_as_peft_makes_them(tmp_path: Path) -> None:
+def test_adapter_parameters_match_peft(tmp_path: Path) -> None:
     from peft import LoraConfig, get_peft_model
     from transformers import AutoModelForCausalLM
 
@@ -59,7 +59,7 @@ def test_adapters_are_counted_as_peft_makes_them(tmp_path: Path) -> None:
     assert anatomy_of(folder).adapter_parameters(4, None) == trained
 
 
-def test_a_layer_that_is_not_there_cannot_have_an_adapter(tmp_path: Path) -> None:
+def test_a_missing_layer_cannot_have_an_adapter(tmp_path: Path) -> None:
     anatomy = anatomy_of(model_folder(tmp_path, FALCON_40B))
     with pytest.raises(
         InputError, match=r"names q_proj, and the base has no such layer\. It has q"
@@ -81,7 +81,7 @@ def test_a_base_knows_its_end_and_its_context(tmp_path: Path) -> None:
         ({"model_type": "no-such-kind"}, "cannot be used: "),
     ],
 )
-def test_a_base_that_is_no_causal_model_is_refused(
+def test_a_base_that_is_not_causal_is_refused(
     tmp_path: Path, changes: dict[str, Any], match: str
 ) -> None:
     folder = make_base(tmp_path / "base")
@@ -101,6 +101,6 @@ def test_a_tokenizer_without_an_end_token_is_refused(tmp_path: Path) -> None:
         Base.inspect(str(folder))
 
 
-def test_a_folder_that_is_no_model_is_refused(tmp_path: Path) -> None:
+def test_a_folder_without_a_model_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ModelConfigError, match=r"has no config\.json"):
         Base.inspect(str(tmp_path))

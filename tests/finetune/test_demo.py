@@ -1,4 +1,4 @@
-"""The second stage of the demo critic, in small: from the shipped base, by the shipped recipe."""
+"""The second stage of the demo critic on a small scale, with the shipped base and recipe."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def written(path: Path, count: int, seed: int) -> Path:
 
 @pytest.fixture(scope="module")
 def steps(tmp_path_factory: pytest.TempPathFactory) -> list[TrainingStep]:
-    """What was told of a training on 48 records, evaluated on 12 others after every step."""
+    """The steps of a training on 48 records, evaluated on 12 others after every step."""
     folder = tmp_path_factory.mktemp("demo")
     told: list[TrainingStep] = []
     finetune(

@@ -1,4 +1,4 @@
-"""Records as token ids: training sees what inference sends."""
+"""Records as token ids: training sees the tokens of inference."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def encoder(tokenizer: LocalTokenizer) -> Encoder:
 
 
 class Recital:
-    """Stands in for a model: writes the target of one example, and keeps what it was given."""
+    """A fake model that generates the target of one example and records its inputs."""
 
     context_tokens = 4096
     version = "recital"
@@ -85,13 +85,13 @@ async def test_training_tokens_are_inference_tokens(
     assert trajectory.final == record.revision.strip()
     assert model.prompts[0] == list(example.prompt_ids)
     if not single_pass:
-        # the critique and the bridge as they were generated, and nothing tokenised anew
+        # the critique and the bridge as generated, without retokenising
         whole = [*example.prompt_ids, *example.target_ids]
         assert model.prompts[1] == whole[: len(model.prompts[1])]
         assert tokenizer.text(model.prompts[1]).endswith(CNR.bridge)
 
 
-def test_the_loss_is_on_critique_and_revision_alone(
+def test_the_loss_is_on_critique_and_revision_only(
     encoder: Encoder, tokenizer: LocalTokenizer
 ) -> None:
     (text,) = training_texts(Record.model_validate(PLAIN), CNR)
@@ -146,7 +146,7 @@ def test_a_chat_set_needs_a_chat_template(tokenizer: LocalTokenizer) -> None:
         encoder.examples([Record.model_validate(PLAIN)])
 
 
-def test_a_record_that_is_too_long_is_left_out_and_never_cut(tokenizer: LocalTokenizer) -> None:
+def test_a_too_long_record_is_left_out_and_never_truncated(tokenizer: LocalTokenizer) -> None:
     encoder = Encoder(CNR, tokenizer, END_ID, max_tokens=200)
     long = PLAIN | {"response": "word " * 200, "id": "long"}
     made = encoder.examples([Record.model_validate(PLAIN), Record.model_validate(long)])
@@ -156,7 +156,7 @@ def test_a_record_that_is_too_long_is_left_out_and_never_cut(tokenizer: LocalTok
     assert reason.endswith("tokens, more than 200")
 
 
-def test_a_record_that_the_set_has_no_place_for_is_left_out(encoder: Encoder) -> None:
+def test_a_record_that_does_not_fit_the_prompt_set_is_left_out(encoder: Encoder) -> None:
     made = encoder.examples([Record.model_validate(PLAIN | {"score": 99, "id": "high"})])
     assert made.sequences == ()
     assert "record high: the score 99 is outside" in made.left_out[0]
@@ -172,7 +172,7 @@ def test_the_digest_changes_with_a_letter(encoder: Encoder) -> None:
 # files and sides
 
 
-def test_what_is_wrong_with_a_line_is_told_and_the_others_go_on(tmp_path: Path) -> None:
+def test_a_bad_line_is_reported_and_the_others_are_used(tmp_path: Path) -> None:
     path = write_records(tmp_path / "r.jsonl", [PLAIN, {"prompt": "p"}, PLAIN])
     records, findings = read_usable(path)
     assert len(records) == 1
@@ -197,17 +197,17 @@ def test_no_prompt_is_on_both_sides() -> None:
     assert not {r.prompt for r in training} & {r.prompt for r in held_out}
 
 
-def test_one_prompt_cannot_be_divided() -> None:
+def test_one_prompt_cannot_be_split() -> None:
     record = Record.model_validate(PLAIN)
     assert divide([record, record], validation_share=0.5, seed=0) == ([record, record], [])
 
 
-def test_a_share_of_nothing_holds_nothing_out() -> None:
+def test_a_share_of_zero_holds_nothing_out() -> None:
     records = [Record.model_validate(feedback(name)) for name in ("Ali", "Zoe")]
     assert divide(records, validation_share=0, seed=0) == (records, [])
 
 
-def test_a_summary_tells_the_first_reasons_and_counts_the_rest() -> None:
+def test_a_summary_has_the_first_reasons_and_counts_the_rest() -> None:
     assert summary([]) == ""
     assert summary(["a.", "b"]) == ": a; b"
     assert summary(["a", "b", "c", "d", "e"]) == ": a; b; c; and 2 more"

@@ -1,4 +1,4 @@
-"""What a critic stops with; `test_finetune_run.py` exports and merges for real."""
+"""A critic's end token; `test_run.py` covers export and merging."""
 
 from __future__ import annotations
 

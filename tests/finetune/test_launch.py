@@ -1,4 +1,4 @@
-"""Launching with accelerate: the config, the command, and what it will run on."""
+"""Launching with accelerate: config, command and hardware."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def test_a_launch_has_the_same_arguments_but_for_its_own() -> None:
+def test_a_launch_passes_all_other_arguments_on() -> None:
     config = accelerate_config_file("fsdp-8")
     given = "finetune r.jsonl --accelerate-config fsdp-8 --seed 1 --accelerate-config=x --resume"
     command = launch_command(config, given.split())
@@ -34,7 +34,7 @@ def test_a_launch_has_the_same_arguments_but_for_its_own() -> None:
         ("{num_processes: 4, deepspeed_config: {zero_stage: 2}}", 4, False),
     ],
 )
-def test_a_config_tells_what_will_be_launched(
+def test_a_config_describes_the_launched_hardware(
     tmp_path: Path, text: str, processes: int, sharded: bool
 ) -> None:
     path = tmp_path / "config.yaml"
@@ -43,14 +43,14 @@ def test_a_config_tells_what_will_be_launched(
     assert (launched.processes, launched.sharded) == (processes, sharded)
 
 
-def test_a_file_that_is_no_accelerate_config_is_refused(tmp_path: Path) -> None:
+def test_other_files_are_refused_as_accelerate_config(tmp_path: Path) -> None:
     path = tmp_path / "config.yaml"
     path.write_text("{cpu: true}", encoding="utf-8")
     with pytest.raises(InputError, match="names no num_processes"):
         launched_hardware(path)
 
 
-def test_accelerate_understands_the_config_that_comes_with_revloop() -> None:
+def test_accelerate_accepts_the_shipped_config() -> None:
     from accelerate.commands.launch import _validate_launch_command, launch_command_parser
 
     config = accelerate_config_file("fsdp-8")

@@ -1,4 +1,4 @@
-"""The memory of a training, by arithmetic that can be done by hand."""
+"""The memory of a training, checked by hand."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ ANATOMY = Anatomy(
     vocabulary_size=1024,
     linears={"dense": Linear(1024, 1024, 8 * 1024)},
 )
-"""Ten thousand million parameters, eight of them in linear layers: all figures come out even."""
+"""Round figures: 10 Gi parameters, 8 Gi of them in linear layers."""
 
 FULL = FinetuneSettings(method="full", precision="fp32")
 BF16 = FinetuneSettings(method="full", precision="bf16")
@@ -114,17 +114,17 @@ def test_on_a_cpu_logits_stop_growing_with_the_tile() -> None:
     assert more * GIB == pytest.approx(1.25 * 16 * 256 * per_token)
 
 
-def test_the_reserve_is_another_on_a_cpu() -> None:
+def test_the_reserve_differs_on_a_cpu() -> None:
     assert estimate(ANATOMY, FULL, 128, GPU).reserve_gib == GPU_RESERVE_GIB
     assert estimate(ANATOMY, FULL, 128, Hardware()).reserve_gib == CPU_RESERVE_GIB
 
 
-def test_the_parts_are_the_total() -> None:
+def test_the_parts_add_up_to_the_total() -> None:
     sized = estimate(ANATOMY, BF16, 128, EIGHT)
     assert sized.total_gib == sum(gib for _, gib in sized.parts())
 
 
-def test_memory_that_is_not_known_is_not_checked() -> None:
+def test_unknown_memory_is_not_checked() -> None:
     estimate(ANATOMY, FULL, 128, GPU).check()
 
 
@@ -148,7 +148,7 @@ def test_too_little_memory_is_refused_with_the_estimate_and_ways_out() -> None:
         ({"WORLD_SIZE": "2", "ACCELERATE_DEEPSPEED_ZERO_STAGE": "2"}, 2, False),
     ],
 )
-def test_accelerates_variables_tell_what_a_process_is_part_of(
+def test_accelerates_variables_describe_the_hardware(
     monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], processes: int, sharded: bool
 ) -> None:
     for name, value in variables.items():

@@ -1,4 +1,4 @@
-"""Real trainings of a tiny Falcon: it learns, goes on where it stopped, and becomes a critic."""
+"""Trainings of a tiny Falcon: it learns, resumes, and becomes a critic."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def trained(
     held_out: Path,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> tuple[str, FinetuneResult, list[TrainingStep]]:
-    """Method, result and steps of a training that nothing disturbed."""
+    """Method, result and steps of an undisturbed training."""
     output = tmp_path_factory.mktemp("run") / request.param
     told: list[TrainingStep] = []
     settings = METHODS[request.param]
@@ -78,7 +78,7 @@ def logits(model: Any) -> Any:
 
 
 def when(step: int, act: Callable[[], object]) -> Callable[[TrainingStep], None]:
-    """A listener that does something after a step."""
+    """A callback that acts after a step."""
 
     def listener(told: TrainingStep) -> None:
         if told.step == step and told.loss is not None:
@@ -105,7 +105,7 @@ def test_the_loss_falls(trained: tuple[str, FinetuneResult, list[TrainingStep]])
     assert (done.steps, told[-1].steps) == (6, 6)
 
 
-def test_the_run_folder_tells_how_to_repeat_it(
+def test_the_run_folder_records_how_to_repeat_it(
     trained: tuple[str, FinetuneResult, list[TrainingStep]], base: str
 ) -> None:
     method, done, _ = trained
@@ -143,7 +143,7 @@ def test_the_critic_keeps_the_bases_tokenizer(
     assert (before.eos_token, before.pad_token) == (after.eos_token, after.pad_token)
 
 
-def test_a_merged_adapter_computes_what_the_adapter_did(
+def test_a_merged_adapter_computes_the_same_as_the_adapter(
     trained: tuple[str, FinetuneResult, list[TrainingStep]], base: str
 ) -> None:
     import torch
@@ -163,7 +163,7 @@ def test_a_merged_adapter_computes_what_the_adapter_did(
 # interruptions
 
 
-def test_a_run_that_was_asked_to_stop_ends_where_it_would_have(
+def test_a_stopped_run_resumes_to_the_same_result(
     trained: tuple[str, FinetuneResult, list[TrainingStep]],
     base: str,
     records: Path,
@@ -186,7 +186,7 @@ def test_a_run_that_was_asked_to_stop_ends_where_it_would_have(
     assert done.validation_loss == pytest.approx(whole.validation_loss, abs=1e-5)
 
 
-def test_a_run_that_was_killed_goes_on_from_its_last_checkpoint(
+def test_a_killed_run_resumes_from_its_last_checkpoint(
     base: str, records: Path, tmp_path: Path
 ) -> None:
     def crash() -> None:
@@ -204,7 +204,7 @@ def test_a_run_that_was_killed_goes_on_from_its_last_checkpoint(
     assert not torn.exists()
 
 
-def test_a_finished_run_can_be_resumed_to_no_effect(
+def test_resuming_a_finished_run_has_no_effect(
     trained: tuple[str, FinetuneResult, list[TrainingStep]],
     base: str,
     records: Path,
@@ -225,7 +225,7 @@ def test_a_finished_run_can_be_resumed_to_no_effect(
     assert contents(whole.model) == before
 
 
-def test_figures_are_on_disk_as_they_come_and_no_step_is_there_twice(
+def test_metrics_are_written_immediately_and_each_step_once(
     base: str, records: Path, tmp_path: Path
 ) -> None:
     output, seen = tmp_path / "run", dict[int, list[int]]()
@@ -248,7 +248,7 @@ def test_figures_are_on_disk_as_they_come_and_no_step_is_there_twice(
 
 
 @pytest.mark.parametrize(("computes", "chosen"), [(True, "bf16"), (False, "fp32")])
-def test_precision_is_what_the_hardware_computes_in_unless_it_is_named(
+def test_the_default_precision_follows_the_hardware(
     base: str, records: Path, computes: bool, chosen: str
 ) -> None:
     hardware = Hardware(computes_bf16=computes)
@@ -282,7 +282,7 @@ def test_a_training_that_diverges_stops_and_keeps_the_last_good_checkpoint(
     assert finetune(records, base, output, QUICK, resume=True).steps == 6
 
 
-def test_memory_that_runs_out_all_the_same_is_told(
+def test_running_out_of_memory_despite_the_estimate_is_an_error(
     base: str, records: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     import torch
@@ -295,7 +295,7 @@ def test_memory_that_runs_out_all_the_same_is_told(
         finetune(records, base, tmp_path / "run", QUICK)
 
 
-def test_a_rate_that_is_far_too_high_is_noticed(base: str, records: Path, tmp_path: Path) -> None:
+def test_a_far_too_high_learning_rate_is_detected(base: str, records: Path, tmp_path: Path) -> None:
     with pytest.raises(DivergedError):
         finetune(records, base, tmp_path / "run", with_changes(QUICK, learning_rate=1e30))
     assert not list((tmp_path / "run" / "checkpoints").glob("checkpoint-*"))
@@ -304,9 +304,7 @@ def test_a_rate_that_is_far_too_high_is_noticed(base: str, records: Path, tmp_pa
 # evaluation
 
 
-def test_training_stops_early_when_nothing_is_gained(
-    base: str, records: Path, tmp_path: Path
-) -> None:
+def test_training_stops_early_without_improvement(base: str, records: Path, tmp_path: Path) -> None:
     settings = with_changes(
         QUICK, learning_rate=1e-12, patience=1, checkpoint_steps=1, epochs=9, precision="bf16"
     )
@@ -337,7 +335,7 @@ def test_a_plan_writes_nothing(base: str, records: Path, tmp_path: Path) -> None
 def refuse(
     match: str, error: type[Exception], records: Path, base: str, output: Path, **options: Any
 ) -> None:
-    """Check that a fine-tuning is refused, and that nothing around the output has changed."""
+    """Check that a fine-tuning is refused and changes nothing around the output."""
     before = contents(output.parent)
     settings = options.pop("settings", QUICK)
     with pytest.raises(error, match=match):
@@ -345,13 +343,13 @@ def refuse(
     assert contents(output.parent) == before
 
 
-def test_records_that_none_of_can_be_used_are_refused(base: str, tmp_path: Path) -> None:
+def test_a_file_without_usable_records_is_refused(base: str, tmp_path: Path) -> None:
     path = write_records(tmp_path / "bad.jsonl", [feedback("Al") | {"score": 99}])
     match = r"bad\.jsonl holds no usable record: record .*: the score 99"
     refuse(match, InputError, path, base, tmp_path / "run")
 
 
-def test_held_out_records_that_none_of_can_be_used_are_refused(
+def test_held_out_records_without_usable_ones_are_refused(
     base: str, records: Path, tmp_path: Path
 ) -> None:
     path = write_records(tmp_path / "bad.jsonl", [feedback("Al") | {"score": 99}])
@@ -359,20 +357,18 @@ def test_held_out_records_that_none_of_can_be_used_are_refused(
     refuse(match, InputError, records, base, tmp_path / "run", validation=path)
 
 
-def test_a_base_that_is_no_model_is_refused(records: Path, tmp_path: Path) -> None:
+def test_a_base_without_a_model_is_refused(records: Path, tmp_path: Path) -> None:
     refuse("no folder", ModelConfigError, records, "./nothing", tmp_path / "run")
 
 
-def test_an_output_folder_that_is_not_empty_is_left_as_it_is(
-    base: str, records: Path, tmp_path: Path
-) -> None:
+def test_a_non_empty_output_folder_is_unchanged(base: str, records: Path, tmp_path: Path) -> None:
     output = tmp_path / "run"
     output.mkdir()
     (output / "thesis.txt").write_text("years of work")
     refuse("is not empty", InputError, records, base, output)
 
 
-def test_a_run_from_other_settings_is_left_as_it_is(
+def test_a_run_with_other_settings_is_unchanged(
     trained: tuple[str, FinetuneResult, list[TrainingStep]], base: str, records: Path
 ) -> None:
     method, done, _ = trained
@@ -381,7 +377,7 @@ def test_a_run_from_other_settings_is_left_as_it_is(
     refuse(match, InputError, records, base, done.folder, settings=other, resume=True)
 
 
-def test_memory_that_does_not_suffice_is_said_before_the_first_step(
+def test_too_little_memory_is_an_error_before_the_first_step(
     base: str, records: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     small = Hardware(memory_gib=0.1)
@@ -390,16 +386,12 @@ def test_memory_that_does_not_suffice_is_said_before_the_first_step(
     refuse(match, TooLittleMemoryError, records, base, tmp_path / "run")
 
 
-def test_more_tokens_than_the_context_holds_are_refused(
-    base: str, records: Path, tmp_path: Path
-) -> None:
+def test_more_tokens_than_the_context_are_refused(base: str, records: Path, tmp_path: Path) -> None:
     settings = with_changes(QUICK, max_tokens=4096)
     match = "max_tokens is 4,096, but the context of .* has 512"
     refuse(match, InputError, records, base, tmp_path / "run", settings=settings)
 
 
-def test_a_prompt_set_that_is_not_there_is_refused(
-    base: str, records: Path, tmp_path: Path
-) -> None:
+def test_a_missing_prompt_set_is_refused(base: str, records: Path, tmp_path: Path) -> None:
     settings = with_changes(QUICK, prompts="nothing")
     refuse("does not exist", PromptSetError, records, base, tmp_path / "run", settings=settings)

@@ -1,4 +1,4 @@
-"""The run folder: what may be overwritten (nothing), and what may be gone on with."""
+"""The run folder: nothing is overwritten, and the same run can be resumed."""
 
 from __future__ import annotations
 
@@ -45,13 +45,13 @@ def checkpoint(folder: TrainingFolder, step: int, *, best: int | None = None) ->
     return path
 
 
-def test_a_folder_that_is_not_there_or_empty_is_new(folder: TrainingFolder) -> None:
+def test_a_missing_or_empty_folder_is_new(folder: TrainingFolder) -> None:
     folder.check_new()
     folder.path.mkdir()
     folder.check_new()
 
 
-def test_a_folder_with_something_in_it_is_left_alone(folder: TrainingFolder) -> None:
+def test_a_non_empty_folder_is_refused(folder: TrainingFolder) -> None:
     folder.path.mkdir()
     (folder.path / "thesis.txt").touch()
     with pytest.raises(
@@ -68,7 +68,7 @@ def test_a_folder_with_a_run_can_be_resumed(folder: TrainingFolder) -> None:
     folder.check_same(IDENTITY)
 
 
-def test_a_file_is_no_folder(folder: TrainingFolder) -> None:
+def test_a_file_instead_of_a_folder_is_refused(folder: TrainingFolder) -> None:
     folder.path.touch()
     with pytest.raises(InputError, match="is a file"):
         folder.check_new()
@@ -86,7 +86,7 @@ def test_a_file_is_no_folder(folder: TrainingFolder) -> None:
         ),
     ],
 )
-def test_another_run_is_not_gone_on_with(
+def test_another_run_is_not_resumed(
     folder: TrainingFolder, changes: dict[str, object], match: str
 ) -> None:
     folder.start(RUN)
@@ -107,13 +107,13 @@ def test_a_broken_run_file_is_refused(folder: TrainingFolder, content: bytes) ->
         folder.check_same(IDENTITY)
 
 
-def test_a_run_file_that_cannot_be_read_is_refused(folder: TrainingFolder) -> None:
+def test_an_unreadable_run_file_is_refused(folder: TrainingFolder) -> None:
     (folder.path / "run.json").mkdir(parents=True)
     with pytest.raises(InputError, match=r"run\.json cannot be read"):
         folder.check_same(IDENTITY)
 
 
-def test_the_run_file_comes_back_as_it_was(folder: TrainingFolder) -> None:
+def test_the_run_file_is_read_back_unchanged(folder: TrainingFolder) -> None:
     folder.start(RUN)
     assert RunFile.model_validate_json((folder.path / "run.json").read_bytes()) == RUN
 
@@ -121,7 +121,7 @@ def test_the_run_file_comes_back_as_it_was(folder: TrainingFolder) -> None:
 # checkpoints
 
 
-def test_without_checkpoints_there_is_no_last_and_no_best(folder: TrainingFolder) -> None:
+def test_without_checkpoints_there_is_neither_last_nor_best(folder: TrainingFolder) -> None:
     assert (folder.last_checkpoint(), folder.best_checkpoint(), folder.history()) == (
         None,
         None,
@@ -136,7 +136,7 @@ def test_the_last_checkpoint_is_the_one_with_the_highest_step(folder: TrainingFo
     assert folder.history() == [{"step": 10, "loss": 1.0}]
 
 
-def test_half_a_checkpoint_is_not_one(folder: TrainingFolder) -> None:
+def test_an_incomplete_checkpoint_does_not_count(folder: TrainingFolder) -> None:
     whole = checkpoint(folder, 9)
     half = checkpoint(folder, 12)
     (half / "trainer_state.json").unlink()
@@ -145,13 +145,13 @@ def test_half_a_checkpoint_is_not_one(folder: TrainingFolder) -> None:
     assert (half.exists(), whole.exists()) == (False, True)
 
 
-def test_the_best_checkpoint_is_kept_apart_from_the_last(folder: TrainingFolder) -> None:
+def test_the_best_checkpoint_can_differ_from_the_last(folder: TrainingFolder) -> None:
     best = checkpoint(folder, 3, best=3)
     checkpoint(folder, 6, best=3)
     assert folder.best_checkpoint() == best
 
 
-def test_a_best_checkpoint_that_is_gone_gives_way_to_the_last(folder: TrainingFolder) -> None:
+def test_a_missing_best_checkpoint_is_replaced_by_the_last(folder: TrainingFolder) -> None:
     last = checkpoint(folder, 6, best=3)
     assert folder.best_checkpoint() == last
 
@@ -163,6 +163,6 @@ def test_metrics_are_a_line_each(folder: TrainingFolder) -> None:
     assert (folder.path / "metrics.jsonl").read_text() == '{"step": 1, "loss": 2.0}\n'
 
 
-def test_versions_name_what_computes_and_only_what_is_installed() -> None:
+def test_versions_list_only_installed_libraries() -> None:
     found = versions()
     assert {"revloop", "python", "torch", "transformers", "trl"} <= set(found)

@@ -41,7 +41,7 @@ def anatomy(falcon_40b: Path) -> Anatomy:
     return Anatomy.of_config(AutoConfig.from_pretrained(falcon_40b))
 
 
-def test_every_field_says_what_it_is() -> None:
+def test_every_field_has_a_description() -> None:
     assert all(field.description for field in FinetuneSettings.model_fields.values())
 
 
@@ -53,7 +53,7 @@ def test_none_changes_nothing() -> None:
     "changes",
     [{"method": "magic"}, {"epochs": 0}, {"batch_size": 0}, {"learning_rate": -1}, {"sead": 1}],
 )
-def test_a_value_that_makes_no_sense_is_refused(changes: dict[str, object]) -> None:
+def test_an_invalid_value_is_refused(changes: dict[str, object]) -> None:
     with pytest.raises(InputError, match="An option cannot be used: "):
         with_changes(FinetuneSettings(), **changes)
 
@@ -62,21 +62,21 @@ def test_a_value_that_makes_no_sense_is_refused(changes: dict[str, object]) -> N
 
 
 @pytest.mark.parametrize("name", shipped_recipes())
-def test_each_recipe_is_valid_and_names_a_prompt_set_that_is_there(name: str) -> None:
+def test_each_recipe_is_valid_and_names_an_existing_prompt_set(name: str) -> None:
     assert PromptSet.load(Recipe.load(name).settings.prompts).bridge
 
 
 @pytest.mark.parametrize("name", shipped_recipes())
-def test_each_setting_of_a_recipe_is_one_that_the_recipe_wrote(name: str) -> None:
-    """A recipe says what it sets; a misspelt key is an error, not a default."""
+def test_each_key_of_a_recipe_is_a_setting(name: str) -> None:
+    """A misspelt key is an error, not a default."""
     text = (RECIPES / f"{name}.yaml").read_text(encoding="utf-8")
     keys = set(re.findall(r"^  (\w+):", text, re.MULTILINE))
     assert keys <= set(FinetuneSettings.model_fields)
     assert keys - {"lora"} <= set(Recipe.load(name).settings.model_fields_set)
 
 
-def test_the_falcon_recipe_leaves_no_reason_out() -> None:
-    """Each block of settings stands under a comment."""
+def test_the_falcon_recipe_explains_each_setting() -> None:
+    """Each block of settings has a comment."""
     text = (RECIPES / "falcon-40b-instruct.yaml").read_text(encoding="utf-8")
     blocks = text.partition("settings:\n")[2].split("\n\n")
     assert all(block.lstrip().startswith("#") for block in blocks)
@@ -92,20 +92,20 @@ def test_the_falcon_recipe_leaves_no_reason_out() -> None:
         ("- 1", "The recipe"),
     ],
 )
-def test_a_recipe_that_cannot_be_used_is_refused(tmp_path: Path, text: str, match: str) -> None:
+def test_an_invalid_recipe_is_refused(tmp_path: Path, text: str, match: str) -> None:
     path = tmp_path / "mine.yaml"
     path.write_text(text, encoding="utf-8")
     with pytest.raises(InputError, match=match):
         Recipe.load(path)
 
 
-def test_an_empty_recipe_is_all_defaults(tmp_path: Path) -> None:
+def test_an_empty_recipe_has_all_defaults(tmp_path: Path) -> None:
     path = tmp_path / "mine.yaml"
     path.touch()
     assert Recipe.load(path) == Recipe()
 
 
-def test_a_recipe_that_is_not_there_is_refused_with_those_that_are() -> None:
+def test_a_missing_recipe_is_refused_with_the_existing_ones() -> None:
     with pytest.raises(InputError, match=r"falcon-40b-instruct, tiny"):
         Recipe.load("falcon-41b")
 
@@ -126,7 +126,7 @@ def test_the_recipe_stays_within_falcon_40bs_context(falcon_40b: Path) -> None:
     assert longest <= read_shape(str(falcon_40b)).context_tokens == 2048
 
 
-def test_the_recipe_shares_its_batch_out_over_eight_gpus() -> None:
+def test_the_recipes_batch_divides_over_eight_gpus() -> None:
     assert FALCON.settings.batch_size % (8 * FALCON.settings.micro_batch_size) == 0
 
 

@@ -1,4 +1,4 @@
-"""What is checked before a training. `test_finetune_run.py` trains."""
+"""Checks before a training; `test_run.py` trains."""
 
 from __future__ import annotations
 
@@ -28,19 +28,19 @@ def job(base: Any = None, examples: int = 10, processes: int = 1, **settings: An
 
 
 def hide(monkeypatch: pytest.MonkeyPatch, library: str) -> None:
-    """Make a library look as if it were not installed."""
+    """Make a library look missing."""
     find = importlib.util.find_spec
     monkeypatch.setattr(
         importlib.util, "find_spec", lambda name, *a: None if name == library else find(name, *a)
     )
 
 
-def test_a_batch_is_shared_out_over_processes() -> None:
+def test_a_batch_is_divided_over_processes() -> None:
     assert job(processes=4, batch_size=16, micro_batch_size=2).accumulation_steps == 2
 
 
 @pytest.mark.parametrize(("processes", "at_once"), [(3, 2), (8, 4), (1, 32)])
-def test_a_batch_that_cannot_be_shared_out_is_refused(processes: int, at_once: int) -> None:
+def test_an_indivisible_batch_is_refused(processes: int, at_once: int) -> None:
     with pytest.raises(InputError, match="A batch of 16 records cannot be divided"):
         _ = job(processes=processes, batch_size=16, micro_batch_size=at_once).accumulation_steps
 
@@ -56,7 +56,7 @@ def test_a_missing_library_is_named(monkeypatch: pytest.MonkeyPatch, library: st
         check_libraries(QUICK)
 
 
-def test_what_is_installed_here_suffices() -> None:
+def test_the_installed_libraries_suffice() -> None:
     check_libraries(QUICK)
 
 
@@ -87,8 +87,8 @@ def test_one_process_for_several_gpus_is_refused(monkeypatch: pytest.MonkeyPatch
     check_launch()
 
 
-def test_sdpa_reads_across_packed_records(tmp_path: Path) -> None:
-    """Why packing is refused: what stands before a packed record changes what is made of it."""
+def test_sdpa_attends_across_packed_records(tmp_path: Path) -> None:
+    """Why packing is refused: a packed record depends on the records before it."""
     import torch
 
     model = load_causal(str(make_base(tmp_path / "base")), attn_implementation="sdpa").eval()
@@ -100,16 +100,16 @@ def test_sdpa_reads_across_packed_records(tmp_path: Path) -> None:
     assert (apart - packed).abs().max() > 1e-2
 
 
-def test_weights_that_are_missing_are_told(tmp_path: Path) -> None:
+def test_missing_weights_are_an_error(tmp_path: Path) -> None:
     folder = make_base(tmp_path / "base")
     (folder / "model.safetensors").unlink()
-    Base.inspect(str(folder))  # the config is enough for a plan
+    Base.inspect(str(folder))  # a plan needs only the config
     with pytest.raises(ModelConfigError, match="cannot be loaded"):
         load_causal(str(folder))
 
 
 @pytest.mark.parametrize("level", [None, "DEBUG"])
-def test_training_leaves_the_level_of_vllms_log_as_it_was(level: str | None) -> None:
+def test_training_does_not_change_vllms_log_level(level: str | None) -> None:
     name = "VLLM_LOGGING_LEVEL"
     environment = {key: value for key, value in os.environ.items() if key != name}
     code = (

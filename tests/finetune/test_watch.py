@@ -1,4 +1,4 @@
-"""Divergence and the wish to stop; the callback itself is tested with a real training."""
+"""Divergence and stop requests; a training tests the callback itself."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from revloop.finetune.watch import check_finite, stopping_on_request
     "logs",
     [{"loss": float("nan")}, {"loss": "inf"}, {"grad_norm": float("inf")}, {"eval_loss": "nan"}],
 )
-def test_what_is_no_number_ends_the_training(logs: dict[str, object]) -> None:
+def test_nan_and_infinity_end_the_training(logs: dict[str, object]) -> None:
     with pytest.raises(
         DivergedError, match=r"diverged: at step 7 the \w+ is (nan|inf)\. The check"
     ):
@@ -27,7 +27,7 @@ def test_numbers_are_fine() -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_asks_once_and_the_handlers_come_back(number: signal.Signals) -> None:
+def test_a_signal_requests_a_stop_and_handlers_are_restored(number: signal.Signals) -> None:
     before = signal.getsignal(number)
     with stopping_on_request(single_process=True) as stop:
         assert not stop.is_made
@@ -43,7 +43,7 @@ def test_a_second_signal_stops_at_once() -> None:
             os.kill(os.getpid(), signal.SIGINT)
 
 
-def test_one_of_several_processes_leaves_signals_alone() -> None:
+def test_with_several_processes_signals_are_not_handled() -> None:
     before = signal.getsignal(signal.SIGINT)
     with stopping_on_request(single_process=False) as stop:
         assert signal.getsignal(signal.SIGINT) is before

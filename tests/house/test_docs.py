@@ -10,11 +10,13 @@ import subprocess
 import sys
 import tomllib
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
+from typer.main import get_command
 
 from revloop import PromptSet, StopReason
+from revloop.cli.app import app
 from revloop.cli.config_file import TABLES
 from revloop.cli.exit_codes import MEANINGS
 from revloop.errors import RevloopError
@@ -34,8 +36,19 @@ BLOCK = re.compile(r"^```(?P<language>\w+)\n(?P<text>.*?)^```$", re.MULTILINE | 
 CONFIGURATION = REPOSITORY / "docs" / "configuration.md"
 EXIT_CODES = REPOSITORY / "docs" / "exit-codes.md"
 OTHER_PAGES = [
-    REPOSITORY / page for page in ("CONTRIBUTING.md", "SECURITY.md", "benchmarks/README.md")
+    REPOSITORY / page
+    for page in (
+        *("CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md"),
+        *("benchmarks/README.md", "benchmarks/NOTES.md", "benchmarks/gpu/README.md"),
+        "src/revloop/demo/critic/README.md",
+    )
 ]
+OPTIONS_OF_OTHERS = {
+    # of vLLM
+    *("--generation-config", "--load-format", "--speculative-config", "--trust-remote-code"),
+    *("--measure", "--minutes", "--write"),  # of benchmarks and tests.e2e.faults
+    "--help",  # click adds it when a command runs
+}
 NO_TASK = {"experiment.md", "reliability.md"}  # results, not tasks
 SERVE_OPTIONS = {"--tensor-parallel-size", "--eager", "--", "--max-model-len", "--speculate"}
 
@@ -163,6 +176,22 @@ def test_the_rows_in_the_docs_can_be_read(text: str, tmp_path: Path) -> None:
     read = list(read_rows(path))
     assert [type(row) for row in read] == [Row] * len(text.splitlines())
     assert all(row.draft.response for row in read if isinstance(row, Row))
+
+
+def options_of(command: Any) -> Iterator[str]:
+    """The options of a command and of its subcommands."""
+    for parameter in command.params:
+        yield from (*parameter.opts, *parameter.secondary_opts)
+    for child in getattr(command, "commands", {}).values():
+        yield from options_of(child)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_every_option_that_a_page_names_exists(page: Path) -> None:
+    prose = BLOCK.sub("", page.read_text(encoding="utf-8"))
+    code = " ".join(re.findall(r"`([^`]+)`", prose))
+    named = set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", code))
+    assert named <= {*options_of(get_command(app)), *OPTIONS_OF_OTHERS}
 
 
 def test_every_table_of_the_options_file_is_explained_and_no_other() -> None:

@@ -1,4 +1,4 @@
-"""Fewer rounds than a store holds: as many come back as were asked for, with the end of those."""
+"""Fewer rounds than a store has: only the requested ones are returned, with their end."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ def test_a_trajectory_that_was_finished_gives_the_rounds_that_are_asked_for(
 
 
 async def batch(path: Path, iterations: int, script: list[Reply], **more: Any) -> tuple[int, Any]:
-    """A batch of one draft; gives how many failed, and what it wrote."""
+    """A batch of one draft: how many failed, and what it wrote."""
     drafts, out = path.with_name("in.jsonl"), path.with_name("out.jsonl")
     drafts.write_text(DRAFT.model_dump_json(include={"id", "prompt", "response"}) + "\n")
     source, options = InputSource(str(drafts)), BatchOptions(**more)

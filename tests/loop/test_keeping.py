@@ -1,4 +1,4 @@
-"""Do no harm: which version is kept, and from which one the next round starts."""
+"""Which version is kept, and from which one the next round starts."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ DRAFT = Draft(id="d", prompt="Count.", response="5 first")
 
 
 def revised(*texts: str, **options: Any) -> tuple[Trajectory, ScriptedEngine, RuleJudge]:
-    """A trajectory whose rounds write these texts, before a judge that prefers higher numbers."""
+    """A trajectory with these revisions, and a judge that prefers higher numbers."""
     engine = ScriptedEngine(cnr_rounds(*texts))
     judge = RuleJudge(by_number)
     options = {"keep": "gate", "temperature": 1.0, **options}
@@ -168,7 +168,7 @@ class TestStoring:
         assert [verdict.preference for verdict in compared.verdicts] == ["first", "second"]
         assert [verdict.reason for verdict in compared.verdicts] == ["By rule."] * 2
 
-    def test_a_run_goes_on_from_the_version_that_stood(self, tmp_path: Path) -> None:
+    def test_a_run_resumes_from_the_kept_version(self, tmp_path: Path) -> None:
         path = tmp_path / "s.sqlite"
         revised("8 better", "4 worse", store=path)
         engine = ScriptedEngine(cnr_rounds("9 best"))
@@ -210,9 +210,7 @@ class TestStoring:
 
 
 class TestTheJudge:
-    def test_one_that_fails_ends_the_trajectory_and_can_be_gone_on_from(
-        self, tmp_path: Path
-    ) -> None:
+    def test_a_failing_judge_ends_the_trajectory_which_can_be_resumed(self, tmp_path: Path) -> None:
         count = itertools.count()
 
         def dying(*texts: str) -> Any:
@@ -270,7 +268,7 @@ class TestTheCommandLine:
         assert (finished.code, finished.out) == (0, "5 first\n")
         assert "Kept: version 0 of 1." in finished.err
 
-    async def test_a_way_to_keep_without_a_judge_is_told(self) -> None:
+    async def test_keeping_best_or_gate_without_a_judge_is_refused(self) -> None:
         finished = await revloop(
             "revise", "a", "--keep", "best", "--base-url", "http://127.0.0.1:9"
         )

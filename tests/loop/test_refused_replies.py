@@ -1,4 +1,4 @@
-"""Replies that could not be used, from the server to every place where a person looks for them."""
+"""Unusable replies, from the server to every place that shows them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ REASON = "there is no <revised_response>"
 
 @pytest.fixture
 async def server() -> AsyncIterator[StubServer]:
-    """The first round is made; in the second no revision can be used."""
+    """The first round succeeds; in the second every revision is unusable."""
     replies = [CRITIQUE, GOOD, CRITIQUE, "Sure!", "Sure! Better.", NOT_USED]
     async with StubServer() as server:
         server.on(CHAT, *map(chat_completion, replies))
@@ -78,7 +78,7 @@ async def test_trying_again_sends_new_seeds_and_the_same_ones_from_any_run(
     server.on(CHAT, *map(chat_completion, [CRITIQUE, "Sure!", GOOD.replace("Better", "Best")]))
     await batch(server, tmp_path, "--retry-failed")
     critique, *new = seeds(server)[len(before) :]
-    assert critique == before[2]  # that critique could be used
+    assert critique == before[2]  # that critique was usable
     assert len({*new, *before}) == 2 + len(before)
     (row,) = map(json.loads, (tmp_path / "out.jsonl").read_text(encoding="utf-8").splitlines())
     steps = row["versions"][2]["steps"]
@@ -91,7 +91,7 @@ async def test_trying_again_sends_new_seeds_and_the_same_ones_from_any_run(
     assert row["versions"][2]["text"] == "Best."
 
 
-async def test_a_score_that_cannot_be_read_is_told_and_so_is_a_stop_score_without_one(
+async def test_an_unreadable_score_and_a_stop_score_never_compared_are_reported(
     server: StubServer, tmp_path: Path
 ) -> None:
     unread = "Overall score: eight\nPositive aspects: a\nNegative aspects: b"

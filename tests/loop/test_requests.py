@@ -1,4 +1,4 @@
-"""Replies as critics give them: what is taken, what is asked for again, and with which seeds."""
+"""Critics' replies: which are used, which are retried, and with which seeds."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class TestTextsThatAreNotWhatTheySeem:
-    """What is stored is a passage of the reply to the letter, or the text before."""
+    """What is stored is an exact passage of the reply, or the previous text."""
 
     CODE = Draft(response="    return x\n")
 
@@ -117,7 +117,7 @@ class TestTryingAgain:
         before = {request.sampling.seed for request in first.requests if not request.stop}
         new = [request.sampling.seed for request in again.requests if not request.stop]
         assert before.isdisjoint(new)
-        # the critique could be used: it is the same request, and so the same critique
+        # the critique was usable: the same request gives the same critique
         assert again.requests[0] == first.requests[3]
 
     async def test_the_next_round_counts_from_one_again(self) -> None:
@@ -126,7 +126,7 @@ class TestTryingAgain:
         versions, _ = await run(again, earlier=versions, failed=end, iterations=3)
         assert [step.attempt for step in versions[1].steps] == [1, 1]
 
-    async def test_each_further_attempt_goes_on_from_the_one_before(self) -> None:
+    async def test_each_retry_continues_the_tries_of_the_one_before(self) -> None:
         _, versions, end = await self.failed()
         _, second = await run(
             ScriptedEngine([SAID, *[" "] * 3]), earlier=versions, failed=end, iterations=2

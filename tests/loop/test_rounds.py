@@ -1,4 +1,4 @@
-"""The rounds of one draft: what is asked, in which order, and how they end."""
+"""The rounds of one draft: what is requested, in which order, and how they end."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ class TestVersions:
 
         class Slow(OpenTrajectory):
             async def append(self, version: Version) -> Sequence[Version]:
-                await asyncio.sleep(0.01)  # whatever ran ahead would run now
+                await asyncio.sleep(0.01)  # a round that ran ahead would run now
                 asked_before.append((version.round, len(engine.requests)))
                 return await super().append(version)
 
@@ -155,7 +155,7 @@ class TestTwoPasses:
         assert engine.prompts[1] == engine.prompts[0] + SAID + CNR.bridge
         assert versions[1].text == "b"
 
-    async def test_a_chat_goes_on_after_its_critique(self) -> None:
+    async def test_a_chat_continues_after_its_critique(self) -> None:
         engine = ScriptedEngine(["Dull.", "<revised_response>b</revised_response>"])
         versions, _ = await run(engine, prompts=CHAT, iterations=1)
         first, second = engine.requests
@@ -171,7 +171,7 @@ class TestTwoPasses:
         assert revision.room_tokens == len(DRAFT.response)
         assert revision.reserve_tokens == 0
 
-    async def test_no_more_room_is_asked_for_than_may_be_generated(self) -> None:
+    async def test_the_reserved_room_is_at_most_max_tokens(self) -> None:
         engine = ScriptedEngine(cnr_rounds("b"))
         await run(engine, iterations=1, critique_max_tokens=20, revision_max_tokens=1)
         assert [request.max_tokens for request in engine.requests] == [20, 1]
@@ -409,7 +409,7 @@ class TestLimits:
         assert end.reason is StopReason.CONTEXT_FULL
         assert [step.kind for step in end.steps] == ["critique"]
 
-    async def test_an_answer_cut_by_the_context_is_told_from_one_cut_by_its_own_limit(
+    async def test_a_reply_cut_by_the_context_differs_from_one_cut_by_its_limit(
         self,
     ) -> None:
         engine = ScriptedEngine(
@@ -495,7 +495,7 @@ class TestStoppingEarly:
 
 
 def whimsical(seed: int) -> ScriptedEngine:
-    """A critic whose answer hangs on nothing but the request; some of them are of no use."""
+    """A critic whose reply depends only on the request; some replies are unusable."""
 
     def reply(request: Request) -> Reply:
         dice = zlib.crc32(f"{seed} {request.sampling.seed} {request.prompt}".encode())
@@ -519,7 +519,7 @@ class TestResume:
         early_stop=st.booleans(),
     )
     @hypothesis_settings(deadline=None, max_examples=60)
-    async def test_from_any_of_its_versions_a_trajectory_goes_on_as_it_did(
+    async def test_a_trajectory_resumed_from_any_version_gives_the_same_result(
         self, seed: int, iterations: int, **options: Any
     ) -> None:
         options["iterations"] = iterations
@@ -539,7 +539,7 @@ class TestResume:
         resumed, new_end = await run(ScriptedEngine([]), earlier=versions)
         assert (resumed, new_end) == ([], end)
 
-    async def test_a_trajectory_that_is_done_goes_on_when_more_rounds_are_asked_for(self) -> None:
+    async def test_a_finished_trajectory_resumes_for_more_rounds(self) -> None:
         versions, _ = await run(ScriptedEngine(cnr_rounds("b", "c")), iterations=2)
         resumed, end = await run(ScriptedEngine(cnr_rounds("d")), earlier=versions, iterations=3)
         assert texts(resumed) == ["d"]

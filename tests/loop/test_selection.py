@@ -1,4 +1,4 @@
-"""Several revisions a round: which one goes on, and what is kept of the others."""
+"""Several candidates a round: which one is selected, and what is kept of the others."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ BRIDGE = PromptSet.load("cnr").bridge
 
 
 def revisions(*texts: str | Exception) -> Callable[[Request], str | Exception]:
-    """Criticises, and gives one of these revisions after the other; any score for any text.
+    """Criticises, and gives these revisions in turn; any score for any text.
 
     A critique's score is the first word of the text that it is about.
     """
@@ -89,7 +89,7 @@ class TestByTheJudge:
         selection = await choose_by_judge(judge, "", made("3 a", "3 a", "9 b", "3 a", "9 b"))
         assert (selection.chosen, len(judge.asked)) == (2, 2)
 
-    def test_the_chosen_one_goes_on(self) -> None:
+    def test_the_chosen_candidate_becomes_the_version(self) -> None:
         texts = ("3 a", "9 b", "7 c", "1 d", "2 e", "8 f")
         found, engine = revised(*texts, judge=RuleJudge(by_number))
         assert [version.text for version in found.versions] == ["5 first", "9 b", "8 f"]
@@ -207,7 +207,7 @@ class TestFailures:
         assert version.selection is not None
         assert [other.text for other in version.selection.others] == ["3 a"]
 
-    def test_one_that_is_left_alone_needs_no_choice(self) -> None:
+    def test_a_single_remaining_candidate_needs_no_selection(self) -> None:
         found, _ = revised(RejectedError("a"), "3 b", candidates=2)
         assert (found.versions[1].text, found.versions[1].selection) == ("3 b", None)
 

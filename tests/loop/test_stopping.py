@@ -1,4 +1,4 @@
-"""When a trajectory has reached its end."""
+"""When a trajectory ends."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def test_there_is_a_first_round_for_a_response_that_came_in() -> None:
     assert reason(versions_of("a")) is None
 
 
-def test_it_goes_on_while_each_version_is_new() -> None:
+def test_rounds_continue_while_each_version_is_new() -> None:
     assert reason(versions_of("a", "b", "c")) is None
 
 
@@ -86,7 +86,7 @@ def test_a_way_back_to_the_original_is_a_cycle() -> None:
     assert reason(versions_of("a", "b", "a")) is StopReason.CYCLE
 
 
-def test_without_early_stop_neither_a_cycle_nor_a_standstill_ends_it() -> None:
+def test_without_early_stop_neither_cycle_nor_convergence_ends_it() -> None:
     assert reason(versions_of("a", "b", "b"), early_stop=False) is None
     assert reason(versions_of("a", "b", "a"), early_stop=False) is None
 
@@ -146,7 +146,7 @@ def test_converging_in_the_last_round_saves_nothing_and_is_still_named() -> None
 
 
 @given(st.lists(st.sampled_from(["a", "b", "c", "a "]), min_size=1, max_size=6), st.integers(1, 6))
-def test_only_a_new_version_with_rounds_to_come_goes_on(texts: list[str], iterations: int) -> None:
+def test_only_a_new_version_with_rounds_left_continues(texts: list[str], iterations: int) -> None:
     words = [text.strip() for text in texts]
     goes_on = reason(versions_of(*texts), iterations) is None
     assert goes_on == (words[-1] not in words[:-1] and len(texts) - 1 < iterations)
@@ -155,14 +155,14 @@ def test_only_a_new_version_with_rounds_to_come_goes_on(texts: list[str], iterat
 @pytest.mark.parametrize(
     ("texts", "first"), [("abc", "All rounds are done (2)."), ("abb", "Round 2")]
 )
-def test_a_stop_score_that_was_never_compared_is_told_once(texts: str, first: str) -> None:
+def test_a_stop_score_never_compared_is_reported_once(texts: str, first: str) -> None:
     end = end_of(versions_of(*texts), run_settings(stop_score=8), 2)
     assert end is not None
     assert end.detail.startswith(first)
     assert end.detail.endswith(" No critique gave a readable score, so none could reach 8.")
 
 
-def test_a_stop_score_that_was_compared_or_not_asked_for_is_not_told_of() -> None:
+def test_a_stop_score_compared_or_not_set_is_not_reported() -> None:
     for end in (
         end_of(versions_of("a", "b", "c", score=3), run_settings(stop_score=8), 2),
         end_of(versions_of("a", "b", "c"), run_settings(), 2),

@@ -82,7 +82,7 @@ def test_a_text_of_one_letter_is_no_trouble(near: NearDuplicates) -> None:
         ("", "und"),
     ],
 )
-def test_languages_are_told(detector: LanguageDetector, text: str, language: str) -> None:
+def test_languages_are_reported(detector: LanguageDetector, text: str, language: str) -> None:
     assert detector.language(text) == language
 
 

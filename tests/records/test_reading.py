@@ -1,4 +1,4 @@
-"""Reading JSONL: what cannot be used is told by line, and the rest is read."""
+"""Reading JSONL: unusable lines are reported by number, and the rest is read."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def test_records_come_with_their_lines(tmp_path: Path) -> None:
     assert list(read_records(path)) == [RecordEntry(1, record()), RecordEntry(2, record(id="b"))]
 
 
-def test_blank_lines_are_no_findings_but_count(tmp_path: Path) -> None:
+def test_blank_lines_are_not_findings_but_count(tmp_path: Path) -> None:
     path = file_of(tmp_path, b"", GOOD, b"  ", GOOD, b"")
     assert [item.line for item in read_records(path)] == [2, 4]
 
@@ -83,7 +83,7 @@ def test_a_bad_line_costs_only_itself(tmp_path: Path, line: bytes, words: str) -
 
 
 @pytest.mark.parametrize("text", [b"[\n{}\n]", b"[{}]"], ids=["pretty", "one line"])
-def test_a_json_array_is_told_for_what_it_is(tmp_path: Path, text: bytes) -> None:
+def test_a_json_array_is_recognised(tmp_path: Path, text: bytes) -> None:
     first = next(iter(read_rows(file_of(tmp_path, text))))
     assert isinstance(first, Finding)
     assert "JSON array" in first.reason
@@ -139,7 +139,7 @@ def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
         list(read_rows(tmp_path / "none.jsonl"))
 
 
-def test_a_folder_is_no_file(tmp_path: Path) -> None:
+def test_a_folder_is_not_a_file(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="cannot be read"):
         list(read_rows(tmp_path))
 
@@ -169,7 +169,7 @@ def test_a_line_without_end_costs_only_itself(tmp_path: Path, end: bytes) -> Non
     assert "longer than" in getattr(rows[1], "reason", "")
 
 
-def test_a_packed_line_of_gigabytes_does_not_fill_the_memory(
+def test_a_compressed_line_of_gigabytes_does_not_fill_the_memory(
     tmp_path: Path,
 ) -> None:
     path = tmp_path / "records.jsonl.gz"

@@ -1,4 +1,4 @@
-"""Training text: to the letter what the loop sends, and what the loop can read back."""
+"""Training text: identical to what the loop sends, and parsed back by the loop."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Splitting: no prompt on two sides, the shares met, and the same split from the same seed."""
+"""Splitting: no prompt in two parts, the shares met, the same split from the same seed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Checking records: what is told of which line, and what is counted."""
+"""Validating records: what is reported for which line, and what is counted."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def test_findings_of_the_reader_are_kept_and_counted_as_lines() -> None:
 
 
 @pytest.mark.parametrize("score", [0, 10.5, -3])
-def test_a_score_off_the_scale_is_told_once(score: float) -> None:
+def test_a_score_off_the_scale_is_reported_once(score: float) -> None:
     found = report(record(score=score))
     assert kinds(found) == [(1, FindingKind.OFF_SCALE)]
     assert "1 to 10" in found.findings[0].reason
@@ -112,7 +112,7 @@ def test_the_longer_turn_of_a_chat_counts() -> None:
     assert found.tokens.maximum > words(second.target) + words(second.prompt[0].content)  # type: ignore[union-attr]
 
 
-def test_what_the_prompt_set_has_no_place_for_is_told_and_still_valid() -> None:
+def test_what_the_prompt_set_has_no_place_for_is_reported_and_still_valid() -> None:
     free = record(positive=None, negative=None, score=None, critique="Wrong.")
     found = report(free, count_tokens=words)
     assert kinds(found) == [(1, FindingKind.NOT_RENDERED)]

@@ -1,4 +1,4 @@
-"""What is counted in the trajectories of a report, and what is told of each."""
+"""Aggregates over the trajectories of a report, and the details of each."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 
 def told(*said: Preference | None, **more: Any) -> str:
-    """What became of a trajectory whose two orders got these verdicts."""
+    """The result of a trajectory with these verdicts in the two orders."""
     answers = dict(zip(("old", "new"), said, strict=True))
 
     def verdict(_judge: JudgeInfo, question: Question) -> Verdict | None:
@@ -56,13 +56,13 @@ def told(*said: Preference | None, **more: Any) -> str:
         (None, None, "unjudged"),
     ],
 )
-def test_the_result_is_told_by_the_verdicts_in_both_orders(
+def test_the_result_follows_from_the_verdicts_in_both_orders(
     original_first: Preference | None, revision_first: Preference | None, result: str
 ) -> None:
     assert told(original_first, revision_first) == result
 
 
-def test_a_text_that_came_back_the_same_is_the_same_without_a_judge() -> None:
+def test_an_unchanged_text_is_the_same_without_a_judge() -> None:
     assert result_of(trajectory("a", "b", "a"), source_of([])) == "same"
 
 
@@ -70,19 +70,19 @@ def test_a_changed_text_without_a_judge_is_not_judged() -> None:
     assert result_of(trajectory("a", "b"), source_of([])) == "unjudged"
 
 
-def test_a_draft_that_was_only_begun_is_not_judged() -> None:
+def test_a_draft_without_rounds_is_not_judged() -> None:
     assert result_of(trajectory("a", ended=False), source_of([])) == "unjudged"
 
 
 @pytest.mark.parametrize("texts", [("a",), ("a", "b"), ("a", "a")])
-def test_a_trajectory_that_failed_is_failed_and_never_the_same(texts: tuple[str, ...]) -> None:
+def test_a_failed_trajectory_is_failed_and_never_the_same(texts: tuple[str, ...]) -> None:
     end = End(reason=StopReason.TOKEN_LIMIT, detail="Cut off.")
     failed = trajectory(*texts).model_copy(update={"end": end})
     assert result_of(failed, source_of([])) == "failed"
     assert aggregate(source_of([failed])).results == {"failed": 1}
 
 
-def test_the_results_begin_with_those_to_look_at_first() -> None:
+def test_the_worst_results_come_first() -> None:
     assert next(iter(RESULTS)) == "harmed"
     assert list(RESULTS)[-1] == "better"
 
@@ -96,7 +96,7 @@ def test_tokens_and_seconds_are_counted_by_round() -> None:
     assert first.seconds == 1.0
 
 
-def test_requests_of_a_round_that_gave_no_version_count_in_that_round() -> None:
+def test_requests_of_a_failed_round_count_in_that_round() -> None:
     end = End(reason=StopReason.TOKEN_LIMIT, detail="Cut off.", steps=(step(cached=None),))
     failed = trajectory("a", "b").model_copy(update={"end": end})
     found = aggregate(source_of([failed]))
@@ -114,7 +114,7 @@ def test_nothing_to_report_is_an_error() -> None:
         aggregate(source_of([]))
 
 
-def test_a_line_of_the_list_tells_the_prompt_and_the_drafts_own_fields() -> None:
+def test_a_row_shows_the_prompt_and_the_drafts_fields() -> None:
     one = trajectory("a", "b", id_="x", prompt="Why\n is it?", kind="mail", size=3, tags=["é"])
     (row,) = aggregate(source_of([one])).rows
     assert row["preview"] == "Why is it?"
@@ -122,7 +122,7 @@ def test_a_line_of_the_list_tells_the_prompt_and_the_drafts_own_fields() -> None
     assert (row["id"], row["rounds"], row["kept"]) == ("x", 1, 1)
 
 
-def test_long_prompts_and_values_are_cut_in_the_list() -> None:
+def test_long_prompts_and_values_are_truncated_in_the_list() -> None:
     one = trajectory("a", "b", prompt="p" * 5000, note="n" * 5000)
     (row,) = aggregate(source_of([one])).rows
     assert len(row["preview"]) == 120
@@ -130,7 +130,7 @@ def test_long_prompts_and_values_are_cut_in_the_list() -> None:
 
 
 def spelled(text: str, changes: list[int], kind: int) -> str:
-    """A text put together again as the page's script does it, in UTF-16 units."""
+    """Rebuild a text as the page's script does, in UTF-16 units."""
     units, place, shown = text.encode("utf-16-le"), 0, b""
     for what, length in zip(changes[::2], changes[1::2], strict=True):
         if what in {0, kind}:
@@ -150,7 +150,7 @@ def test_differences_cover_both_texts_in_the_units_of_a_browser(old: str, new: s
     assert spelled(new, changes, 2) == new
 
 
-def test_a_text_that_changed_much_has_no_marks() -> None:
+def test_a_mostly_changed_text_has_no_marks() -> None:
     old = "One thing after another was said here, at some length, by the first of the two texts."
     new = "Nothing of that is left in this one: all of its words are others, and in another order."
     assert differences(old, old + " And more.") is not None
@@ -162,7 +162,7 @@ def test_letters_beyond_the_basic_plane_count_two() -> None:
     assert differences("good 🦊 day", "good 🦊 night") == [0, 8, 1, 3, 2, 5]
 
 
-def test_details_hold_critiques_tokens_and_where_each_version_came_from() -> None:
+def test_details_have_critiques_tokens_and_base_versions() -> None:
     one = details_of(trajectory("a b c", "a b d", id_="x", k=1), source_of([]))
     (version,) = one["versions"][1:]
     assert one["versions"][0] == {"round": 0, "text": "a b c"}
@@ -172,7 +172,7 @@ def test_details_hold_critiques_tokens_and_where_each_version_came_from() -> Non
     assert one["prompt"] == [{"role": "user", "text": "Why?"}]
 
 
-def test_details_hold_replies_that_could_not_be_used_and_scores_that_could_not_be_read() -> None:
+def test_details_have_rejected_replies_and_unreadable_scores() -> None:
     refusal = Refusal(reason="it is blank", reply="  ", characters=12)
     refused = step().model_copy(update={"refusal": refusal})
     made = trajectory("a", "b")
@@ -193,7 +193,7 @@ def test_details_hold_replies_that_could_not_be_used_and_scores_that_could_not_b
     assert (one["versions"][1]["score"], one["versions"][1]["unread_score"]) == (None, "eight")
 
 
-def test_details_tell_verdicts_from_the_side_of_the_later_text() -> None:
+def test_details_show_verdicts_on_the_later_text() -> None:
     def verdict(_judge: JudgeInfo, question: Question) -> Verdict:
         return Verdict(preference="first", reason=f"{question.first} is better")
 
@@ -205,7 +205,7 @@ def test_details_tell_verdicts_from_the_side_of_the_later_text() -> None:
     ]
 
 
-def test_details_tell_how_a_version_was_kept_and_what_else_was_drawn() -> None:
+def test_details_show_keep_verdicts_and_other_candidates() -> None:
     said = (Verdict(preference="first"), Verdict(preference="unparseable"))
     comparison = Comparison(incumbent=0, challenger=1, verdicts=said)
     one = trajectory("old", "new")

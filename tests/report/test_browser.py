@@ -1,4 +1,4 @@
-"""The report in a real browser: read, filtered, opened by mouse and by keyboard."""
+"""The report in a browser: reading, filtering, mouse and keyboard."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ SHOWN = 50
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """One browser for all tests here."""
+    """One browser for all tests of this module."""
     with chromium() as started:
         yield started
 
@@ -39,7 +39,7 @@ def judged(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def hostile(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A page whose every text would like to be run."""
+    """A page full of hostile texts."""
     some = [
         trajectory(text, f"{text} two", id_=f"{n} {text}", prompt=text, extra={text: text})
         for n, text in enumerate(HOSTILE)
@@ -58,7 +58,7 @@ def large(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def open_page(browser: Browser) -> Iterator[Callable[..., Page]]:
-    """Opens pages, and looks in the end that none complained or asked for anything."""
+    """Opens pages; checks at the end for console messages and requests."""
     opened: list[Opened] = []
 
     def open_one(path: Path, **options: Any) -> Page:
@@ -78,24 +78,24 @@ def ids(page: Page) -> list[str]:
 
 
 def expect_count(page: Page, text: str) -> None:
-    """Wait until the list says how many it shows."""
+    """Wait until the list shows its count."""
     page.locator("#count", has_text=text).wait_for()
 
 
 def focused_place(page: Page) -> str:
-    """Place of the line of the list that has the focus; empty where none has."""
+    """Index of the focused row of the list; empty without one."""
     place: str = page.evaluate("document.activeElement.dataset.place ?? ''")
     return place
 
 
 def scroll_width(page: Page, element: str = "document.documentElement") -> tuple[int, int]:
-    """How wide the contents of an element are, and how wide it is itself."""
+    """Widths of an element's content and of the element."""
     width: int = page.evaluate(f"{element}.scrollWidth")
     own: int = page.evaluate(f"{element}.clientWidth")
     return width, own
 
 
-def test_harm_stands_first(open_page: Callable[..., Page], judged: Path) -> None:
+def test_harm_comes_first(open_page: Callable[..., Page], judged: Path) -> None:
     page = open_page(judged)
     badges = page.locator("#list .badge").all_text_contents()
     assert badges == ["Harmed"] * 4 + ["Same"] * 4 + ["Better"] * 4
@@ -125,9 +125,7 @@ def test_the_list_is_filtered_by_text_of_any_version(
     assert ids(page) == ["d11"]
 
 
-def test_a_reply_that_could_not_be_used_is_shown_as_text(
-    open_page: Callable[..., Page], tmp_path: Path
-) -> None:
+def test_a_rejected_reply_is_shown_as_text(open_page: Callable[..., Page], tmp_path: Path) -> None:
     refusals = [
         Refusal(reason="it is blank", characters=3),
         Refusal(reason="it is HTML", reply=HOSTILE[0], characters=len(HOSTILE[0]) + 7),
@@ -165,7 +163,7 @@ def test_a_trajectory_opens_by_mouse_with_differences_and_both_verdicts(
     assert not page.locator("#opened").is_visible()
 
 
-def test_a_text_that_was_rewritten_stands_beside_the_old_one_without_marks(
+def test_a_rewritten_text_is_shown_without_marks(
     open_page: Callable[..., Page], tmp_path: Path
 ) -> None:
     old = "One thing after another was said here, by the first of the two texts. " * 3
@@ -207,7 +205,7 @@ def test_everything_can_be_done_by_keyboard(open_page: Callable[..., Page], judg
     page.locator("#list [data-place='1']:focus").wait_for()
 
 
-def test_the_list_is_one_stop_of_the_tab_key(open_page: Callable[..., Page], judged: Path) -> None:
+def test_the_list_is_one_tab_stop(open_page: Callable[..., Page], judged: Path) -> None:
     page = open_page(judged)
     page.focus("button[type=reset]")
     page.keyboard.press("Tab")
@@ -218,9 +216,7 @@ def test_the_list_is_one_stop_of_the_tab_key(open_page: Callable[..., Page], jud
     assert not focused_place(page)
 
 
-def test_texts_that_look_like_code_are_shown_as_texts(
-    open_page: Callable[..., Page], hostile: Path
-) -> None:
+def test_markup_in_texts_is_shown_as_text(open_page: Callable[..., Page], hostile: Path) -> None:
     page = open_page(hostile)
     assert [one.partition(" ")[2] for one in ids(page)] == list(HOSTILE)
     for number, text in enumerate(HOSTILE):
@@ -233,7 +229,7 @@ def test_texts_that_look_like_code_are_shown_as_texts(
 
 
 @pytest.mark.parametrize("page_name", ["judged", "hostile"])
-def test_a_phone_needs_no_scrolling_to_the_side(
+def test_a_phone_needs_no_horizontal_scrolling(
     open_page: Callable[..., Page], request: pytest.FixtureRequest, page_name: str
 ) -> None:
     path: Path = request.getfixturevalue(page_name)
@@ -271,7 +267,7 @@ def test_ten_thousand_trajectories_are_shown_page_by_page(
     expect_count(page, f"{MANY} trajectories")
     assert page.locator("#list button").count() == SHOWN
     assert page.evaluate("document.querySelectorAll('body *').length") < 1500
-    assert page.evaluate("parsed.size") == 0  # nothing is parsed before it is needed
+    assert page.evaluate("parsed.size") == 0  # slices are parsed on demand
     page.click("#next-page")
     assert ids(page)[0] == "d50"
     page.focus("#list [tabindex='0']")

@@ -60,7 +60,7 @@ def test_a_judged_store_has_all_charts(charts: dict[str, Chart]) -> None:
     ]
 
 
-def test_the_win_rate_stands_beside_the_papers(charts: dict[str, Chart]) -> None:
+def test_the_win_rate_is_next_to_the_papers(charts: dict[str, Chart]) -> None:
     chart = charts["win-rate"]
     assert isinstance(chart, Lines)
     here, paper = chart.series
@@ -85,7 +85,7 @@ def test_rounds_at_the_same_place_share_a_point(tmp_path: Path) -> None:
     assert len(chart.series[0].points) == len({(p.x, p.y) for p in chart.series[0].points})
 
 
-def test_groups_have_a_line_each(charts: dict[str, Chart]) -> None:
+def test_each_group_has_a_line(charts: dict[str, Chart]) -> None:
     chart = charts["win-rate-by-group"]
     assert isinstance(chart, Lines)
     assert sorted(series.name for series in chart.series) == ["mail", "note"]
@@ -126,7 +126,7 @@ def test_svg_has_no_colours_of_its_own() -> None:
     assert not re.search(r"(fill|stroke|style|color)=", draw(BARS) + draw(LINES))
 
 
-def test_a_point_that_was_not_measured_is_not_drawn() -> None:
+def test_an_unmeasured_point_is_not_drawn() -> None:
     assert draw(LINES).count("<circle") == 2
     assert draw(LINES).count('class="interval"') == 1
 
@@ -140,7 +140,7 @@ def test_names_are_escaped(text: str) -> None:
     assert [item.tag for item in ET.fromstring(legend(two))] == ["li", "li"]
 
 
-def test_a_legend_of_one_is_left_out() -> None:
+def test_a_legend_of_one_is_omitted() -> None:
     assert not legend(BARS)
 
 

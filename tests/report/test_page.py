@@ -1,4 +1,4 @@
-"""The page as a file: whole, self-contained, and no text in it can break out."""
+"""The page as a file: complete, self-contained, and safe against hostile texts."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class Reader(HTMLParser):
-    """Reads a page: its elements with their attributes, and the text of each script."""
+    """Parses a page: elements with attributes, and the text of each script."""
 
     def __init__(self, page: str) -> None:
         super().__init__()
@@ -54,14 +54,14 @@ def page_of(source: ReportSource) -> str:
 
 @pytest.fixture
 def hostile() -> str:
-    """A page whose names and texts would all like to be run."""
+    """A page with hostile names and texts."""
     some = [
         trajectory(text, f"{text} 2", id_=text, prompt=text, extra={text: text}) for text in HOSTILE
     ]
     return page_of(source_of(some)._replace(name=HOSTILE[0], note=HOSTILE[1]))
 
 
-def test_the_page_asks_for_nothing_outside_of_itself(tmp_path: Path) -> None:
+def test_the_page_loads_nothing_external(tmp_path: Path) -> None:
     read = Reader(judged_page(tmp_path))
     tags = {tag for tag, _ in read.elements}
     assert not tags & {"link", "img", "iframe", "object", "embed", "base", "video", "audio"}
@@ -72,7 +72,7 @@ def test_the_page_asks_for_nothing_outside_of_itself(tmp_path: Path) -> None:
     assert links == ["#list"]
 
 
-def test_the_policy_allows_the_pages_own_style_and_script_alone(tmp_path: Path) -> None:
+def test_the_policy_allows_only_the_pages_own_style_and_script(tmp_path: Path) -> None:
     read = Reader(judged_page(tmp_path))
     (said,) = [
         own["content"]
@@ -86,14 +86,14 @@ def test_the_policy_allows_the_pages_own_style_and_script_alone(tmp_path: Path) 
     assert policy("", read.scripts["code"]).partition("script-src ")[2] in said
 
 
-def test_hostile_texts_leave_the_page_as_it_is(hostile: str) -> None:
+def test_hostile_texts_do_not_change_the_page(hostile: str) -> None:
     harmless = page_of(source_of([trajectory("one", "two", a="b") for _ in HOSTILE]))
     tags = [tag for tag, _ in Reader(hostile).elements]
     assert sorted(set(tags)) == sorted({tag for tag, _ in Reader(harmless).elements})
     assert tags.count("script") == 3  # the index, one slice, the code
 
 
-def test_hostile_texts_come_back_to_the_letter(hostile: str) -> None:
+def test_hostile_texts_are_preserved(hostile: str) -> None:
     read = Reader(hostile)
     assert [row["id"] for row in read.data("index")["rows"]] == list(HOSTILE)
     assert [one["versions"][0]["text"] for one in read.data("slice-0")] == list(HOSTILE)
@@ -107,7 +107,7 @@ def test_json_in_the_page_means_the_same_and_holds_no_markup(value: object) -> N
     assert not re.search("[<>&\u2028\u2029]", text)
 
 
-def test_trajectories_stand_in_slices_in_order() -> None:
+def test_trajectories_are_sliced_in_order() -> None:
     read = Reader(
         page_of(source_of([trajectory("a", "b", id_=str(n)) for n in range(2 * SLICE + 1)]))
     )
@@ -123,14 +123,14 @@ def test_without_verdicts_it_says_so_and_how_to_get_them(tmp_path: Path) -> None
     assert "Stop reasons" in page
 
 
-def test_with_verdicts_harm_is_told_before_all_else(tmp_path: Path) -> None:
+def test_with_verdicts_harm_comes_first(tmp_path: Path) -> None:
     page = judged_page(tmp_path)
     first = re.search(r"<dt>(.*?)</dt><dd>(.*?)</dd>", page)
     assert first is not None
     assert first.groups() == ("harmed after round 2", "33.3%")
 
 
-def test_the_papers_curve_says_what_it_is_of(tmp_path: Path) -> None:
+def test_the_papers_curve_is_explained(tmp_path: Path) -> None:
     page = judged_page(tmp_path)
     assert "56.6, 61.9, 62.2, 65.3 and 65.9%" in page
     assert "open questions, judged by people or models" in page
@@ -152,7 +152,7 @@ def test_no_two_elements_have_the_same_id(tmp_path: Path) -> None:
     assert len(ids) == len(set(ids))
 
 
-def test_the_figures_stand_in_a_table_as_well(tmp_path: Path) -> None:
+def test_the_figures_are_also_in_a_table(tmp_path: Path) -> None:
     page = judged_page(tmp_path, by="kind")
     assert page.count("<caption>") == 3
     assert "rule, against the original response, kind = mail" in page

@@ -1,4 +1,4 @@
-"""What a report is made from, and what it says about what is missing."""
+"""The input of a report, and its notes on missing data."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def add(path: Path, question: Question, preference: Preference, judge: str = "ru
         verdicts.add(info(judge), [(question, Verdict(preference=preference))])
 
 
-def test_the_store_is_read_as_often_as_it_takes(tmp_path: Path) -> None:
+def test_the_store_can_be_read_repeatedly(tmp_path: Path) -> None:
     with open_source(judged_store(tmp_path / "s.sqlite")) as source:
         first, second = list(source.trajectories()), list(source.trajectories())
     assert first == second
@@ -59,7 +59,7 @@ def test_without_the_statistics_libraries_the_page_says_what_to_install(
     assert "pip install &#x27;revloop[evaluate]&#x27;" in notes(path)
 
 
-def test_verdicts_that_are_missing_or_cannot_be_read_are_told(tmp_path: Path) -> None:
+def test_missing_and_unreadable_verdicts_are_noted(tmp_path: Path) -> None:
     path = store_of(
         tmp_path / "s.sqlite",
         [["a", "b"], ["c", "d"], ["e"]],
@@ -78,7 +78,7 @@ def test_verdicts_that_are_missing_or_cannot_be_read_are_told(tmp_path: Path) ->
     assert "1 of 2 verdicts could not be read and are not counted" in told
 
 
-def test_figures_that_are_not_known_are_not_told_as_numbers(tmp_path: Path) -> None:
+def test_unknown_figures_are_not_shown_as_numbers(tmp_path: Path) -> None:
     path = store_of(tmp_path / "s.sqlite", [["a", "b"], ["c", "d"]])
     add(path, Question("Why?", "a", "b"), "second")
     with open_source(path) as source:
@@ -88,7 +88,7 @@ def test_figures_that_are_not_known_are_not_told_as_numbers(tmp_path: Path) -> N
     assert "win-rate" in charts
 
 
-def test_several_judges_have_charts_and_tables_of_their_own(tmp_path: Path) -> None:
+def test_each_judge_has_its_own_charts_and_tables(tmp_path: Path) -> None:
     path = store_of(tmp_path / "s.sqlite", [["a", "b"]])
     for judge in ("one", "two"):
         for question in (Question("Why?", "a", "b"), Question("Why?", "b", "a")):
@@ -100,7 +100,7 @@ def test_several_judges_have_charts_and_tables_of_their_own(tmp_path: Path) -> N
     assert charts["win-rate-2"].title == "Win rate by round, by two"
 
 
-def test_the_first_judge_says_who_was_harmed(tmp_path: Path) -> None:
+def test_the_first_judge_decides_who_was_harmed(tmp_path: Path) -> None:
     path = store_of(tmp_path / "s.sqlite", [["a", "b"]])
     question = Question("Why?", "a", "b")
     add(path, question, "first", "kind")
@@ -112,7 +112,7 @@ def test_the_first_judge_says_who_was_harmed(tmp_path: Path) -> None:
         assert aggregate(source).results == {"worse": 1}
 
 
-def test_the_tiles_are_of_the_first_judge_named_and_say_of_how_many(tmp_path: Path) -> None:
+def test_the_tiles_name_the_first_judge_and_their_coverage(tmp_path: Path) -> None:
     path = store_of(
         tmp_path / "s.sqlite",
         [["a", "b"], ["c"]],
@@ -130,7 +130,7 @@ def test_the_tiles_are_of_the_first_judge_named_and_say_of_how_many(tmp_path: Pa
     assert '<dt>failed</dt><dd>1</dd><dd class="of">of 2 trajectories</dd>' in tiles
 
 
-def test_a_judge_that_cannot_be_read_has_one_line_and_no_charts(tmp_path: Path) -> None:
+def test_an_unreadable_judge_has_a_note_and_no_charts(tmp_path: Path) -> None:
     path = store_of(tmp_path / "s.sqlite", [["a", "b"], ["same", "same"]])
     question = Question("Why?", "a", "b")
     for asked in (question, question.swapped):
@@ -148,14 +148,14 @@ def test_a_judge_that_cannot_be_read_has_one_line_and_no_charts(tmp_path: Path) 
     assert line.startswith("None of the 2 verdicts of mute could be read")
 
 
-def test_rounds_that_ended_early_are_told_up_to_the_last_asked_for(tmp_path: Path) -> None:
+def test_early_stops_count_up_to_the_last_requested_round(tmp_path: Path) -> None:
     with open_source(judged_store(tmp_path / "s.sqlite"), rounds=4) as source:
         assert source.evaluation is not None
         rounds = source.evaluation.judges[0].rounds
     assert [(row.round, row.records) for row in rounds] == [(1, 12), (2, 12), (3, 4), (4, 4)]
 
 
-def test_what_is_no_store_or_lacks_the_field_is_an_error(tmp_path: Path) -> None:
+def test_a_missing_store_or_field_is_an_error(tmp_path: Path) -> None:
     path = store_of(tmp_path / "s.sqlite", [["a", "b"]])
     with pytest.raises(InputError, match="has a field 'kind'"), open_source(path, by="kind"):
         pass

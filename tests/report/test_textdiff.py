@@ -1,4 +1,4 @@
-"""What changed between two texts, word by word."""
+"""Word diff of two texts."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ def spelled(changes: list[Change], *kinds: str) -> str:
 
 
 @given(texts, texts)
-def test_what_stayed_and_what_went_spell_the_old_text(old: str, new: str) -> None:
+def test_same_and_removed_spell_the_old_text(old: str, new: str) -> None:
     assert spelled(word_diff(old, new), "same", "removed") == old
 
 
 @given(texts, texts)
-def test_what_stayed_and_what_came_spell_the_new_text(old: str, new: str) -> None:
+def test_same_and_added_spell_the_new_text(old: str, new: str) -> None:
     assert spelled(word_diff(old, new), "same", "added") == new
 
 
@@ -34,11 +34,11 @@ def test_no_change_is_empty(old: str, new: str) -> None:
 
 
 @given(texts)
-def test_equal_texts_have_nothing_but_the_same(text: str) -> None:
+def test_equal_texts_have_no_changes(text: str) -> None:
     assert word_diff(text, text) == ([Change("same", text)] if text else [])
 
 
-def test_a_replaced_word_goes_before_the_new_one_comes() -> None:
+def test_removals_come_before_additions() -> None:
     assert word_diff("The cat sat.", "The dog sat.") == [
         Change("same", "The "),
         Change("removed", "cat"),
@@ -57,7 +57,7 @@ def test_neighbouring_changes_are_one_change() -> None:
     ]
 
 
-def test_a_text_that_was_written_anew_is_one_change() -> None:
+def test_a_rewritten_text_is_one_change() -> None:
     old, new = "The cat sat.", "Dogs bark, loudly!"
     assert word_diff(old, new) == [Change("removed", old), Change("added", new)]
 

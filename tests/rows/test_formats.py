@@ -1,4 +1,4 @@
-"""The forms of rows: recognised where that is safe, and read as published."""
+"""The formats of rows: recognised if that is safe, and read as published."""
 
 from __future__ import annotations
 
@@ -175,5 +175,5 @@ def test_a_row_with_a_response_is_of_our_form_whatever_else_it_has(tmp_path: Pat
         ("d.--1", None),
     ],
 )
-def test_a_path_finds_what_stands_there(path: str, expected: object) -> None:
+def test_a_path_finds_what_is_there(path: str, expected: object) -> None:
     assert value_at({"a": 1, "b": {"c": 2}, "d": [0, {"e": 3}]}, path) == expected

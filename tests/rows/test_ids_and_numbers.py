@@ -1,4 +1,4 @@
-"""Ids keep their type and numbers their letters, from the input to every output."""
+"""Ids keep their type and numbers their digits, from the input to every output."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ def test_ids_of_a_table_keep_their_type(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("id_", [True, [1], {}, float("nan"), float("inf"), ""])
-def test_what_is_no_name_is_no_id(id_: object) -> None:
+def test_what_is_not_a_name_is_not_an_id(id_: object) -> None:
     with pytest.raises(InputError, match=r"id: .* (number|character)"):
         as_draft({"id": id_, "response": "So."})
 

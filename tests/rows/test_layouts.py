@@ -1,4 +1,4 @@
-"""How rows lie in a file: known by its content and read, or told once with what to do."""
+"""How rows are laid out in a file: recognised by content, or one error with advice."""
 
 from __future__ import annotations
 
@@ -110,7 +110,7 @@ def test_what_may_be_lines_is_lines(tmp_path: Path, lines: list[bytes]) -> None:
     assert len(rows) + len(bad) == len(lines)
 
 
-def test_a_broken_object_is_told_with_the_command_that_helps(tmp_path: Path) -> None:
+def test_a_broken_object_is_reported_with_the_command_that_helps(tmp_path: Path) -> None:
     path = written(tmp_path, PRETTY + "\n{\n  oh", "d.jsonl")
     with pytest.raises(InputError, match=r"broken in object 51.*jq -c \. FILE"):
         list(read_rows(path))
@@ -144,7 +144,7 @@ FOREIGN = {
 
 
 @pytest.mark.parametrize(("content", "advice"), FOREIGN.values(), ids=FOREIGN)
-def test_what_cannot_be_read_is_told_once_with_what_to_do(
+def test_what_cannot_be_read_is_reported_once_with_advice(
     tmp_path: Path, content: bytes, advice: str
 ) -> None:
     path = written(tmp_path, content, "d.jsonl")
@@ -187,7 +187,7 @@ class TestDelimited:
         (row,) = good(written(tmp_path, "\ufeff" + text, "d.csv"))
         assert (row.draft.response, row.rest) == (response, {"n": "\ufeff"})
 
-    def test_a_packed_one_is_read(self, tmp_path: Path) -> None:
+    def test_a_compressed_one_is_read(self, tmp_path: Path) -> None:
         packed = gzip.compress(delimited([MORNING]).encode())
         assert ids(written(tmp_path, packed, "d.csv.gz")) == ["1"]
 
@@ -206,14 +206,14 @@ class TestDelimited:
         with pytest.raises(InputError, match=r"no 'response'.*Fields found: q, a"):
             list(read_rows(path))
 
-    def test_turns_may_stand_in_a_cell_as_json(self, tmp_path: Path) -> None:
+    def test_turns_may_be_in_a_cell_as_json(self, tmp_path: Path) -> None:
         turns = json.dumps([{"role": "user", "content": "Why?"}])
         text = delimited([{"messages": turns, "response": "So."}])
         (row,) = good(written(tmp_path, text, "d.csv"))
         assert row.draft.conversation[0].content == "Why?"
 
     @pytest.mark.parametrize("passed", [0, 1, 49, 50, 90])
-    def test_reading_goes_on_after_any_record(self, tmp_path: Path, passed: int) -> None:
+    def test_reading_resumes_after_any_record(self, tmp_path: Path, passed: int) -> None:
         path = written(tmp_path, delimited(ROWS), "d.csv")
         rows = good(path, after=Position(passed))
         assert [row.number for row in rows] == list(range(passed + 1, 51))
@@ -239,7 +239,7 @@ class TestDelimited:
         assert re.search(reason, bad.reason), bad.reason
         bad.raw.encode()
 
-    def test_a_quotation_mark_that_is_never_closed_is_told(self, tmp_path: Path) -> None:
+    def test_a_quotation_mark_that_is_never_closed_is_reported(self, tmp_path: Path) -> None:
         text = 'prompt,response\nWhy?,So.\nWhy?,"So.\n' + "Why?,So.\n" * 20
         with pytest.raises(InputError, match="record 2 never ends"):
             list(read_rows(written(tmp_path, text, "d.csv")))
@@ -253,7 +253,7 @@ class TestDelimited:
             ('response,"\n', "never ends"),
         ],
     )
-    def test_a_first_line_that_cannot_be_used_is_told(
+    def test_a_first_line_that_cannot_be_used_is_reported(
         self, tmp_path: Path, text: str, words: str
     ) -> None:
         with pytest.raises(InputError, match=words):

@@ -1,4 +1,4 @@
-"""Lines and elements of an array: one at a time, and never more in memory than is allowed."""
+"""Lines and elements of an array: one at a time, within bounded memory."""
 
 from __future__ import annotations
 
@@ -103,11 +103,11 @@ class TestLines:
         assert item.fault
         assert peak < 8 * 2**20
 
-    def test_a_stream_tells_no_places(self) -> None:
+    def test_a_stream_has_no_offsets(self) -> None:
         assert lines(b"one\ntwo\n", seekable=False)[1] == (2, b"two\n", None, None)
 
     @given(content=st.lists(st.binary(max_size=12)), cut=st.integers(0, 20))
-    def test_going_on_after_any_line_gives_the_later_ones(
+    def test_resuming_after_any_line_gives_the_later_ones(
         self, content: list[bytes], cut: int
     ) -> None:
         whole = lines(b"\n".join(content), 8)
@@ -157,10 +157,10 @@ class TestElements:
         assert count == 200
         assert peak < len(content) / 4
 
-    def test_going_on_after_one_gives_the_later_ones(self) -> None:
+    def test_resuming_after_one_gives_the_later_ones(self) -> None:
         assert elements(b"[1, 2, 3]", after=Position(2)) == [3]
 
-    def test_bytes_that_are_no_utf_8_stay_in_their_element(self) -> None:
+    def test_bytes_that_are_not_utf_8_stay_in_their_element(self) -> None:
         first, second = values_of(file_of(b'["\xe9", "b"]'), 100)
         assert (first.raw, second.raw) == (b'"\xe9"', b'"b"')
 
@@ -180,7 +180,7 @@ class TestElements:
         with pytest.raises(InputError, match=words):
             elements(content)
 
-    def test_what_stands_before_the_break_is_given(self) -> None:
+    def test_what_is_before_the_break_is_read(self) -> None:
         items = values_of(file_of(b'[{"a": 1}, {"b": '), 100)
         assert next(items).raw == b'{"a": 1}'
         with pytest.raises(InputError, match="element 2"):

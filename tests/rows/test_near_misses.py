@@ -71,5 +71,5 @@ def test_a_prompt_given_beside_the_mapping_counts() -> None:
     assert as_draft({"response": "So.", "promt": 2}, prompt=turns).extra == {"promt": 2}
 
 
-def test_what_stands_in_extra_is_never_misspelt() -> None:
+def test_a_name_in_extra_is_never_misspelt() -> None:
     assert as_draft({"response": "So.", "extra": {"promt": 2}}).extra == {"promt": 2}

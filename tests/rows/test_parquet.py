@@ -1,4 +1,4 @@
-"""Trajectories as Parquet: the same columns whatever the rows hold, a row group at a time."""
+"""Trajectories as Parquet: the same columns for all inputs, written by the row group."""
 
 from __future__ import annotations
 

@@ -220,7 +220,7 @@ ADVISED: dict[str, tuple[dict[str, Any], str]] = {
 
 
 @pytest.mark.parametrize(("row", "advice"), ADVISED.values(), ids=ADVISED)
-def test_rows_that_hold_no_draft_are_told_once_with_what_would_read_them(
+def test_rows_that_hold_no_draft_are_reported_once_with_the_options_that_read_them(
     tmp_path: Path, row: dict[str, Any], advice: str
 ) -> None:
     path = write_jsonl(tmp_path / "rows.jsonl", [row] * 3)

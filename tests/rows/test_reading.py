@@ -1,4 +1,4 @@
-"""Reading rows: what people have becomes drafts, and a bad row costs only itself."""
+"""Reading rows: files that people have become drafts, and a bad row costs only itself."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class TestARow:
         (row,) = good(write_jsonl(tmp_path / "d.jsonl", [fields]))
         assert [turn.role for turn in row.draft.conversation] == ["user", "assistant", "user"]
 
-    def test_null_stands_for_a_field_that_is_not_there(self, tmp_path: Path) -> None:
+    def test_null_means_a_missing_field(self, tmp_path: Path) -> None:
         fields = {"id": None, "prompt": None, "messages": TURNS, "response": "Eleven."}
         (row,) = good(write_jsonl(tmp_path / "d.jsonl", [fields]))
         assert row.draft.id == row.draft.content_digest
@@ -70,7 +70,7 @@ class TestARow:
         assert row.rest == {"extra": {"deep": [1, {"er": None}]}}
         assert row.draft.extra == {}
 
-    def test_it_can_be_rejected_later_with_its_line_as_it_stands(self, tmp_path: Path) -> None:
+    def test_it_can_be_rejected_later_with_its_line_unchanged(self, tmp_path: Path) -> None:
         line = b'{"id":  "1", "response": "So."}'
         (row,) = good(file_of(tmp_path, line + b"\r\n"))
         later = row.rejected("the id stands on line 7, too")
@@ -143,7 +143,7 @@ class TestABadRow:
         assert 0 < len(cut.raw) < 1000
         assert "only its beginning" in cut.reason
 
-    def test_five_megabytes_are_no_reason_to_reject_by_default(self, tmp_path: Path) -> None:
+    def test_five_megabytes_are_not_rejected_by_default(self, tmp_path: Path) -> None:
         (row,) = good(file_of(tmp_path, line_of(response="x" * 5_000_000)))
         assert len(row.draft.response) == 5_000_000
 
@@ -169,7 +169,7 @@ class TestTextThatIsNotBad:
         (row,) = good(file_of(tmp_path, b'{"response": "a", "n": [Infinity, -Infinity, NaN]}'))
         assert str(row.rest["n"]) == "[inf, -inf, nan]"
 
-    def test_blank_lines_count_but_are_no_rows(self, tmp_path: Path) -> None:
+    def test_blank_lines_count_but_are_not_rows(self, tmp_path: Path) -> None:
         path = file_of(tmp_path, b"", GOOD, b" \t\r", GOOD + b"\r", b"", b"")
         assert [row.number for row in good(path)] == [2, 4]
 
@@ -285,11 +285,11 @@ class TestWhatCannotBeRead:
         with pytest.raises(InputError, match="a folder, but not a data set"):
             list(read_rows(tmp_path))
 
-    def test_a_format_that_nobody_knows(self, tmp_path: Path) -> None:
+    def test_an_unknown_format(self, tmp_path: Path) -> None:
         with pytest.raises(InputError, match=r"no format 'xml'. Known: auto, rows, .*fastchat"):
             list(read_rows(tmp_path / "drafts.jsonl", format_name="xml"))
 
-    def test_rows_in_no_form_that_is_known(self, tmp_path: Path) -> None:
+    def test_rows_in_an_unknown_format(self, tmp_path: Path) -> None:
         path = write_jsonl(tmp_path / "d.jsonl", [{"question": "Why?", "answer": "So."}] * 30)
         with pytest.raises(InputError, match="no 'response' in the first 20 rows") as caught:
             list(read_rows(path))
@@ -297,7 +297,7 @@ class TestWhatCannotBeRead:
         assert "--field response=NAME" in str(caught.value)
         assert all(form in str(caught.value) for form in FORMAT_NAMES)
 
-    def test_the_same_rows_are_rejected_one_by_one_where_the_form_is_named(
+    def test_the_same_rows_are_rejected_one_by_one_if_the_format_is_named(
         self, tmp_path: Path
     ) -> None:
         path = write_jsonl(tmp_path / "d.jsonl", [{"question": "Why?"}] * 3)

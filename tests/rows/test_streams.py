@@ -1,4 +1,4 @@
-"""Going on after a row that was read before, and inputs that come but once."""
+"""Resuming after a row that was read before, and inputs that can be read only once."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class TestAfterAPosition:
 
     @pytest.mark.parametrize("packed", [False, True], ids=["plain", "packed"])
     @pytest.mark.parametrize("ending", [b"", b"\n"], ids=["open end", "line end"])
-    def test_reading_goes_on_with_the_next_row(
+    def test_reading_resumes_with_the_next_row(
         self, tmp_path: Path, packed: bool, ending: bytes
     ) -> None:
         path = file_of(tmp_path, *self.LINES)
@@ -71,7 +71,7 @@ class TestAfterAPosition:
         (new,) = good(path, after=row.position)
         assert (new.number, new.draft.id, new.end_offset) == (2, "new", path.stat().st_size)
 
-    def test_standard_input_is_passed_over(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_standard_input_is_skipped(self, monkeypatch: pytest.MonkeyPatch) -> None:
         standard_input(monkeypatch, b"\n".join(self.LINES))
         assert [row.draft.id for row in good("-", after=Position(4))] == ["b"]
 
@@ -81,7 +81,7 @@ class TestStreams:
         standard_input(monkeypatch, GOOD + b"\n" + GOOD)
         assert [row.number for row in good("-")] == [1, 2]
 
-    def test_standard_input_may_be_packed(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_standard_input_may_be_compressed(self, monkeypatch: pytest.MonkeyPatch) -> None:
         standard_input(monkeypatch, gzip.compress(GOOD))
         assert len(good("-")) == 1
 

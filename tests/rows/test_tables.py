@@ -1,4 +1,4 @@
-"""Tables as input: Parquet, saved data sets, and the hub that is out of reach."""
+"""Tables as input: Parquet, saved data sets, and an unreachable hub."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class TestParquet:
         assert [row.draft.id for row in good(path)] == [str(n) for n in range(1000)]
 
     @pytest.mark.parametrize("passed", [0, 1, 69, 70, 71, 500, 999, 1000, 5000])
-    def test_reading_goes_on_after_any_row(self, tmp_path: Path, passed: int) -> None:
+    def test_reading_resumes_after_any_row(self, tmp_path: Path, passed: int) -> None:
         path = parquet(tmp_path / "d.parquet", many(1000), row_group_size=70)
         rows = good(path, after=Position(passed))
         assert [row.number for row in rows] == list(range(passed + 1, 1001))
@@ -66,7 +66,7 @@ class TestParquet:
         (row,) = good(path, fields={"prompt": "instruction", "response": "out.text"})
         assert (row.draft.prompt, row.draft.response) == ("Why?", "So.")
 
-    def test_columns_that_are_not_there_are_told(self, tmp_path: Path) -> None:
+    def test_columns_that_are_not_there_are_reported(self, tmp_path: Path) -> None:
         path = parquet(tmp_path / "d.parquet", [{"question": "Why?", "answer": "So."}])
         with pytest.raises(InputError, match=r"no 'response'.*question, answer.*--field"):
             list(read_rows(path))
@@ -102,7 +102,7 @@ class TestParquet:
         assert good(path) == []
 
     @pytest.mark.parametrize("kept", [4, 100, -5])
-    def test_a_damaged_file_is_told(self, tmp_path: Path, kept: int) -> None:
+    def test_a_damaged_file_is_reported(self, tmp_path: Path, kept: int) -> None:
         path = parquet(tmp_path / "d.parquet", many(100))
         path.write_bytes(path.read_bytes()[:kept])
         with pytest.raises(InputError, match=r"d.parquet (is not a Parquet|is cut short)"):
@@ -144,7 +144,7 @@ class TestASavedDataSet:
         assert [row.draft.id for row in rows] == [str(n) for n in range(600)]
 
     @pytest.mark.parametrize("passed", [1, 256, 599, 600, 700])
-    def test_reading_goes_on_after_any_row(self, saved: Path, passed: int) -> None:
+    def test_reading_resumes_after_any_row(self, saved: Path, passed: int) -> None:
         rows = good(saved, after=Position(passed))
         assert [row.number for row in rows] == list(range(passed + 1, 601))
 
@@ -162,7 +162,7 @@ class TestASavedDataSet:
             list(read_rows(tmp_path / "both"))
         assert len(good(tmp_path / "both" / "test")) == 1
 
-    def test_a_damaged_one_is_told(self, saved: Path) -> None:
+    def test_a_damaged_one_is_reported(self, saved: Path) -> None:
         (saved / "state.json").write_text("{}")
         with pytest.raises(InputError, match="cannot be read"):
             list(read_rows(saved))
@@ -172,7 +172,7 @@ class TestASavedDataSet:
 
 
 class TestTheHub:
-    def test_out_of_reach_it_is_told(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_an_unreachable_hub_is_reported(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
         monkeypatch.setattr("datasets.config.HF_HUB_OFFLINE", True)
         with pytest.raises(InputError, match=r"'somebody/something' cannot be .*reachable"):
@@ -211,7 +211,7 @@ class TestTheHub:
         ],
         ids=lambda error: type(error).__name__,
     )
-    def test_what_is_wrong_with_a_data_set_is_told(
+    def test_what_is_wrong_with_a_data_set_is_reported(
         self, monkeypatch: pytest.MonkeyPatch, error: Exception
     ) -> None:
         def fail(*_: Any, **__: Any) -> None:

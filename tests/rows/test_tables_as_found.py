@@ -1,4 +1,4 @@
-"""Tables as people have them: texts without the mark of a string, and unreadable cells."""
+"""Tables as people have them: texts stored as bytes, and unreadable cells."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def test_text_in_bytes_of_a_fixed_size_is_text(tmp_path: Path) -> None:
     assert [row.draft.response for row in good(path)] == ["four", "five"]
 
 
-def test_bytes_that_are_no_text_reject_the_row(tmp_path: Path) -> None:
+def test_bytes_that_are_not_text_reject_the_row(tmp_path: Path) -> None:
     columns = {"response": binary("So.", b"\xff\xfe", "Thus."), "n": [1, 2, 3]}
     rows, (bad,) = good_and_bad(parquet(tmp_path / "d.parquet", columns))
     assert [row.draft.response for row in rows] == ["So.", "Thus."]

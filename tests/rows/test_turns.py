@@ -1,4 +1,4 @@
-"""Turns as people have them: null keys, parts, developers, fields of their own."""
+"""Turns as people have them: null keys, parts, developer roles, extra fields."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def test_parts_of_text_are_joined_without_anything_between(tmp_path: Path) -> No
         7,
     ],
 )
-def test_a_part_that_is_no_text_rejects_the_row_and_says_so(tmp_path: Path, part: object) -> None:
+def test_a_part_that_is_not_text_rejects_the_row_and_says_so(tmp_path: Path, part: object) -> None:
     content = [{"type": "text", "text": "What is this?"}, part]
     lines = [line_of(response="So."), line_of(response="So.", messages=[turn(content)])]
     (_,), (bad,) = good_and_bad(file_of(tmp_path, *lines))

@@ -1,4 +1,4 @@
-"""An input none of whose rows can be used ends once, with advice, not with a million rejects."""
+"""An input without a usable row is one error with advice, not a million rejects."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def test_fewer_rows_are_rejected_one_by_one(tmp_path: Path) -> None:
     assert len(list(read_rows(file_of(tmp_path, *lines)))) == ENOUGH_ROWS - 1
 
 
-def test_reading_that_goes_on_is_not_ended(tmp_path: Path) -> None:
+def test_resumed_reading_is_not_ended(tmp_path: Path) -> None:
     lines = [GOOD, *[line_of(response=5)] * 200]
     assert len(list(read_rows(file_of(tmp_path, *lines), after=Position(1)))) == 200
 
@@ -127,7 +127,7 @@ async def test_an_import_of_another_format_ends_with_advice(tmp_path: Path) -> N
     ],
     ids=["array", "objects"],
 )
-async def test_records_that_do_not_lie_in_lines_are_told_once(
+async def test_records_that_are_not_one_per_line_are_reported_once(
     tmp_path: Path, text: str, way: str
 ) -> None:
     path = tmp_path / "rows.jsonl"

@@ -159,7 +159,7 @@ class TestAnyFile:
 
     @ALL
     @pytest.mark.parametrize("count", [1, 3000])
-    def test_a_disk_without_room_is_told(self, tmp_path: Path, name: str, count: int) -> None:
+    def test_a_full_disk_is_reported(self, tmp_path: Path, name: str, count: int) -> None:
         full = tmp_path / name
         full.symlink_to("/dev/full")
         texts = (f"{n}" * 50 for n in range(count))
@@ -224,7 +224,7 @@ class TestRejects:
         assert rejects.count == 1
         assert rejects_path(Path("-")) is None
 
-    def test_what_was_rejected_can_be_mended_and_read(self, tmp_path: Path) -> None:
+    def test_what_was_rejected_can_be_fixed_and_read(self, tmp_path: Path) -> None:
         path = tmp_path / "drafts.jsonl"
         path.write_bytes(b'{"response": "So."}\n{"response": "So."\n')
         _, bad = good_and_bad(path)

@@ -1,4 +1,4 @@
-"""Group commit: many wait, one sync, and nobody fails for another's fault."""
+"""Group commit: many tasks share a disk sync, and a failure stays with its task."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def store(path: Path) -> Iterator[Store]:
         yield opened
 
 
-async def test_what_is_added_is_readable_elsewhere_when_add_returns(
+async def test_a_version_is_readable_elsewhere_when_append_returns(
     store: Store, path: Path
 ) -> None:
     entry = begin(store)
@@ -41,7 +41,7 @@ async def test_what_is_added_is_readable_elsewhere_when_add_returns(
     assert stored(path)[0].end == DONE
 
 
-async def test_what_many_hand_in_goes_into_few_commits(store: Store) -> None:
+async def test_additions_of_many_tasks_share_few_commits(store: Store) -> None:
     entries = [begin(store, Draft(id=str(n), response="a")) for n in range(60)]
     commits = 0
 
@@ -57,9 +57,7 @@ async def test_what_many_hand_in_goes_into_few_commits(store: Store) -> None:
     assert len(list(store.trajectories())) == 60
 
 
-async def test_what_cannot_be_added_does_not_take_the_others_with_it(
-    store: Store, path: Path
-) -> None:
+async def test_an_addition_that_fails_does_not_fail_the_others(store: Store, path: Path) -> None:
     good, bad = begin(store), begin(store, Draft(id="e", response="a"))
     store._file._connection.execute(
         "CREATE TEMP TRIGGER refuse BEFORE INSERT ON versions "
@@ -82,7 +80,7 @@ async def test_what_cannot_be_added_does_not_take_the_others_with_it(
     assert [v.round for v in stored(path)[0].versions] == [0, 1, 2]
 
 
-async def test_of_two_versions_of_a_round_the_first_stands_and_the_second_is_told(
+async def test_of_two_versions_of_a_round_the_first_is_kept_and_both_writers_get_it(
     store: Store, path: Path
 ) -> None:
     entry, twin = begin(store), begin(store)
@@ -96,7 +94,7 @@ async def test_of_two_versions_of_a_round_the_first_stands_and_the_second_is_tol
     assert list(stored(path)[0].versions) == twin.versions == [version(0, "first")]
 
 
-async def test_a_version_that_does_not_stand_takes_no_end_back(store: Store, path: Path) -> None:
+async def test_a_dropped_version_does_not_reopen_the_trajectory(store: Store, path: Path) -> None:
     entry = begin(store)
     await entry.append(version(0))
     await entry.finish(DONE)
@@ -104,7 +102,7 @@ async def test_a_version_that_does_not_stand_takes_no_end_back(store: Store, pat
     assert stored(path)[0].end == DONE
 
 
-async def test_who_is_cancelled_while_it_waits_disturbs_nobody(store: Store, path: Path) -> None:
+async def test_a_cancelled_task_does_not_affect_the_others(store: Store, path: Path) -> None:
     entries = [begin(store, Draft(id=str(n), response="a")) for n in range(20)]
     adding = [asyncio.ensure_future(entry.append(version(0))) for entry in entries]
     await asyncio.sleep(0)
@@ -131,7 +129,7 @@ def test_several_event_loops_share_a_store(store: Store, path: Path) -> None:
     assert [t.rounds for t in stored(path)] == [9] * 4
 
 
-async def test_closing_commits_what_was_handed_in(path: Path) -> None:
+async def test_closing_commits_what_is_queued(path: Path) -> None:
     with Store.open(path) as store:
         entry = begin(store)
         adding = asyncio.ensure_future(entry.append(version(0)))
@@ -140,14 +138,14 @@ async def test_closing_commits_what_was_handed_in(path: Path) -> None:
     assert len(stored(path)) == 1
 
 
-async def test_a_closed_store_takes_nothing_more(path: Path) -> None:
+async def test_a_closed_store_accepts_nothing(path: Path) -> None:
     with Store.open(path) as store:
         entry = begin(store)
     with pytest.raises(StoreError, match="is closed"):
         await entry.append(version(0))
 
 
-async def test_a_lock_of_another_process_is_an_error_for_all_who_wait(
+async def test_a_lock_of_another_process_fails_all_waiting_tasks(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("revloop.store.file._BUSY_TIMEOUT_S", 0.01)

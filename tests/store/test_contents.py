@@ -1,4 +1,4 @@
-"""What every command reads of a store: one rule, one piece of code."""
+"""All commands read the same trajectories of a store."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ def mixed(tmp_path: Path) -> Path:
 
 
 async def ids_of(path: Path, *options: str) -> dict[str, list[str]]:
-    """The drafts that each command finds in a store."""
+    """The drafts that each command finds."""
     folder = path.parent
     folder.joinpath("mine.py").write_text("def first(prompt, a, b):\n    return 'first'\n")
     commands = {
@@ -143,11 +143,11 @@ async def test_the_other_run_can_be_exported_and_shown(mixed: Path) -> None:
     assert await ids_of(mixed, "--run", "1") == {"export": rows, "show": rows}
 
 
-async def test_it_is_said_which_of_several_runs_is_read(mixed: Path) -> None:
+async def test_show_says_which_of_several_runs_it_reads(mixed: Path) -> None:
     assert "Reading run 2; --run reads another (1)" in (await revloop("show", str(mixed))).err
 
 
-async def test_a_draft_of_another_run_is_told_where_it_is(mixed: Path) -> None:
+async def test_show_names_the_run_that_has_the_draft(mixed: Path) -> None:
     finished = await revloop("show", str(mixed), "row 1")
     assert finished.code == 3
     assert "no trajectory 'row 1' in this run; --run 1 has one" in finished.err

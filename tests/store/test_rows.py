@@ -1,4 +1,4 @@
-"""The rows of a batch in the store: entered once, found again, given in order."""
+"""The rows of a batch in the store: begun once, found again, returned in order."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def test_a_row_that_was_only_entered_has_no_trajectory_yet(rows: RunRows) -> Non
     assert [one.id for one in rows.trajectories()] == [begun[-1].id]
 
 
-def test_how_far_the_input_was_read_is_remembered_with_the_rows(store: Store) -> None:
+def test_the_read_position_is_stored_with_the_rows(store: Store) -> None:
     run = store.begin_run(run_settings())
     assert store.rows(run).input() is None
     state = InputState("drafts.jsonl", "print", Position(7, 4711))
@@ -98,9 +98,7 @@ def test_rejects_come_back_in_order(rows: RunRows) -> None:
 
 
 @pytest.mark.parametrize("apart", [True, False], ids=["two calls", "one call"])
-def test_the_same_content_shares_a_trajectory_where_that_is_wanted(
-    rows: RunRows, apart: bool
-) -> None:
+def test_equal_contents_share_a_trajectory_with_share(rows: RunRows, apart: bool) -> None:
     twins = [new_row(1, "same", "a"), new_row(2, "same", "b")]
     begun = [
         one for part in ([twins[:1], twins[1:]] if apart else [twins]) for one in enter(rows, *part)
@@ -110,7 +108,9 @@ def test_the_same_content_shares_a_trajectory_where_that_is_wanted(
 
 
 @pytest.mark.parametrize("apart", [True, False], ids=["two calls", "one call"])
-def test_the_same_content_is_kept_apart_where_it_is_not(rows: RunRows, apart: bool) -> None:
+def test_equal_contents_have_their_own_trajectories_without_share(
+    rows: RunRows, apart: bool
+) -> None:
     twins = [new_row(1, "same", "a"), new_row(2, "same", "b"), new_row(3, "same", "a")]
     parts = [twins[:1], twins[1:]] if apart else [twins]
     begun = [one for part in parts for one in enter(rows, *part, share=False)]
@@ -138,7 +138,7 @@ def test_an_id_that_a_draft_outside_of_the_input_has_is_a_clash_too(
     assert "that of a draft in the store" in bad.reason
 
 
-def test_a_part_that_cannot_be_committed_leaves_nothing(rows: RunRows) -> None:
+def test_a_failed_commit_leaves_nothing(rows: RunRows) -> None:
     enter(rows, new_row(1))
     with pytest.raises(StoreError, match="UNIQUE"):
         enter(rows, new_row(2), new_row(1, "again"), position=Position(2))
@@ -148,7 +148,7 @@ def test_a_part_that_cannot_be_committed_leaves_nothing(rows: RunRows) -> None:
     assert state.position is None
 
 
-def test_what_is_pending_is_what_never_ended_and_what_ended_with_too_few_rounds(
+def test_pending_trajectories_never_ended_or_ended_with_too_few_rounds(
     store: Store, rows: RunRows
 ) -> None:
     names = ["open", "three", "five", "converged", "failed", "begun"]
@@ -180,7 +180,7 @@ def test_what_is_pending_is_what_never_ended_and_what_ended_with_too_few_rounds(
 
 
 @pytest.mark.parametrize("becomes", ["fails for another reason", "is under way again", "is done"])
-def test_what_changes_while_it_is_read_does_not_come_up_again(
+def test_a_trajectory_that_changes_while_pending_ones_are_read_is_not_returned_twice(
     store: Store, rows: RunRows, becomes: str
 ) -> None:
     begun = enter(rows, *(new_row(number, id_=f"d{number:03}") for number in range(1, 301)))

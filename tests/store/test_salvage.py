@@ -1,4 +1,4 @@
-"""A damaged store: what can be read is given back to the letter, and what cannot is counted."""
+"""A damaged store: what is readable is copied exactly, and what is not is counted."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ WORDS = ["a", "note", "about", "warm", "scarves", "that", "somebody", "wrote", "
 
 
 def text_of(chance: random.Random) -> str:
-    """Mostly a few hundred characters, now and then so many that they take pages of their own."""
+    """Mostly a few hundred characters, sometimes enough for overflow pages."""
     return " ".join(chance.choices(WORDS, k=chance.choice((20, 40, 80, 2000))))
 
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A batch's store, its versions in the order in which many at once would commit them."""
+    """A batch's store, with versions in the order that concurrent tasks would commit them."""
     path, chance = tmp_path_factory.mktemp("whole") / "s.sqlite", random.Random(7)
     with Store.open(path) as store:
         rows = store.rows(store.begin_run(run_settings()))
@@ -92,7 +92,7 @@ def salvaged(path: Path) -> tuple[dict[str, Trajectory], Losses]:
 
 
 def assert_to_the_letter(found: dict[str, Trajectory], before: dict[str, Trajectory]) -> int:
-    """All that was found is as it was, as far as it goes; gives how many versions are missing."""
+    """Check that what was found is as it was; returns how many versions are missing."""
     for name, trajectory in found.items():
         was = before[name]
         assert trajectory.versions == was.versions[: len(trajectory.versions)]
@@ -106,7 +106,7 @@ def test_a_whole_store_is_given_back_as_it_is(path: Path, before: dict[str, Traj
     assert salvaged(path) == (before, Losses(0, 0, 0, 0, ()))
 
 
-def test_what_stands_in_the_log_alone_is_given_back_too(tmp_path: Path) -> None:
+def test_records_only_in_the_log_are_salvaged_too(tmp_path: Path) -> None:
     path = tmp_path / "killed.sqlite"
     rounds = killed_store(path)
     losses = salvage(path, tmp_path / "into.sqlite")
@@ -116,7 +116,7 @@ def test_what_stands_in_the_log_alone_is_given_back_too(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("seed", range(25))
-def test_random_bytes_in_the_middle_cost_what_stood_there_and_no_more(
+def test_random_bytes_in_the_middle_cost_only_the_records_there(
     path: Path, before: dict[str, Trajectory], seed: int
 ) -> None:
     chance = random.Random(seed)
@@ -211,7 +211,7 @@ def test_trajectories_whose_rows_are_lost_come_last(
 
 
 @pytest.mark.parametrize("content", [b"text\n" * 5000, bytes(5 * PAGE), b""])
-def test_what_is_no_store_is_told(tmp_path: Path, content: bytes) -> None:
+def test_a_file_that_is_not_a_store_is_refused(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "s.sqlite"
     path.write_bytes(content)
     with pytest.raises(StoreError, match=r"can be read as a trajectory.*Restore a copy"):
@@ -221,7 +221,7 @@ def test_what_is_no_store_is_told(tmp_path: Path, content: bytes) -> None:
         salvage(path, tmp_path / "into.sqlite")
 
 
-def test_a_store_of_another_version_or_another_program_is_told(tmp_path: Path) -> None:
+def test_a_store_of_another_version_or_program_is_refused(tmp_path: Path) -> None:
     path = filled_store(tmp_path / "s.sqlite", rounds=1)
     for name, match in (("user_version", "store version 99"), ("application_id", "not a revloop")):
         with closing(sqlite3.connect(path)) as connection:

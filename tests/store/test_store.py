@@ -1,4 +1,4 @@
-"""The version store: nothing lost, nothing mixed, and files that are no store told apart."""
+"""The version store: nothing is lost or mixed, and other files are refused."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ def begin(store: Store, draft: Draft = DRAFT) -> StoredTrajectory:
 
 
 def stored(path: Path) -> list[Trajectory]:
-    """All trajectories, read over a connection of its own."""
+    """All trajectories, read over a separate connection."""
     with Store.open_to_read(path) as store:
         return list(store.trajectories())
 
@@ -215,7 +215,7 @@ class TestCommits:
         (trajectory,) = stored(path)
         rounds = [each.round for each in trajectory.versions]
         assert rounds == list(range(len(rounds)))
-        assert len(rounds) in {appended, appended + 1}  # one may be stored and not yet announced
+        assert len(rounds) in {appended, appended + 1}  # one may be stored but not yet printed
         assert trajectory.versions[-1].text == "text " * 100
         with Store.open(path) as store:
             assert begin(store).versions == list(trajectory.versions)
@@ -247,7 +247,7 @@ class TestResume:
     def test_the_same_text_under_another_id_is_another_trajectory(self, store: Store) -> None:
         assert begin(store).key != begin(store, DRAFT.model_copy(update={"id": "e"})).key
 
-    def test_of_a_round_that_is_stored_twice_the_first_version_stands(self, store: Store) -> None:
+    def test_of_two_versions_of_a_round_the_first_is_kept(self, store: Store) -> None:
         entry = begin(store)
         append(entry, version(0, "first"))
         append(entry, version(0, "second"))
@@ -268,7 +268,7 @@ class TestResume:
 
 
 class TestFilesThatAreNoStore:
-    """Whatever it is, both ways to open it say so."""
+    """Both ways to open it report what it is."""
 
     @pytest.mark.parametrize("open_", [Store.open, Store.open_to_read])
     @pytest.mark.parametrize(
@@ -476,7 +476,7 @@ class TestAtTheSameTime:
 
 @pytest.fixture
 def open_folder() -> Iterator[Path]:
-    """A folder that other users may look into; pytest's own are closed to them."""
+    """A folder that other users may read; pytest's own are closed to them."""
     folder = Path(tempfile.mkdtemp())
     folder.chmod(0o755)
     yield folder
@@ -486,7 +486,7 @@ def open_folder() -> Iterator[Path]:
 
 @contextmanager
 def without_privileges() -> Iterator[None]:
-    """Root may write anywhere: be nobody for a while."""
+    """Drop root's privileges, which allow writing anywhere."""
     if os.geteuid() != 0:
         yield
         return

@@ -1,4 +1,4 @@
-"""The store is one file: after every close and every command, a copy of it holds everything."""
+"""The store is one file: after every close and command, a copy of it is complete."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def log_of(path: Path) -> Path:
 
 
 def alone(path: Path) -> Path:
-    """A copy of the one file, as `cp` makes it."""
+    """A copy of the file, as `cp` makes it."""
     copy = path.parent / "copies" / path.name
     copy.parent.mkdir(exist_ok=True)
     shutil.copyfile(path, copy)
@@ -55,7 +55,7 @@ def alone(path: Path) -> Path:
 
 
 def killed_store(path: Path, *, rounds: int = 5) -> int:
-    """A store whose writer was killed: its newest versions are in the log alone."""
+    """A store whose writer was killed: its newest versions are only in the log."""
     program = (
         "import os, signal, sys; sys.path.insert(0, sys.argv[1])\n"
         "from tests.store.test_store import Store, append, begin, version\n"
@@ -142,7 +142,7 @@ class TestAfterAKill:
         killed_store(path)
         with closing(sqlite3.connect(path, isolation_level=None)) as holder:
             holder.execute("BEGIN")
-            holder.execute("SELECT 1 FROM versions").fetchone()  # keeps the log from being taken in
+            holder.execute("SELECT 1 FROM versions").fetchone()  # prevents a checkpoint
             finished = await revloop("export", str(path), "-")
         assert finished.code == 0
         assert f"{path}-wal" in finished.err

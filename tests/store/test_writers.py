@@ -1,4 +1,4 @@
-"""Two writers of one store agree, whichever way each of them names the file."""
+"""Two writers of one store agree, whatever name each uses for the file."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ async def server() -> AsyncIterator[Server]:
 
 
 def chatty() -> ScriptedEngine:
-    """An engine that never says the same thing twice."""
+    """An engine that never gives the same reply twice."""
     count = itertools.count(1)
 
     def reply(request: Request) -> str:
@@ -52,7 +52,7 @@ def chatty() -> ScriptedEngine:
 
 
 async def revise_at_once(path: Path, *iterations: int, engine: Any = None) -> list[Trajectory]:
-    """The same draft several times at the same time over one reviser."""
+    """The same draft several times concurrently, with one reviser."""
     made: dict[int, Trajectory] = {}
     seen: dict[int, list[int]] = {place: [] for place in range(len(iterations))}
 
@@ -68,7 +68,7 @@ async def revise_at_once(path: Path, *iterations: int, engine: Any = None) -> li
         async with anyio.create_task_group() as tasks:
             for place in range(len(iterations)):
                 tasks.start_soon(one, place)
-    for place, rounds in enumerate(iterations):  # what was there when it began is not new to it
+    for place, rounds in enumerate(iterations):  # what was there at its start is not new to it
         assert seen[place] == list(range(rounds + 1 - len(seen[place]), rounds + 1))
     return [made[place] for place in range(len(iterations))]
 
@@ -112,7 +112,7 @@ class TestTheSameDraftTwice:
             whole = await ahead.revise(DRAFT, iterations=4)
             late = await behind.resume(trajectory, engine=slow, iterations=4)
         assert late.versions == whole.versions
-        assert len(slow.requests) == 0  # version 0 was there already, and all that followed on it
+        assert len(slow.requests) == 0  # version 0 was there already, and so were all later ones
 
     @pytest.mark.parametrize("names", ["one", "links", "folders"])
     async def test_in_three_processes_all_get_the_trajectory(
@@ -130,7 +130,7 @@ class TestTheSameDraftTwice:
         assert [Trajectory.model_validate_json(one.out) for one in finished] == [kept] * 3
         assert kept.final == text_after("Draft 1", kept.rounds)
 
-    def test_the_version_that_was_committed_first_stands(self, path: Path) -> None:
+    def test_the_version_committed_first_is_kept(self, path: Path) -> None:
         with Store.open(path) as one, Store.open(path) as other:
             entry, same = begin(one), begin(other)
             append(entry, version(0, "first"))
@@ -151,7 +151,7 @@ class TestTheSameDraftTwice:
             await ahead.finish(DONE)
             assert stored(path)[0].end == DONE
 
-    async def test_two_that_begin_a_store_with_other_settings_are_told_apart(
+    async def test_writers_that_begin_a_store_with_different_settings_are_refused(
         self, server: Server, path: Path
     ) -> None:
         await server.tell("/session")
@@ -253,7 +253,7 @@ class TestAHardLinkInAnotherFolder:
         assert len(stored(linked)) == 1
 
 
-def test_the_name_with_a_log_is_gone_on_with(path: Path) -> None:
+def test_the_name_that_has_a_log_is_used(path: Path) -> None:
     """A link that comes before it by name, made after a kill, does not hide what is in the log."""
     filled_store(path, rounds=1)
     with Store.open(path) as store:
@@ -264,7 +264,7 @@ def test_the_name_with_a_log_is_gone_on_with(path: Path) -> None:
 
 
 @pytest.mark.parametrize("open_", [Store.open, Store.open_to_read])
-def test_a_ring_of_links_is_told(path: Path, open_: Any) -> None:
+def test_a_ring_of_links_is_refused(path: Path, open_: Any) -> None:
     path.symlink_to(path.with_name("other"))
     path.with_name("other").symlink_to(path)
     with pytest.raises(StoreError, match=r"links lead nowhere|There is no store"):

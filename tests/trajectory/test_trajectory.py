@@ -1,4 +1,4 @@
-"""Drafts, versions and trajectories: what they accept, and that nothing is lost on the way."""
+"""Drafts, versions and trajectories: what they accept, and that JSON loses nothing."""
 
 from __future__ import annotations
 
@@ -355,7 +355,7 @@ class TestTotals:
         ),
     )
 
-    def test_first_and_last_text_and_rounds_are_at_hand(self) -> None:
+    def test_a_trajectory_has_first_and_last_text_and_rounds(self) -> None:
         assert (self.trajectory.original, self.trajectory.final) == ("a", "b")
         assert self.trajectory.rounds == 1
 
@@ -365,7 +365,7 @@ class TestTotals:
         )
         assert self.trajectory.latency_s == 7.0
 
-    def test_replies_that_could_not_be_used_are_at_hand_with_their_round(self) -> None:
+    def test_unusable_replies_are_listed_with_their_round(self) -> None:
         refusal = Refusal(reason="it is blank", characters=1)
         refused = step(1.0).model_copy(update={"refusal": refusal})
         end = End(reason=StopReason.UNPARSEABLE, detail="No.", steps=(step(1.0), refused))
@@ -434,11 +434,11 @@ class TestWhatIsKept:
 
 
 class TestPromptText:
-    def test_a_prompt_of_one_turn_stands_as_it_is(self) -> None:
+    def test_the_prompt_text_of_one_turn_is_the_turn(self) -> None:
         assert Draft(prompt="Why?", response="a").prompt_text == "Why?"
         assert Draft(response="a").prompt_text == ""
 
-    def test_of_several_turns_each_stands_under_its_role(self) -> None:
+    def test_the_prompt_text_of_several_turns_has_their_roles(self) -> None:
         turns = (Message(role="system", content="Be brief."), Message(role="user", content="Why?"))
         found = Draft(messages=turns, response="a").prompt_text
         assert found == "System: Be brief.\n\nUser: Why?"
@@ -498,7 +498,7 @@ def test_a_printed_trajectory_is_a_few_lines() -> None:
     ]
 
 
-def test_a_printed_trajectory_says_that_it_failed_or_goes_on() -> None:
+def test_a_printed_trajectory_says_that_it_failed_or_is_unfinished() -> None:
     failed = str(ended("Thanks.", reason=StopReason.TOKEN_LIMIT))
     assert "rounds: 0; failed, token_limit: Round 2 changed nothing." in failed
     assert "changed in round: none" in failed

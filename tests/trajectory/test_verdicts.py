@@ -1,4 +1,4 @@
-"""Verdicts: how they score, how two of them decide, and the paper's own figures."""
+"""Verdicts: how they score, how two of them decide, and the paper's figures."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ STANDING, CHALLENGER = 1, 3
 
 
 def decided(one: Preference, other: Preference) -> int:
-    """Which version is kept, by the verdicts with the standing text first and second."""
+    """Which version is kept, by the verdicts with the incumbent first and second."""
     verdicts = (Verdict(preference=one), Verdict(preference=other))
     return Comparison(incumbent=STANDING, challenger=CHALLENGER, verdicts=verdicts).winner
 
@@ -70,11 +70,13 @@ def test_the_challenger_is_kept_when_it_wins_and_never_loses() -> None:
         ("unparseable", "tie"),
     ],
 )
-def test_in_doubt_what_stands_is_kept(one: Preference, other: Preference) -> None:
+def test_when_the_judge_is_undecided_the_incumbent_is_kept(
+    one: Preference, other: Preference
+) -> None:
     assert decided(one, other) == STANDING
 
 
-def test_a_verdict_scores_for_the_challenger_wherever_it_stands() -> None:
+def test_a_verdict_scores_for_the_challenger_in_either_order() -> None:
     said: tuple[Preference, ...] = ("first", "second", "tie", "unparseable")
     scores = [
         challenger_score(Verdict(preference=one), challenger_first=first)

@@ -1,4 +1,4 @@
-"""Many drafts at once: a file of any size goes in, every trajectory comes out, nothing is lost."""
+"""Revises many drafts concurrently: from a file of any size, or from any iterable."""
 
 from revloop.batch.many import arevise_many, revise_many
 from revloop.batch.output import write_output, write_rejects

@@ -1,4 +1,4 @@
-"""Notices an engine or a judge that fails again and again, and does nothing in between."""
+"""Detects an engine or a judge that fails many times in a row."""
 
 from __future__ import annotations
 
@@ -15,13 +15,12 @@ _WHO = {StopReason.ENGINE_FAILED: "engine", StopReason.JUDGE_FAILED: "judge"}
 
 
 class FailuresInARow:
-    """Counts what speaks against the engine, and apart from it what speaks against the judge.
+    """Counts failures in a row, of the engine and of the judge apart.
 
-    A row that was rejected, or too long, or whose replies could not be used speaks against neither.
+    Other ends (a rejected request, a full context, unusable replies) count for neither.
 
     Args:
-        progress: Tells what was done in between: any reply speaks for the engine, a version for
-            the judge.
+        progress: Counts successes: any reply resets the engine's count, a version the judge's.
     """
 
     def __init__(self, progress: Progress) -> None:
@@ -30,7 +29,7 @@ class FailuresInARow:
         self._done = dict.fromkeys(_WHO, 0)
 
     def note(self, end: End) -> str | None:
-        """Count the end of a trajectory; a sentence if it was one failure too many."""
+        """Count the end of a trajectory; returns a sentence if there were too many in a row."""
         reason = end.reason
         if reason not in _WHO:
             return None

@@ -1,4 +1,4 @@
-"""How many requests are under way at once, and which goes first."""
+"""Limits the requests under way, and decides which goes first."""
 
 from __future__ import annotations
 
@@ -24,24 +24,21 @@ if TYPE_CHECKING:
     OnReply = Callable[[Completion], None]
 
 _CAUTIOUS_LIMIT = 32
-"""Requests at the start over a vLLM server that does not tell the size of its KV cache."""
+"""Requests at the start for a vLLM server that does not report the size of its KV cache."""
 
-_IDLE_SLACK = (
-    4  # requests that may always wait in the engine, so that a free place is taken at once
-)
+_IDLE_SLACK = 4  # requests that may wait in the engine, to fill a free place at once
 _FULL_CACHE_SHARE = 0.95
 
 
 def first_limit(bounds: Concurrency, load: ServerLoad | None, context_tokens: int | None) -> int:
     """How many requests to allow at the start.
 
-    As many as the KV cache can hold whatever their length: from there on the engine's figures tell
-    how many more there may be.
+    As many as fit the KV cache at their longest; the engine's load then shows whether more do.
 
     Args:
-        bounds: What is never left.
-        load: The engine's load; None where it does not tell, and all that may be are allowed.
-        context_tokens: Tokens that one request can take at most.
+        bounds: Least and most requests.
+        load: The engine's load; None if it reports none, and ``bounds.most`` are allowed.
+        context_tokens: Most tokens of one request.
     """
     if load is None:
         return bounds.most
@@ -56,24 +53,23 @@ def next_limit(
 ) -> int:
     """How many requests to allow from now on.
 
-    Half of them when the engine turned one away (as TCP does: Jacobson 1988, "Congestion Avoidance
-    and Control"). Fewer when more of them wait inside the engine than are needed to fill a place
-    that falls free: there they hold no KV cache, do nothing, and cannot be overtaken by those that
-    are nearer to their end. Else more, by a quarter, if all are in use: a server tells of its
-    queue before it suffers, so there is no need for small steps.
+    Half as many when the engine refused one (as TCP does: Jacobson 1988, "Congestion Avoidance and
+    Control"). Fewer when more wait inside the engine than a free place needs: there they do
+    nothing, and requests of higher priority cannot overtake them. Otherwise a quarter more if the
+    limit is reached: a server reports a queue before it suffers, so steps need not be small.
 
     Args:
-        limit: How many are allowed now.
-        bounds: What is never left.
-        before: The engine's load when this was last asked.
+        limit: The current limit.
+        bounds: Least and most requests.
+        before: The engine's load the last time.
         now: Its load now.
-        wanted: Whether all that are allowed were under way.
+        wanted: Whether the limit is reached.
     """
     if now.refused > before.refused:
         changed = limit // 2
     elif now.waiting is not None and now.waiting > (slack := _slack(now)):
-        # those that wait in the engine stay there for a while whatever is done here, and must not
-        # be subtracted again each time they are seen: it would run empty later
+        # those waiting in the engine stay there for a while: subtracting them again each time would
+        # let the engine run empty later
         fewer = limit - (now.waiting - slack + 1) // 2
         changed = min(limit, max(fewer, (now.running or 0) + slack))
     elif wanted and (now.kv_cache_share or 0.0) < _FULL_CACHE_SHARE:
@@ -89,13 +85,13 @@ def _slack(load: ServerLoad) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Priority:
-    """Where the trajectory of a request stands.
+    """What decides when a request goes first.
 
     Attributes:
-        rounds_done: Rounds that it has done.
-        rounds_left: Rounds that it has to go, the one of this request included.
-        size: Length of the request's prompt, in characters; the longer a version is, the longer
-            are the critiques and revisions of it.
+        rounds_done: Rounds that its trajectory has done.
+        rounds_left: Rounds that its trajectory has left, this request's included.
+        size: Length of the request's prompt in characters; longer versions have longer critiques
+            and revisions.
         mid_round: Whether an earlier request of the same round has been answered.
     """
 
@@ -107,7 +103,7 @@ class Priority:
 
 @dataclass(frozen=True, slots=True, order=True)
 class _QueuedRequest:
-    """A request before the gate; the least one goes first."""
+    """A request waiting at the gate; the one with the lowest rank goes first."""
 
     rank: tuple[bool, int]
     number: int
@@ -120,20 +116,19 @@ class HaltedError(Exception):
 
 
 class Gate:
-    """Lets so many requests through at a time, in the order that serves the batch best.
+    """Lets a limited number of requests through, in the order that serves the batch best.
 
-    The second request of a round goes before all first ones: the blocks of its prompt are still in
-    the engine's cache. Else trajectories near their end go first, so results flow early, for as
-    long as more of them are to come. Once all are here, those with most to do are first: else the
-    last few of them would be left to end alone, one request after the other, in an engine that is
-    all but idle (longest processing time first: Graham 1969, "Bounds on Multiprocessing Timing
-    Anomalies").
+    The second request of a round goes first: its prompt's blocks are still in the engine's prefix
+    cache. Then, while more trajectories are to come, those nearest to their end, so that results
+    come early. Once all have come, those with the most work left: otherwise a few would end late,
+    one request after another, in an almost idle engine (longest processing time first: Graham 1969,
+    "Bounds on Multiprocessing Timing Anomalies").
 
-    To be used in one event loop.
+    Must be used in one event loop.
 
     Attributes:
-        limit: How many may be inside.
-        inside: How many are.
+        limit: How many requests may be inside.
+        inside: How many are inside.
         is_closed: Whether no new round may start.
     """
 
@@ -143,26 +138,26 @@ class Gate:
         self.is_closed = False
         self._queue: list[_QueuedRequest] = []
         self._numbers = itertools.count()
-        self._all_are_here = False
+        self._input_ended = False
 
     @property
     def is_full(self) -> bool:
-        """Whether whoever comes now must wait."""
+        """Whether the next request must wait."""
         return self.inside >= self.limit
 
     def allow(self, limit: int) -> None:
-        """Set how many may be inside; those inside stay."""
+        """Set the limit; requests that are inside stay."""
         self.limit = limit
-        self._let_in()
+        self._admit()
 
-    def all_are_here(self) -> None:
-        """No trajectory will come that is not here: from now on those with most to do go first."""
-        self._all_are_here = True
+    def input_ended(self) -> None:
+        """All trajectories have come: those with the most work left now go first."""
+        self._input_ended = True
         self._queue = [replace(one, rank=self._rank(one.priority)) for one in self._queue]
         heapq.heapify(self._queue)
 
     def close(self) -> None:
-        """Let no new round start: those that wait for one are turned away."""
+        """Let no new round start; waiting requests are released and refused."""
         self.is_closed = True
         queue, self._queue = self._queue, []
         for one in queue:
@@ -172,7 +167,7 @@ class Gate:
 
     @asynccontextmanager
     async def turn(self, priority: Priority) -> AsyncIterator[None]:
-        """Wait until it is this request's turn, and be inside for the block."""
+        """Wait for this request's turn, and be inside during the block."""
         if self.is_full or self._queue:
             await self._wait(priority)
         else:
@@ -181,26 +176,26 @@ class Gate:
             yield
         finally:
             self.inside -= 1
-            self._let_in()
+            self._admit()
 
     def _rank(self, priority: Priority) -> tuple[bool, int]:
         to_do = priority.rounds_left * priority.size
-        return not priority.mid_round, -(to_do if self._all_are_here else priority.rounds_done)
+        return not priority.mid_round, -(to_do if self._input_ended else priority.rounds_done)
 
     async def _wait(self, priority: Priority) -> None:
         turn = asyncio.get_running_loop().create_future()
         waiting = _QueuedRequest(self._rank(priority), next(self._numbers), priority, turn)
         heapq.heappush(self._queue, waiting)
-        self._let_in()
+        self._admit()
         try:
             await turn
         except asyncio.CancelledError:
-            if turn.done() and not turn.cancelled():  # let in and cancelled at the same time
+            if turn.done() and not turn.cancelled():  # let in just before it was cancelled
                 self.inside -= 1
-                self._let_in()
+                self._admit()
             raise
 
-    def _let_in(self) -> None:
+    def _admit(self) -> None:
         while self._queue and not self.is_full:
             turn = heapq.heappop(self._queue).turn
             if not turn.done():
@@ -209,13 +204,13 @@ class Gate:
 
 
 class GatedEngine(EngineWrapper):
-    """An engine as one trajectory sees it: each request waits for its turn at the gate.
+    """An engine for one trajectory: each request waits for its turn at the gate.
 
     Args:
         engine: The engine.
         gate: The gate before it.
         trajectory: The trajectory.
-        iterations: Rounds that it shall have in the end.
+        iterations: Rounds that it gets in all.
         on_reply: Called with every completion, usable or not.
     """
 
@@ -239,9 +234,9 @@ class GatedEngine(EngineWrapper):
         """Generate once, when it is this request's turn.
 
         Raises:
-            HaltedError: The request would begin a round, and none may begin any more.
-            EngineGoneError: No request of this run can succeed any more: the trajectory waits, and
-                has not failed.
+            HaltedError: The request would begin a round, and the gate is closed.
+            EngineGoneError: No request of this run can succeed; the trajectory has not failed, and
+                can be resumed.
         """
         self._check()
         rounds_done = self._trajectory.rounds

@@ -1,4 +1,4 @@
-"""The input of a batch, read a few rows at a time and entered into the store."""
+"""Reads the input of a batch a few rows at a time, and begins their trajectories."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _BYTES_AT_A_TIME = 4 * 2**20
 
 
 class Intake:
-    """Reads the rows of an input, and begins their trajectories in the store.
+    """Reads an input's rows, and begins their trajectories in the store.
 
     Args:
         source: The input.
@@ -79,7 +79,11 @@ class Intake:
         good = [row for row in part if isinstance(row, Row)]
         bad = [row for row in part if isinstance(row, Rejected)]
         begun, clashes = self._rows.begin(
-            state, good, bad, name=self._trajectory_id, share=self._share
+            state,
+            good,
+            bad,
+            name=lambda row, content: self._name(row.draft, content),
+            share=self._share,
         )
         self._state = state
         self._progress.entered += len(begun)
@@ -89,9 +93,6 @@ class Intake:
             self._on_rejects(sorted([*bad, *clashes], key=lambda one: one.number))
         return begun
 
-    def _trajectory_id(self, row: Row, content: str) -> str:
-        return self._name(row.draft, content)
-
     def _note_progress(self) -> None:
         self._progress.is_whole = self._state.is_whole
         position = self._state.position
@@ -100,7 +101,7 @@ class Intake:
 
 
 def _some(rows: Iterator[Row | Rejected]) -> Iterator[Row | Rejected]:
-    """The next rows, but not many megabytes at once."""
+    """The next rows, limited in number and size."""
     size = 0
     for row in islice(rows, _ROWS_AT_A_TIME):
         yield row
@@ -110,14 +111,13 @@ def _some(rows: Iterator[Row | Rejected]) -> Iterator[Row | Rejected]:
 
 
 async def in_thread(source: Iterator[T], at_a_time: int) -> AsyncIterator[T]:
-    """An iterator's items, fetched in threads, so that the event loop never waits for a disk.
+    """An iterator's items, fetched in threads, so that it cannot block the event loop.
 
-    Where the iterator blocks (it reads a terminal, say) and the reader is cancelled, the thread is
-    left behind.
+    A cancelled reader leaves the thread behind if the iterator blocks (on a terminal, say).
 
     Args:
-        source: The iterator; it is left alone while an item of ours is being used.
-        at_a_time: How many items are fetched at once.
+        source: The iterator; it is not advanced while an item is processed.
+        at_a_time: Items to fetch at once.
     """
     while part := await run_in_thread(lambda: list(islice(source, at_a_time))):
         for item in part:

@@ -1,4 +1,4 @@
-"""``revise_many`` and its asynchronous twin: trajectories as they finish, from any iterable."""
+"""``revise_many`` and ``arevise_many``: trajectories as they finish, from any iterable."""
 
 from __future__ import annotations
 
@@ -42,26 +42,26 @@ async def arevise_many(
     on_version: OnVersion | None = None,
     **options: Unpack[ReviserOptions],
 ) -> AsyncGenerator[Trajectory, None]:
-    """Revise many drafts at once; each trajectory is given as soon as it ends, in no fixed order.
+    """Revise many drafts concurrently; yields each trajectory when it ends, in no fixed order.
 
-    Drafts are taken as places fall free, so a source may be endless. With a store, the same call
-    again goes on where the last one ended.
+    Drafts are read as needed, so the source may be endless. With a store, the same call resumes
+    where the last one stopped.
 
     Args:
         drafts: As for :func:`~revloop.revise`, in any iterable or asynchronous iterable.
         iterations: Rounds of critique and revision for each, at least 1.
-        min_concurrency: Fewest requests at once, however busy the engine is.
-        max_concurrency: Most requests at once.
-        on_version: Called with the draft and each new version of it, once that is stored. Of equal
-            drafts that are revised at the same time, it gets the first.
+        min_concurrency: Fewest concurrent requests, even if the engine is busy.
+        max_concurrency: Most concurrent requests.
+        on_version: Called with the draft and each of its new versions, once stored. Equal drafts
+            under way at the same time are revised once, under the first one.
         options: See :class:`~revloop.reviser.ReviserOptions`.
 
     Yields:
-        A trajectory that ended. Equal drafts give one each.
+        A trajectory that ended, one for each draft.
 
     Raises:
-        RevloopError: The input, an option, the engine or the store cannot be used; what was made
-            before is in the store.
+        RevloopError: The input, an option, the engine or the store cannot be used; versions made
+            before are in the store.
     """
     rounds = checked_iterations(iterations)
     bounds = Concurrency(min_concurrency, max_concurrency)
@@ -74,7 +74,7 @@ async def arevise_many(
             on_version=on_version,
         )
         send, receive = anyio.create_memory_object_stream[Trajectory]()
-        # a task of its own: a task group may not be open in a generator while it yields
+        # a separate task: a task group must not be open in a generator that yields
         work = asyncio.create_task(_revise_all(drafts, reviser, workers, send))
         async with receive:
             try:
@@ -83,7 +83,7 @@ async def arevise_many(
                 await work
             finally:
                 work.cancel()
-                with anyio.CancelScope(shield=True):  # it uses the reviser until it has ended
+                with anyio.CancelScope(shield=True):  # the reviser must outlive it
                     await asyncio.wait([work])
 
 
@@ -96,7 +96,7 @@ def revise_many(
     on_version: OnVersion | None = None,
     **options: Unpack[ReviserOptions],
 ) -> Iterator[Trajectory]:
-    """The synchronous twin of :func:`arevise_many`, with the same arguments."""
+    """The synchronous form of :func:`arevise_many`, with the same arguments."""
     trajectories = arevise_many(
         drafts,
         iterations=iterations,
@@ -113,7 +113,7 @@ def revise_many(
             return await anext(trajectories, None)
 
     async def close() -> None:
-        async with in_use:  # a generator that still runs cannot be closed
+        async with in_use:  # a running generator cannot be closed
             await trajectories.aclose()
 
     with LoopThread() as loop:

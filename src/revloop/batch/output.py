@@ -1,23 +1,23 @@
-"""A run's trajectories as a file in the order of its input, and the rows that were rejected."""
+"""Writes a run's trajectories in input order, and the rejected rows beside them."""
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from revloop.loop import first_rounds
 from revloop.rows import open_output, open_rejects
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from pathlib import Path
 
     from revloop.options import RunSettings
     from revloop.store import RunRows
-    from revloop.trajectory import Trajectory
 
 
-class _NotWantedError(Exception):
-    """Takes an unfinished file away again."""
+class _CancelledError(Exception):
+    """Makes the writer delete its unfinished file."""
 
 
 def write_output(
@@ -29,15 +29,15 @@ def write_output(
     final_only: bool = False,
     is_wanted: Callable[[], bool] = lambda: True,
 ) -> bool:
-    """Write the trajectories of a run's rows, in their order, to a file that is whole or not there.
+    """Write the trajectories of a run's rows in input order, completely or not at all.
 
     Args:
         rows: The run's rows.
         output: The file.
-        settings: What the run was made with.
+        settings: The run's settings.
         iterations: Most rounds to write of each.
         final_only: As for :func:`~revloop.rows.open_output`.
-        is_wanted: Asked before each row whether to go on.
+        is_wanted: Called before each row; False cancels.
 
     Returns:
         Whether it was written.
@@ -45,26 +45,18 @@ def write_output(
     Raises:
         InputError: It cannot be written.
     """
-    try:
-        with open_output(output, final_only=final_only) as writer:
-            for trajectory in _while_wanted(rows.trajectories(), is_wanted):
-                writer.write(first_rounds(trajectory, settings, iterations))
-    except _NotWantedError:
-        return False
-    return True
+    is_complete = False
+    with suppress(_CancelledError), open_output(output, final_only=final_only) as writer:
+        for trajectory in rows.trajectories():
+            if not is_wanted():
+                raise _CancelledError
+            writer.write(first_rounds(trajectory, settings, iterations))
+        is_complete = True
+    return is_complete
 
 
 def write_rejects(rows: RunRows, output: Path) -> None:
-    """Write the rows that were rejected beside an output."""
+    """Write the rejected rows beside an output."""
     with open_rejects(output) as writer:
         for rejected in rows.rejects():
             writer.write(rejected)
-
-
-def _while_wanted(
-    trajectories: Iterator[Trajectory], is_wanted: Callable[[], bool]
-) -> Iterator[Trajectory]:
-    for trajectory in trajectories:
-        if not is_wanted():
-            raise _NotWantedError
-        yield trajectory

@@ -1,4 +1,4 @@
-"""What a batch has done so far, counted as it goes."""
+"""Counts what a batch has done so far."""
 
 from __future__ import annotations
 
@@ -27,25 +27,23 @@ class Snapshot:
 
     Attributes:
         elapsed_s: Seconds since the command began.
-        trajectories: How many there are; None while the input is still being read.
-        done: Those that ended, in earlier runs of the command too.
-        failed: Those of them that ended without all rounds.
-        converged: Those of them that a round changed nothing in any more.
-        rejected: Rows that could not be used.
+        trajectories: Number of trajectories; None while the input is still being read.
+        done: Trajectories that ended, including those of earlier runs of the command.
+        failed: Of these, those that ended before all rounds.
+        converged: Of these, those that stopped changing.
+        rejected: Unusable rows.
         versions: Versions made since the command began (version 0 is not made).
         versions_per_s: Over the last minute.
-        tokens_per_s: Tokens generated a second, over the last minute; those of replies that could
-            not be used too.
-        in_round: How many trajectories under way are in which round.
+        tokens_per_s: Generated tokens per second over the last minute, including unusable replies.
+        in_round: Number of trajectories under way in each round.
         limit: How many requests may be under way.
-        cached_share: Share of the prompt tokens that came from the prefix cache; None where the
-            engine does not count them.
-        left_s: Seconds to go at the pace so far; None while nobody can know.
-        server_away_s: Seconds that the server has been waited for; None while it answers.
-        server_limit_s: Seconds after which it is waited for no longer; None while it answers.
+        cached_share: Share of the prompt tokens served from the prefix cache; None if not reported.
+        left_s: Estimated seconds left; None if unknown.
+        server_away_s: Seconds that the server has been unreachable; None while it answers.
+        server_limit_s: Wait limit for an unreachable server in seconds; None while it answers.
         retries: Requests that were sent again after a fault.
-        last_fault: That fault, the last time; None where there was none.
-        last_failure: Why the trajectory ended that failed last; None where none has failed.
+        last_fault: The last such fault, if any.
+        last_failure: Why the last failed trajectory ended; None if none has failed.
     """
 
     elapsed_s: float
@@ -74,14 +72,15 @@ class Progress:
 
     Attributes:
         iterations: Rounds for each trajectory.
-        limit: How many requests may be under way at the moment.
-        rejected: Rows that could not be used.
-        entered: Trajectories that came in, those of earlier runs included.
+        limit: How many requests may be under way now.
+        rejected: Unusable rows.
+        entered: Trajectories begun, including those of earlier runs.
         is_whole: Whether the input has been read to its end.
-        read_share: How much of the input has been read, 0 to 1; None where nobody can know.
-        failed: Trajectories that ended without all rounds.
+        read_share: Share of the input that has been read, 0 to 1; None if unknown.
+        done: Trajectories that ended, including those of earlier runs of the command.
+        failed: Of these, those that ended before all rounds.
         versions: Versions made since the command began.
-        replies: Completions since the command began, whether they could be used or not.
+        replies: Completions since the command began, usable or not.
     """
 
     iterations: int = DEFAULT_ITERATIONS
@@ -90,10 +89,10 @@ class Progress:
     entered: int = 0
     is_whole: bool = False
     read_share: float | None = None
+    done: int = 0
     failed: int = 0
     versions: int = 0
     replies: int = 0
-    _done: int = 0
     _done_before: int = 0
     _converged: int = 0
     _prompt_tokens: int = 0
@@ -106,36 +105,31 @@ class Progress:
     _last_failure: str | None = None
     _moments: deque[tuple[float, int, int]] = field(default_factory=deque)
 
-    @property
-    def done(self) -> int:
-        """Trajectories that ended, in earlier runs of the command too."""
-        return self._done
-
     def watch(self, engine: object) -> None:
-        """Ask this engine how long its server has been away, and what goes wrong."""
+        """Report this engine's outages and faults in snapshots."""
         if isinstance(engine, WaitsForServer):
             self._waiting = engine.waiting
         if isinstance(engine, ReportsFaults):
             self._faults = engine.faults
 
     def resume(self, counts: dict[tuple[StopReason | None, int], int], *, pending: int) -> None:
-        """Take over what earlier runs of the command did.
+        """Count what earlier runs of the command did.
 
         Args:
-            counts: How many trajectories the store has, by why they ended and after which round.
-            pending: How many of those will be taken up again.
+            counts: Number of trajectories in the store, by reason of their end and rounds done.
+            pending: Number of those that will be resumed.
         """
         ended = dict.fromkeys(StopReason, 0)
         for (reason, _), number in counts.items():
             self.entered += number
             if reason is not None:
                 ended[reason] += number
-        self._done = self._done_before = self.entered - pending
+        self.done = self._done_before = self.entered - pending
         self.failed = sum(number for reason, number in ended.items() if reason.is_failure)
         self._converged = sum(ended[reason] for reason in _CONVERGED)
 
-    def took_up(self, rounds_done: int, end: End | None) -> None:
-        """A trajectory is under way; one that had ended does so no more."""
+    def started(self, rounds_done: int, end: End | None) -> None:
+        """A trajectory was started; if it had ended before, that end is uncounted."""
         self._in_round[self._round_after(rounds_done)] += 1
         if end is not None:
             self.failed -= end.reason.is_failure
@@ -149,18 +143,18 @@ class Progress:
         self._move(version.round, self._round_after(version.round))
 
     def replied(self, usage: Usage) -> None:
-        """The engine gave a completion, which may turn out to be of no use."""
+        """The engine returned a completion, usable or not."""
         self.replies += 1
         self._prompt_tokens += usage.prompt_tokens
         self._generated_tokens += usage.generated_tokens
         if usage.cached_tokens is not None:
             self._cached_tokens = (self._cached_tokens or 0) + usage.cached_tokens
 
-    def put_down(self, rounds_done: int, end: End | None) -> None:
-        """A trajectory is under way no more: it ended, or the batch was told to stop."""
+    def stopped(self, rounds_done: int, end: End | None) -> None:
+        """A trajectory ended (with an end), or was stopped with the batch (without one)."""
         self._move(self._round_after(rounds_done), None)
         if end is not None:
-            self._done += 1
+            self.done += 1
             self.failed += end.reason.is_failure
             if end.reason.is_failure:
                 self._last_failure = end.detail
@@ -177,7 +171,7 @@ class Progress:
         return Snapshot(
             elapsed_s=elapsed_s,
             trajectories=self.entered if self.is_whole else None,
-            done=self._done,
+            done=self.done,
             failed=self.failed,
             converged=self._converged,
             rejected=self.rejected,
@@ -196,7 +190,7 @@ class Progress:
         )
 
     def _round_after(self, rounds_done: int) -> int:
-        """The round that a trajectory is in; the last one until its end is stored."""
+        """The round that a trajectory is in; after the last one, still the last one."""
         return min(rounds_done + 1, self.iterations)
 
     def _rates(self, now: float) -> tuple[float, float]:
@@ -210,7 +204,7 @@ class Progress:
         return (self.versions - versions) / seconds, (self._generated_tokens - tokens) / seconds
 
     def _left_s(self, elapsed_s: float) -> float | None:
-        done_now = self._done - self._done_before
+        done_now = self.done - self._done_before
         if done_now == 0:
             return None
         total: float = self.entered
@@ -218,7 +212,7 @@ class Progress:
             if not self.read_share:
                 return None
             total /= self.read_share
-        return max(0.0, total - self._done) * elapsed_s / done_now
+        return max(0.0, total - self.done) * elapsed_s / done_now
 
     def _move(self, old: int, new: int | None) -> None:
         self._in_round[old] -= 1

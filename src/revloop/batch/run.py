@@ -1,4 +1,4 @@
-"""One batch from its input to its output: what is done, what is left, and how it ends."""
+"""One batch, from its input to its output."""
 
 from __future__ import annotations
 
@@ -47,12 +47,12 @@ class BatchOutcome:
     """How a batch ended.
 
     Attributes:
-        ending: In a word.
-        detail: In a sentence, where it did not just finish.
-        rows: Rows that were entered, and so have a trajectory.
-        rejected: Rows that could not be used.
-        failed: Trajectories that ended without all rounds.
-        first_reject: The first row that could not be used; None if all could.
+        ending: The kind of ending.
+        detail: A sentence for the user; empty if the batch is done.
+        rows: Rows that have a trajectory.
+        rejected: Unusable rows.
+        failed: Trajectories that ended before all rounds.
+        first_reject: The first unusable row, if any.
     """
 
     ending: Ending
@@ -64,14 +64,14 @@ class BatchOutcome:
 
 
 class Batch:
-    """Takes every row of an input through its rounds, and writes the output when all is done.
+    """Revises every row of an input, and writes the output when all are done.
 
     Args:
         source: The input.
-        output: Where the trajectories go, in the order of the input.
+        output: The file for the trajectories, in input order.
         reviser: An open reviser with a store.
-        options: How to work.
-        progress: Is told of all that happens.
+        options: The batch's options.
+        progress: Counts what happens.
         iterations: Rounds for each draft.
 
     Raises:
@@ -101,7 +101,7 @@ class Batch:
         self._settings = reviser.settings
         greedy = reviser.settings.sampling.temperature == 0
         self._progress.rejected = self._rows.reject_count()
-        self._take_over()
+        self._count_earlier()
         self._intake = Intake(
             source,
             self._rows,
@@ -115,18 +115,18 @@ class Batch:
         )
 
     def interrupt(self) -> None:
-        """Start no round any more; those in flight are finished and stored."""
+        """Start no new rounds; those in flight are finished and stored."""
         self._stop(Ending.INTERRUPTED, "Interrupted: the rounds that were under way are stored.")
 
     async def run(self) -> BatchOutcome:
-        """Work until all is done or something stops it.
+        """Begin or resume all trajectories, do their rounds, and write the output.
 
         Raises:
-            InputError: The input cannot be read, or the output not be written.
+            InputError: The input cannot be read, or the output cannot be written.
             StoreError: A version could not be stored.
         """
         self._loop = asyncio.get_running_loop()
-        self._check_rejects_of_before()
+        self._check_earlier_rejects()
         try:
             async with self._workers.running():
                 await self._resume_stored()
@@ -134,7 +134,7 @@ class Batch:
         except EngineGoneError as exc:
             self._stop(Ending.ENGINE_GONE, str(exc))
         except RevloopError:
-            with suppress(RevloopError):  # what went wrong first is what a person should know
+            with suppress(RevloopError):  # the first error is the one to report
                 await to_thread.run_sync(write_rejects, self._rows, self._output)
             raise
         await to_thread.run_sync(write_rejects, self._rows, self._output)
@@ -150,7 +150,7 @@ class Batch:
         )
 
     async def _resume_stored(self) -> None:
-        """Start what earlier runs of the command left in the store."""
+        """Start the trajectories that earlier runs of the command left unfinished."""
         stored = self._rows.pending(
             iterations=self._iterations, retry_failed=self._options.retry_failed
         )
@@ -163,10 +163,11 @@ class Batch:
             for trajectory in await run_in_thread(self._intake.begin_next):
                 await self._workers.start(trajectory, self._on_end)
 
-    def _take_over(self) -> None:
+    def _count_earlier(self) -> None:
+        """Count what earlier runs of the command did."""
         counts: Counter[tuple[StopReason | None, int]] = Counter()
         for (reason, rounds), number in self._rows.counts().items():
-            counts[self._as_asked(reason, rounds), rounds] += number
+            counts[self._reason_after(reason, rounds), rounds] += number
         pending = sum(
             number
             for (reason, rounds), number in counts.items()
@@ -174,8 +175,8 @@ class Batch:
         )
         self._progress.resume(counts, pending=pending)
 
-    def _as_asked(self, reason: StopReason | None, rounds: int) -> StopReason | None:
-        """How a trajectory ended after as many rounds as are asked for."""
+    def _reason_after(self, reason: StopReason | None, rounds: int) -> StopReason | None:
+        """Why a trajectory ended, if only the requested rounds count."""
         if reason is None or rounds + reason.is_failure <= self._iterations:
             return reason
         return StopReason.ROUNDS_DONE
@@ -187,12 +188,12 @@ class Batch:
 
     async def _on_end(self, trajectory: Trajectory, gone: str | None) -> None:
         if gone is not None:
-            detail = f"{gone} Those are tried again with --retry-failed."
+            detail = f"{gone} --retry-failed retries these trajectories."
             self._stop(Ending.ENGINE_GONE, detail)
         if trajectory.failed:
             self._check_tolerance()
 
-    def _check_rejects_of_before(self) -> None:
+    def _check_earlier_rejects(self) -> None:
         if self._options.strict and (first := next(self._rows.rejects(), None)):
             self._on_rejects([first])
 
@@ -236,4 +237,4 @@ class Batch:
             )
         )
         if not written:
-            self._detail = "Interrupted while the output was being written: all is stored."
+            self._detail = "Interrupted while writing the output: everything is stored."

@@ -1,4 +1,4 @@
-"""The input of a batch: which rows to read, and whether it is the one that a run began with."""
+"""The input of a batch, and whether it is the one that a run began with."""
 
 from __future__ import annotations
 
@@ -27,11 +27,7 @@ _STDIN = "-"
 
 @dataclass(frozen=True, slots=True)
 class InputSource:
-    """What to read, and how.
-
-    Attributes:
-        name: As for :func:`~revloop.rows.read_rows`, and so are the others.
-    """
+    """What to read, and how: the arguments of :func:`~revloop.rows.read_rows`."""
 
     name: str
     form: str = "auto"
@@ -53,10 +49,10 @@ class InputSource:
         )
 
     def check_there(self) -> None:
-        """Check, before any work, that there is something to read.
+        """Check that the input can be read, before any work starts.
 
         Raises:
-            InputError: There is no such input, or it may not be read.
+            InputError: There is no such input, or it is not readable.
         """
         if self.name == _STDIN or self.name.startswith(HUB):
             return
@@ -66,11 +62,11 @@ class InputSource:
                 raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
 
     def fingerprint(self) -> str | None:
-        """Tells this input, read in this way, from others; None for a stream, which cannot be told.
+        """Fingerprint of input and read options; None for a stream.
 
-        Of a file: its size and its first and last 64 KiB, which takes no time however large it is.
-        A change in the middle that leaves the size as it was goes unseen. Of a folder: the names
-        and sizes of its files. Of a data set by name: its name.
+        For a file: its size and its first and last 64 KiB (fast for any size, but it misses a
+        change in the middle that keeps the size). For a folder: the names and sizes of its files.
+        For a data set: its name.
 
         Raises:
             InputError: The input cannot be read.
@@ -92,18 +88,18 @@ class InputSource:
         return path.stat().st_size if path.is_file() else None
 
     def check(self, state: InputState) -> None:
-        """Make sure that this is the input that a run began with.
+        """Check that this is the input that a run began with.
 
         Raises:
-            InputError: It is another one, or is read in another way.
+            InputError: It is another input, or the read options differ.
         """
         if self.fingerprint() == state.fingerprint:
             return
         read = 0 if state.position is None else state.position.number
         raise InputError(
             f"{self.name} is not the input that this run began with ({state.name}, {read} rows "
-            "read): the size, the beginning, the end or the way to read it differs. Give that "
-            "input again, or begin a new run (--new-run), or use another store."
+            "read): its size, beginning, end or read options differ. Use that input again, begin a "
+            "new run (--new-run), or use another store."
         )
 
 

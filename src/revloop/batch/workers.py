@@ -1,4 +1,4 @@
-"""Many trajectories at once, each at its own pace, as many as the engine can hold."""
+"""Runs many trajectories concurrently, as many as the engine can hold."""
 
 from __future__ import annotations
 
@@ -75,11 +75,11 @@ class Workers:
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        """Run what the block starts, until all of it has ended or :meth:`stop` is called.
+        """Run what the block starts, until all of it has ended or :meth:`stop` was called.
 
         Raises:
-            RevloopError: The block, a callback or the store raised it; rounds in flight were
-                finished, and stored where that was possible.
+            RevloopError: The block or the store raised it; rounds in flight were finished, and
+                stored if possible.
         """
         async with task_group() as background:
             await background.start(self._keep_limit)
@@ -87,7 +87,7 @@ class Workers:
                 with self._intake:
                     try:
                         yield
-                        self._gate.all_are_here()
+                        self._gate.input_ended()
                     except HaltedError:
                         pass
                     except RevloopError as exc:
@@ -100,12 +100,12 @@ class Workers:
     async def start(self, trajectory: OpenTrajectory, on_end: OnEnd) -> None:
         """Start a trajectory as soon as there is a place for it.
 
-        One that is under way already, since an equal draft came in before, is not started twice.
+        If one with the same id is under way (of an equal draft), that one serves both.
 
         Args:
             trajectory: The trajectory.
-            on_end: Awaited when it has ended, with the trajectory, and with a sentence if it was
-                one of too many failures in a row.
+            on_end: Awaited with the ended trajectory, and with a sentence if it was one of too many
+                failures in a row.
 
         Raises:
             HaltedError: The workers have stopped.
@@ -119,7 +119,7 @@ class Workers:
             same.append(on_end)
             return
         self._under_way[trajectory.id] = [on_end]
-        self._progress.took_up(trajectory.rounds, trajectory.end)
+        self._progress.started(trajectory.rounds, trajectory.end)
         self._tasks.start_soon(self._revise, trajectory)
 
     async def _revise(self, trajectory: OpenTrajectory) -> None:
@@ -147,7 +147,7 @@ class Workers:
             self._fail(exc)
         finally:
             end = None if ended is None else ended.end
-            self._progress.put_down(trajectory.rounds, end)
+            self._progress.stopped(trajectory.rounds, end)
             callbacks = self._under_way.pop(trajectory.id)
         try:
             if ended is not None:
@@ -162,15 +162,15 @@ class Workers:
         self.stop()
 
     async def _keep_limit(self, *, task_status: TaskStatus[None]) -> None:
-        """Let as many requests through as the engine can hold."""
+        """Set the gate's limit to what the engine can hold, and keep it there."""
         engine, bounds = self._reviser.engine, self._bounds
-        tells = engine if isinstance(engine, ReportsLoad) else None
-        before = None if tells is None else await tells.load()
+        reports = engine if isinstance(engine, ReportsLoad) else None
+        before = None if reports is None else await reports.load()
         self._allow(first_limit(bounds, before, engine.context_tokens))
         task_status.started()
-        while tells is not None and before is not None:
+        while reports is not None and before is not None:
             await anyio.sleep(_SAMPLE_EVERY_S)
-            now, gate = await tells.load(), self._gate
+            now, gate = await reports.load(), self._gate
             self._allow(next_limit(gate.limit, bounds, before, now, wanted=gate.is_full))
             before = now
 

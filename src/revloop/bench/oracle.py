@@ -18,30 +18,25 @@ from revloop.concurrency import task_group
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from revloop.bench.recording import Recording, Sent
+    from revloop.bench.recording import Recording
     from revloop.engines.base import Engine, Request
 
 
-def exact_request(sent: Sent) -> Request:
-    """A request that makes the engine repeat the same work, whatever text it generates."""
-    return replace(
-        sent.request,
-        max_tokens=sent.usage.generated_tokens,
-        room_tokens=1,
-        reserve_tokens=0,
-        stop=(),
-        keep_prefix=False,
-        exact=True,
-    )
-
-
 def exact_requests(recording: Recording) -> list[Request]:
-    """The requests of a run in their original order.
+    """The requests of a run in their original order, which make the engine repeat the same work.
 
     Those that generated nothing are left out: no engine accepts a request for zero tokens.
     """
     return [
-        exact_request(sent)
+        replace(
+            sent.request,
+            max_tokens=sent.usage.generated_tokens,
+            room_tokens=1,
+            reserve_tokens=0,
+            stop=(),
+            keep_prefix=False,
+            exact=True,
+        )
         for sent in recording.in_order_of_sending()
         if sent.usage.generated_tokens > 0
     ]

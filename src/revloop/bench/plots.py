@@ -13,15 +13,13 @@ if TYPE_CHECKING:
 
     from revloop.bench.results import BenchResult, Spread
 
-    Timeline = Sequence[tuple[float, int, int]]
-
 COLOURS = {"revloop": "#1f5fa8", "oracle": "#8a8a8a"}
 _OTHERS = ("#c8622d", "#3a8f5c", "#7a4fa3", "#b8962b")
 _KINDS = {".png", ".svg"}
 
 
 def plot_throughput(result: BenchResult, path: Path) -> None:
-    """Plot each side's tokens a second, and the requests in the engine over time.
+    """Plot each side's tokens a second (with its range), and the requests in the engine over time.
 
     Raises:
         InputError, MissingExtraError: As for :func:`check_plot`, or the file cannot be written.
@@ -31,31 +29,6 @@ def plot_throughput(result: BenchResult, path: Path) -> None:
     title = ", ".join(
         f"{result.settings[name]} {name}" for name in ("drafts", "iterations") if result.settings
     )
-    plot_rates_and_timelines(
-        rates, timelines, path, unit="generated tokens a second", title=f"Throughput: {title}"
-    )
-
-
-def plot_rates_and_timelines(
-    rates: Mapping[str, Spread],
-    timelines: Mapping[str, Timeline],
-    path: Path,
-    *,
-    unit: str,
-    title: str,
-) -> None:
-    """Plot bars of rates (with their ranges) beside timelines.
-
-    Args:
-        rates: By the name of the side.
-        timelines: Seconds, requests running and queued; by the name of the side.
-        path: The file to write.
-        unit: Of the rates.
-        title: Title of the plot.
-
-    Raises:
-        InputError, MissingExtraError: As for :func:`check_plot`, or the file cannot be written.
-    """
     figure = _figure_class(path)(figsize=(10, 3.6), layout="constrained")
     left, right = figure.subplots(1, 2, width_ratios=(1, 1.6))
     colours = colours_of([*rates, *timelines])
@@ -66,7 +39,7 @@ def plot_rates_and_timelines(
             f"{spread.median:,.0f}", (place, spread.most), ha="center", va="bottom", fontsize=9
         )
     left.set_xticks(range(len(rates)), list(rates), rotation=20 if len(rates) > 3 else 0)
-    left.set_ylabel(unit)
+    left.set_ylabel("generated tokens a second")
     for name, moments in timelines.items():
         times, running = [at_s for at_s, _, _ in moments], [number for _, number, _ in moments]
         right.plot(times, running, color=colours[name], label=name, linewidth=1.2)
@@ -78,7 +51,7 @@ def plot_rates_and_timelines(
     for axes in (left, right):
         axes.spines[["top", "right"]].set_visible(False)
         axes.margins(y=0.15)
-    figure.suptitle(title, fontsize=11)
+    figure.suptitle(f"Throughput: {title}", fontsize=11)
     _save(figure, path)
 
 
@@ -149,7 +122,7 @@ def _figure_class(path: Path) -> type:
     if path.suffix.lower() not in _KINDS:
         raise InputError(f"{path} cannot be drawn: use a .png or .svg file.")
     try:
-        from matplotlib.figure import Figure  # heavy and optional
+        from matplotlib.figure import Figure  # optional, and slow to import
     except ImportError as exc:
         raise MissingExtraError("Plots need matplotlib: pip install 'revloop[bench]'.") from exc
     drawn: type = Figure

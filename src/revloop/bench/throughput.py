@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 
 REVLOOP, ORACLE = "revloop", "oracle"
 HEADLINE = "revloop / oracle"
-_ALWAYS_TOLD = {"iterations", "prompts", "single_pass", "early_stop", "seed"}
+_ALWAYS_REPORTED = {"iterations", "prompts", "single_pass", "early_stop", "seed"}
 _MIB = 2**20
 _MAXRSS_UNIT_BYTES = 1 if sys.platform == "darwin" else 2**10
 
@@ -63,13 +63,13 @@ class Workload:
     bounds: Concurrency = field(default_factory=Concurrency)
 
     def settings(self) -> dict[str, Any]:
-        """Its part of a result's settings; of the loop, what is not the default, and a few more."""
+        """Its part of a result's settings: of the loop, changed options and a few others."""
         loop, defaults = self.loop.model_dump(mode="json"), RunOptions().model_dump(mode="json")
         return {
             "drafts": len(self.drafts),
             "min_concurrency": self.bounds.least,
             "max_concurrency": self.bounds.most,
-            **{k: v for k, v in loop.items() if k in _ALWAYS_TOLD or v != defaults[k]},
+            **{k: v for k, v in loop.items() if k in _ALWAYS_REPORTED or v != defaults[k]},
         }
 
 

@@ -117,7 +117,7 @@ def batch(
 async def _run(
     make_batch: Callable[[], Batch], reviser: AsyncReviser, progress: Progress
 ) -> BatchOutcome | None:
-    """Run a batch while it is shown and can be interrupted; None if it was ended at once."""
+    """Run a batch, show its progress, and let signals interrupt it; None if ended at once."""
     interrupts = Interrupts()
 
     async def work() -> BatchOutcome:
@@ -130,7 +130,7 @@ async def _run(
 
 
 def _tell_outcome(outcome: BatchOutcome | None, output_file: Path, store: Path) -> int:
-    """Say how it ended; returns the exit code."""
+    """Report how the batch ended; returns the exit code."""
     how = (
         f"Resume with the same command; export partial results with: revloop export {store} OUTPUT"
     )
@@ -173,18 +173,12 @@ def _store_path(store: Path | None, output_file: Path) -> Path:
 
 
 def _written(output_file: Path, store: Path, *, force: bool) -> list[Writes]:
-    """All that a batch writes; where its store is there, what it wrote before is replaced."""
+    """What a batch writes; if its store exists, earlier outputs may be replaced."""
     may_replace = force or os.path.exists(store)  # noqa: PTH110 - unlike a Path's, it takes any name
     written = [
         Writes(store, "the store", Kind.STORE),
         Writes(output_file, may_replace=may_replace, check_ending=check_trajectories),
     ]
-    rejects = rejects_path(output_file)
-    return [
-        *written,
-        *(
-            []
-            if rejects is None
-            else [Writes(rejects, "the rejected rows", may_replace=may_replace)]
-        ),
-    ]
+    if (rejects := rejects_path(output_file)) is not None:
+        written.append(Writes(rejects, "the rejected rows", may_replace=may_replace))
+    return written

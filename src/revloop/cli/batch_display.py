@@ -1,4 +1,4 @@
-"""What a person sees of a batch while it runs: a live table, plain lines, or JSON for machines."""
+"""Show the progress of a batch: a live table, plain lines, or JSON."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def tell(progress: Progress, *, since: Snapshot | None = None) -> Snapshot:
 
 
 def line(snapshot: Snapshot) -> str:
-    """How far a batch is, in one line."""
+    """The progress of a batch, in one line."""
     parts = [f"{duration(snapshot.elapsed_s)}: {_done(snapshot)}", *_counts(snapshot)]
     parts += [f"{snapshot.versions} versions, {snapshot.versions_per_s:.1f}/s"]
     parts += [f"{snapshot.tokens_per_s:.0f} tokens/s"]
@@ -69,7 +69,7 @@ def line(snapshot: Snapshot) -> str:
 
 
 def table(snapshot: Snapshot) -> RenderableType:
-    """How far a batch is, as a table for a terminal."""
+    """The progress of a batch, as a table for a terminal."""
     shown = Table.grid(padding=(0, 2))
     shown.add_column(style="cyan")
     shown.add_column()
@@ -124,7 +124,7 @@ def _retries(snapshot: Snapshot) -> str:
 
 
 def _causes(snapshot: Snapshot, since: Snapshot | None) -> list[str]:
-    """What went wrong last, in lines for a log; nothing of what has not changed."""
+    """The last failures, in lines for a log, if they changed since the last report."""
     causes = []
     failure, fault = snapshot.last_failure, snapshot.last_fault
     if failure is not None and (since is None or failure != since.last_failure):
@@ -135,12 +135,12 @@ def _causes(snapshot: Snapshot, since: Snapshot | None) -> list[str]:
 
 
 def _cause(said: str) -> str:
-    """What went wrong, without addresses: they fill a line, and there is one server."""
+    """A failure without addresses: they fill the line, and there is only one server."""
     return output.printable(" ".join(_ADDRESS.sub("the server", said).split()))
 
 
 def cut(text: str, columns: int) -> str:
-    """A text that takes no more columns, with a mark where it was cut."""
+    """A text cut to a number of columns, with an ellipsis."""
     shown = Text(text)
     shown.truncate(columns, overflow="ellipsis")
     return shown.plain

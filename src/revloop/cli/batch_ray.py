@@ -1,4 +1,4 @@
-"""``revloop batch --ray``: what of the other options has no meaning with it, and how it ends."""
+"""``revloop batch --ray``: its checks, its run and its report."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _ONLY_HERE = ("retry_failed", "share_duplicates", "strict", "max_failures")
 
 
 class BatchCommand(HelpfulCommand):
-    """Allows ``--ray`` without an address, where another option follows or nothing."""
+    """Allows ``--ray`` without an address, before another option or at the end."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Give ``--ray`` its default address."""
@@ -39,10 +39,10 @@ class BatchCommand(HelpfulCommand):
 
 
 def not_on_ray(store: StoreOptions, batch: BatchOptions, others: Mapping[str, bool]) -> None:
-    """Make sure that no option was given that has no meaning with ``--ray``.
+    """Reject options that have no meaning with ``--ray``.
 
     Args:
-        store: Has no meaning at all.
+        store: None of its fields has a meaning.
         batch: Some of its fields have none.
         others: Further options by name, and whether they were given.
 
@@ -64,7 +64,7 @@ def not_on_ray(store: StoreOptions, batch: BatchOptions, others: Mapping[str, bo
 
 
 def one_server(servers: Sequence[str]) -> None:
-    """Make sure that a batch that does not run on Ray has no more than one server.
+    """Reject several servers for a batch that does not run on Ray.
 
     Raises:
         InputError: There are several.

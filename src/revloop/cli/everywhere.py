@@ -44,8 +44,6 @@ Verbose = Annotated[
         rich_help_panel=_PANEL,
     ),
 ]
-
-
 LogJson = Annotated[
     bool,
     typer.Option(
@@ -60,7 +58,7 @@ def reset(
     verbose: Verbose = 0,
     log_json: LogJson = False,
 ) -> None:
-    """Set what holds for a whole command: where its options are, and how it reports."""
+    """Set the options file, and how the command reports."""
     name_file(config)
     output.progress.quiet, output.mode.as_json = quiet, log_json
     _log(verbose)
@@ -90,7 +88,7 @@ def with_common_options(function: Callable[..., R]) -> Callable[..., R]:
 
 
 def _log(verbose: int) -> None:
-    """Show what revloop's modules log: nothing, progress of requests, or all details."""
+    """Log revloop's modules to stderr: nothing, from INFO on, or from DEBUG on."""
     logger = logging.getLogger("revloop")
     logger.handlers.clear()
     if verbose:

@@ -17,7 +17,6 @@ from typing import (
 )
 
 import typer
-from annotated_types import Ge, Gt, Le, Lt
 from pydantic import ValidationError
 
 from revloop.cli.config_file import TABLES, read_config
@@ -67,7 +66,9 @@ def with_options(
     Returns:
         A decorator for a typer command. The command raises InputError if a value cannot be used.
     """
-    TABLES.update(models)
+    for table, model in models.items():
+        if TABLES.setdefault(table, model) is not model:
+            raise TypeError(f"The table [{table}] has two models.")
     own_defaults = defaults or {}
 
     def decorate(function: Callable[..., R]) -> Callable[..., R]:
@@ -110,7 +111,7 @@ def parameters_of(function: Callable[..., Any]) -> list[inspect.Parameter]:
 def disguised(
     command: Callable[..., R], function: Callable[..., R], parameters: list[inspect.Parameter]
 ) -> Callable[..., R]:
-    """A command that typer takes for a function with other parameters."""
+    """The command with a function's name and description, and with these parameters."""
     command.__dict__.update(function.__dict__)
     command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     command.__annotations__ = {one.name: one.annotation for one in parameters}
@@ -122,13 +123,13 @@ def disguised(
 def chosen(
     table: str, model: type[Options], given: Mapping[str, Any], defaults: Mapping[str, Any]
 ) -> dict[str, Chosen]:
-    """The values that the defaults of a model do not decide, and where they come from.
+    """The values that are not the model's defaults, and where they come from.
 
     Args:
         table: The model's table in the file.
         model: The model.
-        given: What the command line says.
-        defaults: Defaults that are not the model's.
+        given: Values from the command line.
+        defaults: Defaults of the command.
 
     Raises:
         InputError: The file cannot be used.
@@ -173,7 +174,7 @@ def flag_name(name: str, flag: Flag) -> str:
 
 
 def _parameter(model: type[Options], name: str, default: Any) -> inspect.Parameter:
-    """A field as the parameter of a command, None if the command line does not name it."""
+    """A field as the parameter of a command; None if the command line does not set it."""
     field, flag = model.model_fields[name], model.flags()[name]
     kind, long = _one_type(field.annotation), flag_name(name, flag)
     is_number = kind in {int, float}
@@ -208,19 +209,17 @@ def _one_type(annotation: Any) -> Any:
 
 
 def _bounds(field: FieldInfo) -> tuple[float | None, float | None]:
-    """The least and the most that a number may be; typer knows no bound that is left out."""
-    low: float | None = None
-    high: float | None = None
-    for one in field.metadata:
-        if isinstance(one, Ge):
-            low = one.ge  # type: ignore[assignment]
-        elif isinstance(one, Le):
-            high = one.le  # type: ignore[assignment]
-        elif field.annotation is int and isinstance(one, Gt):
-            low = one.gt + 1  # type: ignore[operator]
-        elif field.annotation is int and isinstance(one, Lt):
-            high = one.lt - 1  # type: ignore[operator]
-    return low, high
+    """The least and the most that a number may be; typer has no exclusive bounds."""
+    found = {
+        bound: getattr(one, bound)
+        for one in field.metadata
+        for bound in ("ge", "gt", "le", "lt")
+        if hasattr(one, bound)
+    }
+    if field.annotation is int:
+        found |= {"ge": found["gt"] + 1} if "gt" in found else {}
+        found |= {"le": found["lt"] - 1} if "lt" in found else {}
+    return found.get("ge"), found.get("le")
 
 
 def _shown(default: Any) -> bool | str:

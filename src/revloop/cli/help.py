@@ -6,6 +6,7 @@ import inspect
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
+import typer
 from rich.console import Console, Group
 from rich.padding import Padding
 from rich.panel import Panel
@@ -28,23 +29,23 @@ _PLACEHOLDERS = {"int": "N", "float": "X", "Path": "PATH", "integer": "N", "path
 class HelpfulCommand(TyperCommand):
     """A command whose help is laid out here."""
 
-    def format_help(self, ctx: Any, formatter: Any) -> None:
-        """Write the help."""
-        formatter.write(_rendered(self, ctx))
+    def format_help(self, ctx: Any, _formatter: Any) -> None:
+        """Print the help directly, as typer does."""
+        typer.echo(_rendered(self, ctx))
 
 
 class HelpfulGroup(TyperGroup):
     """A group of commands whose help is laid out here."""
 
-    def format_help(self, ctx: Any, formatter: Any) -> None:
-        """Write the help."""
+    def format_help(self, ctx: Any, _formatter: Any) -> None:
+        """Print the help directly, as typer does."""
         commands = [(name, self.get_command(ctx, name)) for name in self.list_commands(ctx)]
         rows = [
             (Text(name, "bold cyan"), _text(_first_paragraph(command)))
             for name, command in commands
             if command is not None
         ]
-        formatter.write(_rendered(self, ctx, _panel("Commands", rows)))
+        typer.echo(_rendered(self, ctx, _panel("Commands", rows)))
 
 
 def _rendered(command: Any, ctx: Any, *more: RenderableType) -> str:
@@ -75,7 +76,7 @@ def _panels(command: Any, ctx: Any) -> Iterator[Panel]:
             continue
         is_argument = param.param_type_name == "argument"
         panel = getattr(param, "rich_help_panel", None)
-        if param.name == "help":
+        if "--help" in param.opts:
             panel = "Everywhere"
         rows = panels.setdefault(panel or ("Arguments" if is_argument else "Options"), [])
         flag = Text(_name(param), "bold cyan") if is_argument else _flag(param)

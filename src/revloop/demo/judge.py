@@ -10,7 +10,6 @@ inventing or repeating lines cannot improve a text.
 from __future__ import annotations
 
 import re
-from collections import Counter
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
@@ -108,10 +107,6 @@ class Judgement:
     def count(self) -> int:
         """The number of faults."""
         return len(self.faults)
-
-    def by_kind(self) -> Counter[str]:
-        """The number of faults of each kind."""
-        return Counter(fault.kind for fault in self.faults)
 
 
 def judge(prompt: str, response: str) -> Judgement:

@@ -145,9 +145,9 @@ class RayInput:
             key = split.file.number * _KEYS_A_FILE + place
             if isinstance(row, Rejected):
                 where = "row" if item.end_offset is None else "end_byte"
-                told = {"file": posixpath.basename(split.file.path), where: place}
-                told |= {"reason": row.reason, "raw": row.raw}
-                yield {"key": key, "draft": None, "rest": None, "reject": to_json(told).decode()}
+                reject = {"file": posixpath.basename(split.file.path), where: place}
+                reject |= {"reason": row.reason, "raw": row.raw}
+                yield {"key": key, "draft": None, "rest": None, "reject": to_json(reject).decode()}
             else:
                 draft, rest = row.draft.to_json(), json_text(row.rest)
                 yield {"key": key, "draft": draft, "rest": rest, "reject": None}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import copy
 from dataclasses import replace
 from typing import TYPE_CHECKING, Literal, TypeVar
 
@@ -40,12 +41,12 @@ class RoundRequests:
         engine: Answers the requests.
         settings: What else decides the texts.
         round_: The round's number.
-        candidate: Number of the candidate revision, from 0.
         before: Why an earlier attempt at this round failed. After unusable replies, tries are
             numbered on from it, so that each gets a new seed; after an engine or judge failure,
             the same requests are sent again.
 
     Attributes:
+        candidate: Number of the candidate revision, from 0.
         steps: The requests so far.
     """
 
@@ -56,13 +57,12 @@ class RoundRequests:
         settings: RunSettings,
         round_: int,
         *,
-        candidate: int = 0,
         before: End | None = None,
     ) -> None:
         self.round = round_
         self.steps: list[Step] = []
         self._draft = draft
-        self._candidate = candidate
+        self.candidate = 0
         self._content = draft.content_digest
         self._engine = engine
         self._settings = settings
@@ -70,14 +70,9 @@ class RoundRequests:
 
     def for_candidate(self, candidate: int) -> RoundRequests:
         """The requests of one candidate, with its own seeds and its own steps."""
-        return RoundRequests(
-            self._draft,
-            self._engine,
-            self._settings,
-            self.round,
-            candidate=candidate,
-            before=self._before,
-        )
+        part = copy(self)
+        part.steps, part.candidate = [], candidate
+        return part
 
     def with_all_steps(
         self, failure: EngineError | RoundFailedError
@@ -149,11 +144,11 @@ class RoundRequests:
         in any order and after any interruption.
         """
         base = self._settings.sampling
-        which = [self._candidate] if self._candidate else []
+        which = [self.candidate] if self.candidate else []
         name = digest_of(base.seed, self._content, self.round, kind, attempt, *which, length=8)
         warmest = max(base.temperature, self._settings.retry_temperature)
         return Sampling(
-            temperature=warmest if attempt > 1 or self._candidate else base.temperature,
+            temperature=warmest if attempt > 1 or self.candidate else base.temperature,
             top_p=base.top_p,
             seed=int(name, 16) >> 1,
         )

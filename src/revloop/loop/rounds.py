@@ -38,8 +38,8 @@ class Rounds:
     Each version is appended, and so on disk if there is a store, before the next round starts.
 
     Args:
-        trajectory: What is revised; the rounds go on from its last version. If it failed there, the
-            round is retried: with new seeds where the replies were unusable.
+        trajectory: What is revised; rounds continue from its last version. If it failed there, the
+            round is retried, with new seeds if the replies were unusable.
         engine: Answers the requests.
         prompts: Words the requests, and parses the replies.
         settings: What else decides the texts.
@@ -177,7 +177,7 @@ class Rounds:
             raise requests.failed(StopReason.JUDGE_FAILED, f"the judge failed: {exc}") from exc
 
     async def _scores(self, requests: RoundRequests, texts: Sequence[str]) -> list[float | None]:
-        """The critic's score of each text; None where it cannot give one.
+        """The critic's score of each text; None if it gives none.
 
         A text that cannot be scored (too long for the context, say) does not fail the others; an
         engine failure fails the round.

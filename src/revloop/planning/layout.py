@@ -91,8 +91,8 @@ def layouts(
         DoesNotFitError: vLLM refuses the size, or the GPUs together cannot hold the model.
         ModelConfigError: The weights are quantised, so their size is unknown.
     """
-    room = min(gpus, gpus_per_node)
-    sizes = _sizes(shape, room, tensor_parallel_size)
+    largest = min(gpus, gpus_per_node)
+    sizes = _sizes(shape, largest, tensor_parallel_size)
 
     def fitting(stages: int, sizes: tuple[int, ...]) -> Iterator[Layout]:
         # the layers of the fullest stage, with both embeddings: an upper bound
@@ -130,12 +130,12 @@ def layouts(
     )
 
 
-def _sizes(shape: ModelShape, room: int, wanted: int | None) -> tuple[int, ...]:
+def _sizes(shape: ModelShape, largest: int, wanted: int | None) -> tuple[int, ...]:
     if wanted is None:
-        return tuple(size for size in tensor_parallel_sizes(shape) if size <= room)
+        return tuple(size for size in tensor_parallel_sizes(shape) if size <= largest)
     check_tensor_parallel_size(shape, wanted)
-    if wanted > room:
+    if wanted > largest:
         raise DoesNotFitError(
-            f"Tensor-parallel size {wanted} takes {wanted} GPUs of one node, which has {room}."
+            f"Tensor-parallel size {wanted} takes {wanted} GPUs of one node, which has {largest}."
         )
     return (wanted,)

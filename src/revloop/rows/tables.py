@@ -42,15 +42,12 @@ def parquet_rows(path: str, after: Position | None = None) -> Iterator[RawRow]:
     pq = import_pyarrow("Parquet").parquet
     skipped = after.number if after else 0
     with _arrow_errors(path), pq.ParquetFile(path, buffer_size=2**20, pre_buffer=False) as file:
-        metadata = file.metadata
-        sizes = [metadata.row_group(group).num_rows for group in range(metadata.num_row_groups)]
-        first = start = 0
-        while first < len(sizes) and start + sizes[first] <= skipped:
-            start += sizes[first]
-            first += 1
-        groups = list(range(first, len(sizes)))
-        batches = file.iter_batches(batch_size=_BATCH_ROWS, row_groups=groups)
-        yield from _numbered(_rows_of(batches), start, skipped)
+        start = 0
+        for group in range(file.num_row_groups):
+            count = file.metadata.row_group(group).num_rows
+            if start + count > skipped:
+                yield from _numbered(_group(file, group), start, skipped)
+            start += count
 
 
 def group_rows(file: Any, group: int, name: str) -> Iterator[RawRow]:
@@ -66,8 +63,11 @@ def group_rows(file: Any, group: int, name: str) -> Iterator[RawRow]:
     """
     start = sum(file.metadata.row_group(before).num_rows for before in range(group))
     with _arrow_errors(name):
-        batches = file.iter_batches(batch_size=_BATCH_ROWS, row_groups=[group])
-        yield from _numbered(_rows_of(batches), start)
+        yield from _numbered(_group(file, group), start)
+
+
+def _group(file: Any, group: int) -> Iterator[_ArrowRow]:
+    return _rows_of(file.iter_batches(batch_size=_BATCH_ROWS, row_groups=[group]))
 
 
 @contextmanager

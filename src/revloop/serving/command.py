@@ -59,7 +59,7 @@ class ServingOptions(Options):
         None, description="File for vLLM's output; by default, one in the temporary folder."
     )
     start_timeout_s: Annotated[PositiveFloat, Flag(name="--start-timeout", metavar="SECONDS")] = (
-        Field(1800.0, description="Longest start: a large model takes minutes to load.")
+        Field(1800.0, description="Most time to start: a large model takes minutes to load.")
     )
     stop_grace_s: Annotated[PositiveFloat, Flag(name="--stop-grace", metavar="SECONDS")] = Field(
         10.0, description="Time for a clean stop before the server is killed."

@@ -1,4 +1,4 @@
-"""A trajectory under way in a store, and what is read of one."""
+"""A trajectory under way in a store."""
 
 from __future__ import annotations
 
@@ -20,21 +20,20 @@ if TYPE_CHECKING:
 
 @dataclass(kw_only=True)
 class StoredTrajectory(OpenTrajectory):
-    """A trajectory in a store: whatever is added is on disk when the call returns.
+    """A trajectory in a store: versions and ends are on disk when the call that adds them returns.
 
     Attributes:
         key: Its key in the store.
-        commits: What writes to the store.
+        commits: Writes to the store.
     """
 
     key: int
     commits: GroupCommits = field(repr=False)
 
     async def append(self, version: Version) -> Sequence[Version]:
-        """Commit a version, together with what other tasks commit at the same time.
+        """Commit a version, together with those of other tasks.
 
-        Where another writer was first with this round, its versions are taken over, and this one
-        is dropped.
+        If another writer was first with this round, its versions are adopted instead.
 
         Raises:
             StoreError: It could not be committed.
@@ -45,7 +44,7 @@ class StoredTrajectory(OpenTrajectory):
         return self._extend(stored[len(self.versions) :])
 
     async def finish(self, end: End) -> None:
-        """Commit the end; in the store it is dropped where another writer went on meanwhile.
+        """Commit the end, unless another writer has added rounds meanwhile.
 
         Raises:
             StoreError: It could not be committed.
@@ -62,5 +61,5 @@ def versions_of(file: StoreFile, key: int) -> list[Version]:
 
 
 def end_in(ending: str | None) -> End | None:
-    """The end in a stored text."""
+    """The end in its stored form."""
     return None if ending is None else End.model_validate_json(ending)

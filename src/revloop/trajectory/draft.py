@@ -178,7 +178,7 @@ class Draft(WrittenExactly):
 
     @property
     def key(self) -> str:
-        """The id as JSON, which tells a number from a string of the same digits."""
+        """The id as JSON, in which 1 and "1" differ."""
         return json_text(self.id)
 
     @property

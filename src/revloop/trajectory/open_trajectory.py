@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @dataclass
 class OpenTrajectory:
-    """A draft, the versions made of it so far, and why its rounds ended, if they did.
+    """A draft, its versions so far, and why its rounds ended, if they did.
 
     This one is kept in memory; :class:`~revloop.store.StoredTrajectory` is kept in a store.
 
@@ -23,7 +23,7 @@ class OpenTrajectory:
         id: The trajectory's id.
         draft: What is revised.
         versions: Version 0 first; empty before the first round.
-        end: Why the rounds ended; None while some are to come.
+        end: Why the rounds ended; None while some are left.
     """
 
     id: str
@@ -41,17 +41,17 @@ class OpenTrajectory:
 
         Args:
             iterations: Rounds in all.
-            retry: Whether to try again after a failure that is likely to repeat itself.
+            retry: Whether to retry after a failure that is likely to recur.
         """
         if self.end is None or not self.end.reason.is_failure:
             return self.end is not None and self.rounds >= iterations
         return self.rounds >= iterations or not (retry or self.end.reason.may_pass)
 
     async def append(self, version: Version) -> Sequence[Version]:
-        """Add a version, and take back the end.
+        """Add a version; the end, if any, is removed.
 
         Returns:
-            The versions that are new here: this one, or those that another writer stored first.
+            The new versions: this one, or those that another writer stored first.
         """
         return self._extend([version])
 
