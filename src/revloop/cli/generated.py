@@ -226,4 +226,6 @@ def _shown(default: Any) -> bool | str:
     """A default as ``--help`` shows it; False shows none."""
     if default is None or default is False or default == ():
         return False
-    return "on" if default is True else str(default)
+    if default is True:
+        return "on"
+    return f"{default:g}" if isinstance(default, float) else str(default)

@@ -39,7 +39,7 @@ class EngineOptions(Options):
         "a vLLM server on this machine.",
     )
     api_key_file: Annotated[Path | None, Flag(metavar="FILE", reads="the key")] = Field(
-        default=None, description="File that holds the server's key. Else: REVLOOP_API_KEY."
+        default=None, description="File with the server's API key. Else: REVLOOP_API_KEY."
     )
     api_key: Annotated[SecretStr | None, Flag(variable="REVLOOP_API_KEY", only_in_python=True)] = (
         Field(

@@ -58,13 +58,13 @@ class SettledOptions(Options):
         "validate it against a judge first.",
     )
     tries: Annotated[int, Flag(metavar="N")] = Field(
-        default=3, ge=1, le=100, description="Requests for a usable critique or revision."
+        default=3, ge=1, le=100, description="Attempts at a usable critique or revision."
     )
     retry_temperature: Annotated[float, Flag(metavar="T", panel="Sampling")] = Field(
         default=0.7,
         ge=0,
         le=10,
-        description="Lowest temperature from the second try on: at 0 another seed would give the "
+        description="Lowest temperature from the second try on; at 0, every try would give the "
         "same text.",
     )
     keep: Annotated[Keep, Flag(panel="Selection")] = Field(
@@ -93,19 +93,22 @@ class LoopOptions(SettledOptions):
         "set's, as for the three below.",
     )
     top_p: Annotated[float | None, Flag(metavar="P", panel="Sampling")] = Field(
-        default=None, gt=0, le=1, description="Nucleus to draw tokens from."
+        default=None,
+        gt=0,
+        le=1,
+        description="Nucleus sampling: the share of probability to draw tokens from.",
     )
     critique_max_tokens: Annotated[int | None, Flag(metavar="N", panel="Sampling")] = Field(
-        default=None, ge=1, description="Tokens that a critique may have."
+        default=None, ge=1, description="Token limit of a critique."
     )
     revision_max_tokens: Annotated[int | None, Flag(metavar="N", panel="Sampling")] = Field(
-        default=None, ge=1, description="Tokens that a revision may have."
+        default=None, ge=1, description="Token limit of a revision."
     )
     seed: Annotated[int, Flag(metavar="N", panel="Sampling")] = Field(
         default=0,
         ge=0,
         lt=2**31,
-        description="Where random choices start; each request's seed comes from it.",
+        description="Random seed; each request's seed is derived from it.",
     )
 
 
