@@ -52,6 +52,10 @@ class TestLoopOptions:
         with pytest.raises(ValidationError, match="Extra inputs are not permitted"):
             LoopOptions.model_validate({"temprature": 1})
 
+    def test_it_knows_which_options_were_given(self) -> None:
+        assert LoopOptions().given == {}
+        assert LoopOptions(seed=0, top_p=0.5).given == {"seed": 0, "top_p": 0.5}
+
 
 class TestRunSettings:
     def test_the_prompt_set_decides_what_the_user_leaves_open(self) -> None:

@@ -136,3 +136,13 @@ async def test_quantised_weights_are_refused_in_words(tmp_path: Path) -> None:
     finished = await revloop("plan", str(tmp_path), *JOB)
     assert finished.code == 6
     assert "quantised (gptq)" in finished.err
+
+
+async def test_assumptions_can_stand_in_the_config_file(falcon: str, tmp_path: Path) -> None:
+    (tmp_path / "revloop.toml").write_text(
+        "[assumptions]\nflops_share = 0.4\npipeline_share = 0.7\n", encoding="utf-8"
+    )
+    options = ("--pipeline-share", "0.75")
+    printed = words(await revloop("plan", falcon, *JOB, *options, folder=tmp_path))
+    assert "40% of 989" in printed
+    assert "75% in a" in printed

@@ -86,3 +86,17 @@ async def test_what_cannot_be_reported_is_told_and_leaves_no_page(folder: Path) 
     finished = await revloop("report", "s.sqlite", "--by", "nothing", folder=folder)
     assert_failed(finished, 3, "has a field 'nothing'")
     assert not (folder / "report.html").exists()
+
+
+async def test_the_page_compares_with_the_original_whatever_evaluate_is_set_to(
+    folder: Path,
+) -> None:
+    store_of(folder / "two.sqlite", [["a", "b", "c"]])
+    (folder / "revloop.toml").write_text(
+        '[evaluation]\nagainst = "previous"\njudge = ["rules:shorter"]', encoding="utf-8"
+    )
+    finished = await revloop("report", "two.sqlite", folder=folder)
+    assert finished.code == 0, finished.err
+    assert "rules:shorter: 4 new verdicts" in finished.err
+    again = await revloop("evaluate", "two.sqlite", "--against", "original", folder=folder)
+    assert "rules:shorter: 0 new verdicts, 4 were stored." in again.err

@@ -134,7 +134,12 @@ def split_file(
     ],
     shares: Annotated[
         tuple[float, float, float],
-        typer.Option(min=0, help="Shares of train, validation and test."),
+        typer.Option(
+            min=0,
+            help="Shares of train, validation and test.",
+            metavar="N N N",
+            show_default=" ".join(map(str, DEFAULT_SHARES)),
+        ),
     ] = DEFAULT_SHARES,
     seed: Annotated[int, typer.Option(min=0, help="Random seed.")] = 0,
     force: Force = False,

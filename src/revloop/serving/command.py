@@ -41,7 +41,7 @@ class ServingOptions(Options):
         "127.0.0.1", description="Address to bind to; by default, for this machine only."
     )
     port: Annotated[int | None, Flag(metavar="N")] = Field(
-        None, ge=1, le=65535, description="Port to bind to. In Python, None picks a free one."
+        None, ge=1, le=65535, description="Port to bind to; None, in Python, for a free one."
     )
     served_model_name: Annotated[str | None, Flag(metavar="NAME")] = Field(
         None, description="The name that requests use; by default, the model as given."
