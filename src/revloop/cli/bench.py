@@ -197,8 +197,8 @@ def _print_result(result: BenchResult) -> None:
             rows.append([name, *("" if spread is None else _spread(spread) for spread in spreads)])
     print_table(("figure", *result.sides), rows, left=1)
     for name, spread in result.ratios.items():
-        told = f"{spread.median:.3f} ({spread.least:.3f} to {spread.most:.3f})"
-        output.results.print(output.printable(f"{name}: {told}"))
+        figures = f"{spread.median:.3f} ({spread.least:.3f} to {spread.most:.3f})"
+        output.results.print(output.printable(f"{name}: {figures}"))
 
 
 def _spread(spread: Spread) -> str:

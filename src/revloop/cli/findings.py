@@ -29,12 +29,12 @@ class RecordsWritten(Frozen):
 
 def tell_findings(findings: Iterable[Finding]) -> None:
     """Print findings on stderr, at most 20 of each kind."""
-    told: Counter[str] = Counter()
+    counts: Counter[str] = Counter()
     for finding in findings:
-        told[finding.kind.value] += 1
-        if told[finding.kind.value] <= _SHOWN_OF_A_KIND:
+        counts[finding.kind.value] += 1
+        if counts[finding.kind.value] <= _SHOWN_OF_A_KIND:
             output.say(f"line {finding.line}: {finding.kind.value}: {finding.reason}")
-    for kind, count in told.items():
+    for kind, count in counts.items():
         if count > _SHOWN_OF_A_KIND:
             output.say(f"... and {count - _SHOWN_OF_A_KIND} more of {kind}; --json lists them all")
 
@@ -68,8 +68,8 @@ def print_report(report: Report) -> None:
 
 
 def _print_counts(heading: str, counts: Mapping[str, int]) -> None:
-    told = ", ".join(f"{name} {count}" for name, count in counts.items()) or "none"
-    output.results.print(f"{heading}: {told}")
+    text = ", ".join(f"{name} {count}" for name, count in counts.items()) or "none"
+    output.results.print(f"{heading}: {text}")
 
 
 def _print_lengths(lengths: Mapping[str, LengthSummary]) -> None:

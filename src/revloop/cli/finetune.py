@@ -165,8 +165,8 @@ def _train(
     loss = result.validation_loss
     held_out = "" if loss is None else f"; lowest validation loss: {loss:.4f}"
     curves = str(run_folder / "curves.png")
-    told = f"Steps: {result.steps}{held_out}. Curves: {curves}"
-    output.report(told, steps=result.steps, validation_loss=loss, curves=curves)
+    message = f"Steps: {result.steps}{held_out}. Curves: {curves}"
+    output.report(message, steps=result.steps, validation_loss=loss, curves=curves)
     output.results.print(str(result.model))
 
 
@@ -191,8 +191,8 @@ def _tell_plan(planned: TrainingPlan) -> None:
     job = planned.job
     for side, name in ((job.training, "training"), (job.validation, "validation")):
         left_out = f"{len(side.left_out)} left out{summary(side.left_out)}"
-        told = f" ({left_out})" if side.left_out else ""
-        output.say(f"{name}: {side.records} records, {side.target_tokens:,} target tokens{told}")
+        note = f" ({left_out})" if side.left_out else ""
+        output.say(f"{name}: {side.records} records, {side.target_tokens:,} target tokens{note}")
     output.say(
         f"precision: {job.settings.precision}; memory: {planned.estimate.total_gib:.1f} GiB "
         f"estimated; steps: {job.steps}"

@@ -66,8 +66,8 @@ def serve(
         _server(options, tell, restart=restart) as running,
     ):
         tell.stop()
-        for told in _about_sampling(options, running.log_path):
-            output.say(told)
+        for note in _about_sampling(options, running.log_path):
+            output.say(note)
         output.say(f"Log: {running.log_path}")
         output.results.print(f"{running.model} is served at {running.base_url}")
         output.say("Ctrl-C stops it.")
@@ -97,8 +97,8 @@ def _about_sampling(options: ServerOptions, log_path: Path) -> Iterator[str]:
     """The recommended sampling settings that are ignored, or those that vLLM applies."""
     if warning := sampling_warning(log_path.read_text(encoding="utf-8", errors="replace")):
         yield warning
-    elif told := ignored_sampling(options.model):
-        yield told
+    elif note := ignored_sampling(options.model):
+        yield note
 
 
 def _server(

@@ -35,12 +35,12 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]], *, left: 
         rows: A cell for each column.
         left: Number of columns, from the first, that are left-aligned.
     """
-    told = [[output.printable(cell) for cell in row] for row in rows]
-    widths = [max(map(cell_len, column)) for column in zip(columns, *told, strict=True)]
+    safe = [[output.printable(cell) for cell in row] for row in rows]
+    widths = [max(map(cell_len, column)) for column in zip(columns, *safe, strict=True)]
     for number, shown in enumerate(_parts(widths, output.width())):
         if number:
             output.results.print()
-        for style, row in (("bold", columns), *(("", row) for row in told)):
+        for style, row in (("bold", columns), *(("", row) for row in safe)):
             cells = [_padded(row[n], widths[n], is_left=n < left) for n in shown]
             output.results.print(Text(_GAP.join(cells).rstrip(), style=style))
 
@@ -51,13 +51,13 @@ def print_pairs(rows: Iterable[tuple[str, str, str]]) -> None:
     Args:
         rows: Name, value and explanation; the explanation is wrapped, but a URL is never broken.
     """
-    told = [tuple(map(output.printable, row)) for row in rows]
-    names, values = (max((cell_len(row[n]) for row in told), default=0) for n in (0, 1))
+    safe = [tuple(map(output.printable, row)) for row in rows]
+    names, values = (max((cell_len(row[n]) for row in safe), default=0) for n in (0, 1))
     columns = (names, values) if values else (names,)
     start = sum(columns) + len(columns) * len(_GAP)
     is_beside = output.width() - start >= _LEAST_BESIDE
     indent = start if is_beside else _INDENT
-    for name, value, explanation in told:
+    for name, value, explanation in safe:
         line = Text(_padded(name, names, is_left=True), style="bold")
         line.append(_GAP + _padded(value, values, is_left=False) if values else "", "not bold")
         wrapped = [(" " * indent) + part for part in _wrapped(explanation, indent)]
