@@ -30,26 +30,34 @@ EIGHT = Hardware(processes=8, sharded=True, is_gpu=True)
 
 def test_full_training_takes_sixteen_bytes_a_parameter() -> None:
     sized = estimate(ANATOMY, FULL, 128, GPU)
-    assert (sized.weights_gib, sized.gradients_gib, sized.optimizer_gib) == (40, 40, 80)
+    assert (
+        sized.parts_gib["weights"],
+        sized.parts_gib["gradients"],
+        sized.parts_gib["optimizer"],
+    ) == (40, 40, 80)
     assert sized.trained_parameters == ANATOMY.parameters
 
 
 def test_autocast_keeps_copies_in_bf16() -> None:
-    assert estimate(ANATOMY, FULL, 128, GPU).gathered_layers_gib == 0
-    assert estimate(ANATOMY, BF16, 128, GPU).gathered_layers_gib == 20
+    assert estimate(ANATOMY, FULL, 128, GPU).parts_gib["gathered layers"] == 0
+    assert estimate(ANATOMY, BF16, 128, GPU).parts_gib["gathered layers"] == 20
 
 
 def test_sharding_divides_weights_gradients_and_optimizer() -> None:
     sized = estimate(ANATOMY, BF16, 128, EIGHT)
-    assert (sized.weights_gib, sized.gradients_gib, sized.optimizer_gib) == (5, 5, 10)
+    assert (
+        sized.parts_gib["weights"],
+        sized.parts_gib["gradients"],
+        sized.parts_gib["optimizer"],
+    ) == (5, 5, 10)
     embedding_gib = 2 * 1024 * 1024 / GIB
     # two layers of 2 GiB in bf16, the embedding, and one layer's gradient in fp32
-    assert sized.gathered_layers_gib == pytest.approx(4 + embedding_gib + 4)
+    assert sized.parts_gib["gathered layers"] == pytest.approx(4 + embedding_gib + 4)
 
 
 def test_processes_without_sharding_each_hold_everything() -> None:
     whole = Hardware(processes=8, is_gpu=True)
-    assert estimate(ANATOMY, BF16, 128, whole).weights_gib == 40
+    assert estimate(ANATOMY, BF16, 128, whole).parts_gib["weights"] == 40
 
 
 def test_adapters_need_no_gradients_for_the_base() -> None:
@@ -57,16 +65,16 @@ def test_adapters_need_no_gradients_for_the_base() -> None:
     sized = estimate(ANATOMY, settings, 128, GPU)
     adapters = 64 * 2048 * 8 * 1024
     assert sized.trained_parameters == adapters
-    assert sized.weights_gib == 20 + 4 * adapters / GIB
-    assert sized.gradients_gib == 4 * adapters / GIB
+    assert sized.parts_gib["weights"] == 20 + 4 * adapters / GIB
+    assert sized.parts_gib["gradients"] == 4 * adapters / GIB
 
 
 def test_qlora_holds_linear_layers_in_four_bits_on_each_gpu() -> None:
     settings = FinetuneSettings(method="qlora")
     adapters_gib = 4 * 64 * 2048 * 8 * 1024 / GIB
-    alone = estimate(ANATOMY, settings, 128, GPU).weights_gib
+    alone = estimate(ANATOMY, settings, 128, GPU).parts_gib["weights"]
     assert alone == pytest.approx(8 * 4.127 / 8 + 2 * 2 + adapters_gib)
-    shared = estimate(ANATOMY, settings, 128, EIGHT).weights_gib
+    shared = estimate(ANATOMY, settings, 128, EIGHT).parts_gib["weights"]
     assert shared == pytest.approx(8 * 4.127 / 8 + 2 * 2 + adapters_gib / 8)
 
 
@@ -77,8 +85,11 @@ def test_checkpointing_keeps_one_layer_instead_of_all() -> None:
     checkpointed = kept.model_copy(update={"gradient_checkpointing": True})
     numbers = 8 * 1024 * 1024
     logits = 2 * 4 * 1024 * 1024
-    assert estimate(ANATOMY, kept, 1024, GPU).activations_gib * GIB == 10 * 34 * numbers + logits
-    assert estimate(ANATOMY, checkpointed, 1024, GPU).activations_gib * GIB == (
+    assert (
+        estimate(ANATOMY, kept, 1024, GPU).parts_gib["activations"] * GIB
+        == 10 * 34 * numbers + logits
+    )
+    assert estimate(ANATOMY, checkpointed, 1024, GPU).parts_gib["activations"] * GIB == (
         10 * 2 * numbers + 34 * numbers + logits
     )
 
@@ -92,7 +103,7 @@ def test_on_a_cpu_a_layer_takes_what_goes_in_and_out_of_its_linear_layers() -> N
     layers = tokens * (in_and_out + 10 * 20 * width)
     logits = tokens * 1024 * (7 * 4 + 2) + 4 * 1024 * width
     sized = estimate(ANATOMY, kept, 512, Hardware())
-    assert sized.activations_gib * GIB == 1.25 * (layers + logits)
+    assert sized.parts_gib["activations"] * GIB == 1.25 * (layers + logits)
 
 
 def test_on_a_cpu_adapters_keep_the_inputs_of_their_layers_in_fp32() -> None:
@@ -102,26 +113,26 @@ def test_on_a_cpu_adapters_keep_the_inputs_of_their_layers_in_fp32() -> None:
     logits = tokens * 1024 * (7 * 4 + 2)
     sized = estimate(ANATOMY, kept, 512, Hardware())
     expected = 1.25 * (10 * 2 * tokens * width + tokens * one_layer + logits)
-    assert sized.activations_gib * GIB == pytest.approx(expected)
+    assert sized.parts_gib["activations"] * GIB == pytest.approx(expected)
 
 
 def test_on_a_cpu_logits_stop_growing_with_the_tile() -> None:
     large = replace(ANATOMY, vocabulary_size=250_000)
     settings = FinetuneSettings(method="lora", precision="fp32", micro_batch_size=16)
     sized = [estimate(large, settings, tokens, Hardware()) for tokens in (256, 512)]
-    more = sized[1].activations_gib - sized[0].activations_gib
+    more = sized[1].parts_gib["activations"] - sized[0].parts_gib["activations"]
     per_token = 10 * 4 * 1024 + (4 * 2048 + 4 * 1024) * 8 * 1024 / 10 + 20 * 1024
     assert more * GIB == pytest.approx(1.25 * 16 * 256 * per_token)
 
 
 def test_the_reserve_differs_on_a_cpu() -> None:
-    assert estimate(ANATOMY, FULL, 128, GPU).reserve_gib == GPU_RESERVE_GIB
-    assert estimate(ANATOMY, FULL, 128, Hardware()).reserve_gib == CPU_RESERVE_GIB
+    assert estimate(ANATOMY, FULL, 128, GPU).parts_gib["reserve"] == GPU_RESERVE_GIB
+    assert estimate(ANATOMY, FULL, 128, Hardware()).parts_gib["reserve"] == CPU_RESERVE_GIB
 
 
 def test_the_parts_add_up_to_the_total() -> None:
     sized = estimate(ANATOMY, BF16, 128, EIGHT)
-    assert sized.total_gib == sum(gib for _, gib in sized.parts())
+    assert sized.total_gib == sum(sized.parts_gib.values())
 
 
 def test_unknown_memory_is_not_checked() -> None:

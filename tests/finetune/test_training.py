@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 def job(base: Any = None, examples: int = 10, processes: int = 1, **settings: Any) -> TrainingJob:
     chosen = FinetuneSettings(**settings)
-    some = Examples((TrainingExample("r", (1,), (2,)),) * examples, examples, ())
+    some = Examples((TrainingExample((1,), (2,)),) * examples, examples, ())
     return TrainingJob(base, chosen, some, some, Hardware(processes=processes))
 
 

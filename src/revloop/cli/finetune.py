@@ -212,7 +212,7 @@ def _show(planned: TrainingPlan) -> None:
         ("Precision", str(job.settings.precision)),
         ("Trained parameters", f"{sized.trained_parameters:,}"),
         ("Processes", f"{sized.hardware.processes}{', sharded' * sized.hardware.sharded}"),
-        *((f"Memory: {name}", f"{gib:.2f} GiB") for name, gib in sized.parts()),
+        *((f"Memory: {name}", f"{gib:.2f} GiB") for name, gib in sized.parts_gib.items()),
         ("Memory, total", f"{sized.total_gib:.2f} GiB estimated per process"),
         ("Memory available", "unknown" if memory is None else f"{memory:.1f} GiB"),
     ]

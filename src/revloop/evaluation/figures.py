@@ -34,9 +34,7 @@ def tally(outcomes: Sequence[Outcome]) -> Tally:
     return Tally(wins=counted[1.0], ties=counted[0.5], losses=counted[0.0])
 
 
-def win_rate_interval(
-    outcomes: Sequence[Outcome], *, resamples: int = RESAMPLES, seed: int = 0
-) -> Interval | None:
+def win_rate_interval(outcomes: Sequence[Outcome]) -> Interval | None:
     """95% interval of the win rate: percentile bootstrap over records.
 
     Records are resampled with all their verdicts: the two orders of a record are not independent,
@@ -58,7 +56,7 @@ def win_rate_interval(
     numpy = library("numpy")
     ordered = sorted(kinds)
     shares = numpy.array([kinds[kind] for kind in ordered]) / records
-    drawn = numpy.random.default_rng(seed).multinomial(records, shares, size=resamples)
+    drawn = numpy.random.default_rng(0).multinomial(records, shares, size=RESAMPLES)
     scores, counts = numpy.array(ordered).T
     rates = (drawn @ scores) / (drawn @ counts)
     tail = (1 - CONFIDENCE) / 2

@@ -39,12 +39,10 @@ class TrainingExample:
     """One sequence to train on.
 
     Attributes:
-        record_id: Id of its record.
         prompt_ids: Input of the critic, without loss.
         target_ids: Expected output of the critic, end token included.
     """
 
-    record_id: str
     prompt_ids: tuple[int, ...]
     target_ids: tuple[int, ...]
 
@@ -116,7 +114,7 @@ class Encoder:
         prompt_ids = self.tokenizer.ids(request)
         target_ids = self.tokenizer.encode(text.target, _NO_PREFIX)
         end = (self.end_id,) if text.ends else ()
-        return TrainingExample(text.id, tuple(prompt_ids), (*target_ids, *end))
+        return TrainingExample(tuple(prompt_ids), (*target_ids, *end))
 
     def examples(self, records: Iterable[Record], findings: Iterable[str] = ()) -> Examples:
         """The examples of all usable records, and the reasons against the others.

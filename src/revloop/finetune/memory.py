@@ -11,7 +11,7 @@ docs/finetuning.md.
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
 from revloop.errors import TooLittleMemoryError
@@ -87,43 +87,26 @@ class Estimate:
     """The memory that a training takes on each GPU, in GiB.
 
     Attributes:
-        weights_gib: Weights and adapters.
-        gradients_gib: Gradients of the trained weights.
-        optimizer_gib: AdamW's two moments, in fp32.
-        gathered_layers_gib: Layers that a sharded model gathers to compute, or bf16 copies of fp32
-            weights if it is not sharded.
-        activations_gib: Activations kept for the backward pass.
-        reserve_gib: Everything else.
+        parts_gib: Weights (with adapters), gradients, optimizer, gathered layers (bf16 copies of
+            fp32 weights if it is not sharded), activations, and a reserve for everything else.
         trained_parameters: Number of trained parameters.
         hardware: The hardware.
     """
 
-    weights_gib: float
-    gradients_gib: float
-    optimizer_gib: float
-    gathered_layers_gib: float
-    activations_gib: float
-    reserve_gib: float
+    parts_gib: dict[str, float]
     trained_parameters: int
     hardware: Hardware
 
     @property
     def total_gib(self) -> float:
         """The sum of all parts."""
-        return sum(gib for _, gib in self.parts())
+        return sum(self.parts_gib.values())
 
     @property
     def fits(self) -> bool:
         """Whether it fits; True if the memory is unknown."""
         memory = self.hardware.memory_gib
         return memory is None or self.total_gib <= memory
-
-    def parts(self) -> list[tuple[str, float]]:
-        """Each part's name and size in GiB."""
-        names = [field.name for field in fields(self) if field.name.endswith("_gib")]
-        return [
-            (name.removesuffix("_gib").replace("_", " "), getattr(self, name)) for name in names
-        ]
 
     def check(self) -> None:
         """Refuse a training that does not fit.
@@ -133,7 +116,7 @@ class Estimate:
         """
         if self.fits:
             return
-        parts = ", ".join(f"{name} {gib:.1f}" for name, gib in self.parts())
+        parts = ", ".join(f"{name} {gib:.1f}" for name, gib in self.parts_gib.items())
         where = "each GPU" if self.hardware.is_gpu else "this machine"
         raise TooLittleMemoryError(
             f"The training would take {self.total_gib:.1f} GiB on {where}, and "
@@ -180,18 +163,16 @@ def estimate(
     if settings.uses_adapters:
         weights += _FP32 * trained / shards
     batch_tokens = settings.micro_batch_size * tokens
-    reserve = GPU_RESERVE_GIB if hardware.is_gpu else CPU_RESERVE_GIB
     activation_bytes = _activation_bytes if hardware.is_gpu else _activation_bytes_on_cpu
-    return Estimate(
-        weights_gib=weights / _GIB,
-        gradients_gib=_FP32 * trained / shards / _GIB,
-        optimizer_gib=_ADAMW_STATES * _FP32 * trained / shards / _GIB,
-        gathered_layers_gib=_gathered_bytes(anatomy, settings, computed, shards) / _GIB,
-        activations_gib=activation_bytes(anatomy, settings, computed, batch_tokens) / _GIB,
-        reserve_gib=reserve,
-        trained_parameters=trained,
-        hardware=hardware,
-    )
+    parts = {
+        "weights": weights / _GIB,
+        "gradients": _FP32 * trained / shards / _GIB,
+        "optimizer": _ADAMW_STATES * _FP32 * trained / shards / _GIB,
+        "gathered layers": _gathered_bytes(anatomy, settings, computed, shards) / _GIB,
+        "activations": activation_bytes(anatomy, settings, computed, batch_tokens) / _GIB,
+        "reserve": GPU_RESERVE_GIB if hardware.is_gpu else CPU_RESERVE_GIB,
+    }
+    return Estimate(parts, trained, hardware)
 
 
 def _trained(anatomy: Anatomy, settings: FinetuneSettings) -> int:
