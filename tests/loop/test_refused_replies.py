@@ -99,5 +99,5 @@ async def test_an_unreadable_score_and_a_stop_score_never_compared_are_reported(
     options = ("--base-url", server.base_url, "--prompts", "chat", "-n", "1", "--stop-score", "8")
     finished = await revloop("revise", "Good.", *options, folder=tmp_path)
     assert finished.out == "Better.\n"
-    assert "version 0 (its score cannot be read: 'eight')" in finished.err
+    assert "version 0 (unreadable score: 'eight')" in finished.err
     assert "No critique gave a readable score, so none could reach 8." in finished.err
