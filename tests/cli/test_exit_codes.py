@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 from revloop.cli import exit_codes
 from revloop.errors import RevloopError
 from tests.helpers.command_line import revloop
-from tests.helpers.repository import REPOSITORY
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -40,9 +39,3 @@ async def test_the_help_tells_every_code() -> None:
     shown = " ".join((await revloop("--help")).out.split())
     for code, meaning in exit_codes.MEANINGS.items():
         assert f"{code} {meaning.replace('`', '')}" in shown
-
-
-def test_the_documentation_lists_every_code() -> None:
-    page = (REPOSITORY / "docs" / "exit-codes.md").read_text(encoding="utf-8")
-    listed = {int(row.split("|")[1]) for row in page.splitlines() if row[:3].strip("| ").isdigit()}
-    assert set(exit_codes.MEANINGS) <= listed
