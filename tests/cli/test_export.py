@@ -118,7 +118,9 @@ async def test_without_a_store_nothing_is_written(tmp_path: Path) -> None:
     out = tmp_path / "out.jsonl"
     assert_failed(await revloop("export", str(tmp_path / "no.sqlite"), str(out)), "no store")
     (tmp_path / "text.sqlite").write_text("not a store")
-    assert_failed(await revloop("export", str(tmp_path / "text.sqlite"), str(out)), "no revloop")
+    assert_failed(
+        await revloop("export", str(tmp_path / "text.sqlite"), str(out)), "not a revloop store"
+    )
     assert not out.exists()
 
 

@@ -57,7 +57,8 @@ async def test_progress_can_be_json_and_an_option_overrides_the_recipe(folder: P
     lines = [json.loads(line) for line in done.err.splitlines() if line.startswith("{")]
     assert lines[-1]["curves"] == "run/curves.png"
     assert lines[-1]["validation_loss"] == min(line.get("validation_loss") or 99 for line in lines)
-    settings = json.loads((folder / "run" / "run.json").read_text())["settings"]
+    run = json.loads((folder / "run" / "run.json").read_text())
+    settings = run["identity"]["settings"]
     assert (settings["epochs"], settings["lora"]["rank"]) == (1.0, 2)
 
 
