@@ -202,3 +202,8 @@ class ServerFaultError(TransientError):
 
 class BadReplyError(TransientError):
     """The reply breaks the protocol: HTML, half a body, a missing field."""
+
+
+def failure_line(exc: BaseException) -> str:
+    """The first line of an error's message, or its class name if there is none."""
+    return next(iter(str(exc).strip().splitlines()), type(exc).__name__)

@@ -67,7 +67,7 @@ def next_limit(
     """
     if now.refused > before.refused:
         changed = limit // 2
-    elif now.waiting is not None and now.waiting > (slack := _slack(now)):
+    elif now.waiting is not None and now.waiting > (slack := _IDLE_SLACK + (now.running or 0) // 8):
         # those waiting in the engine stay there for a while: subtracting them again each time would
         # let the engine run empty later
         fewer = limit - (now.waiting - slack + 1) // 2
@@ -77,10 +77,6 @@ def next_limit(
     else:
         changed = limit
     return max(bounds.least, min(bounds.most, changed))
-
-
-def _slack(load: ServerLoad) -> int:
-    return _IDLE_SLACK + (load.running or 0) // 8
 
 
 @dataclass(frozen=True, slots=True)

@@ -158,7 +158,7 @@ class RayInput:
                 for group in range(_parquet(opened, file.path).metadata.num_row_groups):
                     yield InputSplit(file, group)
                 return
-            if is_compressed(opened) or _layout(opened, file.path) is not FileLayout.LINES:
+            if is_compressed(opened) or layout_of(opened, file.path) is not FileLayout.LINES:
                 yield InputSplit(file)
                 return
         for start in range(0, file.size_bytes, self.split_bytes):
@@ -205,10 +205,6 @@ def _is_input(info: Any, fs: Any) -> bool:
     name = info.base_name
     is_hidden = name.startswith((".", "_"))
     return info.type == fs.FileType.File and name.endswith(_ENDINGS) and not is_hidden
-
-
-def _layout(file: io.BufferedReader, path: str) -> FileLayout:
-    return layout_of(decompressed(file, path), path)
 
 
 def _parquet(file: io.BufferedReader, path: str) -> Any:

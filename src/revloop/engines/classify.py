@@ -173,13 +173,11 @@ class ServerError:
         """
         if self.status == 413 or _TOO_LARGE.search(self.message):
             return ContextFullError
-        kind = self._kind_by_name() or self._kind_by_words()
+        by_name = (_KIND_OF_NAME[name] for name in self.names if name in _KIND_OF_NAME)
+        kind = next(by_name, None) or self._kind_by_words()
         if kind is QuotaError and (may_pass or _LATER.search(self.message)):
             return OverloadedError
         return kind or self._kind_by_status()
-
-    def _kind_by_name(self) -> Kind | None:
-        return next((_KIND_OF_NAME[name] for name in self.names if name in _KIND_OF_NAME), None)
 
     def _kind_by_words(self) -> Kind | None:
         kinds = _HAS_WORDS.get(self.status, frozenset())

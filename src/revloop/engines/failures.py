@@ -8,6 +8,7 @@ from revloop.errors import (
     ModelConfigError,
     RejectedError,
     ServingError,
+    failure_line,
 )
 from revloop.models.memory import ran_out_of_memory
 
@@ -38,8 +39,3 @@ def not_loaded(exc: BaseException, model: str) -> ServingError:
             "use a smaller model or a server with more memory (--base-url)."
         )
     return ModelConfigError(f"{model} cannot be loaded: {failure_line(exc)}")
-
-
-def failure_line(exc: BaseException) -> str:
-    """The first line of an error's message, or its class name if there is none."""
-    return next(iter(str(exc).strip().splitlines()), type(exc).__name__)

@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from tokenizers import Tokenizer as FastTokenizer
 
-from revloop.engines.failures import failure_line
 from revloop.engines.tokens import PromptTokenizer
-from revloop.errors import MissingExtraError, ModelConfigError, SettingRefusedError
+from revloop.errors import MissingExtraError, ModelConfigError, SettingRefusedError, failure_line
 from revloop.models.config import ignored_sampling
 
 if TYPE_CHECKING:

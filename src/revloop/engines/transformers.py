@@ -16,10 +16,10 @@ from typing import Self
 import anyio.to_thread
 
 from revloop.engines.base import Completion, Request, room_for_answer
-from revloop.engines.failures import failure_line, failure_of
+from revloop.engines.failures import failure_of
 from revloop.engines.generation import BatchedPrompt, BatchGenerator
 from revloop.engines.local_tokens import LocalTokenizer, warn_once_of_unused_sampling
-from revloop.errors import EngineError, RejectedError
+from revloop.errors import EngineError, RejectedError, failure_line
 from revloop.models.config import read_config
 from revloop.trajectory import EngineInfo, Pinned, Usage
 

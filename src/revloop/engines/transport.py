@@ -238,7 +238,7 @@ class Transport:
         try:
             async with self._session.request(
                 call.method,
-                self._url(where),
+                URL(f"{where}?{query}" if (query := self._address.query) else where),
                 **_sent(call.body),
                 timeout=timeout,
                 allow_redirects=False,
@@ -255,10 +255,6 @@ class Transport:
             raise UnreachableError(
                 f"{where} cannot be reached: {_reason(exc)}. Is the server running?"
             ) from exc
-
-    def _url(self, where: str) -> URL:
-        query = self._address.query
-        return URL(f"{where}?{query}" if query else where)
 
     def _key_headers(self) -> dict[str, str]:
         if not self._key:

@@ -9,7 +9,7 @@ from typing import Any, Self
 
 import anyio.to_thread
 
-from revloop.errors import JudgeError, MissingExtraError, ModelConfigError
+from revloop.errors import JudgeError, MissingExtraError, ModelConfigError, failure_line
 from revloop.models.memory import ran_out_of_memory
 from revloop.trajectory import JudgeInfo, Verdict
 from revloop.values import digest_of
@@ -56,8 +56,7 @@ class RewardJudge:
             loaded = kind.from_pretrained(model, trust_remote_code=False)
             tokenizer = transformers.AutoTokenizer.from_pretrained(model, trust_remote_code=False)
         except (OSError, ValueError, KeyError, AttributeError) as exc:
-            reason = str(exc).strip().splitlines() or [type(exc).__name__]
-            raise ModelConfigError(f"{model} is no reward model: {reason[0]}") from exc
+            raise ModelConfigError(f"{model} is no reward model: {failure_line(exc)}") from exc
         if loaded.config.num_labels != 1:
             raise ModelConfigError(
                 f"{model} has {loaded.config.num_labels} outputs; a reward model has one."

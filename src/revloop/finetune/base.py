@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 from revloop.engines.local_tokens import LocalTokenizer
-from revloop.errors import InputError, MissingExtraError, ModelConfigError
+from revloop.errors import InputError, MissingExtraError, ModelConfigError, failure_line
 from revloop.finetune.settings import NEEDS_TRAIN
 from revloop.models.config import read_config
 
@@ -143,8 +143,9 @@ def _causal_config(model: str) -> Any:
     try:
         config = AutoConfig.from_pretrained(model, trust_remote_code=False)
     except (OSError, ValueError, KeyError) as exc:
-        reason = str(exc).strip().splitlines() or [type(exc).__name__]
-        raise ModelConfigError(f"The config of {model} cannot be used: {reason[0]}") from exc
+        raise ModelConfigError(
+            f"The config of {model} cannot be used: {failure_line(exc)}"
+        ) from exc
     if architectures[0] not in MODEL_FOR_CAUSAL_LM_MAPPING_NAMES.values():
         raise ModelConfigError(
             f"{model} is {architectures[0]}, not a causal language model that transformers knows. "

@@ -8,7 +8,13 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from revloop.errors import InputError, MissingExtraError, ModelConfigError, TooLittleMemoryError
+from revloop.errors import (
+    InputError,
+    MissingExtraError,
+    ModelConfigError,
+    TooLittleMemoryError,
+    failure_line,
+)
 from revloop.finetune.settings import NEEDS_TRAIN
 from revloop.finetune.watch import make_callback, stopping_on_request
 from revloop.models.memory import ran_out_of_memory
@@ -177,8 +183,7 @@ def load_causal(model: str, **options: Any) -> Any:
             model, use_safetensors=True, trust_remote_code=False, **options
         )
     except (OSError, ValueError, KeyError, RuntimeError) as exc:
-        reason = str(exc).strip().splitlines() or [type(exc).__name__]
-        raise ModelConfigError(f"{model} cannot be loaded: {reason[0]}") from exc
+        raise ModelConfigError(f"{model} cannot be loaded: {failure_line(exc)}") from exc
 
 
 def _silence_libraries() -> None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
-from revloop.errors import ModelConfigError
+from revloop.errors import ModelConfigError, failure_line
 from revloop.models.shape import CONFIG_KINDS, ModelShape
 from revloop.values import explain
 
@@ -197,9 +197,9 @@ def _config_from_hub(model: str) -> Path:
     try:
         return _from_hub(model, "config.json")
     except (OSError, ValueError) as exc:
-        reason = str(exc).strip().splitlines()[0] if str(exc).strip() else type(exc).__name__
         raise ModelConfigError(
-            f"There is no folder {model}, and the model hub gave no config.json for it: {reason} "
+            f"There is no folder {model}, and the model hub gave no config.json for it: "
+            f"{failure_line(exc)} "
             "Check the name and the connection (a gated model needs HF_TOKEN), or download the "
             "model and name its folder."
         ) from exc

@@ -89,7 +89,8 @@ def cpu_environment(
         # the default is 92% of the memory; vLLM refuses to start if that is not free
         KV_CACHE_SPACE: str(_kv_cache_gib(shape, tensor_parallel_size, root)),
     }
-    if tensor_parallel_size > _numa_nodes():
+    numa_nodes = len(list(Path("/sys/devices/system/node").glob("node[0-9]*")))
+    if tensor_parallel_size > max(1, numa_nodes):
         # by default vLLM binds one worker to each NUMA node, and fails if there are fewer
         added[_THREADS_BIND] = core_lists(sorted(_cores()), tensor_parallel_size)
     if worker_is_in_engine(len(_cores()), tensor_parallel_size):
@@ -128,10 +129,6 @@ def _cores() -> set[int]:
     if sys.platform == "linux":
         return os.sched_getaffinity(0)
     return set(range(os.cpu_count() or 1))
-
-
-def _numa_nodes() -> int:
-    return max(1, len(list(Path("/sys/devices/system/node").glob("node[0-9]*"))))
 
 
 def _weights_gib(shape: ModelShape | None) -> float:

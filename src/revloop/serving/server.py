@@ -86,7 +86,9 @@ class VllmServer:
         port = _available_port(options.host, options.port)
         self.options = options.model_copy(update={"port": port})
         self.model = options.served_model_name or options.model
-        self.log_path = options.log_path or _new_log()
+        self.log_path = options.log_path or Path(
+            tempfile.gettempdir(), f"revloop-vllm-{uuid.uuid4().hex[:12]}.log"
+        )
         self._address = (_ANY_HOST.get(options.host, options.host), port)
         self._on_progress = on_progress
         self._program = program
@@ -263,10 +265,6 @@ def _available_port(host: str, port: int | None) -> int:
                 + ("Choose another port, or none for a free one." if taken else "Check both.")
             ) from exc
         return int(probe.getsockname()[1])
-
-
-def _new_log() -> Path:
-    return Path(tempfile.gettempdir()) / f"revloop-vllm-{uuid.uuid4().hex[:12]}.log"
 
 
 def _end_of(log_path: Path) -> str:

@@ -318,9 +318,6 @@ class _Sorting:
 
 def _clash(row: Row, known: _Known) -> str:
     where = "of a draft in the store" if known.number is None else f"of line {known.number}"
-    return f"line {row.number}: the id {_shown(row.draft)} is that {where}, which has other content"
-
-
-def _shown(draft: Draft) -> str:
-    """An id for a message: text in quotation marks, a number without."""
-    return f"'{draft.id}'" if isinstance(draft.id, str) else draft.key
+    draft = row.draft
+    shown = f"'{draft.id}'" if isinstance(draft.id, str) else draft.key
+    return f"line {row.number}: the id {shown} is that {where}, which has other content"
