@@ -10,8 +10,7 @@ import typer
 
 from revloop.cli import exit_codes, output
 from revloop.cli.files import Force, named_output
-from revloop.cli.options import StoreToRead
-from revloop.cli.stores import RunToRead, tell_which_run
+from revloop.cli.stores import RunToRead, StoreToRead, tell_which_run
 from revloop.files.endings import check_trajectories
 from revloop.files.paths import Writes, check_paths
 from revloop.rows import STANDARD_OUTPUT, open_output

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Annotated, TextIO
 import typer
 
 from revloop.cli.config_file import read_config
+from revloop.demo import CRITIC_FOLDER
+from revloop.engines.factory import DEMO
 from revloop.files.atomic import atomic_file, translate_write_errors
 from revloop.files.descriptors import descriptor, is_special
 from revloop.files.paths import check_free
@@ -68,3 +70,8 @@ def judges_read(specs: Iterable[str | None]) -> dict[str, Path]:
         for kind, colon, rest in [spec.partition(":")]
         if colon
     }
+
+
+def model_folder(name: str) -> str:
+    """The model that a name stands for: ``demo`` is the toy critic that ships with revloop."""
+    return str(CRITIC_FOLDER) if name == DEMO else name

@@ -11,9 +11,9 @@ import typer
 from pydantic import Field
 
 from revloop.cli import exit_codes, output, streams
+from revloop.cli.files import model_folder
 from revloop.cli.finetune_display import live_line
 from revloop.cli.generated import with_options
-from revloop.cli.options import model_folder
 from revloop.cli.tables import print_pairs
 from revloop.errors import InputError
 from revloop.finetune import (

@@ -9,7 +9,7 @@ import typer
 
 from revloop.cli import output
 from revloop.cli.files import Force, new_file
-from revloop.cli.options import StoreToRead
+from revloop.cli.stores import StoreToRead
 from revloop.errors import InputError
 from revloop.evaluation import ComparedWith, Verdicts, comparisons, count_store
 from revloop.evaluation.sheets import (

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from revloop.cli import output
+from revloop.cli.files import model_folder
 from revloop.cli.generated import with_options
-from revloop.cli.options import model_folder
 from revloop.cli.stores import tell_if_in_two_files
 from revloop.cli.tables import print_pairs
 from revloop.files.paths import check_paths, standard_output

@@ -11,15 +11,14 @@ import typer
 from pydantic import BaseModel
 
 from revloop.cli import output
-from revloop.cli.files import Force, new_file
+from revloop.cli.files import Force, model_folder, new_file
 from revloop.cli.findings import RecordsWritten, print_report, tell_findings, tell_outcome
 from revloop.cli.generated import with_options
-from revloop.cli.options import Prompts, model_folder
 from revloop.demo.records import demo_records
 from revloop.engines.tokens import PromptTokenizer
 from revloop.errors import InputError, MissingExtraError
 from revloop.files.paths import Kind, Writes, check_paths, standard_output
-from revloop.options import DEFAULT_PROMPTS
+from revloop.options import DEFAULT_PROMPTS, RunOptions
 from revloop.prompts import PromptSet
 from revloop.records import (
     DEFAULT_LIKENESS,
@@ -50,6 +49,9 @@ from revloop.records import (
 from revloop.rows.unusable import Defect, refuse_if_all_unusable
 from revloop.store import Store
 
+Prompts = Annotated[
+    str, typer.Option(help=RunOptions.model_fields["prompts"].description, metavar="NAME|DIR")
+]
 _OTHER_FORMAT = f"Is that its format? Known: {', '.join((*FORMATS, STORE_SOURCE))}."
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode="markdown")

@@ -9,8 +9,8 @@ import typer
 from pydantic import ValidationError
 
 from revloop.cli import output
+from revloop.cli.files import model_folder
 from revloop.cli.generated import with_options
-from revloop.cli.options import model_folder
 from revloop.engines.factory import DEMO, SHIPPED_CRITIC
 from revloop.errors import InputError
 from revloop.files.paths import Kind, Writes, check_paths

@@ -8,8 +8,7 @@ import typer
 from rich.cells import cell_len, set_cell_size
 
 from revloop.cli import output
-from revloop.cli.options import StoreToRead
-from revloop.cli.stores import RunToRead, tell_which_run
+from revloop.cli.stores import RunToRead, StoreToRead, tell_which_run
 from revloop.errors import InputError
 from revloop.files.paths import check_paths, standard_output
 from revloop.store import Store

@@ -83,3 +83,8 @@ StoreOrShards = Annotated[
         callback=tell_if_in_two_files,
     ),
 ]
+
+
+StoreToRead = Annotated[
+    Path, typer.Argument(help="The store.", metavar="STORE", callback=tell_if_in_two_files)
+]
