@@ -38,6 +38,12 @@ translated once, where they enter revloop, with the original as ``__cause__``.
 
 from __future__ import annotations
 
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
 
 class RevloopError(Exception):
     """The root of the tree: catch it to catch everything that revloop raises on purpose.
@@ -207,3 +213,16 @@ class BadReplyError(TransientError):
 def failure_line(exc: BaseException) -> str:
     """The first line of an error's message, or its class name if there is none."""
     return next(iter(str(exc).strip().splitlines()), type(exc).__name__)
+
+
+@contextmanager
+def needs(message: str) -> Iterator[None]:
+    """Translate a failed import of an optional library into a MissingExtraError.
+
+    Args:
+        message: What needs the library, and how to install it.
+    """
+    try:
+        yield
+    except ImportError as exc:
+        raise MissingExtraError(message) from exc

@@ -27,15 +27,7 @@ from revloop.options import (
 )
 from revloop.prompts import PromptSet
 from revloop.store import Run, Store
-from revloop.trajectory import (
-    Draft,
-    Judge,
-    Message,
-    OpenTrajectory,
-    Trajectory,
-    Version,
-    as_draft,
-)
+from revloop.trajectory import Draft, Judge, Message, OpenTrajectory, Trajectory, Version, as_draft
 from revloop.values import digest_of, explain
 
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from revloop.errors import InputError, MissingExtraError
+from revloop.errors import InputError, needs
 from revloop.files.atomic import atomic_file, translate_write_errors
 
 if TYPE_CHECKING:
@@ -121,10 +121,8 @@ def check_plot(path: Path) -> None:
 def _figure_class(path: Path) -> type:
     if path.suffix.lower() not in _KINDS:
         raise InputError(f"{path} cannot be drawn: use a .png or .svg file.")
-    try:
+    with needs("Plots need matplotlib: pip install 'revloop[bench]'."):
         from matplotlib.figure import Figure  # optional, and slow to import
-    except ImportError as exc:
-        raise MissingExtraError("Plots need matplotlib: pip install 'revloop[bench]'.") from exc
     drawn: type = Figure
     return drawn
 

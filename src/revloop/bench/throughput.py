@@ -14,13 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from revloop.batch import Batch, Ending, InputSource, Progress
-from revloop.bench.figures import (
-    Cost,
-    request_figures,
-    round_rows,
-    work_figures,
-    work_of,
-)
+from revloop.bench.figures import Cost, request_figures, round_rows, work_figures, work_of
 from revloop.bench.occupancy import occupancy_figures, watched
 from revloop.bench.oracle import exact_requests, replay
 from revloop.bench.recording import Recording, RecordingEngine

@@ -12,13 +12,7 @@ import anyio
 import typer
 
 from revloop.batch import InputSource
-from revloop.bench import (
-    BenchResult,
-    Workload,
-    changes,
-    different_settings,
-    measure_throughput,
-)
+from revloop.bench import BenchResult, Workload, changes, different_settings, measure_throughput
 from revloop.bench.plots import check_plot, plot_throughput
 from revloop.cli import output
 from revloop.cli.files import paths_read

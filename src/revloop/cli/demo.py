@@ -20,12 +20,7 @@ from revloop.cli.files import new_file
 from revloop.cli.generated import with_options
 from revloop.cli.tables import print_table
 from revloop.demo import CRITIC_FOLDER, demo_drafts
-from revloop.demo.figures import (
-    critique_statements,
-    fault_counts,
-    round_figures,
-    unusable_replies,
-)
+from revloop.demo.figures import critique_statements, fault_counts, round_figures, unusable_replies
 from revloop.engines.factory import DEMO, SHIPPED_CRITIC
 from revloop.errors import InputError, MissingExtraError, ServingError
 from revloop.evaluation import ask_judge, demo_judge, evaluate

@@ -13,10 +13,7 @@ from revloop.cli.evaluate import ask_all
 from revloop.cli.files import Force, judges_read, new_file
 from revloop.cli.generated import with_options
 from revloop.cli.stores import StoreOrShards, store_in, what_is_read
-from revloop.evaluation import (
-    EvaluationOptions,
-    count_store,
-)
+from revloop.evaluation import EvaluationOptions, count_store
 from revloop.files.atomic import translate_write_errors
 from revloop.files.paths import Kind, Writes, check_free, check_paths
 from revloop.report import (

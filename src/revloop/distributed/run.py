@@ -16,7 +16,7 @@ from revloop.distributed.folder import Manifest, ShardFolder
 from revloop.distributed.shards import shard_sink
 from revloop.distributed.source import HINT, RayInput
 from revloop.engines.factory import DEMO
-from revloop.errors import InputError, MissingExtraError, RevloopError
+from revloop.errors import InputError, RevloopError, needs
 from revloop.options import EngineOptions
 
 if TYPE_CHECKING:
@@ -274,7 +274,5 @@ def _unwrapped_errors() -> Iterator[None]:
 
 
 def _check_ray() -> None:
-    try:
+    with needs(f"--ray needs Ray: {HINT}."):
         import ray.data  # noqa: F401
-    except ImportError as exc:
-        raise MissingExtraError(f"--ray needs Ray: {HINT}.") from exc

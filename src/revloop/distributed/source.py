@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from pydantic_core import to_json
 
-from revloop.errors import InputError, MissingExtraError
+from revloop.errors import InputError, needs
 from revloop.files.compression import (
     BUFFER_BYTES,
     decompressed,
@@ -188,11 +188,9 @@ def file_system(name: str) -> tuple[Any, str]:
         InputError: The kind of address is unknown.
         MissingExtraError: pyarrow is not installed.
     """
-    try:
+    with needs(f"--ray needs Ray and pyarrow: {HINT}."):
         import pyarrow as pa
         from pyarrow import fs
-    except ImportError as exc:
-        raise MissingExtraError(f"--ray needs Ray and pyarrow: {HINT}.") from exc
     try:
         address = name if "://" in name else str(Path(name).absolute())
         system, path = fs.FileSystem.from_uri(address)

@@ -7,13 +7,7 @@ from fnmatch import fnmatchcase
 from functools import partial
 from typing import TYPE_CHECKING, Any, Self
 
-from revloop.engines.base import (
-    Completion,
-    Request,
-    prompt_chars,
-    refuse_too_long,
-    room_for_answer,
-)
+from revloop.engines.base import Completion, Request, prompt_chars, refuse_too_long, room_for_answer
 from revloop.engines.classify import one_line
 from revloop.engines.exact_tokens import find_tokenizer
 from revloop.engines.metrics import Counters, ServerLoad, read_counters, read_load

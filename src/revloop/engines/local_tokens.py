@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from tokenizers import Tokenizer as FastTokenizer
 
 from revloop.engines.tokens import PromptTokenizer
-from revloop.errors import MissingExtraError, ModelConfigError, SettingRefusedError, failure_line
+from revloop.errors import ModelConfigError, SettingRefusedError, failure_line, needs
 from revloop.models.config import ignored_sampling
 
 if TYPE_CHECKING:
@@ -42,14 +42,12 @@ class LocalTokenizer(PromptTokenizer):
             MissingExtraError: transformers is not installed.
             ModelConfigError: There is none, or no fast (Rust) one.
         """
-        try:
+        with needs(
+            "Running a model in this process needs torch and transformers: pip install "
+            "'revloop[local]'. Or name a running server (--base-url)."
+        ):
             import torch  # noqa: F401 - slow and optional; transformers needs it
             from transformers import AutoTokenizer
-        except ImportError as exc:
-            raise MissingExtraError(
-                "Running a model in this process needs torch and transformers: pip install "
-                "'revloop[local]'. Or name a running server (--base-url)."
-            ) from exc
         try:
             return cls(AutoTokenizer.from_pretrained(model, trust_remote_code=False))
         except (OSError, ValueError, AttributeError, KeyError, ImportError) as exc:

@@ -6,12 +6,7 @@ import logging
 from typing import TYPE_CHECKING, Self
 
 from pydantic import Field
-from tenacity import (
-    AsyncRetrying,
-    RetryCallState,
-    retry_if_exception_type,
-    wait_random_exponential,
-)
+from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, wait_random_exponential
 
 from revloop.engines.outage import Outage
 from revloop.errors import EngineGoneError, TransientError

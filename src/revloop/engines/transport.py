@@ -22,13 +22,7 @@ from revloop.engines.blame import Blame, Health
 from revloop.engines.classify import one_line
 from revloop.engines.outage import Faults, Outage
 from revloop.engines.replies import check_reply, check_status, json_object
-from revloop.errors import (
-    BadReplyError,
-    EngineError,
-    InputError,
-    TransientError,
-    UnreachableError,
-)
+from revloop.errors import BadReplyError, EngineError, InputError, TransientError, UnreachableError
 
 if TYPE_CHECKING:
     from pydantic import SecretStr

@@ -19,10 +19,10 @@ from revloop.engines.local_tokens import LocalTokenizer, warn_once_of_unused_sam
 from revloop.engines.vllm_stats import EngineStats
 from revloop.errors import (
     BadReplyError,
-    MissingExtraError,
     ModelConfigError,
     RejectedError,
     UnusableEngineError,
+    needs,
 )
 from revloop.models.account import account_environment
 from revloop.models.config import known_shape, read_config
@@ -104,12 +104,8 @@ class VllmEngine:
 
     @classmethod
     def _loaded(cls, settings: Mapping[str, Any], tokenizer: LocalTokenizer) -> Self:
-        try:
+        with needs("vLLM is not installed: pip install 'revloop[vllm]' (GPU) or 'revloop[cpu]'."):
             import vllm  # slow and optional
-        except ImportError as exc:
-            raise MissingExtraError(
-                "vLLM is not installed: pip install 'revloop[vllm]' (GPU) or 'revloop[cpu]'."
-            ) from exc
         model, stats, version = settings["model"], EngineStats(), vllm.__version__
         try:
             # not in a variable: an exception that vLLM keeps holds this frame, so that a variable

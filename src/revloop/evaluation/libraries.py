@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
-from revloop.errors import MissingExtraError
+from revloop.errors import needs
 
 
 def library(name: str) -> Any:
@@ -14,9 +14,5 @@ def library(name: str) -> Any:
     Raises:
         MissingExtraError: It is not installed.
     """
-    try:
+    with needs(f"The figures need {name.partition('.')[0]}: pip install 'revloop[evaluate]'."):
         return importlib.import_module(name)
-    except ImportError as exc:
-        raise MissingExtraError(
-            f"The figures need {name.partition('.')[0]}: pip install 'revloop[evaluate]'."
-        ) from exc

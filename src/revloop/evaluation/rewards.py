@@ -9,7 +9,7 @@ from typing import Any, Self
 
 import anyio.to_thread
 
-from revloop.errors import JudgeError, MissingExtraError, ModelConfigError, failure_line
+from revloop.errors import JudgeError, ModelConfigError, failure_line, needs
 from revloop.models.memory import ran_out_of_memory
 from revloop.trajectory import JudgeInfo, Verdict
 from revloop.values import digest_of
@@ -43,13 +43,9 @@ class RewardJudge:
             MissingExtraError: torch or transformers is not installed.
             ModelConfigError: There is no such model, or it has more than one output.
         """
-        try:
+        with needs("A reward model needs torch and transformers: pip install 'revloop[local]'."):
             import torch  # noqa: F401 - heavy and optional; transformers half works without
             import transformers
-        except ImportError as exc:
-            raise MissingExtraError(
-                "A reward model needs torch and transformers: pip install 'revloop[local]'."
-            ) from exc
         transformers.utils.logging.disable_progress_bar()
         kind = transformers.AutoModelForSequenceClassification
         try:

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
-from revloop.errors import InputError, MissingExtraError
+from revloop.errors import InputError, needs
 from revloop.files.atomic import duplicate_handle, translate_write_errors
 
 if TYPE_CHECKING:
@@ -157,8 +157,6 @@ def import_pyarrow(purpose: str) -> Any:
     Raises:
         MissingExtraError: It is not installed.
     """
-    try:
+    with needs(f"{purpose} needs pyarrow: {DATA_EXTRA}."):
         import pyarrow.parquet
-    except ImportError as exc:
-        raise MissingExtraError(f"{purpose} needs pyarrow: {DATA_EXTRA}.") from exc
     return pyarrow

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 from revloop.engines.local_tokens import LocalTokenizer
-from revloop.errors import InputError, MissingExtraError, ModelConfigError, failure_line
+from revloop.errors import InputError, ModelConfigError, failure_line, needs
 from revloop.finetune.settings import NEEDS_TRAIN
 from revloop.models.config import read_config
 
@@ -135,11 +135,9 @@ class Base:
 
 def _causal_config(model: str) -> Any:
     architectures = read_config(model).get("architectures") or ["of no architecture"]
-    try:
+    with needs(NEEDS_TRAIN):
         from transformers import AutoConfig
         from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
-    except ImportError as exc:
-        raise MissingExtraError(NEEDS_TRAIN) from exc
     try:
         config = AutoConfig.from_pretrained(model, trust_remote_code=False)
     except (OSError, ValueError, KeyError) as exc:

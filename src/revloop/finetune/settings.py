@@ -7,7 +7,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field, ValidationError
 
-from revloop.errors import InputError, MissingExtraError
+from revloop.errors import InputError, needs
 from revloop.options import DEFAULT_PROMPTS, Flag, Options
 from revloop.values import Frozen, explain
 
@@ -208,10 +208,8 @@ def read_yaml(path: Path) -> Any:
         InputError: It cannot be read.
         MissingExtraError: PyYAML is not installed.
     """
-    try:
+    with needs(NEEDS_TRAIN):
         import yaml  # optional: comes with the extra `train`
-    except ImportError as exc:
-        raise MissingExtraError(NEEDS_TRAIN) from exc
     try:
         return yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as exc:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from revloop.errors import MissingExtraError
+from revloop.errors import needs
 
 if TYPE_CHECKING:
     from revloop.records.record import Record
@@ -40,10 +40,8 @@ class NearDuplicates:
         Raises:
             MissingExtraError: rensa is not installed.
         """
-        try:
+        with needs(f"Finding near duplicates needs rensa: {_HINT}."):
             import rensa
-        except ImportError as exc:
-            raise MissingExtraError(f"Finding near duplicates needs rensa: {_HINT}.") from exc
         self._threshold = threshold
         self._hash = rensa.RMinHash
         self._index = rensa.RMinHashLSH(threshold, HASHES, _bands(threshold))
@@ -70,10 +68,8 @@ class LanguageDetector:
         Raises:
             MissingExtraError: py3langid is not installed.
         """
-        try:
+        with needs(f"Detecting languages needs py3langid: {_HINT}."):
             import py3langid
-        except ImportError as exc:
-            raise MissingExtraError(f"Detecting languages needs py3langid: {_HINT}.") from exc
         self._classify = py3langid.classify
 
     def language(self, text: str) -> str:

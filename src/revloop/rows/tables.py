@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pydantic_core import PydanticSerializationError, to_jsonable_python
 
-from revloop.errors import InputError, MissingExtraError
+from revloop.errors import InputError, needs
 from revloop.files.compression import DATA_EXTRA, import_pyarrow
 from revloop.rows.row import RawRow
 
@@ -132,10 +132,8 @@ def hub_rows(source: str, after: Position | None = None) -> Iterator[RawRow]:
 
 
 def _datasets() -> Any:
-    try:
+    with needs(f"Hugging Face data sets need datasets: {DATA_EXTRA}."):
         import datasets
-    except ImportError as exc:
-        raise MissingExtraError(f"Hugging Face data sets need datasets: {DATA_EXTRA}.") from exc
     return datasets
 
 

@@ -13,14 +13,7 @@ from typing import TYPE_CHECKING
 
 from revloop.demo.critique import DemoCritique, correct, write_critique
 from revloop.demo.judge import judge
-from revloop.demo.messages import (
-    OWN_WORDS,
-    WordSource,
-    draw_draft,
-    made_up_word,
-    near_word,
-    write,
-)
+from revloop.demo.messages import OWN_WORDS, WordSource, draw_draft, made_up_word, near_word, write
 from revloop.demo.phrases import DAYS
 from revloop.demo.training.tokenizer import END
 
