@@ -122,3 +122,20 @@ def test_a_value_that_cannot_be_used_names_its_place_in_the_file(folder: Path) -
 def test_every_field_is_described(model: type[Options]) -> None:
     for name, field in model.model_fields.items():
         assert field.description, f"{model.__name__}.{name}"
+
+
+def test_what_a_command_leaves_out_is_not_read_from_the_file_either(folder: Path) -> None:
+    (folder / "revloop.toml").write_text('[toy]\ncolour = "green"\ncount = 3', encoding="utf-8")
+    assert call(leave_out=("colour",)) == Toy(count=3)
+
+
+def test_what_has_no_flag_is_read_from_the_file(folder: Path) -> None:
+    (folder / "revloop.toml").write_text('[toy]\ncolour = "green"', encoding="utf-8")
+    assert call(without_flag=("colour",)).colour == "green"
+
+
+@pytest.mark.parametrize("option", ["count", "share"])
+def test_a_truth_value_is_no_number(folder: Path, option: str) -> None:
+    (folder / "revloop.toml").write_text(f"[toy]\n{option} = true", encoding="utf-8")
+    with pytest.raises(InputError, match=rf"toml: \[toy\] {option}: is true, not a number"):
+        call()

@@ -65,7 +65,7 @@ Output = Annotated[
     loop=RunOptions,
     ray=RayOptions,
     engine=EngineOptions,
-    leave_out=("base_url",),  # which may be given several times here: see RayOptions
+    without_flag=("base_url",),  # which may be given several times here: see RayOptions
 )
 def batch(
     context: typer.Context,
@@ -156,7 +156,8 @@ def _tell_outcome(outcome: BatchOutcome | None, output_file: Path, store: Path) 
             "tries them again."
         )
     if output_file != STANDARD_OUTPUT:
-        output.results.print(output.printable(f"{output_file}: {outcome.rows} trajectories"))
+        what = "1 trajectory" if outcome.rows == 1 else f"{outcome.rows} trajectories"
+        output.results.print(output.printable(f"{output_file}: {what}"))
     if outcome.failed:
         return EngineError.exit_code
     return exit_codes.REJECTED_ROWS if outcome.rejected else 0

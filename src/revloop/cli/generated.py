@@ -50,6 +50,7 @@ class Chosen(NamedTuple):
 def with_options(
     *,
     leave_out: Collection[str] = (),
+    without_flag: Collection[str] = (),
     defaults: Mapping[str, Any] | None = None,
     **models: type[Options],
 ) -> Callable[[Callable[..., R]], Callable[..., R]]:
@@ -59,7 +60,8 @@ def with_options(
     order of precedence.
 
     Args:
-        leave_out: Fields that this command has no flag for.
+        leave_out: Fields that this command does not take, neither as flags nor from the file.
+        without_flag: Fields that this command takes from the environment and the file alone.
         defaults: Defaults of this command, where they differ from the models'.
         models: Models by the name of the function's argument and of the table in the file.
 
@@ -76,7 +78,7 @@ def with_options(
             name: key
             for key, model in models.items()
             for name, flag in model.flags().items()
-            if not flag.only_in_python and name not in leave_out
+            if not flag.only_in_python and name not in {*leave_out, *without_flag}
         }
 
         def command(**values: Any) -> R:
@@ -85,7 +87,8 @@ def with_options(
                 if (value := values.pop(name)) is not None and value != []:
                     given[key][name] = value
             built = {
-                key: build(key, model, given[key], own_defaults) for key, model in models.items()
+                key: build(key, model, given[key], own_defaults, leave_out)
+                for key, model in models.items()
             }
             return function(**values, **built)
 
@@ -121,7 +124,11 @@ def disguised(
 
 
 def chosen(
-    table: str, model: type[Options], given: Mapping[str, Any], defaults: Mapping[str, Any]
+    table: str,
+    model: type[Options],
+    given: Mapping[str, Any],
+    defaults: Mapping[str, Any],
+    leave_out: Collection[str] = (),
 ) -> dict[str, Chosen]:
     """The values that are not the model's defaults, and where they come from.
 
@@ -130,6 +137,7 @@ def chosen(
         model: The model.
         given: Values from the command line.
         defaults: Defaults of the command.
+        leave_out: Fields to leave at the model's defaults.
 
     Raises:
         InputError: The file cannot be used.
@@ -138,7 +146,7 @@ def chosen(
     path = str(file.path)
     words = {name: flag_name(name, flags[name]) for name in given}
     variables = {name: flags[name].variable for name in model.environment()}
-    return model.merge(
+    merged = model.merge(
         {name: Chosen(value, words[name], words[name]) for name, value in given.items()},
         {
             name: Chosen(value, variables[name], variables[name])
@@ -150,17 +158,22 @@ def chosen(
         },
         {name: Chosen(defaults[name], "default", name) for name in flags if name in defaults},
     )
+    return {name: value for name, value in merged.items() if name not in leave_out}
 
 
 def build(
-    table: str, model: type[Options], given: Mapping[str, Any], defaults: Mapping[str, Any]
+    table: str,
+    model: type[Options],
+    given: Mapping[str, Any],
+    defaults: Mapping[str, Any],
+    leave_out: Collection[str] = (),
 ) -> Options:
     """The model in force: see :func:`chosen`.
 
     Raises:
         InputError: The file, or a value, cannot be used.
     """
-    values = chosen(table, model, given, defaults)
+    values = chosen(table, model, given, defaults, leave_out)
     try:
         return model.model_validate({name: one.value for name, one in values.items()})
     except ValidationError as exc:

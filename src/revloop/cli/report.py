@@ -62,9 +62,7 @@ def report(
     with new_file(out, force=force) as file:
         judges = None
         if evaluation.judge and rounds:
-            # the page compares with the original, whatever revloop.toml says for evaluate
-            asked = evaluation.model_copy(update={"against": "original"})
-            judges = anyio.run(ask_all, store, asked, rounds)
+            judges = anyio.run(ask_all, store, evaluation, rounds)
         with open_source(store, judges, rounds=rounds, by=evaluation.by) as source:
             aggregates = aggregate(source)
             if plots is not None:

@@ -7,11 +7,15 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar
 
+from pydantic import field_validator
+
 from revloop.values import Frozen
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
+
+    from pydantic import ValidatorFunctionWrapHandler
 
 T = TypeVar("T")
 
@@ -43,6 +47,14 @@ class Options(Frozen):
     """What a user may choose; a subclass is a panel of ``--help`` and a table of the file."""
 
     panel: ClassVar[str] = "Options"
+
+    @field_validator("*", mode="wrap")
+    @classmethod
+    def _no_truth_as_a_number(cls, value: object, check: ValidatorFunctionWrapHandler) -> object:
+        checked = check(value)
+        if isinstance(value, bool) and not isinstance(checked, bool):
+            raise ValueError(f"is {str(value).lower()}, not a number")  # noqa: TRY004 - as pydantic needs
+        return checked
 
     @classmethod
     def flags(cls) -> dict[str, Flag]:
