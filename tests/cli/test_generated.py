@@ -10,6 +10,7 @@ import typer
 from pydantic import Field
 from typer.testing import CliRunner
 
+from revloop.cli.config_file import TABLES
 from revloop.cli.generated import with_options
 from revloop.errors import InputError
 from revloop.options import EngineOptions, Flag, LoopOptions, Options, RunOptions, StoreOptions
@@ -38,8 +39,9 @@ class Toy(Options):
 
 @pytest.fixture(autouse=True)
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The folder that commands run in, and where the file is."""
+    """The folder that commands run in, and where the file is; it knows the toy's table."""
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setitem(TABLES, "toy", Toy)  # and not for the tests that come later
     return tmp_path
 
 
