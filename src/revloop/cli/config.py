@@ -9,7 +9,7 @@ import typer
 from pydantic import SecretStr
 
 from revloop.cli import output
-from revloop.cli.config_file import TABLES, check_known, read_config
+from revloop.cli.config_file import TABLES, ConfigFile, check_known, read_config
 from revloop.cli.generated import build, chosen
 from revloop.cli.tables import print_table
 
@@ -35,13 +35,13 @@ def config(
     """
     for table in tables or ():
         check_known(table, TABLES, f"There is no table '{table}'")
-    found = {name: in_force(name, TABLES[name]) for name in tables or sorted(TABLES)}
+    file = read_config()
+    found = {name: in_force(file, name, TABLES[name]) for name in tables or sorted(TABLES)}
     if as_json:
         output.print_json(json.dumps(found, indent=2))
         return
     shown = found if tables or everything else {k: v for k, v in found.items() if _has_choice(v)}
-    file = read_config().path
-    output.say(f"Options file: {file or 'none'}.")
+    output.say(f"Options file: {file.path or 'none'}.")
     if not shown:
         output.say("All options have their defaults; --all prints them.")
         return
@@ -53,13 +53,14 @@ def config(
     print_table(("option", "value", "from"), rows, left=3)
 
 
-def in_force(table: str, model: type[Options]) -> dict[str, dict[str, object]]:
+def in_force(file: ConfigFile, table: str, model: type[Options]) -> dict[str, dict[str, object]]:
     """The value of each option of a table as JSON, and where it comes from.
 
     Raises:
-        InputError: The file, or a value, cannot be used.
+        InputError: A value cannot be used.
     """
-    sources, options = chosen(table, model, {}, {}), build(table, model, {}, {})
+    sources = chosen(file, table, model, {}, {})
+    options = build(model, sources)
     values = options.model_dump(mode="json")
     found = {}
     for name, flag in model.flags().items():

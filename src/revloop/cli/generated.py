@@ -19,7 +19,7 @@ from typing import (
 import typer
 from pydantic import ValidationError
 
-from revloop.cli.config_file import TABLES, read_config
+from revloop.cli.config_file import TABLES, ConfigFile, read_config
 from revloop.errors import InputError
 from revloop.values import explain
 
@@ -86,8 +86,9 @@ def with_options(
             for name, key in fields.items():
                 if (value := values.pop(name)) is not None and value != []:
                     given[key][name] = value
+            file = read_config()
             built = {
-                key: build(key, model, given[key], own_defaults, leave_out)
+                key: build(model, chosen(file, key, model, given[key], own_defaults, leave_out))
                 for key, model in models.items()
             }
             return function(**values, **built)
@@ -124,6 +125,7 @@ def disguised(
 
 
 def chosen(
+    file: ConfigFile,
     table: str,
     model: type[Options],
     given: Mapping[str, Any],
@@ -133,17 +135,14 @@ def chosen(
     """The values that are not the model's defaults, and where they come from.
 
     Args:
+        file: What ``revloop.toml`` holds.
         table: The model's table in the file.
         model: The model.
         given: Values from the command line.
         defaults: Defaults of the command.
         leave_out: Fields to leave at the model's defaults.
-
-    Raises:
-        InputError: The file cannot be used.
     """
-    flags, file = model.flags(), read_config()
-    path = str(file.path)
+    flags, path = model.flags(), str(file.path)
     words = {name: flag_name(name, flags[name]) for name in given}
     variables = {name: flags[name].variable for name in model.environment()}
     merged = model.merge(
@@ -161,19 +160,12 @@ def chosen(
     return {name: value for name, value in merged.items() if name not in leave_out}
 
 
-def build(
-    table: str,
-    model: type[Options],
-    given: Mapping[str, Any],
-    defaults: Mapping[str, Any],
-    leave_out: Collection[str] = (),
-) -> Options:
-    """The model in force: see :func:`chosen`.
+def build(model: type[Options], values: Mapping[str, Chosen]) -> Options:
+    """The model with the values that :func:`chosen` gives.
 
     Raises:
-        InputError: The file, or a value, cannot be used.
+        InputError: A value cannot be used.
     """
-    values = chosen(table, model, given, defaults, leave_out)
     try:
         return model.model_validate({name: one.value for name, one in values.items()})
     except ValidationError as exc:
