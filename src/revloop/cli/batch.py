@@ -156,7 +156,7 @@ def _tell_outcome(outcome: BatchOutcome | None, output_file: Path, store: Path) 
             "tries them again."
         )
     if output_file != STANDARD_OUTPUT:
-        what = "1 trajectory" if outcome.rows == 1 else f"{outcome.rows} trajectories"
+        what = output.trajectories(outcome.rows)
         output.results.print(output.printable(f"{output_file}: {what}"))
     if outcome.failed:
         return EngineError.exit_code

@@ -98,7 +98,7 @@ def _tell_losses(store: Path, losses: Losses) -> None:
 
 
 def _tell(path: Path, written: int, unfinished: int) -> None:
-    what = "1 trajectory" if written == 1 else f"{written} trajectories"
+    what = output.trajectories(written)
     not_finished = f", {unfinished} of them unfinished" if unfinished else ""
     if path == STANDARD_OUTPUT:
         output.say(f"{what}{not_finished}")

@@ -170,6 +170,11 @@ def stages(first: str) -> Iterator[StageTeller]:
         yield StageTeller(status)
 
 
+def trajectories(number: int) -> str:
+    """A number of trajectories, in words."""
+    return "1 trajectory" if number == 1 else f"{number} trajectories"
+
+
 def totals(trajectory: Trajectory) -> str:
     """Rounds, tokens and seconds of a trajectory, in a sentence."""
     usage = trajectory.usage
