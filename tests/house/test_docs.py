@@ -20,7 +20,7 @@ from revloop.cli.app import app
 from revloop.cli.config_file import TABLES
 from revloop.cli.exit_codes import MEANINGS
 from revloop.errors import RevloopError
-from revloop.prompts.prompt_set import PromptSettings
+from revloop.prompts.settings import PromptSettings
 from revloop.records import FORMATS, Record, training_texts
 from revloop.rows import FORMAT_NAMES, Row, read_rows
 from tests.helpers.command_line import revloop

@@ -38,6 +38,8 @@ class Request:
         stop: Texts that end the generation; excluded from the completion's text.
         keep_prefix: Whether to return the tokens, because a later prompt extends this one.
         prefix: The tokens of an earlier prompt that this one extends.
+        prefill: The beginning of the answer, for a chat: the model continues it, and the
+            completion's text is what follows.
         exact: Generate exactly ``max_tokens`` tokens and ignore end tokens. For benchmarks; only
             vLLM supports it.
     """
@@ -50,6 +52,7 @@ class Request:
     stop: tuple[str, ...] = ()
     keep_prefix: bool = False
     prefix: TokenPrefix | None = None
+    prefill: str = ""
     exact: bool = False
 
 
@@ -120,7 +123,7 @@ def prompt_chars(request: Request) -> int:
     """Characters of a request's prompt."""
     if isinstance(request.prompt, str):
         return len(request.prompt)
-    return sum(len(message.content) for message in request.prompt)
+    return sum(len(message.content) for message in request.prompt) + len(request.prefill)
 
 
 def refuse_too_long(least_tokens: int, request: Request, context_tokens: int | None) -> None:

@@ -78,7 +78,7 @@ class LocalTokenizer(PromptTokenizer):
             tokenize=True,
             return_dict=False,
         )
-        return ids
+        return [*ids, *self._encode(request.prefill)] if request.prefill else ids
 
     def text(self, ids: list[int]) -> str:
         """The text of generated ids, without special tokens."""

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import anyio.to_thread
 
 from revloop.concurrency import task_group
-from revloop.engines.base import LONG_CHARS, Completion, Request
+from revloop.engines.base import LONG_CHARS, Request
 from revloop.errors import ContextFullError, EngineError, RejectedError, RevloopError
 from revloop.loop.requests import RoundFailedError, RoundRequests
 from revloop.loop.selection import choose_by_judge, choose_by_score
@@ -20,13 +19,12 @@ from revloop.trajectory import Critique, StopReason, Version, compare, kept_roun
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
-    from revloop.engines.base import Engine
+    from revloop.engines.base import Engine, TokenPrefix
     from revloop.options import RunSettings
     from revloop.prompts import PromptSet
     from revloop.trajectory import Comparison, Judge, OpenTrajectory, Selection
 
     Candidate = tuple[Critique, str]
-    Answered = tuple[Request, Completion]
 
 SHORTEST_CRITIQUE_TOKENS = 64
 """The least room for a critique; with less, none is requested."""
@@ -130,10 +128,10 @@ class Rounds:
         """The revisions of a round, each with the critique that led to it."""
         if self._settings.single_pass:
             return await self._run_all(requests, lambda part: self._single_pass(part, text))
-        critique, answered = await self._critique(requests, text)
+        critique, prefix = await self._critique(requests, text)
         if found_nothing(critique, self._settings):
             return [(critique, text)]
-        request = self._revision_request(text, answered)
+        request = self._revision_request(text, critique, prefix)
         return await self._run_all(
             requests, lambda part: self._revision(part, text, critique, request)
         )
@@ -206,36 +204,53 @@ class Rounds:
         except RevloopError as exc:
             raise requests.failed(StopReason.JUDGE_FAILED, f"the judge failed: {exc}") from exc
 
-    async def _critique(self, requests: RoundRequests, text: str) -> tuple[Critique, Answered]:
+    async def _critique(
+        self, requests: RoundRequests, text: str
+    ) -> tuple[Critique, TokenPrefix | None]:
         prompts, settings = self._prompts, self._settings
         request = Request(
             prompt=prompts.critique_prompt(self._draft, text),
             sampling=settings.sampling,
             max_tokens=settings.critique_max_tokens,
             room_tokens=min(SHORTEST_CRITIQUE_TOKENS, settings.critique_max_tokens),
-            reserve_tokens=self._count(text) + self._count(prompts.bridge),
+            reserve_tokens=self._revision_tokens(text),
             stop=prompts.critique_stops(),
             keep_prefix=not prompts.is_chat,
+            prefill=prompts.settings.critique.prefill,
         )
         labels, given = prompts.settings.critique.labels, texts_given(self._draft, text)
         critique, answer = await requests.until_usable(
             "critique",
             request,
-            lambda generated: prompts.parse_critique(generated, given),
+            lambda generated: prompts.parse_critique(request.prefill + generated, given),
             allow_cut=labels is None or not labels.required,
         )
-        if critique.raw != answer.text:  # without its thoughts, the tokens are no longer a prefix
-            answer = replace(answer, text=critique.raw, prefix=None)
-        return critique, (request, answer)
+        # without its thoughts, the tokens are no longer a prefix
+        return critique, answer.prefix if critique.raw == answer.text else None
 
-    def _revision_request(self, text: str, answered: Answered) -> Request:
-        (asked, answer), settings = answered, self._settings
+    def _revision_tokens(self, text: str) -> int:
+        """Tokens that the revision's prompt adds to the critique's, and the revision's own.
+
+        In a fresh context the bridge takes the place of the critique's template.
+        """
+        prompts = self._prompts
+        added = self._count(prompts.bridge)
+        if prompts.has_fresh_context:
+            added = max(0, added - self._count(prompts.fixed_text("critique.txt")))
+        return self._count(text) + added
+
+    def _revision_request(
+        self, text: str, critique: Critique, prefix: TokenPrefix | None
+    ) -> Request:
+        prompts, settings = self._prompts, self._settings
         return Request(
-            prompt=self._prompts.revision_prompt(asked.prompt, answer.text),
+            prompt=prompts.revision_prompt_of(self._draft, text, critique.raw),
             sampling=settings.sampling,
             max_tokens=settings.revision_max_tokens,
             room_tokens=min(max(self._count(text), 1), settings.revision_max_tokens),
-            prefix=answer.prefix,
+            stop=prompts.settings.revision.stop,
+            prefix=prefix,
+            prefill=prompts.settings.revision.prefill,
         )
 
     async def _revision(
@@ -244,7 +259,7 @@ class Rounds:
         prompts, given = self._prompts, texts_given(self._draft, text)
 
         def parse(generated: str) -> str:
-            revision = prompts.parse_revision(generated, given)
+            revision = prompts.parse_revision(prompts.revision_lead + generated, given)
             return prompts.accept(revision, critique, text, given)
 
         revision, _ = await requests.until_usable("revision", request, parse)
@@ -259,11 +274,13 @@ class Rounds:
             sampling=settings.sampling,
             max_tokens=most,
             room_tokens=min(needed, most),
+            stop=prompts.settings.revision.stop,
+            prefill=prompts.settings.critique.prefill,
         )
         given = texts_given(self._draft, text)
 
         def parse(generated: str) -> Candidate:
-            critique, revision = prompts.parse_single_pass(generated, given)
+            critique, revision = prompts.parse_single_pass(request.prefill + generated, given)
             if found_nothing(critique, settings):
                 return critique, text
             return critique, prompts.accept(revision, critique, text, given)

@@ -42,7 +42,13 @@ class RunSettings(SettledOptions):
         engine: EngineInfo,
         judge: JudgeInfo | None = None,
     ) -> Self:
-        """The user's choices, and the prompt set's where the user made none."""
+        """The user's choices, and the prompt set's where the user made none.
+
+        Raises:
+            PromptSetError: The prompt set has no single-pass prompt, and it is asked for.
+        """
+        if options.single_pass:
+            prompts.require_single_pass()
         chosen = prompts.settings
         temperature, top_p = options.temperature, options.top_p
         return cls(

@@ -8,15 +8,19 @@ read as a template.
 file                    kinds       content
 ======================  ==========  ====================================================
 ``critique.txt``        both        asks for the critique: ``${prompt}``, ``${response}``
-``bridge.txt``          both        leads from the critique to the revision
+``bridge.txt``          both        leads from the critique to the revision; asks for it anew
+                                    with ``context = "fresh"``: ``${prompt}``, ``${response}``,
+                                    ``${critique}``
 ``turn.txt``            both        one turn of a conversation: ``${role}``, ``${content}``
-``single.txt``          chat        asks for both in one answer: as ``critique.txt``
+``single.txt``          chat        asks for both in one answer: as ``critique.txt``; optional
+                                    without tags
 ``system.txt``          chat        the system message (optional)
 ======================  ==========  ====================================================
 
 With ``kind = "completion"`` the critic continues one text: the critique prompt, the critique, the
 bridge, the revision; single-pass mode generates the same text in one request. With
-``kind = "chat"`` critique and revision are two turns of a conversation.
+``kind = "chat"`` critique and revision are two turns of a conversation, or with
+``context = "fresh"`` two conversations.
 """
 
 from __future__ import annotations
@@ -27,15 +31,11 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from string import Template
-from typing import TYPE_CHECKING, Annotated, Literal, Self
-
-from pydantic import Field
+from typing import TYPE_CHECKING, Self
 
 from revloop.errors import PromptSetError
 from revloop.prompts.parsing import (
-    Labels,
     ReplyFormat,
-    RevisionTags,
     UnusableError,
     find_revision,
     heading,
@@ -45,67 +45,16 @@ from revloop.prompts.parsing import (
     unless_unchanged,
     without_thoughts,
 )
+from revloop.prompts.settings import PromptSettings
 from revloop.prompts.templates import load_settings, load_template, shipped_folder
 from revloop.trajectory import Critique, Draft, Message
-from revloop.values import Frozen, digest_of
+from revloop.values import digest_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 Rendered = str | tuple[Message, ...]
 """A prompt as sent: a text to continue, or the messages of a chat."""
-
-
-class RoleNames(Frozen):
-    """The name of each role in ``turn.txt``."""
-
-    system: str
-    user: str
-    assistant: str
-
-
-class ConversationSettings(Frozen):
-    """How a prompt with several turns becomes one text."""
-
-    roles: RoleNames
-    separator: str = Field(description="The text between two turns.")
-
-
-class SamplingDefaults(Frozen):
-    """The critic's sampling unless the user sets it."""
-
-    temperature: Annotated[float, Field(ge=0, le=10)] = 0.0
-    top_p: Annotated[float, Field(gt=0, le=1)] = 1.0
-
-
-class CritiqueSettings(Frozen):
-    """How a critique is generated and read."""
-
-    max_tokens: Annotated[int, Field(ge=1)] = Field(description="Token limit of a critique.")
-    labels: Labels | None = Field(
-        default=None, description="Headings of its parts; None for free text."
-    )
-
-
-class RevisionSettings(Frozen):
-    """How a revision is generated and read."""
-
-    max_tokens: Annotated[int, Field(ge=1)] = Field(description="Token limit of a revision.")
-    tags: RevisionTags | None = Field(
-        default=None, description="Tags around the revision; None if it is the whole answer."
-    )
-
-
-class PromptSettings(Frozen):
-    """The content of ``settings.toml``."""
-
-    kind: Literal["completion", "chat"]
-    missing_prompt: str = Field(description="Replaces an unknown prompt.")
-    conversation: ConversationSettings
-    sampling: SamplingDefaults = SamplingDefaults()
-    critique: CritiqueSettings
-    revision: RevisionSettings
-
 
 _PLACEHOLDERS: dict[str, frozenset[str]] = {
     "critique.txt": frozenset({"prompt", "response"}),
@@ -114,11 +63,11 @@ _PLACEHOLDERS: dict[str, frozenset[str]] = {
     "bridge.txt": frozenset(),
     "system.txt": frozenset(),
 }
+_FRESH_BRIDGE = frozenset({"prompt", "response", "critique"})
 _FILES = {
     "completion": {"critique.txt", "bridge.txt", "turn.txt"},
     "chat": {"critique.txt", "bridge.txt", "turn.txt", "single.txt", "system.txt"},
 }
-_OPTIONAL = {"system.txt"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,12 +98,19 @@ class PromptSet:
         settings = load_settings(folder / "settings.toml", PromptSettings)
         files = _FILES[settings.kind]
         _refuse_unknown_files(folder, files)
+        fresh = settings.revision.context == "fresh"
+        placeholders = _PLACEHOLDERS | ({"bridge.txt": _FRESH_BRIDGE} if fresh else {})
         templates = {
-            file: load_template(folder / file, _PLACEHOLDERS[file])
+            file: load_template(folder / file, placeholders[file])
             for file in sorted(files)
-            if file not in _OPTIONAL or (folder / file).exists()
+            if file not in _optional(settings) or (folder / file).exists()
         }
-        digest = digest_of(settings.model_dump(mode="json"), templates)
+        if "single.txt" in templates and fresh and settings.revision.tags is None:
+            raise PromptSetError(
+                f"{folder / 'single.txt'}: nothing tells the revision from the critique. Delete "
+                "the file, or set [revision] tags."
+            )
+        digest = digest_of(settings.digested(), templates)
         return cls(folder.name, settings, templates, digest)
 
     @property
@@ -164,15 +120,48 @@ class PromptSet:
 
     @property
     def bridge(self) -> str:
-        """The text between the critique and the revision."""
-        return self._render("bridge.txt")
+        """The text between critique and revision, without the texts that placeholders stand for."""
+        return self.fixed_text("bridge.txt")
+
+    @property
+    def has_fresh_context(self) -> bool:
+        """Whether the revision is requested in a new conversation."""
+        return self.settings.revision.context == "fresh"
+
+    @property
+    def single_pass(self) -> bool:
+        """Whether the set can ask for critique and revision in one reply."""
+        return not self.is_chat or "single.txt" in self.templates
+
+    @property
+    def revision_lead(self) -> str:
+        """What is read before a revision's reply: its prefill, which may hold the opening tag."""
+        revision = self.settings.revision
+        return "" if revision.tags is None else revision.prefill
+
+    def fixed_text(self, template: str) -> str:
+        """A template with nothing in place of its placeholders."""
+        text = Template(self.templates[template])
+        return text.substitute(dict.fromkeys(text.get_identifiers(), ""))
 
     def critique_prompt(self, draft: Draft, response: str) -> Rendered:
         """The prompt whose answer is a critique of ``response``."""
         return self._first_prompt("critique.txt", draft, response)
 
+    def revision_prompt_of(self, draft: Draft, response: str, critique: str) -> Rendered:
+        """The prompt whose answer is the revision.
+
+        Args:
+            draft: What is revised.
+            response: The version that was criticised.
+            critique: The critique exactly as it was generated.
+        """
+        if self.has_fresh_context:
+            return self._first_prompt("bridge.txt", draft, response, critique=critique)
+        return self.revision_prompt(self.critique_prompt(draft, response), critique)
+
     def revision_prompt(self, critique_prompt: Rendered, critique: str) -> Rendered:
-        """The prompt whose answer is the revision: it extends the critique prompt.
+        """The prompt for a revision in the conversation of its critique: it extends that prompt.
 
         Args:
             critique_prompt: The result of :meth:`critique_prompt`.
@@ -184,12 +173,30 @@ class PromptSet:
         return (*critique_prompt, answer, Message(role="user", content=self.bridge))
 
     def single_pass_prompt(self, draft: Draft, response: str) -> Rendered:
-        """The prompt whose answer is a critique followed by the revision."""
+        """The prompt whose answer is a critique followed by the revision.
+
+        Raises:
+            PromptSetError: The set has no ``single.txt``.
+        """
+        self.require_single_pass()
         return self._first_prompt("single.txt" if self.is_chat else "critique.txt", draft, response)
+
+    def require_single_pass(self) -> None:
+        """Refuse a single pass that the set cannot ask for.
+
+        Raises:
+            PromptSetError: The set has no ``single.txt``.
+        """
+        if not self.single_pass:
+            raise PromptSetError(
+                f"Prompt set '{self.name}' has no single.txt, so it cannot ask for critique and "
+                "revision in one reply. Leave --single-pass out, or use another set."
+            )
 
     def critique_stops(self) -> tuple[str, ...]:
         """Texts that end a critique: a fine-tuned critic continues with the bridge."""
-        return () if self.is_chat else (self.bridge,)
+        stop = self.settings.critique.stop
+        return stop if self.is_chat else (self.bridge, *stop)
 
     def parse_critique(self, generated: str, given: Sequence[str] = ()) -> Critique:
         """The critique in a generated text.
@@ -267,9 +274,9 @@ class PromptSet:
             return ReplyFormat(heading(labels.score), *enclosing)
         return ReplyFormat(*enclosing[:1] or (re.compile(re.escape(self.bridge)),), *enclosing)
 
-    def _first_prompt(self, template: str, draft: Draft, response: str) -> Rendered:
+    def _first_prompt(self, template: str, draft: Draft, response: str, **more: str) -> Rendered:
         prompt = self._conversation(draft.conversation)
-        text = self._render(template, prompt=prompt, response=response)
+        text = self._render(template, prompt=prompt, response=response, **more)
         if not self.is_chat:
             return text
         system = self.templates.get("system.txt")
@@ -328,6 +335,11 @@ def _find(name_or_folder: str | Path) -> Path:
         f"Prompt set '{name_or_folder}' {what}. Name one that comes with revloop ({names}), "
         "or a folder with settings.toml and the templates."
     )
+
+
+def _optional(settings: PromptSettings) -> set[str]:
+    """Files that may be missing; without tags, a single pass could not be taken apart."""
+    return {"system.txt"} if settings.revision.tags is not None else {"single.txt", "system.txt"}
 
 
 def _refuse_unknown_files(folder: Path, files: set[str]) -> None:

@@ -72,7 +72,7 @@ def _turns(
     first = _example(record, opening, critique, Lesson.CRITIQUE)
     if record.lesson is Lesson.CRITIQUE:
         return (first,)
-    prompt = prompts.revision_prompt(opening, critique)
+    prompt = prompts.revision_prompt_of(record.draft, record.response, critique)
     return first, _example(record, prompt, revision, Lesson.REVISION)
 
 
