@@ -34,7 +34,7 @@ class Machine(Frozen):
             title=self.name,
             bf16_tflops=self.gflops / 1e3,
             bandwidth_gb_s=self.bandwidth_gb_s,
-            memory_gb=self.memory_gib * 2**30 / 1e9,
+            memory_gib=self.memory_gib,
             gpus_per_node=self.workers,
             source="measured",
         )

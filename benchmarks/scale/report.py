@@ -24,6 +24,7 @@ PLOTS = "scale"
 ROUNDS = 5
 LARGE, SMALL = 1_000_000, 10_000
 GPUS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1000)
+CARDS_IN_NODES = tuple(card for card in CARDS if card.gpus_per_node > 1)
 IN_TABLE = (1, 2, 8, 16, 64, 256, 1000)
 AT_ONCE = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512)
 
@@ -111,7 +112,7 @@ def _hours_table(shape: ModelShape) -> str:
 
 def _cards_table(shape: ModelShape) -> str:
     rows = []
-    for card in CARDS:
+    for card in CARDS_IN_NODES:
         planned = predicted(shape, 16, card.name)
         if planned is None:
             continue
@@ -172,7 +173,7 @@ def _plot_hours(shape: ModelShape, path: Path) -> None:
     """Hours against GPUs, for each card, and for a job too small for many GPUs."""
     with saved_figure(path, 6.4, 4.2) as figure:
         axes = figure.subplots()
-        for card in CARDS:
+        for card in CARDS_IN_NODES:
             points = [(n, predicted(shape, n, card.name)) for n in GPUS]
             fitting = [(n, planned.hours) for n, planned in points if planned is not None]
             axes.plot(*zip(*fitting, strict=True), marker="o", markersize=3, label=card.title)

@@ -40,8 +40,8 @@ def planned(card: str = "h100", gpus: int = 16, **options: Any) -> JobPlan:
 
 
 REPLICAS = planned()
-PIPELINES = planned("l40s", 6, gpus_per_node=1)
-ONE_PIPELINE = planned("l40s", 2, gpus_per_node=1)
+PIPELINES = planned("h100", 6, gpus_per_node=1)
+ONE_PIPELINE = planned("h100", 2, gpus_per_node=1)
 PLANS = {"replicas": REPLICAS, "pipelines": PIPELINES, "one pipeline": ONE_PIPELINE}
 SHELL_WAYS = [Platform.RAY, Platform.SLURM]
 

@@ -44,7 +44,7 @@ def test_every_assumption_is_told() -> None:
     assert "989 TFLOP/s in dense bf16 (H100 data sheet" in assumed["Assumed: FLOP/s"].explanation
     assert assumed["Assumed: bandwidth"].explanation == "of 3350 GB/s"
     assert "80% in a pipeline" in assumed["Assumed: splitting"].explanation
-    assert "74.5 GiB" in assumed["Assumed: memory"].explanation
+    assert "79.1 GiB" in assumed["Assumed: memory"].explanation
 
 
 def test_an_assumption_that_was_set_is_told_as_set() -> None:
@@ -58,7 +58,7 @@ def test_the_layout_is_told_in_words() -> None:
     assert table()["Replicas"].explanation == "tensor-parallel size 2; 2 nodes of 8"
     idle = table(gpus=5, tensor_parallel_size=2)["Replicas"]
     assert idle.explanation == "tensor-parallel size 2; 1 node of 8; 1 GPU idle"
-    pipeline = table(gpus=2, card="l40s", gpus_per_node=1)["Replicas"]
+    pipeline = table(gpus=2, card="h100", gpus_per_node=1)["Replicas"]
     assert "tensor-parallel size 1, pipeline over 2 nodes" in pipeline.explanation
 
 

@@ -94,7 +94,7 @@ def _card(name: str, memory_gib: float | None) -> Card:
     card = card_named(name)
     if memory_gib is None:
         return card
-    return card.model_copy(update={"memory_gb": memory_gib * 2**30 / 1e9})
+    return card.model_copy(update={"memory_gib": memory_gib})
 
 
 def _lengths(store: Path | None) -> TokenLengths:
