@@ -172,7 +172,11 @@ def test_any_body_is_an_object_or_a_bad_reply(body: bytes) -> None:
         ({"message": "Too long."}, "Too long."),
         ({"detail": "Too long."}, "Too long."),
         ({"error": {"message": "", "detail": "Too long."}}, "Too long."),
-        ({"detail": [{"msg": "Field required"}]}, "[{'msg': 'Field required'}]"),
+        ({"detail": [{"msg": "Field required"}]}, "Field required"),
+        (
+            {"detail": [{"msg": "Field required", "loc": ["body", "model"]}]},
+            "model: Field required",
+        ),
         ({"error": {"message": "one\n  two\ttabs \x1b[31mred\u202e"}}, "one two tabs [31mred"),
         ({"error": {"message": "w " * 500}}, "w " * 150 + " ..."),
         ({"other": 1}, '{"other": 1}'),
@@ -288,7 +292,7 @@ def test_where_no_model_is_known_yet_a_404_names_none() -> None:
 def test_a_400_that_speaks_of_the_context_means_that_it_is_full(message: str) -> None:
     fault = status_error(400, json.dumps({"error": {"message": message}}).encode())
     assert type(fault) is ContextFullError
-    assert str(fault) == message
+    assert str(fault).endswith(message)
 
 
 @given(st.integers(201, 599), bodies, any_text)

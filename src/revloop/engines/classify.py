@@ -7,11 +7,13 @@ FastChat, LiteLLM, OpenAI, Azure, OpenRouter, Groq, Mistral, DeepSeek, Gemini an
 
 from __future__ import annotations
 
+import html
 import json
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from revloop.engines.overflow import Overflow
 from revloop.errors import (
     AuthenticationError,
     ContentFilterError,
@@ -32,6 +34,11 @@ if TYPE_CHECKING:
 Kind = type[EngineError]
 
 _QUOTED_CHARACTERS = 300
+_READ_CHARACTERS = 1000
+"""Proxies put words of their own before those of the server behind them."""
+_TITLE = re.compile(rb"<title[^>]*>(.*?)</title>", re.IGNORECASE | re.DOTALL)
+AN_HTML_PAGE = "an HTML page: "
+"""Begins an excerpt of a page of a proxy."""
 
 _NAMES: Mapping[Kind, str] = {
     ContextFullError: """
@@ -81,6 +88,11 @@ _WORDS: Mapping[Kind, str] = {
         (prompt|input|request|messages)( tokens?)? (is|are|was)? ?too (long|large)
         too many (input |prompt )?tokens
         (exceeds?|over) the (input )?tokens? limit
+        exceeded model token limit
+        exceeds? (the )?context limit
+        input tokens exceed
+        token count of \d+ exceeds
+        maximum allowed input length
         input (token count|length)\b.{0,40}\bexceeds
         reduce the length of""",
     ContentFilterError: r"""
@@ -88,7 +100,8 @@ _WORDS: Mapping[Kind, str] = {
         responsible ?ai
         input was flagged
         moderation
-        safety (system|filter|policy)""",
+        safety (system|filter|policy)
+        content exists risk""",
     AuthenticationError: r"""
         (invalid|incorrect|missing|no) api[ _]key
         api[ _]key (is )?(not valid|invalid|missing)""",
@@ -105,8 +118,13 @@ _WORDS: Mapping[Kind, str] = {
         (invalid|unknown|no such) model\b
         not a valid model
         \bmodel\b.{0,80}\b(does not exist|not found)""",
+    WrongAddressError: r"""
+        unexpected endpoint or method""",
     SettingRefusedError: r"""
-        provide a chat template""",
+        provide a chat template
+        extra_forbidden
+        extra inputs are not permitted
+        `(temperature|top_p|top_k|seed|repetition_penalty)` must""",
 }
 """Patterns of messages, one per line; the first match counts."""
 
@@ -118,6 +136,7 @@ _HAS_WORDS: Mapping[int, frozenset[Kind]] = {
     **dict.fromkeys((200, 400, 422, 500), frozenset(_WORDS)),
     403: frozenset({ContentFilterError, QuotaError, ModelNotServedError}),
     429: frozenset({QuotaError}),
+    502: frozenset({ContextFullError}),  # OpenRouter, for the error of a server behind it
 }
 """The kinds whose words count, by HTTP status."""
 
@@ -132,7 +151,7 @@ _KIND_OF_STATUS: Mapping[int, Kind] = {
     **dict.fromkeys((405, 501), WrongAddressError),
     413: ContextFullError,
     424: ServerFaultError,  # TGI: generation failed
-    **dict.fromkeys((408, 409, 425, 429, 502, 503, 504, *range(520, 531)), OverloadedError),
+    **dict.fromkeys((408, 409, 425, 429, 498, 502, 503, 504, *range(520, 531)), OverloadedError),
 }
 _VAGUE_STATUSES = {200, 500}
 """With these the code in the body says more."""
@@ -145,14 +164,18 @@ class ServerError:
     Attributes:
         status: The HTTP status, or the one in the body if HTTP's is vague.
         names: Codes and types, in lower case, the most specific first.
-        message: The server's words on one line, truncated.
+        words: The server's words on one line.
+        message: The same to quote, truncated.
         param: The offending parameter, if named.
+        overflow: The numbers of a prompt that is too long.
     """
 
     status: int
     names: tuple[str, ...]
+    words: str
     message: str
-    param: str = ""
+    param: str
+    overflow: Overflow
 
     @classmethod
     def read(cls, status: int, body: bytes) -> ServerError:
@@ -162,8 +185,18 @@ class ServerError:
         codes = [error.get(name) for name in ("code", "http_status_code", "status")]
         if status in _VAGUE_STATUSES:
             status = next(filter(None, map(_status_in, codes)), status)
-        message = _message(value) or excerpt(body)
-        return cls(status, tuple(_names(error)), message, str(error.get("param", "")))
+        behind = _error_behind(error)
+        detail = _detail(error)
+        words = _words(behind) or _detail_words(detail) or _words(value) or excerpt(body)
+        by = _provider(error) if behind else ""
+        return cls(
+            status,
+            names=(*_names(behind), *_names(error), *_names(detail)),
+            words=words,
+            message=one_line(words + by),
+            param=str(error.get("param") or _parameter(detail)),
+            overflow=Overflow.read(words, {**error, **behind}),
+        )
 
     def kind(self, *, may_pass: bool = False) -> Kind:
         """The class of the error.
@@ -171,18 +204,18 @@ class ServerError:
         Args:
             may_pass: Whether the server named a time after which to retry.
         """
-        if self.status == 413 or _TOO_LARGE.search(self.message):
+        if self.status == 413 or _TOO_LARGE.search(self.words):
             return ContextFullError
         by_name = (_KIND_OF_NAME[name] for name in self.names if name in _KIND_OF_NAME)
         kind = next(by_name, None) or self._kind_by_words()
-        if kind is QuotaError and (may_pass or _LATER.search(self.message)):
+        if kind is QuotaError and (may_pass or _LATER.search(self.words)):
             return OverloadedError
         return kind or self._kind_by_status()
 
     def _kind_by_words(self) -> Kind | None:
         kinds = _HAS_WORDS.get(self.status, frozenset())
         return next(
-            (k for k, words in _KIND_OF_WORDS.items() if k in kinds and words.search(self.message)),
+            (k for k, words in _KIND_OF_WORDS.items() if k in kinds and words.search(self.words)),
             None,
         )
 
@@ -195,17 +228,21 @@ class ServerError:
 
 
 def excerpt(body: bytes) -> str:
-    """The start of a body that is not JSON, on one line."""
+    """The start of a body that is not JSON, on one line; the title of an HTML page."""
+    if match := _TITLE.search(body[:_READ_CHARACTERS]):
+        title = one_line(html.unescape(match[1].decode("utf-8", "replace")))
+        if title:
+            return AN_HTML_PAGE + title
     return one_line(body[: 4 * _QUOTED_CHARACTERS].decode("utf-8", "replace")) or "(empty)"
 
 
-def one_line(text: str) -> str:
+def one_line(text: str, most: int = _QUOTED_CHARACTERS) -> str:
     """A server's text on one line, truncated, without control characters."""
     line = " ".join("".join(c if c.isprintable() else " " for c in text).split())
-    return line if len(line) <= _QUOTED_CHARACTERS else line[:_QUOTED_CHARACTERS] + " ..."
+    return line if len(line) <= most else line[:most] + " ..."
 
 
-def _json(body: bytes) -> Any:
+def _json(body: bytes | str) -> Any:
     try:
         value = json.loads(body)
     except (ValueError, RecursionError):
@@ -221,22 +258,56 @@ def _error_object(value: Any) -> Mapping[str, Any]:
     return {**value, **error} if isinstance(error, dict) else value
 
 
-def _message(value: Any) -> str:
+def _error_behind(error: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The error of a server behind a proxy, as OpenRouter hands it on; empty without one."""
+    metadata = error.get("metadata")
+    raw = metadata.get("raw") if isinstance(metadata, dict) else None
+    if not isinstance(raw, str) or not raw.strip():
+        return {}
+    return _error_object(_json(raw)) or {"message": raw}
+
+
+def _provider(error: Mapping[str, Any]) -> str:
+    name = error["metadata"].get("provider_name")
+    return f" ({name})" if isinstance(name, str) else ""
+
+
+def _words(value: Any) -> str:
     """The server's words in a parsed body; empty without any."""
     error = value.get("error", value) if isinstance(value, dict) else None
     if isinstance(error, dict):
         error = error.get("message") or error.get("detail")
-    return one_line(str(error)) if error else ""
+    return one_line(str(error), _READ_CHARACTERS) if error else ""
+
+
+def _detail(error: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The first refused parameter, in FastAPI's form; empty without one.
+
+    Mistral has had it in ``detail``, and in ``message`` as an object, a list and a text.
+    """
+    said = error.get("detail") or error.get("message")
+    said = _json(said) if isinstance(said, str) and said.lstrip().startswith("{") else said
+    said = said.get("detail") if isinstance(said, dict) else said
+    first = said[0] if isinstance(said, list) and said else None
+    return first if isinstance(first, dict) else {}
+
+
+def _detail_words(detail: Mapping[str, Any]) -> str:
+    said = detail.get("msg")
+    return one_line(f"{_parameter(detail)}: {said}".removeprefix(": ")) if said else ""
+
+
+def _parameter(detail: Mapping[str, Any]) -> str:
+    """The name of a refused parameter; empty without one."""
+    place = detail.get("loc")
+    return str(place[-1]) if isinstance(place, list) and place else ""
 
 
 def _names(error: Mapping[str, Any]) -> Iterator[str]:
     inner = error.get("innererror")
-    detail = error.get("detail")
-    first = detail[0] if isinstance(detail, list) and detail else None
     candidates = (
         *(error.get(name) for name in ("code", "type", "error_type", "status")),
         inner.get("code") if isinstance(inner, dict) else None,
-        first.get("type") if isinstance(first, dict) else None,
     )
     for name in candidates:
         if isinstance(name, str) or (isinstance(name, int) and name > 999):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from revloop.engines.classify import ServerError, excerpt, one_line
+from revloop.engines.classify import AN_HTML_PAGE, ServerError, excerpt, one_line
 from revloop.errors import (
     AuthenticationError,
     BadReplyError,
@@ -41,7 +42,20 @@ _CUT = {
 _FILTERED = {"content_filter", "content_filtered", "safety", "refusal", "sensitive", "recitation"}
 _MAY_REPLACE = {"refusal", "reasoning", "reasoning_content", "tool_calls", "function_call"}
 """Next to these, a message may have no content."""
+_CONTEXT_LENGTHS = (
+    *("max_model_len", "loaded_context_length", "n_ctx", "context_length", "context_window"),
+    *("max_context_length", "n_ctx_train"),
+)
+"""Fields of a listed model, the length that is served before the one that the model could have.
+
+vLLM and SGLang; LM Studio; llama.cpp (in ``meta``); OpenRouter and Together; Groq; Mistral."""
 _PARTS_OF_TEXT = {"text", "output_text"}
+
+_SET_THE_KEY = "Set the server's key in REVLOOP_API_KEY."
+_BY_A_PROXY = "A proxy or a firewall in front of the server refuses the request."
+_EVENTS = re.compile(rb"\s*(?:data|event|id|retry)?:")
+"""Begins server-sent events (https://html.spec.whatwg.org/multipage/server-sent-events.html)."""
+_DATA = re.compile(rb"^data:(.*)$", re.MULTILINE)
 
 Quoted = Callable[[bytes], bytes]
 TokenId = Annotated[int, Field(ge=0, lt=2**32)]
@@ -58,7 +72,7 @@ class ServedModel(_Reply):
 
     id: str
     root: str | None = Field(default=None, description="vLLM: folder or hub id of the model.")
-    context_tokens: int | None = Field(default=None, validation_alias="max_model_len", gt=0)
+    context_tokens: Annotated[int, Field(gt=0)] | None = None
     is_vllm: bool = False
 
 
@@ -82,12 +96,20 @@ def served(reply: Mapping[str, Any], where: str) -> list[ServedModel]:
     if not isinstance(entries, list):
         raise BadReplyError(f"{where} sent no list of models.")
     try:
-        return [
-            ServedModel.model_validate({**entry, "is_vllm": entry.get("owned_by") == "vllm"})
-            for entry in entries
-        ]
+        return [_served(entry) for entry in entries]
     except (ValidationError, TypeError, AttributeError) as exc:
         raise BadReplyError(f"{where} sent a malformed list of models.") from exc
+
+
+def _served(entry: Mapping[str, Any]) -> ServedModel:
+    is_vllm = entry.get("owned_by") == "vllm"
+    meta = entry.get("meta")
+    places = (entry, meta) if isinstance(meta, dict) else (entry,)
+    lengths = (_count(place.get(name)) for name in _CONTEXT_LENGTHS for place in places)
+    context_tokens = next(filter(None, lengths), None)
+    return ServedModel.model_validate(
+        {**entry, "is_vllm": is_vllm, "context_tokens": context_tokens}
+    )
 
 
 def read_completion(reply: Mapping[str, Any], where: str) -> Answer:
@@ -207,9 +229,11 @@ def _error_of(
     kind = error.kind(may_pass=wait_s is not None)
     said = f"{what}: {error.message}"
     if kind is ContextFullError:
-        return ContextFullError(said if error.status == 413 else error.message)
+        words = said if error.status == 413 else error.message
+        return ContextFullError(f"{error.overflow.sentence()} {words}".strip())
     if kind is AuthenticationError:
-        return AuthenticationError(f"{said} Set the server's key in REVLOOP_API_KEY.")
+        is_page = error.message.startswith(AN_HTML_PAGE)
+        return AuthenticationError(f"{said} {_BY_A_PROXY if is_page else _SET_THE_KEY}")
     if kind is QuotaError:
         return QuotaError(f"{said} (The account has no credit or quota left.)")
     if kind is ModelNotServedError:
@@ -225,14 +249,34 @@ def json_object(body: bytes, where: str, *, quoted: Quoted = _unchanged) -> Mapp
 
     Raises:
         BadReplyError: The body is HTML, half an object, or something else.
+        WrongAddressError: The server streams.
     """
     try:
         value = json.loads(body)
     except (ValueError, RecursionError) as exc:
+        if _EVENTS.match(body):
+            return _streamed_error(body, where)
         raise BadReplyError(f"{where} does not answer in JSON: {excerpt(quoted(body))}") from exc
+    if value and isinstance(value, list) and all(isinstance(entry, dict) for entry in value):
+        return {"data": value}  # Together lists its models without an object around them
     if not isinstance(value, dict):
         raise BadReplyError(f"{where} sent JSON that is not an object: {excerpt(quoted(body))}")
     return value
+
+
+def _streamed_error(body: bytes, where: str) -> Mapping[str, Any]:
+    """The error in server-sent events. Answers are not requested in this form."""
+    first = _DATA.search(body)
+    try:
+        value = json.loads(first[1]) if first else None
+    except (ValueError, RecursionError):
+        value = None
+    if isinstance(value, dict) and value.get("error"):
+        return value
+    raise WrongAddressError(
+        f"{where} streams its answer without being asked to. Turn streaming off in the server or "
+        "in the proxy before it."
+    )
 
 
 def retry_after_s(header: str | None) -> float | None:

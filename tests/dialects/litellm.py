@@ -1,0 +1,184 @@
+"""LiteLLM's proxy."""
+
+from revloop.errors import (
+    AuthenticationError,
+    ContentFilterError,
+    ContextFullError,
+    ModelNotServedError,
+    OverloadedError,
+    QuotaError,
+    ServerFaultError,
+)
+from tests.dialects.dialect import (
+    Answered,
+    Case,
+    Dialect,
+    Fails,
+    Serves,
+    chat,
+    completion,
+    models,
+    openai_error,
+    usage,
+)
+
+PROXY = "BerriAI/litellm: litellm/proxy/proxy_server.py"
+EXCEPTIONS = "BerriAI/litellm: litellm/exceptions.py"
+MODEL = "gpt-4o"
+NO_FALLBACK = (
+    "\nmodel=gpt-4o. content_policy_fallback=None. fallbacks=None.\n\nReceived Model Group=gpt-4o"
+)
+
+CASES = (
+    Case(
+        "models",
+        PROXY,
+        models(
+            {"id": MODEL, "created": 1677610602, "owned_by": "openai"},
+            {"id": "claude", "created": 1677610602, "owned_by": "openai"},
+        ),
+        Serves(MODEL, named=MODEL),
+        path="models",
+    ),
+    Case(
+        "models by a wildcard",
+        "https://docs.litellm.ai/docs/wildcard_routing",
+        models({"id": "openai/*", "created": 1677610602, "owned_by": "openai"}),
+        Serves("openai/gpt-4o", named="openai/gpt-4o"),
+        path="models",
+    ),
+    Case(
+        "chat",
+        PROXY,
+        chat(
+            "So.",
+            message={"tool_calls": None, "function_call": None, "provider_specific_fields": {}},
+            system_fingerprint=None,
+            usage=usage(24, 3, prompt_tokens_details={"audio_tokens": None, "cached_tokens": 8}),
+        ),
+        Answered("So.", tokens=(24, 3), cached=8),
+    ),
+    Case(
+        "chat, thoughts apart",
+        "https://docs.litellm.ai/docs/reasoning_content",
+        chat(
+            "So.",
+            message={"reasoning_content": "Let me see.", "thinking_blocks": [{"type": "thinking"}]},
+            usage=usage(24, 9),
+        ),
+        Answered("So.", tokens=(24, 9)),
+    ),
+    Case(
+        "completions",
+        PROXY,
+        completion("So.", choice={"logprobs": None}, usage=usage(9, 2)),
+        Answered("So.", tokens=(9, 2)),
+        path="completions",
+    ),
+    Case(
+        "prompt too long",
+        EXCEPTIONS,
+        openai_error(
+            "litellm.ContextWindowExceededError: litellm.BadRequestError: "
+            "ContextWindowExceededError: OpenAIException - This model's maximum context length is "
+            "4097 tokens. However, your messages resulted in 6988 tokens. Please reduce the length "
+            f"of the messages.{NO_FALLBACK}",
+            None,
+            code="400",
+        ),
+        Fails(ContextFullError, "The prompt takes 6988 tokens, the limit is 4097."),
+        status=400,
+    ),
+    Case(
+        "prompt too long for a server behind it, after many words",
+        EXCEPTIONS,
+        openai_error(
+            "litellm.BadRequestError: " + "Hosted_vllmException - " * 20 + "This model's maximum "
+            "context length is 2048 tokens. However, you requested 2600 tokens (2088 in the "
+            "messages, 512 in the completion).",
+            None,
+            code="400",
+        ),
+        Fails(ContextFullError, "The prompt takes 2088 tokens, the answer may take 512"),
+        status=400,
+    ),
+    Case(
+        "content filter of a server behind it",
+        "https://github.com/BerriAI/litellm/pull/16231",
+        openai_error(
+            "litellm.BadRequestError: litellm.ContentPolicyViolationError: AzureException - The "
+            "response was filtered due to the prompt triggering Azure OpenAI's content management "
+            f"policy.{NO_FALLBACK}",
+            None,
+            code="400",
+        ),
+        Fails(ContentFilterError, "content management policy"),
+        status=400,
+    ),
+    Case(
+        "wrong key",
+        "BerriAI/litellm: litellm/proxy/auth/user_api_key_auth.py",
+        openai_error(
+            "Authentication Error, Invalid proxy server token passed. Received API Key = "
+            "sk-...-this, Key Hash (Token) =61def7. Unable to find token in cache or "
+            "`LiteLLM_VerificationTokenTable`",
+            "token_not_found_in_db",
+            code="401",
+            param="key",
+        ),
+        Fails(AuthenticationError, "Invalid proxy server token passed."),
+        status=401,
+    ),
+    Case(
+        "no budget",
+        EXCEPTIONS,
+        openai_error(
+            "Budget has been exceeded! Current cost: 0.38, Max budget: 0.1",
+            "budget_exceeded",
+            code="400",
+        ),
+        Fails(QuotaError, "Budget has been exceeded!"),
+        status=400,
+    ),
+    Case(
+        "unknown model",
+        PROXY,
+        openai_error(
+            "/chat/completions: Invalid model name passed in model=gpt-4o. Call `/v1/models` to "
+            "view available models for your key.",
+            code="400",
+            param="None",
+        ),
+        Fails(ModelNotServedError, "Invalid model name passed"),
+        status=400,
+    ),
+    Case(
+        "too many requests",
+        EXCEPTIONS,
+        openai_error(
+            "litellm.RateLimitError: RateLimitError: OpenAIException - Rate limit reached.",
+            "throttling_error",
+            code="429",
+        ),
+        Fails(OverloadedError, "Rate limit reached."),
+        status=429,
+        headers={"retry-after": "3"},
+    ),
+    Case(
+        "fault",
+        EXCEPTIONS,
+        openai_error("litellm.APIConnectionError: APIConnectionError: boom", None, code="500"),
+        Fails(ServerFaultError, "boom"),
+        status=500,
+    ),
+)
+
+LITELLM = Dialect(
+    name="LiteLLM",
+    address="http://127.0.0.1:4000",
+    model=MODEL,
+    root="/v1",
+    start="litellm --config config.yaml",
+    key="LITELLM_API_KEY",
+    cases=CASES,
+)
