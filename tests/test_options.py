@@ -16,7 +16,7 @@ from revloop.engines.retry import RetryPolicy
 from revloop.errors import InputError
 from revloop.options import EngineOptions, Keep, LoopOptions, RunSettings
 from revloop.prompts import PromptSet
-from revloop.trajectory import EngineInfo, JudgeInfo
+from revloop.trajectory import EngineInfo, JudgeInfo, Sampling, SamplingDefaults
 from revloop.values import digest_of
 
 ENGINE = EngineInfo(kind="http", model="falcon-40b-cnr", version="0.32.0")
@@ -34,6 +34,11 @@ class TestLoopOptions:
             {"temperature": -0.5},
             {"temperature": math.nan},
             {"top_p": 0},
+            {"top_k": -2},
+            {"min_p": 1.5},
+            {"repetition_penalty": 0},
+            {"presence_penalty": 2.5},
+            {"frequency_penalty": -3},
             {"seed": -1},
             {"seed": 2**31},
             {"critique_max_tokens": 0},
@@ -67,7 +72,7 @@ class TestRunSettings:
 
     def test_a_run_without_a_judge_is_named_as_before_there_were_judges(self) -> None:
         before = resolved().model_dump(
-            mode="json", exclude={"keep", "judge", "candidates", "pinned"}
+            mode="json", exclude={"keep", "judge", "candidates", "complete_sampling"}
         )
         assert resolved().digest == digest_of(before)
 
@@ -86,6 +91,13 @@ class TestRunSettings:
         )
         assert settings.sampling.model_dump() == {"temperature": 0.0, "top_p": 0.5, "seed": 7}
         assert (settings.critique_max_tokens, settings.revision_max_tokens) == (1, 2)
+
+    def test_the_prompt_sets_penalties_hold_unless_the_user_chooses_others(self) -> None:
+        sampling = SamplingDefaults(repetition_penalty=1.1, min_p=0.05)
+        own = PROMPTS.settings.model_copy(update={"sampling": sampling})
+        prompts = PromptSet("own", own, PROMPTS.templates, "digest")
+        settings = RunSettings.resolve(LoopOptions(repetition_penalty=1), prompts, ENGINE)
+        assert settings.sampling == Sampling(min_p=0.05)
 
     def test_a_temperature_of_zero_is_a_choice(self) -> None:
         warm = PROMPTS.settings.model_copy(
@@ -109,6 +121,11 @@ class TestRunSettings:
             {"single_pass": True},
             {"temperature": 0.1},
             {"top_p": 0.9},
+            {"top_k": 20},
+            {"min_p": 0.1},
+            {"repetition_penalty": 1.1},
+            {"presence_penalty": 0.5},
+            {"frequency_penalty": 0.5},
             {"seed": 1},
             {"critique_max_tokens": 5},
             {"revision_max_tokens": 5},

@@ -77,6 +77,11 @@ class ReviserOptions(TypedDict, total=False):
     single_pass: bool
     temperature: float | None
     top_p: float | None
+    top_k: int | None
+    min_p: float | None
+    repetition_penalty: float | None
+    presence_penalty: float | None
+    frequency_penalty: float | None
     seed: int
     critique_max_tokens: int | None
     revision_max_tokens: int | None

@@ -90,7 +90,7 @@ class BatchGenerator:
             attention_mask=torch.tensor(mask, device=device),
             max_new_tokens=max(row.limit_tokens for row in rows),
             do_sample=False,  # _RowSampler samples in the logits
-            logits_processor=[_RowSampler(rows)],
+            logits_processor=[_RowSampler(rows, width)],
             stopping_criteria=[ends],
             pad_token_id=min(self._end_ids),
         )
@@ -146,25 +146,62 @@ class _RowSampler:
     (Maddison et al. 2014, arXiv 1411.0030, section 2), so rows need no shared generator.
     """
 
-    def __init__(self, rows: Sequence[BatchedPrompt]) -> None:
+    def __init__(self, rows: Sequence[BatchedPrompt], prompt_tokens: int) -> None:
         import torch  # slow and optional
 
         self._rows = rows
+        self._prompt_tokens = prompt_tokens
         self._randoms = [torch.Generator().manual_seed(row.sampling.seed) for row in rows]
 
-    def __call__(self, input_ids: Any, scores: Any) -> Any:  # noqa: ARG002
+    def __call__(self, input_ids: Any, scores: Any) -> Any:
         sampled = scores.float().clone()
         for index, row in enumerate(self._rows):
+            text = input_ids[index, self._prompt_tokens - len(row.prompt_ids) :]
+            logits = _penalised(sampled[index], row.sampling, text, len(row.prompt_ids))
             if row.sampling.temperature > 0:
-                sampled[index] = self._noisy(sampled[index] / row.sampling.temperature, index)
+                logits = self._noisy(logits / row.sampling.temperature, index)
+            sampled[index] = logits
         return sampled
 
     def _noisy(self, logits: Any, index: int) -> Any:
         import torch  # slow and optional
 
+        logits = _likeliest(logits, self._rows[index].sampling)
         ordered, order = logits.sort(descending=True)
         probabilities = ordered.softmax(-1)
         outside = probabilities.cumsum(-1) - probabilities >= self._rows[index].sampling.top_p
         logits = logits.masked_fill(outside.scatter(0, order, outside), -torch.inf)
         uniform = torch.rand(logits.shape, generator=self._randoms[index]).to(logits.device)
         return logits - torch.log(-torch.log(uniform.clamp_min(torch.finfo(uniform.dtype).tiny)))
+
+
+def _penalised(logits: Any, sampling: Sampling, text: Any, prompt_tokens: int) -> Any:
+    """The logits with the penalties of tokens that the text contains.
+
+    The repetition penalty also counts the prompt, as in CTRL (Keskar et al. 2019, arXiv 1909.05858,
+    section 4.1) and in vLLM; the other two count what was generated, as OpenAI's do.
+    """
+    import torch  # slow and optional
+
+    if sampling.repetition_penalty != 1:
+        seen = text.unique()
+        found, penalty = logits[seen], sampling.repetition_penalty
+        logits = logits.scatter(0, seen, torch.where(found > 0, found / penalty, found * penalty))
+    if sampling.presence_penalty or sampling.frequency_penalty:
+        counts = text[prompt_tokens:].bincount(minlength=len(logits))
+        logits = logits - sampling.frequency_penalty * counts
+        logits = logits - sampling.presence_penalty * (counts > 0)
+    return logits
+
+
+def _likeliest(logits: Any, sampling: Sampling) -> Any:
+    """The logits of the tokens that ``top_k`` and ``min_p`` leave; minus infinity elsewhere."""
+    import torch  # slow and optional
+
+    if sampling.min_p > 0:
+        shares = (logits - logits.max()).exp()
+        logits = logits.masked_fill(shares < sampling.min_p, -torch.inf)
+    if 0 < sampling.top_k < len(logits):
+        least = logits.topk(sampling.top_k).values[-1]
+        logits = logits.masked_fill(logits < least, -torch.inf)
+    return logits

@@ -8,6 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Self
 
 from revloop.engines.base import Completion, Request, prompt_chars, refuse_too_long, room_for_answer
+from revloop.engines.bodies import body_of, small_body
 from revloop.engines.classify import one_line
 from revloop.engines.exact_tokens import find_tokenizer
 from revloop.engines.metrics import Counters, ServerLoad, read_counters, read_load
@@ -27,7 +28,7 @@ from revloop.errors import (
     UnusableEngineError,
     WrongAddressError,
 )
-from revloop.trajectory import EngineInfo, Pinned
+from revloop.trajectory import EngineInfo
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -45,9 +46,6 @@ _SENT_ONCE_CHARS = 2**22
 _ONCE = RetryPolicy(attempts=1)
 _FIRST_CONTACT_ATTEMPTS = 3
 """Fail fast on first contact: the address may be mistyped."""
-
-_SMALL_PROMPT = "Hello."
-_OF_ONE_PROMPT = {"ignore_eos", "min_tokens", "return_token_ids", "include_stop_str_in_output"}
 
 
 class HttpEngine:
@@ -71,8 +69,9 @@ class HttpEngine:
         sends_token_ids: bool,
         retries: RetryPolicy,
     ) -> None:
-        pinned = Pinned() if model.is_vllm else None
-        self.info = EngineInfo(kind="http", model=model.id, version=version, pinned=pinned)
+        self.info = EngineInfo(
+            kind="http", model=model.id, version=version, complete_sampling=model.is_vllm
+        )
         self.context_tokens = model.context_tokens
         self._transport = transport
         self._model = model
@@ -142,7 +141,7 @@ class HttpEngine:
         if prompt_ids is not None:
             limit = room_for_answer(len(prompt_ids), request, self.context_tokens)
         kind = "completions" if isinstance(request.prompt, str) else "chat/completions"
-        body = self._body(request, prompt_ids, limit)
+        body = body_of(request, self._model, prompt_ids=prompt_ids, limit_tokens=limit)
         started = time.perf_counter()
         retries = self._retries if prompt_chars(request) <= _SENT_ONCE_CHARS else _ONCE
         answer, sent_again = await self._transport.ask(
@@ -152,7 +151,7 @@ class HttpEngine:
             retries,
             body=body,
             max_tokens=limit,
-            small_body=partial(_small, body),
+            small_body=partial(small_body, body),
         )
         text, prefix = answer.text, None
         if prompt_ids is not None and isinstance(request.prompt, str):
@@ -221,32 +220,6 @@ class HttpEngine:
         least = prompt_chars(request) // _LONGEST_TOKEN_CHARS
         refuse_too_long(least, request, self.context_tokens)
         return None
-
-    def _body(self, request: Request, prompt_ids: list[int] | None, limit: int) -> dict[str, Any]:
-        sampling = request.sampling
-        body: dict[str, Any] = {
-            "model": self._model.id,
-            "max_tokens": limit,
-            "temperature": sampling.temperature,
-            "top_p": sampling.top_p,
-            "seed": sampling.seed,
-        }
-        if self._model.is_vllm:  # other servers refuse fields outside OpenAI's protocol
-            body |= Pinned().model_dump()
-        if request.stop:
-            body["stop"] = list(request.stop)
-        if request.exact:
-            body |= {"ignore_eos": True, "min_tokens": limit}
-        if not isinstance(request.prompt, str):
-            body["messages"] = [message.model_dump() for message in request.prompt]
-        elif prompt_ids is None:
-            body["prompt"] = request.prompt
-        else:
-            body["prompt"] = prompt_ids
-            if request.keep_prefix:
-                body["return_token_ids"] = True
-                body["include_stop_str_in_output"] = True
-        return body
 
 
 def _succeeded(reply: Mapping[str, Any], where: str) -> bool:
@@ -332,16 +305,6 @@ async def _ask_version(transport: Transport, retries: RetryPolicy) -> str | None
         return None  # a proxy may only forward /v1
     version = reply.get("version")
     return version if isinstance(version, str) else None
-
-
-def _small(body: Mapping[str, Any]) -> dict[str, Any]:
-    """A small request with the same settings."""
-    small = {name: value for name, value in body.items() if name not in _OF_ONE_PROMPT}
-    if "messages" in body:
-        small["messages"] = [{"role": "user", "content": _SMALL_PROMPT}]
-    else:
-        small["prompt"] = _SMALL_PROMPT
-    return small | {"max_tokens": 1}
 
 
 def _likely_reason(usage: Usage, limit_tokens: int) -> FinishReason:

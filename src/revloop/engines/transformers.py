@@ -21,7 +21,7 @@ from revloop.engines.generation import BatchedPrompt, BatchGenerator
 from revloop.engines.local_tokens import LocalTokenizer, warn_once_of_unused_sampling
 from revloop.errors import EngineError, RejectedError, failure_line
 from revloop.models.config import read_config
-from revloop.trajectory import EngineInfo, Pinned, Usage
+from revloop.trajectory import EngineInfo, Usage
 
 DEFAULT_BATCH_SIZE = 16
 _FAILURES = (RuntimeError, MemoryError, ValueError, IndexError)  # torch raises RuntimeErrors
@@ -50,8 +50,9 @@ class TransformersEngine:
     def __init__(
         self, model: str, generator: BatchGenerator, tokenizer: LocalTokenizer, *, batch_size: int
     ) -> None:
-        version = generator.version
-        self.info = EngineInfo(kind="transformers", model=model, version=version, pinned=Pinned())
+        self.info = EngineInfo(
+            kind="transformers", model=model, version=generator.version, complete_sampling=True
+        )
         self.context_tokens = generator.context_tokens
         self._generator = generator
         self._tokenizer = tokenizer

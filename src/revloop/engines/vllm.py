@@ -28,7 +28,7 @@ from revloop.models.account import account_environment
 from revloop.models.config import known_shape, read_config
 from revloop.models.cpu import BLOCK_TOKENS, cpu_environment, vllm_runs_on_cpu
 from revloop.models.memory import ran_out_of_memory
-from revloop.trajectory import EngineInfo, Pinned, Usage
+from revloop.trajectory import EngineInfo, Usage
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -63,7 +63,7 @@ class VllmEngine:
     def __init__(
         self, llm: Any, tokenizer: LocalTokenizer, stats: EngineStats, *, model: str, version: str
     ) -> None:
-        self.info = EngineInfo(kind="vllm", model=model, version=version, pinned=Pinned())
+        self.info = EngineInfo(kind="vllm", model=model, version=version, complete_sampling=True)
         self.context_tokens: int = llm.model_config.max_model_len
         self._llm = llm
         self._tokenizer = tokenizer
@@ -134,10 +134,7 @@ class VllmEngine:
         limit = room_for_answer(len(prompt_ids), request, self.context_tokens)
         params = SamplingParams(
             max_tokens=limit,
-            temperature=request.sampling.temperature,
-            top_p=request.sampling.top_p,
-            seed=request.sampling.seed,
-            **Pinned().model_dump(),
+            **request.sampling.parameters(complete=True),
             stop=list(request.stop),
             ignore_eos=request.exact,
             min_tokens=limit if request.exact else 0,

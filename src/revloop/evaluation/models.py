@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING
 
 from revloop.engines.base import Request
 from revloop.errors import ContextFullError
-from revloop.trajectory import JudgeInfo, Sampling, Verdict
+from revloop.trajectory import JudgeInfo, Verdict
 from revloop.values import digest_of
 
 if TYPE_CHECKING:
     from revloop.engines.base import Engine
     from revloop.evaluation.prompts import JudgePrompts
+    from revloop.trajectory import Sampling
 
 DEFAULT_TRIES = 3
 RETRY_TEMPERATURE = 0.7
@@ -43,8 +44,7 @@ class ModelJudge:
         self._tries = tries
         self._seed = seed
         model = engine.info.model
-        pinned = engine.info.pinned
-        sent = [] if pinned is None else [pinned.model_dump(mode="json")]
+        sent = ["complete_sampling"] if engine.info.complete_sampling else []
         digest = digest_of("model", model, prompts.digest, tries, seed, *sent)
         self.info = JudgeInfo(kind="model", name=name or model, digest=digest)
 
@@ -86,8 +86,7 @@ class ModelJudge:
         """Reproducible for the same texts; each try has another seed."""
         chosen = self._prompts.settings.sampling
         retry = max(chosen.temperature, RETRY_TEMPERATURE)
-        return Sampling(
+        return chosen.with_seed(
+            int(digest_of(self._seed, attempt, *texts, length=8), 16) >> 1,
             temperature=chosen.temperature if attempt == 1 else retry,
-            top_p=chosen.top_p,
-            seed=int(digest_of(self._seed, attempt, *texts, length=8), 16) >> 1,
         )

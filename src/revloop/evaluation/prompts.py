@@ -19,9 +19,8 @@ from pydantic import Field, model_validator
 from revloop.errors import PromptSetError
 from revloop.options import DEFAULT_JUDGE_PROMPTS
 from revloop.prompts.parsing import UnusableError, without_thoughts
-from revloop.prompts.settings import SamplingDefaults
 from revloop.prompts.templates import load_settings, load_template, shipped_folder
-from revloop.trajectory import Message
+from revloop.trajectory import Message, SamplingDefaults
 from revloop.values import Frozen, digest_of
 
 if TYPE_CHECKING:

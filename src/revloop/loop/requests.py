@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal, TypeVar
 
 from revloop.errors import EngineError
 from revloop.prompts.parsing import UnusableError
-from revloop.trajectory import End, Refusal, Sampling, Step, StopReason
+from revloop.trajectory import End, Refusal, Step, StopReason
 from revloop.values import digest_of
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from revloop.engines.base import Completion, Engine, Request
     from revloop.options import RunSettings
-    from revloop.trajectory import Draft
+    from revloop.trajectory import Draft, Sampling
 
 Parsed = TypeVar("Parsed")
 Kind = Literal["critique", "revision", "both"]
@@ -147,10 +147,9 @@ class RoundRequests:
         which = [self.candidate] if self.candidate else []
         name = digest_of(base.seed, self._content, self.round, kind, attempt, *which, length=8)
         warmest = max(base.temperature, self._settings.retry_temperature)
-        return Sampling(
+        return base.with_seed(
+            int(name, 16) >> 1,
             temperature=warmest if attempt > 1 or self.candidate else base.temperature,
-            top_p=base.top_p,
-            seed=int(name, 16) >> 1,
         )
 
     def _record(

@@ -90,13 +90,37 @@ class LoopOptions(SettledOptions):
         ge=0,
         le=10,
         description="Sampling temperature; 0 takes the likeliest token. By default the prompt "
-        "set's, as for the three below.",
+        "set's, as for all below but the seed.",
     )
     top_p: Annotated[float | None, Flag(metavar="P", panel="Sampling")] = Field(
         default=None,
         gt=0,
         le=1,
         description="Nucleus sampling: the share of probability to draw tokens from.",
+    )
+    top_k: Annotated[int | None, Flag(metavar="K", panel="Sampling")] = Field(
+        default=None, ge=-1, description="Number of likeliest tokens to draw from; -1: all."
+    )
+    min_p: Annotated[float | None, Flag(metavar="P", panel="Sampling")] = Field(
+        default=None,
+        ge=0,
+        le=1,
+        description="Least probability of a token, as a share of the likeliest token's.",
+    )
+    repetition_penalty: Annotated[float | None, Flag(metavar="X", panel="Sampling")] = Field(
+        default=None,
+        gt=0,
+        le=10,
+        description="Makes tokens of the prompt and the text so far less likely; 1: no penalty.",
+    )
+    presence_penalty: Annotated[float | None, Flag(metavar="X", panel="Sampling")] = Field(
+        default=None, ge=-2, le=2, description="The same for tokens of the text so far; 0: none."
+    )
+    frequency_penalty: Annotated[float | None, Flag(metavar="X", panel="Sampling")] = Field(
+        default=None,
+        ge=-2,
+        le=2,
+        description="The same, for each time that a token stands there; 0: none.",
     )
     critique_max_tokens: Annotated[int | None, Flag(metavar="N", panel="Sampling")] = Field(
         default=None, ge=1, description="Token limit of a critique."

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Self
 from pydantic import Field
 
 from revloop.options.loop import LoopOptions, SettledOptions
-from revloop.trajectory import EngineInfo, JudgeInfo, Pinned, Sampling
+from revloop.trajectory import EngineInfo, JudgeInfo, Sampling, SamplingDefaults, SentSampling
 from revloop.values import digest_of
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ _NAMED_AT_DEFAULTS = {"single_pass", "early_stop", "stop_score", "tries", "retry
 so that older runs can be resumed."""
 
 
-class RunSettings(SettledOptions):
+class RunSettings(SettledOptions, SentSampling):
     """Everything that decides a trajectory's text, apart from the draft and the number of rounds.
 
     The number of rounds is left out, so that a run can be continued with more of them.
@@ -32,7 +32,6 @@ class RunSettings(SettledOptions):
     critique_max_tokens: int
     revision_max_tokens: int
     judge: JudgeInfo | None = None
-    pinned: Pinned | None = None
 
     @classmethod
     def resolve(
@@ -50,21 +49,20 @@ class RunSettings(SettledOptions):
         if options.single_pass:
             prompts.require_single_pass()
         chosen = prompts.settings
-        temperature, top_p = options.temperature, options.top_p
+        sampling = {
+            name: getattr(chosen.sampling if getattr(options, name) is None else options, name)
+            for name in SamplingDefaults.model_fields
+        }
         return cls(
             **options.model_dump(include=set(SettledOptions.model_fields)),
+            **engine.model_dump(include=set(SentSampling.model_fields)),
             model=engine.model,
             prompt_set=prompts.name,
             prompt_set_digest=prompts.digest,
-            sampling=Sampling(
-                temperature=chosen.sampling.temperature if temperature is None else temperature,
-                top_p=chosen.sampling.top_p if top_p is None else top_p,
-                seed=options.seed,
-            ),
+            sampling=Sampling(**sampling, seed=options.seed),
             critique_max_tokens=options.critique_max_tokens or chosen.critique.max_tokens,
             revision_max_tokens=options.revision_max_tokens or chosen.revision.max_tokens,
             judge=judge,
-            pinned=engine.pinned,
         )
 
     @property

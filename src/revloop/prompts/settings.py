@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, model_validator
 
 from revloop.prompts.parsing import Labels, RevisionTags
+from revloop.trajectory import SamplingDefaults
 from revloop.values import Frozen
 
 Stop = Annotated[str, Field(min_length=1)]
@@ -25,13 +26,6 @@ class ConversationSettings(Frozen):
 
     roles: RoleNames
     separator: str = Field(description="The text between two turns.")
-
-
-class SamplingDefaults(Frozen):
-    """The critic's sampling unless the user sets it."""
-
-    temperature: Annotated[float, Field(ge=0, le=10)] = 0.0
-    top_p: Annotated[float, Field(gt=0, le=1)] = 1.0
 
 
 class CritiqueSettings(Frozen):

@@ -2,14 +2,13 @@
 
 from revloop.trajectory.draft import Draft, Message, as_draft, near_miss, text_of
 from revloop.trajectory.open_trajectory import OpenTrajectory
+from revloop.trajectory.sampling import Sampling, SamplingDefaults, SentSampling
 from revloop.trajectory.trajectory import (
     Critique,
     End,
     EngineInfo,
     FinishReason,
-    Pinned,
     Refusal,
-    Sampling,
     Step,
     StopReason,
     Trajectory,
@@ -44,11 +43,12 @@ __all__ = [
     "Message",
     "OpenTrajectory",
     "OtherCandidate",
-    "Pinned",
     "Preference",
     "Refusal",
     "Sampling",
+    "SamplingDefaults",
     "Selection",
+    "SentSampling",
     "Step",
     "StopReason",
     "Tally",

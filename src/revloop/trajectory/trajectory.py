@@ -11,11 +11,12 @@ from __future__ import annotations
 import textwrap
 from datetime import datetime
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field
 
 from revloop.trajectory.draft import Draft
+from revloop.trajectory.sampling import Sampling, SentSampling
 from revloop.trajectory.verdicts import Comparison, Selection
 from revloop.values import AnyText, Frozen, Text, WrittenExactly
 
@@ -25,20 +26,6 @@ if TYPE_CHECKING:
 _PREVIEW_CHARACTERS = 160
 
 FinishReason = Literal["stop", "length"]
-
-
-class Sampling(Frozen):
-    """How the next token is chosen."""
-
-    temperature: Annotated[float, Field(ge=0, le=10)] = Field(
-        default=0.0, description="0 takes the likeliest token each time, so a run can be repeated."
-    )
-    top_p: Annotated[float, Field(gt=0, le=1)] = Field(
-        default=1.0, description="Only the likeliest tokens with this summed probability; 1: all."
-    )
-    seed: Annotated[int, Field(ge=0, lt=2**63)] = Field(
-        default=0, description="Where random choices start. Each request gets its own from it."
-    )
 
 
 class Usage(Frozen):
@@ -106,31 +93,12 @@ class Step(Frozen):
     )
 
 
-class Pinned(Frozen):
-    """Further sampling parameters, fixed at values that have no effect.
-
-    They are sent explicitly: vLLM and transformers would take missing ones from the model's
-    ``generation_config.json``.
-    """
-
-    top_k: int = -1
-    min_p: float = 0.0
-    repetition_penalty: float = 1.0
-    presence_penalty: float = 0.0
-    frequency_penalty: float = 0.0
-
-
-class EngineInfo(Frozen):
+class EngineInfo(SentSampling):
     """Which engine and which model generated a text."""
 
     kind: str = Field(description="'http', 'vllm' or 'transformers'.")
     model: AnyText = Field(description="The model's name, as the engine knows it.")
     version: AnyText | None = Field(default=None, description="The engine's version, if known.")
-    pinned: Pinned | None = Field(
-        default=None,
-        description="Parameters sent besides Sampling. None: the server does not accept them, and "
-        "its own defaults apply.",
-    )
 
 
 class Version(Frozen):
