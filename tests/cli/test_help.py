@@ -76,7 +76,7 @@ def test_h_is_help(words: str, command: Any) -> None:
     assert help_of(words, "-h") == help_of(words)
 
 
-@pytest.mark.parametrize("words", ["", "bench", "records"])
+@pytest.mark.parametrize("words", ["", "bench", "records", "prompts"])
 def test_a_group_without_a_command_shows_its_help(words: str) -> None:
     shown = CliRunner().invoke(app, words.split())
     assert shown.exit_code == 2

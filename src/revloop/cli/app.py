@@ -18,6 +18,7 @@ from revloop.cli import (
     judge,
     output,
     plan,
+    prompts,
     records,
     report,
     revise,
@@ -61,7 +62,13 @@ app.add_typer(
     cls=HelpfulGroup,
     help="Check, import, split and render feedback records.",
 )
-for group in (app, bench.app, records.app):
+app.add_typer(
+    prompts.app,
+    name="prompts",
+    cls=HelpfulGroup,
+    help="List, show and copy the prompt sets that come with revloop.",
+)
+for group in (app, bench.app, records.app, prompts.app):
     for command in group.registered_commands:
         command.cls = BatchCommand if command.cls is BatchCommand else HelpfulCommand
         if command.callback is not None:

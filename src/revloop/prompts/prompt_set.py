@@ -46,6 +46,7 @@ from revloop.prompts.parsing import (
     without_thoughts,
 )
 from revloop.prompts.settings import PromptSettings
+from revloop.prompts.shipped import shipped_prompt_sets
 from revloop.prompts.templates import load_settings, load_template, shipped_folder
 from revloop.trajectory import Critique, Draft, Message
 from revloop.values import digest_of
@@ -317,11 +318,6 @@ def _fixed_lines(*templates: tuple[str, str]) -> tuple[str, ...]:
             if "${" not in line and len(line.split()) > 1
         )
     )
-
-
-def shipped_prompt_sets() -> list[str]:
-    """Names of the prompt sets that come with revloop."""
-    return sorted(path.parent.name for path in shipped_folder().glob("*/settings.toml"))
 
 
 def _find(name_or_folder: str | Path) -> Path:
