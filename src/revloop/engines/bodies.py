@@ -11,7 +11,11 @@ if TYPE_CHECKING:
     from revloop.engines.replies import ServedModel
 
 _SMALL_PROMPT = "Hello."
-_OF_ONE_PROMPT = {"ignore_eos", "min_tokens", "return_token_ids", "include_stop_str_in_output"}
+_CONTINUE = {"continue_final_message": True, "add_generation_prompt": False}
+_OF_ONE_PROMPT = {
+    *("ignore_eos", "min_tokens", "return_token_ids", "include_stop_str_in_output"),
+    *_CONTINUE,
+}
 
 
 def body_of(
@@ -34,6 +38,9 @@ def body_of(
         body |= {"ignore_eos": True, "min_tokens": limit_tokens}
     if not isinstance(request.prompt, str):
         body["messages"] = [message.model_dump() for message in request.prompt]
+        if request.prefill:
+            body["messages"].append({"role": "assistant", "content": request.prefill})
+            body |= _CONTINUE
     elif prompt_ids is None:
         body["prompt"] = request.prompt
     else:

@@ -24,6 +24,7 @@ from revloop.errors import (
     ModelNotServedError,
     RejectedError,
     ServerFaultError,
+    SettingRefusedError,
     UnreachableError,
     UnusableEngineError,
     WrongAddressError,
@@ -136,6 +137,12 @@ class HttpEngine:
 
     async def generate(self, request: Request) -> Completion:
         """Generate once, with retries. See :class:`~revloop.engines.base.Engine`."""
+        if request.prefill and not self._model.continues_replies:
+            raise SettingRefusedError(
+                f"{self._transport.address} is not known to continue a reply that was begun, and "
+                "the prompt set begins it (prefill). vLLM, SGLang and llama.cpp can, and a model "
+                "in this process (--model) can. Or use a prompt set without prefill."
+            )
         prompt_ids = await self._prompt_ids(request)
         limit = request.max_tokens
         if prompt_ids is not None:

@@ -60,6 +60,10 @@ _DATA = re.compile(rb"^data:(.*)$", re.MULTILINE)
 Quoted = Callable[[bytes], bytes]
 TokenId = Annotated[int, Field(ge=0, lt=2**32)]
 
+_CONTINUE_REPLIES = {"vllm", "sglang", "llamacpp"}
+"""Owners of models whose servers know ``continue_final_message``. vLLM: its chat protocol. SGLang:
+``ChatCompletionRequest``. llama.cpp: pull request 23012; before, it did so without being asked."""
+
 
 class _Reply(BaseModel):
     """A server's words: errors about them do not quote them, because they may contain a key."""
@@ -74,6 +78,9 @@ class ServedModel(_Reply):
     root: str | None = Field(default=None, description="vLLM: folder or hub id of the model.")
     context_tokens: Annotated[int, Field(gt=0)] | None = None
     is_vllm: bool = False
+    continues_replies: bool = Field(
+        default=False, description="Whether it is known to continue a reply that was begun."
+    )
 
 
 class Answer(_Reply):
@@ -102,14 +109,13 @@ def served(reply: Mapping[str, Any], where: str) -> list[ServedModel]:
 
 
 def _served(entry: Mapping[str, Any]) -> ServedModel:
-    is_vllm = entry.get("owned_by") == "vllm"
+    owner = entry.get("owned_by")
+    known = {"is_vllm": owner == "vllm", "continues_replies": owner in _CONTINUE_REPLIES}
     meta = entry.get("meta")
     places = (entry, meta) if isinstance(meta, dict) else (entry,)
     lengths = (_count(place.get(name)) for name in _CONTEXT_LENGTHS for place in places)
     context_tokens = next(filter(None, lengths), None)
-    return ServedModel.model_validate(
-        {**entry, "is_vllm": is_vllm, "context_tokens": context_tokens}
-    )
+    return ServedModel.model_validate({**entry, **known, "context_tokens": context_tokens})
 
 
 def read_completion(reply: Mapping[str, Any], where: str) -> Answer:
