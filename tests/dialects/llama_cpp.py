@@ -125,7 +125,7 @@ LLAMA_CPP = Dialect(
     model=MODEL,
     root="/v1",
     start=f"llama-server -hf {MODEL} --ctx-size 8192 --parallel 4",
-    notes="`--ctx-size` is shared by the `--parallel` slots; the length that it lists is the one "
+    notes="Its slots share the context that the command gives. The length that it lists is the one "
     "of the model's training, not the one served.",
     cases=CASES,
 )

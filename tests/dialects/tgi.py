@@ -116,6 +116,6 @@ TGI = Dialect(
     root="/v1",
     start="docker run --gpus all --shm-size 1g -p 8080:80 "
     f"ghcr.io/huggingface/text-generation-inference:3.3.5 --model-id {MODEL}",
-    notes="A temperature of 0 is refused by some versions: `--temperature 0.01`.",
+    notes="Some versions refuse a temperature of 0.",
     cases=CASES,
 )

@@ -123,6 +123,5 @@ VLLM_BEFORE = Dialect(
     address="http://127.0.0.1:8000",
     model=MODEL,
     root="/v1",
-    start=f"vllm serve {MODEL}",
     cases=CASES,
 )

@@ -53,7 +53,10 @@ STANDS_IN = {
 }
 """Commands that are replaced by others, and why."""
 
-ELSEWHERE = {"docs/finetuning.md": "test_docs_finetuning.py: minutes of training, and eight GPUs"}
+ELSEWHERE = {
+    "docs/finetuning.md": "test_docs_finetuning.py: minutes of training, and eight GPUs",
+    "docs/servers.md": "tests/dialects/test_page.py: servers that speak other dialects",
+}
 """Pages that another module tests."""
 
 _BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
