@@ -22,7 +22,6 @@ from revloop.engines.replies import (
 from revloop.errors import (
     AuthenticationError,
     BadReplyError,
-    ContentFilterError,
     ContextFullError,
     EngineError,
     ModelNotServedError,
@@ -41,7 +40,8 @@ WHERE = "http://127.0.0.1:8000/v1/completions"
 FIELDS = """
     error message detail data id root owned_by vllm max_model_len choices text content stop length
     finish_reason stop_reason token_ids usage prompt_tokens completion_tokens cached_tokens
-    prompt_tokens_details
+    prompt_tokens_details completion_tokens_details reasoning_tokens reasoning reasoning_content
+    refusal tool_calls tool_use content_filter reasoning_details thinking
 """
 LONGEST_MESSAGE = 310  # the quoted part of a server's words, and the ellipsis
 
@@ -115,7 +115,7 @@ def complaint(read: Callable[[], object]) -> str:
     """The error for a bad reply; empty for a readable one."""
     try:
         read()
-    except (BadReplyError, ContentFilterError) as fault:
+    except BadReplyError as fault:
         return str(fault)
     return ""
 
@@ -392,6 +392,7 @@ def test_a_completion_is_read() -> None:
         "prompt_tokens": 30,
         "cached_tokens": 16,
         "generated_tokens": 4,
+        "thinking_tokens": None,
     }
 
 
@@ -461,10 +462,100 @@ def test_a_server_need_not_say_why_an_answer_ended(choice: dict[str, Any]) -> No
     assert read_completion({"choices": [choice]}, WHERE).finish_reason is None
 
 
-@pytest.mark.parametrize("said", ["content_filter", "CONTENT_FILTERED"])
-def test_an_answer_that_a_filter_cut_off_is_refused_for_good(said: str) -> None:
-    with pytest.raises(ContentFilterError, match="content filter cut the answer off"):
-        read_completion(completion(finish_reason=said), WHERE)
+@pytest.mark.parametrize(
+    ("said", "meant"),
+    [
+        ("content_filter", "content_filter"),
+        ("CONTENT_FILTERED", "content_filter"),
+        ("content_filter: PROHIBITED_CONTENT", "content_filter"),
+        ("SAFETY", "content_filter"),
+        ("refusal", "refusal"),
+    ],
+)
+def test_a_reply_that_was_cut_off_on_purpose_keeps_its_text(said: str, meant: str) -> None:
+    answer = read_completion(completion(finish_reason=said), WHERE)
+    assert (answer.text, answer.finish_reason) == ("So.", meant)
+
+
+@pytest.mark.parametrize(
+    ("message", "said", "text"),
+    [
+        ({"content": None, "refusal": "I cannot."}, "stop", "I cannot."),
+        ({"content": [{"type": "refusal", "refusal": "I cannot."}]}, None, "I cannot."),
+    ],
+)
+def test_a_models_own_refusal_is_told_from_an_answer(
+    message: dict[str, Any], said: str | None, text: str
+) -> None:
+    reply = {"choices": [{"message": message, "finish_reason": said}]}
+    answer = read_completion(reply, WHERE)
+    assert (answer.text, answer.finish_reason) == (text, "refusal")
+
+
+@pytest.mark.parametrize(
+    ("message", "said", "meant"),
+    [
+        ({"content": None, "tool_calls": [{"id": "1"}]}, "tool_calls", "tool_calls"),
+        ({"content": "I look it up.", "tool_calls": [{"id": "1"}]}, "stop", "tool_calls"),
+        ({"content": None, "function_call": {"name": "f"}}, "function_call", "tool_calls"),
+        ({"content": "", "tool_calls": []}, "tool_use", "tool_calls"),
+        ({"content": "Good.", "tool_calls": []}, "tool_calls", "stop"),
+        ({"content": "Good.", "tool_calls": None}, "stop", "stop"),
+    ],
+)
+def test_a_call_of_a_tool_is_told_from_an_answer(
+    message: dict[str, Any], said: str, meant: str
+) -> None:
+    reply = {"choices": [{"message": message, "finish_reason": said}]}
+    assert read_completion(reply, WHERE).finish_reason == meant
+
+
+PARTS = [{"type": "text", "text": "Hm, "}, {"type": "text", "text": "so."}]
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        {"reasoning": "Hm, so."},
+        {"reasoning_content": "Hm, so."},
+        {"reasoning_content": "Hm, so.", "reasoning": "Hm, so."},
+        {"reasoning_content": None, "reasoning": "Hm, so."},
+        {"reasoning": PARTS},
+        {"reasoning_details": [{"type": "reasoning.summary", "summary": "Hm, so."}]},
+        {
+            "reasoning_details": [
+                {"type": "reasoning.text", "text": "Hm, so.", "signature": "x"},
+                {"type": "reasoning.encrypted", "data": "AAAA"},
+            ]
+        },
+        {"thinking_blocks": [{"type": "thinking", "thinking": "Hm, so.", "signature": "x"}]},
+        {"content": [{"type": "thinking", "thinking": PARTS}, {"type": "text", "text": "Good."}]},
+        {"content": [{"type": "thinking", "thinking": "Hm, so."}, "Good."]},
+    ],
+)
+def test_thoughts_are_read_from_every_servers_fields_and_are_no_text(
+    message: dict[str, Any],
+) -> None:
+    reply = {"choices": [{"message": {"content": "Good."} | message, "finish_reason": "stop"}]}
+    answer = read_completion(reply, WHERE)
+    assert (answer.text, answer.thoughts) == ("Good.", "Hm, so.")
+
+
+@pytest.mark.parametrize("thoughts", [3, {"text": 3}, [None, []], {"other": "x"}, {}, [[["a"]]]])
+def test_thoughts_in_an_unknown_form_cost_no_answer(thoughts: Any) -> None:
+    message = {"content": "Good.", "reasoning": thoughts}
+    assert read_completion({"choices": [{"message": message}]}, WHERE).text == "Good."
+
+
+def test_thoughts_with_lone_surrogates_cost_no_answer() -> None:
+    message = {"content": "Good.", "reasoning": "Hm\ud83d"}
+    assert read_completion({"choices": [{"message": message}]}, WHERE).thoughts == "Hm?"
+
+
+def test_tokens_of_thoughts_are_counted_apart() -> None:
+    usage = {"completion_tokens": 9, "completion_tokens_details": {"reasoning_tokens": 7}}
+    answer = read_completion({**completion(), "usage": usage}, WHERE)
+    assert (answer.usage.generated_tokens, answer.usage.thinking_tokens) == (9, 7)
 
 
 @pytest.mark.parametrize(
@@ -473,7 +564,6 @@ def test_an_answer_that_a_filter_cut_off_is_refused_for_good(said: str) -> None:
         ({"content": None}, ""),
         ({"content": None, "reasoning_content": "Let me see ..."}, ""),
         ({"reasoning": "Let me see ..."}, ""),
-        ({"content": None, "refusal": "I cannot."}, "I cannot."),
         ({"content": [{"type": "text", "text": "a"}, {"type": "output_text", "text": "b"}]}, "ab"),
         ({"content": [{"type": "thinking", "thinking": "?"}, {"type": "text", "text": "b"}]}, "b"),
         ({"content": ["a", "b"]}, "ab"),

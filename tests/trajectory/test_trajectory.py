@@ -55,7 +55,11 @@ drafts = st.builds(
 )
 counts = st.integers(0, 2**40)
 usages = st.builds(
-    Usage, prompt_tokens=counts, cached_tokens=st.none() | counts, generated_tokens=counts
+    Usage,
+    prompt_tokens=counts,
+    cached_tokens=st.none() | counts,
+    generated_tokens=counts,
+    thinking_tokens=st.none() | counts,
 )
 samplings = st.builds(
     Sampling,
@@ -67,13 +71,15 @@ steps = st.builds(
     Step,
     kind=st.sampled_from(["critique", "revision", "both"]),
     attempt=st.integers(1, 9),
-    finish_reason=st.sampled_from(["stop", "length"]),
+    finish_reason=st.sampled_from(["stop", "length", "content_filter", "refusal", "tool_calls"]),
     usage=usages,
     latency_s=st.floats(0, 1e6),
     retries=st.integers(0, 9),
     sampling=samplings,
     refusal=st.none()
     | st.builds(Refusal, reason=texts, reply=st.none() | texts, characters=st.integers(0, 9)),
+    thoughts=st.none() | texts,
+    limit_tokens=st.none() | st.integers(1, 2**40),
 )
 zones = st.integers(-12, 14).map(lambda hours: timezone(timedelta(hours=hours)))
 versions = st.builds(
@@ -325,6 +331,10 @@ class TestUsage:
         other = Usage(prompt_tokens=4, cached_tokens=0, generated_tokens=5)
         assert one + other == Usage(prompt_tokens=7, cached_tokens=1, generated_tokens=7)
 
+    def test_tokens_of_thoughts_are_summed_where_they_are_known(self) -> None:
+        assert (Usage() + Usage()).thinking_tokens is None
+        assert (Usage() + Usage(thinking_tokens=3) + Usage(thinking_tokens=4)).thinking_tokens == 7
+
     def test_cached_tokens_that_nobody_counted_stay_unknown(self) -> None:
         assert (Usage() + Usage()).cached_tokens is None
 
@@ -453,6 +463,9 @@ class TestStopReason:
             "context_full",
             "token_limit",
             "unparseable",
+            "content_filtered",
+            "refused",
+            "tool_called",
             "rejected",
             "engine_failed",
             "judge_failed",

@@ -61,14 +61,17 @@ class Completion:
     """An engine's answer.
 
     Attributes:
-        text: The exact generated text, without the stop text that ended it.
-        finish_reason: ``stop`` at an end token or a stop text, ``length`` at the token limit.
+        text: The exact generated text, without the stop text that ended it. With the finish reason
+            ``refusal`` it may be the server's or the model's reason.
+        finish_reason: ``stop`` at an end token or a stop text, ``length`` at the token limit. The
+            others mean that the text is no answer, and that none is to be expected.
         limit_tokens: The token limit in force.
         usage: Tokens of the request.
         latency_s: Seconds from sending to the complete answer, including waits between tries.
         prefix: Prompt and answer (including the stop text) with their tokens, if requested and
             known.
         retries: Number of times the request was sent again after a temporary fault.
+        thoughts: What the server sent apart from the text; the text may contain thoughts too.
     """
 
     text: str
@@ -78,6 +81,7 @@ class Completion:
     latency_s: float
     prefix: TokenPrefix | None = None
     retries: int = 0
+    thoughts: str = ""
 
 
 @runtime_checkable
@@ -155,3 +159,20 @@ def room_for_answer(prompt_tokens: int, request: Request, context_tokens: int | 
             f"only {max(left, 0)} are left."
         )
     return min(request.max_tokens, left)
+
+
+def doubled_room(
+    limit_tokens: int, prompt_tokens: int, reserve_tokens: int, context_tokens: int | None
+) -> int:
+    """Twice a token limit, as far as the context allows; never less than the limit.
+
+    Args:
+        limit_tokens: The limit that was reached.
+        prompt_tokens: Tokens of the prompt; 0 if not reported, and the server decides.
+        reserve_tokens: Tokens to keep free for what follows the answer.
+        context_tokens: The model's context; None if not reported.
+    """
+    if context_tokens is None or not prompt_tokens:
+        return 2 * limit_tokens
+    left = context_tokens - prompt_tokens - reserve_tokens
+    return max(limit_tokens, min(2 * limit_tokens, left))

@@ -173,6 +173,7 @@ class HttpEngine:
             latency_s=time.perf_counter() - started,
             prefix=prefix,
             retries=sent_again,
+            thoughts=answer.thoughts,
         )
 
     async def load(self) -> ServerLoad:

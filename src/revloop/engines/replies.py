@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from revloop.engines.classify import AN_HTML_PAGE, ServerError, excerpt, one_line
+from revloop.engines.thought_fields import THOUGHT_FIELDS, thoughts_of
 from revloop.errors import (
     AuthenticationError,
     BadReplyError,
-    ContentFilterError,
     ContextFullError,
     EngineError,
     ModelNotServedError,
@@ -26,21 +26,24 @@ from revloop.errors import (
 from revloop.trajectory import FinishReason, Usage
 from revloop.values import Text, explain
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
 _REDIRECTS_FOR_NOW = {302, 303, 307}
 """Temporary redirects, from a proxy whose server is down for a moment (RFC 9110, 15.4)."""
 
-_FINISHED = {
-    *("stop", "stop_sequence", "stop_token", "stop_str", "eos", "eos_token", "end_turn", "end"),
-    *("complete", "completed", "finished", "tool_calls", "tool_use", "function_call"),
+_FINISH_WORDS: Mapping[FinishReason, str] = {
+    "stop": """
+        stop stop_sequence stop_token stop_str eos eos_token end_turn end complete completed
+        finished""",
+    "length": "length max_tokens max_length max_output_tokens max_new_tokens model_length",
+    "content_filter": """
+        content_filter content_filtered safety sensitive recitation blocklist prohibited_content
+        spii""",
+    "refusal": "refusal",
+    "tool_calls": "tool_calls tool_use function_call",
 }
-_CUT = {
-    *("length", "max_tokens", "max_length", "max_output_tokens", "max_new_tokens", "model_length"),
-}
-_FILTERED = {"content_filter", "content_filtered", "safety", "refusal", "sensitive", "recitation"}
-_MAY_REPLACE = {"refusal", "reasoning", "reasoning_content", "tool_calls", "function_call"}
+"""The servers' words for the end of a reply, in lower case."""
+_FINISH_REASON = {word: reason for reason, words in _FINISH_WORDS.items() for word in words.split()}
+_CALLS = ("tool_calls", "function_call")
+_MAY_REPLACE = {"refusal", *THOUGHT_FIELDS, *_CALLS}
 """Next to these, a message may have no content."""
 _CONTEXT_LENGTHS = (
     *("max_model_len", "loaded_context_length", "n_ctx", "context_length", "context_window"),
@@ -87,6 +90,7 @@ class Answer(_Reply):
     """The used part of a completion's reply."""
 
     text: Text
+    thoughts: Text = ""
     finish_reason: FinishReason | None = Field(description="None if not reported.")
     stop_text: str | None = None
     token_ids: tuple[TokenId, ...] = ()
@@ -122,15 +126,17 @@ def read_completion(reply: Mapping[str, Any], where: str) -> Answer:
     """The answer in the reply to a completion or a chat completion.
 
     Raises:
-        ContentFilterError: A content filter cut the answer off.
         BadReplyError: A required part is missing or malformed.
     """
     try:
         choice = reply["choices"][0]
         stop_reason = choice.get("stop_reason")
+        text = _text_of(choice)
+        said = choice.get("finish_reason")
         return Answer(
-            text=_text_of(choice),
-            finish_reason=_finish_reason(choice.get("finish_reason"), where),
+            text=text or _refusal_of(choice),
+            thoughts=thoughts_of(choice.get("message")),
+            finish_reason=_finish_reason(said, choice, has_text=bool(text), where=where),
             stop_text=stop_reason if isinstance(stop_reason, str) else None,
             token_ids=choice.get("token_ids") or (),
             usage=_usage(reply.get("usage")),
@@ -148,12 +154,12 @@ def _text_of(choice: Mapping[str, Any]) -> Any:
         return choice["text"] if choice["text"] is not None else ""
     content = message.get("content") if message.keys() & _MAY_REPLACE else message["content"]
     if content is None:
-        return message.get("refusal") or ""
+        return ""
     return "".join(map(_part, content)) if isinstance(content, list) else content
 
 
 def _part(part: Any) -> str:
-    """The text of one part of a message; empty for a thought."""
+    """The text of one part of a message; empty for a thought or a refusal."""
     if isinstance(part, str):
         return part
     if part["type"] not in _PARTS_OF_TEXT:
@@ -162,15 +168,33 @@ def _part(part: Any) -> str:
     return text
 
 
-def _finish_reason(said: Any, where: str) -> FinishReason | None:
+def _refusal_of(choice: Mapping[str, Any]) -> str:
+    """The model's own refusal, in a field or a part of its own; empty without one."""
+    message = choice.get("message")
+    if not isinstance(message, dict):
+        return ""
+    content = message.get("content")
+    parts = content if isinstance(content, list) else []
+    said = [message.get("refusal"), *(p.get("refusal") for p in parts if isinstance(p, dict))]
+    return "".join(one for one in said if isinstance(one, str))
+
+
+def _finish_reason(
+    said: Any, choice: Mapping[str, Any], *, has_text: bool, where: str
+) -> FinishReason | None:
+    message = choice.get("message")
+    message = message if isinstance(message, dict) else {}
+    if any(message.get(name) for name in _CALLS):
+        return "tool_calls"
+    if not has_text and _refusal_of(choice):
+        return "refusal"
     if said is None:
         return None
-    name = said.lower()
-    if name in _FINISHED or name in _CUT:
-        return "stop" if name in _FINISHED else "length"
-    if name in _FILTERED:
-        raise ContentFilterError(f"{where}: the server's content filter cut the answer off.")
-    raise BadReplyError(f"{where} sent a malformed reply: finish_reason: an unknown value.")
+    # Gemini adds details after a colon
+    reason = _FINISH_REASON.get(said.lower().partition(":")[0])
+    if reason is None:
+        raise BadReplyError(f"{where} sent a malformed reply: finish_reason: an unknown value.")
+    return "stop" if reason == "tool_calls" and has_text else reason
 
 
 def _unchanged(words: bytes) -> bytes:
@@ -303,13 +327,17 @@ def retry_after_s(header: str | None) -> float | None:
 def _usage(raw: Any) -> Usage:
     """Token counts; an invalid one does not invalidate the answer."""
     counts = raw if isinstance(raw, dict) else {}
-    details = counts.get("prompt_tokens_details")
-    cached = _count(details.get("cached_tokens")) if isinstance(details, dict) else None
     return Usage(
         prompt_tokens=_count(counts.get("prompt_tokens")) or 0,
         generated_tokens=_count(counts.get("completion_tokens")) or 0,
-        cached_tokens=cached,
+        cached_tokens=_detail(counts, "prompt_tokens_details", "cached_tokens"),
+        thinking_tokens=_detail(counts, "completion_tokens_details", "reasoning_tokens"),
     )
+
+
+def _detail(counts: Mapping[str, Any], group: str, name: str) -> int | None:
+    details = counts.get(group)
+    return _count(details.get(name)) if isinstance(details, dict) else None
 
 
 def _count(value: Any) -> int | None:

@@ -12,13 +12,13 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 from string import Template
-from typing import TYPE_CHECKING, Annotated, Self
+from typing import TYPE_CHECKING, Annotated, Any, Self
 
 from pydantic import Field, model_validator
 
 from revloop.errors import PromptSetError
 from revloop.options import DEFAULT_JUDGE_PROMPTS
-from revloop.prompts.parsing import UnusableError, without_thoughts
+from revloop.prompts.parsing import ThinkingSettings, UnusableError, without_thoughts
 from revloop.prompts.templates import load_settings, load_template, shipped_folder
 from revloop.trajectory import Message, SamplingDefaults
 from revloop.values import Frozen, digest_of
@@ -57,6 +57,11 @@ class JudgeSettings(Frozen):
     label: str = Field(min_length=1, description="Start of the line with the verdict.")
     words: VerdictWords
     sampling: SamplingDefaults = SamplingDefaults()
+    thinking: ThinkingSettings = ThinkingSettings()
+
+    def digested(self) -> dict[str, Any]:
+        """What enters the digest: thinking only where it is set, so older verdicts stay valid."""
+        return self.model_dump(mode="json", exclude=set() if self.thinking.marks else {"thinking"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +92,7 @@ class JudgePrompts:
         pair = load_template(folder / _PAIR, frozenset({"prompt", "first", "second"}))
         has_system = (folder / _SYSTEM).exists()
         system = load_template(folder / _SYSTEM, frozenset()) if has_system else None
-        digest = digest_of(settings.model_dump(mode="json"), pair, system)
+        digest = digest_of(settings.digested(), pair, system)
         return cls(settings, pair, system, digest)
 
     def question(self, prompt: str, first: str, second: str) -> tuple[Message, ...]:
@@ -108,7 +113,7 @@ class JudgePrompts:
         Leading thoughts are skipped; unclosed ones leave no answer.
         """
         try:
-            answer = without_thoughts(answer)
+            answer = without_thoughts(answer, more=self.settings.thinking.marks).text
         except UnusableError:
             return None
         label = re.escape(self.settings.label.rstrip())

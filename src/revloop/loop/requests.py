@@ -3,23 +3,34 @@
 from __future__ import annotations
 
 from copy import copy
-from dataclasses import replace
-from typing import TYPE_CHECKING, Literal, TypeVar
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, TypeVar
 
-from revloop.errors import EngineError
-from revloop.prompts.parsing import UnusableError
+import anyio.to_thread
+
+from revloop.engines.base import LONG_CHARS
+from revloop.errors import ContextFullError, EngineError
+from revloop.loop.room import room_after
+from revloop.prompts.parsing import UNFINISHED, UnfinishedThoughtError, UnusableError
 from revloop.trajectory import End, Refusal, Step, StopReason
 from revloop.values import digest_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from revloop.engines.base import Completion, Engine, Request
     from revloop.options import RunSettings
-    from revloop.trajectory import Draft, Sampling
+    from revloop.prompts import Kind, PromptSet
+    from revloop.trajectory import Draft, FinishReason, Sampling, Usage
 
 Parsed = TypeVar("Parsed")
-Kind = Literal["critique", "revision", "both"]
+
+_NO_ANSWER: dict[FinishReason, tuple[StopReason, str]] = {
+    "content_filter": (StopReason.CONTENT_FILTERED, "the server's content filter cut it off"),
+    "refusal": (StopReason.REFUSED, "the model refuses to write it"),
+    "tool_calls": (StopReason.TOOL_CALLED, "it is a call of a tool, and none was offered"),
+}
+"""Ends after which no other try is worth its cost."""
 
 REPLY_CHARACTERS = 4_000
 """Characters kept of an unusable reply."""
@@ -33,12 +44,30 @@ class RoundFailedError(Exception):
         self.end = end
 
 
+@dataclass(frozen=True, slots=True)
+class _Reply:
+    """A completion without its thoughts.
+
+    Attributes:
+        completion: As the engine returned it.
+        text: The answer; None if there is none, for the reason ``why``.
+        thoughts: All thoughts, those that the server sent apart included.
+        why: Why there is no answer.
+    """
+
+    completion: Completion
+    text: str | None
+    thoughts: str
+    why: str = ""
+
+
 class RoundRequests:
     """The requests of one round, each repeated until its reply is usable.
 
     Args:
         draft: What is revised.
         engine: Answers the requests.
+        prompts: Tells thoughts from answers.
         settings: What else decides the texts.
         round_: The round's number.
         before: Why an earlier attempt at this round failed. After unusable replies, tries are
@@ -54,6 +83,7 @@ class RoundRequests:
         self,
         draft: Draft,
         engine: Engine,
+        prompts: PromptSet,
         settings: RunSettings,
         round_: int,
         *,
@@ -65,6 +95,7 @@ class RoundRequests:
         self.candidate = 0
         self._content = draft.content_digest
         self._engine = engine
+        self._prompts = prompts
         self._settings = settings
         self._before = before
 
@@ -87,40 +118,50 @@ class RoundRequests:
         kind: Kind,
         request: Request,
         parse: Callable[[str], Parsed],
+        given: Sequence[str],
         *,
         allow_cut: bool = False,
     ) -> tuple[Parsed, Completion]:
         """Send a request until the reply is complete and parses, each time with another seed.
 
+        If thoughts took the room of a reply, the next try has twice as much.
+
         Args:
             kind: What is requested.
             request: The request, without its sampling.
-            parse: Parses a reply, or raises :class:`UnusableError`.
+            parse: Parses a reply without its thoughts, or raises :class:`UnusableError`.
+            given: The texts of the draft: a reply may contain marks of thoughts that they contain.
             allow_cut: Whether a reply that reached its token limit is usable.
 
         Raises:
             EngineError: The engine failed.
-            RoundFailedError: No reply was usable within the allowed tries.
+            RoundFailedError: No reply was usable within the allowed tries, or none is to be
+                expected.
         """
         tries, first = self._settings.tries, self._tries_before(kind) + 1
-        stop, why = StopReason.UNPARSEABLE, ""
+        room, stop, why = self._first_room(kind, first, request), StopReason.UNPARSEABLE, ""
         for attempt in range(first, first + tries):
             sampling = self._sampling(kind, attempt)
-            completion = await self._engine.generate(replace(request, sampling=sampling))
-            is_cut = completion.finish_reason == "length"
-            stop, why = _cut(completion, request) if is_cut else (StopReason.UNPARSEABLE, "")
-            if not is_cut or (allow_cut and stop is StopReason.TOKEN_LIMIT):
+            completion = await self._generate(replace(request, sampling=sampling), room)
+            reply = self._read(kind, completion, given)
+            cut, why = _cut(reply, request)
+            stop = cut or StopReason.UNPARSEABLE
+            if reply.text is not None and (
+                not cut or (allow_cut and cut is StopReason.TOKEN_LIMIT)
+            ):
                 try:
-                    parsed = parse(completion.text)
+                    parsed = parse(reply.text)
                 except UnusableError as exc:
                     why = why or exc.reason
                 else:
-                    self._record(kind, attempt, sampling, completion)
+                    await self._record(kind, attempt, sampling, reply)
                     return parsed, completion
-            self._record(kind, attempt, sampling, completion, why)
-        what = f"the {kind}" if kind != "both" else "the critique with the revision"
+            await self._record(kind, attempt, sampling, reply, why)
+            if completion.finish_reason in _NO_ANSWER:
+                raise self.failed(stop, f"{_what(kind)} could not be used: {why}.")
+            room = room_after(self.steps[-1], request, self._engine.context_tokens)
         often = "in 1 try" if tries == 1 else f"in {tries} tries"
-        raise self.failed(stop, f"{what} could not be used {often}: {why}.")
+        raise self.failed(stop, f"{_what(kind)} could not be used {often}: {why}.")
 
     def failed(self, reason: StopReason, detail: str) -> RoundFailedError:
         """The error that ends the trajectory, naming the round."""
@@ -135,6 +176,58 @@ class RoundRequests:
             return first - 1
         refused = [step.attempt for step in steps if step.kind == kind and step.refusal]
         return max(refused, default=first - 1)
+
+    def _first_room(self, kind: Kind, first: int, request: Request) -> int:
+        """The token limit of the first try: what it was, or would have been, the last time."""
+        for step in () if self._before is None else self._before.steps:
+            # the seed tells whose step it is: candidates have their own
+            if step.kind == kind and step.sampling.seed == self._sampling(kind, step.attempt).seed:
+                if step.attempt == first:
+                    return max(request.max_tokens, step.limit_tokens or 0)
+                if step.attempt == first - 1:
+                    return room_after(step, request, self._engine.context_tokens)
+        return request.max_tokens
+
+    async def _generate(self, request: Request, room: int) -> Completion:
+        """Send a request with a token limit that may be above its own."""
+        try:
+            return await self._engine.generate(replace(request, max_tokens=room))
+        except ContextFullError:
+            if room <= request.max_tokens:
+                raise
+            # only the server knows how much room there is
+            return await self._engine.generate(request)
+
+    def _read(self, kind: Kind, completion: Completion, given: Sequence[str]) -> _Reply:
+        """Tell the thoughts in a completion from its answer."""
+        if completion.finish_reason in _NO_ANSWER:
+            return _Reply(completion, None, completion.thoughts)
+        sent, is_cut = completion.thoughts, completion.finish_reason == "length"
+        try:
+            text, inside = self._prompts.without_thoughts(
+                kind, completion.text, given, is_cut=is_cut
+            )
+        except UnfinishedThoughtError as exc:
+            return _Reply(completion, None, _joined(sent, exc.thoughts), exc.reason)
+        except UnusableError as exc:
+            return _Reply(completion, None, sent, exc.reason)
+        return _Reply(completion, text, _joined(sent, inside))
+
+    async def _usage(self, reply: _Reply) -> Usage:
+        """The tokens of a reply; those of its thoughts are counted if they were not reported."""
+        usage, thoughts = reply.completion.usage, reply.thoughts
+        if usage.thinking_tokens is not None or not thoughts:
+            return usage
+        count = self._engine.count_tokens
+        if len(thoughts) > LONG_CHARS:
+            counted = await anyio.to_thread.run_sync(count, thoughts, abandon_on_cancel=True)
+        else:
+            counted = count(thoughts)
+        if counted is None:
+            return usage
+        return usage.model_copy(
+            update={"thinking_tokens": min(counted, usage.generated_tokens or counted)}
+        )
 
     def _sampling(self, kind: str, attempt: int) -> Sampling:
         """The sampling of one request, with its own seed.
@@ -152,16 +245,16 @@ class RoundRequests:
             temperature=warmest if attempt > 1 or self.candidate else base.temperature,
         )
 
-    def _record(
+    async def _record(
         self,
         kind: Kind,
         attempt: int,
         sampling: Sampling,
-        completion: Completion,
+        reply: _Reply,
         refused: str | None = None,
     ) -> None:
-        """Record a request; of several unusable replies, only the last one's text is kept."""
-        refusal = None
+        """Record a request; of several unusable replies, only the last one's texts are kept."""
+        refusal, completion = None, reply.completion
         if refused is not None:
             self.steps = [
                 _without_reply(step) if step.kind == kind else step for step in self.steps
@@ -173,23 +266,43 @@ class RoundRequests:
                 kind=kind,
                 attempt=attempt,
                 finish_reason=completion.finish_reason,
-                usage=completion.usage,
+                usage=await self._usage(reply),
                 latency_s=completion.latency_s,
                 retries=completion.retries,
                 sampling=sampling,
                 refusal=refusal,
+                thoughts=reply.thoughts or None,
+                limit_tokens=completion.limit_tokens,
             )
         )
+
+
+def _what(kind: Kind) -> str:
+    return f"the {kind}" if kind != "both" else "the critique with the revision"
+
+
+def _joined(*thoughts: str) -> str:
+    return "\n\n".join(filter(None, thoughts))
 
 
 def _without_reply(step: Step) -> Step:
     if step.refusal is None or step.refusal.reply is None:
         return step
-    return step.model_copy(update={"refusal": step.refusal.model_copy(update={"reply": None})})
+    refusal = step.refusal.model_copy(update={"reply": None})
+    return step.model_copy(update={"refusal": refusal, "thoughts": None})
 
 
-def _cut(completion: Completion, request: Request) -> tuple[StopReason, str]:
+def _cut(reply: _Reply, request: Request) -> tuple[StopReason | None, str]:
+    """Why a reply is no complete answer, whatever it says; None if it may be one."""
+    completion = reply.completion
+    if completion.finish_reason in _NO_ANSWER:
+        return _NO_ANSWER[completion.finish_reason]
+    if completion.finish_reason != "length":
+        is_unfinished = reply.text is None and reply.why == UNFINISHED
+        return (StopReason.TOKEN_LIMIT if is_unfinished else None), reply.why
     limit = completion.limit_tokens
     if limit < request.max_tokens:
         return StopReason.CONTEXT_FULL, f"it filled the {limit} tokens that were left"
+    if reply.text is None or not reply.text.strip():
+        return StopReason.TOKEN_LIMIT, f"its thoughts filled its limit of {limit} tokens"
     return StopReason.TOKEN_LIMIT, f"it reached its limit of {limit} tokens"

@@ -9,7 +9,13 @@ import anyio.to_thread
 
 from revloop.concurrency import task_group
 from revloop.engines.base import LONG_CHARS, Request
-from revloop.errors import ContextFullError, EngineError, RejectedError, RevloopError
+from revloop.errors import (
+    ContentFilterError,
+    ContextFullError,
+    EngineError,
+    RejectedError,
+    RevloopError,
+)
 from revloop.loop.requests import RoundFailedError, RoundRequests
 from revloop.loop.selection import choose_by_judge, choose_by_score
 from revloop.loop.stopping import end_of, found_nothing
@@ -100,12 +106,15 @@ class Rounds:
         base = versions[kept_round(versions) if self._settings.keep == "gate" else last]
         await self._count_long(base.text)
         failed = self._trajectory.end
-        requests = RoundRequests(self._draft, self._engine, self._settings, last + 1, before=failed)
+        asked = (self._draft, self._engine, self._prompts, self._settings)
+        requests = RoundRequests(*asked, last + 1, before=failed)
         try:
             candidates = await self._candidates(requests, base.text)
             selection = await self._selection(requests, candidates)
         except ContextFullError as exc:
             raise requests.failed(StopReason.CONTEXT_FULL, str(exc)) from exc
+        except ContentFilterError as exc:
+            raise requests.failed(StopReason.CONTENT_FILTERED, str(exc)) from exc
         except RejectedError as exc:
             raise requests.failed(StopReason.REJECTED, str(exc)) from exc
         except EngineError as exc:
@@ -223,6 +232,7 @@ class Rounds:
             "critique",
             request,
             lambda generated: prompts.parse_critique(request.prefill + generated, given),
+            given,
             allow_cut=labels is None or not labels.required,
         )
         # without its thoughts, the tokens are no longer a prefix
@@ -262,7 +272,7 @@ class Rounds:
             revision = prompts.parse_revision(prompts.revision_lead + generated, given)
             return prompts.accept(revision, critique, text, given)
 
-        revision, _ = await requests.until_usable("revision", request, parse)
+        revision, _ = await requests.until_usable("revision", request, parse, given)
         return critique, revision
 
     async def _single_pass(self, requests: RoundRequests, text: str) -> Candidate:
@@ -285,7 +295,7 @@ class Rounds:
                 return critique, text
             return critique, prompts.accept(revision, critique, text, given)
 
-        candidate, _ = await requests.until_usable("both", request, parse)
+        candidate, _ = await requests.until_usable("both", request, parse, given)
         return candidate
 
     async def _count_long(self, text: str) -> None:

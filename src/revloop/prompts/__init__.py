@@ -1,6 +1,6 @@
 """Prompt sets: the templates sent to a model, and how its replies are parsed."""
 
-from revloop.prompts.prompt_set import PromptSet, Rendered, texts_given
+from revloop.prompts.prompt_set import Kind, PromptSet, Rendered, texts_given
 from revloop.prompts.shipped import shipped_prompt_sets
 
-__all__ = ["PromptSet", "Rendered", "shipped_prompt_sets", "texts_given"]
+__all__ = ["Kind", "PromptSet", "Rendered", "shipped_prompt_sets", "texts_given"]

@@ -31,11 +31,12 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from string import Template
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Literal, Self
 
 from revloop.errors import PromptSetError
 from revloop.prompts.parsing import (
     ReplyFormat,
+    Separated,
     UnusableError,
     find_revision,
     heading,
@@ -53,6 +54,9 @@ from revloop.values import digest_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+Kind = Literal["critique", "revision", "both"]
+"""What a request asks for."""
 
 Rendered = str | tuple[Message, ...]
 """A prompt as sent: a text to continue, or the messages of a chat."""
@@ -199,6 +203,24 @@ class PromptSet:
         stop = self.settings.critique.stop
         return stop if self.is_chat else (self.bridge, *stop)
 
+    def without_thoughts(
+        self, kind: Kind, generated: str, given: Sequence[str] = (), *, is_cut: bool = False
+    ) -> Separated:
+        """A reply without its thoughts, and the thoughts.
+
+        Args:
+            kind: What was requested.
+            generated: The critic's exact text, without a prefill.
+            given: The texts of the draft and the response.
+            is_cut: Whether the reply ended at its token limit.
+
+        Raises:
+            UnusableError: A thought has no end, or cannot be told apart from the answer.
+        """
+        expected, more = self._format_of(kind), self.settings.thinking.marks
+        lead = self.revision_lead if kind == "revision" else self.settings.critique.prefill
+        return without_thoughts(generated, given, expected, more, lead=lead, is_cut=is_cut)
+
     def parse_critique(self, generated: str, given: Sequence[str] = ()) -> Critique:
         """The critique in a generated text.
 
@@ -209,9 +231,8 @@ class PromptSet:
         Raises:
             UnusableError: The text is an unfinished thought or an unusable critique.
         """
-        labels = self.settings.critique.labels
-        expected = None if labels is None else ReplyFormat(heading(labels.score))
-        return parse_critique(without_thoughts(generated, given, expected), labels)
+        text = self.without_thoughts("critique", generated, given).text
+        return parse_critique(text, self.settings.critique.labels)
 
     def parse_revision(self, generated: str, given: Sequence[str] = ()) -> str:
         """The revision in a generated text: an exact passage of it.
@@ -224,9 +245,8 @@ class PromptSet:
         Raises:
             UnusableError: There is no revision or more than one, or it is blank.
         """
-        tags = self.settings.revision.tags
-        expected = None if tags is None else ReplyFormat(tags.patterns()[0], *tags.patterns())
-        return parse_revision(without_thoughts(generated, given, expected), tags, given)
+        text = self.without_thoughts("revision", generated, given).text
+        return parse_revision(text, self.settings.revision.tags, given)
 
     def parse_single_pass(self, generated: str, given: Sequence[str] = ()) -> tuple[Critique, str]:
         """Critique and revision in the answer to a single-pass prompt.
@@ -238,7 +258,7 @@ class PromptSet:
             UnusableError: One of the two is missing or unusable.
         """
         tags, labels = self.settings.revision.tags, self.settings.critique.labels
-        text = without_thoughts(generated, given, self._single_pass_format())
+        text = self.without_thoughts("both", generated, given).text
         if self.is_chat and tags is not None:
             divided, revision = find_revision(text, tags, given)
             return parse_critique(text[:divided], labels), revision
@@ -267,12 +287,16 @@ class PromptSet:
             )
         return text
 
-    def _single_pass_format(self) -> ReplyFormat:
-        """The format of an answer to a single-pass prompt."""
+    def _format_of(self, kind: Kind) -> ReplyFormat | None:
+        """The format of a reply, as far as it tells the reply's start from a thought."""
         labels, tags = self.settings.critique.labels, self.settings.revision.tags
         enclosing = () if tags is None else tags.patterns()
+        if kind == "revision":
+            return ReplyFormat(enclosing[0], *enclosing) if enclosing else None
         if labels is not None:
-            return ReplyFormat(heading(labels.score), *enclosing)
+            return ReplyFormat(heading(labels.score), *(enclosing if kind == "both" else ()))
+        if kind == "critique":
+            return None
         return ReplyFormat(*enclosing[:1] or (re.compile(re.escape(self.bridge)),), *enclosing)
 
     def _first_prompt(self, template: str, draft: Draft, response: str, **more: str) -> Rendered:

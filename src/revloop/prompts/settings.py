@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
-from revloop.prompts.parsing import Labels, RevisionTags
+from revloop.prompts.parsing import Labels, RevisionTags, ThinkingSettings
 from revloop.trajectory import SamplingDefaults
 from revloop.values import Frozen
 
@@ -70,6 +70,7 @@ class PromptSettings(Frozen):
     sampling: SamplingDefaults = SamplingDefaults()
     critique: CritiqueSettings
     revision: RevisionSettings
+    thinking: ThinkingSettings = ThinkingSettings()
 
     @model_validator(mode="after")
     def _chat_only(self) -> Self:
@@ -98,6 +99,8 @@ class PromptSettings(Frozen):
             for name in names:
                 if getattr(getattr(self, table), name) == fields[name].default:
                     del content[table][name]
+        if not self.thinking.marks:
+            del content["thinking"]
         return content
 
 

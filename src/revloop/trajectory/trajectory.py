@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 
 _PREVIEW_CHARACTERS = 160
 
-FinishReason = Literal["stop", "length"]
+FinishReason = Literal["stop", "length", "content_filter", "refusal", "tool_calls"]
+"""Why a reply ended: by itself, at its token limit, or without being an answer."""
 
 
 class Usage(Frozen):
@@ -38,14 +39,24 @@ class Usage(Frozen):
         description="Prompt tokens served from the prefix cache; None if not reported.",
     )
     generated_tokens: int = Field(default=0, ge=0)
+    thinking_tokens: int | None = Field(
+        default=None,
+        ge=0,
+        description="Of the generated tokens, those of thoughts; None if not reported or counted.",
+    )
 
     def __add__(self, other: Usage) -> Usage:
-        counted = [n for n in (self.cached_tokens, other.cached_tokens) if n is not None]
         return Usage(
             prompt_tokens=self.prompt_tokens + other.prompt_tokens,
-            cached_tokens=sum(counted) if counted else None,
+            cached_tokens=_sum_of_known(self.cached_tokens, other.cached_tokens),
             generated_tokens=self.generated_tokens + other.generated_tokens,
+            thinking_tokens=_sum_of_known(self.thinking_tokens, other.thinking_tokens),
         )
+
+
+def _sum_of_known(*counts: int | None) -> int | None:
+    known = [count for count in counts if count is not None]
+    return sum(known) if known else None
 
 
 class Critique(Frozen):
@@ -90,6 +101,16 @@ class Step(Frozen):
     sampling: Sampling = Field(description="As sent, with this request's own seed.")
     refusal: Refusal | None = Field(
         default=None, description="Why its reply was unusable; None if it was usable."
+    )
+    thoughts: Text | None = Field(
+        default=None,
+        description="What the model thought before its reply, sent apart or inside the reply; "
+        "None without thoughts, or if a later reply of the same kind was refused too.",
+    )
+    limit_tokens: int | None = Field(
+        default=None,
+        ge=1,
+        description="Token limit of the reply with its thoughts; None if not recorded.",
     )
 
 
@@ -155,6 +176,9 @@ class StopReason(StrEnum):
     CONTEXT_FULL = "context_full"
     TOKEN_LIMIT = "token_limit"  # noqa: S105 - the tokens of a text, not a secret
     UNPARSEABLE = "unparseable"
+    CONTENT_FILTERED = "content_filtered"
+    REFUSED = "refused"
+    TOOL_CALLED = "tool_called"
     REJECTED = "rejected"
     ENGINE_FAILED = "engine_failed"
     JUDGE_FAILED = "judge_failed"

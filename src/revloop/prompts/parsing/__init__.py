@@ -14,12 +14,26 @@ from revloop.prompts.parsing.revision import (
     unless_unchanged,
     write_revision,
 )
-from revloop.prompts.parsing.thoughts import ReplyFormat, UnusableError, without_thoughts
+from revloop.prompts.parsing.thoughts import (
+    UNFINISHED,
+    ReplyFormat,
+    Separated,
+    ThinkingSettings,
+    ThoughtMarks,
+    UnfinishedThoughtError,
+    UnusableError,
+    without_thoughts,
+)
 
 __all__ = [
+    "UNFINISHED",
     "Labels",
     "ReplyFormat",
     "RevisionTags",
+    "Separated",
+    "ThinkingSettings",
+    "ThoughtMarks",
+    "UnfinishedThoughtError",
     "UnusableError",
     "find_revision",
     "heading",

@@ -8,10 +8,20 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from functools import cache
+from typing import TYPE_CHECKING, NamedTuple
+
+from pydantic import Field
+
+from revloop.values import Frozen
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    Patterns = tuple[re.Pattern[str], re.Pattern[str]]
+
+
+UNFINISHED = "it is an unfinished thought"
 
 
 class UnusableError(Exception):
@@ -24,6 +34,40 @@ class UnusableError(Exception):
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
         self.reason = reason
+
+
+class UnfinishedThoughtError(UnusableError):
+    """A generated text ends within a thought.
+
+    Attributes:
+        thoughts: What was thought so far.
+    """
+
+    def __init__(self, thoughts: str) -> None:
+        super().__init__(UNFINISHED)
+        self.thoughts = thoughts
+
+
+class ThoughtMarks(Frozen):
+    """The marks around a thought."""
+
+    opening: str = Field(min_length=1)
+    closing: str = Field(min_length=1)
+
+
+class ThinkingSettings(Frozen):
+    """How a model marks its thoughts."""
+
+    marks: tuple[ThoughtMarks, ...] = Field(
+        default=(), description="Marks besides those that are always recognised, in any case."
+    )
+
+
+class Separated(NamedTuple):
+    """A generated text and the thoughts before it, without their marks."""
+
+    text: str
+    thoughts: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,35 +92,75 @@ class ReplyFormat:
         return before is not None and after is None and self.closing.search(text, place) is not None
 
 
-def _marks(*pairs: tuple[str, str]) -> tuple[tuple[re.Pattern[str], re.Pattern[str]], ...]:
-    flags = re.IGNORECASE | re.DOTALL
-    return tuple((re.compile(one, flags), re.compile(other, flags)) for one, other in pairs)
+@dataclass(frozen=True, slots=True)
+class _Marks:
+    """Patterns of marks.
+
+    Attributes:
+        pairs: Opening and closing marks.
+        bare: Those that are recognised only in pairs.
+        any_closing: Any closing mark of :attr:`pairs`.
+        openings: The opening marks as written, to recognise a part of one.
+    """
+
+    pairs: tuple[Patterns, ...]
+    bare: tuple[Patterns, ...]
+    any_closing: re.Pattern[str]
+    openings: tuple[str, ...]
 
 
 _NAMES = ("think", "thinking", "thought", "thoughts", "reasoning", "seed:think")
-_MARKS = _marks(
-    *((rf"<{name}>", rf"</{name}>") for name in _NAMES),
-    (r"\[think\]", r"\[/think\]"),
+_WRITTEN = (
+    *((f"<{name}>", f"</{name}>") for name in _NAMES),
+    ("[think]", "[/think]"),
     ("◁think▷", "◁/think▷"),
-    (r"<\|start_thinking\|>", r"<\|end_thinking\|>"),
-    (r"<\|begin_of_thought\|>", r"<\|end_of_thought\|>"),
-    # the harmony format of gpt-oss: everything before the channel "final"
-    (
-        r"(?:<\|start\|>assistant)?<\|channel\|>(?:analysis|commentary)",
-        r"<\|channel\|>final\b[^<\n]*<\|message\|>",
-    ),
+    ("<|start_thinking|>", "<|end_thinking|>"),
+    ("<|begin_of_thought|>", "<|end_of_thought|>"),
+)
+# the harmony format of gpt-oss: everything before the channel "final"
+_HARMONY = (
+    r"(?:<\|start\|>assistant)?<\|channel\|>(?:analysis|commentary)(?:[^<\n]*<\|message\|>)?",
+    r"(?:<\|end\|>)?(?:<\|start\|>assistant)?<\|channel\|>final\b[^<\n]*<\|message\|>",
+)
+_HARMONY_OPENINGS = tuple(
+    f"{start}<|channel|>{channel}"
+    for start in ("", "<|start|>assistant")
+    for channel in ("analysis", "commentary")
 )
 # the harmony format from a server that omits special tokens
-_BARE_MARKS = _marks((r"analysis(?=.*assistantfinal)", "assistantfinal"))
-_ANY_CLOSING = re.compile("|".join(closing.pattern for _, closing in _MARKS), re.IGNORECASE)
+_BARE = (r"analysis(?=.*assistantfinal)", "assistantfinal")
+_BARE_CUT = re.compile(r"analysis(?=[^\W_])")
+
+
+@cache
+def _patterns(more: tuple[ThoughtMarks, ...]) -> _Marks:
+    """All marks: those always recognised, and more."""
+    written = [*_WRITTEN, *((one.opening, one.closing) for one in more)]
+    escaped = [(re.escape(opening), re.escape(closing)) for opening, closing in written]
+    sources = [*escaped, _HARMONY]
+    flags = re.IGNORECASE | re.DOTALL
+    return _Marks(
+        pairs=tuple((re.compile(one, flags), re.compile(other, flags)) for one, other in sources),
+        bare=((re.compile(_BARE[0], flags), re.compile(_BARE[1], flags)),),
+        any_closing=re.compile("|".join(closing for _, closing in sources), re.IGNORECASE),
+        openings=(*(opening for opening, _ in written), *_HARMONY_OPENINGS, "analysis"),
+    )
+
+
 _END_OF_TURN = re.compile(r"<\|(?:return|end)\|>\s*\Z")
 _BLANK_LINES = re.compile(r"(?:[ \t]*\r?\n)*")
 _WHITE_SPACE = re.compile(r"\s*")
 
 
 def without_thoughts(
-    generated: str, given: Sequence[str] = (), expected: ReplyFormat | None = None
-) -> str:
+    generated: str,
+    given: Sequence[str] = (),
+    expected: ReplyFormat | None = None,
+    more: tuple[ThoughtMarks, ...] = (),
+    *,
+    lead: str = "",
+    is_cut: bool = False,
+) -> Separated:
     """A generated text without the thoughts at its start and the blank lines after them.
 
     A thought stands between two marks such as ``<think>`` and ``</think>``, or before a closing
@@ -87,43 +171,79 @@ def without_thoughts(
         generated: The critic's exact text.
         given: The texts of the draft: the answer may contain marks that they contain.
         expected: The requested format; None if any text is an answer.
+        more: Marks besides those that are always recognised.
+        lead: What stands before the text and is read with it: a prefill.
+        is_cut: Whether the text ended at its token limit: the start of a mark then begins a
+            thought.
 
     Raises:
-        UnusableError: A thought has no end, or cannot be told apart from the answer.
+        UnfinishedThoughtError: A thought has no end.
+        UnusableError: A thought cannot be told apart from the answer.
     """
-    text = generated
+    marks = _patterns(more)
+    text, thoughts = generated, list[str]()
     while True:
-        text = _after_opened(text, given)
-        end = _last_orphan(text)
-        if end is None or _is_text(text, end, given, expected):
-            return text
-        text = _rest(text, end)
+        text = _after_opened(text, given, marks, thoughts)
+        orphan = _last_orphan(text, marks)
+        if orphan is None or _is_text(lead + text, len(lead) + orphan[1], given, expected, marks):
+            break
+        thoughts.append(text[: orphan[0]])
+        text = _rest(text, orphan[1])
+    if is_cut and _begins_thought(text, marks):
+        raise UnfinishedThoughtError(_joined([*thoughts, text]))
+    return Separated(text, _joined(thoughts))
 
 
-def _after_opened(text: str, given: Sequence[str]) -> str:
-    """The text without the marked thoughts at its start."""
-    end, after = 0, _end_of_opened(text, 0, given)
-    while after is not None:
-        end, after = after, _end_of_opened(text, after, given)
+def _joined(thoughts: Sequence[str]) -> str:
+    return "\n\n".join(filter(None, (thought.strip() for thought in thoughts)))
+
+
+def _begins_thought(text: str, marks: _Marks) -> bool:
+    """Whether a text that was cut is only the start of a mark, or of a bare thought."""
+    begun = text.strip().casefold()
+    if not begun:
+        return False
+    is_part = any(opening.casefold().startswith(begun) for opening in marks.openings)
+    return is_part or _BARE_CUT.match(text.lstrip()) is not None
+
+
+def _after_opened(text: str, given: Sequence[str], marks: _Marks, thoughts: list[str]) -> str:
+    """The text without the marked thoughts at its start, which are added to ``thoughts``."""
+    end = 0
+    while (found := _opened(text, end, given, marks, thoughts)) is not None:
+        begin, close, end = found
+        thoughts.append(text[begin:close])
     return _rest(text, end) if end else text
 
 
-def _is_text(text: str, end: int, given: Sequence[str], expected: ReplyFormat | None) -> bool:
+def _is_text(
+    text: str,
+    end: int,
+    given: Sequence[str],
+    expected: ReplyFormat | None,
+    marks: _Marks,
+) -> bool:
     """Whether a lone closing mark that ends here is ordinary text."""
     if expected is not None and expected.begin.search(text[end:]):
         return False
     if expected is not None and expected.encloses(text, end):
         return True
-    known = sum(len(_ANY_CLOSING.findall(one)) for one in given)
-    if known and expected is None and len(_ANY_CLOSING.findall(text)) > known:
+    known = sum(len(marks.any_closing.findall(one)) for one in given)
+    if known and expected is None and len(marks.any_closing.findall(text)) > known:
         raise UnusableError("a thought in it cannot be told apart from the answer")
     return known > 0
 
 
-def _end_of_opened(text: str, start: int, given: Sequence[str]) -> int | None:
-    """Where the thought that begins at ``start`` (after white space) ends; None without one."""
+def _opened(
+    text: str, start: int, given: Sequence[str], marks: _Marks, thoughts: Sequence[str]
+) -> tuple[int, int, int] | None:
+    """The thought that begins at ``start`` (after white space); None without one.
+
+    Returns:
+        Where its text begins and ends, and where its closing mark ends.
+    """
     start = _end(_WHITE_SPACE, text, start)
-    for opening, closing in (*_MARKS, *_BARE_MARKS):
+    for opening, closing in (*marks.pairs, *marks.bare):
         opened = opening.match(text, start)
         if opened is None:
             continue
@@ -131,9 +251,10 @@ def _end_of_opened(text: str, start: int, given: Sequence[str]) -> int | None:
         if closed is None:
             if any(_only_opens(one, opening, closing) for one in given):
                 return None
-            raise UnusableError("it is an unfinished thought")
-        thought = text[start : closed.end()]
-        return None if any(thought in one for one in given) else closed.end()
+            raise UnfinishedThoughtError(_joined([*thoughts, text[opened.end() :]]))
+        if any(text[start : closed.end()] in one for one in given):
+            return None
+        return opened.end(), closed.start(), closed.end()
     return None
 
 
@@ -142,12 +263,12 @@ def _only_opens(given: str, opening: re.Pattern[str], closing: re.Pattern[str]) 
     return opening.match(given.lstrip()) is not None and closing.search(given) is None
 
 
-def _last_orphan(text: str) -> int | None:
-    """The end of the last closing mark without an opening one."""
-    if _ANY_CLOSING.search(text) is None:
+def _last_orphan(text: str, marks: _Marks) -> tuple[int, int] | None:
+    """Where the last closing mark without an opening one begins and ends."""
+    if marks.any_closing.search(text) is None:
         return None
-    last = None
-    for opening, closing in _MARKS:
+    last: tuple[int, int] | None = None
+    for opening, closing in marks.pairs:
         depth = 0
         both = re.compile(f"({opening.pattern})|{closing.pattern}", re.IGNORECASE)
         for mark in both.finditer(text):
@@ -155,8 +276,8 @@ def _last_orphan(text: str) -> int | None:
                 depth += 1
             elif depth:
                 depth -= 1
-            else:
-                last = max(last or 0, mark.end())
+            elif last is None or mark.end() > last[1]:
+                last = mark.span()
     return last
 
 
