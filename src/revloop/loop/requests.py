@@ -45,7 +45,7 @@ class RoundFailedError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class _Reply:
+class _ReadReply:
     """A completion without its thoughts.
 
     Attributes:
@@ -198,22 +198,22 @@ class RoundRequests:
             # only the server knows how much room there is
             return await self._engine.generate(request)
 
-    def _read(self, kind: Kind, completion: Completion, given: Sequence[str]) -> _Reply:
+    def _read(self, kind: Kind, completion: Completion, given: Sequence[str]) -> _ReadReply:
         """Tell the thoughts in a completion from its answer."""
         if completion.finish_reason in _NO_ANSWER:
-            return _Reply(completion, None, completion.thoughts)
+            return _ReadReply(completion, None, completion.thoughts)
         sent, is_cut = completion.thoughts, completion.finish_reason == "length"
         try:
             text, inside = self._prompts.without_thoughts(
                 kind, completion.text, given, is_cut=is_cut
             )
         except UnfinishedThoughtError as exc:
-            return _Reply(completion, None, _joined(sent, exc.thoughts), exc.reason)
+            return _ReadReply(completion, None, _joined(sent, exc.thoughts), exc.reason)
         except UnusableError as exc:
-            return _Reply(completion, None, sent, exc.reason)
-        return _Reply(completion, text, _joined(sent, inside))
+            return _ReadReply(completion, None, sent, exc.reason)
+        return _ReadReply(completion, text, _joined(sent, inside))
 
-    async def _usage(self, reply: _Reply) -> Usage:
+    async def _usage(self, reply: _ReadReply) -> Usage:
         """The tokens of a reply; those of its thoughts are counted if they were not reported."""
         usage, thoughts = reply.completion.usage, reply.thoughts
         if usage.thinking_tokens is not None or not thoughts:
@@ -250,7 +250,7 @@ class RoundRequests:
         kind: Kind,
         attempt: int,
         sampling: Sampling,
-        reply: _Reply,
+        reply: _ReadReply,
         refused: str | None = None,
     ) -> None:
         """Record a request; of several unusable replies, only the last one's texts are kept."""
@@ -292,7 +292,7 @@ def _without_reply(step: Step) -> Step:
     return step.model_copy(update={"refusal": refusal, "thoughts": None})
 
 
-def _cut(reply: _Reply, request: Request) -> tuple[StopReason | None, str]:
+def _cut(reply: _ReadReply, request: Request) -> tuple[StopReason | None, str]:
     """Why a reply is no complete answer, whatever it says; None if it may be one."""
     completion = reply.completion
     if completion.finish_reason in _NO_ANSWER:
