@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from pathlib import Path
 from types import UnionType
 from typing import Any, Union, get_args, get_origin, get_type_hints
@@ -16,6 +17,7 @@ from revloop.engines.retry import RetryPolicy
 from revloop.errors import InputError
 from revloop.options import EngineOptions, Keep, LoopOptions, RunSettings
 from revloop.prompts import PromptSet
+from revloop.prompts.checks import CheckName
 from revloop.trajectory import EngineInfo, JudgeInfo, Sampling, SamplingDefaults
 from revloop.values import digest_of
 
@@ -72,7 +74,8 @@ class TestRunSettings:
 
     def test_a_run_without_a_judge_is_named_as_before_there_were_judges(self) -> None:
         before = resolved().model_dump(
-            mode="json", exclude={"keep", "judge", "candidates", "complete_sampling"}
+            mode="json",
+            exclude={"keep", "judge", "candidates", "complete_sampling", "checks", "no_checks"},
         )
         assert resolved().digest == digest_of(before)
 
@@ -225,7 +228,11 @@ class TestEngineOptions:
 
 
 OWN_KEYWORDS = {"engine", "loop", "retries", "prompts", "store", "new_run", "judge"}
-TAKEN_FOR: dict[Any, set[Any]] = {SecretStr: {SecretStr, str}, Path: {Path, str}}
+TAKEN_FOR: dict[Any, set[Any]] = {
+    SecretStr: {SecretStr, str},
+    Path: {Path, str},
+    tuple[CheckName, ...]: {Sequence[CheckName]},
+}
 """What pydantic takes for a type."""
 
 
@@ -234,6 +241,7 @@ class TestPythonsKeywords:
 
     def hints(self) -> dict[str, Any]:
         names = {"Engine": Engine, "RetryPolicy": RetryPolicy, "Keep": Keep, "JudgeSource": object}
+        names |= {"Sequence": Sequence, "CheckName": CheckName}
         return get_type_hints(reviser.ReviserOptions, None, names)
 
     def test_they_have_the_same_names(self) -> None:

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from revloop.engines.base import Engine
     from revloop.engines.retry import RetryPolicy
     from revloop.options import Keep
+    from revloop.prompts.checks import CheckName
 
     DraftLike = str | Mapping[str, Any] | Draft
     Prompt = str | Sequence[Message | Mapping[str, str]] | None
@@ -91,6 +92,7 @@ class ReviserOptions(TypedDict, total=False):
     retry_temperature: float
     keep: Keep
     candidates: int
+    no_checks: Sequence[CheckName]
 
 
 class AsyncReviser:

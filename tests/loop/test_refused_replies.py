@@ -59,9 +59,9 @@ async def test_the_last_one_of_a_failed_step_is_shown_exported_and_reported(
         refusals = [step["refusal"] for step in json.loads(text)["end"]["steps"]]
         assert refusals == [
             None,
-            {"reason": REASON, "reply": None, "characters": 5},
-            {"reason": REASON, "reply": None, "characters": 13},
-            {"reason": REASON, "reply": NOT_USED, "characters": len(NOT_USED)},
+            {"reason": REASON, "check": None, "reply": None, "characters": 5},
+            {"reason": REASON, "check": None, "reply": None, "characters": 13},
+            {"reason": REASON, "check": None, "reply": NOT_USED, "characters": len(NOT_USED)},
         ]
     reported = await revloop("report", "s.sqlite", "-o", "report.html", folder=tmp_path)
     assert reported.code == 0, reported.err

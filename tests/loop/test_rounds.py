@@ -393,7 +393,9 @@ class TestLimits:
         assert (len(engine.requests), end.steps) == (1, ())
 
     async def test_a_version_that_fills_the_context_is_the_last(self) -> None:
-        engine = ScriptedEngine(cnr_rounds("word " * 60, "never"), context_tokens=110)
+        engine = ScriptedEngine(
+            cnr_rounds(" ".join(f"word{n}" for n in range(60)), "never"), context_tokens=110
+        )
         versions, end = await run(engine)
         assert [version.round for version in versions] == [0, 1]
         assert end.reason is StopReason.CONTEXT_FULL

@@ -169,7 +169,7 @@ class TestTheRequests:
 
 class TestScoresThatCannotBeGiven:
     def test_a_candidate_that_is_too_long_to_be_scored_has_no_score(self) -> None:
-        long = "9 " + "word " * 60
+        long = "9 " + " ".join(f"word{number}" for number in range(60))
         engine = ScriptedEngine(revisions("3 a", long), context_tokens=120)
         found = revise(DRAFT, iterations=1, engine=engine, candidates=2)
         version = found.versions[1]

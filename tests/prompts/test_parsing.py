@@ -13,7 +13,6 @@ from revloop.prompts.parsing import (
     UnusableError,
     parse_critique,
     parse_revision,
-    refuse_copied_text,
     unless_unchanged,
     write_critique,
     write_revision,
@@ -326,55 +325,6 @@ class TestUnchanged:
 
     def test_what_differs_elsewhere_is_the_revision_to_the_letter(self) -> None:
         assert unless_unchanged("a  b\n", "a b") == "a  b\n"
-
-
-class TestCopiedText:
-    LINE = "(the complete revised response)"
-
-    def check(self, revision: str, *given: str, critique: str = "It is dull.") -> None:
-        lines = (self.LINE, "### Critique:")
-        refuse_copied_text(
-            revision, critique=critique, labels=LENIENT, template_lines=lines, given=given
-        )
-
-    @pytest.mark.parametrize(
-        "revision",
-        [
-            LINE,
-            f"\n{LINE}\n",
-            "The complete revised response",
-            f"{LINE} Paris.",
-            "Paris.\n### Critique:\nGood.",
-        ],
-    )
-    def test_a_line_of_the_prompt_is_refused_unless_the_draft_holds_it(self, revision: str) -> None:
-        with pytest.raises(UnusableError, match="it repeats a line of the prompt: '"):
-            self.check(revision)
-        self.check(revision, f"What is it?\n{self.LINE}\n### Critique:\n")
-
-    def test_a_short_line_is_looked_for_as_a_whole_line_alone(self) -> None:
-        self.check("Write ### Critique: first.")
-
-    def test_the_critique_itself_is_refused_unless_the_draft_holds_it(self) -> None:
-        long = "It is dull, and far too long."
-        for revision, critique in (
-            (" It is dull.\n", "It is dull."),
-            (long, long),
-            (f"{long}\n\nA bright one.", long),
-        ):
-            with pytest.raises(UnusableError, match="it repeats the critique"):
-                self.check(revision, critique=critique)
-            self.check(revision, f"Say '{critique}'", critique=critique)
-        self.check("It is dull. Or is it?", critique="It is dull.")
-
-    def test_a_critique_in_the_revision_is_refused_unless_the_draft_holds_one(self) -> None:
-        revision = "Paris.\n\n**Positive Aspects:** Short.\n**Negative aspects:** none"
-        with pytest.raises(UnusableError, match="it contains a critique"):
-            self.check(revision)
-        self.check(revision, "Positive aspects: a\nNegative aspects: b")
-
-    def test_one_heading_may_be_the_revisions_own(self) -> None:
-        self.check("A fine kettle.\nOverall score: 9")
 
 
 class TestWriting:

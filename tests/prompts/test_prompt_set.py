@@ -381,7 +381,9 @@ class TestAnyReply:
         for read in (prompts.parse_revision, lambda said: prompts.parse_single_pass(said)[1]):
             try:
                 found = read(reply)
-                stored = prompts.accept(found, Critique(raw="Dull."), before, (before,))
+                stored = prompts.accept(
+                    found, Critique(raw="Dull."), before, Draft(response=before)
+                )
             except UnusableError as refused:
                 assert refused.reason  # noqa: PT017 - either is right
                 continue

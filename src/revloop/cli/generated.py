@@ -8,6 +8,7 @@ from typing import (
     TYPE_CHECKING,
     Annotated,
     Any,
+    Literal,
     NamedTuple,
     TypeVar,
     Union,
@@ -209,7 +210,8 @@ def _one_type(annotation: Any) -> Any:
     if get_origin(annotation) in {Union, types.UnionType}:
         (annotation,) = (one for one in get_args(annotation) if one is not types.NoneType)
     if get_origin(annotation) is tuple:
-        return types.GenericAlias(list, get_args(annotation)[:1])
+        (member, *_) = get_args(annotation)
+        return list[str] if get_origin(member) is Literal else types.GenericAlias(list, (member,))
     return annotation
 
 

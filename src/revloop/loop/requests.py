@@ -145,18 +145,19 @@ class RoundRequests:
             completion = await self._generate(replace(request, sampling=sampling), room)
             reply = self._read(kind, completion, given)
             cut, why = _cut(reply, request)
-            stop = cut or StopReason.UNPARSEABLE
+            stop, check = cut or StopReason.UNPARSEABLE, None
             if reply.text is not None and (
                 not cut or (allow_cut and cut is StopReason.TOKEN_LIMIT)
             ):
                 try:
                     parsed = parse(reply.text)
                 except UnusableError as exc:
+                    check = None if why else exc.check
                     why = why or exc.reason
                 else:
                     await self._record(kind, attempt, sampling, reply)
                     return parsed, completion
-            await self._record(kind, attempt, sampling, reply, why)
+            await self._record(kind, attempt, sampling, reply, UnusableError(why, check))
             if completion.finish_reason in _NO_ANSWER:
                 raise self.failed(stop, f"{_what(kind)} could not be used: {why}.")
             room = room_after(self.steps[-1], request, self._engine.context_tokens)
@@ -251,7 +252,7 @@ class RoundRequests:
         attempt: int,
         sampling: Sampling,
         reply: _ReadReply,
-        refused: str | None = None,
+        refused: UnusableError | None = None,
     ) -> None:
         """Record a request; of several unusable replies, only the last one's texts are kept."""
         refusal, completion = None, reply.completion
@@ -260,7 +261,12 @@ class RoundRequests:
                 _without_reply(step) if step.kind == kind else step for step in self.steps
             ]
             said = completion.text
-            refusal = Refusal(reason=refused, reply=said[:REPLY_CHARACTERS], characters=len(said))
+            refusal = Refusal(
+                reason=refused.reason,
+                check=refused.check,
+                reply=said[:REPLY_CHARACTERS],
+                characters=len(said),
+            )
         self.steps.append(
             Step(
                 kind=kind,

@@ -130,6 +130,7 @@ class Rounds:
             base=None if base.round == last else base.round,
             comparison=await self._compare(requests, versions, text),
             selection=selection,
+            failed_checks=self._prompts.failed_checks(text, critique, base.text, self._draft),
             created_at=datetime.now(UTC),
         )
 
@@ -270,7 +271,7 @@ class Rounds:
 
         def parse(generated: str) -> str:
             revision = prompts.parse_revision(prompts.revision_lead + generated, given)
-            return prompts.accept(revision, critique, text, given)
+            return prompts.accept(revision, critique, text, self._draft, self._settings.checks)
 
         revision, _ = await requests.until_usable("revision", request, parse, given)
         return critique, revision
@@ -293,7 +294,7 @@ class Rounds:
             critique, revision = prompts.parse_single_pass(request.prefill + generated, given)
             if found_nothing(critique, settings):
                 return critique, text
-            return critique, prompts.accept(revision, critique, text, given)
+            return critique, prompts.accept(revision, critique, text, self._draft, settings.checks)
 
         candidate, _ = await requests.until_usable("both", request, parse, given)
         return candidate

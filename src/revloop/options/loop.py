@@ -10,6 +10,7 @@ from pydantic import BeforeValidator, Field
 
 from revloop.errors import InputError
 from revloop.options.base import Flag, Options
+from revloop.prompts.checks import CheckName, known_checks
 
 DEFAULT_ITERATIONS = 5
 DEFAULT_PROMPTS = "cnr"
@@ -79,6 +80,11 @@ class SettledOptions(Options):
         le=64,
         description="Revisions a round. The judge chooses one; without a judge, the critic's own "
         "score does.",
+    )
+    no_checks: Annotated[tuple[CheckName, ...], Flag("--no-check", metavar="NAME")] = Field(
+        default=(),
+        description="Switch off a check of revisions (may be repeated): "
+        f"{', '.join(known_checks())}.",
     )
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Self
 from pydantic import Field
 
 from revloop.options.loop import LoopOptions, SettledOptions
+from revloop.prompts.checks import CheckName
 from revloop.trajectory import EngineInfo, JudgeInfo, Sampling, SamplingDefaults, SentSampling
 from revloop.values import digest_of
 
@@ -31,6 +32,11 @@ class RunSettings(SettledOptions, SentSampling):
     sampling: Sampling
     critique_max_tokens: int
     revision_max_tokens: int
+    checks: tuple[CheckName, ...] = Field(
+        default=(),
+        description="The checks that refuse a revision, by name: the prompt set's without "
+        "``no_checks``, so they are no part of the digest.",
+    )
     judge: JudgeInfo | None = None
 
     @classmethod
@@ -62,6 +68,7 @@ class RunSettings(SettledOptions, SentSampling):
             sampling=Sampling(**sampling, seed=options.seed),
             critique_max_tokens=options.critique_max_tokens or chosen.critique.max_tokens,
             revision_max_tokens=options.revision_max_tokens or chosen.revision.max_tokens,
+            checks=tuple(name for name in prompts.checks if name not in options.no_checks),
             judge=judge,
         )
 
@@ -73,7 +80,8 @@ class RunSettings(SettledOptions, SentSampling):
             {
                 name: value
                 for name, value in settings.items()
-                if name in _NAMED_AT_DEFAULTS or value != fields[name].default
+                if name in _NAMED_AT_DEFAULTS
+                or (name != "checks" and getattr(self, name) != fields[name].default)
             }
         )
 

@@ -34,6 +34,7 @@ from string import Template
 from typing import TYPE_CHECKING, Literal, Self
 
 from revloop.errors import PromptSetError
+from revloop.prompts.checks import CheckName, Revised, failures
 from revloop.prompts.parsing import (
     ReplyFormat,
     Separated,
@@ -42,8 +43,8 @@ from revloop.prompts.parsing import (
     heading,
     parse_critique,
     parse_revision,
-    refuse_copied_text,
     unless_unchanged,
+    without_talk,
     without_thoughts,
 )
 from revloop.prompts.settings import PromptSettings
@@ -53,7 +54,9 @@ from revloop.trajectory import Critique, Draft, Message
 from revloop.values import digest_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
+
+    from revloop.trajectory import CheckVerdict
 
 Kind = Literal["critique", "revision", "both"]
 """What a request asks for."""
@@ -246,7 +249,8 @@ class PromptSet:
             UnusableError: There is no revision or more than one, or it is blank.
         """
         text = self.without_thoughts("revision", generated, given).text
-        return parse_revision(text, self.settings.revision.tags, given)
+        revision = parse_revision(text, self.settings.revision.tags, given)
+        return self._without_talk(revision, given)
 
     def parse_single_pass(self, generated: str, given: Sequence[str] = ()) -> tuple[Critique, str]:
         """Critique and revision in the answer to a single-pass prompt.
@@ -261,30 +265,71 @@ class PromptSet:
         text = self.without_thoughts("both", generated, given).text
         if self.is_chat and tags is not None:
             divided, revision = find_revision(text, tags, given)
-            return parse_critique(text[:divided], labels), revision
+            return parse_critique(text[:divided], labels), self._without_talk(revision, given)
         before, found, after = text.partition(self.bridge)
         if not found:
             raise UnusableError(f"there is no '{self.bridge.strip()}'")
-        return parse_critique(before, labels), parse_revision(after, tags, given)
+        revision = self._without_talk(parse_revision(after, tags, given), given)
+        return parse_critique(before, labels), revision
 
-    def accept(self, revision: str, critique: Critique, before: str, given: Sequence[str]) -> str:
+    @property
+    def checks(self) -> tuple[CheckName, ...]:
+        """The checks that the set switches on."""
+        return self.settings.checks.chosen(is_chat=self.is_chat)
+
+    def accept(
+        self,
+        revision: str,
+        critique: Critique,
+        before: str,
+        draft: Draft,
+        checks: Collection[CheckName] | None = None,
+    ) -> str:
         """The version that a parsed revision becomes.
 
         Args:
             revision: The revision as parsed.
             critique: The critique before it.
             before: The revised text, returned if only leading or trailing white space changed.
-            given: The texts of the draft and the response.
+            draft: What is revised; a revision may contain what its texts contain.
+            checks: The checks to pass; None for those that the set switches on.
 
         Raises:
-            UnusableError: The revision contains text of the prompt or the critique.
+            UnusableError: The revision fails a check.
         """
         text = unless_unchanged(revision, before)
-        if text != before:
-            labels, lines = self.settings.critique.labels, _fixed_lines(*self.templates.items())
-            refuse_copied_text(
-                text, critique=critique.raw, labels=labels, template_lines=lines, given=given
-            )
+        names = self.checks if checks is None else checks
+        for failed in self.failed_checks(text, critique, before, draft, names):
+            raise UnusableError(failed.reason, failed.check)
+        return text
+
+    def failed_checks(
+        self,
+        text: str,
+        critique: Critique,
+        before: str,
+        draft: Draft,
+        checks: Collection[CheckName] | None = None,
+    ) -> tuple[CheckVerdict, ...]:
+        """The checks that a version fails, of some or of all; an unchanged one fails none."""
+        if text == before:
+            return ()
+        revised = Revised(
+            text,
+            before,
+            critique,
+            original=draft.response,
+            prompts=tuple(message.content for message in draft.conversation),
+            template_lines=_fixed_lines(*self.templates.items()),
+            labels=self.settings.critique.labels,
+        )
+        return tuple(failures(revised, checks))
+
+    def _without_talk(self, revision: str, given: Sequence[str]) -> str:
+        """The revision without talk around it; a fine-tuned critic writes none."""
+        text = without_talk(revision, given) if self.is_chat else revision
+        if not text.strip():
+            raise UnusableError("it is talk about a revision, without one")
         return text
 
     def _format_of(self, kind: Kind) -> ReplyFormat | None:

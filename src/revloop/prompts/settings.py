@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
+from revloop.prompts.checks import CheckSettings
 from revloop.prompts.parsing import Labels, RevisionTags, ThinkingSettings
 from revloop.trajectory import SamplingDefaults
 from revloop.values import Frozen
@@ -71,6 +72,7 @@ class PromptSettings(Frozen):
     critique: CritiqueSettings
     revision: RevisionSettings
     thinking: ThinkingSettings = ThinkingSettings()
+    checks: CheckSettings = CheckSettings()
 
     @model_validator(mode="after")
     def _chat_only(self) -> Self:
@@ -101,6 +103,8 @@ class PromptSettings(Frozen):
                     del content[table][name]
         if not self.thinking.marks:
             del content["thinking"]
+        if self.checks == CheckSettings():
+            del content["checks"]
         return content
 
 

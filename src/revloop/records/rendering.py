@@ -20,10 +20,13 @@ from revloop.values import Frozen
 
 if TYPE_CHECKING:
     from revloop.prompts import PromptSet, Rendered
+    from revloop.prompts.checks import CheckName
     from revloop.prompts.parsing import Labels
     from revloop.records.record import Record
 
 _ANY_REVISION = "x"
+_CHECKS: tuple[CheckName, ...] = ("copied_critique", "copied_prompt")
+"""A critic must not learn to copy; what a revision may leave out is for its author to judge."""
 
 
 class TrainingText(Frozen):
@@ -132,7 +135,7 @@ def _revision(revision: str, record: Record, prompts: PromptSet) -> str:
     given = texts_given(record.draft, record.response)
     try:
         read = prompts.parse_revision(written, given)
-        prompts.accept(read, Critique(raw=""), record.response, given)
+        prompts.accept(read, Critique(raw=""), record.response, record.draft, _CHECKS)
     except UnusableError as exc:
         read, why = None, exc.reason
     else:

@@ -4,6 +4,7 @@ from revloop.trajectory.draft import Draft, Message, as_draft, near_miss, text_o
 from revloop.trajectory.open_trajectory import OpenTrajectory
 from revloop.trajectory.sampling import Sampling, SamplingDefaults, SentSampling
 from revloop.trajectory.trajectory import (
+    CheckVerdict,
     Critique,
     End,
     EngineInfo,
@@ -31,6 +32,7 @@ from revloop.trajectory.verdicts import (
 )
 
 __all__ = [
+    "CheckVerdict",
     "Comparison",
     "Critique",
     "Draft",

@@ -74,10 +74,21 @@ class Critique(Frozen):
     )
 
 
+class CheckVerdict(Frozen):
+    """What a check of revisions found."""
+
+    check: str = Field(description="The check's name.")
+    reason: str = Field(description="Why a revision fails it, as the end of a sentence.")
+
+
 class Refusal(Frozen):
     """An unusable reply."""
 
     reason: str = Field(description="Why, as the end of a sentence: 'it is blank'.")
+    check: str | None = Field(
+        default=None,
+        description="The check that refused it; None if it could not be read at all.",
+    )
     reply: Text | None = Field(
         default=None,
         description="Its raw start; None if a later reply of the same kind was refused too.",
@@ -147,6 +158,9 @@ class Version(Frozen):
     )
     selection: Selection | None = Field(
         default=None, description="How it was selected; None if the round had one candidate."
+    )
+    failed_checks: tuple[CheckVerdict, ...] = Field(
+        default=(), description="What the checks that were switched off would have refused."
     )
     created_at: datetime = Field(description="When it was finished, with its time zone.")
 

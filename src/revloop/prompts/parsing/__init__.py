@@ -2,7 +2,8 @@
 
 Only generated text is parsed, never the prompt, so headings in a user's text cannot be mistaken for
 the critic's own. Parsing returns an exact passage of the generated text or raises
-:class:`UnusableError`; it decodes, completes and trims nothing beyond the format itself.
+:class:`UnusableError`; it decodes and completes nothing, and trims only the format itself,
+thoughts, and talk around a revision.
 """
 
 from revloop.prompts.parsing.critique import Labels, heading, parse_critique, write_critique
@@ -10,10 +11,10 @@ from revloop.prompts.parsing.revision import (
     RevisionTags,
     find_revision,
     parse_revision,
-    refuse_copied_text,
     unless_unchanged,
     write_revision,
 )
+from revloop.prompts.parsing.talk import without_talk
 from revloop.prompts.parsing.thoughts import (
     UNFINISHED,
     ReplyFormat,
@@ -39,8 +40,8 @@ __all__ = [
     "heading",
     "parse_critique",
     "parse_revision",
-    "refuse_copied_text",
     "unless_unchanged",
+    "without_talk",
     "without_thoughts",
     "write_critique",
     "write_revision",

@@ -8,22 +8,11 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field
 
-from revloop.prompts.parsing.critique import heading
 from revloop.prompts.parsing.thoughts import UnusableError
 from revloop.values import Frozen
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-
-    from revloop.prompts.parsing.critique import Labels
-
-_ANYWHERE_CHARACTERS = 20
-"""A critique or a template line of at least this length is found anywhere in a text."""
-
-_QUOTED_CHARACTERS = 60
-
-_FEWEST_HEADINGS = 2
-"""A single heading may belong to the revision."""
+    from collections.abc import Sequence
 
 
 class RevisionTags(Frozen):
@@ -96,44 +85,6 @@ def unless_unchanged(revision: str, before: str) -> str:
     return before if revision.strip() == before.strip() else revision
 
 
-def refuse_copied_text(
-    revision: str,
-    *,
-    critique: str,
-    labels: Labels | None,
-    template_lines: Iterable[str],
-    given: Sequence[str],
-) -> None:
-    """Refuse a revision with text of the prompt or the critique that the draft does not contain.
-
-    Args:
-        revision: The revision as parsed.
-        critique: The critique before it.
-        labels: The headings of critiques, if any.
-        template_lines: The template lines that every prompt contains.
-        given: The texts of the draft.
-
-    Raises:
-        UnusableError: The revision contains such text.
-    """
-    critique = critique.strip()
-    repeats = len(critique) >= _ANYWHERE_CHARACTERS and critique in revision
-    if (repeats or critique == revision.strip()) and not any(critique in one for one in given):
-        raise UnusableError("it repeats the critique")
-    for line in _held(revision, template_lines):
-        if not any(_held(one, [line]) for one in given):
-            raise UnusableError(
-                f"it repeats a line of the prompt: '{line.strip()[:_QUOTED_CHARACTERS]}'"
-            )
-    if labels is not None:
-        headings = [heading(one) for one in (labels.score, labels.positive, labels.negative)]
-        found = [
-            one for one in headings if one.search(revision) and not any(map(one.search, given))
-        ]
-        if len(found) >= _FEWEST_HEADINGS:
-            raise UnusableError("it contains a critique")
-
-
 def _refuse_tags(inner: str, tags: RevisionTags, given: Sequence[str]) -> None:
     found = _sequence(inner, tags)
     if not found:
@@ -161,14 +112,3 @@ def _is_nested(sequence: str) -> bool:
 def _between_line_breaks(inner: str) -> str:
     line_break = "\r\n" if inner.startswith("\r\n") else "\n"
     return inner.removeprefix(line_break).removesuffix(line_break)
-
-
-def _held(text: str, lines: Iterable[str]) -> list[str]:
-    """The given lines that a text contains: long ones anywhere, short ones as whole lines."""
-    folded, own = text.casefold(), {one.strip() for one in text.splitlines()}
-
-    def holds(line: str) -> bool:
-        passage = line.strip(" \t()[]").casefold()
-        return passage in folded if len(passage) >= _ANYWHERE_CHARACTERS else line.strip() in own
-
-    return [line for line in lines if holds(line)]

@@ -1,0 +1,96 @@
+"""The checks by name, and which of them a prompt set has switched on."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal, get_args
+
+from pydantic import Field
+
+from revloop.prompts.checks.copying import (
+    copied_critique,
+    copied_prompt,
+    critique_passages,
+    placeholder,
+    prompt_as_answer,
+)
+from revloop.prompts.checks.losses import lost_code, lost_list, lost_numbers, too_short
+from revloop.prompts.checks.wording import meta, repetition
+from revloop.trajectory import CheckVerdict
+from revloop.values import Frozen
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterator
+
+    from revloop.prompts.checks.revised import Revised
+
+CheckName = Literal[
+    "copied_critique",
+    "copied_prompt",
+    "meta",
+    "repetition",
+    "critique_passages",
+    "prompt_as_answer",
+    "placeholder",
+    "lost_code",
+    "too_short",
+    "lost_list",
+    "lost_numbers",
+]
+
+_CHECKS: dict[CheckName, Callable[[Revised], str | None]] = {
+    "copied_critique": copied_critique,
+    "copied_prompt": copied_prompt,
+    "meta": meta,
+    "repetition": repetition,
+    "critique_passages": critique_passages,
+    "prompt_as_answer": prompt_as_answer,
+    "placeholder": placeholder,
+    "lost_code": lost_code,
+    "too_short": too_short,
+    "lost_list": lost_list,
+    "lost_numbers": lost_numbers,
+}
+
+
+class CheckSettings(Frozen):
+    """Which checks refuse a revision. None: in chat sets."""
+
+    copied_critique: bool = Field(default=True, description="The critique, or a sentence of it.")
+    copied_prompt: bool = Field(default=True, description="A line of a template.")
+    meta: bool = Field(default=True, description="Talk about the revision or the critique.")
+    repetition: bool = Field(default=True, description="The same words again and again.")
+    critique_passages: bool | None = Field(
+        default=None, description="Passages of the critique in a third of it."
+    )
+    prompt_as_answer: bool | None = Field(
+        default=None, description="The prompt instead of an answer."
+    )
+    placeholder: bool | None = Field(default=None, description="Such as '[insert date]'.")
+    lost_code: bool | None = Field(default=None, description="Code blocks are missing.")
+    too_short: bool | None = Field(default=None, description="Under 40% of the length before.")
+    lost_list: bool | None = Field(default=None, description="A list is missing.")
+    lost_numbers: bool | None = Field(default=None, description="Most numbers are missing.")
+
+    def chosen(self, *, is_chat: bool) -> tuple[CheckName, ...]:
+        """The names of the checks that are on, in the order in which they run."""
+        switches = {name: getattr(self, name) for name in known_checks()}
+        return tuple(name for name, on in switches.items() if (is_chat if on is None else on))
+
+
+def known_checks() -> tuple[CheckName, ...]:
+    """The names of all checks."""
+    return get_args(CheckName)
+
+
+def failures(revised: Revised, names: Collection[str] | None = None) -> Iterator[CheckVerdict]:
+    """The checks that a revision fails, in order.
+
+    Args:
+        revised: The revision, and what it was made from.
+        names: The checks to run; None for all.
+    """
+    for name, check in _CHECKS.items():
+        if names is None or name in names:
+            reason = check(revised)
+            if reason is not None:
+                yield CheckVerdict(check=name, reason=reason)

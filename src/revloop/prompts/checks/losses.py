@@ -1,0 +1,157 @@
+"""What a revision lost: most of its length, code blocks, lists, numbers.
+
+These are judgements: a shorter text may be the better one. So each is passed over if the critique,
+or the prompt, asks for what it would refuse.
+"""
+
+from __future__ import annotations
+
+import re
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from revloop.prompts.checks.revised import Revised
+
+_SHORTEST_SHARE = 0.4
+_SHORTEST_SHARE_IF_ASKED = 0.15
+_SHORT_CHARACTERS = 200
+"""A text of less is short enough to say anything in."""
+
+_ASKS_FOR_LESS = re.compile(
+    r"\b(?:more|be|being|less|too|overly|unnecessarily|very|rather|quite|somewhat|bit) "
+    r"(?:concise|succinct|brief|short|shorter|wordy|verbose|lengthy|long|detailed|repetitive)\b|"
+    r"\b(?:shorten|shorter|condense|trim|cut (?:down|out|back)|summari[sz]e|streamline|simplify|"
+    r"tighten|wordiness|verbosity|redundan\w+|repetiti\w+|rambl\w+|off[- ]topic|irrelevant|"
+    r"unnecessary|"
+    r"superfluous)\b|\b(?:remove|delete|omit|drop|leave out|get rid of)\b",
+    re.IGNORECASE,
+)
+_NOT = re.compile(
+    r"\b(?:not|never|n['\u2019]t|neither|nor|without|avoids?|no)\b[^.,;:\n]{0,20}$", re.IGNORECASE
+)
+_WANTS_LITTLE = re.compile(
+    r"\b(?:one|two|three|a|single|\d+) (?:short |single |brief )?(?:sentence|word|line|paragraph|"
+    r"phrase)s?\b|"
+    r"\b(?:briefly|concise(?:ly)?|in short|in brief|summari[sz]e|summary|shorten|tl;?dr|yes or no|"
+    r"true or false|short(?:er)?|brief|only the (?:answer|number|name|word))\b|"
+    r"\b(?:classify|extract|identify|rate|which)\b",
+    re.IGNORECASE,
+)
+_AGAINST_CODE = re.compile(
+    r"\b(?:remove|omit|drop|delete|unnecessary|irrelevant|without|no|not need|merge|combine)\b"
+    r"[^.\n]{0,60}\b(?:code|example|snippet|block|script)s?\b|"
+    r"\b(?:code|example|snippet|block)s?\b[^.\n]{0,40}\b(?:unnecessary|irrelevant|redundant|not "
+    r"needed|"
+    r"unasked)\b",
+    re.IGNORECASE,
+)
+_AGAINST_LISTS = re.compile(
+    r"\b(?:prose|paragraphs?|flowing|narrative|continuous text|(?:bullet|list|item|"
+    r"point)\w*[^.\n]{0,40}"
+    r"(?:unnecessary|instead|rather)|(?:instead of|rather than|avoid|without|no|remove)[^.\n]{0,40}"
+    r"(?:bullet|list|numbered)\w*)\b",
+    re.IGNORECASE,
+)
+_KEPT_CODE_SHARE = 0.8
+_LIST_ITEMS = 3
+_FEWEST_NUMBERS = 4
+_KEPT_NUMBERS_SHARE = 0.25
+_OWN_NUMBERS_SHARE = 0.5
+
+_FENCE = re.compile(r"^[ \t>]*(?P<fence>`{3,}|~{3,})(?P<info>[^`\n]*)$")
+_ITEM = re.compile(
+    r"[ \t>]*(?:#{1,6}[ \t]*)?[*_]{0,2}(?:[-*+•\u2013]|\d{1,2}[.):]|[a-zA-Z][.)]|step "
+    r"\d+)[*_]{0,2}[ \t]+\S|"
+    r"[ \t]*\|.*\||[ \t]*#{1,6}[ \t]+\S",
+    re.IGNORECASE,
+)
+_NUMBER = re.compile(r"(?<![\w.])\d+(?:[.,]\d+)*(?!\w)")
+_ORDINAL = re.compile(r"^[ \t>#*_]*\d{1,2}[.):]", re.MULTILINE)
+
+
+def too_short(revised: Revised) -> str | None:
+    """Far shorter than the text before, or than the original, though nobody asked for brevity."""
+    length = len(revised.text.strip())
+    share = _SHORTEST_SHARE_IF_ASKED if asks_for_less(revised) else _SHORTEST_SHARE
+    for what, text in (("text before", revised.before), ("original", revised.original)):
+        before = len(text.strip())
+        if before >= _SHORT_CHARACTERS and length < share * before:
+            return f"it is far shorter than the {what} ({length} of {before} characters)"
+    return None
+
+
+def lost_code(revised: Revised) -> str | None:
+    """Fewer code blocks than before, and less code in them."""
+    blocks, left = code_blocks(revised.before), code_blocks(revised.text)
+    if len(left) >= len(blocks) or _AGAINST_CODE.search(revised.fault):
+        return None
+    if left and sum(left) >= _KEPT_CODE_SHARE * sum(blocks):
+        return None  # several became one
+    lost = len(blocks) - len(left)
+    return f"it lost {lost} of {len(blocks)} code block{'s' if len(blocks) > 1 else ''}"
+
+
+def lost_list(revised: Revised) -> str | None:
+    """No list where there was one of three items or more."""
+    before = longest_list(revised.before)
+    asks = (revised.fault, *revised.prompts)
+    if before < _LIST_ITEMS or any(map(_AGAINST_LISTS.search, asks)) or asks_for_less(revised):
+        return None
+    if longest_list(revised.text) > 1:
+        return None
+    return f"it lost the list of {before} items"
+
+
+def lost_numbers(revised: Revised) -> str | None:
+    """Most numbers gone, and no others in their place: a corrected calculation has others."""
+    before, now = numbers(revised.before), numbers(revised.text)
+    if len(before) < _FEWEST_NUMBERS or asks_for_less(revised):
+        return None
+    kept = len(before & now)
+    if kept >= _KEPT_NUMBERS_SHARE * len(before) or len(now) >= _OWN_NUMBERS_SHARE * len(before):
+        return None
+    return f"it lost {len(before) - kept} of {len(before)} numbers"
+
+
+def asks_for_less(revised: Revised) -> bool:
+    """Whether the critique or the prompt asks for a shorter text."""
+    fault = revised.fault
+    asked = any(not _NOT.search(fault, 0, one.start()) for one in _ASKS_FOR_LESS.finditer(fault))
+    return asked or any(map(_WANTS_LITTLE.search, revised.prompts[-1:]))
+
+
+def code_blocks(text: str) -> list[int]:
+    """The fenced code blocks of a text: lines with code in each. An open one counts."""
+    blocks: list[int] = []
+    fence = ""
+    for line in text.splitlines():
+        found = _FENCE.match(line)
+        if fence:
+            if found and found["fence"].startswith(fence) and not found["info"].strip():
+                fence = ""
+            elif line.strip():
+                blocks[-1] += 1
+        elif found:
+            fence = found["fence"]
+            blocks.append(0)
+    return blocks
+
+
+def longest_list(text: str) -> int:
+    """Items of the longest list: bullets, numbers, table rows or headings, on one level or more."""
+    items = [n for n, line in enumerate(text.splitlines()) if _ITEM.match(line)]
+    longest = run = 1 if items else 0
+    for one, following in pairwise(items):
+        run = run + 1 if following - one <= _LINES_OF_AN_ITEM else 1
+        longest = max(longest, run)
+    return longest
+
+
+_LINES_OF_AN_ITEM = 12
+
+
+def numbers(text: str) -> set[str]:
+    """The numbers of two digits or more in a text, without those that count a list's items."""
+    found = (one.replace(",", "") for one in _NUMBER.findall(_ORDINAL.sub("", text)))
+    return {one for one in found if len(one) > 1}

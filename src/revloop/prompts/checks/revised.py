@@ -1,0 +1,55 @@
+"""What a check looks at: a revision with everything that it was made from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from revloop.prompts.parsing import Labels
+    from revloop.trajectory import Critique
+
+QUOTED_CHARACTERS = 60
+"""The most of a text that a reason quotes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Revised:
+    """A revision and what it was made from.
+
+    Attributes:
+        text: The revision as parsed, without talk around it.
+        before: The text that it revises.
+        critique: The critique that led to it.
+        original: The draft's response.
+        prompts: The texts of the draft's prompt.
+        template_lines: The lines that every prompt of the set contains.
+        labels: The headings of critiques, if any.
+    """
+
+    text: str
+    before: str
+    critique: Critique
+    original: str = ""
+    prompts: Sequence[str] = ()
+    template_lines: Sequence[str] = ()
+    labels: Labels | None = None
+
+    @property
+    def given(self) -> Sequence[str]:
+        """The texts of the draft: a revision may contain what they contain."""
+        return (self.before, self.original, *self.prompts)
+
+    @property
+    def fault(self) -> str:
+        """The part of the critique that says what should change."""
+        found = self.critique.negative
+        return self.critique.raw if found is None else found
+
+
+def quoted(text: str) -> str:
+    """The start of a text, on one line."""
+    line = " ".join(text.split())
+    return f"'{line if len(line) <= QUOTED_CHARACTERS else line[:QUOTED_CHARACTERS] + '…'}'"

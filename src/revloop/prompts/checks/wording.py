@@ -1,0 +1,104 @@
+"""Runaway repetition, and talk about the revision inside it."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from revloop.prompts.checks.revised import quoted
+
+if TYPE_CHECKING:
+    from revloop.prompts.checks.revised import Revised
+
+_RUN_WORDS = 8
+_FEWEST_WORDS = 60
+_REPEATED_SHARE = 0.4
+"""Share of runs of eight words that were there before: at most 0.12 in 240 answers of models."""
+
+_LINE_WORDS = 4
+_LINE_TIMES = 6
+"""Times that a line of some words may stand in a text; in those answers: twice."""
+
+_LINE_END = re.compile(r"\n|(?<=[.!?])\s")
+_LETTER = re.compile(r"[^\W\d_]")
+_ORDINAL = re.compile(r"^[ \t>]*(?:[-*+•]|\d+[.)])[ \t]+")
+_TIMES_IN_A_ROW = 5
+_LONGEST_PERIOD_WORDS = 30
+_FEWEST_WORDS_IN_A_ROW = 24
+_LAST_WORDS = 400
+"""A runaway reply does not recover: its end shows it."""
+
+_META = re.compile(
+    r"\b(?:the|this|my|your) (?:revised|rewritten) "
+    r"(?:response|answer|reply|version of the (?:response|answer))\b|"
+    r"\b(?:the|this|your) (?:improved|updated|original) response\b|"
+    r"\b(?:the|your|original) (?:response|draft|reviewer) (?:could|should|lacks|would|provides|"
+    r"needs|can be|mentions|covers)\b|\b(?:the|your) answer (?:could|should|lacks|needs)\b|"
+    r"\b(?:rewritten|revised|improved) version of the (?:response|answer|text)\b|"
+    r"\b(?:as per|based on|according to|in light of|in response to|addressing|following) "
+    r"(?:the|your|this) (?:critique|evaluation of the response)\b|"
+    r"^[ \t#*_>]*(?:revised|improved|rewritten) (?:response|answer|version)[*_]{0,3}:|"
+    r"</?revised_response>",
+    re.IGNORECASE | re.MULTILINE,
+)
+
+
+def repetition(revised: Revised) -> str | None:
+    """The same words again and again, if the draft's texts are not like that too."""
+    text = revised.text
+    unit = _in_a_row(text)
+    if unit and not any(map(_in_a_row, revised.given)):
+        return f"it repeats itself: {quoted(unit)}"
+    line = _repeated_line(text)
+    if line and not any(map(_repeated_line, revised.given)):
+        return f"it repeats a line or sentence: {quoted(line)}"
+    share = _repeated_share(text)
+    if share > _REPEATED_SHARE and all(
+        _repeated_share(one) < _REPEATED_SHARE / 2 for one in revised.given
+    ):
+        return f"it repeats itself ({share:.0%} of it)"
+    return None
+
+
+def meta(revised: Revised) -> str | None:
+    """Talk about the revision, the critique or the template's tags."""
+    for found in _META.finditer(revised.text):
+        said = found[0].casefold()
+        if not any(said in one.casefold() for one in revised.given):
+            return f"it talks about the revision: {quoted(found[0].strip())}"
+    return None
+
+
+def _in_a_row(text: str) -> str:
+    """The words that a text repeats without pause at its end."""
+    words = _words(text)[-_LAST_WORDS:]
+    for period in range(1, _LONGEST_PERIOD_WORDS + 1):
+        fewest = max((_TIMES_IN_A_ROW - 1) * period, _FEWEST_WORDS_IN_A_ROW)
+        run = 0
+        for place in range(period, len(words)):
+            run = run + 1 if words[place] == words[place - period] else 0
+            unit = " ".join(words[place - period + 1 : place + 1])
+            if run >= fewest and _LETTER.search(unit):  # numbers may well fill a table
+                return unit
+    return ""
+
+
+def _repeated_line(text: str) -> str:
+    lines = (_ORDINAL.sub("", line).strip() for line in _LINE_END.split(text))
+    counted = Counter(line for line in lines if len(_words(line)) >= _LINE_WORDS)
+    ((line, times),) = counted.most_common(1) or [("", 0)]
+    return line if times >= _LINE_TIMES else ""
+
+
+def _repeated_share(text: str) -> float:
+    words = _words(text)
+    if len(words) < _FEWEST_WORDS:
+        return 0.0
+    runs = [" ".join(words[n : n + _RUN_WORDS]) for n in range(len(words) - _RUN_WORDS + 1)]
+    of_words = [run for run in runs if _LETTER.search(run)]
+    return 1 - len(set(of_words)) / len(of_words) if of_words else 0.0
+
+
+def _words(text: str) -> list[str]:
+    return re.findall(r"\w+", text.casefold())

@@ -1,0 +1,369 @@
+"""Checks of a revision: what each one refuses, and what it lets through."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from revloop.prompts import PromptSet
+from revloop.prompts.checks import CheckName, CheckSettings, Revised, failures, known_checks
+from revloop.prompts.parsing import UnusableError
+from revloop.trajectory import CheckVerdict, Critique, Draft
+from tests.helpers.repository import REPOSITORY
+
+CHAT = PromptSet.load("chat")
+CNR = PromptSet.load("cnr")
+LABELS = CHAT.settings.critique.labels
+LINE = "(the complete revised response)"
+INSTRUCTION = "Write it as an answer to the prompt. Fix every problem that you described in it."
+LINES = (LINE, "### Critique:", INSTRUCTION)
+PROSE = (
+    "Paris is the capital of France. It lies on the Seine, and it has been a city for two thousand "
+    "years. Two million people live there, and many more come to see its museums, its bridges and "
+    "its towers. The river divides it into two banks, each with its own life and its own history."
+)
+CODE = "```python\nprint(1)\nprint(2)\n```"
+LIST = "- one\n- two\n- three\n- four"
+FIGURES = (
+    "In 1815 there were 1,250 of them, in 1914 only 730, and in 1945 no more than 12.5 percent."
+)
+DATA = REPOSITORY.parent / "shared" / "data" / "fastchat80"
+
+
+def reason_of(
+    name: str,
+    text: str,
+    before: str = "It is.",
+    critique: str = "It is dull.",
+    *prompts: str,
+    negative: str | None = None,
+) -> str | None:
+    """What one check says about a revision."""
+    said = Critique(raw=critique, negative=negative)
+    revised = Revised(text, before, said, before, prompts or ("Where?",), LINES, LABELS)
+    found = [one.reason for one in failures(revised, {name})]
+    return found[0] if found else None
+
+
+class TestCopiedCritique:
+    LONG = "It is dull, and far too long."
+
+    @pytest.mark.parametrize(
+        ("text", "critique"),
+        [
+            (" It is dull.\n", "It is dull."),
+            (LONG, LONG),
+            (f"{LONG}\n\nA bright one.", LONG),
+        ],
+    )
+    def test_the_critique_is_refused_unless_the_draft_has_it(
+        self, text: str, critique: str
+    ) -> None:
+        assert reason_of("copied_critique", text, critique=critique) == "it repeats the critique"
+        assert reason_of("copied_critique", text, f"Say '{critique}'", critique) is None
+
+    def test_a_short_critique_may_be_part_of_a_sentence(self) -> None:
+        assert reason_of("copied_critique", "It is dull. Or is it?") is None
+
+    def test_a_critique_of_its_own_is_refused_unless_the_draft_has_one(self) -> None:
+        text = "Paris.\n\n**Positive Aspects:** Short.\n**Negative aspects:** none"
+        assert reason_of("copied_critique", text) == "it contains a critique"
+        assert (
+            reason_of("copied_critique", text, "Positive aspects: a\nNegative aspects: b") is None
+        )
+        assert reason_of("copied_critique", "A fine kettle.\nOverall score: 9") is None
+
+    def test_a_sentence_about_the_response_is_refused_and_one_about_the_subject_is_not(
+        self,
+    ) -> None:
+        about = "The response does not say on which river the city lies."
+        subject = "The capital of France is Paris, which lies on the Seine."
+        critique = f"{about} {subject} Say so."
+        assert reason_of("copied_critique", f"Paris. {about} Seine.", critique=critique) == (
+            f"it repeats a sentence of the critique: '{about}'"
+        )
+        assert reason_of("copied_critique", f"{subject} It is old.", critique=critique) is None
+
+
+class TestCritiquePassages:
+    def test_many_words_of_the_critique_are_refused_unless_the_draft_has_them(self) -> None:
+        said = f"Well. {PROSE} Then again, {FIGURES}"
+        text = f"{PROSE} It is old, too."
+        assert reason_of("critique_passages", text, critique=said) == (
+            "55 of its 59 words are the critique's"
+        )
+        assert reason_of("critique_passages", text, PROSE, said) is None
+
+    def test_a_sentence_that_the_critique_suggests_is_not(self) -> None:
+        said = f"Dull. Write: '{PROSE[:120]}'"
+        assert reason_of("critique_passages", f"{PROSE[:120]} {FIGURES}", critique=said) is None
+
+
+class TestCopiedPrompt:
+    @pytest.mark.parametrize(
+        "text",
+        [
+            LINE,
+            f"\n{LINE}\n",
+            "The complete revised response",
+            f"{LINE} Paris.",
+            "Paris.\n### Critique:\nGood.",
+            "Paris. fix every problem that you\ndescribed in it.",
+        ],
+    )
+    def test_a_line_of_the_templates_is_refused_unless_the_draft_has_it(self, text: str) -> None:
+        reason = reason_of("copied_prompt", text)
+        assert reason is not None
+        assert reason.startswith(("it repeats a line of the prompt: '", "it repeats words of the "))
+        asked = f"What is it?\n{LINE}\n### Critique:\n{INSTRUCTION}"
+        assert reason_of("copied_prompt", text, "It is.", "Dull.", asked) is None
+
+    def test_a_short_line_counts_only_as_a_whole_line(self) -> None:
+        assert reason_of("copied_prompt", "Write ### Critique: first.") is None
+
+
+class TestPromptAsAnswer:
+    def test_the_prompt_in_place_of_its_answer_is_refused(self) -> None:
+        asked = "On which river does the capital of France lie?"
+        text = f" {asked}\n".replace("river ", "river\n")
+        assert (
+            reason_of("prompt_as_answer", text, "It is.", "Dull.", asked) == "it repeats the prompt"
+        )
+        assert reason_of("prompt_as_answer", f"{asked} The Seine.", "It.", "Dull.", asked) is None
+        assert reason_of("prompt_as_answer", asked, "It.", "Dull.", "Correct this.", asked) is None
+        assert reason_of("prompt_as_answer", asked, asked.upper(), "Dull.", asked) is None
+
+
+class TestPlaceholder:
+    @pytest.mark.parametrize(
+        "text",
+        [
+            "[Insert the revised text here]",
+            "It was founded in [insert date].",
+            "It costs [your price in euros].",
+            "(the complete revised response)",
+            "[Revised response]",
+            "<your improved answer>",
+            "It is.\n[The rest of the response remains unchanged]",
+            "It is.\n... rest of the code here",
+            "(insert example here)",
+        ],
+    )
+    def test_one_is_refused_unless_the_draft_has_it(self, text: str) -> None:
+        assert str(reason_of("placeholder", text)).startswith("it contains a placeholder: '")
+        assert reason_of("placeholder", f"Well: {text}", text) is None
+        assert reason_of("placeholder", f"Well: {text}", "It is.", "Dull.", text) is None
+
+    @pytest.mark.parametrize(
+        "text",
+        ["a[0]", "[your guide](https://example.org)", "(see above)", "The rest is easy.", "[1]"],
+    )
+    def test_other_brackets_are_text(self, text: str) -> None:
+        assert reason_of("placeholder", text) is None
+
+    def test_a_blank_in_a_letter_is_meant(self) -> None:
+        text = "Dear Ann,\n\nThank you.\n\n[Your name here]"
+        assert reason_of("placeholder", text, "It is.", "Dull.", "Write a letter.") is None
+
+
+class TestMeta:
+    @pytest.mark.parametrize(
+        "text",
+        [
+            "The revised response says that Paris is old.",
+            "Paris is old, as the original response says.",
+            "As per the critique, Paris is old.",
+            "Paris is old.\n\n**Revised response:** Paris is very old.",
+            "Paris.</revised_response>",
+        ],
+    )
+    def test_talk_about_the_revision_is_refused_unless_the_draft_has_it(self, text: str) -> None:
+        assert str(reason_of("meta", text)).startswith("it talks about the revision: '")
+        assert reason_of("meta", text, f"Say: {text}") is None
+
+    @pytest.mark.parametrize(
+        "text", ["Kant wrote the Critique of Pure Reason.", "The immune response is revised."]
+    )
+    def test_other_talk_of_responses_is_text(self, text: str) -> None:
+        assert reason_of("meta", text) is None
+
+
+class TestRepetition:
+    @pytest.mark.parametrize(
+        "text",
+        [
+            "It is old and it is large and " * 12,
+            PROSE + " the city" * 40,
+            f"{PROSE}\n" + "It lies on the Seine.\n" * 6,
+            f"{PROSE} " + "It is a very old city. " * 6,
+            "\n".join(f"{n}. It lies on the river and it is very old there." for n in range(40)),
+        ],
+    )
+    def test_a_runaway_text_is_refused_unless_the_draft_is_like_that(self, text: str) -> None:
+        assert str(reason_of("repetition", text)).startswith("it repeats ")
+        assert reason_of("repetition", f"{text} So.", text) is None
+
+    @pytest.mark.parametrize(
+        "text",
+        [
+            PROSE,
+            "| a | b |\n|---|---|\n" + "\n".join(f"| {n} | yes |" for n in range(60)),
+            "ha " * 20,
+            "```c\n"
+            + "".join(f"int f{n}(void) {{\n    return {n};\n}}\n" for n in range(5))
+            + "```",
+            "\n".join(f"Row, row, row your boat,\nverse {n} of the song," for n in range(4)),
+            "0 1 " * 100,
+        ],
+    )
+    def test_tables_code_and_refrains_are_text(self, text: str) -> None:
+        assert reason_of("repetition", text) is None
+
+
+class TestTooShort:
+    def test_far_less_than_before_is_refused(self) -> None:
+        assert reason_of("too_short", PROSE[:100], PROSE) == (
+            f"it is far shorter than the text before (100 of {len(PROSE)} characters)"
+        )
+        assert reason_of("too_short", PROSE[: len(PROSE) // 2], PROSE) is None
+        assert reason_of("too_short", "Paris.", PROSE[:150]) is None
+
+    def test_far_less_than_the_original_is_refused_too(self) -> None:
+        revised = Revised(PROSE[:90], PROSE[:190], Critique(raw="Dull."), PROSE)
+        (found,) = failures(revised, {"too_short"})
+        assert found.reason.startswith("it is far shorter than the original (90 of ")
+
+    @pytest.mark.parametrize(
+        "critique",
+        [
+            "It should be more concise.",
+            "It is too long.",
+            "Remove the second half.",
+            "Shorten it.",
+            "The part about bridges is irrelevant.",
+        ],
+    )
+    def test_a_critique_may_ask_for_less_but_not_for_nothing(self, critique: str) -> None:
+        assert reason_of("too_short", PROSE[:100], PROSE, critique) is None
+        assert reason_of("too_short", PROSE[:20], PROSE, critique) is not None
+        assert reason_of("too_short", PROSE[:100], PROSE, f"Good.\n{critique}", negative="x")
+
+    def test_praise_for_brevity_asks_for_nothing(self) -> None:
+        for critique in ("It is clear and concise.", "It is not too long."):
+            assert reason_of("too_short", PROSE[:100], PROSE, critique) is not None
+
+    def test_a_prompt_may_ask_for_less(self) -> None:
+        asked = "Describe Paris in one sentence."
+        assert reason_of("too_short", PROSE[:100], PROSE, "Dull.", asked) is None
+
+
+class TestLostCode:
+    def test_a_lost_block_is_refused(self) -> None:
+        before = f"So:\n{CODE}\n\nOr:\n~~~\nprint(3)\n~~~"
+        assert reason_of("lost_code", "Print it.", CODE) == "it lost 1 of 1 code block"
+        assert reason_of("lost_code", f"So:\n{CODE[:20]}\n```", before) == (
+            "it lost 1 of 2 code blocks"
+        )
+        assert reason_of("lost_code", before.replace("print", "say"), before) is None
+        assert reason_of("lost_code", f"{CODE[:-4]}\nprint(3)\n```", before) is None
+
+    def test_a_critique_may_speak_against_the_code(self) -> None:
+        for critique in ("Remove the code.", "The code example is unnecessary."):
+            assert reason_of("lost_code", "Print it.", CODE, critique) is None
+
+
+class TestLostList:
+    @pytest.mark.parametrize(
+        "before", [LIST, "1. a\n2. b\n\n3. c", "| a | b |\n|--|--|\n| c | d |"]
+    )
+    def test_a_lost_list_is_refused(self, before: str) -> None:
+        assert str(reason_of("lost_list", "One and two.", before)).startswith(
+            "it lost the list of "
+        )
+        assert reason_of("lost_list", "* a\n* b", before) is None
+        assert reason_of("lost_list", "**1. a**\n\nText.\n\n**2. b**", before) is None
+
+    def test_a_critique_or_a_prompt_may_ask_for_prose(self) -> None:
+        assert reason_of("lost_list", "One.", LIST, "Write it in prose, not as a list.") is None
+        assert reason_of("lost_list", "One.", LIST, "Dull.", "Tell it in two paragraphs.") is None
+        assert reason_of("lost_list", "One.", "- a\n- b") is None
+
+
+class TestLostNumbers:
+    def test_most_numbers_gone_is_refused_and_others_in_their_place_are_not(self) -> None:
+        assert reason_of("lost_numbers", "There were many once.", FIGURES) == (
+            "it lost 6 of 6 numbers"
+        )
+        assert reason_of("lost_numbers", "In 1815 there were 1250.", FIGURES) is None
+        assert reason_of("lost_numbers", "There were 17, then 18, then 19.", FIGURES) is None
+        assert reason_of("lost_numbers", "Many.", "10. a\n11. b\n12. c\n13. d") is None
+
+
+class TestWhichAreOn:
+    def test_a_completion_set_keeps_to_those_that_cannot_be_wrong(self) -> None:
+        assert CNR.checks == ("copied_critique", "copied_prompt", "meta", "repetition")
+        assert CHAT.checks == known_checks()
+
+    def test_a_set_may_switch_each_on_and_off(self) -> None:
+        chosen = CheckSettings(too_short=True, meta=False).chosen(is_chat=False)
+        assert chosen == ("copied_critique", "copied_prompt", "repetition", "too_short")
+        assert "lost_list" not in CheckSettings(lost_list=False).chosen(is_chat=True)
+        with pytest.raises(ValidationError, match="lost_lists"):
+            CheckSettings.model_validate({"lost_lists": False})
+
+    def test_every_check_has_a_switch(self) -> None:
+        assert tuple(CheckSettings.model_fields) == known_checks()
+
+
+class TestAccept:
+    def test_the_first_failed_check_is_named_and_one_that_is_off_is_not(self) -> None:
+        arguments: tuple[Critique, str, Draft] = (
+            Critique(raw="Dull."),
+            f"{PROSE}\n{CODE}",
+            Draft(prompt="Where?", response=PROSE),
+        )
+        with pytest.raises(UnusableError, match="it lost 1 of 1 code block") as refused:
+            CHAT.accept("Paris.", *arguments)
+        assert refused.value.check == "lost_code"
+        only: tuple[CheckName, ...] = ("meta",)
+        assert CHAT.accept("Paris.", *arguments, only) == "Paris."
+        assert CNR.accept("Paris.", *arguments) == "Paris."
+
+    def test_a_version_is_told_every_check_that_it_fails(self) -> None:
+        before, draft = f"{PROSE}\n{CODE}", Draft(prompt="Where?", response=PROSE)
+        found = CHAT.failed_checks("Paris.", Critique(raw="Dull."), before, draft)
+        assert [one.check for one in found] == ["lost_code", "too_short"]
+        assert found[0] == CheckVerdict(check="lost_code", reason="it lost 1 of 1 code block")
+        assert CHAT.failed_checks(before, Critique(raw="Dull."), before, draft) == ()
+
+
+@given(st.text(), st.text(), st.text(), st.text())
+def test_no_text_breaks_a_check_and_an_unchanged_one_passes(
+    text: str, before: str, critique: str, prompt: str
+) -> None:
+    revised = Revised(text, before, Critique(raw=critique), before, (prompt,), LINES, LABELS)
+    assert all(one.reason for one in failures(revised))
+    draft = Draft(prompt=prompt, response=f"{before}.")
+    assert CHAT.accept(before, Critique(raw=critique), before, draft) == before
+
+
+@pytest.mark.skipif(not DATA.exists(), reason="FastChat's answers are not here")
+def test_no_answer_of_three_models_is_refused_as_a_revision_of_a_short_one() -> None:
+    for model in ("chatgpt", "vicuna-13b", "bard"):
+        for line in (DATA / f"{model}.jsonl").read_text(encoding="utf-8").splitlines():
+            row = json.loads(line)
+            draft = Draft(prompt=row["prompt"], response="It is.")
+            said = Critique(raw="It could be clearer.")
+            found = CHAT.failed_checks(row["response"], said, "It is.", draft)
+            assert found == (), row["id"]
+
+
+@pytest.mark.parametrize("unit", ["a ", "the city ", "[", "- ", "```\n", "1", "The response is. "])
+def test_long_texts_are_checked_in_time(unit: str) -> None:
+    text = unit * (200_000 // len(unit))
+    revised = Revised(text, PROSE * 300, Critique(raw=text[:3000]), PROSE, ("Why?",), LINES, LABELS)
+    list(failures(revised))
