@@ -25,10 +25,8 @@ bridge, the revision; single-pass mode generates the same text in one request. W
 
 from __future__ import annotations
 
-import difflib
 import re
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from string import Template
 from typing import TYPE_CHECKING, Literal, Self
@@ -49,7 +47,13 @@ from revloop.prompts.parsing import (
 )
 from revloop.prompts.settings import PromptSettings
 from revloop.prompts.shipped import shipped_prompt_sets
-from revloop.prompts.templates import load_settings, load_template, shipped_folder
+from revloop.prompts.templates import (
+    fixed_lines,
+    load_settings,
+    load_template,
+    refuse_unknown_files,
+    shipped_folder,
+)
 from revloop.trajectory import Critique, Draft, Message
 from revloop.values import digest_of
 
@@ -105,7 +109,7 @@ class PromptSet:
         folder = _find(name_or_folder)
         settings = load_settings(folder / "settings.toml", PromptSettings)
         files = _FILES[settings.kind]
-        _refuse_unknown_files(folder, files)
+        refuse_unknown_files(folder, files)
         fresh = settings.revision.context == "fresh"
         placeholders = _PLACEHOLDERS | ({"bridge.txt": _FRESH_BRIDGE} if fresh else {})
         templates = {
@@ -320,7 +324,7 @@ class PromptSet:
             critique,
             original=draft.response,
             prompts=tuple(message.content for message in draft.conversation),
-            template_lines=_fixed_lines(*self.templates.items()),
+            template_lines=fixed_lines(*self.templates.items()),
             labels=self.settings.critique.labels,
         )
         return tuple(failures(revised, checks))
@@ -375,20 +379,6 @@ def texts_given(draft: Draft, response: str) -> tuple[str, ...]:
     return (response, *(message.content for message in draft.conversation))
 
 
-@cache
-def _fixed_lines(*templates: tuple[str, str]) -> tuple[str, ...]:
-    """The lines of two or more words that every prompt from these templates contains."""
-    return tuple(
-        dict.fromkeys(
-            line.replace("$$", "$")
-            for file, text in templates
-            if file != "turn.txt"
-            for line in text.splitlines()
-            if "${" not in line and len(line.split()) > 1
-        )
-    )
-
-
 def _find(name_or_folder: str | Path) -> Path:
     shipped = shipped_folder() / name_or_folder
     for folder in (shipped, Path(name_or_folder)):
@@ -405,13 +395,3 @@ def _find(name_or_folder: str | Path) -> Path:
 def _optional(settings: PromptSettings) -> set[str]:
     """Files that may be missing; without tags, a single pass could not be taken apart."""
     return {"system.txt"} if settings.revision.tags is not None else {"single.txt", "system.txt"}
-
-
-def _refuse_unknown_files(folder: Path, files: set[str]) -> None:
-    """Refuse a template that no prompt uses: its name is probably misspelt."""
-    for path in sorted(folder.glob("*.txt")):
-        if path.name not in files:
-            close = difflib.get_close_matches(path.name, files, n=1)
-            hint = f"; did you mean {close[0]}?" if close else ""
-            names = ", ".join(sorted(files))
-            raise PromptSetError(f"{path} does not belong to this kind of set ({names}){hint}")

@@ -5,7 +5,9 @@
 
 from __future__ import annotations
 
+import difflib
 import tomllib
+from functools import cache
 from pathlib import Path
 from string import Template
 from typing import TypeVar
@@ -78,6 +80,34 @@ def load_template(path: Path, allowed: frozenset[str]) -> str:
     if missing := sorted(allowed - used):
         raise PromptSetError(f"{path}: ${{{missing[0]}}} is missing.")
     return text
+
+
+def refuse_unknown_files(folder: Path, files: set[str]) -> None:
+    """Refuse a template that no prompt uses: its name is probably misspelt.
+
+    Raises:
+        PromptSetError: There is one.
+    """
+    for path in sorted(folder.glob("*.txt")):
+        if path.name not in files:
+            close = difflib.get_close_matches(path.name, files, n=1)
+            hint = f"; did you mean {close[0]}?" if close else ""
+            names = ", ".join(sorted(files))
+            raise PromptSetError(f"{path} does not belong to this kind of set ({names}){hint}")
+
+
+@cache
+def fixed_lines(*templates: tuple[str, str]) -> tuple[str, ...]:
+    """The lines of two or more words that every prompt from these templates contains."""
+    return tuple(
+        dict.fromkeys(
+            line.replace("$$", "$")
+            for file, text in templates
+            if file != "turn.txt"
+            for line in text.splitlines()
+            if "${" not in line and len(line.split()) > 1
+        )
+    )
 
 
 def _line_of_stray_dollar(text: str) -> int:
