@@ -143,7 +143,23 @@ class EngineError(RevloopError):
 
 
 class ContextFullError(EngineError):
-    """The prompt leaves too little room for an answer in the model's context."""
+    """The prompt leaves too little room for an answer in the model's context.
+
+    Attributes:
+        prompt_tokens: Tokens of the prompt; None if the server did not tell.
+        context_tokens: Tokens of the model's context; None if the server did not tell.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        prompt_tokens: int | None = None,
+        context_tokens: int | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.prompt_tokens = prompt_tokens
+        self.context_tokens = context_tokens
 
 
 class RejectedError(EngineError):

@@ -8,6 +8,7 @@ from revloop.errors import (
     QuotaError,
 )
 from tests.dialects.dialect import (
+    Adapts,
     Answered,
     Case,
     Dialect,
@@ -71,6 +72,16 @@ CASES = (
         status=413,
     ),
     Case(
+        "temperature or top_p",
+        COMPATIBILITY,
+        openai_error(
+            "`temperature` and `top_p` cannot both be specified for this model. Please use only "
+            "one."
+        ),
+        Adapts("top_p"),
+        status=400,
+    ),
+    Case(
         "wrong key",
         ERRORS,
         own("authentication_error", "invalid x-api-key"),
@@ -88,7 +99,7 @@ CASES = (
         "too many requests",
         "https://platform.claude.com/docs/en/api/rate-limits",
         own("rate_limit_error", "This request would exceed your organization's rate limit."),
-        Fails(OverloadedError, "would exceed your organization's rate limit"),
+        Fails(OverloadedError, "would exceed your organization's rate limit", wait_s=11),
         status=429,
         headers={"retry-after": "11", "anthropic-ratelimit-requests-remaining": "0"},
     ),

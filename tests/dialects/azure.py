@@ -7,7 +7,7 @@ from revloop.errors import (
     ModelNotServedError,
     OverloadedError,
 )
-from tests.dialects.dialect import Answered, Case, Dialect, Fails, chat, openai_error, usage
+from tests.dialects.dialect import Adapts, Answered, Case, Dialect, Fails, chat, openai_error, usage
 
 REFERENCE = "https://learn.microsoft.com/azure/ai-services/openai/reference"
 FILTER = "https://github.com/openai/openai-dotnet/issues/55"
@@ -32,6 +32,16 @@ CASES = (
         Answered("So.", tokens=(24, 3), cached=0),
     ),
     Case(
+        "chat, filtered",
+        REFERENCE,
+        chat(
+            None,
+            choice={"finish_reason": "content_filter", "content_filter_results": VIOLENT},
+            usage=usage(24, 3),
+        ),
+        Answered("", "content_filter", (24, 3)),
+    ),
+    Case(
         "prompt too long",
         REFERENCE,
         openai_error(
@@ -41,6 +51,18 @@ CASES = (
             param="messages",
         ),
         Fails(ContextFullError, "The prompt takes 17121 tokens, the limit is 16384."),
+        status=400,
+    ),
+    Case(
+        "token limit under another name",
+        "https://github.com/jekalmin/extended_openai_conversation/issues/298",
+        openai_error(
+            "Unsupported parameter: 'max_tokens' is not supported with this model. Use "
+            "'max_completion_tokens' instead.",
+            code="unsupported_parameter",
+            param="max_tokens",
+        ),
+        Adapts("max_tokens", "max_completion_tokens"),
         status=400,
     ),
     Case(
@@ -86,7 +108,7 @@ CASES = (
             "2024-10-21 have exceeded token rate limit of your current OpenAI S0 pricing tier. "
             "Please retry after 26 seconds.",
         ),
-        Fails(OverloadedError, "have exceeded token rate limit"),
+        Fails(OverloadedError, "have exceeded token rate limit", wait_s=26),
         status=429,
         headers={"Retry-After": "26", "retry-after-ms": "26000"},
     ),

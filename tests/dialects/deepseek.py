@@ -56,7 +56,7 @@ CASES = (
             ),
             system_fingerprint="fp_x",
         ),
-        Answered("So.", tokens=(128, 9), cached=64),
+        Answered("So.", tokens=(128, 9), cached=64, thoughts="Let me see.", thinking=6),
     ),
     Case(
         "chat, given up",

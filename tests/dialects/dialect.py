@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from revloop.errors import EngineError
+    from revloop.trajectory import FinishReason
 
 Path = Literal["models", "completions", "chat/completions"]
 
@@ -24,12 +25,16 @@ class Answered:
         finish: Why it ended.
         tokens: Tokens of the prompt and of the answer; 0 if not reported.
         cached: Tokens of the prompt from the prefix cache; None if not reported.
+        thoughts: What came apart from the text.
+        thinking: Tokens of the thoughts; None if not reported.
     """
 
     text: str
-    finish: Literal["stop", "length"] = "stop"
+    finish: FinishReason = "stop"
     tokens: tuple[int, int] = (0, 0)
     cached: int | None = None
+    thoughts: str = ""
+    thinking: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,10 +44,25 @@ class Fails:
     Attributes:
         kind: Its class.
         says: A part of its message.
+        wait_s: Seconds to wait before the next try, if the server names them.
     """
 
     kind: type[EngineError]
     says: str
+    wait_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Adapts:
+    """A refused parameter: the request is sent again without it.
+
+    Attributes:
+        refused: Its name, as sent.
+        sent_as: The name under which it is sent instead; None if it is left out.
+    """
+
+    refused: str
+    sent_as: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +97,7 @@ class Case:
     name: str
     source: str
     body: Any
-    expected: Answered | Fails | Serves
+    expected: Answered | Fails | Adapts | Serves
     path: Path = "chat/completions"
     status: int = 200
     headers: Mapping[str, str] = field(default_factory=dict)
@@ -116,7 +136,7 @@ class Dialect:
     def good(self, path: Path) -> Case | None:
         """The first good reply of a path."""
         good = (case for case in self.cases if case.path == path)
-        return next((case for case in good if not isinstance(case.expected, Fails)), None)
+        return next((case for case in good if isinstance(case.expected, Answered | Serves)), None)
 
 
 def chat(text: str | None, **more: Any) -> dict[str, Any]:

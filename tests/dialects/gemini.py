@@ -7,6 +7,7 @@ from revloop.errors import (
     OverloadedError,
 )
 from tests.dialects.dialect import (
+    Adapts,
     Answered,
     Case,
     Dialect,
@@ -40,6 +41,31 @@ CASES = (
     ),
     Case("chat", DOCS, chat("So.", usage=usage(24, 3)), Answered("So.", tokens=(24, 3))),
     Case(
+        "chat, cut while thinking",
+        "https://ai.google.dev/gemini-api/docs/thinking",
+        {
+            **chat(None),
+            "choices": [{"index": 0, "finish_reason": "length", "message": {"role": "assistant"}}],
+            "usage": {"prompt_tokens": 24, "total_tokens": 40},
+        },
+        Answered("", "length", (24, 0)),
+    ),
+    Case(
+        "chat, filtered",
+        "https://ai.google.dev/gemini-api/docs/safety-settings",
+        {
+            **chat(None),
+            "choices": [
+                {
+                    "index": 0,
+                    "finish_reason": "content_filter: PROHIBITED_CONTENT",
+                    "message": {"role": "assistant"},
+                }
+            ],
+        },
+        Answered("", "content_filter"),
+    ),
+    Case(
         "prompt too long",
         ERRORS,
         said(
@@ -49,6 +75,17 @@ CASES = (
             "INVALID_ARGUMENT",
         ),
         Fails(ContextFullError, "The prompt takes 1196265 tokens, the limit is 1048576."),
+        status=400,
+    ),
+    Case(
+        "unknown parameter",
+        "https://github.com/MinLL/SkyrimNet-GamePlugin/issues/77",
+        said(
+            400,
+            'Invalid JSON payload received. Unknown name "seed": Cannot find field.',
+            "INVALID_ARGUMENT",
+        ),
+        Adapts("seed"),
         status=400,
     ),
     Case(
@@ -74,7 +111,7 @@ CASES = (
             "retry in 20.9s.",
             "RESOURCE_EXHAUSTED",
         ),
-        Fails(OverloadedError, "Please retry in 20.9s."),
+        Fails(OverloadedError, "Please retry in 20.9s.", wait_s=20.9),
         status=429,
     ),
     Case(

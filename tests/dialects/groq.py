@@ -49,7 +49,7 @@ CASES = (
             usage=usage(24, 9, queue_time=0.03, prompt_time=0.001, total_time=0.02),
             x_groq={"id": "req_x", "seed": 7},
         ),
-        Answered("So.", tokens=(24, 9)),
+        Answered("So.", tokens=(24, 9), thoughts="Let me see."),
     ),
     Case(
         "prompt too long",
@@ -85,7 +85,7 @@ CASES = (
             "tokens",
             code="rate_limit_exceeded",
         ),
-        Fails(OverloadedError, "Please try again in 4.77s."),
+        Fails(OverloadedError, "Please try again in 4.77s.", wait_s=5),
         status=429,
         headers={"retry-after": "5", "x-ratelimit-reset-tokens": "4.77s"},
     ),

@@ -10,6 +10,7 @@ from revloop.errors import (
     ServerFaultError,
 )
 from tests.dialects.dialect import (
+    Adapts,
     Answered,
     Case,
     Dialect,
@@ -66,7 +67,19 @@ CASES = (
             message={"reasoning_content": "Let me see.", "thinking_blocks": [{"type": "thinking"}]},
             usage=usage(24, 9),
         ),
-        Answered("So.", tokens=(24, 9)),
+        Answered("So.", tokens=(24, 9), thoughts="Let me see."),
+    ),
+    Case(
+        "chat, usage in part",
+        "https://github.com/compl-ai/compl-ai/issues/20",
+        chat("So.", usage={"total_tokens": 27, "prompt_tokens": None}),
+        Answered("So."),
+    ),
+    Case(
+        "chat, no usage",
+        "https://github.com/compl-ai/compl-ai/issues/20",
+        chat("So.", usage=None),
+        Answered("So."),
     ),
     Case(
         "completions",
@@ -116,6 +129,18 @@ CASES = (
         status=400,
     ),
     Case(
+        "parameter not supported by a server behind it",
+        EXCEPTIONS,
+        openai_error(
+            "litellm.UnsupportedParamsError: bedrock does not support parameters: ['seed'], for "
+            "model=claude. To drop these, set `litellm.drop_params=True`",
+            None,
+            code="400",
+        ),
+        Adapts("seed"),
+        status=400,
+    ),
+    Case(
         "wrong key",
         "BerriAI/litellm: litellm/proxy/auth/user_api_key_auth.py",
         openai_error(
@@ -160,7 +185,7 @@ CASES = (
             "throttling_error",
             code="429",
         ),
-        Fails(OverloadedError, "Rate limit reached."),
+        Fails(OverloadedError, "Rate limit reached.", wait_s=3),
         status=429,
         headers={"retry-after": "3"},
     ),

@@ -60,7 +60,7 @@ CASES = (
         "chat, thoughts apart",
         README,
         chat("So.", message={"reasoning_content": "Let me see."}, usage=usage(24, 9)),
-        Answered("So.", tokens=(24, 9)),
+        Answered("So.", tokens=(24, 9), thoughts="Let me see."),
     ),
     Case(
         "completions",

@@ -61,7 +61,7 @@ CASES = (
         "chat, thoughts apart",
         "https://lmstudio.ai/docs/developer/api-changelog",
         chat("So.", message={"reasoning": "Let me see.", "tool_calls": []}, usage=usage(24, 9)),
-        Answered("So.", tokens=(24, 9)),
+        Answered("So.", tokens=(24, 9), thoughts="Let me see."),
     ),
     Case(
         "completions",

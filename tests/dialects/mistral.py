@@ -10,6 +10,7 @@ from revloop.errors import (
     OverloadedError,
 )
 from tests.dialects.dialect import (
+    Adapts,
     Answered,
     Case,
     Dialect,
@@ -24,6 +25,17 @@ from tests.dialects.dialect import (
 REFERENCE = "https://docs.mistral.ai/api"
 MODEL = "mistral-small-latest"
 THOUGHTS = {"type": "thinking", "thinking": [{"type": "text", "text": "Let me see."}]}
+
+REFUSED = {
+    "detail": [
+        {
+            "type": "extra_forbidden",
+            "loc": ["body", "seed"],
+            "msg": "Extra inputs are not permitted",
+            "input": 7,
+        }
+    ]
+}
 
 CASES = (
     Case(
@@ -62,7 +74,7 @@ CASES = (
             message={"content": [THOUGHTS, {"type": "text", "text": "So."}]},
             usage=usage(24, 12),
         ),
-        Answered("So.", tokens=(24, 12)),
+        Answered("So.", tokens=(24, 12), thoughts="Let me see."),
     ),
     Case(
         "chat, failed",
@@ -81,6 +93,27 @@ CASES = (
         ),
         Fails(ContextFullError, "The prompt takes 40500 tokens, the limit is 32768."),
         status=400,
+    ),
+    Case(
+        "seed under another name",
+        "https://github.com/editor-code-assistant/eca/issues/231",
+        flat_error(REFUSED, "invalid_request_error", 3001),
+        Adapts("seed", "random_seed"),
+        status=422,
+    ),
+    Case(
+        "seed under another name, as a text",
+        "https://github.com/mistralai/platform-docs-public/issues/7",
+        flat_error(json.dumps(REFUSED), "internal_error_proxy", "1000"),
+        Adapts("seed", "random_seed"),
+        status=422,
+    ),
+    Case(
+        "seed under another name, in detail",
+        "https://github.com/partITech/php-mistral/issues/76",
+        {"object": "Error", **REFUSED, "message": REFUSED["detail"], "code": 3001},
+        Adapts("seed", "random_seed"),
+        status=422,
     ),
     Case(
         "wrong key",
@@ -115,25 +148,6 @@ CASES = (
         status=429,
     ),
 )
-REFUSED = {
-    "detail": [
-        {
-            "type": "extra_forbidden",
-            "loc": ["body", "seed"],
-            "msg": "Extra inputs are not permitted",
-            "input": 7,
-        }
-    ]
-}
-REFUSALS = (
-    flat_error(REFUSED, "invalid_request_error", 3001),
-    flat_error(json.dumps(REFUSED), "internal_error_proxy", "1000"),
-    {"object": "error", **REFUSED},
-)
-"""A refused parameter, in the three forms of the years: https://github.com/editor-code-assistant/
-eca/issues/231, https://github.com/mistralai/platform-docs-public/issues/7 and
-https://github.com/partITech/php-mistral/issues/76."""
-
 MISTRAL = Dialect(
     name="Mistral",
     address="https://api.mistral.ai/v1",

@@ -39,7 +39,7 @@ CASES = (
         "chat, thoughts apart",
         OPENAI,
         chat("So.", message={"reasoning": "Let me see."}, usage=usage(26, 9)),
-        Answered("So.", tokens=(26, 9)),
+        Answered("So.", tokens=(26, 9), thoughts="Let me see."),
     ),
     Case(
         "chat, prompt in the cache",

@@ -10,6 +10,7 @@ from revloop.errors import (
     ServerFaultError,
 )
 from tests.dialects.dialect import (
+    Adapts,
     Answered,
     Case,
     Dialect,
@@ -24,6 +25,7 @@ from tests.dialects.dialect import (
 
 REFERENCE = "https://platform.openai.com/docs/api-reference"
 ERRORS = "https://platform.openai.com/docs/guides/error-codes"
+REASONING = "https://platform.openai.com/docs/guides/reasoning"
 MODEL = "gpt-4o-mini"
 DETAILS = {
     "prompt_tokens_details": {"cached_tokens": 1024, "audio_tokens": 0},
@@ -52,13 +54,35 @@ CASES = (
             service_tier="default",
             system_fingerprint="fp_44709d6fcb",
         ),
-        Answered("So.", tokens=(1117, 3), cached=1024),
+        Answered("So.", tokens=(1117, 3), cached=1024, thinking=0),
     ),
     Case(
         "chat, cut",
         REFERENCE,
         chat("So it", choice={"finish_reason": "length"}, usage=usage(20, 16)),
         Answered("So it", "length", (20, 16)),
+    ),
+    Case(
+        "chat, cut while thinking",
+        "https://platform.openai.com/docs/guides/reasoning",
+        chat(
+            "",
+            choice={"finish_reason": "length"},
+            usage=usage(20, 16, completion_tokens_details={"reasoning_tokens": 16}),
+        ),
+        Answered("", "length", (20, 16), thinking=16),
+    ),
+    Case(
+        "chat, refused by the model",
+        REFERENCE,
+        chat(None, message={"refusal": "I cannot help with that."}, usage=usage(20, 7)),
+        Answered("I cannot help with that.", "refusal", (20, 7)),
+    ),
+    Case(
+        "chat, filtered",
+        REFERENCE,
+        chat("So", choice={"finish_reason": "content_filter"}, usage=usage(20, 1)),
+        Answered("So", "content_filter", (20, 1)),
     ),
     Case(
         "completions",
@@ -142,6 +166,41 @@ CASES = (
         status=404,
     ),
     Case(
+        "token limit under another name",
+        "https://github.com/openai/openai-python/issues/2046",
+        openai_error(
+            "Unsupported parameter: 'max_tokens' is not supported with this model. Use "
+            "'max_completion_tokens' instead.",
+            code="unsupported_parameter",
+            param="max_tokens",
+        ),
+        Adapts("max_tokens", "max_completion_tokens"),
+        status=400,
+    ),
+    Case(
+        "temperature not supported",
+        REASONING,
+        openai_error(
+            "Unsupported value: 'temperature' does not support 0 with this model. Only the default "
+            "(1) value is supported.",
+            code="unsupported_value",
+            param="temperature",
+        ),
+        Adapts("temperature"),
+        status=400,
+    ),
+    Case(
+        "stop texts not supported",
+        REASONING,
+        openai_error(
+            "Unsupported parameter: 'stop' is not supported with this model.",
+            code="unsupported_parameter",
+            param="stop",
+        ),
+        Adapts("stop"),
+        status=400,
+    ),
+    Case(
         "too many requests",
         ERRORS,
         openai_error(
@@ -150,7 +209,7 @@ CASES = (
             "requests",
             code="rate_limit_exceeded",
         ),
-        Fails(OverloadedError, "Rate limit reached"),
+        Fails(OverloadedError, "Rate limit reached", wait_s=1),
         status=429,
         headers={"retry-after": "1", "x-ratelimit-remaining-requests": "0"},
     ),

@@ -12,6 +12,7 @@ from revloop.errors import (
     RejectedError,
 )
 from tests.dialects.dialect import (
+    Adapts,
     Answered,
     Case,
     Dialect,
@@ -58,7 +59,7 @@ CASES = (
             provider="DeepInfra",
             usage=usage(24, 9, cost=0.0001, prompt_tokens_details={"cached_tokens": 16}),
         ),
-        Answered("So.", tokens=(24, 9), cached=16),
+        Answered("So.", tokens=(24, 9), cached=16, thoughts="Let me see."),
     ),
     Case(
         "chat after blank lines that keep the connection open",
@@ -145,6 +146,19 @@ CASES = (
         ),
         Fails(OverloadedError, "is temporarily rate-limited upstream. Please retry shortly."),
         status=429,
+    ),
+    Case(
+        "parameter refused by a server behind it",
+        "https://github.com/reVrost/go-openrouter/pull/21",
+        said(
+            400,
+            "Provider returned error",
+            raw='{"error":{"message":"Unsupported parameter: \'top_p\' is not supported with this '
+            'model.","type":"invalid_request_error","param":"top_p","code":null}}',
+            provider_name="OpenAI",
+        ),
+        Adapts("top_p"),
+        status=400,
     ),
     Case(
         "flagged",

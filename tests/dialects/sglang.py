@@ -42,7 +42,7 @@ CASES = (
         "chat, thoughts apart",
         PROTOCOL,
         chat("So.", message={"reasoning_content": "Let me see."}, usage=usage(30, 8)),
-        Answered("So.", tokens=(30, 8)),
+        Answered("So.", tokens=(30, 8), thoughts="Let me see."),
     ),
     Case(
         "chat, cached prompt",

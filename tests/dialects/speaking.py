@@ -53,6 +53,21 @@ def address(dialect: Dialect, server: StubServer) -> str:
 
 
 @asynccontextmanager
+async def refusing(dialect: Dialect, case: Case, parameter: str) -> AsyncIterator[StubServer]:
+    """A server that gives a case's reply to requests with a parameter, and good ones to others."""
+    good = dialect.good(case.path)
+    assert good is not None
+
+    async def behave(request: web.Request) -> web.StreamResponse:
+        is_refused = parameter in await request.json()
+        return await reply(case if is_refused else good)(request)
+
+    async with speaking(dialect) as server:
+        server.on(f"{dialect.root}/{case.path}", behave)
+        yield server
+
+
+@asynccontextmanager
 async def revising(dialect: Dialect) -> AsyncIterator[StubServer]:
     """A server that criticises and revises, in the dialect's form."""
     given = dialect.good("chat/completions")

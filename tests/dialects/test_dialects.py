@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -11,13 +10,11 @@ from pydantic import SecretStr
 
 from revloop import AsyncReviser, Draft
 from revloop.engines import HttpEngine, Request, RetryPolicy
-from revloop.engines.classify import ServerError
-from revloop.errors import ContextFullError, EngineError, SettingRefusedError, TransientError
+from revloop.errors import ContextFullError, EngineError, TransientError
 from revloop.trajectory import Message, Sampling, StopReason
 from tests.dialects.all import ALL, DIALECTS
-from tests.dialects.dialect import Answered, Fails, Serves
-from tests.dialects.mistral import REFUSALS
-from tests.dialects.speaking import address, speaking
+from tests.dialects.dialect import Adapts, Answered, Fails, Serves
+from tests.dialects.speaking import address, refusing, speaking
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -58,7 +55,7 @@ async def connected(
 def request(case: Case) -> Request:
     chat = (Message(role="user", content=PROMPT),)
     prompt = PROMPT if case.path == "completions" else chat
-    return Request(prompt=prompt, sampling=Sampling(), max_tokens=16)
+    return Request(prompt=prompt, sampling=Sampling(), max_tokens=16, stop=("END",))
 
 
 @pytest.mark.parametrize(("dialect", "case"), cases(Answered))
@@ -69,10 +66,14 @@ async def test_an_answer_is_read(dialect: Dialect, case: Case) -> None:
         async with connected(dialect, server, dialect.model) as engine:
             done = await engine.generate(request(case))
         assert len(server.asked(server.requests[-1].path)) == 1
-    tokens = (done.usage.prompt_tokens, done.usage.generated_tokens)
-    assert (done.text, done.finish_reason, tokens, done.usage.cached_tokens) == (
-        *(expected.text, expected.finish, expected.tokens, expected.cached),
+    usage = done.usage
+    read = Answered(
+        *(done.text, done.finish_reason, (usage.prompt_tokens, usage.generated_tokens)),
+        cached=usage.cached_tokens,
+        thoughts=done.thoughts,
+        thinking=usage.thinking_tokens,
     )
+    assert read == expected
 
 
 @pytest.mark.parametrize(("dialect", "case"), cases(Fails))
@@ -89,7 +90,25 @@ async def test_an_error_is_told_and_retried_if_it_may_pass(dialect: Dialect, cas
     assert expected.says in message
     assert message.isprintable()
     assert KEY not in message
+    assert getattr(caught.value, "retry_after_s", None) == expected.wait_s
     assert tries == (3 if issubclass(expected.kind, TransientError) else 1)
+
+
+@pytest.mark.xfail(reason="refused parameters are not left out yet", strict=False)
+@pytest.mark.parametrize(("dialect", "case"), cases(Adapts))
+async def test_a_refused_parameter_is_renamed_or_left_out(dialect: Dialect, case: Case) -> None:
+    expected = case.expected
+    assert isinstance(expected, Adapts)
+    async with refusing(dialect, case, expected.refused) as server:
+        async with connected(dialect, server, dialect.model) as engine:
+            await engine.generate(request(case))
+        first, second = (r.body for r in server.requests if r.method == "POST")
+    assert expected.refused in first
+    assert second == {
+        expected.sent_as if name == expected.refused else name: value
+        for name, value in first.items()
+        if name != expected.refused or expected.sent_as is not None
+    }
 
 
 @pytest.mark.parametrize(("dialect", "case"), cases(Serves))
@@ -130,13 +149,6 @@ async def test_a_prompt_that_is_too_long_ends_its_own_trajectory(
     assert done.end.reason is StopReason.CONTEXT_FULL
     assert done.end.detail is not None
     assert expected.says in done.end.detail
-
-
-@pytest.mark.parametrize("body", REFUSALS, ids=["object", "text", "list"])
-def test_a_refused_parameter_is_named_in_every_form(body: Any) -> None:
-    error = ServerError.read(422, json.dumps(body).encode())
-    assert (error.kind(), error.param) == (SettingRefusedError, "seed")
-    assert error.message == "seed: Extra inputs are not permitted"
 
 
 @pytest.mark.parametrize("dialect", DIALECTS, ids=lambda dialect: dialect.name)

@@ -49,7 +49,7 @@ CASES = (
         "chat, thoughts apart",
         "https://docs.together.ai/docs/deepseek-r1",
         chat("So.", message={"reasoning": "Let me see."}, usage=usage(24, 9)),
-        Answered("So.", tokens=(24, 9)),
+        Answered("So.", tokens=(24, 9), thoughts="Let me see."),
     ),
     Case(
         "completions",

@@ -72,7 +72,33 @@ CASES = (
         "chat, thoughts apart",
         CHAT,
         chat("So.", message={"reasoning": "Let me see."}, usage=usage(20, 12)),
-        Answered("So.", tokens=(20, 12)),
+        Answered("So.", tokens=(20, 12), thoughts="Let me see."),
+    ),
+    Case(
+        "chat, cut while thinking",
+        CHAT,
+        chat(
+            None,
+            message={"reasoning": "Let me"},
+            choice={"finish_reason": "length"},
+            usage=usage(20, 16),
+        ),
+        Answered("", "length", (20, 16), thoughts="Let me"),
+    ),
+    Case(
+        "chat, a tool called",
+        CHAT,
+        chat(
+            None,
+            message={
+                "tool_calls": [
+                    {"id": "x", "type": "function", "function": {"name": "f", "arguments": "{}"}}
+                ]
+            },
+            choice={"finish_reason": "tool_calls"},
+            usage=usage(20, 8),
+        ),
+        Answered("", "tool_calls", (20, 8)),
     ),
     Case(
         "chat, cut",

@@ -48,7 +48,7 @@ CASES = (
         chat(
             "So.", message={"reasoning_content": "Let me see.", "tool_calls": []}, usage=usage(9, 9)
         ),
-        Answered("So.", tokens=(9, 9)),
+        Answered("So.", tokens=(9, 9), thoughts="Let me see."),
     ),
     Case(
         "completions",

@@ -6,7 +6,17 @@ from revloop.errors import (
     ModelNotServedError,
     OverloadedError,
 )
-from tests.dialects.dialect import Answered, Case, Dialect, Fails, Serves, chat, models, usage
+from tests.dialects.dialect import (
+    Adapts,
+    Answered,
+    Case,
+    Dialect,
+    Fails,
+    Serves,
+    chat,
+    models,
+    usage,
+)
 
 REFERENCE = "https://docs.x.ai/docs/api-reference"
 MODEL = "grok-4"
@@ -38,7 +48,7 @@ CASES = (
                 completion_tokens_details={"reasoning_tokens": 90},
             ),
         ),
-        Answered("So.", tokens=(24, 3), cached=4),
+        Answered("So.", tokens=(24, 3), cached=4, thoughts="Let me see.", thinking=90),
     ),
     Case(
         "prompt too long",
@@ -48,6 +58,13 @@ CASES = (
             "This model's maximum prompt length is 500000 but the request contains 907154 tokens.",
         ),
         Fails(ContextFullError, "The prompt takes 907154 tokens, the limit is 500000."),
+        status=400,
+    ),
+    Case(
+        "stop texts not supported",
+        "https://github.com/yym68686/uni-api/issues/105",
+        said(INVALID, "Argument not supported on this model: stop"),
+        Adapts("stop"),
         status=400,
     ),
     Case(

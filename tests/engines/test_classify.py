@@ -428,6 +428,26 @@ def test_a_quota_that_names_a_time_is_a_limit_that_passes() -> None:
     assert fault.retry_after_s == 30
 
 
+@pytest.mark.parametrize(
+    ("words", "wait_s"),
+    [
+        ("Please try again in 120ms.", 0.12),
+        ("Please try again in 4.77s. Need more?", 4.77),
+        ("Please try again in 1m26.4s.", 86.4),
+        ("Please try again in 2h3m4s.", 7384),
+        ("Please try again in 12m.", 720),
+        ("Please retry after 26 seconds.", 26),
+        ("Please retry in 20.9s.", 20.9),
+        ("Please try again in a while.", None),
+        ("Please try again in 5 rows.", None),
+        ("Retry later.", None),
+    ],
+)
+def test_a_wait_is_read_from_the_words(words: str, wait_s: float | None) -> None:
+    body = json.dumps(openai(words, "rate_limit_exceeded")).encode()
+    assert ServerError.read(429, body).wait_s == pytest.approx(wait_s)
+
+
 @given(st.integers(400, 599), st.binary() | st.text().map(str.encode))
 def test_any_body_of_an_error_has_a_kind(status: int, body: bytes) -> None:
     assert issubclass(ServerError.read(status, body).kind(), EngineError)

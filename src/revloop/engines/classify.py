@@ -141,6 +141,11 @@ _HAS_WORDS: Mapping[int, frozenset[Kind]] = {
 """The kinds whose words count, by HTTP status."""
 
 _SETTINGS = {"max_tokens", "max_completion_tokens", "temperature", "top_p", "stop"}
+_WAIT = re.compile(
+    r"(?:try again|retry) (?:in|after) (?:(?P<h>\d{1,3})h)?(?:(?P<m>\d{1,3})m(?!s))?"
+    r"(?:(?P<n>\d{1,6}(?:\.\d{1,9})?) ?(?P<unit>ms|s(?:econds?)?)\b)?",
+    re.IGNORECASE,
+)
 _LATER = re.compile(r"\b(retry|try again) (in|after) |per (minute|second|hour|day)", re.IGNORECASE)
 """A temporary limit, which Gemini words like a used-up quota."""
 
@@ -211,6 +216,15 @@ class ServerError:
         if kind is QuotaError and (may_pass or _LATER.search(self.words)):
             return OverloadedError
         return kind or self._kind_by_status()
+
+    @property
+    def wait_s(self) -> float | None:
+        """Seconds to wait before the next try, as the words name them; None if they name none."""
+        found = _WAIT.search(self.words)
+        if found is None or not any(found.group("h", "m", "n")):
+            return None
+        hours, minutes, number = (float(found[name] or 0) for name in ("h", "m", "n"))
+        return 3600 * hours + 60 * minutes + number / (1000 if found["unit"] == "ms" else 1)
 
     def _kind_by_words(self) -> Kind | None:
         kinds = _HAS_WORDS.get(self.status, frozenset())

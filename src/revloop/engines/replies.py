@@ -43,8 +43,8 @@ _FINISH_WORDS: Mapping[FinishReason, str] = {
 """The servers' words for the end of a reply, in lower case."""
 _FINISH_REASON = {word: reason for reason, words in _FINISH_WORDS.items() for word in words.split()}
 _CALLS = ("tool_calls", "function_call")
-_MAY_REPLACE = {"refusal", *THOUGHT_FIELDS, *_CALLS}
-"""Next to these, a message may have no content."""
+_MAY_REPLACE = {"refusal", *THOUGHT_FIELDS, *_CALLS, "role"}
+"""Next to these, a message may have no content; Gemini leaves out an empty one."""
 _CONTEXT_LENGTHS = (
     *("max_model_len", "loaded_context_length", "n_ctx", "context_length", "context_window"),
     *("max_context_length", "n_ctx_train"),
@@ -256,11 +256,17 @@ def _error_of(
     error: ServerError, what: str, *, model: str, wait_s: float | None = None
 ) -> EngineError:
     """The error to raise, with what to do about it."""
+    wait_s = error.wait_s if wait_s is None else wait_s
     kind = error.kind(may_pass=wait_s is not None)
     said = f"{what}: {error.message}"
     if kind is ContextFullError:
         words = said if error.status == 413 else error.message
-        return ContextFullError(f"{error.overflow.sentence()} {words}".strip())
+        overflow = error.overflow
+        return ContextFullError(
+            f"{overflow.sentence()} {words}".strip(),
+            prompt_tokens=overflow.prompt_tokens,
+            context_tokens=overflow.context_tokens,
+        )
     if kind is AuthenticationError:
         is_page = error.message.startswith(AN_HTML_PAGE)
         return AuthenticationError(f"{said} {_BY_A_PROXY if is_page else _SET_THE_KEY}")
