@@ -90,6 +90,8 @@ class ReviserOptions(TypedDict, total=False):
     stop_score: float | None
     tries: int
     retry_temperature: float
+    thinking_tokens: int
+    thinking: bool
     keep: Keep
     candidates: int
     no_checks: Sequence[CheckName]

@@ -34,7 +34,13 @@ TOO_LONG = {
 }
 OF_ONE_ROW: dict[str, tuple[Behaviour, str]] = {
     **{name: (behaviour, "context_full") for name, behaviour in TOO_LONG.items()},
-    "filter": (answer({"error": {"code": "content_filter", "message": "No."}}, 400), "rejected"),
+    "filter": (
+        answer({"error": {"code": "content_filter", "message": "No."}}, 400),
+        "content_filtered",
+    ),
+    "filtered reply": (completion("It", finish_reason="content_filter"), "content_filtered"),
+    "refusal": (completion("I cannot", finish_reason="refusal"), "refused"),
+    "call of a tool": (completion("", finish_reason="tool_calls"), "tool_called"),
     "refused": (error(400, "messages: no."), "rejected"),
     "error with 200": (answer({"error": {"code": 422, "message": "No."}}), "rejected"),
     "500": (error(500, "CUDA error."), "rejected"),

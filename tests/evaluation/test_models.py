@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 
 from revloop.engines import HttpEngine
-from revloop.errors import UnreachableError
+from revloop.errors import ContentFilterError, UnreachableError
 from revloop.evaluation import JudgePrompts, ModelJudge
+from revloop.prompts.parsing import ThinkingSettings, ThoughtMarks
 from revloop.trajectory import Judge
 from tests.helpers.scripted_engine import Answer, ScriptedEngine
 from tests.helpers.stub_server import CHAT, StubServer, chat_completion
 
 if TYPE_CHECKING:
+    from revloop.trajectory import FinishReason
     from tests.helpers.scripted_engine import Script
 
 PROMPTS = JudgePrompts.load()
@@ -52,6 +55,48 @@ async def test_after_the_last_try_it_is_unparseable_and_never_a_tie() -> None:
 async def test_a_truncated_answer_is_no_verdict() -> None:
     script = iter([Answer("Verdict: A", "length"), Answer("Verdict: B", "stop")])
     assert (await judge_of(script).judge("Why?", "a", "b")).preference == "second"
+
+
+class TestThoughts:
+    async def test_after_thoughts_took_the_room_there_is_twice_as_much(self) -> None:
+        script = [Answer("<think>Hm", "length"), Answer("", "length"), Answer("No.", "length")]
+        engine = ScriptedEngine(script)
+        verdict = await ModelJudge(engine, PROMPTS).judge("Why?", "a", "b")
+        assert (verdict.preference, verdict.tries) == ("unparseable", 3)
+        assert [request.max_tokens for request in engine.requests] == [1024, 2048, 4096]
+
+    async def test_a_plain_answer_that_is_cut_gets_no_more(self) -> None:
+        engine = ScriptedEngine([Answer("A is", "length"), "Verdict: A"])
+        await ModelJudge(engine, PROMPTS).judge("Why?", "a", "b")
+        assert [request.max_tokens for request in engine.requests] == [1024, 1024]
+
+    async def test_a_verdict_in_a_thought_is_none(self) -> None:
+        thought = "<think>Perhaps\nVerdict: A\n</think>"
+        script = [thought, f"{thought}B is true.\nVerdict: B"]
+        verdict = await judge_of(script).judge("Why?", "a", "b")
+        assert (verdict.preference, verdict.reason) == ("second", "B is true.")
+
+    async def test_the_sets_own_marks_count(self) -> None:
+        thinking = ThinkingSettings(marks=(ThoughtMarks(opening="(hm:", closing=":hm)"),))
+        settings = PROMPTS.settings.model_copy(update={"thinking": thinking})
+        prompts = replace(PROMPTS, settings=settings)
+        assert prompts.read("(hm:\nVerdict: B\n:hm)Verdict: A") == ("first", "")
+        assert settings.digested() != PROMPTS.settings.digested()
+
+    def test_marks_enter_the_digest_only_where_there_are_any(self) -> None:
+        assert "thinking" not in PROMPTS.settings.digested()
+
+
+@pytest.mark.parametrize("finish", ["content_filter", "refusal", "tool_calls"])
+async def test_an_answer_that_is_none_is_asked_for_once(finish: FinishReason) -> None:
+    engine = ScriptedEngine([Answer("I cannot.", finish)])
+    verdict = await ModelJudge(engine, PROMPTS).judge("Why?", "a", "b")
+    assert (verdict.preference, verdict.raw, verdict.tries) == ("unparseable", "I cannot.", 1)
+
+
+async def test_a_question_that_the_filter_refuses_is_unparseable() -> None:
+    verdict = await judge_of([ContentFilterError("flagged")]).judge("Why?", "a", "b")
+    assert (verdict.preference, verdict.reason) == ("unparseable", "flagged")
 
 
 async def test_a_question_that_does_not_fit_is_unparseable() -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from revloop.errors import ContentFilterError, ContextFullError, UnreachableError
+from revloop.options import LoopOptions, RunSettings
 from revloop.prompts.parsing import ThinkingSettings, ThoughtMarks
 from revloop.trajectory import Draft, StopReason, Usage
 from tests.helpers.scripted_engine import Answer, ScriptedEngine, plain
@@ -122,6 +123,36 @@ class TestRoom:
         versions, _ = await run(engine, prompts=CHAT, iterations=1, critique_max_tokens=100)
         assert versions[1].text == "b"
         assert limits(engine)[:3] == [100, 200, 100]
+
+
+class TestThinkingTokens:
+    @pytest.mark.parametrize(
+        ("single_pass", "sent"), [(False, [120, 320]), (True, [420])], ids=["two", "one"]
+    )
+    async def test_they_come_on_top_of_the_limits(
+        self, sent: list[int], *, single_pass: bool
+    ) -> None:
+        script = [f"It is dull.\n{tagged('b')}"] if single_pass else ["It is dull.", tagged("b")]
+        engine = ScriptedEngine(script)
+        await run(
+            engine,
+            prompts=CHAT,
+            iterations=1,
+            single_pass=single_pass,
+            critique_max_tokens=100,
+            revision_max_tokens=300,
+            thinking_tokens=20,
+        )
+        assert limits(engine) == sent
+
+    def test_they_decide_texts_and_so_does_thinking_itself(self) -> None:
+        info = ScriptedEngine([]).info
+
+        def digest(**options: Any) -> str:
+            return RunSettings.resolve(LoopOptions(**options), CHAT, info).digest
+
+        assert digest() == digest(thinking_tokens=0, thinking=True)
+        assert len({digest(), digest(thinking_tokens=1), digest(thinking=False)}) == 3
 
 
 class TestGoingOn:

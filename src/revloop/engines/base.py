@@ -40,6 +40,7 @@ class Request:
         prefix: The tokens of an earlier prompt that this one extends.
         prefill: The beginning of the answer, for a chat: the model continues it, and the
             completion's text is what follows.
+        thinking: Whether a model that can think before its answer may do so. Chat only.
         exact: Generate exactly ``max_tokens`` tokens and ignore end tokens. For benchmarks; only
             vLLM supports it.
     """
@@ -53,6 +54,7 @@ class Request:
     keep_prefix: bool = False
     prefix: TokenPrefix | None = None
     prefill: str = ""
+    thinking: bool = True
     exact: bool = False
 
 
@@ -159,20 +161,3 @@ def room_for_answer(prompt_tokens: int, request: Request, context_tokens: int | 
             f"only {max(left, 0)} are left."
         )
     return min(request.max_tokens, left)
-
-
-def doubled_room(
-    limit_tokens: int, prompt_tokens: int, reserve_tokens: int, context_tokens: int | None
-) -> int:
-    """Twice a token limit, as far as the context allows; never less than the limit.
-
-    Args:
-        limit_tokens: The limit that was reached.
-        prompt_tokens: Tokens of the prompt; 0 if not reported, and the server decides.
-        reserve_tokens: Tokens to keep free for what follows the answer.
-        context_tokens: The model's context; None if not reported.
-    """
-    if context_tokens is None or not prompt_tokens:
-        return 2 * limit_tokens
-    left = context_tokens - prompt_tokens - reserve_tokens
-    return max(limit_tokens, min(2 * limit_tokens, left))

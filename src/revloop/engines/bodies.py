@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from revloop.engines.thinking import thinking_off
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -19,13 +21,19 @@ _OF_ONE_PROMPT = {
 
 
 def body_of(
-    request: Request, model: ServedModel, *, prompt_ids: list[int] | None, limit_tokens: int
+    request: Request,
+    model: ServedModel,
+    *,
+    address: str,
+    prompt_ids: list[int] | None,
+    limit_tokens: int,
 ) -> dict[str, Any]:
     """The body of a request.
 
     Args:
         request: What is asked.
         model: The model that is asked.
+        address: The server's address.
         prompt_ids: The tokens of the prompt, to send instead of its text.
         limit_tokens: Token limit of the answer.
     """
@@ -41,6 +49,8 @@ def body_of(
         if request.prefill:
             body["messages"].append({"role": "assistant", "content": request.prefill})
             body |= _CONTINUE
+        if not request.thinking:
+            body |= thinking_off(address, model.owner)
     elif prompt_ids is None:
         body["prompt"] = request.prompt
     else:

@@ -148,7 +148,12 @@ class HttpEngine:
         if prompt_ids is not None:
             limit = room_for_answer(len(prompt_ids), request, self.context_tokens)
         kind = "completions" if isinstance(request.prompt, str) else "chat/completions"
-        body = body_of(request, self._model, prompt_ids=prompt_ids, limit_tokens=limit)
+        body = body_of(
+            *(request, self._model),
+            address=self._transport.address,
+            prompt_ids=prompt_ids,
+            limit_tokens=limit,
+        )
         started = time.perf_counter()
         retries = self._retries if prompt_chars(request) <= _SENT_ONCE_CHARS else _ONCE
         answer, sent_again = await self._transport.ask(

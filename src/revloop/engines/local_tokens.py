@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from tokenizers import Tokenizer as FastTokenizer
 
+from revloop.engines.thinking import NO_THINKING
 from revloop.engines.tokens import PromptTokenizer
 from revloop.errors import ModelConfigError, SettingRefusedError, failure_line, needs
 from revloop.models.config import ignored_sampling
@@ -77,6 +78,7 @@ class LocalTokenizer(PromptTokenizer):
             add_generation_prompt=True,
             tokenize=True,
             return_dict=False,
+            **({} if request.thinking else NO_THINKING),
         )
         return [*ids, *self._encode(request.prefill)] if request.prefill else ids
 

@@ -12,7 +12,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from revloop.engines.classify import AN_HTML_PAGE, ServerError, excerpt, one_line
-from revloop.engines.thought_fields import THOUGHT_FIELDS, thoughts_of
+from revloop.engines.thinking import THOUGHT_FIELDS, thoughts_of
 from revloop.errors import (
     AuthenticationError,
     BadReplyError,
@@ -80,6 +80,7 @@ class ServedModel(_Reply):
     id: str
     root: str | None = Field(default=None, description="vLLM: folder or hub id of the model.")
     context_tokens: Annotated[int, Field(gt=0)] | None = None
+    owner: str = Field(default="", description="``owned_by``: what serves it, or who made it.")
     is_vllm: bool = False
     continues_replies: bool = Field(
         default=False, description="Whether it is known to continue a reply that was begun."
@@ -114,7 +115,12 @@ def served(reply: Mapping[str, Any], where: str) -> list[ServedModel]:
 
 def _served(entry: Mapping[str, Any]) -> ServedModel:
     owner = entry.get("owned_by")
-    known = {"is_vllm": owner == "vllm", "continues_replies": owner in _CONTINUE_REPLIES}
+    owner = owner if isinstance(owner, str) else ""
+    known = {
+        "owner": owner,
+        "is_vllm": owner == "vllm",
+        "continues_replies": owner in _CONTINUE_REPLIES,
+    }
     meta = entry.get("meta")
     places = (entry, meta) if isinstance(meta, dict) else (entry,)
     lengths = (_count(place.get(name)) for name in _CONTEXT_LENGTHS for place in places)

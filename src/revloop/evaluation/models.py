@@ -5,16 +5,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from revloop.engines.base import Request
-from revloop.errors import ContextFullError
+from revloop.engines.room import doubled_room, generate_within
+from revloop.errors import ContentFilterError, ContextFullError
 from revloop.trajectory import JudgeInfo, Verdict
 from revloop.values import digest_of
 
 if TYPE_CHECKING:
-    from revloop.engines.base import Engine
+    from revloop.engines.base import Completion, Engine
     from revloop.evaluation.prompts import JudgePrompts
     from revloop.trajectory import Sampling
 
 DEFAULT_TRIES = 3
+_ANSWERS = ("stop", "length")
 RETRY_TEMPERATURE = 0.7
 """From the second try on: at temperature 0 a new seed would repeat the answer."""
 
@@ -51,14 +53,16 @@ class ModelJudge:
     async def judge(self, prompt: str, first: str, second: str) -> Verdict:
         """Which text is better, in this order. See :class:`~revloop.trajectory.Judge`.
 
-        A truncated or unreadable answer is requested again. After the last try, or if the question
-        does not fit the model's context, the verdict is ``unparseable``.
+        A truncated or unreadable answer is requested again, with twice the room if thoughts took
+        it. After the last try, or if the model refuses to answer, a content filter intervenes, or
+        the question does not fit the model's context, the verdict is ``unparseable``.
 
         Raises:
             EngineError: The engine failed.
         """
         question = self._prompts.question(prompt, first, second)
-        answer = ""
+        room = self._prompts.settings.max_tokens
+        completion: Completion | None = None
         try:
             for attempt in range(1, self._tries + 1):
                 request = Request(
@@ -66,17 +70,32 @@ class ModelJudge:
                     sampling=self._sampling(attempt, prompt, first, second),
                     max_tokens=self._prompts.settings.max_tokens,
                 )
-                completion = await self._engine.generate(request)
-                answer = completion.text
-                is_truncated = completion.finish_reason == "length"
-                if not is_truncated and (verdict := self._prompts.read(answer)) is not None:
-                    preference, reason = verdict
-                    return Verdict(
-                        preference=preference, reason=reason or None, raw=answer, tries=attempt
-                    )
-        except ContextFullError as exc:
+                completion = await generate_within(self._engine, request, room)
+                if completion.finish_reason not in _ANSWERS:
+                    break
+                if completion.finish_reason == "stop":
+                    found = self._prompts.read(completion.text)
+                    if found is not None:
+                        return Verdict(
+                            preference=found[0],
+                            reason=found[1] or None,
+                            raw=completion.text,
+                            tries=attempt,
+                        )
+                room = self._next_room(room, completion)
+        except (ContextFullError, ContentFilterError) as exc:
             return Verdict(preference="unparseable", reason=str(exc))
-        return Verdict(preference="unparseable", raw=answer, tries=self._tries)
+        raw = "" if completion is None else completion.text
+        return Verdict(preference="unparseable", raw=raw, tries=attempt)
+
+    def _next_room(self, room: int, completion: Completion) -> int:
+        """The token limit of the next try: twice this one's if thoughts took the room."""
+        usage, text = completion.usage, completion.text
+        is_cut = completion.finish_reason == "length"
+        hidden = completion.thoughts or usage.thinking_tokens or not text.strip()
+        if self._prompts.is_unfinished(text, is_cut=is_cut) or (is_cut and hidden):
+            return doubled_room(room, usage.prompt_tokens, 0, self._engine.context_tokens)
+        return room
 
     async def aclose(self) -> None:
         """Close the engine."""

@@ -18,7 +18,12 @@ from pydantic import Field, model_validator
 
 from revloop.errors import PromptSetError
 from revloop.options import DEFAULT_JUDGE_PROMPTS
-from revloop.prompts.parsing import ThinkingSettings, UnusableError, without_thoughts
+from revloop.prompts.parsing import (
+    ThinkingSettings,
+    UnfinishedThoughtError,
+    UnusableError,
+    without_thoughts,
+)
 from revloop.prompts.templates import load_settings, load_template, shipped_folder
 from revloop.trajectory import Message, SamplingDefaults
 from revloop.values import Frozen, digest_of
@@ -104,6 +109,16 @@ class JudgePrompts:
         if self.system is None:
             return (user,)
         return (Message(role="system", content=Template(self.system).substitute()), user)
+
+    def is_unfinished(self, answer: str, *, is_cut: bool) -> bool:
+        """Whether an answer ends within a thought."""
+        try:
+            without_thoughts(answer, more=self.settings.thinking.marks, is_cut=is_cut)
+        except UnfinishedThoughtError:
+            return True
+        except UnusableError:
+            return False
+        return False
 
     def read(self, answer: str) -> tuple[Preference, str] | None:
         """The verdict in an answer and the reasons before it; None if there is none.

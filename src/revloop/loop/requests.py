@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, TypeVar
 import anyio.to_thread
 
 from revloop.engines.base import LONG_CHARS
-from revloop.errors import ContextFullError, EngineError
+from revloop.engines.room import generate_within
+from revloop.errors import EngineError
 from revloop.loop.room import room_after
 from revloop.prompts.parsing import UNFINISHED, UnfinishedThoughtError, UnusableError
 from revloop.trajectory import End, Refusal, Step, StopReason
@@ -142,7 +143,8 @@ class RoundRequests:
         room, stop, why = self._first_room(kind, first, request), StopReason.UNPARSEABLE, ""
         for attempt in range(first, first + tries):
             sampling = self._sampling(kind, attempt)
-            completion = await self._generate(replace(request, sampling=sampling), room)
+            asked = replace(request, sampling=sampling)
+            completion = await generate_within(self._engine, asked, room)
             reply = self._read(kind, completion, given)
             cut, why = _cut(reply, request)
             stop, check = cut or StopReason.UNPARSEABLE, None
@@ -188,16 +190,6 @@ class RoundRequests:
                 if step.attempt == first - 1:
                     return room_after(step, request, self._engine.context_tokens)
         return request.max_tokens
-
-    async def _generate(self, request: Request, room: int) -> Completion:
-        """Send a request with a token limit that may be above its own."""
-        try:
-            return await self._engine.generate(replace(request, max_tokens=room))
-        except ContextFullError:
-            if room <= request.max_tokens:
-                raise
-            # only the server knows how much room there is
-            return await self._engine.generate(request)
 
     def _read(self, kind: Kind, completion: Completion, given: Sequence[str]) -> _ReadReply:
         """Tell the thoughts in a completion from its answer."""

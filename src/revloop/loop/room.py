@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from revloop.engines.base import doubled_room
+from revloop.engines.room import doubled_room
 from revloop.prompts.parsing import UNFINISHED
 
 if TYPE_CHECKING:

@@ -221,12 +221,13 @@ class Rounds:
         request = Request(
             prompt=prompts.critique_prompt(self._draft, text),
             sampling=settings.sampling,
-            max_tokens=settings.critique_max_tokens,
+            max_tokens=settings.critique_max_tokens + settings.thinking_tokens,
             room_tokens=min(SHORTEST_CRITIQUE_TOKENS, settings.critique_max_tokens),
             reserve_tokens=self._revision_tokens(text),
             stop=prompts.critique_stops(),
             keep_prefix=not prompts.is_chat,
             prefill=prompts.settings.critique.prefill,
+            thinking=settings.thinking,
         )
         labels, given = prompts.settings.critique.labels, texts_given(self._draft, text)
         critique, answer = await requests.until_usable(
@@ -257,11 +258,12 @@ class Rounds:
         return Request(
             prompt=prompts.revision_prompt_of(self._draft, text, critique.raw),
             sampling=settings.sampling,
-            max_tokens=settings.revision_max_tokens,
+            max_tokens=settings.revision_max_tokens + settings.thinking_tokens,
             room_tokens=min(max(self._count(text), 1), settings.revision_max_tokens),
             stop=prompts.settings.revision.stop,
             prefix=prefix,
             prefill=prompts.settings.revision.prefill,
+            thinking=settings.thinking,
         )
 
     async def _revision(
@@ -283,10 +285,11 @@ class Rounds:
         request = Request(
             prompt=prompts.single_pass_prompt(self._draft, text),
             sampling=settings.sampling,
-            max_tokens=most,
+            max_tokens=most + settings.thinking_tokens,
             room_tokens=min(needed, most),
             stop=prompts.settings.revision.stop,
             prefill=prompts.settings.critique.prefill,
+            thinking=settings.thinking,
         )
         given = texts_given(self._draft, text)
 

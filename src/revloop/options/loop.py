@@ -68,6 +68,15 @@ class SettledOptions(Options):
         description="Lowest temperature from the second try on; at 0, every try would give the "
         "same text.",
     )
+    thinking_tokens: Annotated[int, Flag(metavar="N", panel="Sampling")] = Field(
+        default=0,
+        ge=0,
+        description="Room for a reasoning model's thoughts, on top of the limits of critique and "
+        "revision.",
+    )
+    thinking: Annotated[bool, Flag(panel="Sampling")] = Field(
+        default=True, description="Let a reasoning model think before it answers. Chat sets only."
+    )
     keep: Annotated[Keep, Flag(panel="Selection")] = Field(
         default="last",
         description="Which version is kept. last: the last one. best: a judge compares each "
