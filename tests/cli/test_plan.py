@@ -130,12 +130,12 @@ async def test_what_cannot_be_planned_is_refused_in_words(
     assert "Traceback" not in finished.err
 
 
-async def test_quantised_weights_are_refused_in_words(tmp_path: Path) -> None:
-    config = LLAMA_3_8B | {"quantization_config": {"quant_method": "gptq"}}
+async def test_weights_of_unknown_size_are_refused_in_words(tmp_path: Path) -> None:
+    config = LLAMA_3_8B | {"quantization_config": {"quant_method": "aqlm"}}
     (tmp_path / "config.json").write_text(json.dumps(config), encoding="utf-8")
     finished = await revloop("plan", str(tmp_path), *JOB)
     assert finished.code == 6
-    assert "quantised (gptq)" in finished.err
+    assert "quantised (aqlm)" in finished.err
 
 
 async def test_assumptions_can_stand_in_the_config_file(falcon: str, tmp_path: Path) -> None:

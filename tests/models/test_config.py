@@ -84,8 +84,8 @@ def test_a_config_without_an_architecture_is_refused(architectures: object) -> N
 
 
 def test_an_unknown_architecture_is_refused_rather_than_guessed(tmp_path: Path) -> None:
-    config = TINY_FALCON | {"architectures": ["MixtralForCausalLM"]}
-    with pytest.raises(ModelConfigError, match="is a MixtralForCausalLM, which revloop cannot"):
+    config = TINY_FALCON | {"architectures": ["JambaForCausalLM"]}
+    with pytest.raises(ModelConfigError, match="is a JambaForCausalLM, which revloop cannot"):
         read_shape(str(model_folder(tmp_path, config)))
 
 
@@ -122,7 +122,7 @@ def test_a_hub_id_downloads_the_config_and_nothing_else(
         return str(model_folder(tmp_path, FALCON_40B) / filename)
 
     monkeypatch.setattr(huggingface_hub, "hf_hub_download", hf_hub_download)
-    assert read_shape("tiiuae/falcon-40b-instruct").kv_heads == 8
+    assert read_shape("tiiuae/falcon-40b-instruct").attention.kv_heads == 8
     assert asked == [("tiiuae/falcon-40b-instruct", "config.json")]
 
 

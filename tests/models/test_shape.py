@@ -62,13 +62,13 @@ def test_the_parameter_count_is_that_of_the_model_which_transformers_builds(
 
 def test_falcon_40b_has_41_3_billion_parameters_and_8_kv_heads_of_64() -> None:
     shape = shape_of(FALCON_40B)
-    assert (shape.parameters, shape.kv_heads, shape.head_dim) == (41_303_293_952, 8, 64)
+    assert (shape.parameters, str(shape.attention)) == (41_303_293_952, "8 KV heads of 64")
     assert shape.tied_embeddings
     assert shape.context_tokens == 2048
 
 
 def test_the_old_falcon_has_one_kv_head_whatever_its_config_says() -> None:
-    assert shape_of(FALCON_7B | {"num_kv_heads": 71}).kv_heads == 1
+    assert shape_of(FALCON_7B | {"num_kv_heads": 71}).attention.kv_heads == 1
 
 
 def test_the_first_falcon_checkpoints_use_other_names_for_the_same_sizes() -> None:
@@ -84,12 +84,12 @@ def test_the_first_falcon_checkpoints_use_other_names_for_the_same_sizes() -> No
 
 
 def test_a_flag_that_is_null_counts_as_false() -> None:
-    assert shape_of(FALCON_7B | {"multi_query": None}).kv_heads == 71
+    assert shape_of(FALCON_7B | {"multi_query": None}).attention.kv_heads == 71
 
 
 def test_a_llama_without_kv_heads_has_as_many_as_attention_heads() -> None:
     config = {key: value for key, value in LLAMA_3_8B.items() if key != "num_key_value_heads"}
-    assert shape_of(config).kv_heads == 32
+    assert shape_of(config).attention.kv_heads == 32
 
 
 def test_gpus_share_all_but_norms_and_padding() -> None:
@@ -100,19 +100,13 @@ def test_gpus_share_all_but_norms_and_padding() -> None:
 
 def test_kv_heads_are_repeated_where_gpus_outnumber_them() -> None:
     shape = shape_of(TINY_FALCON)
-    assert [shape.kv_heads_per_gpu(size) for size in (1, 2, 4)] == [2, 1, 1]
+    assert [shape.attention.kv_values(size) for size in (1, 2, 4)] == [256, 128, 128]
     assert shape.kv_values_per_token(4) == shape.kv_values_per_token(2)
 
 
 def test_the_vocabulary_is_padded_to_a_multiple_of_64() -> None:
     assert shape_of(TINY_FALCON | {"vocab_size": 321}).padded_vocabulary_size == 384
     assert shape_of(TINY_FALCON).padded_vocabulary_size == 320
-
-
-def test_quantised_weights_are_named() -> None:
-    config = LLAMA_3_8B | {"quantization_config": {"quant_method": "awq", "bits": 4}}
-    assert shape_of(config).quantization == "awq"
-    assert shape_of(LLAMA_3_8B).quantization is None
 
 
 def test_a_hidden_size_that_heads_do_not_divide_is_refused() -> None:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from revloop.errors import DoesNotFitError, ModelConfigError
 from revloop.models.config import known_shape, read_shape
 from revloop.models.parallelism import check_tensor_parallel_size, tensor_parallel_sizes
-from revloop.planning import plan
+from revloop.planning import deployment_rows, plan
 from tests.helpers.model_configs import FALCON_7B, FALCON_40B, LLAMA_3_8B, TINY_FALCON
 
 if TYPE_CHECKING:
@@ -112,9 +112,9 @@ def test_a_data_type_that_vllm_does_not_have_is_refused() -> None:
         plan(shape_of(FALCON_40B), dtype="int3")
 
 
-def test_quantised_weights_are_not_planned() -> None:
-    config = LLAMA_3_8B | {"quantization_config": {"quant_method": "gptq"}}
-    with pytest.raises(ModelConfigError, match=r"are quantised \(gptq\)"):
+def test_weights_that_an_unknown_method_quantised_are_not_planned() -> None:
+    config = LLAMA_3_8B | {"quantization_config": {"quant_method": "aqlm"}}
+    with pytest.raises(ModelConfigError, match=r"are quantised \(aqlm\) .* into the folder"):
         plan(shape_of(config))
 
 
@@ -165,7 +165,7 @@ def test_every_size_that_is_suggested_is_accepted(heads: int, groups: int, head_
 
 
 def test_the_table_says_what_it_assumes() -> None:
-    rows = plan(shape_of(FALCON_40B), 2, gpu_memory_gib=80).rows()
+    rows = deployment_rows(plan(shape_of(FALCON_40B), 2, gpu_memory_gib=80))
     table = {row.label: row for row in rows}
     assert table["Parameters"].value == "41.3 billion"
     assert table["Weights"].value == "83 GB"
@@ -178,7 +178,8 @@ def test_the_table_says_what_it_assumes() -> None:
 
 
 def test_the_table_of_a_small_model_without_memory_has_figures_too() -> None:
-    table = {row.label: row.value for row in plan(shape_of(TINY_FALCON)).rows()}
+    rows = deployment_rows(plan(shape_of(TINY_FALCON)))
+    table = {row.label: row.value for row in rows}
     assert table["Parameters"] == "2,970,112"
     assert table["Weights"] == "0.0059 GB"
     assert table["KV cache per token"] == "2 KiB"

@@ -251,7 +251,7 @@ def test_too_few_gpus_are_refused() -> None:
         planned(1)
 
 
-def test_quantised_weights_are_not_planned() -> None:
-    config = LLAMA_3_8B | {"quantization_config": {"quant_method": "awq"}}
-    with pytest.raises(ModelConfigError, match=r"are quantised \(awq\)"):
+def test_weights_that_an_unknown_method_quantised_are_not_planned() -> None:
+    config = LLAMA_3_8B | {"quantization_config": {"quant_method": "aqlm"}}
+    with pytest.raises(ModelConfigError, match=r"are quantised \(aqlm\)"):
         planned(shape=shape_of(config))

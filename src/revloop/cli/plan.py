@@ -22,6 +22,7 @@ from revloop.planning import (
     PlanRow,
     TokenLengths,
     card_named,
+    deployment_rows,
     job_rows,
     plan_job,
 )
@@ -66,7 +67,7 @@ def plan(
             gpu_memory_gib=cluster.gpu_memory_gib if card is None else card.memory_gib,
             gpu_memory_utilization=assumptions.gpu_memory_utilization,
         )
-        _print(planned.rows())
+        _print(deployment_rows(planned))
         return
     if card is None or cluster.gpus is None:
         raise typer.BadParameter("Name the hardware too: --gpu and --gpus.")

@@ -13,11 +13,14 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ValidationError
 
 from revloop.errors import ModelConfigError, failure_line
-from revloop.models.shape import CONFIG_KINDS, ModelShape
+from revloop.models.families import CONFIG_KINDS
+from revloop.models.weights import stored_bytes
 from revloop.values import explain
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from revloop.models.shape import ModelShape
 
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?")
 _SAMPLING_FIELD = re.compile(
@@ -26,7 +29,11 @@ _SAMPLING_FIELD = re.compile(
     r"|(top|min|typical)_\w|\w+_(penalty|cutoff)"
 )
 _NEUTRAL = dict.fromkeys(("temperature", "top_p", "repetition_penalty", "num_beams"), 1.0)
-_WEIGHT_SUFFIXES = frozenset({".safetensors", ".bin", ".pt", ".pth", ".gguf"})
+_WEIGHT_SUFFIXES = frozenset({".safetensors", ".bin", ".pt", ".pth"})
+_GGUF = (
+    "which revloop neither plans nor serves. Name the original model, from which it was made, or "
+    "serve it with llama.cpp and give --base-url."
+)
 
 
 def local_folder(model: str) -> Path | None:
@@ -60,7 +67,7 @@ def read_config(model: str) -> dict[str, Any]:
 
 
 def read_shape(model: str) -> ModelShape:
-    """Read the shape of a model from its config.json.
+    """Read the shape of a model from its config.json, and the size of its weights, if it has any.
 
     Args:
         model: A local folder, or a hub id such as ``tiiuae/falcon-40b-instruct``.
@@ -76,7 +83,9 @@ def read_shape(model: str) -> ModelShape:
             f"{model} is a {_architecture(config, model)}, which revloop cannot plan: it counts "
             f"the parameters of {', '.join(CONFIG_KINDS)}. vLLM may still serve it."
         )
-    return shape
+    folder = local_folder(model)
+    stored = None if folder is None else stored_bytes(folder, shape.layers)
+    return shape if stored is None else shape.model_copy(update={"stored_bytes": stored})
 
 
 def known_shape(config: dict[str, Any], model: str) -> ModelShape | None:
@@ -96,9 +105,10 @@ def known_shape(config: dict[str, Any], model: str) -> ModelShape | None:
     try:
         return kind.model_validate(config).shape(architecture)
     except ValidationError as exc:
-        raise ModelConfigError(
-            f"The config.json of {model} cannot be used: {explain(exc)}"
-        ) from exc
+        reason = explain(exc)
+    except ValueError as exc:
+        reason = f"{exc}."
+    raise ModelConfigError(f"The config.json of {model} cannot be used: {reason}")
 
 
 def check_weights(folder: Path) -> None:
@@ -165,12 +175,27 @@ def _architecture(config: dict[str, Any], model: str) -> str:
             )
 
 
+def _refuse_gguf(folder: Path) -> None:
+    """Refuse a folder whose weights are in GGUF files only.
+
+    Raises:
+        ModelConfigError: They are.
+    """
+    found = sorted(folder.glob("*.gguf"))
+    if found and not any(path.suffix in _WEIGHT_SUFFIXES for path in folder.iterdir()):
+        raise ModelConfigError(f"{found[0]} is in llama.cpp's GGUF format, {_GGUF}")
+
+
 def _config_in_folder(folder: Path) -> Path:
     path = folder / "config.json"
+    if folder.is_dir():
+        _refuse_gguf(folder)
     if path.is_file():
         return path
     if not folder.exists():
         raise ModelConfigError(f"There is no folder {folder}.")
+    if folder.suffix == ".gguf":
+        raise ModelConfigError(f"{folder} is in llama.cpp's GGUF format, {_GGUF}")
     if not folder.is_dir():
         raise ModelConfigError(f"{folder} is a file. Name the folder that holds config.json.")
     if (folder / "adapter_config.json").is_file():

@@ -132,9 +132,9 @@ def _cores() -> set[int]:
 
 
 def _weights_gib(shape: ModelShape | None) -> float:
-    if shape is None or shape.quantization is not None:
+    if shape is None or not shape.weight_bytes_are_known:
         return 0.0
-    return shape.parameters * _VALUE_BYTES / _GIB
+    return shape.weight_bytes(_VALUE_BYTES) / _GIB
 
 
 def _kv_cache_gib(shape: ModelShape | None, workers: int, root: Path) -> int:

@@ -7,7 +7,10 @@ from typing import TYPE_CHECKING
 from revloop.errors import DoesNotFitError
 
 if TYPE_CHECKING:
+    from revloop.models.layers import Layers
     from revloop.models.shape import ModelShape
+
+_FALCONS = ("FalconForCausalLM", "RWForCausalLM")
 
 SIZES_TRIED = range(1, 9)
 """Sizes to suggest: a machine has up to eight GPUs."""
@@ -41,25 +44,54 @@ def _refusal(shape: ModelShape, size: int) -> str | None:
 
     The rules are those of vLLM 0.32: ``ModelConfig.verify_with_parallel_config`` for the heads,
     ``QKVParallelLinear`` for KV heads, ``divide`` in the feed-forward layers and in
-    ``VocabParallelEmbedding``, and ``FalconMLP``, which assumes an inner width of 4 x hidden.
+    ``VocabParallelEmbedding``, ``FusedMoE`` for experts, and ``FalconMLP``, which assumes an inner
+    width of 4 x hidden.
     """
-    if shape.family == "falcon" and shape.ffn_size != 4 * shape.hidden_size:
-        return (
-            f"vLLM assumes a Falcon feed-forward width of 4 x {shape.hidden_size}, and this model "
-            f"has {shape.ffn_size}"
+    for each in shape.stack:
+        feed_forward = each.layer.feed_forward
+        if shape.architecture in _FALCONS and feed_forward.size != 4 * shape.hidden_size:
+            return (
+                f"vLLM assumes a Falcon feed-forward width of 4 x {shape.hidden_size}, and this "
+                f"model has {feed_forward.size}"
+            )
+        reason = (
+            each.layer.attention.refusal(size)
+            or feed_forward.refusal(size)
+            or _block_refusal(shape, each, size)
         )
-    if shape.attention_heads % size:
-        return f"its {shape.attention_heads} attention heads are not divisible by {size}"
-    if shape.kv_heads % size and size % shape.kv_heads:
-        return (
-            f"its {shape.kv_heads} KV heads can be neither split nor replicated evenly over {size}"
-        )
-    if shape.ffn_size % size:
-        return f"its feed-forward width of {shape.ffn_size} is not divisible by {size}"
+        if reason is not None:
+            return reason
     if shape.padded_vocabulary_size % size:
         return (
             f"its vocabulary, padded to {shape.padded_vocabulary_size}, is not divisible by {size}"
         )
+    return None
+
+
+def _block_refusal(shape: ModelShape, layers: Layers, size: int) -> str | None:
+    """Why the blocks or groups of quantised weights cannot be split, or None if they can.
+
+    vLLM checks this where it creates the weights: ``validate_fp8_block_shape`` for FP8, and "The
+    input size is not aligned with the quantized weight shape" for AWQ and GPTQ.
+    """
+    scheme = None if shape.quantization is None else shape.quantization.scheme
+    if size == 1 or scheme is None or not scheme.is_split_at_blocks:
+        return None
+    hidden = shape.hidden_size
+    pairs = zip(layers.layer.matrices(hidden), layers.layer.matrices(hidden, size), strict=True)
+    for whole, part in pairs:
+        if part.name not in layers.quantized:
+            continue
+        for width, of_whole, block in (
+            (part.inputs, whole.inputs, scheme.block_inputs),
+            (part.outputs, whole.outputs, scheme.block_outputs),
+        ):
+            if block is not None and width != of_whole and width % block:
+                name = part.name.rpartition(".")[2]
+                return (
+                    f"its {name} would be split into {width}, which its quantisation in blocks of "
+                    f"{block} does not divide"
+                )
     return None
 
 

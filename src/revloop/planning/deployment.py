@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from revloop.errors import DoesNotFitError, ModelConfigError
+from revloop.models.kv_cache import BLOCK_TOKENS
 from revloop.models.parallelism import (
     check_tensor_parallel_size,
-    listed,
     suggestion,
     tensor_parallel_sizes,
 )
-from revloop.models.shape import ModelShape
+from revloop.models.shape import DTYPE_BYTES, ModelShape
 from revloop.values import Frozen
 
 GPU_MEMORY_UTILIZATION = 0.92
@@ -21,19 +19,8 @@ RUNTIME_RESERVE_GIB = 2.0
 """Assumed, not measured: memory on each GPU for CUDA's context, NCCL, CUDA graphs and the
 activations of a step. vLLM measures the actual figure when it starts."""
 
-BLOCK_TOKENS = 16
-"""Tokens in a KV cache block: vLLM's default on a GPU."""
-
 _GIB = 2**30
-_BYTES_OF_DTYPE = {"float32": 4, "float": 4, "bfloat16": 2, "float16": 2, "half": 2, "auto": 2}
-
-
-class PlanRow(NamedTuple):
-    """One line of a plan's table."""
-
-    label: str
-    value: str
-    explanation: str
+_BYTES_OF_DTYPE = DTYPE_BYTES | {"auto": 2}
 
 
 class DeploymentPlan(Frozen):
@@ -56,12 +43,24 @@ class DeploymentPlan(Frozen):
     @property
     def weight_bytes(self) -> int:
         """Weights of the whole model; shared ones count once."""
-        return self.shape.parameters * self.value_bytes
+        return self.shape.weight_bytes(self.value_bytes)
 
     @property
     def weight_bytes_per_gpu(self) -> int:
         """Weights on one GPU, including vLLM's padding and replication."""
-        return self.shape.parameters_per_gpu(self.tensor_parallel_size) * self.value_bytes
+        return self.shape.weight_bytes_per_gpu(self.tensor_parallel_size, self.value_bytes)
+
+    def weight_bytes_read(self, tokens: float) -> int:
+        """Weights that a step with so many tokens reads on one GPU: of experts, those it uses."""
+        return self.shape.weight_bytes_per_gpu(
+            self.tensor_parallel_size, self.value_bytes, tokens=tokens
+        )
+
+    def kv_cache_bytes_read(self, context_tokens: float) -> int:
+        """KV cache that a token at a position reads on one GPU."""
+        return self.value_bytes * self.shape.kv_values_read(
+            context_tokens, self.tensor_parallel_size
+        )
 
     @property
     def kv_cache_bytes_per_token(self) -> int:
@@ -82,12 +81,38 @@ class DeploymentPlan(Frozen):
         return int(usable_gib * _GIB) - self.weight_bytes_per_gpu
 
     @property
-    def kv_cache_tokens(self) -> int | None:
-        """Capacity of the KV cache, in whole blocks; vLLM reserves one as its null block."""
+    def kv_cache_block_bytes(self) -> int:
+        """Bytes of one block on one GPU: its tokens in as many layers as share a block table."""
+        in_a_layer = self.shape.attention.kv_values(self.tensor_parallel_size) * self.value_bytes
+        return self.shape.cache_layout.layers * in_a_layer * BLOCK_TOKENS
+
+    @property
+    def kv_cache_blocks(self) -> int | None:
+        """Blocks of the KV cache on one GPU; vLLM reserves one more as its null block."""
         if self.kv_cache_bytes_per_gpu is None:
             return None
-        block_bytes = self.kv_cache_bytes_per_token_per_gpu * BLOCK_TOKENS
-        return max(0, self.kv_cache_bytes_per_gpu // block_bytes - 1) * BLOCK_TOKENS
+        return max(0, self.kv_cache_bytes_per_gpu // self.kv_cache_block_bytes - 1)
+
+    @property
+    def kv_cache_tokens(self) -> int | None:
+        """Capacity of the KV cache, for sequences of the model's full context."""
+        if self.kv_cache_blocks is None:
+            return None
+        layout = self.shape.cache_layout
+        if not layout.has_windows:
+            return self.kv_cache_blocks * BLOCK_TOKENS
+        tokens = self.shape.context_tokens
+        return self.kv_cache_blocks * tokens // layout.blocks(tokens)
+
+    def kv_cache_bytes_per_sequence(self, tokens: int) -> int:
+        """KV cache of a sequence on one GPU, in whole blocks, while it is decoded."""
+        return self.shape.cache_layout.blocks(tokens) * self.kv_cache_block_bytes
+
+    def sequences(self, tokens: int) -> int | None:
+        """Sequences of a length that fit at once and share no blocks."""
+        if self.kv_cache_blocks is None:
+            return None
+        return self.kv_cache_blocks // self.shape.cache_layout.blocks(tokens)
 
     @property
     def full_length_trajectories(self) -> int | None:
@@ -95,65 +120,7 @@ class DeploymentPlan(Frozen):
 
         Real ones are shorter and share prefixes, so more of them run.
         """
-        if self.kv_cache_tokens is None:
-            return None
-        blocks_each = -(-self.shape.context_tokens // BLOCK_TOKENS)
-        return self.kv_cache_tokens // (blocks_each * BLOCK_TOKENS)
-
-    def rows(self) -> list[PlanRow]:
-        """The rows of the plan's table, with units and explanations."""
-        shape = self.shape
-        rows = [
-            PlanRow(
-                "Parameters",
-                f"{shape.parameters / 1e9:.1f} billion"
-                if shape.parameters >= 1e8
-                else f"{shape.parameters:,}",
-                f"{shape.architecture}, {shape.layers} layers, "
-                f"{'tied' if shape.tied_embeddings else 'separate'} embeddings",
-            ),
-            PlanRow(
-                "Weights",
-                _gb(self.weight_bytes),
-                f"{self.weight_bytes / _GIB:.3g} GiB in total",
-            ),
-            PlanRow(
-                "Weights per GPU",
-                _gb(self.weight_bytes_per_gpu),
-                f"at tensor-parallel size {self.tensor_parallel_size}",
-            ),
-            PlanRow(
-                "KV cache per token",
-                _kib(self.kv_cache_bytes_per_token),
-                f"{_kib(self.kv_cache_bytes_per_token_per_gpu)} on each GPU; {shape.kv_heads} KV "
-                f"head{'s' if shape.kv_heads > 1 else ''} of {shape.head_dim}",
-            ),
-            PlanRow(
-                "Tensor-parallel sizes",
-                listed(tensor_parallel_sizes(shape)),
-                f"{shape.attention_heads} attention heads are split evenly",
-            ),
-        ]
-        return rows + self._memory_rows()
-
-    def _memory_rows(self) -> list[PlanRow]:
-        if self.kv_cache_bytes_per_gpu is None:
-            unknown = "give the memory of one GPU"
-            return [PlanRow("Full-length trajectories at once", "unknown", unknown)]
-        return [
-            PlanRow(
-                "KV cache per GPU",
-                f"{self.kv_cache_bytes_per_gpu / _GIB:.1f} GiB",
-                f"{self.gpu_memory_utilization:.0%} of {self.gpu_memory_gib:g} GiB, less the "
-                f"weights and an assumed {RUNTIME_RESERVE_GIB:g} GiB for the engine itself",
-            ),
-            PlanRow(
-                "Full-length trajectories at once",
-                f"{self.full_length_trajectories:,}",
-                f"of {self.shape.context_tokens:,} tokens each; {self.kv_cache_tokens:,} tokens "
-                "of KV cache",
-            ),
-        ]
+        return self.sequences(self.shape.context_tokens)
 
 
 def plan(
@@ -176,13 +143,14 @@ def plan(
     Raises:
         DoesNotFitError: vLLM refuses this tensor-parallel size, or the weights and the KV cache
             of one sequence exceed the memory. The message names sizes that work.
-        ModelConfigError: The weights are quantised, so their size is unknown.
+        ModelConfigError: The weights are quantised by an unknown method and not in the folder.
     """
     check_tensor_parallel_size(shape, tensor_parallel_size)
-    if shape.quantization is not None:
+    if not shape.weight_bytes_are_known:
         raise ModelConfigError(
-            f"The weights of this {shape.architecture} are quantised ({shape.quantization}): "
-            "its config does not say how much memory they take."
+            f"The weights of this {shape.architecture} are quantised ({shape.quantization}) in a "
+            "way that revloop cannot size from the config. Put the *.safetensors files, or their "
+            "index, into the folder: then their real size counts."
         )
     planned = DeploymentPlan(
         shape=shape,
@@ -225,13 +193,3 @@ def _too_little_memory(planned: DeploymentPlan) -> str:
         if planned.model_copy(update={"tensor_parallel_size": other}).full_length_trajectories
     )
     return f"This {shape.architecture} does not fit: {problem}. {suggestion(fitting)}"
-
-
-def _kib(count_bytes: int) -> str:
-    return f"{count_bytes / 1024:g} KiB"
-
-
-def _gb(count_bytes: int) -> str:
-    """Decimal gigabytes, as is usual for weights."""
-    gigabytes = count_bytes / 1e9
-    return f"{gigabytes:.0f} GB" if gigabytes >= 10 else f"{gigabytes:.2g} GB"

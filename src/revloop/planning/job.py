@@ -171,17 +171,25 @@ class _Stage(NamedTuple):
         return max(self.compute_s, self.memory_s)
 
 
-def flops_per_token(shape: ModelShape, attended_tokens: float) -> float:
+def flops_per_token(
+    shape: ModelShape, attended_tokens: float, *, is_prefill: bool = False
+) -> float:
     """FLOPs of one token's forward pass, given the positions it attends to.
 
     2 for each parameter that multiplies something (an untied embedding is only looked up) and 4
-    for each layer, width and position: see the module's sources.
+    for each layer, width and position: see the module's sources. Of experts, a token passes those
+    that it is sent to; a layer with a window attends to no more positions than that.
     """
-    multiplied = shape.parameters
+    multiplied = shape.active_parameters
     if not shape.tied_embeddings:
         multiplied -= shape.vocabulary_size * shape.hidden_size
-    width = shape.attention_heads * shape.head_dim
-    return 2 * multiplied + 4 * shape.layers * width * attended_tokens
+    attention = sum(
+        count
+        * each.flops_per_position(is_prefill=is_prefill)
+        * min(attended_tokens, each.window or attended_tokens)
+        for each, count in shape.attentions.items()
+    )
+    return 2 * multiplied + attention
 
 
 def plan_job(
@@ -207,7 +215,7 @@ def plan_job(
 
     Raises:
         DoesNotFitError: The model does not fit, or a round does not fit its context.
-        ModelConfigError: The weights are quantised, so their size is unknown.
+        ModelConfigError: The weights are quantised by an unknown method and not in the folder.
     """
     assumed = assumptions or Assumptions()
     longest = job.lengths.longest_tokens
@@ -234,11 +242,11 @@ def _predict(
     """The prediction for one layout."""
     lengths, stages = job.lengths, layout.pipeline_parallel_size
     drafts_each = math.ceil(job.drafts / layout.replicas)
-    cached = math.floor((layout.stage.kv_cache_tokens or 0) / lengths.longest_tokens)
+    cached = layout.stage.sequences(math.ceil(lengths.longest_tokens)) or 0
     at_once = max(1, min(cached, assumed.max_num_seqs, drafts_each))
-    flops_per_s = card.bf16_tflops * 1e12 * assumed.flops_share * _speed(layout, assumed)
+    flops_per_s = _flops_per_s(shape, card) * assumed.flops_share * _speed(layout, assumed)
     read = lengths.read_tokens
-    prefill_s = read * flops_per_token(shape, read / 2) / flops_per_s
+    prefill_s = read * flops_per_token(shape, read / 2, is_prefill=True) / flops_per_s
     stage = _decoding(shape, card, layout, lengths, assumed=assumed, at_once=at_once)
     # the stages divide the sequences among them; with fewer sequences than stages, some wait
     each_s = lengths.generated_tokens * stages / at_once
@@ -278,13 +286,19 @@ def _decoding(
     each = layout.tensor_parallel_size * layout.pipeline_parallel_size
     speed = _speed(layout, assumed)
     bytes_per_s = card.bandwidth_gb_s * 1e9 * assumed.bandwidth_share * speed / each
-    flops_per_s = card.bf16_tflops * 1e12 * assumed.flops_share * speed
+    flops_per_s = _flops_per_s(shape, card) * assumed.flops_share * speed
     held, context = layout.stage, lengths.mean_context_tokens
     return _Stage(
         compute_s=sequences * flops_per_token(shape, context) / flops_per_s,
-        weights_s=held.weight_bytes_per_gpu / bytes_per_s,
-        kv_cache_s=sequences * context * held.kv_cache_bytes_per_token_per_gpu / bytes_per_s,
+        weights_s=held.weight_bytes_read(sequences) / bytes_per_s,
+        kv_cache_s=sequences * held.kv_cache_bytes_read(context) / bytes_per_s,
     )
+
+
+def _flops_per_s(shape: ModelShape, card: Card) -> float:
+    """The card's peak for this model: that of fp8 if weights and activations are in fp8."""
+    in_fp8 = shape.quantization is not None and shape.quantization.computes_in_fp8
+    return (card.fp8_tflops if in_fp8 and card.fp8_tflops else card.bf16_tflops) * 1e12
 
 
 def _speed(layout: Layout, assumed: Assumptions) -> float:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from revloop.planning.deployment import PlanRow
+from revloop.planning.deployment_table import PlanRow
 from revloop.planning.job import Limit
 from revloop.values import duration
 

@@ -89,14 +89,14 @@ def layouts(
 
     Raises:
         DoesNotFitError: vLLM refuses the size, or the GPUs together cannot hold the model.
-        ModelConfigError: The weights are quantised, so their size is unknown.
+        ModelConfigError: The weights are quantised by an unknown method and not in the folder.
     """
     largest = min(gpus, gpus_per_node)
     sizes = _sizes(shape, largest, tensor_parallel_size)
 
     def fitting(stages: int, sizes: tuple[int, ...]) -> Iterator[Layout]:
         # the layers of the fullest stage, with both embeddings: an upper bound
-        part = shape.model_copy(update={"layers": -(-shape.layers // stages)})
+        part = shape.part(stages)
         for size in sizes:
             try:
                 held = plan(
@@ -125,8 +125,8 @@ def layouts(
             return over_nodes
     raise DoesNotFitError(
         f"This {shape.architecture} does not fit on {gpus} GPU(s) of {gpu_memory_gib:.3g} GiB, "
-        f"{gpus_per_node} to a node: its weights take {shape.parameters * 2 / 2**30:.3g} GiB in "
-        "bf16. Use more GPUs, or larger ones."
+        f"{gpus_per_node} to a node: its weights take {shape.weight_bytes(2) / 2**30:.3g} GiB. "
+        "Use more GPUs, or larger ones."
     )
 
 

@@ -1,0 +1,54 @@
+"""Families of models whose parameters revloop counts exactly."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from revloop.models.families.deepseek import DeepseekConfig
+from revloop.models.families.experts import (
+    GptOssConfig,
+    MixtralConfig,
+    Qwen2MoeConfig,
+    Qwen3MoeConfig,
+)
+from revloop.models.families.falcon import FalconConfig
+from revloop.models.families.gemma import (
+    Gemma2Config,
+    Gemma3Config,
+    Gemma3MultimodalConfig,
+    GemmaConfig,
+)
+from revloop.models.families.llama import (
+    LlamaConfig,
+    MistralConfig,
+    Phi3Config,
+    Qwen2Config,
+    Qwen3Config,
+)
+
+if TYPE_CHECKING:
+    from revloop.models.families.base import FamilyConfig
+
+__all__ = ["CONFIG_KINDS"]
+
+CONFIG_KINDS: dict[str, type[FamilyConfig | Gemma3MultimodalConfig]] = {
+    "FalconForCausalLM": FalconConfig,
+    # the first Falcon checkpoints, from before transformers had the model
+    "RWForCausalLM": FalconConfig,
+    "LlamaForCausalLM": LlamaConfig,
+    "MistralForCausalLM": MistralConfig,
+    "Phi3ForCausalLM": Phi3Config,
+    "Qwen2ForCausalLM": Qwen2Config,
+    "Qwen3ForCausalLM": Qwen3Config,
+    "GemmaForCausalLM": GemmaConfig,
+    "Gemma2ForCausalLM": Gemma2Config,
+    "Gemma3ForCausalLM": Gemma3Config,
+    "Gemma3ForConditionalGeneration": Gemma3MultimodalConfig,
+    "MixtralForCausalLM": MixtralConfig,
+    "Qwen2MoeForCausalLM": Qwen2MoeConfig,
+    "Qwen3MoeForCausalLM": Qwen3MoeConfig,
+    "DeepseekV2ForCausalLM": DeepseekConfig,
+    "DeepseekV3ForCausalLM": DeepseekConfig,
+    "GptOssForCausalLM": GptOssConfig,
+}
+"""The config of each architecture that has a shape."""
