@@ -144,7 +144,7 @@ def test_the_demo_runs_from_start_to_stop(tmp_path: Path) -> None:
 async def test_the_vllm_command_in_the_docs_is_the_one_that_plan_prints(tmp_path: Path) -> None:
     (tmp_path / "falcon-40b-instruct").symlink_to(FALCON_40B)  # the config is all that it needs
     (block,) = blocks("bash")
-    (command,) = (c for c in commands() if "h100" in c and c.endswith("--emit ray"))
+    (command,) = (c for c in commands() if "--gpus 16" in c and c.endswith("--emit ray"))
     printed = await revloop(*shlex.split(command)[1:], folder=tmp_path)
     assert str(block.values[0]) in printed.out
 

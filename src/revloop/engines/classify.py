@@ -37,7 +37,7 @@ _QUOTED_CHARACTERS = 300
 _READ_CHARACTERS = 1000
 """Proxies put words of their own before those of the server behind them."""
 _TITLE = re.compile(rb"<title[^>]*>(.*?)</title>", re.IGNORECASE | re.DOTALL)
-AN_HTML_PAGE = "an HTML page: "
+AN_HTML_PAGE = "an HTML page, "
 """Begins an excerpt of a page of a proxy."""
 
 _NAMES: Mapping[Kind, str] = {
@@ -246,7 +246,7 @@ def excerpt(body: bytes) -> str:
     if match := _TITLE.search(body[:_READ_CHARACTERS]):
         title = one_line(html.unescape(match[1].decode("utf-8", "replace")))
         if title:
-            return AN_HTML_PAGE + title
+            return f"{AN_HTML_PAGE}'{title}'."
     return one_line(body[: 4 * _QUOTED_CHARACTERS].decode("utf-8", "replace")) or "(empty)"
 
 
