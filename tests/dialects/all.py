@@ -1,5 +1,6 @@
 """Every dialect, in the order of the table."""
 
+from tests.dialects.alibaba import ALIBABA
 from tests.dialects.anthropic import ANTHROPIC
 from tests.dialects.azure import AZURE
 from tests.dialects.between import BETWEEN
@@ -11,6 +12,7 @@ from tests.dialects.litellm import LITELLM
 from tests.dialects.llama_cpp import LLAMA_CPP
 from tests.dialects.lm_studio import LM_STUDIO
 from tests.dialects.mistral import MISTRAL
+from tests.dialects.moonshot import MOONSHOT
 from tests.dialects.ollama import OLLAMA
 from tests.dialects.openai import OPENAI
 from tests.dialects.openrouter import OPENROUTER
@@ -24,7 +26,7 @@ from tests.dialects.xai import XAI
 DIALECTS = (
     *(VLLM, VLLM_BEFORE, SGLANG, TGI, LLAMA_CPP, OLLAMA, LM_STUDIO, LITELLM),
     *(OPENAI, AZURE, OPENROUTER, TOGETHER, MISTRAL, ANTHROPIC),
-    *(DEEPSEEK, FIREWORKS, GEMINI, GROQ, XAI),
+    *(ALIBABA, DEEPSEEK, FIREWORKS, GEMINI, GROQ, MOONSHOT, XAI),
 )
 """What people run, then what they rent."""
 

@@ -5,6 +5,7 @@ from revloop.errors import (
     ContextFullError,
     ModelNotServedError,
     OverloadedError,
+    SettingRefusedError,
 )
 from tests.dialects.dialect import (
     Answered,
@@ -88,6 +89,13 @@ CASES = (
         Fails(OverloadedError, "Please try again in 4.77s.", wait_s=5),
         status=429,
         headers={"retry-after": "5", "x-ratelimit-reset-tokens": "4.77s"},
+    ),
+    Case(
+        "token limit above the model's",
+        "https://github.com/skapadia3214/groq-moa/issues/8",
+        openai_error("max_tokens for `qwen/qwen3-32b` must be less than or equal to 8000"),
+        Fails(SettingRefusedError, "must be less than or equal to 8000"),
+        status=400,
     ),
     Case(
         "wrong key",

@@ -124,7 +124,10 @@ _WORDS: Mapping[Kind, str] = {
         provide a chat template
         extra_forbidden
         extra inputs are not permitted
-        `(temperature|top_p|top_k|seed|repetition_penalty)` must""",
+        `(temperature|top_p|top_k|seed|repetition_penalty)` must
+        max_tokens.{0,60} must be less than
+        enable_thinking must be
+        only support stream mode""",
 }
 """Patterns of messages, one per line; the first match counts."""
 

@@ -47,7 +47,7 @@ _PROMPT = r"""
     input has N tokens
     keep the first N tokens
     request contains N tokens
-    requested(?: tokens|:) \(?N"""
+    requested tokens \(N"""
 
 _ANSWER = r"""
     N in (?:the|your) (?:completion|output)
@@ -58,6 +58,7 @@ _ANSWER = r"""
 
 _TOTAL = r"""
     you requested (?:about )?N tokens
+    \(requested: N
     limit [\d,]+, requested N"""
 
 
