@@ -28,6 +28,10 @@ TAGGED = "<revised_response>Good.</revised_response>"
     ("address", "owner", "fields"),
     [
         ("http://127.0.0.1:8000", "vllm", {"chat_template_kwargs": OFF}),
+        (
+            "https://dashscope.aliyuncs.com/compatible-mode",
+            *("", {"enable_thinking": False}),
+        ),
         ("http://127.0.0.1:30000", "sglang", {"chat_template_kwargs": OFF}),
         ("https://elsewhere.example", "", {"chat_template_kwargs": OFF}),
         ("http://127.0.0.1:11434", "library", {"reasoning_effort": "none"}),

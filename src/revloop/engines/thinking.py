@@ -23,6 +23,7 @@ field                        servers                                     source
 ``reasoning_effort``         OpenAI, Azure, Gemini, Groq; Ollama         their API references;
                                                                          ollama/ollama#14820
 ``thinking``                 DeepSeek                                    its page Thinking Mode
+``enable_thinking``          Alibaba                                     infiniflow/ragflow#8972
 ``chat_template_kwargs``     vLLM, SGLang, llama.cpp, and all others     vLLM: Reasoning Outputs
 ===========================  ==========================================  =========================
 
@@ -48,6 +49,7 @@ _OFF_BY_EFFORT = {"reasoning_effort": "none"}
 _OFF_BY_HOST: Mapping[str, dict[str, Any]] = {
     "openrouter.ai": {"reasoning": {"enabled": False}},
     "api.deepseek.com": {"thinking": {"type": "disabled"}},
+    "aliyuncs.com": {"enable_thinking": False},
     **dict.fromkeys(
         (
             *("api.openai.com", "openai.azure.com", "cognitiveservices.azure.com"),
