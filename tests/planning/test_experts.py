@@ -11,7 +11,19 @@ from hypothesis import strategies as st
 from revloop.errors import DoesNotFitError
 from revloop.models.config import known_shape
 from revloop.models.matrix import Matrix
-from revloop.planning import Job, JobPlan, TokenLengths, card_named, deployment_rows, plan, plan_job
+from revloop.planning import (
+    Assumptions,
+    Job,
+    JobPlan,
+    Platform,
+    TokenLengths,
+    card_named,
+    deployment_rows,
+    emit,
+    job_rows,
+    plan,
+    plan_job,
+)
 from revloop.planning.job import flops_per_token
 from revloop.planning.layout import layouts
 from tests.helpers import published_models as published
@@ -101,6 +113,15 @@ def test_fp8_is_computed_in_fp8_where_the_card_can() -> None:
     assert ratios == {"h100": pytest.approx(2, rel=0.01), "a100": pytest.approx(1)}
 
 
+def test_the_table_of_a_job_tells_the_format_and_the_experts_it_assumes() -> None:
+    planned = job_of(shape_of(published.DEEPSEEK_V3_FP8), 8, "h200")
+    rows = {row.label: row for row in job_rows(planned)}
+    assert rows["Assumed: FLOP/s"].explanation.startswith("of 1979 TFLOP/s in dense fp8")
+    assert rows["Assumed: experts"].value == "256 of 256"
+    few = job_of(planned.layout.stage.shape, 8, "h200", assumptions=Assumptions(max_num_seqs=1))
+    assert {row.label: row.value for row in job_rows(few)}["Assumed: experts"] == "8 of 256"
+
+
 def test_more_experts_cost_memory_and_no_time_in_prefill() -> None:
     few = shape_of(published.QWEN3_30B_A3B | {"num_experts": 64})
     many = shape_of(published.QWEN3_30B_A3B)
@@ -123,6 +144,39 @@ def test_deepseek_v3_takes_eight_h200_or_two_nodes_of_h100() -> None:
     (on_h100,) = layouts(shape, 16, gpu_memory_gib=79.1)
     assert (on_h100.tensor_parallel_size, on_h100.pipeline_parallel_size) == (8, 2)
     assert on_h100.stage.shape.layers == 31
+
+
+def test_a_context_that_does_not_fit_is_told_with_the_length_that_does() -> None:
+    llama = shape_of(published.LLAMA_31_8B)
+    with pytest.raises(
+        DoesNotFitError, match=r"one of (\d+,\d+) would fit: --max-model-len"
+    ) as told:
+        plan(llama, gpu_memory_gib=23.5)
+    longest = int(str(told.value).partition("(one of ")[2].split()[0].replace(",", ""))
+    assert plan(llama.limited_to(longest), gpu_memory_gib=23.5).full_length_trajectories == 1
+    with pytest.raises(DoesNotFitError):
+        plan(llama.limited_to(longest + 1), gpu_memory_gib=23.5)
+
+
+def test_a_job_on_a_card_too_small_for_the_context_names_the_option() -> None:
+    llama = shape_of(published.LLAMA_31_8B)
+    with pytest.raises(DoesNotFitError, match="131,072 tokens of context does: serve shorter ones"):
+        job_of(llama, 1, "rtx4090")
+    shorter = job_of(llama, 1, "rtx4090", assumptions=Assumptions(max_model_len=8192))
+    assert shorter.layout.tensor_parallel_size == 1
+    assert "--max-model-len 8192" in emit(Platform.SLURM, "a/b", shorter).replace(" \\\n   ", "")
+
+
+def test_weights_too_large_are_not_blamed_on_the_context() -> None:
+    with pytest.raises(DoesNotFitError, match=r"its weights take 131 GiB\. Use more GPUs"):
+        job_of(shape_of(published.LLAMA_31_70B), 1)
+
+
+def test_no_sequence_is_longer_than_the_context() -> None:
+    with pytest.raises(
+        DoesNotFitError, match="131,072 tokens, so --max-model-len 200000 is too lo"
+    ):
+        shape_of(published.LLAMA_31_8B).limited_to(200_000)
 
 
 def test_windows_make_room_for_more_sequences() -> None:

@@ -62,7 +62,7 @@ def plan(
     card = None if cluster.gpu is None else _card(cluster.gpu, cluster.gpu_memory_gib)
     if job.drafts is None and job.emit is None:
         planned = make_plan(
-            read_shape(model),
+            read_shape(model).limited_to(assumptions.max_model_len),
             cluster.tensor_parallel_size or 1,
             gpu_memory_gib=cluster.gpu_memory_gib if card is None else card.memory_gib,
             gpu_memory_utilization=assumptions.gpu_memory_utilization,

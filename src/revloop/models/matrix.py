@@ -48,8 +48,13 @@ class Matrix(NamedTuple):
         return self.used * (self.weights + self.biases)
 
     def copies_touched(self, tokens: float) -> float:
-        """Expected copies that a batch uses, if each token picks experts evenly and on its own.
+        """Expected copies that a batch of tokens uses."""
+        return copies_touched(self.copies, self.used, tokens)
 
-        A copy stays unused if every token leaves it out: ``(1 - used / copies) ** tokens``.
-        """
-        return self.copies * (1 - math.pow(1 - self.used / self.copies, tokens))
+
+def copies_touched(copies: int, used: int, tokens: float) -> float:
+    """Expected experts that a batch uses, if each token picks them evenly and independently.
+
+    An expert stays unused if every token leaves it out: ``(1 - used / copies) ** tokens``.
+    """
+    return copies * (1 - math.pow(1 - used / copies, tokens))

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import NonNegativeInt, PositiveInt
 
+from revloop.errors import DoesNotFitError
 from revloop.models.kv_cache import CacheLayout, cache_layout
 from revloop.models.layers import Layers
 from revloop.models.quantization import Quantization
@@ -191,6 +192,21 @@ class ModelShape(Frozen):
         for attention, count in self.attentions.items():
             counts[attention.window] += count
         return cache_layout(counts)
+
+    def limited_to(self, tokens: int | None) -> ModelShape:
+        """The same model for sequences up to a length; None for its own context.
+
+        Raises:
+            DoesNotFitError: The model's context is shorter.
+        """
+        if tokens is None:
+            return self
+        if tokens > self.context_tokens:
+            raise DoesNotFitError(
+                f"The context of this {self.architecture} is {self.context_tokens:,} tokens, so "
+                f"--max-model-len {tokens} is too long."
+            )
+        return self.model_copy(update={"context_tokens": tokens})
 
     def part(self, stages: int) -> ModelShape:
         """The largest of equal parts of the layers, with all embeddings: an upper bound."""

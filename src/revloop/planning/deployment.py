@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
+
 from revloop.errors import DoesNotFitError, ModelConfigError
 from revloop.models.kv_cache import BLOCK_TOKENS
 from revloop.models.parallelism import (
@@ -115,6 +117,15 @@ class DeploymentPlan(Frozen):
         return self.kv_cache_blocks // self.shape.cache_layout.blocks(tokens)
 
     @property
+    def longest_sequence(self) -> int | None:
+        """Tokens of the longest sequence that fits alone, up to the context; 0 if none does."""
+        if self.kv_cache_blocks is None:
+            return None
+        blocks, layout = self.kv_cache_blocks, self.shape.cache_layout
+        longest = range(1, self.shape.context_tokens + 1)
+        return bisect_right(longest, blocks, key=layout.blocks)
+
+    @property
     def full_length_trajectories(self) -> int | None:
         """Sequences of the model's full context that fit at once and share no blocks.
 
@@ -187,6 +198,8 @@ def _too_little_memory(planned: DeploymentPlan) -> str:
             f"beside the weights, {usable} leaves {room_gib:.2g} GiB of KV cache on each GPU, "
             f"too little for one sequence of {shape.context_tokens:,} tokens"
         )
+        if planned.longest_sequence:
+            problem += f" (one of {planned.longest_sequence:,} would fit: --max-model-len)"
     fitting = tuple(
         other
         for other in tensor_parallel_sizes(shape)

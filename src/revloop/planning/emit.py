@@ -97,6 +97,8 @@ def _further_options(platform: Platform, planned: JobPlan) -> tuple[str, ...]:
         *("--max-num-seqs", str(assumed.max_num_seqs)),
         *("--gpu-memory-utilization", f"{assumed.gpu_memory_utilization:g}"),
     ]
+    if assumed.max_model_len is not None:
+        further += ["--max-model-len", str(assumed.max_model_len)]
     if layout.pipeline_parallel_size > 1:
         further += ["--pipeline-parallel-size", str(layout.pipeline_parallel_size)]
     if platform is Platform.RAY:

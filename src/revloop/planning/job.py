@@ -61,6 +61,12 @@ class Assumptions(Options):
         le=10**6,
         description="Sequences that one replica runs at once: vLLM's option of this name.",
     )
+    max_model_len: Annotated[int | None, Flag(metavar="N")] = Field(
+        None,
+        ge=1,
+        description="Longest sequence to serve, in tokens: vLLM's option of this name; by default, "
+        "the model's context.",
+    )
     gpu_memory_utilization: Annotated[float, Flag(metavar="SHARE")] = Field(
         GPU_MEMORY_UTILIZATION, ge=0.01, le=1, description="Share of the memory that vLLM may use."
     )
@@ -117,6 +123,16 @@ class JobPlan(Frozen):
     kv_cache_s: float = Field(ge=0)
     wall_s: PositiveFloat
     limit: Limit
+
+    @property
+    def computes_in(self) -> str:
+        """The number format that the card multiplies in."""
+        return _peak(self.layout.stage.shape, self.card)[0]
+
+    @property
+    def peak_tflops(self) -> float:
+        """The card's peak in that format, in 10^12 operations a second."""
+        return _peak(self.layout.stage.shape, self.card)[1]
 
     @property
     def hours(self) -> float:
@@ -218,6 +234,7 @@ def plan_job(
         ModelConfigError: The weights are quantised by an unknown method and not in the folder.
     """
     assumed = assumptions or Assumptions()
+    shape = shape.limited_to(assumed.max_model_len)
     longest = job.lengths.longest_tokens
     if longest > shape.context_tokens:
         raise DoesNotFitError(
@@ -244,7 +261,7 @@ def _predict(
     drafts_each = math.ceil(job.drafts / layout.replicas)
     cached = layout.stage.sequences(math.ceil(lengths.longest_tokens)) or 0
     at_once = max(1, min(cached, assumed.max_num_seqs, drafts_each))
-    flops_per_s = _flops_per_s(shape, card) * assumed.flops_share * _speed(layout, assumed)
+    flops_per_s = _peak(shape, card)[1] * 1e12 * assumed.flops_share * _speed(layout, assumed)
     read = lengths.read_tokens
     prefill_s = read * flops_per_token(shape, read / 2, is_prefill=True) / flops_per_s
     stage = _decoding(shape, card, layout, lengths, assumed=assumed, at_once=at_once)
@@ -286,7 +303,7 @@ def _decoding(
     each = layout.tensor_parallel_size * layout.pipeline_parallel_size
     speed = _speed(layout, assumed)
     bytes_per_s = card.bandwidth_gb_s * 1e9 * assumed.bandwidth_share * speed / each
-    flops_per_s = _flops_per_s(shape, card) * assumed.flops_share * speed
+    flops_per_s = _peak(shape, card)[1] * 1e12 * assumed.flops_share * speed
     held, context = layout.stage, lengths.mean_context_tokens
     return _Stage(
         compute_s=sequences * flops_per_token(shape, context) / flops_per_s,
@@ -295,10 +312,15 @@ def _decoding(
     )
 
 
-def _flops_per_s(shape: ModelShape, card: Card) -> float:
-    """The card's peak for this model: that of fp8 if weights and activations are in fp8."""
+def _peak(shape: ModelShape, card: Card) -> tuple[str, float]:
+    """The number format that the card multiplies in, and its peak in 10^12 operations a second.
+
+    fp8 if weights and activations are in fp8 and the card has units for it.
+    """
     in_fp8 = shape.quantization is not None and shape.quantization.computes_in_fp8
-    return (card.fp8_tflops if in_fp8 and card.fp8_tflops else card.bf16_tflops) * 1e12
+    if in_fp8 and card.fp8_tflops is not None:
+        return "fp8", card.fp8_tflops
+    return "bf16", card.bf16_tflops
 
 
 def _speed(layout: Layout, assumed: Assumptions) -> float:

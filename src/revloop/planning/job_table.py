@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from revloop.models.matrix import copies_touched
 from revloop.planning.deployment_table import PlanRow
 from revloop.planning.job import Limit
 from revloop.values import duration
@@ -74,13 +75,14 @@ def _assumed(planned: JobPlan) -> list[PlanRow]:
         PlanRow(
             "Assumed: FLOP/s",
             f"{assumed.flops_share:.0%}",
-            f"of {card.bf16_tflops:g} TFLOP/s in dense bf16 ({card.source})",
+            f"of {planned.peak_tflops:g} TFLOP/s in dense {planned.computes_in} ({card.source})",
         ),
         PlanRow(
             "Assumed: bandwidth",
             f"{assumed.bandwidth_share:.0%}",
             f"of {card.bandwidth_gb_s:g} GB/s",
         ),
+        *_assumed_experts(planned),
         PlanRow(
             "Assumed: splitting",
             f"{tensor:.0%}",
@@ -93,6 +95,23 @@ def _assumed(planned: JobPlan) -> list[PlanRow]:
             f"of {card.memory_gib:.1f} GiB is for vLLM; at most {assumed.max_num_seqs} drafts at "
             "once on a replica",
         ),
+    ]
+
+
+def _assumed_experts(planned: JobPlan) -> list[PlanRow]:
+    """How many experts a decoding step reads, if the model has any."""
+    layers = planned.layout.stage.shape.stack
+    largest = max((each.layer.feed_forward for each in layers), key=lambda ffn: ffn.experts)
+    if largest.experts == 1:
+        return []
+    tokens = planned.sequences_at_once / planned.layout.pipeline_parallel_size
+    touched = copies_touched(largest.experts, largest.used, max(1.0, tokens))
+    return [
+        PlanRow(
+            "Assumed: experts",
+            f"{touched:.0f} of {largest.experts}",
+            "are read in each step: tokens pick them evenly and independently",
+        )
     ]
 
 

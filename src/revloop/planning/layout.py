@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from pydantic import PositiveInt
 
 from revloop.errors import DoesNotFitError
+from revloop.models.kv_cache import BLOCK_TOKENS
 from revloop.models.parallelism import check_tensor_parallel_size, tensor_parallel_sizes
 from revloop.planning.deployment import GPU_MEMORY_UTILIZATION, DeploymentPlan, plan
 from revloop.values import Frozen
@@ -91,8 +92,44 @@ def layouts(
         DoesNotFitError: vLLM refuses the size, or the GPUs together cannot hold the model.
         ModelConfigError: The weights are quantised by an unknown method and not in the folder.
     """
-    largest = min(gpus, gpus_per_node)
-    sizes = _sizes(shape, largest, tensor_parallel_size)
+    sizes = _sizes(shape, min(gpus, gpus_per_node), tensor_parallel_size)
+
+    def place(shape: ModelShape) -> list[Layout]:
+        return _place(
+            shape,
+            gpus,
+            gpus_per_node,
+            sizes,
+            gpu_memory_gib=gpu_memory_gib,
+            gpu_memory_utilization=gpu_memory_utilization,
+        )
+
+    found = place(shape)
+    if found:
+        return found
+    where = f"on {gpus} GPU(s) of {gpu_memory_gib:.3g} GiB"
+    if place(shape.limited_to(min(BLOCK_TOKENS, shape.context_tokens))):
+        raise DoesNotFitError(
+            f"This {shape.architecture} fits {where}, but no sequence of its "
+            f"{shape.context_tokens:,} tokens of context does: serve shorter ones with "
+            "--max-model-len, or use more GPUs."
+        )
+    raise DoesNotFitError(
+        f"This {shape.architecture} does not fit {where}, {gpus_per_node} to a node: its weights "
+        f"take {shape.weight_bytes(2) / 2**30:.3g} GiB. Use more GPUs, or larger ones."
+    )
+
+
+def _place(
+    shape: ModelShape,
+    gpus: int,
+    gpus_per_node: int,
+    sizes: tuple[int, ...],
+    *,
+    gpu_memory_gib: float,
+    gpu_memory_utilization: float,
+) -> list[Layout]:
+    """The layouts within a node, or over the fewest nodes; empty if none fits."""
 
     def fitting(stages: int, sizes: tuple[int, ...]) -> Iterator[Layout]:
         # the layers of the fullest stage, with both embeddings: an upper bound
@@ -115,19 +152,13 @@ def layouts(
                 stage=held,
             )
 
-    in_a_node = list(fitting(1, sizes))
-    if in_a_node:
-        return in_a_node
+    found = list(fitting(1, sizes))
     most_stages = min(gpus // gpus_per_node, shape.layers)
     for stages in range(2, most_stages + 1):
-        over_nodes = list(fitting(stages, sizes[-1:]))
-        if over_nodes:
-            return over_nodes
-    raise DoesNotFitError(
-        f"This {shape.architecture} does not fit on {gpus} GPU(s) of {gpu_memory_gib:.3g} GiB, "
-        f"{gpus_per_node} to a node: its weights take {shape.weight_bytes(2) / 2**30:.3g} GiB. "
-        "Use more GPUs, or larger ones."
-    )
+        if found:
+            break
+        found = list(fitting(stages, sizes[-1:]))
+    return found
 
 
 def _sizes(shape: ModelShape, largest: int, wanted: int | None) -> tuple[int, ...]:
