@@ -13,7 +13,8 @@ from pydantic import SecretStr, ValidationError
 
 from revloop.concurrency import LoopThread, check_process
 from revloop.demo import CRITIC_FOLDER
-from revloop.engines.factory import open_engine, require_engine
+from revloop.engines.batch_api.engine import BatchApiEngine
+from revloop.engines.factory import open_engine, refuse_jobs, require_engine, require_store
 from revloop.errors import InputError
 from revloop.files.paths import Kind, Writes, check_paths
 from revloop.loop import Rounds, first_rounds
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
 
     from revloop.engines.base import Engine
     from revloop.engines.retry import RetryPolicy
-    from revloop.options import Keep
+    from revloop.options import EngineKind, Keep
     from revloop.prompts.checks import CheckName
 
     DraftLike = str | Mapping[str, Any] | Draft
@@ -71,6 +72,7 @@ class ReviserOptions(TypedDict, total=False):
     judge: JudgeSource | None
     base_url: str | None
     model: str | None
+    kind: EngineKind | None
     api_key: str | SecretStr | None
     api_key_file: str | Path | None
     tokenizer: str | None
@@ -131,6 +133,7 @@ class AsyncReviser:
             raise InputError(f"An option cannot be used: {explain(exc)}.") from exc
         if self._engine is None:
             require_engine(self._engine_options)
+            require_store(self._engine_options, self._store_path)
         self._check_judge()
         self._resources = AsyncExitStack()
         self._was_opened = False
@@ -159,6 +162,8 @@ class AsyncReviser:
             if self._store_path is not None:
                 self._store = opened.enter_context(Store.open(self._store_path))
                 self._run = self._store.begin_run(self._settings, new=self._wants_new_run)
+                if isinstance(self._engine, BatchApiEngine):
+                    self._engine.record_in(self._store.path)
             self._resources = opened.pop_all()
         self._was_opened, self._process = True, os.getpid()
         return self
@@ -239,6 +244,7 @@ class AsyncReviser:
             InputError: The response is empty, or a value has the wrong type.
             StoreError: A version could not be stored.
         """
+        refuse_jobs(self._engine_options, "one response")
         rounds = checked_iterations(iterations)
         draft = as_draft(response, prompt=prompt)
         trajectory = await self.begin(draft)

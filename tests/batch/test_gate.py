@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 from revloop.batch.gate import (
     Gate,
     GatedEngine,
-    HaltedError,
     Priority,
     first_limit,
     next_limit,
 )
+from revloop.batch.lockstep import HaltedError
 from revloop.engines import Request
 from revloop.engines.metrics import ServerLoad
 from revloop.errors import InputError

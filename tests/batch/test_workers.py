@@ -11,7 +11,7 @@ import pytest
 from revloop import AsyncReviser, Draft, StopReason, StoreError
 from revloop.batch import Progress
 from revloop.batch.failures import IS_GONE_AFTER
-from revloop.batch.gate import HaltedError
+from revloop.batch.lockstep import HaltedError
 from revloop.batch.workers import Workers
 from revloop.errors import UnreachableError
 from revloop.options import Concurrency

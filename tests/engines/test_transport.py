@@ -16,7 +16,7 @@ import aiohttp
 import pytest
 
 from revloop.engines import Deadlines, HttpEngine, RetryPolicy
-from revloop.engines.transport import largest_reply_bytes
+from revloop.engines.wire import largest_reply_bytes
 from revloop.errors import (
     BadReplyError,
     ContextFullError,

@@ -22,9 +22,12 @@ import os
 import re
 import sys
 import zlib
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 CRITIQUE = "Overall score: 4\nPositive aspects: It is short.\nNegative aspects: It lacks a plus."
 _DRAFT = re.compile(r"(Draft \d+)((?: \++)?)$", re.MULTILINE)
@@ -40,6 +43,22 @@ def text_after(name: str, rounds: int) -> str:
     """A draft's text after a number of rounds."""
     pluses = min(rounds, pluses_of(name))
     return f"{name} {'+' * pluses}" if pluses else name
+
+
+def what_is_asked(prompt: str, *, is_critique: bool) -> tuple[str, int, str]:
+    """The draft, the version sent and the kind of a request."""
+    name, pluses = _DRAFT.findall(prompt)[-1]
+    return name, pluses.count("+"), "critique" if is_critique else "revision"
+
+
+def reply_to(body: Mapping[str, Any]) -> dict[str, Any]:
+    """The reply to a request with a prompt."""
+    is_critique = bool(body.get("stop"))
+    name, version, _ = what_is_asked(body["prompt"], is_critique=is_critique)
+    text = CRITIQUE if is_critique else text_after(name, version + 1)
+    choice = {"index": 0, "text": text, "finish_reason": "stop"}
+    usage = {"prompt_tokens": 50, "completion_tokens": 20, "total_tokens": 70}
+    return {"choices": [choice], "usage": usage}
 
 
 class Answers:
@@ -65,16 +84,11 @@ class Answers:
         await self.released.wait()
         if self.refuse_after is not None and self.arrived > self.refuse_after:
             raise web.HTTPUnauthorized
-        is_critique = bool(body.get("stop"))
-        found = _DRAFT.findall(body["prompt"])[-1]
-        name, version = found[0], found[1].count("+")
-        self.asked.append((name, version, "critique" if is_critique else "revision"))
+        name, version, kind = what_is_asked(body["prompt"], is_critique=bool(body.get("stop")))
+        self.asked.append((name, version, kind))
         if self.after is not None and len(self.asked) == self.after:
             os.kill(self.victim, self.signal)
-        text = CRITIQUE if is_critique else text_after(name, version + 1)
-        choice = {"index": 0, "text": text, "finish_reason": "stop"}
-        usage = {"prompt_tokens": 50, "completion_tokens": 20, "total_tokens": 70}
-        return web.json_response({"choices": [choice], "usage": usage})
+        return web.json_response(reply_to(body))
 
     async def session(self, request: web.Request) -> web.Response:
         """Start a new session."""

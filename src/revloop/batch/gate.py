@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from revloop.batch.lockstep import HaltedError, Lockstep
 from revloop.engines.wrapper import EngineWrapper
 from revloop.errors import EngineGoneError, UnusableEngineError
 
@@ -105,10 +106,6 @@ class _QueuedRequest:
     number: int
     priority: Priority = field(compare=False)
     turn: asyncio.Future[None] = field(compare=False)
-
-
-class HaltedError(Exception):
-    """A round or a trajectory was about to start after the batch was told to stop."""
 
 
 class Gate:
@@ -208,6 +205,7 @@ class GatedEngine(EngineWrapper):
         trajectory: The trajectory.
         iterations: Rounds that it gets in all.
         on_reply: Called with every completion, usable or not.
+        lockstep: Counts the trajectories that wait for the engine.
     """
 
     def __init__(
@@ -218,8 +216,10 @@ class GatedEngine(EngineWrapper):
         *,
         iterations: int,
         on_reply: OnReply | None = None,
+        lockstep: Lockstep | None = None,
     ) -> None:
         super().__init__(engine)
+        self._lockstep = lockstep or Lockstep()
         self._gate = gate
         self._trajectory = trajectory
         self._iterations = iterations
@@ -230,7 +230,8 @@ class GatedEngine(EngineWrapper):
         """Generate once, when it is this request's turn.
 
         Raises:
-            HaltedError: The request would begin a round, and the gate is closed.
+            HaltedError: The request would begin a round, and the gate is closed; or its answer is
+                not waited for any more.
             EngineGoneError: No request of this run can succeed; the trajectory has not failed, and
                 can be resumed.
         """
@@ -245,13 +246,17 @@ class GatedEngine(EngineWrapper):
         async with self._gate.turn(priority):
             self._check()
             self._round_begun = rounds_done
-            try:
-                completion = await self._engine.generate(request)
-            except UnusableEngineError as exc:
-                raise EngineGoneError(str(exc)) from exc
+            with self._lockstep.waits(self._trajectory.id):
+                completion = await self._generate(request)
         if self._on_reply is not None:
             self._on_reply(completion)
         return completion
+
+    async def _generate(self, request: Request) -> Completion:
+        try:
+            return await self._engine.generate(request)
+        except UnusableEngineError as exc:
+            raise EngineGoneError(str(exc)) from exc
 
     def _check(self) -> None:
         if self._gate.is_closed and self._round_begun != self._trajectory.rounds:

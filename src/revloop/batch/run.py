@@ -15,6 +15,7 @@ from revloop.batch.intake import Intake, in_thread
 from revloop.batch.output import write_output, write_rejects
 from revloop.batch.workers import Workers
 from revloop.concurrency import run_in_thread
+from revloop.engines.batch_api.engine import BatchApiEngine
 from revloop.errors import EngineGoneError, InputError, RevloopError
 from revloop.options import DEFAULT_ITERATIONS, checked_iterations
 from revloop.trajectory import StopReason
@@ -97,6 +98,7 @@ class Batch:
         self._rows: RunRows = reviser.store.rows(reviser.run)
         self._ending: Ending | None = None
         self._detail = ""
+        self._engine = reviser.engine
         progress.watch(reviser.engine)
         self._settings = reviser.settings
         greedy = reviser.settings.sampling.temperature == 0
@@ -219,8 +221,13 @@ class Batch:
 
     def _stop(self, ending: Ending, detail: str) -> None:
         if self._ending is None:
-            self._ending, self._detail = ending, detail
+            self._ending, self._detail = ending, f"{detail}{self._how_to_cancel()}"
         self._workers.stop()
+
+    def _how_to_cancel(self) -> str:
+        """What goes on at a provider after the batch has ended."""
+        how = self._engine.how_to_cancel() if isinstance(self._engine, BatchApiEngine) else ""
+        return f" {how}" if how else ""
 
     async def _write_output(self) -> None:
         def is_wanted() -> bool:

@@ -6,10 +6,13 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 import anyio
+from anyio import to_thread
 
 from revloop.batch.failures import FailuresInARow
-from revloop.batch.gate import Gate, GatedEngine, HaltedError, first_limit, next_limit
+from revloop.batch.gate import Gate, GatedEngine, first_limit, next_limit
+from revloop.batch.lockstep import HaltedError, Lockstep
 from revloop.concurrency import task_group
+from revloop.engines.batch_api.engine import BatchApiEngine
 from revloop.engines.metrics import ReportsLoad
 from revloop.errors import RevloopError
 
@@ -63,6 +66,8 @@ class Workers:
         self._progress.iterations = iterations
         self._progress.limit = self._gate.limit
         self._places = anyio.Semaphore(bounds.most, fast_acquire=True)
+        self._lockstep = Lockstep()
+        self._input_ended = False
         self._under_way: dict[str, list[OnEnd]] = {}
         self._tasks: TaskGroup | None = None
         self._intake = anyio.CancelScope()
@@ -72,6 +77,8 @@ class Workers:
         """Start no new rounds; those in flight are finished and stored."""
         self._gate.close()
         self._intake.cancel()
+        if self._jobs is not None:  # the jobs go on at the provider
+            self._lockstep.abandon()
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -83,11 +90,15 @@ class Workers:
         """
         async with task_group() as background:
             await background.start(self._keep_limit)
+            if self._jobs is not None:
+                background.start_soon(self._jobs.work, self._nothing_can_come)
             async with task_group() as self._tasks:
                 with self._intake:
                     try:
                         yield
                         self._gate.input_ended()
+                        self._input_ended = True
+                        self._tell_jobs()
                     except HaltedError:
                         pass
                     except RevloopError as exc:
@@ -96,6 +107,8 @@ class Workers:
             background.cancel_scope.cancel()
         if self._error is not None:
             raise self._error
+        if self._jobs is not None and not self._gate.is_closed:
+            await to_thread.run_sync(self._jobs.forget_ended)
 
     async def start(self, trajectory: OpenTrajectory, on_end: OnEnd) -> None:
         """Start a trajectory as soon as there is a place for it.
@@ -129,6 +142,7 @@ class Workers:
             trajectory,
             iterations=self._iterations,
             on_reply=lambda completion: self._progress.replied(completion.usage),
+            lockstep=self._lockstep,
         )
 
         def on_version(version: Version) -> None:
@@ -156,6 +170,23 @@ class Workers:
                     await on_end(ended, gone)
         finally:
             self._places.release()
+            self._tell_jobs()
+
+    @property
+    def _jobs(self) -> BatchApiEngine | None:
+        """The engine, if it collects requests into jobs."""
+        engine = self._reviser.engine
+        return engine if isinstance(engine, BatchApiEngine) else None
+
+    def _nothing_can_come(self) -> bool:
+        """Whether every trajectory waits for the engine, and no further one can start."""
+        under_way = self._bounds.most - self._places.value
+        is_full = under_way == self._bounds.most
+        return self._lockstep.waiting == under_way and (self._input_ended or is_full)
+
+    def _tell_jobs(self) -> None:
+        if self._jobs is not None:
+            self._jobs.look_again()
 
     def _fail(self, error: RevloopError) -> None:
         self._error = self._error or error
@@ -166,7 +197,10 @@ class Workers:
         engine, bounds = self._reviser.engine, self._bounds
         reports = engine if isinstance(engine, ReportsLoad) else None
         before = None if reports is None else await reports.load()
-        self._allow(first_limit(bounds, before, engine.context_tokens))
+        if self._jobs is None:
+            self._allow(first_limit(bounds, before, engine.context_tokens))
+        else:  # a request that waits at the gate would miss its round's job
+            self._allow(bounds.most * self._reviser.settings.candidates)
         task_status.started()
         while reports is not None and before is not None:
             await anyio.sleep(_SAMPLE_EVERY_S)

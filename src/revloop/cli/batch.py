@@ -93,6 +93,7 @@ def batch(
         not_on_ray(store, batch, {"--force": force, "--log-json": output.mode.as_json})
         raise typer.Exit(run_on_ray(to_read, output_file, (engine, loop, batch, ray), read))
     one_server(ray.servers)
+    batch = batch.for_engine(engine.kind)
     store_file = _store_path(store.store, output_file)
     reviser = AsyncReviser(  # before any work: an unusable option ends it at once
         engine=engine,

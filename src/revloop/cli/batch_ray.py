@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from revloop.cli import exit_codes, output
 from revloop.cli.help import HelpfulCommand
 from revloop.distributed import LOCAL, ActorOptions, RayInput, batch_on_ray
-from revloop.engines.factory import require_engine
+from revloop.engines.factory import refuse_jobs, require_engine
 from revloop.errors import EngineError, InputError
 from revloop.files.compression import STANDARD_INPUT
 from revloop.files.paths import Kind, Writes, check_paths
@@ -102,6 +102,7 @@ def run_on_ray(
         InputError: The input or the output cannot be used.
     """
     engine, loop, batch, ray = models
+    refuse_jobs(engine, "a Ray cluster")
     check_paths(_shards_written(output_folder), read, data=source.name)
     if source.name == STANDARD_INPUT or output_folder == STANDARD_OUTPUT:
         raise InputError("--ray reads files and writes a folder: '-' cannot be used.")

@@ -20,7 +20,7 @@ from revloop.cli.generated import with_options
 from revloop.cli.tables import print_table
 from revloop.demo import CRITIC_FOLDER, demo_drafts
 from revloop.engines import open_engine
-from revloop.engines.factory import DEMO, SHIPPED_CRITIC, require_engine
+from revloop.engines.factory import DEMO, SHIPPED_CRITIC, refuse_jobs, require_engine
 from revloop.errors import InputError
 from revloop.files.paths import Writes, check_paths, standard_output
 from revloop.options import BatchOptions, BenchOptions, EngineOptions, RunOptions
@@ -80,6 +80,7 @@ def throughput(
     server with the demo critic, and stops it at the end.
     """
     require_engine(engine)
+    refuse_jobs(engine, "a measurement")
     reads = paths_read(engine, loop, judge=loop.judge)
     check_paths(_written(result_file, plot), reads, data=bench.input)
     if bench.input is not None:

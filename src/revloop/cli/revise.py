@@ -12,6 +12,7 @@ from revloop.cli import output
 from revloop.cli.files import paths_read
 from revloop.cli.generated import with_options
 from revloop.cli.stores import tell_if_in_two_files
+from revloop.engines.factory import refuse_jobs
 from revloop.errors import EngineError, InputError
 from revloop.evaluation import judge_opener
 from revloop.files.compression import STANDARD_INPUT
@@ -52,6 +53,7 @@ def revise(
     The version that is kept (the last one, unless a judge chooses) goes to standard output,
     progress to standard error.
     """
+    refuse_jobs(engine, "one response")
     reviser = Reviser(  # before anything is read: an unusable option ends it at once
         engine=engine,
         loop=loop,

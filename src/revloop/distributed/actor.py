@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import anyio
 
 from revloop.batch import Progress
-from revloop.batch.gate import HaltedError
+from revloop.batch.lockstep import HaltedError
 from revloop.batch.workers import Workers
 from revloop.concurrency import task_group
 from revloop.distributed.folder import ShardFolder

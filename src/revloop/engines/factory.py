@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 
 import anyio.to_thread
 
+from revloop.engines.batch_api.engine import BatchApiEngine
 from revloop.engines.http import HttpEngine
+from revloop.engines.retry import RetryPolicy
 from revloop.engines.transformers import TransformersEngine
 from revloop.engines.vllm import VllmEngine
 from revloop.errors import InputError
@@ -17,7 +19,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from revloop.engines.base import Engine
-    from revloop.engines.retry import RetryPolicy
     from revloop.options import EngineOptions
 
 DEMO = "demo"
@@ -30,8 +31,10 @@ def require_engine(options: EngineOptions) -> None:
     """Check that a server or a model is named: no critic is used by default.
 
     Raises:
-        InputError: Neither is named.
+        InputError: Neither is named, or the batch API of no server.
     """
+    if options.kind is not None and options.base_url is None:
+        raise InputError(f"--engine {options.kind} needs a server: name it with --base-url.")
     if options.base_url is None and options.model is None:
         raise InputError(
             "No server and no model is named, so nothing can be revised. Name a server "
@@ -39,6 +42,37 @@ def require_engine(options: EngineOptions) -> None:
             "process (--model FOLDER, model= in Python, or REVLOOP_MODEL). The model 'demo' "
             "(--model demo) is the toy critic that ships with revloop: it handles one kind of "
             "short message and damages any other text. See it at work with `revloop demo`."
+        )
+
+
+def require_store(options: EngineOptions, store: str | Path | None) -> None:
+    """Check that jobs of a batch API have a store to be recorded in.
+
+    Raises:
+        InputError: They have none.
+    """
+    if options.kind is not None and store is None:
+        raise InputError(
+            f"--engine {options.kind} needs a store (--store FILE, store= in Python): it records "
+            "the jobs there."
+        )
+
+
+def refuse_jobs(options: EngineOptions, what: str) -> None:
+    """Refuse jobs of a batch API for what needs its answers one by one, or at once.
+
+    Args:
+        options: The user's choice.
+        what: What cannot use them.
+
+    Raises:
+        InputError: Jobs are chosen.
+    """
+    if options.kind is not None:
+        raise InputError(
+            f"--engine {options.kind} is for `revloop batch` and revise_many, which put the "
+            f"requests of many drafts into one job; {what} would wait hours for each request. "
+            "Leave it out to ask the server directly."
         )
 
 
@@ -58,13 +92,14 @@ async def open_engine(
     """
     require_engine(options)
     if options.base_url is not None:
-        return await HttpEngine.connect(
+        http = await HttpEngine.connect(
             options.base_url,
             model=options.model,
             api_key=options.api_key,
             tokenizer=options.tokenizer,
             retries=retries,
         )
+        return http if options.kind is None else BatchApiEngine(http, retries or RetryPolicy())
     model = str(options.model)
     if model == DEMO:
         load = partial(TransformersEngine.from_model, str(shipped_critic), name=SHIPPED_CRITIC)

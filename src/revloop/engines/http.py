@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from functools import partial
 from typing import TYPE_CHECKING, Any, Self
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 
     from pydantic import SecretStr
 
+    from revloop.engines.replies import Answer
     from revloop.engines.tokens import PromptTokenizer
     from revloop.trajectory import FinishReason, Usage
 
@@ -47,6 +49,23 @@ _SENT_ONCE_CHARS = 2**22
 _ONCE = RetryPolicy(attempts=1)
 _FIRST_CONTACT_ATTEMPTS = 3
 """Fail fast on first contact: the address may be mistyped."""
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """What is sent for a request.
+
+    Attributes:
+        kind: What is asked for, as in the path: ``completions`` or ``chat/completions``.
+        body: The body.
+        limit_tokens: Token limit of the answer.
+        prompt_ids: The tokens of the prompt; None if its text is sent.
+    """
+
+    kind: str
+    body: dict[str, Any]
+    limit_tokens: int
+    prompt_ids: list[int] | None = None
 
 
 class HttpEngine:
@@ -135,8 +154,35 @@ class HttpEngine:
             return None
         return self._tokenizer.count(text, self.context_tokens)
 
+    @property
+    def transport(self) -> Transport:
+        """The connections to the server."""
+        return self._transport
+
     async def generate(self, request: Request) -> Completion:
         """Generate once, with retries. See :class:`~revloop.engines.base.Engine`."""
+        prepared = await self.prepare(request)
+        started = time.perf_counter()
+        retries = self._retries if prompt_chars(request) <= _SENT_ONCE_CHARS else _ONCE
+        answer, sent_again = await self._transport.ask(
+            "POST",
+            f"{self._transport.root}/{prepared.kind}",
+            read_completion,
+            retries,
+            body=prepared.body,
+            max_tokens=prepared.limit_tokens,
+            small_body=partial(small_body, prepared.body),
+        )
+        latency_s = time.perf_counter() - started
+        return self.completion(request, prepared, answer, latency_s=latency_s, retries=sent_again)
+
+    async def prepare(self, request: Request) -> Prepared:
+        """What is sent for a request.
+
+        Raises:
+            ContextFullError: The prompt leaves less room than ``request.room_tokens``.
+            SettingRefusedError: The server cannot continue the reply that the request begins.
+        """
         if request.prefill and not self._model.continues_replies:
             raise SettingRefusedError(
                 f"{self._transport.address} is not known to continue a reply that was begun, and "
@@ -154,30 +200,32 @@ class HttpEngine:
             prompt_ids=prompt_ids,
             limit_tokens=limit,
         )
-        started = time.perf_counter()
-        retries = self._retries if prompt_chars(request) <= _SENT_ONCE_CHARS else _ONCE
-        answer, sent_again = await self._transport.ask(
-            "POST",
-            f"{self._transport.root}/{kind}",
-            read_completion,
-            retries,
-            body=body,
-            max_tokens=limit,
-            small_body=partial(small_body, body),
-        )
-        text, prefix = answer.text, None
+        return Prepared(kind, body, limit, prompt_ids)
+
+    def completion(
+        self,
+        request: Request,
+        prepared: Prepared,
+        answer: Answer,
+        *,
+        latency_s: float,
+        retries: int,
+    ) -> Completion:
+        """The completion of a request from the server's answer."""
+        text, prefix, prompt_ids = answer.text, None, prepared.prompt_ids
         if prompt_ids is not None and isinstance(request.prompt, str):
             if request.keep_prefix and self._tokenizer is not None:
                 prefix = self._tokenizer.prefix(request.prompt, prompt_ids, text, answer.token_ids)
             text = _without_stop(text, request.stop, answer.stop_text)
+        limit = prepared.limit_tokens
         return Completion(
             text=text,
             finish_reason=answer.finish_reason or _likely_reason(answer.usage, limit),
             limit_tokens=limit,
             usage=answer.usage,
-            latency_s=time.perf_counter() - started,
+            latency_s=latency_s,
             prefix=prefix,
-            retries=sent_again,
+            retries=retries,
             thoughts=answer.thoughts,
         )
 

@@ -7,9 +7,7 @@ The client is aiohttp: with 256 requests in flight it takes 0.3 ms of CPU per re
 from __future__ import annotations
 
 import asyncio
-import io
-import json
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -19,12 +17,21 @@ from yarl import URL
 
 from revloop.engines.address import Address
 from revloop.engines.blame import Blame, Health
-from revloop.engines.classify import one_line
 from revloop.engines.outage import Faults, Outage
 from revloop.engines.replies import check_reply, check_status, json_object
+from revloop.engines.wire import (
+    Upload,
+    largest_reply_bytes,
+    read_bounded,
+    reason_of,
+    refuse_compressed,
+    sent,
+)
 from revloop.errors import BadReplyError, EngineError, InputError, TransientError, UnreachableError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from pydantic import SecretStr
 
     from revloop.engines.blame import Probe
@@ -33,10 +40,11 @@ if TYPE_CHECKING:
 Read = TypeVar("Read")
 Reader = Callable[[Mapping[str, Any], str], Read]
 """Reads a reply; the second argument names the server for messages."""
+ReadBody = Callable[[aiohttp.ClientResponse, str], Awaitable[bytes]]
+"""Reads the body of a response; the second argument names the server for messages."""
 
-_LARGE_BODY_BYTES = 2**20
-_REPLY_BYTES = 8 * 2**20
-_REPLY_BYTES_PER_TOKEN = 2**10
+_UPLOAD_BYTES_PER_S = 2**16
+"""A slower upload is given up."""
 _UNCOMPRESSED = {"Accept-Encoding": "identity"}
 _TURNED_AWAY = {408, 429, 503}
 _METRICS_TIMEOUT = aiohttp.ClientTimeout(total=5.0)
@@ -63,19 +71,14 @@ class Deadlines:
     answer_s: float = 120.0
     token_s: float = 0.5
 
-    def timeout(self, max_tokens: int = 0) -> aiohttp.ClientTimeout:
-        """The limits for a request for up to ``max_tokens``."""
-        total_s = self.answer_s + self.token_s * max_tokens
+    def timeout(self, max_tokens: int = 0, upload_bytes: int = 0) -> aiohttp.ClientTimeout:
+        """The limits for a request for up to ``max_tokens``, or that uploads a file."""
+        total_s = self.answer_s + self.token_s * max_tokens + upload_bytes / _UPLOAD_BYTES_PER_S
         return aiohttp.ClientTimeout(total=total_s, sock_connect=self.connect_s)
 
-
-def largest_reply_bytes(max_tokens: int = 0) -> int:
-    """Most bytes to read of a reply: a longer one is rejected.
-
-    A token rarely takes over 100 bytes, including its id and JSON escapes. The constant part has
-    room for a long list of models, or the token ids of a long prompt.
-    """
-    return _REPLY_BYTES + _REPLY_BYTES_PER_TOKEN * max_tokens
+    def download(self) -> aiohttp.ClientTimeout:
+        """The limits for a file of any size: each part of it has its own."""
+        return aiohttp.ClientTimeout(sock_connect=self.connect_s, sock_read=self.answer_s)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,9 +87,9 @@ class _Call:
 
     method: str
     path: str
-    body: Mapping[str, Any] | None
+    body: Mapping[str, Any] | Upload | None
     timeout: aiohttp.ClientTimeout
-    max_tokens: int
+    max_tokens: int = 0
 
 
 class Transport:
@@ -136,7 +139,7 @@ class Transport:
         read: Reader[Read],
         retries: RetryPolicy,
         *,
-        body: Mapping[str, Any] | None = None,
+        body: Mapping[str, Any] | Upload | None = None,
         max_tokens: int = 0,
         small_body: Callable[[], Mapping[str, Any]] | None = None,
     ) -> tuple[Read, int]:
@@ -149,7 +152,7 @@ class Transport:
             path: The path after :attr:`address`.
             read: Reads the reply.
             retries: When to send the request again.
-            body: Sent as JSON.
+            body: Sent as JSON, or a file to upload.
             max_tokens: Most tokens to generate, for the deadline.
             small_body: Makes a small request of the same kind, which is sent if only it can tell
                 whether this request or the server is at fault.
@@ -161,26 +164,47 @@ class Transport:
             EngineError: The request failed for good; the class says how.
             EngineGoneError: The server was unreachable past the policy's wait limit.
         """
-        call = _Call(method, path, body, self._deadlines.timeout(max_tokens), max_tokens)
+        upload_bytes = body.file.stat().st_size if isinstance(body, Upload) else 0
+        timeout = self._deadlines.timeout(max_tokens, upload_bytes)
+        call = _Call(method, path, body, timeout, max_tokens)
         probe: Probe | None = None
         if small_body is not None:
             probe = partial(self._ask_small, call, small_body, read)
         blame = Blame(self._health, self.outage, probe, limit=retries.fault_attempts)
-        try:
-            return await self._try(call, read, blame), 0
-        except TransientError as exc:
-            failed = exc  # tenacity is used only now: it costs as much as the request itself
-        async for attempt in retries.retrying(self.outage, self._note_retry):
-            with attempt:
-                if attempt.retry_state.attempt_number == 1:
-                    raise failed
-                answer = await self._try(call, read, blame)
-        return answer, attempt.retry_state.attempt_number - 1
+        return await self._repeat(partial(self._try, call, read, blame), retries)
+
+    async def download(self, path: str, target: Path, retries: RetryPolicy) -> None:
+        """Download a file of any size, trying as often as the policy allows.
+
+        Args:
+            path: The path after :attr:`address`.
+            target: Written anew at each try.
+            retries: When to try again.
+
+        Raises:
+            EngineError: The file could not be downloaded; the class says how.
+            EngineGoneError: The server was unreachable past the policy's wait limit.
+        """
+        call = _Call("GET", path, None, self._deadlines.download())
+
+        async def save(response: aiohttp.ClientResponse, where: str) -> bytes:
+            if response.status != 200:
+                return await read_bounded(response, where, largest_reply_bytes())
+            refuse_compressed(response, where)
+            with target.open("wb") as file:
+                async for chunk in response.content.iter_any():
+                    file.write(chunk)
+            return b""
+
+        await self._repeat(lambda: self._send(call, save), retries)
 
     async def text(self, path: str) -> str | None:
         """The text at a path, requested once; None if there is none."""
         try:
-            response, raw = await self._exchange(_Call("GET", path, None, _METRICS_TIMEOUT, 0))
+            call = _Call("GET", path, None, _METRICS_TIMEOUT)
+            response, raw = await self._exchange(
+                call, partial(read_bounded, most_bytes=largest_reply_bytes())
+            )
         except TransientError:
             return None
         return raw.decode("utf-8", "replace") if response.status == 200 else None
@@ -196,6 +220,20 @@ class Transport:
         small = replace(call, body=make_body(), timeout=timeout, max_tokens=1)
         return await self._read_once(small, read)
 
+    async def _repeat(
+        self, once: Callable[[], Awaitable[Read]], retries: RetryPolicy
+    ) -> tuple[Read, int]:
+        try:
+            return await once(), 0
+        except TransientError as exc:
+            failed = exc  # tenacity is used only now: it costs as much as the request itself
+        async for attempt in retries.retrying(self.outage, self._note_retry):
+            with attempt:
+                if attempt.retry_state.attempt_number == 1:
+                    raise failed
+                answer = await once()
+        return answer, attempt.retry_state.attempt_number - 1
+
     async def _try(self, call: _Call, read: Reader[Read], blame: Blame) -> Read:
         try:
             answer = await self._read_once(call, read)
@@ -209,46 +247,59 @@ class Transport:
 
     async def _read_once(self, call: _Call, read: Reader[Read]) -> Read:
         where = self.address + call.path
+        most_bytes = largest_reply_bytes(call.max_tokens)
+        raw = await self._send(call, partial(read_bounded, most_bytes=most_bytes))
+        reply = json_object(raw, where, quoted=self._without_key)
+        check_reply(reply, where, model=_model_in(call), quoted=self._without_key)
+        answer = read(reply, where)
+        self.outage.note_answer()
+        return answer
+
+    async def _send(self, call: _Call, read_body: ReadBody) -> bytes:
+        """Send a request once, and read the body of a good response."""
+        where = self.address + call.path
         try:
-            response, raw = await self._exchange(call)
+            response, raw = await self._exchange(call, read_body)
         except TransientError as exc:
             self.refused += isinstance(exc.__cause__, TimeoutError)
             self.outage.note_failure(exc)
             raise
         self.outage.note_status(response.status)
         self.refused += response.status in _TURNED_AWAY
-        model = "" if call.body is None else call.body["model"]
-        quoted = self._without_key
+        model, quoted = _model_in(call), self._without_key
         check_status(response.status, response.headers, raw, where, model=model, quoted=quoted)
-        reply = json_object(raw, where, quoted=quoted)
-        check_reply(reply, where, model=model, quoted=quoted)
-        answer = read(reply, where)
-        self.outage.note_answer()
-        return answer
+        return raw
 
-    async def _exchange(self, call: _Call) -> tuple[aiohttp.ClientResponse, bytes]:
+    async def _exchange(
+        self, call: _Call, read_body: ReadBody
+    ) -> tuple[aiohttp.ClientResponse, bytes]:
         """Send a request once and read the complete reply, whatever its status."""
         where, timeout = self.address + call.path, call.timeout
         try:
-            async with self._session.request(
-                call.method,
-                URL(f"{where}?{query}" if (query := self._address.query) else where),
-                **_sent(call.body),
-                timeout=timeout,
-                allow_redirects=False,
-                proxy=self._address.proxy,
-            ) as response:
-                return response, await _read_bounded(
-                    response, where, largest_reply_bytes(call.max_tokens)
-                )
+            with sent(call.body) as arguments:
+                async with self._session.request(
+                    call.method,
+                    self._url(where),
+                    **arguments,
+                    timeout=timeout,
+                    allow_redirects=False,
+                    proxy=self._address.proxy,
+                ) as response:
+                    return response, await read_body(response, where)
         except TimeoutError as exc:
-            raise UnreachableError(f"{where} did not answer within {timeout.total:g} s.") from exc
+            limit_s = timeout.total or timeout.sock_read or 0.0
+            raise UnreachableError(f"{where} did not answer within {limit_s:g} s.") from exc
         except aiohttp.ClientPayloadError as exc:
             raise BadReplyError(f"{where} broke off in the middle of its reply.") from exc
         except (aiohttp.ClientError, ConnectionError, asyncio.IncompleteReadError) as exc:
             raise UnreachableError(
-                f"{where} cannot be reached: {_reason(exc)}. Is the server running?"
+                f"{where} cannot be reached: {reason_of(exc)}. Is the server running?"
             ) from exc
+
+    def _url(self, where: str) -> URL:
+        if query := self._address.query:
+            return URL(f"{where}{'&' if '?' in where else '?'}{query}")
+        return URL(where)
 
     def _key_headers(self) -> dict[str, str]:
         if not self._key:
@@ -265,13 +316,9 @@ class Transport:
         return body.replace(self._key.encode(), b"(the key)") if self._key else body
 
 
-def _sent(body: Mapping[str, Any] | None) -> dict[str, Any]:
-    """Arguments for aiohttp to send a body as JSON; a large one in pieces."""
-    if body is None:
-        return {}
-    raw = json.dumps(body).encode()
-    data = io.BytesIO(raw) if len(raw) > _LARGE_BODY_BYTES else raw
-    return {"data": data, "headers": {"Content-Type": "application/json"}}
+def _model_in(call: _Call) -> str:
+    """The model that a request names; may be empty."""
+    return "" if call.body is None or isinstance(call.body, Upload) else call.body.get("model", "")
 
 
 def _usable_key(api_key: SecretStr) -> str:
@@ -279,24 +326,3 @@ def _usable_key(api_key: SecretStr) -> str:
     if not key.isascii() or not key.isprintable():
         raise InputError("The API key contains characters that an HTTP header cannot carry.")
     return key
-
-
-async def _read_bounded(response: aiohttp.ClientResponse, where: str, most_bytes: int) -> bytes:
-    """The body, unless it is too large, or compressed: it could expand to any size."""
-    coding = response.headers.get("Content-Encoding", "identity")
-    if coding.strip().lower() not in {"", "identity"}:
-        raise BadReplyError(f"{where} sent a compressed reply ({one_line(coding)}) unasked.")
-    body = bytearray()
-    async for chunk in response.content.iter_any():
-        body += chunk
-        if len(body) > most_bytes:
-            raise BadReplyError(f"{where} sent more than {most_bytes} bytes.")
-    return bytes(body)
-
-
-def _reason(exc: BaseException) -> str:
-    if isinstance(exc, aiohttp.ServerDisconnectedError):
-        return "it closed the connection"
-    if isinstance(exc, OSError) and exc.strerror:
-        return exc.strerror
-    return str(exc) or type(exc).__name__

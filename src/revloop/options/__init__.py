@@ -11,7 +11,7 @@ from revloop.options.batch import (
     ShardFormat,
 )
 from revloop.options.bench import BenchOptions, DemoOptions
-from revloop.options.engine import EngineOptions
+from revloop.options.engine import EngineKind, EngineOptions
 from revloop.options.loop import (
     DEFAULT_ITERATIONS,
     DEFAULT_JUDGE_PROMPTS,
@@ -36,6 +36,7 @@ __all__ = [
     "BenchOptions",
     "Concurrency",
     "DemoOptions",
+    "EngineKind",
     "EngineOptions",
     "Flag",
     "Keep",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, ClassVar, Literal, Self
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
@@ -12,8 +12,13 @@ from revloop.errors import InputError
 from revloop.options.base import Flag, Options
 from revloop.rows import AUTO, FORMAT_NAMES
 
+if TYPE_CHECKING:
+    from revloop.options.engine import EngineKind
+
 DEFAULT_MIN_CONCURRENCY = 4
 DEFAULT_MAX_CONCURRENCY = 512
+DEFAULT_JOB_DRAFTS = 20_000
+"""Drafts in flight if their requests are collected into jobs."""
 
 _FEWEST_FOR_A_SHARE = 100
 
@@ -137,7 +142,8 @@ class BatchOptions(Options):
     max_concurrency: Annotated[int, Flag(metavar="N")] = Field(
         default=DEFAULT_MAX_CONCURRENCY,
         ge=1,
-        description="Most concurrent requests; between the two, the server's load decides.",
+        description="Most concurrent requests; between the two, the server's load decides. With "
+        f"--engine openai-batch: most drafts in flight, by default {DEFAULT_JOB_DRAFTS}.",
     )
 
     @model_validator(mode="after")
@@ -149,6 +155,12 @@ class BatchOptions(Options):
     def bounds(self) -> Concurrency:
         """Least and most concurrent requests."""
         return Concurrency(self.min_concurrency, self.max_concurrency)
+
+    def for_engine(self, kind: EngineKind | None) -> Self:
+        """The options with the defaults for a kind of engine."""
+        if kind is None or "max_concurrency" in self.model_fields_set:
+            return self
+        return self.model_copy(update={"max_concurrency": DEFAULT_JOB_DRAFTS})
 
     def tolerates(self, failed: int, of: int) -> bool:
         """Whether a batch goes on after a number of failures among all rows that ended."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, TypeVar
+from typing import Annotated, Any, ClassVar, Literal, TypeVar
 
 from pydantic import Field, SecretStr, model_validator
 
@@ -14,12 +14,19 @@ from revloop.options.base import Flag, Options
 
 T = TypeVar("T")
 
+EngineKind = Literal["openai-batch"]
+
 
 class EngineOptions(Options):
     """How an engine is reached: a server by its address, or a model in this process."""
 
     panel: ClassVar[str] = "Engine"
 
+    kind: Annotated[EngineKind | None, Flag(name="--engine", metavar="KIND")] = Field(
+        default=None,
+        description="openai-batch: revloop batch submits jobs to the server's batch API, at half "
+        "the price and within hours. By default, the server or the model is asked directly.",
+    )
     base_url: Annotated[str | None, Flag(metavar="URL", variable="REVLOOP_BASE_URL")] = Field(
         default=None, description="Address of an OpenAI-compatible server."
     )

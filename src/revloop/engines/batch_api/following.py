@@ -1,0 +1,186 @@
+"""Takes jobs to their end: upload, create, poll, download, each step recorded before the next."""
+
+from __future__ import annotations
+
+from itertools import islice
+from typing import TYPE_CHECKING
+
+import anyio
+from anyio import to_thread
+
+from revloop.engines.batch_api.lines import missing, read_results
+from revloop.errors import EngineError, EngineGoneError, ModelNotServedError, TransientError
+from revloop.files.atomic import translate_write_errors
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from pathlib import Path
+
+    from revloop.engines.batch_api.asked import Asked
+    from revloop.engines.batch_api.job import Job
+    from revloop.engines.batch_api.journal import JobRecord, Journal
+    from revloop.engines.batch_api.lines import Result
+    from revloop.engines.batch_api.protocol import BatchApi, RemoteJob
+    from revloop.engines.replies import Answer
+
+    Outcome = Answer | EngineError
+
+_FIRST_POLL_S = 0.5
+_LONGEST_POLL_S = 60.0
+_POLLS_GROW = 1.5
+_RESULTS_AT_A_TIME = 500
+_HOW_TO_LOSE = (
+    " If the provider has lost this job, use another store (--store) to submit everything again."
+)
+_CANCELLED = {"cancelling", "cancelled"}
+
+
+class TooManyTokensError(Exception):
+    """A job failed because too many tokens of the account are waiting at the provider."""
+
+
+class Follower:
+    """Takes jobs to their end.
+
+    Args:
+        api: The server.
+        journal: Records the jobs and their replies.
+        folder: For files on their way.
+        model: The model that all requests name.
+    """
+
+    def __init__(self, api: BatchApi, journal: Journal, folder: Path, *, model: str) -> None:
+        self._api = api
+        self._journal = journal
+        self._folder = folder
+        self._model = model
+
+    async def run(self, job: Job) -> None:
+        """Take a job to its end, and give its requests their outcomes.
+
+        A request that was not done gets a :class:`~revloop.errors.TransientError`: it may go into
+        another job.
+
+        Raises:
+            TooManyTokensError: The job failed because of the limit on waiting tokens.
+            EngineGoneError: The server cannot be reached, or refuses the job; or somebody
+                cancelled it.
+            RevloopError: The store or a file cannot be written.
+        """
+        try:
+            record = job.record or await self._prepare(job)
+            job.remote = remote = await self._found(job, record)
+        except EngineError as exc:
+            raise EngineGoneError(f"{exc}{_HOW_TO_LOSE if job.was_recorded else ''}") from exc
+        was_cancelled = remote.status in _CANCELLED  # earlier: this run submits the rest
+        try:
+            remote = await self._until_ended(job, remote)
+            if remote.status != "failed":
+                await self._collect(job, record, remote)
+        except EngineError as exc:
+            raise EngineGoneError(str(exc)) from exc
+        await to_thread.run_sync(self._journal.note_ended, record.key)
+        self._finish(job, remote, is_rest_wanted=remote.status != "cancelled" or was_cancelled)
+
+    async def _prepare(self, job: Job) -> JobRecord:
+        """Upload a job's requests, and record them."""
+        path = self._folder / f"{id(job)}.requests.jsonl"
+        try:
+            await to_thread.run_sync(_write, path, job.asked.values())
+            file = await self._api.upload(path)
+        finally:
+            path.unlink(missing_ok=True)
+        add = self._journal.add
+        job.record = await to_thread.run_sync(add, file, job.endpoint, list(job.asked))
+        return job.record
+
+    async def _found(self, job: Job, record: JobRecord) -> RemoteJob:
+        """The job at the server; created if nobody did."""
+        if record.name is not None:
+            return await self._api.job(record.name)
+        created = await self._api.create(
+            record.file,
+            record.endpoint,
+            prepared_at=record.prepared_at,
+            may_exist=job.was_recorded,
+        )
+        await to_thread.run_sync(self._journal.note_created, record.key, created.id)
+        return created
+
+    async def _until_ended(self, job: Job, remote: RemoteJob) -> RemoteJob:
+        wait_s = _FIRST_POLL_S
+        while not remote.has_ended:
+            await anyio.sleep(wait_s)
+            wait_s = min(wait_s * _POLLS_GROW, _LONGEST_POLL_S)
+            job.remote = remote = await self._api.job(remote.id)
+        return remote
+
+    async def _collect(self, job: Job, record: JobRecord, remote: RemoteJob) -> None:
+        """Download the results, and commit the good ones before they are used."""
+        where = self._api.where(remote.id)
+        for file in remote.results:
+            path = self._folder / f"{record.key}.results.jsonl"
+            try:
+                await self._api.download(file, path)
+                results = read_results(path)
+                while part := await to_thread.run_sync(self._keep, record, results, where):
+                    _settle(job, part)
+            except ModelNotServedError:
+                continue  # 404: the provider has deleted the file
+            finally:
+                path.unlink(missing_ok=True)
+
+    def _keep(
+        self, record: JobRecord, results: Iterator[Result], where: str
+    ) -> list[tuple[str, Outcome]]:
+        """Commit the next results; returns the outcomes by request, none at the end."""
+        outcomes: list[tuple[str, Outcome]] = []
+        good: list[tuple[str, str]] = []
+        for result in islice(results, _RESULTS_AT_A_TIME):
+            try:
+                answer = result.answer(where, model=self._model)
+            except EngineError as exc:
+                outcomes.append((result.name, exc))
+            else:
+                outcomes.append((result.name, answer))
+                good.append((result.name, result.body))
+        self._journal.keep(record.key, good)
+        return outcomes
+
+    def _finish(self, job: Job, remote: RemoteJob, *, is_rest_wanted: bool) -> None:
+        """Settle the requests that have no answer.
+
+        Raises:
+            TooManyTokensError: The job failed because of the limit on waiting tokens.
+            EngineGoneError: It failed otherwise, or was cancelled just now.
+        """
+        where = self._api.where(remote.id)
+        if remote.status == "failed":
+            complaint = f"{where} failed: {remote.complaint}"
+            raise (TooManyTokensError if remote.is_above_token_limit else EngineGoneError)(
+                complaint
+            )
+        if not is_rest_wanted:
+            raise EngineGoneError(
+                f"{where} was cancelled at the provider, with {remote.done} requests done, which "
+                "are kept."
+            )
+        job.settle(missing(where))
+
+
+def _settle(job: Job, outcomes: Iterable[tuple[str, Outcome]]) -> None:
+    """Give requests their outcomes; one that was not done keeps it until the job's end."""
+    for name, outcome in outcomes:
+        asked = job.asked.get(name)
+        if asked is None or asked.outcome is not None:
+            continue
+        if isinstance(outcome, TransientError):
+            asked.fault = outcome
+        else:
+            asked.settle(outcome)
+
+
+def _write(path: Path, requests: Iterable[Asked]) -> None:
+    with translate_write_errors(path), path.open("wb") as file:
+        for asked in requests:
+            file.write(asked.line())
