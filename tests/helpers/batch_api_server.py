@@ -9,7 +9,7 @@ Within a process, :class:`BatchApiServer` runs in the test's event loop, with sc
         server.endings = [Ending("expired", done=3)]    # of the first job; others complete
         server.line_faults["Draft 7"] = [429]           # the first try of its requests
 
-A job needs a few polls: validating, in_progress, finalizing, and its end. As a process it takes
+A job ends at its first poll, or after ``server.polls`` of them. As a process the server takes
 orders at ``POST /session``: ``{"signal": 9, "at": "after POST /batches", "times": 2}`` sends the
 signal to the process that ``POST /victim`` names, the second time that this happens.
 """
@@ -19,6 +19,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
 import sys
 from collections import Counter, defaultdict
 from dataclasses import dataclass
@@ -80,11 +81,12 @@ class BatchApiServer:
         faults: By method and path (``POST /batches``), the next faults: a status, or a lost reply.
         endings: How the next jobs end; all others complete.
         line_faults: By a text in the prompt, the statuses of the next replies to it.
+        polls: Polls that a job needs until it ends.
         most_requests: A job with more fails: too many tokens are waiting. None: no limit.
         jobs: The jobs that were created, oldest first.
         calls: The number of calls by method and path.
         live: Requests that were sent to the model directly.
-        ignores_sampling: Whether a parameter of a request may be refused.
+        lost_results: Number of results that are missing in the next files.
     """
 
     def __init__(self) -> None:
@@ -92,6 +94,8 @@ class BatchApiServer:
         self.faults: dict[str, list[Any]] = defaultdict(list)
         self.endings: list[Ending] = []
         self.line_faults: dict[str, list[int]] = {}
+        self.polls = 1
+        self.lost_results = 0
         self.most_requests: int | None = None
         self.jobs: list[ServedJob] = []
         self.files: dict[str, bytes] = {}
@@ -255,8 +259,8 @@ class BatchApiServer:
     def _advance(self, job: ServedJob) -> None:
         if job.ending.status == "failed":
             job.status = "failed"
-        elif job.status != "cancelling" and job.polls < len(_STATUSES):
-            job.status = _STATUSES[job.polls]
+        elif job.status != "cancelling" and job.polls < self.polls:
+            job.status = _STATUSES[min(job.polls, len(_STATUSES) - 1)]
         else:
             job.status = job.ending.status
             self._finish(job)
@@ -268,6 +272,9 @@ class BatchApiServer:
         done = len(job.requests) if job.ending.done is None else job.ending.done
         for number, line in enumerate(job.requests):
             entry = self._result(line) if number < done else _not_done(line, job.ending.status)
+            if self.lost_results:
+                self.lost_results -= 1
+                continue
             is_good = entry["response"] and entry["response"]["status_code"] == 200
             (good if is_good else bad).append(json.dumps(entry))
         if good:
@@ -280,7 +287,7 @@ class BatchApiServer:
     def _result(self, line: Mapping[str, Any]) -> dict[str, Any]:
         body, status = line["body"], 200
         for text, statuses in self.line_faults.items():
-            if text in json.dumps(body) and statuses:
+            if re.search(rf"{text}\b", json.dumps(body)) and statuses:
                 status = statuses.pop(0)
         said = {"error": {"message": "The model says no.", "type": "invalid_request_error"}}
         reply = reply_to(body) if status == 200 else said

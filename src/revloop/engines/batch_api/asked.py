@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from revloop.engines.base import Request
     from revloop.engines.http import Prepared
     from revloop.engines.replies import Answer
-    from revloop.errors import RevloopError, TransientError
+    from revloop.errors import RevloopError
 
 _DIGITS = 32
 _VERSION = "/v1/"
@@ -61,14 +61,12 @@ class Asked:
         prepared: What is sent.
         attendance: Counts those who wait.
         outcome: The answer, or an error; None until it is known.
-        fault: A temporary fault in its job, which counts once the job has ended.
     """
 
     name: str
     prepared: Prepared
     attendance: Attendance
     outcome: Answer | RevloopError | None = None
-    fault: TransientError | None = None
     _waiting: int = 0
     _known: anyio.Event = field(default_factory=anyio.Event)
 

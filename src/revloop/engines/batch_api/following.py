@@ -13,7 +13,7 @@ from revloop.errors import EngineError, EngineGoneError, ModelNotServedError, Tr
 from revloop.files.atomic import translate_write_errors
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
     from revloop.engines.batch_api.asked import Asked
@@ -73,14 +73,15 @@ class Follower:
         except EngineError as exc:
             raise EngineGoneError(f"{exc}{_HOW_TO_LOSE if job.was_recorded else ''}") from exc
         was_cancelled = remote.status in _CANCELLED  # earlier: this run submits the rest
+        outcomes: dict[str, Outcome] = {}
         try:
             remote = await self._until_ended(job, remote)
             if remote.status != "failed":
-                await self._collect(job, record, remote)
+                outcomes = await self._collect(record, remote)
         except EngineError as exc:
             raise EngineGoneError(str(exc)) from exc
         await to_thread.run_sync(self._journal.note_ended, record.key)
-        self._finish(job, remote, is_rest_wanted=remote.status != "cancelled" or was_cancelled)
+        self._settle(job, remote, outcomes, is_cancelled=not was_cancelled)
 
     async def _prepare(self, job: Job) -> JobRecord:
         """Upload a job's requests, and record them."""
@@ -115,44 +116,53 @@ class Follower:
             job.remote = remote = await self._api.job(remote.id)
         return remote
 
-    async def _collect(self, job: Job, record: JobRecord, remote: RemoteJob) -> None:
+    async def _collect(self, record: JobRecord, remote: RemoteJob) -> dict[str, Outcome]:
         """Download the results, and commit the good ones before they are used."""
-        where = self._api.where(remote.id)
+        outcomes: dict[str, Outcome] = {}
         for file in remote.results:
             path = self._folder / f"{record.key}.results.jsonl"
             try:
                 await self._api.download(file, path)
                 results = read_results(path)
-                while part := await to_thread.run_sync(self._keep, record, results, where):
-                    _settle(job, part)
+                while part := await to_thread.run_sync(self._keep, record, remote, results):
+                    outcomes |= part
             except ModelNotServedError:
                 continue  # 404: the provider has deleted the file
             finally:
                 path.unlink(missing_ok=True)
+        return outcomes
 
     def _keep(
-        self, record: JobRecord, results: Iterator[Result], where: str
-    ) -> list[tuple[str, Outcome]]:
+        self, record: JobRecord, remote: RemoteJob, results: Iterator[Result]
+    ) -> dict[str, Outcome]:
         """Commit the next results; returns the outcomes by request, none at the end."""
-        outcomes: list[tuple[str, Outcome]] = []
+        where = self._api.where(remote.id)
+        outcomes: dict[str, Outcome] = {}
         good: list[tuple[str, str]] = []
         for result in islice(results, _RESULTS_AT_A_TIME):
             try:
-                answer = result.answer(where, model=self._model)
+                outcomes[result.name] = result.answer(where, model=self._model)
             except EngineError as exc:
-                outcomes.append((result.name, exc))
+                outcomes[result.name] = exc
             else:
-                outcomes.append((result.name, answer))
                 good.append((result.name, result.body))
         self._journal.keep(record.key, good)
         return outcomes
 
-    def _finish(self, job: Job, remote: RemoteJob, *, is_rest_wanted: bool) -> None:
-        """Settle the requests that have no answer.
+    def _settle(
+        self, job: Job, remote: RemoteJob, outcomes: Mapping[str, Outcome], *, is_cancelled: bool
+    ) -> None:
+        """Give the requests of an ended job their outcomes.
+
+        Args:
+            job: The job.
+            remote: How it ended.
+            outcomes: By request; some may be missing.
+            is_cancelled: Whether nothing is to be submitted again if the job was cancelled.
 
         Raises:
             TooManyTokensError: The job failed because of the limit on waiting tokens.
-            EngineGoneError: It failed otherwise, or was cancelled just now.
+            EngineGoneError: The job failed otherwise.
         """
         where = self._api.where(remote.id)
         if remote.status == "failed":
@@ -160,23 +170,17 @@ class Follower:
             raise (TooManyTokensError if remote.is_above_token_limit else EngineGoneError)(
                 complaint
             )
-        if not is_rest_wanted:
-            raise EngineGoneError(
-                f"{where} was cancelled at the provider, with {remote.done} requests done, which "
-                "are kept."
-            )
-        job.settle(missing(where))
-
-
-def _settle(job: Job, outcomes: Iterable[tuple[str, Outcome]]) -> None:
-    """Give requests their outcomes; one that was not done keeps it until the job's end."""
-    for name, outcome in outcomes:
-        asked = job.asked.get(name)
-        if asked is None or asked.outcome is not None:
-            continue
-        if isinstance(outcome, TransientError):
-            asked.fault = outcome
-        else:
+        cancelled = EngineGoneError(
+            f"{where} was cancelled at the provider; the requests done before are kept."
+        )
+        for asked in job.asked.values():
+            outcome: Outcome | EngineGoneError = outcomes.get(asked.name) or missing(where)
+            if (
+                remote.status == "cancelled"
+                and is_cancelled
+                and isinstance(outcome, TransientError)
+            ):
+                outcome = cancelled
             asked.settle(outcome)
 
 

@@ -52,10 +52,9 @@ class Job:
     _began_at: float = field(default_factory=time.time)
 
     def settle(self, outcome: RevloopError) -> None:
-        """Give all requests without an outcome the same one, or their own fault."""
+        """Give all requests the same outcome."""
         for one in self.asked.values():
-            if one.outcome is None:
-                one.settle(one.fault or outcome)
+            one.settle(outcome)
 
     @property
     def size(self) -> int:
