@@ -226,7 +226,8 @@ async def test_a_job_cancelled_by_somebody_ends_the_batch_and_the_next_run_submi
     assert provider.sizes == [DRAFTS]
     made = await revised(provider, tmp_path / "s.sqlite", iterations=1)
     assert all(one.rounds == 1 for one in made.values())
-    assert provider.sizes == [DRAFTS, DRAFTS - 5, DRAFTS]
+    assert provider.sizes == [DRAFTS, DRAFTS, DRAFTS - 5]  # the second has five revisions
+    assert sorted(provider.submitted.values()) == [1] * (2 * DRAFTS - 7) + [2] * 7
 
 
 async def test_equal_requests_share_one_line(provider: BatchApiServer, tmp_path: Path) -> None:
@@ -291,7 +292,10 @@ class TestRefusals:
     }
 
     async def test_one_response(self, provider: BatchApiServer, tmp_path: Path) -> None:
-        options = {"base_url": provider.base_url, "store": tmp_path / "s.sqlite"}
+        options: dict[str, Any] = {
+            "base_url": provider.base_url,
+            "store": tmp_path / "s.sqlite",
+        }
         with pytest.raises(InputError, match="one response would wait hours"):
             await arevise("Good.", kind="openai-batch", **options)
 

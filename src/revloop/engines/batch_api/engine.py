@@ -14,7 +14,7 @@ from anyio import to_thread
 from revloop.concurrency import task_group
 from revloop.engines.batch_api.asked import Asked, Attendance, name_of
 from revloop.engines.batch_api.following import Follower, TooManyTokensError
-from revloop.engines.batch_api.job import Job
+from revloop.engines.batch_api.job import ProviderJob
 from revloop.engines.batch_api.journal import Journal
 from revloop.engines.batch_api.lines import answer_in
 from revloop.engines.batch_api.protocol import MOST_BYTES, MOST_REQUESTS, BatchApi
@@ -67,7 +67,7 @@ class BatchApiEngine(EngineWrapper):
         self._attendance = Attendance()
         self._asked: dict[str, Asked] = {}
         self._pending: dict[str, Asked] = {}
-        self._jobs: list[Job] = []
+        self._jobs: list[ProviderJob] = []
         self._changed = anyio.Event()
         self._most_requests = MOST_REQUESTS
         self._one_at_a_time = False
@@ -86,7 +86,7 @@ class BatchApiEngine(EngineWrapper):
         """
         self._journal = Journal.open(store, self._http.transport.address)
         self._jobs = [
-            Job(record.endpoint, record=record, was_recorded=True)
+            ProviderJob(record.endpoint, record=record, was_recorded=True)
             for record in self._journal.open_jobs()
         ]
 
@@ -207,11 +207,11 @@ class BatchApiEngine(EngineWrapper):
         self._changed.set()
         return await asked.until_known()
 
-    def _job(self, key: int) -> Job | None:
+    def _job(self, key: int) -> ProviderJob | None:
         """A job under way by its key in the journal."""
         return next((job for job in self._jobs if job.record and job.record.key == key), None)
 
-    def _place(self, asked: Asked, job: Job | None) -> None:
+    def _place(self, asked: Asked, job: ProviderJob | None) -> None:
         """Attach a request to its job, or to the next one."""
         if asked.name in self._asked:  # another caller was faster
             return
@@ -220,7 +220,7 @@ class BatchApiEngine(EngineWrapper):
         self._asked[asked.name] = asked
         (self._pending if job is None else job.asked)[asked.name] = asked
 
-    def _next_jobs(self) -> list[Job]:
+    def _next_jobs(self) -> list[ProviderJob]:
         jobs = []
         while self._pending and not (self._one_at_a_time and self._jobs):
             job = self._next_job()
@@ -228,16 +228,16 @@ class BatchApiEngine(EngineWrapper):
             jobs.append(job)
         return jobs
 
-    def _next_job(self) -> Job:
+    def _next_job(self) -> ProviderJob:
         """As many pending requests as one file holds; all have the endpoint of the first."""
-        job, size = Job(next(iter(self._pending.values())).endpoint), 0
+        job, size = ProviderJob(next(iter(self._pending.values())).endpoint), 0
         for asked in list(islice(self._pending.values(), self._most_requests)):
             size += len(asked.line())
             if asked.endpoint == job.endpoint and size <= MOST_BYTES:
                 job.asked[asked.name] = self._pending.pop(asked.name)
         return job
 
-    async def _run(self, follower: Follower, job: Job) -> None:
+    async def _run(self, follower: Follower, job: ProviderJob) -> None:
         try:
             await follower.run(job)
         except TooManyTokensError as exc:
@@ -251,7 +251,7 @@ class BatchApiEngine(EngineWrapper):
                     del self._asked[asked.name]
             self._changed.set()
 
-    def _submit_less(self, job: Job, complaint: str) -> None:
+    def _submit_less(self, job: ProviderJob, complaint: str) -> None:
         """Submit the requests of a job in smaller ones, one after the other."""
         is_alone = self._jobs == [job]
         if is_alone and job.size == 1:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from revloop.engines.batch_api.asked import Asked
-    from revloop.engines.batch_api.job import Job
+    from revloop.engines.batch_api.job import ProviderJob
     from revloop.engines.batch_api.journal import JobRecord, Journal
     from revloop.engines.batch_api.lines import Result
     from revloop.engines.batch_api.protocol import BatchApi, RemoteJob
@@ -55,7 +55,7 @@ class Follower:
         self._folder = folder
         self._model = model
 
-    async def run(self, job: Job) -> None:
+    async def run(self, job: ProviderJob) -> None:
         """Take a job to its end, and give its requests their outcomes.
 
         A request that was not done gets a :class:`~revloop.errors.TransientError`: it may go into
@@ -83,7 +83,7 @@ class Follower:
         await to_thread.run_sync(self._journal.note_ended, record.key)
         self._settle(job, remote, outcomes, is_cancelled=not was_cancelled)
 
-    async def _prepare(self, job: Job) -> JobRecord:
+    async def _prepare(self, job: ProviderJob) -> JobRecord:
         """Upload a job's requests, and record them."""
         path = self._folder / f"{id(job)}.requests.jsonl"
         try:
@@ -95,7 +95,7 @@ class Follower:
         job.record = await to_thread.run_sync(add, file, job.endpoint, list(job.asked))
         return job.record
 
-    async def _found(self, job: Job, record: JobRecord) -> RemoteJob:
+    async def _found(self, job: ProviderJob, record: JobRecord) -> RemoteJob:
         """The job at the server; created if nobody did."""
         if record.name is not None:
             return await self._api.job(record.name)
@@ -108,7 +108,7 @@ class Follower:
         await to_thread.run_sync(self._journal.note_created, record.key, created.id)
         return created
 
-    async def _until_ended(self, job: Job, remote: RemoteJob) -> RemoteJob:
+    async def _until_ended(self, job: ProviderJob, remote: RemoteJob) -> RemoteJob:
         wait_s = _FIRST_POLL_S
         while not remote.has_ended:
             await anyio.sleep(wait_s)
@@ -150,7 +150,12 @@ class Follower:
         return outcomes
 
     def _settle(
-        self, job: Job, remote: RemoteJob, outcomes: Mapping[str, Outcome], *, is_cancelled: bool
+        self,
+        job: ProviderJob,
+        remote: RemoteJob,
+        outcomes: Mapping[str, Outcome],
+        *,
+        is_cancelled: bool,
     ) -> None:
         """Give the requests of an ended job their outcomes.
 

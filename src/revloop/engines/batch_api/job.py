@@ -33,7 +33,7 @@ class JobState:
 
 
 @dataclass(slots=True, eq=False)
-class Job:
+class ProviderJob:
     """A job under way.
 
     Attributes:
