@@ -15,7 +15,7 @@ from revloop import reviser
 from revloop.engines.base import Engine
 from revloop.engines.retry import RetryPolicy
 from revloop.errors import InputError
-from revloop.options import EngineOptions, Keep, LoopOptions, RunSettings
+from revloop.options import EngineKind, EngineOptions, Keep, LoopOptions, RunSettings
 from revloop.prompts import PromptSet
 from revloop.prompts.checks import CheckName
 from revloop.trajectory import EngineInfo, JudgeInfo, Sampling, SamplingDefaults
@@ -241,7 +241,7 @@ class TestPythonsKeywords:
 
     def hints(self) -> dict[str, Any]:
         names = {"Engine": Engine, "RetryPolicy": RetryPolicy, "Keep": Keep, "JudgeSource": object}
-        names |= {"Sequence": Sequence, "CheckName": CheckName}
+        names |= {"Sequence": Sequence, "CheckName": CheckName, "EngineKind": EngineKind}
         return get_type_hints(reviser.ReviserOptions, None, names)
 
     def test_they_have_the_same_names(self) -> None:

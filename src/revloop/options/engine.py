@@ -24,8 +24,8 @@ class EngineOptions(Options):
 
     kind: Annotated[EngineKind | None, Flag(name="--engine", metavar="KIND")] = Field(
         default=None,
-        description="openai-batch: revloop batch submits jobs to the server's batch API, at half "
-        "the price and within hours. By default, the server or the model is asked directly.",
+        description="How the server is asked: openai-batch submits jobs to its batch API, at half "
+        "the price and within hours; only for revloop batch. By default, directly.",
     )
     base_url: Annotated[str | None, Flag(metavar="URL", variable="REVLOOP_BASE_URL")] = Field(
         default=None, description="Address of an OpenAI-compatible server."
