@@ -111,23 +111,20 @@ class AsyncReviser:
     def __init__(self, **options: Unpack[ReviserOptions]) -> None:
         rest: dict[str, Any] = dict(options)
         engine, loop = rest.pop("engine", None), rest.pop("loop", None)
-        self._engine: Engine | None = None if isinstance(engine, EngineOptions) else engine
+        chosen = engine if isinstance(engine, EngineOptions) else None
+        self._engine: Engine | None = None if chosen else engine
         self._retries: RetryPolicy | None = rest.pop("retries", None)
         self._prompts_source = rest.pop("prompts", None) or DEFAULT_PROMPTS
         self._store_path = rest.pop("store", None)
         self._wants_new_run = bool(rest.pop("new_run", False))
         self._judge_source: JudgeSource | None = rest.pop("judge", None)
         own = {name: rest.pop(name) for name in EngineOptions.model_fields if name in rest}
-        beside = [*(own if isinstance(engine, EngineOptions) else ()), *(rest if loop else ())]
+        beside = [*(own if chosen else ()), *(rest if loop else ())]
         if beside:
             names = ", ".join(beside)
             raise InputError(f"Options that are unknown, or given beside a model: {names}.")
         try:
-            self._engine_options = (
-                engine
-                if isinstance(engine, EngineOptions)
-                else EngineOptions.from_environment(**own)
-            )
+            self._engine_options = chosen or EngineOptions.from_environment(**own)
             self._loop_options = loop or LoopOptions.model_validate(rest)
         except ValidationError as exc:
             raise InputError(f"An option cannot be used: {explain(exc)}.") from exc
