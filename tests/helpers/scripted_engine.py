@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from revloop.engines.base import Completion, Request, TokenPrefix, room_for_answer
+from revloop.loop.greeting import GREETING
 from revloop.trajectory import EngineInfo, Usage
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ class ScriptedEngine:
     A reply is a text, an :class:`Answer` or an exception to raise. As with a real engine, a
     text ends before the first stop text in it, a text longer than the token limit is cut there
     and finished by ``length``, and a prompt that leaves too little room in the context is refused.
+    A greeting is answered with ``greeting``, outside the script and the record.
 
     Args:
         script: The replies in order, or a function from request to reply.
@@ -44,6 +46,7 @@ class ScriptedEngine:
         context_tokens: Limit of prompt and answer tokens together; None: no limit.
         counts: Whether ``count_tokens`` works, as with a tokenizer.
         info: Kind, model and version, for the record.
+        greeting: The reply to a greeting.
     """
 
     def __init__(
@@ -54,6 +57,7 @@ class ScriptedEngine:
         context_tokens: int | None = None,
         counts: bool = True,
         info: EngineInfo | None = None,
+        greeting: Answer | None = None,
     ) -> None:
         self.requests: list[Request] = []
         self.is_closed = False
@@ -61,6 +65,7 @@ class ScriptedEngine:
         self._pattern = re.compile(r"\s*\S+|\s+" if tokens == "words" else r".", re.DOTALL)
         self._context_tokens = context_tokens
         self._counts = counts
+        self._greeting = greeting or Answer("Hello!", "stop")
         self._info = info or EngineInfo(kind="scripted", model="script", version="1")
 
     @property
@@ -80,6 +85,14 @@ class ScriptedEngine:
         return len(self._split(text)) if self._counts else None
 
     async def generate(self, request: Request) -> Completion:
+        if request.prompt == GREETING:
+            return Completion(
+                text=self._greeting.text,
+                finish_reason=self._greeting.finish_reason,
+                limit_tokens=request.max_tokens,
+                usage=Usage(),
+                latency_s=LATENCY_S,
+            )
         self.requests.append(request)
         prompt = self._split(plain(request.prompt))
         limit = room_for_answer(len(prompt), request, self._context_tokens)

@@ -7,12 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from revloop import AsyncReviser
 from revloop.errors import ContentFilterError, ContextFullError, UnreachableError
 from revloop.options import LoopOptions, RunSettings
 from revloop.prompts.parsing import ThinkingSettings, ThoughtMarks
-from revloop.trajectory import Draft, StopReason, Usage
+from revloop.trajectory import Critique, Draft, StopReason, Usage
 from tests.helpers.scripted_engine import Answer, ScriptedEngine, plain
 from tests.helpers.scripted_loop import CHAT, CNR, DRAFT, SAID, outcome, run, tagged, texts
+from tests.helpers.stub_server import CHAT as STUB_CHAT
+from tests.helpers.stub_server import StubServer, chat_completion
 
 if TYPE_CHECKING:
     from revloop.engines.base import Completion, Request
@@ -123,6 +126,59 @@ class TestRoom:
         versions, _ = await run(engine, prompts=CHAT, iterations=1, critique_max_tokens=100)
         assert versions[1].text == "b"
         assert limits(engine)[:3] == [100, 200, 100]
+
+
+class TestThoughtsWhoseOpeningMarkIsInThePrompt:
+    """Before its closing mark, nothing tells such a thought from an answer but a greeting."""
+
+    CUT = Answer("Let me see: it is dull, and", "length")
+    THINKS = Answer("A greeting.</think>Hello!", "stop")
+
+    async def test_one_that_is_cut_is_no_critique(self) -> None:
+        script: list[Reply] = [self.CUT, "Hm.</think>It is dull.", tagged("b")]
+        engine = ScriptedEngine(script, greeting=self.THINKS)
+        versions, _ = await run(engine, prompts=CHAT, iterations=1, critique_max_tokens=100)
+        assert versions[1].critique == Critique(raw="It is dull.")
+        first, second, _ = versions[1].steps
+        assert (first.refusal is not None, second.thoughts) == (True, "Hm.")
+        assert limits(engine)[:2] == [100, 200]
+
+    async def test_one_that_is_cut_is_no_revision_and_gets_more_room(self) -> None:
+        script: list[Reply] = [f"Hm.</think>{SAID}", self.CUT, f"Hm.</think>{tagged('b')}"]
+        engine = ScriptedEngine(script, greeting=self.THINKS)
+        versions, _ = await run(engine, prompts=CHAT, iterations=1, revision_max_tokens=100)
+        assert versions[1].text == "b"
+        assert limits(engine)[1:] == [100, 200]
+
+    @pytest.mark.parametrize(
+        ("greeting", "used"),
+        [
+            (Answer("Hello!", "stop"), True),
+            (Answer("<think>A greeting.</think>Hello!", "stop"), True),
+            (Answer("<think>A greeting, so", "length"), True),
+            (Answer("A greeting.</think>Hello!", "stop"), False),
+            (Answer("A greeting, so", "length"), False),
+        ],
+    )
+    async def test_the_greeting_decides_whether_a_cut_critique_is_used(
+        self, greeting: Answer, *, used: bool
+    ) -> None:
+        engine = ScriptedEngine([self.CUT, tagged("b")], greeting=greeting)
+        versions, end = await run(engine, prompts=CHAT, iterations=1, tries=1)
+        assert (len(versions) > 1) == used
+        assert end.reason is (StopReason.ROUNDS_DONE if used else StopReason.TOKEN_LIMIT)
+
+    async def test_an_engine_is_greeted_once_and_only_if_it_matters(
+        self, server: StubServer
+    ) -> None:
+        cut = chat_completion("It is dull, and", finish_reason="length")
+        good = chat_completion(tagged("Good."))
+        server.on(STUB_CHAT, cut, chat_completion("Hello!"), good, cut, good)
+        async with AsyncReviser(base_url=server.base_url, prompts="chat") as reviser:
+            for draft in ("A draft.", "Another one."):
+                done = await reviser.revise(draft, iterations=1)
+                assert done.final == "Good."
+        assert len(server.asked(STUB_CHAT)) == 5
 
 
 class TestThinkingTokens:

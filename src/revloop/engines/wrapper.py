@@ -20,6 +20,11 @@ class EngineWrapper:
         self._engine = engine
 
     @property
+    def wrapped(self) -> Engine:
+        """The wrapped engine."""
+        return self._engine
+
+    @property
     def info(self) -> EngineInfo:
         """Kind, model and version, for the record."""
         return self._engine.info
@@ -35,3 +40,10 @@ class EngineWrapper:
 
     async def aclose(self) -> None:
         """The wrapped engine stays open."""
+
+
+def innermost(engine: Engine) -> Engine:
+    """The engine within all wrappers."""
+    while isinstance(engine, EngineWrapper):
+        engine = engine.wrapped
+    return engine

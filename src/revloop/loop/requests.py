@@ -11,6 +11,7 @@ import anyio.to_thread
 from revloop.engines.base import LONG_CHARS
 from revloop.engines.room import generate_within
 from revloop.errors import EngineError
+from revloop.loop.greeting import begins_in_thought
 from revloop.loop.room import room_after
 from revloop.prompts.parsing import UNFINISHED, UnfinishedThoughtError, UnusableError
 from revloop.trajectory import End, Refusal, Step, StopReason
@@ -145,7 +146,7 @@ class RoundRequests:
             sampling = self._sampling(kind, attempt)
             asked = replace(request, sampling=sampling)
             completion = await generate_within(self._engine, asked, room)
-            reply = self._read(kind, completion, given)
+            reply = await self._read(kind, request, completion, given)
             cut, why = _cut(reply, request)
             stop, check = cut or StopReason.UNPARSEABLE, None
             if reply.text is not None and (
@@ -191,7 +192,9 @@ class RoundRequests:
                     return room_after(step, request, self._engine.context_tokens)
         return request.max_tokens
 
-    def _read(self, kind: Kind, completion: Completion, given: Sequence[str]) -> _ReadReply:
+    async def _read(
+        self, kind: Kind, request: Request, completion: Completion, given: Sequence[str]
+    ) -> _ReadReply:
         """Tell the thoughts in a completion from its answer."""
         if completion.finish_reason in _NO_ANSWER:
             return _ReadReply(completion, None, completion.thoughts)
@@ -204,7 +207,16 @@ class RoundRequests:
             return _ReadReply(completion, None, _joined(sent, exc.thoughts), exc.reason)
         except UnusableError as exc:
             return _ReadReply(completion, None, sent, exc.reason)
-        return _ReadReply(completion, text, _joined(sent, inside))
+        thoughts = _joined(sent, inside)
+        if is_cut and text.strip() and not thoughts and await self._begins_in_thought(request):
+            return _ReadReply(completion, None, text, UNFINISHED)
+        return _ReadReply(completion, text, thoughts)
+
+    async def _begins_in_thought(self, request: Request) -> bool:
+        """Whether a reply without marks may be a thought whose opening mark is in the prompt."""
+        if isinstance(request.prompt, str) or request.prefill:
+            return False
+        return await begins_in_thought(self._engine, self._prompts, thinking=request.thinking)
 
     async def _usage(self, reply: _ReadReply) -> Usage:
         """The tokens of a reply; those of its thoughts are counted if they were not reported."""

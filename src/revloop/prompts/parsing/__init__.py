@@ -23,6 +23,7 @@ from revloop.prompts.parsing.thoughts import (
     ThoughtMarks,
     UnfinishedThoughtError,
     UnusableError,
+    marks_shown,
     without_thoughts,
 )
 
@@ -38,6 +39,7 @@ __all__ = [
     "UnusableError",
     "find_revision",
     "heading",
+    "marks_shown",
     "parse_critique",
     "parse_revision",
     "unless_unchanged",

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from pydantic import Field
 
@@ -194,6 +194,17 @@ def without_thoughts(
     if is_cut and _begins_thought(text, marks):
         raise UnfinishedThoughtError(_joined([*thoughts, text]))
     return Separated(text, _joined(thoughts))
+
+
+def marks_shown(
+    generated: str, more: tuple[ThoughtMarks, ...] = ()
+) -> Literal["opening", "closing"] | None:
+    """The first mark of the thought that a generated text begins with; None without one."""
+    marks = _patterns(more)
+    start = generated.lstrip()
+    if any(opening.match(start) for opening, _ in (*marks.pairs, *marks.bare)):
+        return "opening"
+    return "closing" if _last_orphan(generated, marks) is not None else None
 
 
 def _joined(thoughts: Sequence[str]) -> str:
