@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import huggingface_hub
 import pytest
@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from revloop.errors import ModelConfigError
 from revloop.models.config import check_weights, known_shape, local_folder, read_config, read_shape
+from tests.helpers import published_models as published
 from tests.helpers.model_configs import FALCON_40B, TINY_FALCON, model_folder
 
 if TYPE_CHECKING:
@@ -103,6 +104,52 @@ def test_whatever_stands_in_a_config_gives_a_shape_or_a_config_error(
     except ModelConfigError:
         return
     assert shape is None or shape.parameters > 0
+
+
+VALUES: list[Any] = [None, True, False, -1, 0, 1, 3, 64, 1.5, "", "8", [], ["x"], {}]
+ANYTHING = st.sampled_from(VALUES)
+QUANTIZED = {
+    "quant_method": "awq",
+    "bits": 4,
+    "group_size": 128,
+    "modules_to_not_convert": ["lm_head"],
+    "weight_block_size": [128, 128],
+    "dynamic": {},
+    "config_groups": {},
+    "zero_point": True,
+}
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        published.MIXTRAL_8X7B,
+        published.QWEN15_MOE_A27B,
+        published.DEEPSEEK_V3,
+        published.GPT_OSS_20B,
+        published.GEMMA_3_27B,
+    ],
+    ids=lambda config: config["architectures"][0],
+)
+@given(data=st.data())
+def test_whatever_stands_in_any_familys_config_gives_a_shape_or_a_config_error(
+    config: dict[str, Any], data: st.DataObject
+) -> None:
+    names = st.sampled_from(sorted(config.get("text_config", config)))
+    change = data.draw(st.dictionaries(names, ANYTHING, max_size=3))
+    method = data.draw(st.sampled_from(["awq", "gptq", "fp8", "compressed-tensors", "mxfp4", "x"]))
+    quantized = QUANTIZED | data.draw(st.dictionaries(st.sampled_from(sorted(QUANTIZED)), ANYTHING))
+    changed = config | change | {"quantization_config": quantized | {"quant_method": method}}
+    if "text_config" in config:
+        changed = changed | {"text_config": config["text_config"] | change}
+    try:
+        shape = known_shape(changed, "a model")
+    except ModelConfigError:
+        return
+    if shape is not None:
+        assert shape.parameters >= shape.active_parameters > 0
+        assert shape.weight_bytes(2) >= shape.weight_bytes_per_gpu(1, 2, tokens=1) / 1.2 > 0
+        assert shape.cache_layout.blocks(1) >= 1
 
 
 def test_a_name_that_no_hub_would_take_is_a_path(tmp_path: Path) -> None:

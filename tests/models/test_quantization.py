@@ -223,10 +223,15 @@ def test_blocks_of_fp8_that_gpus_would_cut_are_refused() -> None:
     """https://github.com/vllm-project/vllm/issues/17569: Qwen3-235B-A22B-FP8 on eight GPUs."""
     shape = shape_of(published.QWEN3_235B_A22B, **FP8_BLOCKS)
     assert tensor_parallel_sizes(shape) == (1, 2, 4)
-    with pytest.raises(
-        DoesNotFitError, match="gate_proj would be split into 192, which its quantisat"
-    ):
+    with pytest.raises(DoesNotFitError, match=r"gate_proj would be split into 192, .* can be with"):
         check_tensor_parallel_size(shape, 8)
+
+
+def test_experts_that_stay_whole_are_not_cut() -> None:
+    shape = shape_of(published.QWEN3_235B_A22B, **FP8_BLOCKS)
+    check_tensor_parallel_size(shape, 8, whole_experts=True)
+    with pytest.raises(DoesNotFitError, match=r"64 attention heads are not divisible by 3\. "):
+        check_tensor_parallel_size(shape, 3)
 
 
 def test_groups_that_gpus_would_cut_are_refused() -> None:

@@ -20,6 +20,7 @@ from revloop.serving.command import (
     vllm_options,
     with_vllm_options,
 )
+from tests.helpers import published_models as published
 from tests.helpers.model_configs import FALCON_7B, TINY_FALCON, model_folder
 
 if TYPE_CHECKING:
@@ -168,8 +169,17 @@ def test_a_model_that_cannot_be_split_is_refused_before_anything_starts(tmp_path
         check_model(ServerOptions(model=model, tensor_parallel_size=2))
 
 
+def test_experts_that_vllm_keeps_whole_need_not_be_split(tmp_path: Path) -> None:
+    config = published.MIXTRAL_8X7B | {"intermediate_size": 14_337}
+    model = str(model_folder(tmp_path, config))
+    with pytest.raises(DoesNotFitError, match=r"14337, is not divisible by 2 .*--enable-expert-pa"):
+        check_model(ServerOptions(model=model, tensor_parallel_size=2))
+    whole = ("--enable-expert-parallel",)
+    assert check_model(ServerOptions(model=model, tensor_parallel_size=2, vllm_options=whole))
+
+
 def test_an_architecture_that_revloop_does_not_know_is_left_to_vllm(tmp_path: Path) -> None:
-    model = model_folder(tmp_path, TINY_FALCON | {"architectures": ["MixtralForCausalLM"]})
+    model = model_folder(tmp_path, TINY_FALCON | {"architectures": ["JambaForCausalLM"]})
     assert check_model(ServerOptions(model=str(model), tensor_parallel_size=3)) is None
 
 

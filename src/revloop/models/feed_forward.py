@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import ClassVar, Self
 
-from pydantic import NonNegativeInt, PositiveInt
+from pydantic import NonNegativeInt, PositiveInt, model_validator
 
 from revloop.models.matrix import Matrix
 from revloop.values import Frozen
@@ -40,7 +40,7 @@ class DenseFeedForward(Frozen):
             Matrix(f"{self.module}.down_proj", inner, hidden_size, bias),
         )
 
-    def refusal(self, gpus: int) -> str | None:
+    def refusal(self, gpus: int, *, whole_experts: bool) -> str | None:  # noqa: ARG002 - has none
         """Why vLLM cannot split it over a number of GPUs, or None if it can."""
         if self.size % gpus:
             return f"its feed-forward width of {self.size} is not divisible by {gpus}"
@@ -59,6 +59,9 @@ class ExpertFeedForward(Frozen):
         has_bias: Whether the router and the experts have biases.
         router: Name of the router's module in a layer.
         module: Name of the module of the experts.
+
+    Raises:
+        ValueError: A token would use more experts than there are.
     """
 
     experts: PositiveInt
@@ -69,6 +72,12 @@ class ExpertFeedForward(Frozen):
     has_bias: bool = False
     router: str = "mlp.gate"
     module: str = "mlp"
+
+    @model_validator(mode="after")
+    def _has_enough_experts(self) -> Self:
+        if self.used > self.experts:
+            raise ValueError(f"a token cannot use {self.used} of {self.experts} experts")
+        return self
 
     def matrices(self, hidden_size: int, gpus: int) -> tuple[Matrix, ...]:
         """Its matrices on one GPU: vLLM splits each expert, and replicates the router.
@@ -97,9 +106,9 @@ class ExpertFeedForward(Frozen):
         """Whether some experts are used by all tokens."""
         return self.shared_size > 0
 
-    def refusal(self, gpus: int) -> str | None:
+    def refusal(self, gpus: int, *, whole_experts: bool) -> str | None:
         """Why vLLM cannot split it over a number of GPUs, or None if it can."""
-        if self.size % gpus:
+        if self.size % gpus and not whole_experts:
             return f"the width of its experts, {self.size}, is not divisible by {gpus}"
         if self.shared_size % gpus:
             return (

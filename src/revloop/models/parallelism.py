@@ -21,8 +21,16 @@ def tensor_parallel_sizes(shape: ModelShape) -> tuple[int, ...]:
     return tuple(size for size in SIZES_TRIED if _refusal(shape, size) is None)
 
 
-def check_tensor_parallel_size(shape: ModelShape, tensor_parallel_size: int) -> None:
+def check_tensor_parallel_size(
+    shape: ModelShape, tensor_parallel_size: int, *, whole_experts: bool = False
+) -> None:
     """Check that vLLM can split a model over a number of GPUs.
+
+    Args:
+        shape: The model.
+        tensor_parallel_size: Number of GPUs.
+        whole_experts: Whether each GPU holds some experts as a whole (vLLM's
+            ``--enable-expert-parallel``), not a part of each.
 
     Raises:
         DoesNotFitError: It cannot; the message gives the reason and the sizes that work.
@@ -31,7 +39,10 @@ def check_tensor_parallel_size(shape: ModelShape, tensor_parallel_size: int) -> 
         raise DoesNotFitError(
             f"Tensor-parallel size {tensor_parallel_size} is invalid: it is a number of GPUs."
         )
-    reason = _refusal(shape, tensor_parallel_size)
+    reason = _refusal(shape, tensor_parallel_size, whole_experts=whole_experts)
+    if reason is not None and shape.has_experts and not whole_experts:
+        with_whole = _refusal(shape, tensor_parallel_size, whole_experts=True)
+        reason += "" if with_whole else " (but can be with --enable-expert-parallel)"
     if reason is not None:
         raise DoesNotFitError(
             f"This {shape.architecture} cannot be served at tensor-parallel size "
@@ -39,7 +50,7 @@ def check_tensor_parallel_size(shape: ModelShape, tensor_parallel_size: int) -> 
         )
 
 
-def _refusal(shape: ModelShape, size: int) -> str | None:
+def _refusal(shape: ModelShape, size: int, *, whole_experts: bool = False) -> str | None:
     """Why vLLM cannot split a model over a number of GPUs, or None if it can.
 
     The rules are those of vLLM 0.32: ``ModelConfig.verify_with_parallel_config`` for the heads,
@@ -56,8 +67,8 @@ def _refusal(shape: ModelShape, size: int) -> str | None:
             )
         reason = (
             each.layer.attention.refusal(size)
-            or feed_forward.refusal(size)
-            or _block_refusal(shape, each, size)
+            or feed_forward.refusal(size, whole_experts=whole_experts)
+            or _block_refusal(shape, each, size, whole_experts=whole_experts)
         )
         if reason is not None:
             return reason
@@ -68,7 +79,9 @@ def _refusal(shape: ModelShape, size: int) -> str | None:
     return None
 
 
-def _block_refusal(shape: ModelShape, layers: Layers, size: int) -> str | None:
+def _block_refusal(
+    shape: ModelShape, layers: Layers, size: int, *, whole_experts: bool
+) -> str | None:
     """Why the blocks or groups of quantised weights cannot be split, or None if they can.
 
     vLLM checks this where it creates the weights: ``validate_fp8_block_shape`` for FP8, and "The
@@ -80,7 +93,7 @@ def _block_refusal(shape: ModelShape, layers: Layers, size: int) -> str | None:
     hidden = shape.hidden_size
     pairs = zip(layers.layer.matrices(hidden), layers.layer.matrices(hidden, size), strict=True)
     for whole, part in pairs:
-        if part.name not in layers.quantized:
+        if part.name not in layers.quantized or (whole_experts and part.copies > 1):
             continue
         for width, of_whole, block in (
             (part.inputs, whole.inputs, scheme.block_inputs),

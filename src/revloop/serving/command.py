@@ -144,7 +144,8 @@ def check_model(options: ServerOptions) -> ModelShape | None:
     """
     shape = known_shape(read_config(options.model), options.model)
     if shape is not None:
-        check_tensor_parallel_size(shape, options.tensor_parallel_size)
+        whole = option_value(options.vllm_options, "--enable-expert-parallel", "-ep") is not None
+        check_tensor_parallel_size(shape, options.tensor_parallel_size, whole_experts=whole)
     folder = local_folder(options.model)
     if folder is not None and option_value(options.vllm_options, "--load-format") is None:
         check_weights(folder)
