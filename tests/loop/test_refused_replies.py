@@ -70,6 +70,66 @@ async def test_the_last_one_of_a_failed_step_is_shown_exported_and_reported(
     assert "Sure! Better. \\u001b[2J" in page
 
 
+LONG = (
+    "Paris is old. " * 5
+    + "It lies on the Seine, which divides it into two banks of equal size. " * 4
+)
+SHORT = "<revised_response>\nParis.\n</revised_response>"
+
+
+async def revised(server: StubServer, folder: Path, *more: str) -> tuple[str, str, str]:
+    """What a round over a long response says, what is stored, and what is shown."""
+    options = ("--base-url", server.base_url, "--prompts", "chat", "-n", "1", "--store", "s.sqlite")
+    finished = await revloop("revise", LONG, *options, *more, folder=folder)
+    as_json = await revloop("show", "s.sqlite", "--json", folder=folder)
+    name = json.loads(as_json.out)["draft"]["id"]
+    shown = await revloop("show", "s.sqlite", name, folder=folder)
+    return finished.err, as_json.out, shown.out
+
+
+async def test_a_check_is_named_wherever_its_refusal_is_shown(
+    server: StubServer, tmp_path: Path
+) -> None:
+    server.on(CHAT, *map(chat_completion, [CRITIQUE, SHORT, SHORT, SHORT]))
+    said, stored, shown = await revised(server, tmp_path)
+    reason = f"it is far shorter than the text before (6 of {len(LONG.strip())} characters)"
+    assert f"{reason} (--no-check too_short would let it pass)." in " ".join(said.split())
+    refusals = [step["refusal"] for step in json.loads(stored)["end"]["steps"]]
+    assert [one and (one["check"], one["reason"]) for one in refusals] == [
+        None,
+        *[("too_short", reason)] * 3,
+    ]
+    assert f"round 1, revision, try 3, not used (too_short): {reason}" in " ".join(shown.split())
+    await revloop("report", "s.sqlite", "-o", "report.html", folder=tmp_path)
+    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert '"check":"too_short"' in page.replace('": ', '":')
+
+
+async def test_a_check_that_is_switched_off_lets_a_version_pass_and_its_verdict_is_stored(
+    server: StubServer, tmp_path: Path
+) -> None:
+    said = f"Sure!\n\n{SHORT}\n\nI hope this helps!"
+    server.on(CHAT, *map(chat_completion, [CRITIQUE, said]))
+    _, stored, shown = await revised(server, tmp_path, "--no-check", "too_short")
+    (_, version) = json.loads(stored)["versions"]
+    assert version["text"] == "Paris."
+    assert [one["check"] for one in version["failed_checks"]] == ["too_short"]
+    assert version["steps"][1]["left_out"] == ["Sure!", "I hope this helps!"]
+    assert "version 1 fails too_short, which is off: it is far shorter than" in shown
+    assert "left out of the reply:\nSure!" in shown
+    await revloop("report", "s.sqlite", "-o", "report.html", folder=tmp_path)
+    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert "too_short: it is far shorter than" in page
+
+
+async def test_a_misspelt_check_is_refused_with_the_names_of_all(tmp_path: Path) -> None:
+    options = ("--base-url", "http://127.0.0.1:9", "--no-check", "too_shrt")
+    finished = await revloop("revise", "x", *options, folder=tmp_path)
+    assert finished.code == 3
+    assert "--no-check" in finished.err
+    assert "'too_short'" in finished.err
+
+
 async def test_trying_again_sends_new_seeds_and_the_same_ones_from_any_run(
     server: StubServer, tmp_path: Path
 ) -> None:

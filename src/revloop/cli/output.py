@@ -134,6 +134,7 @@ def print_trajectory(trajectory: Trajectory, *, console: Console = results) -> N
         if before.text == version.text:
             changed = Text("(unchanged)", style="dim")
         _paragraph(console, f"version {version.round}:", changed)
+        _print_notes(version, console)
     _print_refused(trajectory, trajectory.rounds + 1, console)
     if trajectory.kept != trajectory.rounds:
         console.print(Text(f"Kept: version {trajectory.kept}.", style="dim"))
@@ -214,13 +215,24 @@ def _print_refused(trajectory: Trajectory, round_: int, console: Console) -> Non
     for number, step, refusal in trajectory.refused:
         if number != round_:
             continue
-        what = f"round {number}, {step.kind}, try {step.attempt}, not used: {refusal.reason}"
+        by = "" if refusal.check is None else f" ({refusal.check})"
+        what = f"round {number}, {step.kind}, try {step.attempt}, not used{by}: {refusal.reason}"
         if refusal.reply is None:
             console.print(Text(printable(what), style="dim"))
             continue
         rest = refusal.characters - len(refusal.reply)
         more = f" … and {rest} characters more" if rest else ""
         _paragraph(console, printable(f"{what}:"), Text(printable(refusal.reply) + more))
+
+
+def _print_notes(version: Version, console: Console) -> None:
+    """Print what stood around a revision, and which checks it fails that are off."""
+    for step in version.steps:
+        for text in step.left_out:
+            _paragraph(console, "left out of the reply:", Text(printable(text), style="dim"))
+    for failed in version.failed_checks:
+        said = f"version {version.round} fails {failed.check}, which is off: {failed.reason}"
+        console.print(Text(printable(said), style="dim"))
 
 
 def _unread(critique: Critique) -> str:

@@ -142,6 +142,7 @@ class RoundRequests:
         """
         tries, first = self._settings.tries, self._tries_before(kind) + 1
         room, stop, why = self._first_room(kind, first, request), StopReason.UNPARSEABLE, ""
+        check: str | None = None
         for attempt in range(first, first + tries):
             sampling = self._sampling(kind, attempt)
             asked = replace(request, sampling=sampling)
@@ -165,7 +166,12 @@ class RoundRequests:
                 raise self.failed(stop, f"{_what(kind)} could not be used: {why}.")
             room = room_after(self.steps[-1], request, self._engine.context_tokens)
         often = "in 1 try" if tries == 1 else f"in {tries} tries"
-        raise self.failed(stop, f"{_what(kind)} could not be used {often}: {why}.")
+        raise self.failed(stop, f"{_what(kind)} could not be used {often}: {why}{_hint(check)}.")
+
+    def note_left_out(self, texts: tuple[str, ...]) -> None:
+        """Record what was left out of the last reply."""
+        kept = tuple(text[:REPLY_CHARACTERS] for text in texts)
+        self.steps[-1] = self.steps[-1].model_copy(update={"left_out": kept})
 
     def failed(self, reason: StopReason, detail: str) -> RoundFailedError:
         """The error that ends the trajectory, naming the round."""
@@ -289,6 +295,10 @@ class RoundRequests:
 
 def _what(kind: Kind) -> str:
     return f"the {kind}" if kind != "both" else "the critique with the revision"
+
+
+def _hint(check: str | None) -> str:
+    return "" if check is None else f" (--no-check {check} would let it pass)"
 
 
 def _joined(*thoughts: str) -> str:

@@ -271,11 +271,15 @@ class Rounds:
     ) -> Candidate:
         prompts, given = self._prompts, texts_given(self._draft, text)
 
-        def parse(generated: str) -> str:
+        def parse(generated: str) -> tuple[str, tuple[str, ...]]:
             revision = prompts.parse_revision(prompts.revision_lead + generated, given)
-            return prompts.accept(revision, critique, text, self._draft, self._settings.checks)
+            checks = self._settings.checks
+            return prompts.accept(revision, critique, text, self._draft, checks), prompts.left_out(
+                prompts.revision_lead + generated, revision
+            )
 
-        revision, _ = await requests.until_usable("revision", request, parse, given)
+        (revision, left_out), _ = await requests.until_usable("revision", request, parse, given)
+        requests.note_left_out(left_out)
         return critique, revision
 
     async def _single_pass(self, requests: RoundRequests, text: str) -> Candidate:

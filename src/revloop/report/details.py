@@ -39,6 +39,7 @@ def details_of(trajectory: Trajectory, source: ReportSource) -> dict[str, Any]:
                 "round": number,
                 "kind": step.kind,
                 "attempt": step.attempt,
+                "check": refusal.check,
                 "reason": refusal.reason,
                 "reply": refusal.reply,
                 "left_out": refusal.characters - len(refusal.reply or ""),
@@ -81,6 +82,8 @@ def _version(version: Version, trajectory: Trajectory) -> dict[str, Any]:
         "model": None if version.engine is None else version.engine.model,
         "tokens": [usage.prompt_tokens, usage.cached_tokens, usage.generated_tokens],
         "seconds": round(version.latency_s, 3),
+        "left_out": [text for step in version.steps for text in step.left_out],
+        "failed_checks": [f"{one.check}: {one.reason}" for one in version.failed_checks],
         "candidates": [] if selection is None else [other.text for other in selection.others],
     }
 

@@ -209,6 +209,12 @@ function round(version, versions) {
   const [prompt, cached, generated] = version.tokens;
   const saved = cached === null ? "" : ` (${cached} cached)`;
   part.append(element("p", `${version.model || "?"}: ${prompt} prompt tokens${saved}, ${generated} generated, ${version.seconds} s`, "quiet"));
+  for (const text of version.failed_checks) part.append(element("p", `Fails a check that is off: ${text}`, "quiet"));
+  for (const text of version.left_out) {
+    const more = element("details");
+    more.append(element("summary", "Left out of the reply"), element("p", text, "text"));
+    part.append(more);
+  }
   for (const text of version.candidates) {
     const more = element("details");
     more.append(element("summary", "Another candidate of this round"), element("p", text, "text"));
@@ -218,7 +224,8 @@ function round(version, versions) {
 }
 
 function rejected(one) {
-  const what = `Round ${one.round}, ${one.kind}, try ${one.attempt}, rejected: ${one.reason}`;
+  const check = one.check === null ? "" : ` (${one.check})`;
+  const what = `Round ${one.round}, ${one.kind}, try ${one.attempt}, rejected${check}: ${one.reason}`;
   if (one.reply === null) return element("p", what, "quiet");
   const part = element("details");
   const more = one.left_out ? ` … and ${one.left_out} more characters` : "";

@@ -113,6 +113,10 @@ class Step(Frozen):
     refusal: Refusal | None = Field(
         default=None, description="Why its reply was unusable; None if it was usable."
     )
+    left_out: tuple[Text, ...] = Field(
+        default=(),
+        description="What stood before and after the revision in its reply, without the tags.",
+    )
     thoughts: Text | None = Field(
         default=None,
         description="What the model thought before its reply, sent apart or inside the reply; "

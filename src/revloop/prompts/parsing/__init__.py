@@ -14,7 +14,7 @@ from revloop.prompts.parsing.revision import (
     unless_unchanged,
     write_revision,
 )
-from revloop.prompts.parsing.talk import without_talk
+from revloop.prompts.parsing.talk import left_out, without_talk
 from revloop.prompts.parsing.thoughts import (
     UNFINISHED,
     ReplyFormat,
@@ -39,6 +39,7 @@ __all__ = [
     "UnusableError",
     "find_revision",
     "heading",
+    "left_out",
     "marks_shown",
     "parse_critique",
     "parse_revision",

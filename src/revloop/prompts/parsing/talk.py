@@ -126,6 +126,21 @@ def without_talk(text: str, given: Sequence[str] = ()) -> str:
         text = shorter
 
 
+def left_out(reply: str, revision: str, marks: Sequence[str] = ()) -> tuple[str, ...]:
+    """What stands before and after a revision in its reply.
+
+    Args:
+        reply: The critic's text, without its thoughts.
+        revision: A passage of it.
+        marks: Tags, which are no part of what was left out.
+    """
+    before, _, after = reply.partition(revision.strip())
+    for mark in marks:
+        pattern = re.compile(re.escape(mark), re.IGNORECASE)
+        before, after = pattern.sub("", before), pattern.sub("", after)
+    return tuple(part.strip() for part in (before, after) if part.strip())
+
+
 def _without_preamble(text: str, given: Sequence[str]) -> str:
     end = _end_of_preamble(text)
     if end == 0 or any(map(_end_of_preamble, given)):
