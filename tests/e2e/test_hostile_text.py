@@ -19,6 +19,7 @@ from revloop.cli.output import print_json, print_text, print_trajectory, printab
 from revloop.engines.tokens import PromptTokenizer
 from revloop.errors import BadReplyError, EngineError, InputError
 from revloop.prompts import shipped_prompt_sets
+from revloop.prompts.checks import CheckSettings, known_checks
 from revloop.prompts.parsing import write_revision
 from revloop.records import Record, RecordEntry, read_records
 from revloop.store import Store
@@ -51,6 +52,12 @@ def draft_of(group: tuple[str, ...]) -> Draft:
     return Draft(id=group[0], messages=turns, response=group[0], extra={"all": list(group)})
 
 
+JUDGEMENTS = tuple(
+    name for name in known_checks() if name not in CheckSettings().chosen(is_chat=False)
+)
+"""The checks that compare a revision with the text before: here each text replaces any other."""
+
+
 def script_of(group: tuple[str, ...], prompts: PromptSet) -> list[Answer]:
     """A round for each text: it is criticised with, and then it is the revision."""
     tags = prompts.settings.revision.tags
@@ -64,7 +71,7 @@ async def revise_all(prompts: str, store: Path | None = None) -> list[Trajectory
     script = [said for group in GROUPS for said in script_of(group, chosen)]
     engine = ScriptedEngine(script, counts=False)
     async with AsyncReviser(
-        engine=engine, store=store, prompts=prompts, early_stop=False
+        engine=engine, store=store, prompts=prompts, early_stop=False, no_checks=JUDGEMENTS
     ) as reviser:
         return [await reviser.revise(draft_of(g), iterations=len(g)) for g in GROUPS]
 
@@ -136,7 +143,7 @@ async def test_every_text_is_a_revision_of_a_single_pass(name: str) -> None:
     ]
     engine = ScriptedEngine(script, counts=False)
     async with AsyncReviser(
-        engine=engine, prompts=name, single_pass=True, early_stop=False
+        engine=engine, prompts=name, single_pass=True, early_stop=False, no_checks=JUDGEMENTS
     ) as reviser:
         for group in GROUPS:
             trajectory = await reviser.revise(draft_of(group), iterations=len(group))
