@@ -7,7 +7,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from revloop.prompts import PromptSet
-from revloop.prompts.parsing import UnusableError, without_talk, write_revision
+from revloop.prompts.parsing import (
+    RevisionTags,
+    UnusableError,
+    left_out,
+    without_talk,
+    write_revision,
+)
 
 CHAT = PromptSet.load("chat")
 CNR = PromptSet.load("cnr")
@@ -196,3 +202,17 @@ def test_talk_alone_is_unusable() -> None:
     said = write_revision(PREAMBLES[0], CHAT.settings.revision.tags)
     with pytest.raises(UnusableError, match="it is talk about a revision, without one"):
         CHAT.parse_revision(said)
+
+
+@pytest.mark.parametrize(
+    ("reply", "around"),
+    [
+        (f"{PREAMBLES[0]}\n\n{ANSWER}\n\n{POSTAMBLES[0]}", (PREAMBLES[0], POSTAMBLES[0])),
+        (f"Sure!\n<Revised>\n{ANSWER}\n</Revised>\n", ("Sure!",)),
+        (f"<revised>\n{ANSWER}\n</revised>\nBye!", ("Bye!",)),
+        (f"\n{ANSWER}\n", ()),
+    ],
+)
+def test_what_stands_around_a_revision_can_be_told(reply: str, around: tuple[str, ...]) -> None:
+    tags = RevisionTags(opening="<revised>", closing="</revised>")
+    assert left_out(reply, f" {ANSWER}\n", tags) == around

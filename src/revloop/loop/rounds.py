@@ -20,6 +20,7 @@ from revloop.loop.requests import RoundFailedError, RoundRequests
 from revloop.loop.selection import choose_by_judge, choose_by_score
 from revloop.loop.stopping import end_of, found_nothing
 from revloop.prompts import texts_given
+from revloop.prompts.parsing import left_out
 from revloop.trajectory import Critique, StopReason, Version, compare, kept_round
 
 if TYPE_CHECKING:
@@ -272,14 +273,14 @@ class Rounds:
         prompts, given = self._prompts, texts_given(self._draft, text)
 
         def parse(generated: str) -> tuple[str, tuple[str, ...]]:
-            revision = prompts.parse_revision(prompts.revision_lead + generated, given)
+            reply = prompts.revision_lead + generated
+            revision = prompts.parse_revision(reply, given)
+            around = left_out(reply, revision, prompts.settings.revision.tags)
             checks = self._settings.checks
-            return prompts.accept(revision, critique, text, self._draft, checks), prompts.left_out(
-                prompts.revision_lead + generated, revision
-            )
+            return prompts.accept(revision, critique, text, self._draft, checks), around
 
-        (revision, left_out), _ = await requests.until_usable("revision", request, parse, given)
-        requests.note_left_out(left_out)
+        (revision, around), _ = await requests.until_usable("revision", request, parse, given)
+        requests.note_left_out(around)
         return critique, revision
 
     async def _single_pass(self, requests: RoundRequests, text: str) -> Candidate:

@@ -39,7 +39,6 @@ from revloop.prompts.parsing import (
     UnusableError,
     find_revision,
     heading,
-    left_out,
     parse_critique,
     parse_revision,
     unless_unchanged,
@@ -329,11 +328,6 @@ class PromptSet:
             labels=self.settings.critique.labels,
         )
         return tuple(failures(revised, checks))
-
-    def left_out(self, reply: str, revision: str) -> tuple[str, ...]:
-        """What stands around a revision in its reply, without the tags."""
-        tags = self.settings.revision.tags
-        return left_out(reply, revision, () if tags is None else (tags.opening, tags.closing))
 
     def _without_talk(self, revision: str, given: Sequence[str]) -> str:
         """The revision without talk around it; a fine-tuned critic writes none."""

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from revloop.prompts.parsing.revision import RevisionTags
+
 _LINE_CHARACTERS = 300
 """A longer line is no preamble."""
 
@@ -126,17 +128,16 @@ def without_talk(text: str, given: Sequence[str] = ()) -> str:
         text = shorter
 
 
-def left_out(reply: str, revision: str, marks: Sequence[str] = ()) -> tuple[str, ...]:
+def left_out(reply: str, revision: str, tags: RevisionTags | None) -> tuple[str, ...]:
     """What stands before and after a revision in its reply.
 
     Args:
         reply: The critic's text, without its thoughts.
         revision: A passage of it.
-        marks: Tags, which are no part of what was left out.
+        tags: The tags around it, which are no part of what was left out.
     """
     before, _, after = reply.partition(revision.strip())
-    for mark in marks:
-        pattern = re.compile(re.escape(mark), re.IGNORECASE)
+    for pattern in () if tags is None else tags.patterns():
         before, after = pattern.sub("", before), pattern.sub("", after)
     return tuple(part.strip() for part in (before, after) if part.strip())
 
