@@ -15,6 +15,7 @@ from revloop import End, StopReason, Usage, Version
 from revloop.batch import Progress, Snapshot
 from revloop.cli import output
 from revloop.cli.batch_display import line, table, tell
+from revloop.engines.batch_api.job import JobState
 from revloop.engines.outage import Faults, Waiting
 
 SNAPSHOT = Snapshot(
@@ -278,3 +279,37 @@ class TestWaiting:
         for text in (line(away), shown.getvalue()):
             assert "waiting for the server: 35 s of 900 s" in text
         assert "waiting for the server" not in line(SNAPSHOT)
+
+
+class TestJobsAtAProvider:
+    """Jobs that take hours are shown with what they have done."""
+
+    ROUND = replace(SNAPSHOT, in_round={1: 800})
+
+    def of(self, number: int) -> Snapshot:
+        job = JobState("batch_abc", "in_progress", requests=800, done=312, elapsed_s=2460.0)
+        return replace(self.ROUND, jobs=(job,) * number)
+
+    def test_a_line_names_the_round_and_the_job(self) -> None:
+        said = "round 1: batch_abc (in progress) has 312 of 800 requests done after 41.0 minutes"
+        assert line(self.of(1)).endswith(said)
+
+    def test_a_job_that_is_not_created_yet_has_no_name(self) -> None:
+        job = JobState(None, "preparing", requests=800, done=0, elapsed_s=1.0)
+        assert "round 1: a job (preparing) has 0 of 800" in line(replace(self.ROUND, jobs=(job,)))
+
+    def test_of_many_jobs_the_first_ones_are_named(self) -> None:
+        said = line(self.of(5))
+        assert said.count("batch_abc") == 3
+        assert said.endswith("; 2 more jobs")
+
+    def test_rounds_under_way_are_a_range(self) -> None:
+        assert "rounds 1 to 3: batch_abc" in line(replace(self.of(1), in_round={1: 4, 3: 2}))
+
+    def test_the_table_has_them_in_a_row(self) -> None:
+        shown = Console(width=200, record=True, file=io.StringIO())
+        shown.print(table(self.of(1)))
+        assert "batch_abc (in progress) has 312 of 800 requests" in shown.export_text()
+
+    def test_without_jobs_nothing_is_said(self) -> None:
+        assert "round 1:" not in line(self.ROUND)

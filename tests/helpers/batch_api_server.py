@@ -1,17 +1,13 @@
 """A server that speaks OpenAI's Batch API, with the deterministic server's model behind it.
 
-    python -m tests.helpers.batch_api_server PORT
-
-Within a process, :class:`BatchApiServer` runs in the test's event loop, with scripted faults:
+It runs in the test's event loop, with scripted faults:
 
     async with BatchApiServer() as server:
         server.faults["POST /batches"] = [Lost()]       # created, but the reply is lost
         server.endings = [Ending("expired", done=3)]    # of the first job; others complete
         server.line_faults["Draft 7"] = [429]           # the first try of its requests
 
-A job ends at its first poll, or after ``server.polls`` of them. As a process the server takes
-orders at ``POST /session``: ``{"signal": 9, "at": "after POST /batches", "times": 2}`` sends the
-signal to the process that ``POST /victim`` names, the second time that this happens.
+A job ends at its first poll, or after ``server.polls`` of them.
 """
 
 from __future__ import annotations
@@ -20,7 +16,6 @@ import asyncio
 import json
 import os
 import re
-import sys
 from collections import Counter, defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
@@ -30,12 +25,13 @@ from aiohttp import web
 from tests.helpers.deterministic_server import reply_to
 
 if TYPE_CHECKING:
+    import signal
     from collections.abc import Mapping
 
     Fault = int | "Lost"
 
-_STATUSES = ["validating", "in_progress", "finalizing"]
-_RUNNING = {*_STATUSES, "cancelling"}
+_DEATH_S = 0.2
+_RUNNING = {"validating", "in_progress", "cancelling"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +52,16 @@ class Ending:
     status: str = "completed"
     done: int | None = None
     errors: tuple[Mapping[str, Any], ...] = ()
+
+
+@dataclass(slots=True)
+class SignalOrder:
+    """A signal to send at a moment."""
+
+    signal: int
+    at: str
+    times: int
+    victim: asyncio.Future[int]
 
 
 @dataclass(slots=True)
@@ -101,10 +107,8 @@ class BatchApiServer:
         self.files: dict[str, bytes] = {}
         self.calls: Counter[str] = Counter()
         self.live: list[dict[str, Any]] = []
-        self.events: Counter[str] = Counter()
-        self.order: dict[str, Any] = {}
-        self.victim: asyncio.Future[int] | None = None
         self.changed = asyncio.Condition()
+        self._orders: list[SignalOrder] = []
 
     @property
     def submitted(self) -> Counter[str]:
@@ -115,6 +119,18 @@ class BatchApiServer:
     def sizes(self) -> list[int]:
         """The number of requests of each job."""
         return [len(job.requests) for job in self.jobs]
+
+    def order(self, number: signal.Signals, *, at: str, times: int = 1) -> asyncio.Future[int]:
+        """Order a signal to the process whose id the returned future gets.
+
+        Args:
+            number: The signal.
+            at: A moment: ``before POST /batches``, ``after GET /batches/{id}``.
+            times: At which of these moments from now on.
+        """
+        victim: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        self._orders = [SignalOrder(number, at, times, victim)]
+        return victim
 
     async def until_called(self, call: str, times: int = 1) -> None:
         """Wait for a number of calls."""
@@ -137,22 +153,14 @@ class BatchApiServer:
         }
         for (method, path), handler in routes.items():
             made.router.add_route(method, f"/v1{path}", self._wrapped(f"{method} {path}", handler))
-        made.router.add_post("/session", self._session)
-        made.router.add_post("/victim", self._name_victim)
-        made.router.add_get("/report", self._report)
-        made.router.add_get("/until/{times}", self._until)
         return made
 
-    async def start(self, port: int = 0) -> None:
-        """Listen."""
+    async def __aenter__(self) -> Self:
         self._runner = web.AppRunner(self.app(), access_log=None, shutdown_timeout=1.0)
         await self._runner.setup()
-        await web.TCPSite(self._runner, "127.0.0.1", port).start()
-        host, taken = self._runner.addresses[0][:2]
-        self.base_url = f"http://{host}:{taken}"
-
-    async def __aenter__(self) -> Self:
-        await self.start()
+        await web.TCPSite(self._runner, "127.0.0.1", 0).start()
+        host, port = self._runner.addresses[0][:2]
+        self.base_url = f"http://{host}:{port}"
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -176,14 +184,14 @@ class BatchApiServer:
 
         return handle
 
-    async def _pass(self, when: str, name: str) -> None:
-        """Send the signal that was ordered for this moment."""
-        moment = f"{when} {name}"
-        self.events[moment] += 1
-        due = self.order.get("at") == moment and self.events[moment] == self.order.get("times", 1)
-        if due and self.victim is not None:
-            os.kill(await self.victim, self.order["signal"])
-            await asyncio.sleep(0.2)  # it is dead before any reply leaves
+    async def _pass(self, when: str, call: str) -> None:
+        """Carry out the orders for this moment."""
+        for order in self._orders:
+            if order.at == f"{when} {call}":
+                order.times -= 1
+                if order.times == 0:
+                    os.kill(await order.victim, order.signal)
+                    await asyncio.sleep(_DEATH_S)  # it is dead before any reply leaves
 
     async def _models(self, _request: web.Request) -> web.Response:
         return web.json_response({"object": "list", "data": [{"id": "answers"}]})
@@ -260,7 +268,7 @@ class BatchApiServer:
         if job.ending.status == "failed":
             job.status = "failed"
         elif job.status != "cancelling" and job.polls < self.polls:
-            job.status = _STATUSES[min(job.polls, len(_STATUSES) - 1)]
+            job.status = "in_progress"
         else:
             job.status = job.ending.status
             self._finish(job)
@@ -312,26 +320,6 @@ class BatchApiServer:
             "request_counts": counts,
         }
 
-    async def _session(self, request: web.Request) -> web.Response:
-        self.order = await request.json()
-        self.events.clear()
-        self.victim = asyncio.get_running_loop().create_future()
-        return web.json_response({})
-
-    async def _name_victim(self, request: web.Request) -> web.Response:
-        assert self.victim is not None
-        self.victim.set_result((await request.json())["pid"])
-        return web.json_response({})
-
-    async def _report(self, _request: web.Request) -> web.Response:
-        return web.json_response(
-            {"submitted": self.submitted, "sizes": self.sizes, "calls": self.calls}
-        )
-
-    async def _until(self, request: web.Request) -> web.Response:
-        await self.until_called("GET /batches/{id}", int(request.match_info["times"]))
-        return web.json_response({})
-
 
 def _not_done(line: Mapping[str, Any], status: str) -> dict[str, Any]:
     error = {"code": f"batch_{status}", "message": "Not executed in time."}
@@ -340,14 +328,3 @@ def _not_done(line: Mapping[str, Any], status: str) -> dict[str, Any]:
 
 def _error(status: int, message: str) -> web.Response:
     return web.json_response({"error": {"message": message}}, status=status)
-
-
-async def _serve(port: int) -> None:
-    server = BatchApiServer()
-    await server.start(port)
-    print(server.base_url.rpartition(":")[2], flush=True)  # noqa: T201 - reports its port
-    await asyncio.Event().wait()
-
-
-if __name__ == "__main__":
-    asyncio.run(_serve(int(sys.argv[1])))

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     import signal
     from collections.abc import AsyncIterator, Iterable, Mapping
 
+    from tests.helpers.batch_api_server import BatchApiServer
+
 ITERATIONS = 5
 _SERVER = Path(__file__).with_name("deterministic_server.py")
 _LIMIT_S = 120.0
@@ -82,12 +84,15 @@ class Work:
         return self.folder / "out.jsonl.sqlite"
 
     async def begin(
-        self, server: Server, *options: str, environment: Mapping[str, str] | None = None
+        self,
+        server: Server | BatchApiServer,
+        *options: str,
+        environment: Mapping[str, str] | None = None,
     ) -> asyncio.subprocess.Process:
         arguments = ("drafts.jsonl", "out.jsonl", "--base-url", server.base_url, *options)
         return await start("batch", *arguments, folder=self.folder, environment=environment)
 
-    async def run(self, server: Server, *options: str) -> Finished:
+    async def run(self, server: Server | BatchApiServer, *options: str) -> Finished:
         return await ended(await self.begin(server, *options))
 
     async def run_until_signal(

@@ -7,6 +7,7 @@ from collections import Counter, deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from revloop.engines.batch_api.engine import BatchApiEngine
 from revloop.engines.outage import ReportsFaults, WaitsForServer
 from revloop.options import DEFAULT_ITERATIONS
 from revloop.trajectory import StopReason
@@ -14,6 +15,7 @@ from revloop.trajectory import StopReason
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from revloop.engines.batch_api.job import JobState
     from revloop.engines.outage import Faults, Waiting
     from revloop.trajectory import End, Usage, Version
 
@@ -44,6 +46,7 @@ class Snapshot:
         retries: Requests that were sent again after a fault.
         last_fault: The last such fault, if any.
         last_failure: Why the last failed trajectory ended; None if none has failed.
+        jobs: The jobs under way at a provider's batch API.
     """
 
     elapsed_s: float
@@ -64,6 +67,7 @@ class Snapshot:
     retries: int = 0
     last_fault: str | None = None
     last_failure: str | None = None
+    jobs: tuple[JobState, ...] = ()
 
 
 @dataclass(slots=True)
@@ -102,15 +106,18 @@ class Progress:
     _started: float = field(default_factory=time.monotonic)
     _waiting: Callable[[], Waiting | None] = lambda: None
     _faults: Callable[[], Faults | None] = lambda: None
+    _jobs: Callable[[], tuple[JobState, ...]] = tuple
     _last_failure: str | None = None
     _moments: deque[tuple[float, int, int]] = field(default_factory=deque)
 
     def watch(self, engine: object) -> None:
-        """Report this engine's outages and faults in snapshots."""
+        """Report this engine's outages, faults and jobs in snapshots."""
         if isinstance(engine, WaitsForServer):
             self._waiting = engine.waiting
         if isinstance(engine, ReportsFaults):
             self._faults = engine.faults
+        if isinstance(engine, BatchApiEngine):
+            self._jobs = engine.states
 
     def resume(self, counts: dict[tuple[StopReason | None, int], int], *, pending: int) -> None:
         """Count what earlier runs of the command did.
@@ -187,6 +194,7 @@ class Progress:
             retries=retries,
             last_fault=last_fault,
             last_failure=self._last_failure,
+            jobs=self._jobs(),
         )
 
     def _round_after(self, rounds_done: int) -> int:

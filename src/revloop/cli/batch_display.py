@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 _LINE_EVERY_S = 30.0
 _FRAME_EVERY_S = 0.5
 _LINE_COLUMNS = 80
+_JOBS_SHOWN = 3
 _ADDRESS = re.compile(r"https?://\S+")
 
 
@@ -65,6 +66,8 @@ def line(snapshot: Snapshot) -> str:
         parts.append(f"{duration(snapshot.left_s)} left")
     if snapshot.server_away_s is not None:
         parts.append(_waiting(snapshot))
+    if snapshot.jobs:
+        parts.append(f"{_rounds(snapshot)}: {_jobs(snapshot)}")
     return ", ".join(parts)
 
 
@@ -83,6 +86,8 @@ def table(snapshot: Snapshot) -> RenderableType:
     shown.add_row("under way", f"{under_way}, at most {snapshot.limit} requests at once")
     shown.add_row("in round", rounds or "none")
     share = snapshot.converged / snapshot.done if snapshot.done else 0.0
+    if snapshot.jobs:
+        shown.add_row("jobs", _jobs(snapshot))
     shown.add_row("converged", f"{share:.0%} of those done")
     cached = snapshot.cached_share
     shown.add_row("prefix cache", "not counted" if cached is None else f"{cached:.0%} of prompts")
@@ -108,6 +113,24 @@ def _done(snapshot: Snapshot) -> str:
 def _waiting(snapshot: Snapshot) -> str:
     away_s, limit_s = snapshot.server_away_s or 0.0, snapshot.server_limit_s or 0.0
     return f"waiting for the server: {away_s:.0f} s of {limit_s:.0f} s"
+
+
+def _rounds(snapshot: Snapshot) -> str:
+    """The rounds that trajectories are in: ``round 1``, ``rounds 1 to 3``."""
+    first, last = min(snapshot.in_round, default=1), max(snapshot.in_round, default=1)
+    return f"round {first}" if first == last else f"rounds {first} to {last}"
+
+
+def _jobs(snapshot: Snapshot) -> str:
+    """How far the jobs at a provider are: the first ones, and the number of the rest."""
+    told = [
+        f"{job.name or 'a job'} ({job.status.replace('_', ' ')}) has {job.done} of {job.requests} "
+        f"requests done after {duration(job.elapsed_s)}"
+        for job in snapshot.jobs[:_JOBS_SHOWN]
+    ]
+    if more := len(snapshot.jobs) - len(told):
+        told.append(f"{more} more jobs")
+    return output.printable("; ".join(told))
 
 
 def _counts(snapshot: Snapshot) -> list[str]:

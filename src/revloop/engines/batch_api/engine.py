@@ -244,12 +244,12 @@ class BatchApiEngine(EngineWrapper):
             self._submit_less(job, str(exc))
         except RevloopError as exc:
             job.settle(exc)
-        finally:
-            self._jobs.remove(job)
-            for asked in job.asked.values():
-                if asked.name not in self._pending:
-                    del self._asked[asked.name]
-            self._changed.set()
+        # not if it is cancelled: the job goes on at the provider
+        self._jobs.remove(job)
+        for asked in job.asked.values():
+            if asked.name not in self._pending:
+                del self._asked[asked.name]
+        self._changed.set()
 
     def _submit_less(self, job: ProviderJob, complaint: str) -> None:
         """Submit the requests of a job in smaller ones, one after the other."""
