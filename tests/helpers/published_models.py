@@ -352,3 +352,106 @@ PHI_3_MINI = _config(
     pad_token_id=32000,
     tie_word_embeddings=False,
 )
+
+# meta-llama/Llama-4-Scout-17B-16E
+LLAMA_4_SCOUT: dict[str, Any] = {
+    "architectures": ["Llama4ForConditionalGeneration"],
+    "model_type": "llama4",
+    "torch_dtype": "bfloat16",
+    "text_config": {
+        "model_type": "llama4_text",
+        "attention_bias": False,
+        "attention_chunk_size": 8192,
+        "head_dim": 128,
+        "hidden_size": 5120,
+        "interleave_moe_layer_step": 1,
+        "intermediate_size": 8192,
+        "intermediate_size_mlp": 16384,
+        "max_position_embeddings": 10485760,
+        "no_rope_layers": [],
+        "num_attention_heads": 40,
+        "num_experts_per_tok": 1,
+        "num_hidden_layers": 48,
+        "num_key_value_heads": 8,
+        "num_local_experts": 16,
+        "tie_word_embeddings": False,
+        "vocab_size": 202048,
+    },
+    "vision_config": {
+        "model_type": "llama4_vision_model",
+        "hidden_size": 1408,
+        "image_size": 336,
+        "intermediate_size": 5632,
+        "num_attention_heads": 16,
+        "num_hidden_layers": 34,
+        "patch_size": 14,
+        "pixel_shuffle_ratio": 0.5,
+        "projector_input_dim": 4096,
+        "projector_output_dim": 4096,
+        "vision_output_dim": 4096,
+    },
+}
+# meta-llama/Llama-4-Maverick-17B-128E
+LLAMA_4_MAVERICK = LLAMA_4_SCOUT | {
+    "text_config": LLAMA_4_SCOUT["text_config"]
+    | {
+        "interleave_moe_layer_step": 2,
+        "max_position_embeddings": 1048576,
+        "num_local_experts": 128,
+    }
+}
+# mistralai/Mistral-Small-3.1-24B-Instruct-2503
+MISTRAL_SMALL_31: dict[str, Any] = {
+    "architectures": ["Mistral3ForConditionalGeneration"],
+    "model_type": "mistral3",
+    "torch_dtype": "bfloat16",
+    "multimodal_projector_bias": False,
+    "spatial_merge_size": 2,
+    "tie_word_embeddings": False,
+    "vision_feature_layer": -1,
+    "text_config": {
+        "model_type": "mistral",
+        "head_dim": 128,
+        "hidden_size": 5120,
+        "intermediate_size": 32768,
+        "max_position_embeddings": 131072,
+        "num_attention_heads": 32,
+        "num_hidden_layers": 40,
+        "num_key_value_heads": 8,
+        "sliding_window": None,
+        "tie_word_embeddings": False,
+        "vocab_size": 131072,
+    },
+    "vision_config": {
+        "model_type": "pixtral",
+        "head_dim": 64,
+        "hidden_size": 1024,
+        "image_size": 1540,
+        "intermediate_size": 4096,
+        "num_attention_heads": 16,
+        "num_hidden_layers": 24,
+        "patch_size": 14,
+    },
+}
+# HuggingFaceTB/SmolLM3-3B
+SMOLLM3_3B = LLAMA_31_8B | {
+    "architectures": ["SmolLM3ForCausalLM"],
+    "model_type": "smollm3",
+    "hidden_size": 2048,
+    "intermediate_size": 11008,
+    "num_hidden_layers": 36,
+    "num_attention_heads": 16,
+    "num_key_value_heads": 4,
+    "max_position_embeddings": 65536,
+    "tie_word_embeddings": True,
+    "use_sliding_window": False,
+}
+# ibm-granite/granite-3.3-8b-instruct
+GRANITE_33_8B = LLAMA_31_8B | {
+    "architectures": ["GraniteForCausalLM"],
+    "model_type": "granite",
+    "vocab_size": 49159,
+    "intermediate_size": 12800,
+    "num_hidden_layers": 40,
+    "tie_word_embeddings": True,
+}

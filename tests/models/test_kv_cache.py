@@ -45,6 +45,16 @@ def test_local_layers_share_tables_as_large_as_that_of_the_global_ones() -> None
     assert layout.blocks(131_072) == 131_072 // 16 + 6 * (1024 // 16 + 1)
 
 
+def test_chunks_of_llama_4_bound_three_layers_of_four() -> None:
+    shape = shape_of(published.LLAMA_4_SCOUT)
+    assert {each.window: count for each, count in shape.attentions.items()} == {8192: 36, None: 12}
+    layers = {"no_rope_layers": [1, 0] * 24}
+    other = published.LLAMA_4_SCOUT | {
+        "text_config": published.LLAMA_4_SCOUT["text_config"] | layers
+    }
+    assert set(shape_of(other).attentions.values()) == {24}
+
+
 def test_kinds_of_about_equally_many_layers_have_a_table_each() -> None:
     assert cache_layout({128: 12, None: 13}).tables == (
         BlockTables(1, 128),

@@ -5,7 +5,8 @@ https://mistral.ai/news/mixtral-8x22b (12.9 of 46.7, 39 of 141 billion); Qwen3, 
 table 2; DeepSeek-V3, arXiv 2412.19437, and V2, arXiv 2405.04434 (15.7 and 2.4 for Lite in its
 appendix B); Kimi K2, arXiv 2507.20534; gpt-oss, arXiv 2508.10925, table 1; Gemma 2, arXiv
 2408.00118, and Gemma 3, arXiv 2503.19786, both in table 1, embeddings and the 417 million of the
-vision encoder added; Qwen1.5-MoE, https://qwenlm.github.io/blog/qwen-moe/; Llama 3.1, Qwen2.5,
+vision encoder added; Qwen1.5-MoE, https://qwenlm.github.io/blog/qwen-moe/; Llama 4, https://ai.meta.com/blog/llama-4-multimodal-intelligence/
+(17 of 109 and of 400 billion); Llama 3.1, Qwen2.5,
 Mistral 7B, Phi-3 and Falcon: "Model size" on their pages at https://huggingface.co.
 """
 
@@ -46,6 +47,11 @@ TOTALS = {
     "Qwen2.5-7B": (published.QWEN25_7B, 7.62),
     "Qwen2.5-72B": (published.QWEN25_72B, 72.7),
     "Phi-3-mini": (published.PHI_3_MINI, 3.82),
+    "Llama 4 Scout": (published.LLAMA_4_SCOUT, 108.6),
+    "Llama 4 Maverick": (published.LLAMA_4_MAVERICK, 401.6),
+    "Mistral Small 3.1": (published.MISTRAL_SMALL_31, 24.0),
+    "SmolLM3 3B": (published.SMOLLM3_3B, 3.08),
+    "Granite 3.3 8B": (published.GRANITE_33_8B, 8.17),
     "Falcon-40B": (FALCON_40B, 41.3),
     "Falcon-7B": (FALCON_7B, 6.92),
 }
@@ -75,6 +81,8 @@ def test_a_model_has_as_many_parameters_as_its_makers_say(
         (published.DEEPSEEK_V3, 37),
         (published.DEEPSEEK_V2, 21),
         (published.KIMI_K2, 32.6),
+        (published.LLAMA_4_SCOUT, 17.2),
+        (published.LLAMA_4_MAVERICK, 17.2),
     ],
 )
 def test_a_token_uses_as_many_parameters_as_the_makers_say(
@@ -189,6 +197,12 @@ SMALL = {
         "Gemma 2": published.GEMMA_2_9B,
         "Gemma 3, text": published.GEMMA_3_1B,
         "Phi-3": published.PHI_3_MINI,
+        "SmolLM3": published.SMOLLM3_3B,
+        "Granite": published.GRANITE_33_8B,
+        "Llama 4, text": {
+            "architectures": ["Llama4ForCausalLM"],
+            **published.LLAMA_4_MAVERICK["text_config"],
+        },
     }.items()
 }
 
@@ -206,12 +220,17 @@ def test_the_parameter_count_is_that_of_the_model_which_transformers_builds(
     assert shape_of(config).parameters == sum(p.numel() for p in model.parameters())
 
 
-def test_the_vision_encoder_is_counted_as_transformers_builds_it() -> None:
+@pytest.mark.parametrize(
+    "config",
+    [published.GEMMA_3_4B, published.LLAMA_4_SCOUT, published.MISTRAL_SMALL_31],
+    ids=lambda config: config["architectures"][0],
+)
+def test_the_vision_encoder_is_counted_as_transformers_builds_it(config: dict[str, Any]) -> None:
     torch = pytest.importorskip("torch")
     transformers = pytest.importorskip("transformers")
-    config = transformers.Gemma3Config(**published.GEMMA_3_4B)
+    config = config | {"text_config": config["text_config"] | {"num_hidden_layers": 2}}
+    built = transformers.AutoConfig.for_model(config["model_type"]).__class__(**config)
     with torch.device("meta"):
-        model = transformers.Gemma3ForConditionalGeneration(config)
+        model = getattr(transformers, config["architectures"][0])(built)
     model.tie_weights()
-    counted = sum(p.numel() for p in model.parameters())
-    assert shape_of(published.GEMMA_3_4B).parameters == counted
+    assert shape_of(config).parameters == sum(p.numel() for p in model.parameters())

@@ -12,12 +12,7 @@ from revloop.models.families.experts import (
     Qwen3MoeConfig,
 )
 from revloop.models.families.falcon import FalconConfig
-from revloop.models.families.gemma import (
-    Gemma2Config,
-    Gemma3Config,
-    Gemma3MultimodalConfig,
-    GemmaConfig,
-)
+from revloop.models.families.gemma import Gemma2Config, Gemma3Config, GemmaConfig
 from revloop.models.families.llama import (
     LlamaConfig,
     MistralConfig,
@@ -25,18 +20,30 @@ from revloop.models.families.llama import (
     Qwen2Config,
     Qwen3Config,
 )
+from revloop.models.families.llama4 import Llama4TextConfig
+from revloop.models.families.multimodal import (
+    Gemma3MultimodalConfig,
+    Llama4Config,
+    Mistral3Config,
+)
 
 if TYPE_CHECKING:
     from revloop.models.families.base import FamilyConfig
+    from revloop.models.families.multimodal import MultimodalConfig
 
 __all__ = ["CONFIG_KINDS"]
 
-CONFIG_KINDS: dict[str, type[FamilyConfig | Gemma3MultimodalConfig]] = {
+CONFIG_KINDS: dict[str, type[FamilyConfig | MultimodalConfig]] = {
     "FalconForCausalLM": FalconConfig,
     # the first Falcon checkpoints, from before transformers had the model
     "RWForCausalLM": FalconConfig,
     "LlamaForCausalLM": LlamaConfig,
+    "SmolLM3ForCausalLM": LlamaConfig,
+    "GraniteForCausalLM": LlamaConfig,
+    "Llama4ForCausalLM": Llama4TextConfig,
+    "Llama4ForConditionalGeneration": Llama4Config,
     "MistralForCausalLM": MistralConfig,
+    "Mistral3ForConditionalGeneration": Mistral3Config,
     "Phi3ForCausalLM": Phi3Config,
     "Qwen2ForCausalLM": Qwen2Config,
     "Qwen3ForCausalLM": Qwen3Config,
