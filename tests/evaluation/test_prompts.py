@@ -70,6 +70,25 @@ class TestReading:
             ("Fine.\n**Verdict: Tie.**", ("tie", "Fine.")),
             ("Fine.\n### Verdict: [B]", ("second", "Fine.")),
             ("Verdict: A\nSo, as said:\nVerdict: A", ("first", "")),
+            ("Fine.\n**Verdict:** B", ("second", "Fine.")),
+            ("Fine.\n**Verdict**: **B**", ("second", "Fine.")),
+            ("Fine.\nVERDICT: b", ("second", "Fine.")),
+            ("Fine.\nVerdict: **A**\n\n", ("first", "Fine.")),
+            ("Fine.\r\nVerdict: A\r\n", ("first", "Fine.")),
+            ("Fine.\nVerdict: Response A", ("first", "Fine.")),
+            ("Fine.\nVerdict: response_b", ("second", "Fine.")),
+            ("Fine.\nVerdict: Response **B** is better.", ("second", "Fine.")),
+            ("Fine.\nVerdict: [[A]]", ("first", "Fine.")),
+            ('Fine.\nVerdict: "A"', ("first", "Fine.")),
+            ("Fine.\nVerdict: it's a tie", ("tie", "Fine.")),
+            ("Fine.\nFinal verdict: A", ("first", "Fine.")),
+            ("Fine.\n\n### Verdict\n\nB", ("second", "Fine.")),
+            ("Fine.\nVerdict:\n**A**", ("first", "Fine.")),
+            ("Fine.\n[[B]]", ("second", "Fine.")),
+            ("Fine.\n**Response A**", ("first", "Fine.")),
+            ("Fine.\nTie.", ("tie", "Fine.")),
+            ("<think>Verdict: B</think>Fine.\nA", ("first", "Fine.")),
+            ("A", ("first", "")),
         ],
     )
     def test_a_verdict_is_read(self, answer: str, read: tuple[str, str]) -> None:
@@ -79,19 +98,39 @@ class TestReading:
         "answer",
         [
             "",
-            "A",
-            "Response A is better.",
+            "I prefer A",
+            "A or B",
+            "A\nIt is true.",
+            "Response A\nIt is true.\nResponse B",
+            "[[A]]\n[[B]]",
+            "Verdict: A\n[[B]]",
+            "**Verdict:** A\n**Verdict:** Response B",
+            "Verdict: neither A nor B",
+            "Verdict: not A",
             "Verdict: A or B",
             "Verdict: C",
             "Verdict:",
             "Verdict: A\nVerdict: B",
             "Verdict: A\nBut B has its merits.",
-            "The Verdict: A",
+            "I reach the Verdict: A",
             "Verdict: A\nVerdict: B\nVerdict: tie",
         ],
     )
     def test_anything_else_is_no_verdict(self, answer: str) -> None:
         assert SHIPPED.read(answer) is None
+
+    def test_words_and_label_of_ones_own_are_read_as_they_are(self, folder: Path) -> None:
+        path = folder / "judge.toml"
+        text = path.read_text().replace('"A"', '"[[A]]"').replace('"B"', '"2 (later)"')
+        path.write_text(text.replace('"Verdict:"', '"The winner is"'))
+        prompts = JudgePrompts.load(folder)
+        assert prompts.read("Fine.\nThe winner is [[A]]") == ("first", "Fine.")
+        assert prompts.read("Fine.\nThe winner is **2 (later)**") == ("second", "Fine.")
+        assert prompts.read("Fine.\nThe winner is 2") is None
+
+    @pytest.mark.parametrize("run", [" ", "*", "A ", "Verdict", "Verdict:\n", "\n \t"])
+    def test_long_answers_are_read_in_time(self, run: str) -> None:
+        assert SHIPPED.read(run * 50_000 + "\nso") is None
 
     @given(st.text())
     def test_no_answer_breaks_the_reader(self, answer: str) -> None:

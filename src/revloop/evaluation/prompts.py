@@ -8,7 +8,6 @@ read as a template.
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from pathlib import Path
 from string import Template
@@ -17,6 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Self
 from pydantic import Field, model_validator
 
 from revloop.errors import PromptSetError
+from revloop.evaluation.reading import read_verdict
 from revloop.options import DEFAULT_JUDGE_PROMPTS
 from revloop.prompts.parsing import (
     ThinkingSettings,
@@ -123,24 +123,15 @@ class JudgePrompts:
     def read(self, answer: str) -> tuple[Preference, str] | None:
         """The verdict in an answer and the reasons before it; None if there is none.
 
-        The verdict is the last line that begins with the label, with nothing else on or after the
-        line. An answer with two different verdicts has none: it may be repeating the question.
-        Leading thoughts are skipped; unclosed ones leave no answer.
+        The verdict is the last line that begins with the label, or a last line that is a verdict
+        and nothing else. Nothing may follow it. An answer with two different verdicts has none: it
+        may be repeating the question. Leading thoughts are skipped; unclosed ones leave no answer.
         """
         try:
             answer = without_thoughts(answer, more=self.settings.thinking.marks).text
         except UnusableError:
             return None
-        label = re.escape(self.settings.label.rstrip())
-        lines = list(re.finditer(rf"^[ \t*_#]*{label}(.*)$", answer, re.MULTILINE))
-        if not lines or answer[lines[-1].end() :].strip():
-            return None
-        known = self.settings.words.preferences
-        verdicts = {known.get(line[1].strip(" \t*_.[]").casefold()) for line in lines}
-        preference = verdicts.pop()
-        if verdicts or preference is None:
-            return None
-        return preference, answer[: lines[0].start()].strip()
+        return read_verdict(answer, self.settings.label, self.settings.words.preferences)
 
 
 def _find(name_or_folder: str | Path) -> Path:
