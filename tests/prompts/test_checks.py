@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 from hypothesis import given
@@ -317,6 +318,16 @@ class TestWhichAreOn:
 
     def test_every_check_has_a_switch(self) -> None:
         assert tuple(CheckSettings.model_fields) == known_checks()
+
+
+def test_the_docs_name_every_check_and_where_it_is_on() -> None:
+    page = (REPOSITORY / "docs" / "prompts.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `(\w+)` \|.*\| (every set|chat sets) \|$", page, re.MULTILINE)
+    assert [name for name, _ in rows] == [
+        *(name for name in known_checks() if name in CNR.checks),
+        *(name for name in known_checks() if name not in CNR.checks),
+    ]
+    assert [name for name, where in rows if where == "every set"] == list(CNR.checks)
 
 
 class TestAccept:
