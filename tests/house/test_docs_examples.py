@@ -34,7 +34,13 @@ LIMIT_S = 240.0
 FALCON_40B = REPOSITORY / "benchmarks" / "scale" / "falcon-40b"
 
 SERVE = "revloop serve demo"
+JOBS = (
+    "revloop batch answers.jsonl revised.jsonl --engine openai-batch --base-url "
+    "https://api.openai.com/v1 --model gpt-4o-mini --prompts chat --iterations 2"
+)
 NOT_RUN = {
+    ("docs/batch.md", JOBS): "needs an account; tests/e2e/test_jobs_killed.py runs it against a "
+    "local server",
     ("README.md", "pip install '.[local]'"): "changes the environment; tests/house/test_wheel.py "
     "uses an installed package",
     ("docs/serving.md", SERVE): "runs until it is stopped; it starts the server of these tests",

@@ -71,7 +71,7 @@ class Result:
     def _refuse_unsent(self, raw: bytes, where: str, model: str) -> None:
         error = json.loads(raw).get("error")
         code = error.get("code") if isinstance(error, dict) else None
-        if code in _NOT_DONE:
+        if isinstance(code, str) and code in _NOT_DONE:
             raise OverloadedError(f"{where} ended before this request was done ({code}).")
         check_reply({"error": error or "no error is given"}, where, model=model)
 

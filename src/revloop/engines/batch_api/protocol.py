@@ -49,7 +49,7 @@ class RemoteJob(BaseModel):
     file: str = Field(validation_alias="input_file_id", description="Its file of requests.")
     output: str | None = Field(default=None, validation_alias="output_file_id")
     failures: str | None = Field(default=None, validation_alias="error_file_id")
-    created_at: float = Field(default=0.0, description="In seconds since 1970.")
+    created_at: Any = Field(default=None, description="In seconds since 1970.")
     counts: Any = Field(default=None, validation_alias="request_counts")
     problems: Any = Field(default=None, validation_alias="errors")
 
@@ -62,6 +62,11 @@ class RemoteJob(BaseModel):
     def is_above_token_limit(self) -> bool:
         """Whether it failed because too many tokens of the account are waiting."""
         return any(problem.get("code") == TOKEN_LIMIT_REACHED for problem in self._problems())
+
+    def is_older_than(self, moment: float) -> bool:
+        """Whether it was created before a moment, by any clock; False if unknown."""
+        created_at = self.created_at
+        return isinstance(created_at, int | float) and created_at < moment - _CLOCKS_DIFFER_S
 
     @property
     def done(self) -> int:
@@ -152,7 +157,7 @@ class BatchApi:
             for job in jobs:
                 if job.file == file:
                     return job
-            if not has_more or not jobs or jobs[-1].created_at < prepared_at - _CLOCKS_DIFFER_S:
+            if not has_more or not jobs or jobs[-1].is_older_than(prepared_at):
                 return None
             after = f"&after={jobs[-1].id}"
 
