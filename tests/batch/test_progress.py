@@ -102,6 +102,13 @@ class TestCounting:
         assert snapshot.tokens_per_s > 0
         assert snapshot.cached_share == pytest.approx(0.4)
 
+    def test_thoughts_have_their_share_of_the_generated_tokens(self) -> None:
+        progress = Progress()
+        progress.replied(Usage(generated_tokens=30))
+        assert progress.snapshot().thinking_share is None
+        progress.replied(Usage(generated_tokens=30, thinking_tokens=15))
+        assert progress.snapshot().thinking_share == pytest.approx(0.25)
+
     def test_without_cached_token_counts_there_is_no_share(self) -> None:
         progress = Progress()
         progress.replied(Usage(prompt_tokens=100, generated_tokens=30))
@@ -174,6 +181,11 @@ class TestShowing:
             SNAPSHOT, trajectories=None, cached_share=None, left_s=None, failed=0, rejected=0
         )
         assert line(early) == "75.0 s: 20 done, 90 versions, 1.2/s, 250 tokens/s"
+
+    def test_the_share_of_thoughts_stands_beside_the_tokens(self) -> None:
+        thinking = replace(SNAPSHOT, thinking_share=0.25)
+        assert "250 tokens/s (25% thoughts), 72% of the prompts" in line(thinking)
+        assert "250 tokens/s (25% thoughts)" in drawn(thinking)
 
     def test_the_table_has_every_figure(self) -> None:
         shown = drawn(SNAPSHOT)

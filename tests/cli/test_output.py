@@ -148,6 +148,30 @@ def test_totals_tell_of_the_cache_only_where_somebody_counted(
     assert told.endswith("10 written; engine: 1.0 s.")
 
 
+def with_thoughts() -> Trajectory:
+    """A trajectory whose only step has thoughts."""
+    one = trajectory("a", "b")
+    usage = one.steps[0].usage.model_copy(update={"thinking_tokens": 3})
+    step = one.steps[0].model_copy(update={"thoughts": "Hm. \x1b[2J", "usage": usage})
+    changed = one.versions[1].model_copy(update={"steps": (step,)})
+    return one.model_copy(update={"versions": (one.versions[0], changed)})
+
+
+def test_thoughts_are_folded_unless_they_are_asked_for() -> None:
+    folded, whole = console(), console()
+    print_trajectory(with_thoughts(), console=folded)
+    print_trajectory(with_thoughts(), console=whole, thoughts=True)
+    assert "try 1, thoughts: 8 characters\n" in printed(folded)
+    assert "Hm." not in printed(folded)
+    assert "try 1, thoughts:\nHm. ␛[2J\n" in printed(whole)
+
+
+def test_tokens_of_thoughts_are_told_by_themselves(capsys: pytest.CaptureFixture[str]) -> None:
+    assert "5 written (3 of them thoughts); engine" in totals(with_thoughts())
+    version_teller(1)(with_thoughts().versions[1])
+    assert "5 tokens (3 of them thoughts) in 0.5 s" in capsys.readouterr().err
+
+
 def test_progress_tells_the_score_of_the_version_that_was_criticised(
     capsys: pytest.CaptureFixture[str],
 ) -> None:

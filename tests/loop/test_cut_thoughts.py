@@ -11,12 +11,15 @@ from revloop.evaluation import JudgePrompts, ModelJudge
 from revloop.loop import Rounds
 from revloop.options import LoopOptions, RunSettings
 from revloop.trajectory import OpenTrajectory
-from tests.helpers.reasoning import FORMS, MARK, ReasoningEngine, reply_of
+from tests.helpers.command_line import revloop
+from tests.helpers.reasoning import FORMS, MARK, THOUGHT, ReasoningEngine, reply_of
 from tests.helpers.scripted_loop import CHAT, CNR, DRAFT, SAID, tagged
 from tests.helpers.stub_server import CHAT as CHAT_PATH
 from tests.helpers.stub_server import answer as replying
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from revloop.engines.base import Request
     from revloop.prompts import PromptSet
     from revloop.trajectory import Trajectory
@@ -27,6 +30,10 @@ GOOD = "It is 4, as 2 + 2 is 4."
 SETS = {"chat": CHAT, "cnr": CNR}
 LONGEST = 420
 """More characters than any reply has."""
+
+
+async def show(folder: Path, *arguments: str) -> Any:
+    return await revloop("show", "s.sqlite", *arguments, folder=folder)
 
 
 def answering(prompts: PromptSet, *, single_pass: bool) -> Any:
@@ -93,6 +100,26 @@ async def test_no_verdict_is_read_from_a_thought_wherever_it_is_cut(form: Form) 
         found.add(verdict.preference)
         assert MARK not in (verdict.reason or "")
     assert found == {"second", "unparseable"}
+
+
+async def test_thoughts_are_stored_and_shown_on_request(server: StubServer, tmp_path: Path) -> None:
+    replies = [reply_of("field", said, None, is_chat=True) for said in (SAID, tagged(GOOD))]
+    server.on(CHAT_PATH, *map(replying, replies))
+    options = ("--base-url", server.base_url, "--prompts", "chat", "-n", "1")
+    more = ("--store", "s.sqlite", "--thinking-tokens", "100", "--no-thinking")
+    finished = await revloop("revise", "It is 5.", *options, *more, folder=tmp_path)
+    assert finished.out == f"{GOOD}\n"
+    sent = [request.body for request in server.asked(CHAT_PATH)]
+    assert [body["max_tokens"] for body in sent] == [512 + 100, 2048 + 100]
+    assert sent[0]["chat_template_kwargs"] == {"enable_thinking": False, "thinking": False}
+    (name,) = [line.split()[0] for line in (await show(tmp_path)).out.splitlines()[1:]]
+    assert (
+        f"critique, try 1, thoughts: {len(THOUGHT)} characters" in (await show(tmp_path, name)).out
+    )
+    assert MARK not in (await show(tmp_path, name)).out
+    assert MARK in (await show(tmp_path, name, "--thoughts")).out
+    again = await revloop("revise", "It is 5.", *options, *more[:4], folder=tmp_path)
+    assert "thinking: True, not False" in again.err
 
 
 @pytest.mark.parametrize("form", FORMS)

@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 
 from revloop import InputError, StopReason
 from revloop.report.aggregates import RESULTS, aggregate, result_of
+from revloop.report.chart_types import Bars
+from revloop.report.charts import charts_of
 from revloop.report.details import details_of, differences
 from revloop.report.textdiff import is_rewritten, word_diff
 from revloop.trajectory import (
@@ -19,6 +21,7 @@ from revloop.trajectory import (
     OtherCandidate,
     Refusal,
     Selection,
+    Usage,
     Verdict,
 )
 from tests.helpers.judges import info
@@ -96,6 +99,28 @@ def test_tokens_and_seconds_are_counted_by_round() -> None:
     assert first.seconds == 1.0
 
 
+def test_thoughts_are_counted_and_shown_with_their_round() -> None:
+    usage = Usage(prompt_tokens=9, generated_tokens=20, thinking_tokens=15)
+    thinking = step().model_copy(update={"thoughts": "Hm.", "usage": usage})
+    made = trajectory("a", "b")
+    first = made.versions[1].model_copy(update={"steps": (thinking,)})
+    end = End(reason=StopReason.UNPARSEABLE, detail="No.", steps=(thinking, step()))
+    one = made.model_copy(update={"versions": (made.versions[0], first), "end": end})
+    found = aggregate(source_of([one]))
+    assert [found.costs[number].thinking_tokens for number in (1, 2)] == [15, 15]
+    tokens = charts_of(found, None)[1]
+    assert isinstance(tokens, Bars)
+    assert [(part.name, part.values) for part in tokens.segments[2:]] == [
+        ("generated, without thoughts", (5.0, 25.0)),
+        ("thoughts", (15.0, 15.0)),
+    ]
+    details = details_of(one, source_of([]))
+    shown = {"kind": "both", "attempt": 1, "text": "Hm."}
+    assert details["versions"][1]["thoughts"] == [{"round": 1, **shown}]
+    assert details["versions"][1]["tokens"][2:] == [20, 15]
+    assert details["thoughts"] == [{"round": 2, **shown}]
+
+
 def test_requests_of_a_failed_round_count_in_that_round() -> None:
     end = End(reason=StopReason.TOKEN_LIMIT, detail="Cut off.", steps=(step(cached=None),))
     failed = trajectory("a", "b").model_copy(update={"end": end})
@@ -167,7 +192,7 @@ def test_details_have_critiques_tokens_and_base_versions() -> None:
     (version,) = one["versions"][1:]
     assert one["versions"][0] == {"round": 0, "text": "a b c"}
     assert version["critique"] == "Critique of a b c"
-    assert (version["base"], version["score"], version["tokens"]) == (0, 5.0, [100, 40, 20])
+    assert (version["base"], version["score"], version["tokens"]) == (0, 5.0, [100, 40, 20, None])
     assert one["fields"] == {"k": "1"}
     assert one["prompt"] == [{"role": "user", "text": "Why?"}]
 

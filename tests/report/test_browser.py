@@ -125,6 +125,21 @@ def test_the_list_is_filtered_by_text_of_any_version(
     assert ids(page) == ["d11"]
 
 
+def test_thoughts_are_folded_and_shown_as_text(
+    open_page: Callable[..., Page], tmp_path: Path
+) -> None:
+    made = trajectory("a", "b")
+    thinking = step().model_copy(update={"thoughts": HOSTILE[0]})
+    first = made.versions[1].model_copy(update={"steps": (thinking,)})
+    one = made.model_copy(update={"versions": (made.versions[0], first)})
+    page = open_page(write(tmp_path / "page.html", source_of([one])))
+    page.locator("#list button").first.click()
+    text = page.locator("#details details p")
+    assert not text.is_visible()
+    page.locator("#details summary", has_text="Round 1, both, try 1").click()
+    assert text.text_content() == HOSTILE[0]
+
+
 def test_a_rejected_reply_is_shown_as_text(open_page: Callable[..., Page], tmp_path: Path) -> None:
     refusals = [
         Refusal(reason="it is blank", characters=3),

@@ -47,6 +47,7 @@ class Snapshot:
         last_fault: The last such fault, if any.
         last_failure: Why the last failed trajectory ended; None if none has failed.
         jobs: The jobs under way at a provider's batch API.
+        thinking_share: Share of the generated tokens that are thoughts; None if not reported.
     """
 
     elapsed_s: float
@@ -68,6 +69,7 @@ class Snapshot:
     last_fault: str | None = None
     last_failure: str | None = None
     jobs: tuple[JobState, ...] = ()
+    thinking_share: float | None = None
 
 
 @dataclass(slots=True)
@@ -102,6 +104,7 @@ class Progress:
     _prompt_tokens: int = 0
     _cached_tokens: int | None = None
     _generated_tokens: int = 0
+    _thinking_tokens: int | None = None
     _in_round: Counter[int] = field(default_factory=Counter)
     _started: float = field(default_factory=time.monotonic)
     _waiting: Callable[[], Waiting | None] = lambda: None
@@ -157,6 +160,9 @@ class Progress:
         if usage.cached_tokens is not None:
             self._cached_tokens = (self._cached_tokens or 0) + usage.cached_tokens
 
+        if usage.thinking_tokens is not None:
+            self._thinking_tokens = (self._thinking_tokens or 0) + usage.thinking_tokens
+
     def stopped(self, rounds_done: int, end: End | None) -> None:
         """A trajectory ended (with an end), or was stopped with the batch (without one)."""
         self._move(self._round_after(rounds_done), None)
@@ -172,7 +178,7 @@ class Progress:
         now = time.monotonic()
         elapsed_s = now - self._started
         versions_per_s, tokens_per_s = self._rates(now)
-        cached = self._cached_tokens
+        cached, thinking = self._cached_tokens, self._thinking_tokens
         away_s, limit_s = self._waiting() or (None, None)
         retries, last_fault = self._faults() or (0, None)
         return Snapshot(
@@ -195,6 +201,7 @@ class Progress:
             last_fault=last_fault,
             last_failure=self._last_failure,
             jobs=self._jobs(),
+            thinking_share=None if thinking is None else thinking / max(1, self._generated_tokens),
         )
 
     def _round_after(self, rounds_done: int) -> int:

@@ -59,7 +59,7 @@ def line(snapshot: Snapshot) -> str:
     """The progress of a batch, in one line."""
     parts = [f"{duration(snapshot.elapsed_s)}: {_done(snapshot)}", *_counts(snapshot)]
     parts += [f"{snapshot.versions} versions, {snapshot.versions_per_s:.1f}/s"]
-    parts += [f"{snapshot.tokens_per_s:.0f} tokens/s"]
+    parts += [_tokens_per_s(snapshot)]
     if snapshot.cached_share is not None:
         parts.append(f"{snapshot.cached_share:.0%} of the prompts from the cache")
     if snapshot.left_s is not None:
@@ -79,7 +79,7 @@ def table(snapshot: Snapshot) -> RenderableType:
     total = snapshot.trajectories
     bar = ProgressBar(total=total, completed=snapshot.done, width=40, pulse=total is None)
     shown.add_row("trajectories", _beside(bar, _done(snapshot)))
-    rate = f"{snapshot.versions_per_s:.1f}/s, {snapshot.tokens_per_s:.0f} tokens/s"
+    rate = f"{snapshot.versions_per_s:.1f}/s, {_tokens_per_s(snapshot)}"
     shown.add_row("versions", f"{snapshot.versions}, {rate}")
     rounds = "  ".join(f"{number}: {count}" for number, count in snapshot.in_round.items())
     under_way = sum(snapshot.in_round.values())
@@ -108,6 +108,12 @@ def table(snapshot: Snapshot) -> RenderableType:
 def _done(snapshot: Snapshot) -> str:
     of = "" if snapshot.trajectories is None else f" of {snapshot.trajectories}"
     return f"{snapshot.done}{of} done"
+
+
+def _tokens_per_s(snapshot: Snapshot) -> str:
+    share = snapshot.thinking_share
+    of_thoughts = f" ({share:.0%} thoughts)" if share else ""
+    return f"{snapshot.tokens_per_s:.0f} tokens/s{of_thoughts}"
 
 
 def _waiting(snapshot: Snapshot) -> str:

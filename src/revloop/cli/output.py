@@ -16,11 +16,11 @@ from revloop.errors import InputError
 from revloop.report.textdiff import is_rewritten, word_diff
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from rich.status import Status
 
-    from revloop.trajectory import Critique, Trajectory, Version
+    from revloop.trajectory import Critique, Step, Trajectory, Usage, Version
 
 results = Console(soft_wrap=True, highlight=False, markup=False, emoji=False)
 progress = Console(stderr=True, soft_wrap=True, highlight=False, markup=False, emoji=False)
@@ -117,14 +117,23 @@ def diff_text(old: str, new: str, *, coloured: bool) -> Text:
     return shown
 
 
-def print_trajectory(trajectory: Trajectory, *, console: Console = results) -> None:
-    """Print every version with its critique and its changes."""
+def print_trajectory(
+    trajectory: Trajectory, *, console: Console = results, thoughts: bool = False
+) -> None:
+    """Print every version with its critique and its changes.
+
+    Args:
+        trajectory: What is printed.
+        console: Where.
+        thoughts: Whether thoughts are printed too, not only their lengths.
+    """
     coloured = console.color_system is not None
     for message in trajectory.draft.conversation:
         _paragraph(console, f"{message.role}:", Text(printable(message.content)))
     _paragraph(console, "version 0, the response:", Text(printable(trajectory.original)))
     for version in trajectory.versions[1:]:
         _print_refused(trajectory, version.round, console)
+        _print_thoughts(version.round, version.steps, console, whole=thoughts)
         before = trajectory.base_of(version)
         if version.critique is not None:
             critique = Text(printable(version.critique.raw.strip()), style="italic")
@@ -136,6 +145,8 @@ def print_trajectory(trajectory: Trajectory, *, console: Console = results) -> N
         _paragraph(console, f"version {version.round}:", changed)
         _print_notes(version, console)
     _print_refused(trajectory, trajectory.rounds + 1, console)
+    if trajectory.end is not None:
+        _print_thoughts(trajectory.rounds + 1, trajectory.end.steps, console, whole=thoughts)
     if trajectory.kept != trajectory.rounds:
         console.print(Text(f"Kept: version {trajectory.kept}.", style="dim"))
     detail = "Unfinished." if trajectory.end is None else trajectory.end.detail
@@ -180,9 +191,10 @@ def totals(trajectory: Trajectory) -> str:
     """Rounds, tokens and seconds of a trajectory, in a sentence."""
     usage = trajectory.usage
     cached = "" if usage.cached_tokens is None else f" ({usage.cached_tokens} from the cache)"
+    written = f"{usage.generated_tokens} written{_of_thoughts(usage)}"
     return (
-        f"Rounds: {trajectory.rounds}; tokens: {usage.prompt_tokens} read{cached}, "
-        f"{usage.generated_tokens} written; engine: {trajectory.latency_s:.1f} s."
+        f"Rounds: {trajectory.rounds}; tokens: {usage.prompt_tokens} read{cached}, {written}; "
+        f"engine: {trajectory.latency_s:.1f} s."
     )
 
 
@@ -199,7 +211,7 @@ def version_teller(iterations: int) -> Callable[[Version], None]:
         tokens = version.usage.generated_tokens
         report(
             f"round {version.round} of {iterations}: {scored}"
-            f"{tokens} tokens in {version.latency_s:.1f} s",
+            f"{tokens} tokens{_of_thoughts(version.usage)} in {version.latency_s:.1f} s",
             round=version.round,
             iterations=iterations,
             score=score,
@@ -233,6 +245,23 @@ def _print_notes(version: Version, console: Console) -> None:
     for failed in version.failed_checks:
         said = f"version {version.round} fails {failed.check}, which is off: {failed.reason}"
         console.print(Text(printable(said), style="dim"))
+
+
+def _print_thoughts(round_: int, steps: Sequence[Step], console: Console, *, whole: bool) -> None:
+    """Print the thoughts of a round, or how long they are."""
+    for step in steps:
+        if step.thoughts is None:
+            continue
+        what = f"round {round_}, {step.kind}, try {step.attempt}, thoughts"
+        if whole:
+            _paragraph(console, f"{what}:", Text(printable(step.thoughts), style="dim"))
+        else:
+            console.print(Text(f"{what}: {len(step.thoughts)} characters", style="dim"))
+
+
+def _of_thoughts(usage: Usage) -> str:
+    """How many of the written tokens are thoughts, where that is known and not 0."""
+    return f" ({usage.thinking_tokens} of them thoughts)" if usage.thinking_tokens else ""
 
 
 def _unread(critique: Critique) -> str:

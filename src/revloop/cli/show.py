@@ -31,6 +31,9 @@ def show(
     as_json: Annotated[
         bool, typer.Option("--json", help="Print trajectories as JSON, one per line.")
     ] = False,
+    thoughts: Annotated[
+        bool, typer.Option("--thoughts", help="Print a reasoning model's thoughts too.")
+    ] = False,
     run: RunToRead = None,
 ) -> None:
     """List the trajectories of a store, or print one with its versions and critiques."""
@@ -47,7 +50,7 @@ def show(
                 output.print_json(trajectory.to_json())
         elif found is not None:
             for trajectory in found:
-                output.print_trajectory(trajectory)
+                output.print_trajectory(trajectory, thoughts=thoughts)
         else:
             _list(opened.contents(run))
 

@@ -43,6 +43,7 @@ class RoundCost:
         read_tokens: Prompt tokens that the engine computed.
         cached_tokens: Prompt tokens from its prefix cache.
         generated_tokens: Tokens that it generated.
+        thinking_tokens: Of these, those of thoughts, where they are known.
         seconds: Engine time.
     """
 
@@ -50,6 +51,7 @@ class RoundCost:
     read_tokens: int = 0
     cached_tokens: int = 0
     generated_tokens: int = 0
+    thinking_tokens: int = 0
     seconds: float = 0.0
 
     def add(self, steps: Sequence[Step]) -> None:
@@ -60,6 +62,7 @@ class RoundCost:
             self.read_tokens += step.usage.prompt_tokens - cached
             self.cached_tokens += cached
             self.generated_tokens += step.usage.generated_tokens
+            self.thinking_tokens += step.usage.thinking_tokens or 0
             self.seconds += step.latency_s
 
 

@@ -166,24 +166,29 @@ def _stop_reasons(aggregates: Aggregates) -> Bars:
 
 def _tokens(costs: dict[int, RoundCost]) -> Bars:
     rounds = sorted(costs)
-    read, cached, generated = (
+    read, cached, generated, thinking = (
         tuple(getattr(costs[round_], name) / costs[round_].trajectories for round_ in rounds)
-        for name in ("read_tokens", "cached_tokens", "generated_tokens")
+        for name in ("read_tokens", "cached_tokens", "generated_tokens", "thinking_tokens")
     )
+    written = Segment("generated", "s2", generated)
+    if any(thinking):
+        answers = (both - thoughts for both, thoughts in zip(generated, thinking, strict=True))
+        written = Segment("generated, without thoughts", "s2", tuple(answers))
     return Bars(
         name="tokens",
         title="Tokens by round",
         description=f"Tokens per trajectory in each round. {_TOKENS} "
         + "; ".join(
-            f"round {round_}: {prompt:.0f} computed, {written:.0f} generated"
-            for round_, prompt, written in zip(rounds, read, generated, strict=True)
+            f"round {round_}: {prompt:.0f} computed, {made:.0f} generated"
+            for round_, prompt, made in zip(rounds, read, generated, strict=True)
         ),
         x_label="mean tokens per trajectory",
         labels=_labels(rounds),
         segments=(
             Segment("prompt, computed", "s0", read),
             Segment("prompt, cached", "s1", cached),
-            Segment("generated", "s2", generated),
+            written,
+            *((Segment("thoughts", "s3", thinking),) if any(thinking) else ()),
         ),
         caption=_TOKENS,
     )

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from revloop.report.source import ReportSource
-    from revloop.trajectory import Comparison, Trajectory, Verdict, Version
+    from revloop.trajectory import Comparison, Step, Trajectory, Verdict, Version
 
 _KINDS = ("same", "removed", "added")
 _RESULTS = {"first": "lost", "second": "won", "tie": "tie", "unparseable": "could not be read"}
@@ -46,6 +46,7 @@ def details_of(trajectory: Trajectory, source: ReportSource) -> dict[str, Any]:
             }
             for number, step, refusal in trajectory.refused
         ],
+        "thoughts": [] if end is None else _thoughts(trajectory.rounds + 1, end.steps),
         "verdicts": [*_verdicts(trajectory, source), *_comparisons(trajectory.versions)],
     }
 
@@ -80,12 +81,24 @@ def _version(version: Version, trajectory: Trajectory) -> dict[str, Any]:
         "score": None if version.critique is None else version.critique.score,
         "unread_score": None if version.critique is None else version.critique.unread_score,
         "model": None if version.engine is None else version.engine.model,
-        "tokens": [usage.prompt_tokens, usage.cached_tokens, usage.generated_tokens],
+        "tokens": [
+            *(usage.prompt_tokens, usage.cached_tokens),
+            *(usage.generated_tokens, usage.thinking_tokens),
+        ],
+        "thoughts": _thoughts(version.round, version.steps),
         "seconds": round(version.latency_s, 3),
         "left_out": [text for step in version.steps for text in step.left_out],
         "failed_checks": [f"{one.check}: {one.reason}" for one in version.failed_checks],
         "candidates": [] if selection is None else [other.text for other in selection.others],
     }
+
+
+def _thoughts(round_: int, steps: Iterable[Step]) -> list[dict[str, Any]]:
+    return [
+        {"round": round_, "kind": step.kind, "attempt": step.attempt, "text": step.thoughts}
+        for step in steps
+        if step.thoughts is not None
+    ]
 
 
 def _verdicts(trajectory: Trajectory, source: ReportSource) -> Iterator[dict[str, Any]]:

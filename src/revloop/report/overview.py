@@ -72,7 +72,9 @@ def _tiles(source: ReportSource, aggregates: Aggregates) -> Iterator[_Tile]:
         yield _Tile("failed", f"{failed:,}", f"of {total:,} trajectories", "alarm")
     yield _Tile("revised versions", f"{sum(row['rounds'] for row in aggregates.rows):,}")
     generated = sum(cost.generated_tokens for cost in aggregates.costs.values())
-    yield _Tile("generated tokens", f"{generated:,}")
+    thinking = sum(cost.thinking_tokens for cost in aggregates.costs.values())
+    of = f"{thinking:,} of them thoughts" if thinking else ""
+    yield _Tile("generated tokens", f"{generated:,}", of)
 
 
 def _notes(source: ReportSource, aggregates: Aggregates) -> Iterator[str]:

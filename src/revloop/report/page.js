@@ -206,9 +206,11 @@ function round(version, versions) {
   const before = versions[version.base];
   if (before.text === version.text) part.append(element("p", "No change.", "quiet"));
   else part.append(sides(before, version, version.changes, [nameOf(version.base), nameOf(version.round)]));
-  const [prompt, cached, generated] = version.tokens;
+  part.append(...version.thoughts.map(thoughts));
+  const [prompt, cached, generated, thinking] = version.tokens;
   const saved = cached === null ? "" : ` (${cached} cached)`;
-  part.append(element("p", `${version.model || "?"}: ${prompt} prompt tokens${saved}, ${generated} generated, ${version.seconds} s`, "quiet"));
+  const thought = thinking ? ` (${thinking} of them thoughts)` : "";
+  part.append(element("p", `${version.model || "?"}: ${prompt} prompt tokens${saved}, ${generated} generated${thought}, ${version.seconds} s`, "quiet"));
   for (const text of version.failed_checks) part.append(element("p", `Fails a check that is off: ${text}`, "quiet"));
   for (const text of version.left_out) {
     const more = element("details");
@@ -220,6 +222,13 @@ function round(version, versions) {
     more.append(element("summary", "Another candidate of this round"), element("p", text, "text"));
     part.append(more);
   }
+  return part;
+}
+
+function thoughts(one) {
+  const part = element("details");
+  const what = `Round ${one.round}, ${one.kind}, try ${one.attempt}: ${one.text.length} characters of thoughts`;
+  part.append(element("summary", what), element("p", one.text, "text"));
   return part;
 }
 
@@ -273,6 +282,7 @@ function open(place) {
   if (one.verdicts.length) parts.push(element("h3", "Verdicts"), verdicts(one.verdicts));
   parts.push(...one.versions.slice(1).map((version) => round(version, one.versions)));
   parts.push(...one.rejected.map(rejected));
+  parts.push(...one.thoughts.map(thoughts));
   parts.push(element("p", one.end === null ? "Not finished." : one.end, "quiet"));
   byId("details").replaceChildren(...parts);
   byId("details").scrollTop = 0;
