@@ -37,6 +37,13 @@ def test_a_window_bounds_the_blocks_of_a_sequence() -> None:
     assert layout.blocks(32_768) == layout.blocks(5000) == 257
 
 
+def test_a_mistral_that_does_not_say_has_the_window_of_transformers() -> None:
+    config = {k: v for k, v in published.MISTRAL_7B_V01.items() if k != "sliding_window"}
+    assert shape_of(config).attention.window == 4096
+    assert shape_of(config | {"sliding_window": None}).attention.window is None
+    assert shape_of(config | {"sliding_window": 0}).attention.window is None
+
+
 def test_local_layers_share_tables_as_large_as_that_of_the_global_ones() -> None:
     """Gemma 3 27B: 10 global layers, 52 local ones in six tables of ten, padded."""
     layout = shape_of(published.GEMMA_3_27B).cache_layout

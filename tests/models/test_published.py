@@ -12,6 +12,7 @@ Mistral 7B, Phi-3 and Falcon: "Model size" on their pages at https://huggingface
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -234,3 +235,22 @@ def test_the_vision_encoder_is_counted_as_transformers_builds_it(config: dict[st
         model = getattr(transformers, config["architectures"][0])(built)
     model.tie_weights()
     assert shape_of(config).parameters == sum(p.numel() for p in model.parameters())
+
+
+# transformers has no kimi_k2 of its own
+SAVED = {name: config for name, (config, _) in TOTALS.items() if name != "Kimi K2"}
+
+
+@pytest.mark.parametrize("use_diff", [True, False], ids=["changed fields", "all fields"])
+@pytest.mark.parametrize("config", SAVED.values(), ids=SAVED)
+def test_a_config_that_transformers_saved_anew_says_the_same(
+    config: dict[str, Any], use_diff: bool
+) -> None:
+    transformers = pytest.importorskip("transformers")
+    kind = transformers.AutoConfig.for_model(config["model_type"]).__class__
+    saved = json.loads(kind(**config).to_json_string(use_diff=use_diff))
+    first, second = shape_of(config), shape_of(saved | {"architectures": config["architectures"]})
+    assert second.parameters == first.parameters
+    assert second.active_parameters == first.active_parameters
+    assert second.cache_layout == first.cache_layout
+    assert second.context_tokens == first.context_tokens

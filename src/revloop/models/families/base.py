@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-from pydantic import AliasChoices, BaseModel, ConfigDict, Field, PositiveInt
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field, NonNegativeInt, PositiveInt
 
 from revloop.models.layers import Layer, Layers
 from revloop.models.quantization import Quantization, QuantizationFields
@@ -96,12 +96,12 @@ class FamilyConfig(BaseModel):
 
 
 class WindowedConfig(FamilyConfig):
-    """The fields for attention within a window.
+    """The fields for attention within a window; defaults are those of transformers.
 
     ``layer_types`` names the kind of each layer; without it, a family has its own rule.
     """
 
-    sliding_window: PositiveInt | None = None
+    sliding_window: NonNegativeInt | None = None
     use_sliding_window: bool | None = None
     layer_types: list[str] | None = None
 
@@ -130,4 +130,5 @@ class WindowedConfig(FamilyConfig):
             is_local = self.is_local(index)
         if self.use_sliding_window is False or not is_local:
             return None
-        return self.sliding_window
+        # transformers writes 0 where a window is switched off
+        return self.sliding_window or None

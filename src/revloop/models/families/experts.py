@@ -18,6 +18,7 @@ class MixtralConfig(MistralConfig):
 
     num_local_experts: PositiveInt = 8
     num_experts_per_tok: PositiveInt = 2
+    sliding_window: NonNegativeInt | None = None
 
     def feed_forward(self, index: int) -> FeedForward:  # noqa: ARG002 - all layers are equal
         """The experts."""
@@ -80,7 +81,7 @@ class GptOssConfig(MistralConfig):
     num_local_experts: PositiveInt = 128
     num_experts_per_tok: PositiveInt = 4
     max_position_embeddings: PositiveInt = 131_072
-    sliding_window: PositiveInt | None = 128
+    sliding_window: NonNegativeInt | None = 128
     attention_bias: bool = True
 
     def is_local(self, index: int) -> bool:

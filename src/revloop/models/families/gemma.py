@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pydantic import AliasChoices, Field, PositiveInt
+from pydantic import AliasChoices, Field, NonNegativeInt, PositiveInt
 
 from revloop.models.families.llama import LlamaConfig
 
@@ -18,7 +18,7 @@ class GemmaConfig(LlamaConfig):
 class Gemma2Config(GemmaConfig):
     """Gemma 2: every other layer, from the first on, attends within a window."""
 
-    sliding_window: PositiveInt | None = 4096
+    sliding_window: NonNegativeInt | None = 4096
 
     @property
     def norms_per_layer(self) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pydantic import PositiveInt
+from pydantic import NonNegativeInt, PositiveInt
 
 from revloop.models.attention import HeadAttention
 from revloop.models.families.base import WindowedConfig
@@ -83,6 +83,8 @@ class MistralConfig(LlamaConfig):
     """Mistral and Phi-3: no bias, and in some versions (Mistral 7B v0.1) a window in all layers."""
 
     num_key_value_heads: PositiveInt | None = 8
+    max_position_embeddings: PositiveInt = 131_072
+    sliding_window: NonNegativeInt | None = 4096
 
     @property
     def qkv_bias(self) -> bool:
@@ -108,12 +110,15 @@ class Phi3Config(MistralConfig):
     """Phi-3 and Phi-4: as Mistral, with as many key heads as heads unless the config says less."""
 
     num_key_value_heads: PositiveInt | None = None
+    max_position_embeddings: PositiveInt = 4096
+    sliding_window: NonNegativeInt | None = None
 
 
 class Qwen2Config(MistralConfig):
     """Qwen2 and 2.5: only query, key and value have a bias; a window only if it is switched on."""
 
     num_key_value_heads: PositiveInt | None = None
+    max_position_embeddings: PositiveInt = 32_768
     use_sliding_window: bool | None = False
     max_window_layers: int = 28
 
@@ -131,6 +136,8 @@ class Qwen3Config(LlamaConfig):
     """Qwen3: one norm for a layer's query heads, and one for its key heads."""
 
     head_dim: PositiveInt | None = 128
+    max_position_embeddings: PositiveInt = 32_768
+    sliding_window: NonNegativeInt | None = 4096
     use_sliding_window: bool | None = False
     max_window_layers: int = 28
 
