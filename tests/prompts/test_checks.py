@@ -180,6 +180,13 @@ class TestMeta:
             "As per the critique, Paris is old.",
             "Paris is old.\n\n**Revised response:** Paris is very old.",
             "Paris.</revised_response>",
+            "This answer highlights why Paris is old.",
+            "Paris is old. This answer does not provide more.",
+            "Your answer is correct, but Paris is older.",
+            "Let us refine the answer. Paris is old.",
+            "To create a better answer, I name the river. Paris is old.",
+            "How old it is! Here's a rewritten version with a focus on clarity: Paris is old.",
+            "Paris. The original answer does not name the river.",
         ],
     )
     def test_talk_about_the_revision_is_refused_unless_the_draft_has_it(self, text: str) -> None:
@@ -187,10 +194,21 @@ class TestMeta:
         assert reason_of("meta", text, f"Say: {text}") is None
 
     @pytest.mark.parametrize(
-        "text", ["Kant wrote the Critique of Pure Reason.", "The immune response is revised."]
+        "text",
+        [
+            "Kant wrote the Critique of Pure Reason.",
+            "The immune response is revised.",
+            "The answer is 42.",
+            "The immune system does this. Its response is more rapid.",
+        ],
     )
     def test_other_talk_of_responses_is_text(self, text: str) -> None:
         assert reason_of("meta", text) is None
+
+    def test_a_prompt_may_ask_for_a_revision(self) -> None:
+        text = "Here is a revised version with a new end: Paris is old."
+        assert reason_of("meta", text) is not None
+        assert reason_of("meta", text, "It is.", "Dull.", "Rewrite this: Paris is.") is None
 
 
 class TestRepetition:
@@ -236,6 +254,8 @@ class TestTooShort:
     def test_far_less_than_the_original_is_refused_too(self) -> None:
         revised = Revised(PROSE[:90], PROSE[:190], Critique(raw="Dull."), PROSE)
         (found,) = failures(revised, {"too_short"})
+        shorter = Revised(PROSE[:90], PROSE[:100], Critique(raw="Dull."), PROSE)
+        assert not list(failures(shorter, {"too_short"}))  # an earlier round was asked for less
         assert found.reason.startswith("it is far shorter than the original (90 of ")
 
     @pytest.mark.parametrize(
@@ -254,7 +274,7 @@ class TestTooShort:
         assert reason_of("too_short", PROSE[:100], PROSE, f"Good.\n{critique}", negative="x")
 
     def test_praise_for_brevity_asks_for_nothing(self) -> None:
-        for critique in ("It is clear and concise.", "It is not too long."):
+        for critique in ("It is clear and concise.", "It is not too long.", "Be more detailed."):
             assert reason_of("too_short", PROSE[:100], PROSE, critique) is not None
 
     def test_a_prompt_may_ask_for_less(self) -> None:
@@ -271,6 +291,7 @@ class TestLostCode:
         )
         assert reason_of("lost_code", before.replace("print", "say"), before) is None
         assert reason_of("lost_code", f"{CODE[:-4]}\nprint(3)\n```", before) is None
+        assert reason_of("lost_code", CODE, before) is not None
 
     def test_a_critique_may_speak_against_the_code(self) -> None:
         for critique in ("Remove the code.", "The code example is unnecessary."):

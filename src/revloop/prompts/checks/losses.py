@@ -14,17 +14,17 @@ if TYPE_CHECKING:
     from revloop.prompts.checks.revised import Revised
 
 _SHORTEST_SHARE = 0.4
-_SHORTEST_SHARE_IF_ASKED = 0.15
+_SHORTEST_SHARE_IF_ASKED = 0.25
 _SHORT_CHARACTERS = 200
 """A text of less is short enough to say anything in."""
 
 _ASKS_FOR_LESS = re.compile(
-    r"\b(?:more|be|being|less|too|overly|unnecessarily|very|rather|quite|somewhat|bit) "
-    r"(?:concise|succinct|brief|short|shorter|wordy|verbose|lengthy|long|detailed|repetitive)\b|"
+    r"\b(?:more|be|being|very) (?:concise|succinct|brief|short|shorter)\b|"
+    r"\b(?:less|too|overly|unnecessarily|rather|quite|somewhat|bit) "
+    r"(?:wordy|verbose|lengthy|long|detailed|repetitive)\b|"
     r"\b(?:shorten|shorter|condense|trim|cut (?:down|out|back)|summari[sz]e|streamline|simplify|"
     r"tighten|wordiness|verbosity|redundan\w+|repetiti\w+|rambl\w+|off[- ]topic|irrelevant|"
-    r"unnecessary|"
-    r"superfluous)\b|\b(?:remove|delete|omit|drop|leave out|get rid of)\b",
+    r"unnecessary|superfluous)\b|\b(?:remove|delete|omit|drop|leave out|get rid of)\b",
     re.IGNORECASE,
 )
 _NOT = re.compile(
@@ -53,7 +53,6 @@ _AGAINST_LISTS = re.compile(
     r"(?:bullet|list|numbered)\w*)\b",
     re.IGNORECASE,
 )
-_KEPT_CODE_SHARE = 0.8
 _LIST_ITEMS = 3
 _FEWEST_NUMBERS = 4
 _KEPT_NUMBERS_SHARE = 0.25
@@ -74,10 +73,11 @@ def too_short(revised: Revised) -> str | None:
     """Far shorter than the text before, or than the original, though nobody asked for brevity."""
     length = len(revised.text.strip())
     share = _SHORTEST_SHARE_IF_ASKED if asks_for_less(revised) else _SHORTEST_SHARE
-    for what, text in (("text before", revised.before), ("original", revised.original)):
-        before = len(text.strip())
-        if before >= _SHORT_CHARACTERS and length < share * before:
-            return f"it is far shorter than the {what} ({length} of {before} characters)"
+    before, original = len(revised.before.strip()), len(revised.original.strip())
+    if before >= _SHORT_CHARACTERS and length < share * before:
+        return f"it is far shorter than the text before ({length} of {before} characters)"
+    if original >= _SHORT_CHARACTERS and length < share * original <= before:
+        return f"it is far shorter than the original ({length} of {original} characters)"
     return None
 
 
@@ -86,7 +86,7 @@ def lost_code(revised: Revised) -> str | None:
     blocks, left = code_blocks(revised.before), code_blocks(revised.text)
     if len(left) >= len(blocks) or _AGAINST_CODE.search(revised.fault):
         return None
-    if left and sum(left) >= _KEPT_CODE_SHARE * sum(blocks):
+    if left and sum(left) >= sum(blocks):
         return None  # several became one
     lost = len(blocks) - len(left)
     return f"it lost {lost} of {len(blocks)} code block{'s' if len(blocks) > 1 else ''}"

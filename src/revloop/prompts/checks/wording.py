@@ -29,18 +29,40 @@ _FEWEST_WORDS_IN_A_ROW = 24
 _LAST_WORDS = 400
 """A runaway reply does not recover: its end shows it."""
 
+_WORKS = "(?:revise|rewrite|rephrase|refine|improve|clarify|shorten|optimi[sz]e)"
+_SAYS = (
+    "(?:addresses|aims|also|avoids|can be|could|covers|delves|discusses|does not|emphasi[sz]es|"
+    "explains|explores|focuses|gives|has (?:an?|un\\w+)|highlights|includes|lacks|mentions|needs|"
+    "offers|presents|provides|should|takes|tries|will|would|"
+    "is (?:clear|improved|incomplete|limited|more|not|tailored|too|well))"
+)
 _META = re.compile(
     r"\b(?:the|this|my|your) (?:revised|rewritten) "
     r"(?:response|answer|reply|version of the (?:response|answer))\b|"
-    r"\b(?:the|this|your) (?:improved|updated|original) response\b|"
-    r"\b(?:the|your|original) (?:response|draft|reviewer) (?:could|should|lacks|would|provides|"
-    r"needs|can be|mentions|covers)\b|\b(?:the|your) answer (?:could|should|lacks|needs)\b|"
-    r"\b(?:rewritten|revised|improved) version of the (?:response|answer|text)\b|"
+    r"\b(?:the|this|your) (?:improved|updated|original) (?:response|answer)\b|"
+    rf"\b(?:the|your|original) (?:response|draft|reviewer) {_SAYS}\b|"
+    rf"(?:^[ \t*_>]*|[.!?]\s+)(?:this|your) (?:answer|response) {_SAYS}\b|"
+    r"\b(?:the|your) answer (?:could|should|lacks|needs|does not provide)\b|"
+    r"\A\s*your (?:answer|response) (?:is|was|can)\b|"
+    r"\b(?:rewritten|revised|improved) version of (?:the|your) (?:response|answer|text)\b|"
+    rf"\b{_WORKS} (?:the|this|your) (?:answer|response)\b|"
+    r"\b(?:create|give|provide|write) a (?:better|clearer|improved|revised|shorter) "
+    r"(?:answer|response)\b|"
     r"\b(?:as per|based on|according to|in light of|in response to|addressing|following) "
     r"(?:the|your|this) (?:critique|evaluation of the response)\b|"
     r"^[ \t#*_>]*(?:revised|improved|rewritten) (?:response|answer|version)[*_]{0,3}:|"
     r"</?revised_response>",
     re.IGNORECASE | re.MULTILINE,
+)
+_HERE_IS_A_REVISION = re.compile(
+    r"\bhere(?:['\u2019]s| is) (?:the|an?|my|your) (?:[a-z]+ ){0,2}?"
+    r"(?:revised|rewritten|improved|optimi[sz]ed|rephrased|updated) (?:version|answer|response)\b",
+    re.IGNORECASE,
+)
+_ASKS_FOR_A_REVISION = re.compile(
+    r"\b(?:correct|edit|fix|improv|optimi[sz]|paraphras|polish|proofread|refactor|rephras|revis|"
+    r"rewrit|shorten|simplif|translat)",
+    re.IGNORECASE,
 )
 
 
@@ -66,8 +88,12 @@ def meta(revised: Revised) -> str | None:
     for found in _META.finditer(revised.text):
         said = found[0].casefold()
         if not any(said in one.casefold() for one in revised.given):
-            return f"it talks about the revision: {quoted(found[0].strip())}"
-    return None
+            return f"it talks about the revision: {quoted(found[0].strip(' .!?'))}"
+    here = _HERE_IS_A_REVISION.search(revised.text)
+    if here is None or any(map(_ASKS_FOR_A_REVISION.search, revised.prompts)):
+        return None
+    is_known = any(map(_HERE_IS_A_REVISION.search, revised.given))
+    return None if is_known else f"it talks about the revision: {quoted(here[0])}"
 
 
 def _in_a_row(text: str) -> str:

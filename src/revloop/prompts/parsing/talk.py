@@ -19,6 +19,10 @@ _LINE_CHARACTERS = 300
 """A longer line is no preamble."""
 
 _MADE_BETTER = "(?:revised|improved|rewritten|updated|corrected|refined|edited|enhanced|polished)"
+_OTHER = (
+    "(?:better|new|shorter|clearer|final|optimi[sz]ed|simplified|shortened|condensed|rephrased|"
+    "expanded|streamlined)"
+)
 _A_RESPONSE = "(?:response|answer|version|reply|text|draft)"
 _THE_RESPONSE = rf"(?:the|your|my|this) (?:original |previous |given |first )?{_A_RESPONSE}"
 _SURE = (
@@ -32,7 +36,7 @@ _NOTHING_ELSE = (
 _HERE_IS = (
     r"(?:here(?:['\u2019]s| is| are)|below is|this is|the following is|please find(?: below)?) "
     r"(?:the|an?|my|your) (?:[a-z-]+,? (?:and )?){0,4}?"
-    rf"(?:(?:{_MADE_BETTER}|better|new|shorter|clearer|final) (?:[a-z-]+ ){{0,3}}?{_A_RESPONSE}|"
+    rf"(?:(?:{_MADE_BETTER}|{_OTHER}) (?:[a-z-]+ ){{0,3}}?{_A_RESPONSE}|"
     rf"revision|rewrite){_NOTHING_ELSE}\b[^.:!?\n]{{0,140}}"
 )
 _LABEL = rf"(?:the |my )?{_MADE_BETTER} (?:response|answer|reply)(?: \([^()\n]{{1,40}}\))?"
@@ -67,8 +71,13 @@ _COURTESY = (
 _WORK = (
     rf"(?:(?:this|the) {_MADE_BETTER} (?:response|answer|reply)|"
     r"this (?:revised|improved|rewritten) (?:version|text|draft)|"
-    r"this (?:response|answer|revision|rewrite) (?:now )?"
-    r"(?:addresses|improves|fixes|corrects|incorporates)\b|"
+    r"this (?:answer|revision|rewrite) (?:now |also |will )?"
+    r"(?:addresses|aims|avoids|covers|emphasi[sz]es|explains|explores|focuses|gives|highlights|"
+    r"includes|keeps|maintains|offers|presents|provides?|takes|uses|"
+    r"is (?:improved|more|now|tailored))\b|"
+    r"this (?:response|answer|revision|rewrite) (?:now |also )?"
+    r"(?:addresses|improves|fixes|corrects|incorporates|provides|focuses|highlights|"
+    r"is (?:improved|more (?:detailed|concise|specific|accurate)|tailored))\b|"
     rf"in (?:this|the) {_MADE_BETTER} (?:response|version|answer|reply)\b|"
     r"(?:please )?note(?:[*_]{0,3}:[*_]{0,3}| that) (?:I(?:['\u2019]ve| have)?|"
     rf"(?:this|the) {_MADE_BETTER}) (?:(?:also )?(?:removed|added|revised|rewritten|rewrote|"
