@@ -25,9 +25,10 @@ from tests.dialects.dialect import (
 
 PROXY = "BerriAI/litellm: litellm/proxy/proxy_server.py"
 EXCEPTIONS = "BerriAI/litellm: litellm/exceptions.py"
+MEASURED = "the proxy itself, 1.108.7, before a stub"
 MODEL = "gpt-4o"
 NO_FALLBACK = (
-    "\nmodel=gpt-4o. content_policy_fallback=None. fallbacks=None.\n\nReceived Model Group=gpt-4o"
+    "\n\nLiteLLM: model group 'gpt-4o' failed with the error above. No fallback was attempted."
 )
 
 CASES = (
@@ -58,6 +59,20 @@ CASES = (
             usage=usage(24, 3, prompt_tokens_details={"audio_tokens": None, "cached_tokens": 8}),
         ),
         Answered("So.", tokens=(24, 3), cached=8),
+    ),
+    Case(
+        "chat, thoughts of a vLLM server behind it",
+        MEASURED,
+        chat(
+            "So.",
+            message={
+                "reasoning_content": "Let me see.",
+                "provider_specific_fields": {"reasoning": "Let me see."},
+            },
+            choice={"provider_specific_fields": {}},
+            usage=usage(24, 9, prompt_tokens_details={"cached_tokens": 8}),
+        ),
+        Answered("So.", tokens=(24, 9), cached=8, thoughts="Let me see."),
     ),
     Case(
         "chat, thoughts apart",
@@ -103,6 +118,21 @@ CASES = (
         status=400,
     ),
     Case(
+        "prompt too long for a vLLM server behind it",
+        MEASURED,
+        openai_error(
+            "litellm.ContextWindowExceededError: litellm.BadRequestError: "
+            'ContextWindowExceededError: Hosted_vllmException - {"error": {"message": "This '
+            "model's maximum context length is 40960 tokens. However, your prompt contains at "
+            "least 40961 input tokens, which exceeds this limit even without any output tokens. "
+            'Please reduce the length of the input prompt.", "type": "BadRequestError", "param": '
+            f'"input_tokens", "code": 400}}}}{NO_FALLBACK}',
+            code="400",
+        ),
+        Fails(ContextFullError, "The prompt takes 40961 tokens, the limit is 40960."),
+        status=400,
+    ),
+    Case(
         "prompt too long for a server behind it, after many words",
         EXCEPTIONS,
         openai_error(
@@ -126,6 +156,18 @@ CASES = (
             code="400",
         ),
         Fails(ContentFilterError, "content management policy"),
+        status=400,
+    ),
+    Case(
+        "token limit under another name for a server behind it",
+        MEASURED,
+        openai_error(
+            "litellm.BadRequestError: OpenAIException - Unsupported parameter: 'max_tokens' is not "
+            f"supported with this model. Use 'max_completion_tokens' instead.{NO_FALLBACK}",
+            code="400",
+            param="max_tokens",
+        ),
+        Adapts("max_tokens", "max_completion_tokens"),
         status=400,
     ),
     Case(
@@ -163,6 +205,24 @@ CASES = (
             code="400",
         ),
         Fails(QuotaError, "Budget has been exceeded!"),
+        status=400,
+    ),
+    Case(
+        "unknown model, without a database",
+        MEASURED,
+        openai_error(
+            "litellm.BadRequestError: You passed in model=gpt-4o. There are no healthy deployments "
+            f"for this model{NO_FALLBACK}",
+            code="400",
+        ),
+        Fails(ModelNotServedError, "You passed in model=gpt-4o."),
+        status=400,
+    ),
+    Case(
+        "wrong key, without a database",
+        MEASURED,
+        openai_error("No connected db.", "no_db_connection", code="400"),
+        Fails(AuthenticationError, "No connected db. Set the server's key"),
         status=400,
     ),
     Case(

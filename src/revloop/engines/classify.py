@@ -52,7 +52,7 @@ _NAMES: Mapping[Kind, str] = {
         invalid_api_key incorrect_api_key api_key_invalid authentication_error authenticationerror
         invalid_authentication invalid_authentication_error unauthorized permission_error
         permissiondeniederror account_deactivated unsupported_country_region_territory
-        ip_not_authorized""",
+        ip_not_authorized no_db_connection""",
     QuotaError: """
         insufficient_quota insufficient_credits insufficient_balance billing_hard_limit_reached
         billing_not_active billing_error budget_exceeded credit_balance_exhausted payment_required
@@ -117,6 +117,7 @@ _WORDS: Mapping[Kind, str] = {
     ModelNotServedError: r"""
         (invalid|unknown|no such) model\b
         not a valid model
+        you passed in model=
         \bmodel\b.{0,80}\b(does not exist|not found)""",
     WrongAddressError: r"""
         unexpected endpoint or method""",
