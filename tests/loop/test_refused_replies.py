@@ -8,11 +8,16 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.helpers.command_line import revloop
+from tests.helpers.scripted_engine import ScriptedEngine, cnr_critique
+from tests.helpers.scripted_loop import CHAT as CHAT_SET
+from tests.helpers.scripted_loop import CNR, run, tagged
 from tests.helpers.stub_server import CHAT, StubServer, chat_completion
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
+
+    from revloop.prompts import PromptSet
 
 CRITIQUE = "It is dull."
 GOOD = "<revised_response>\nBetter.\n</revised_response>"
@@ -120,6 +125,19 @@ async def test_a_check_that_is_switched_off_lets_a_version_pass_and_its_verdict_
     await revloop("report", "s.sqlite", "-o", "report.html", folder=tmp_path)
     page = (tmp_path / "report.html").read_text(encoding="utf-8")
     assert "too_short: it is far shorter than" in page
+
+
+@pytest.mark.parametrize("prompts", [CHAT_SET, CNR])
+async def test_what_is_left_out_of_a_single_pass_is_recorded(prompts: PromptSet) -> None:
+    critique = cnr_critique(3)
+    said = f"{critique}{CNR.bridge}Better."
+    if prompts.is_chat:
+        said = f"{critique}\n\n{tagged('Revised response: Better.')}\n\nI hope this helps!"
+    engine = ScriptedEngine([said])
+    versions, _ = await run(engine, iterations=1, prompts=prompts, single_pass=True)
+    assert versions[1].text == "Better."
+    expected = ("Revised response:", "I hope this helps!") if prompts.is_chat else ()
+    assert versions[1].steps[0].left_out == expected
 
 
 async def test_a_misspelt_check_is_refused_with_the_names_of_all(tmp_path: Path) -> None:

@@ -187,6 +187,7 @@ class TestMeta:
             "To create a better answer, I name the river. Paris is old.",
             "How old it is! Here's a rewritten version with a focus on clarity: Paris is old.",
             "Paris. The original answer does not name the river.",
+            "Paris. The answer is too long for a list.",
         ],
     )
     def test_talk_about_the_revision_is_refused_unless_the_draft_has_it(self, text: str) -> None:

@@ -45,6 +45,7 @@ PREAMBLES = [
     "I have revised the response to address the critique:",
     "I've rewritten your original answer as follows.",
     "*Here is the improved response:*",
+    "The answer to this question is:",
 ]
 POSTAMBLES = [
     "I hope this helps!",

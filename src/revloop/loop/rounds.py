@@ -298,13 +298,19 @@ class Rounds:
         )
         given = texts_given(self._draft, text)
 
-        def parse(generated: str) -> Candidate:
-            critique, revision = prompts.parse_single_pass(request.prefill + generated, given)
+        def parse(generated: str) -> tuple[Candidate, tuple[str, ...]]:
+            reply = request.prefill + generated
+            critique, revision = prompts.parse_single_pass(reply, given)
             if found_nothing(critique, settings):
-                return critique, text
-            return critique, prompts.accept(revision, critique, text, self._draft, settings.checks)
+                return (critique, text), ()
+            rest = reply.removeprefix(critique.raw).removeprefix(prompts.bridge)
+            around = left_out(rest, revision, prompts.settings.revision.tags)
+            checks = settings.checks
+            accepted = prompts.accept(revision, critique, text, self._draft, checks)
+            return (critique, accepted), around
 
-        candidate, _ = await requests.until_usable("both", request, parse, given)
+        (candidate, around), _ = await requests.until_usable("both", request, parse, given)
+        requests.note_left_out(around)
         return candidate
 
     async def _count_long(self, text: str) -> None:

@@ -37,7 +37,8 @@ _HERE_IS = (
     r"(?:here(?:['\u2019]s| is| are)|below is|this is|the following is|please find(?: below)?) "
     r"(?:the|an?|my|your) (?:[a-z-]+,? (?:and )?){0,4}?"
     rf"(?:(?:{_MADE_BETTER}|{_OTHER}) (?:[a-z-]+ ){{0,3}}?{_A_RESPONSE}|"
-    rf"revision|rewrite){_NOTHING_ELSE}\b[^.:!?\n]{{0,140}}"
+    rf"revision|rewrite){_NOTHING_ELSE}\b[^.:!?\n]{{0,140}}|"
+    r"the answer to (?:this|your|the) question is"
 )
 _LABEL = rf"(?:the |my )?{_MADE_BETTER} (?:response|answer|reply)(?: \([^()\n]{{1,40}}\))?"
 _LABEL_OF_VERSION = r"(?:the |my )?(?:revised|improved|rewritten|corrected) (?:version|text|draft)"
