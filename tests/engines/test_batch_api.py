@@ -282,6 +282,54 @@ async def test_a_failed_draft_is_asked_again_and_not_given_the_old_failure(
     assert [name for name, one in made.items() if one.failed] == []
 
 
+async def test_a_recorded_job_that_cannot_be_created_any_more_is_submitted_anew(
+    provider: BatchApiServer, tmp_path: Path
+) -> None:
+    store = tmp_path / "s.sqlite"
+    provider.faults["POST /batches"] = [401]  # its file is recorded, and no job is created
+    with pytest.raises(EngineGoneError, match="answers 401"):
+        await revised(provider, store, iterations=1)
+    provider.files.clear()  # too old
+    made = await revised(provider, store, iterations=1)
+    assert all(one.rounds == 1 for one in made.values())
+    assert max(provider.submitted.values()) == 1
+
+
+async def test_a_job_that_the_provider_does_not_know_is_not_submitted_again_silently(
+    provider: BatchApiServer, tmp_path: Path
+) -> None:
+    store = tmp_path / "s.sqlite"
+    provider.faults["GET /batches/{id}"] = [401]
+    with pytest.raises(EngineGoneError, match="answers 401"):
+        await revised(provider, store, iterations=1)
+    jobs, provider.jobs = provider.jobs, []
+    with pytest.raises(EngineGoneError, match="Use the key that the job was submitted with"):
+        await revised(provider, store, iterations=1)
+    assert provider.jobs == []
+    provider.jobs = jobs
+    made = await revised(provider, store, iterations=1)
+    assert all(one.rounds == 1 for one in made.values())
+    assert max(provider.submitted.values()) == 1
+
+
+async def test_results_that_the_provider_has_deleted_are_asked_for_again(
+    provider: BatchApiServer, tmp_path: Path
+) -> None:
+    provider.faults["GET /files/{id}/content"] = [404]
+    made = await revised(provider, tmp_path / "s.sqlite", iterations=1)
+    assert all(one.rounds == 1 for one in made.values())
+    assert provider.sizes == [DRAFTS] * 3
+
+
+async def test_chats_go_to_the_endpoint_of_chats(provider: BatchApiServer, tmp_path: Path) -> None:
+    provider.chat_text = "<critique>Too short.</critique>"
+    await revised(provider, tmp_path / "s.sqlite", iterations=1, prompts="chat", tries=1)
+    job = provider.jobs[0]
+    assert job.endpoint == "/v1/chat/completions"
+    assert {line["url"] for line in job.requests} == {"/v1/chat/completions"}
+    assert all(line["body"]["messages"][-1]["role"] == "user" for line in job.requests)
+
+
 class TestRefusals:
     """What has no use for jobs refuses them by name."""
 

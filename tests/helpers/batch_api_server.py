@@ -92,6 +92,7 @@ class BatchApiServer:
         jobs: The jobs that were created, oldest first.
         calls: The number of calls by method and path.
         live: Requests that were sent to the model directly.
+        chat_text: The reply to every chat.
         lost_results: Number of results that are missing in the next files.
     """
 
@@ -102,6 +103,7 @@ class BatchApiServer:
         self.line_faults: dict[str, list[int]] = {}
         self.polls = 1
         self.lost_results = 0
+        self.chat_text = ""
         self.most_requests: int | None = None
         self.jobs: list[ServedJob] = []
         self.files: dict[str, bytes] = {}
@@ -199,7 +201,7 @@ class BatchApiServer:
     async def _complete(self, request: web.Request) -> web.Response:
         body = await request.json()
         self.live.append(body)
-        return web.json_response(reply_to(body))
+        return web.json_response(self._reply_to(body))
 
     async def _upload(self, request: web.Request) -> web.Response:
         form = await request.post()
@@ -298,9 +300,15 @@ class BatchApiServer:
             if re.search(rf"{text}\b", json.dumps(body)) and statuses:
                 status = statuses.pop(0)
         said = {"error": {"message": "The model says no.", "type": "invalid_request_error"}}
-        reply = reply_to(body) if status == 200 else said
+        reply = self._reply_to(body) if status == 200 else said
         response = {"status_code": status, "request_id": "r", "body": reply}
         return {"id": "x", "custom_id": line["custom_id"], "response": response, "error": None}
+
+    def _reply_to(self, body: Mapping[str, Any]) -> dict[str, Any]:
+        if "messages" not in body:
+            return reply_to(body)
+        message = {"role": "assistant", "content": self.chat_text}
+        return {"choices": [{"index": 0, "message": message, "finish_reason": "stop"}]}
 
     def _shown(self, job: ServedJob) -> dict[str, Any]:
         has_ended = job.status not in _RUNNING

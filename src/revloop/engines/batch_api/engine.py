@@ -72,6 +72,7 @@ class BatchApiEngine(EngineWrapper):
         self._most_requests = MOST_REQUESTS
         self._one_at_a_time = False
         self._has_answered = False
+        self._error: RevloopError | None = None
 
     @property
     def info(self) -> EngineInfo:
@@ -197,6 +198,8 @@ class BatchApiEngine(EngineWrapper):
         """The outcome of a request: recorded, of a job under way, or of the next one."""
         journal = self._opened()
         while (asked := self._asked.get(name)) is None:
+            if self._error is not None:
+                return self._error
             found = await to_thread.run_sync(journal.find, name)
             if found is not None and found.reply is not None:
                 where = self._http.transport.address
@@ -243,6 +246,7 @@ class BatchApiEngine(EngineWrapper):
         except TooManyTokensError as exc:
             self._submit_less(job, str(exc))
         except RevloopError as exc:
+            self._error = exc  # of those who ask later too
             job.settle(exc)
         # not if it is cancelled: the job goes on at the provider
         self._jobs.remove(job)

@@ -9,7 +9,13 @@ import anyio
 from anyio import to_thread
 
 from revloop.engines.batch_api.lines import missing, read_results
-from revloop.errors import EngineError, EngineGoneError, ModelNotServedError, TransientError
+from revloop.errors import (
+    EngineError,
+    EngineGoneError,
+    ModelNotServedError,
+    RejectedError,
+    TransientError,
+)
 from revloop.files.atomic import translate_write_errors
 
 if TYPE_CHECKING:
@@ -29,8 +35,9 @@ _FIRST_POLL_S = 0.5
 _LONGEST_POLL_S = 60.0
 _POLLS_GROW = 1.5
 _RESULTS_AT_A_TIME = 500
-_HOW_TO_LOSE = (
-    " If the provider has lost this job, use another store (--store) to submit everything again."
+_IF_LOST = (
+    " Use the key that the job was submitted with. If the provider has lost it, use another store "
+    "(--store) to submit everything again."
 )
 _CANCELLED = {"cancelling", "cancelled"}
 
@@ -71,7 +78,10 @@ class Follower:
             record = job.record or await self._prepare(job)
             job.remote = remote = await self._found(job, record)
         except EngineError as exc:
-            raise EngineGoneError(f"{exc}{_HOW_TO_LOSE if job.was_recorded else ''}") from exc
+            if not await self._was_never_created(job, exc):
+                raise EngineGoneError(f"{exc}{_IF_LOST if job.was_recorded else ''}") from exc
+            job.settle(missing("a job that was not created"))
+            return
         was_cancelled = remote.status in _CANCELLED  # earlier: this run submits the rest
         outcomes: dict[str, Outcome] = {}
         try:
@@ -107,6 +117,18 @@ class Follower:
         )
         await to_thread.run_sync(self._journal.note_created, record.key, created.id)
         return created
+
+    async def _was_never_created(self, job: ProviderJob, refusal: EngineError) -> bool:
+        """Whether a recorded job turns out not to exist, nor to be possible any more.
+
+        The provider has no job for its file, and creates none: the file is too old, say.
+        """
+        record = job.record
+        is_refused = isinstance(refusal, RejectedError | ModelNotServedError)
+        if record is None or record.name is not None or not (job.was_recorded and is_refused):
+            return False
+        await to_thread.run_sync(self._journal.note_ended, record.key)
+        return True
 
     async def _until_ended(self, job: ProviderJob, remote: RemoteJob) -> RemoteJob:
         wait_s = _FIRST_POLL_S
