@@ -38,6 +38,8 @@ TAGGED = "<revised_response>Good.</revised_response>"
         ("https://api.openai.com", "openai", {"reasoning_effort": "none"}),
         ("https://us.openai.azure.com/openai", "", {"reasoning_effort": "none"}),
         ("https://openrouter.ai/api", "", {"reasoning": {"enabled": False}}),
+        ("https://api.deepseek.com", "", {"thinking": {"type": "disabled"}}),
+        ("https://dashscope-intl.aliyuncs.com/compatible-mode", "", {"enable_thinking": False}),
         ("https://notopenrouter.ai/api", "", {"chat_template_kwargs": OFF}),
     ],
 )
@@ -69,6 +71,22 @@ async def test_ollama_is_recognised_by_its_list_of_models(server: StubServer) ->
     async with AsyncReviser(base_url=server.base_url, prompts="chat", thinking=False) as reviser:
         await reviser.revise("A draft.", iterations=1)
     assert {request.body["reasoning_effort"] for request in server.asked(CHAT)} == {"none"}
+
+
+def test_marks_of_thoughts_that_are_special_tokens_are_kept(tmp_path: Path) -> None:
+    for name in ("tokenizer.json", "tokenizer_config.json"):
+        shutil.copy(TINY_CRITIC / name, tmp_path)
+    transformers = pytest.importorskip("transformers")
+    changed = transformers.AutoTokenizer.from_pretrained(str(tmp_path))
+    marks = ["[THINK]", "[/THINK]", "<|other|>"]
+    changed.add_special_tokens({"additional_special_tokens": marks})
+    tokenizer = LocalTokenizer(changed)
+    opening, closing, other = changed.convert_tokens_to_ids(marks)
+    thought, answer = (tokenizer.encode(text) for text in ("Hm.", "Good."))
+    ids = [opening, *thought, closing, *answer, other]
+    assert tokenizer.text(ids) == "[THINK]Hm.[/THINK]Good."
+    assert tokenizer.with_marks(ids, "Hm.Good", ".") == "[THINK]Hm.[/THINK]Good"
+    assert tokenizer.with_marks([*answer, other], "Good.", "") == "Good."
 
 
 @pytest.mark.parametrize(("thinking", "said"), [(True, "so"), (False, "not")])

@@ -11,7 +11,7 @@ from revloop import AsyncReviser
 from revloop.errors import ContentFilterError, ContextFullError, UnreachableError
 from revloop.options import LoopOptions, RunSettings
 from revloop.prompts.parsing import ThinkingSettings, ThoughtMarks
-from revloop.trajectory import Critique, Draft, StopReason, Usage
+from revloop.trajectory import Critique, Draft, EngineInfo, StopReason, Usage
 from tests.helpers.scripted_engine import Answer, ScriptedEngine, plain
 from tests.helpers.scripted_loop import CHAT, CNR, DRAFT, SAID, outcome, run, tagged, texts
 from tests.helpers.stub_server import CHAT as STUB_CHAT
@@ -167,6 +167,12 @@ class TestThoughtsWhoseOpeningMarkIsInThePrompt:
         versions, end = await run(engine, prompts=CHAT, iterations=1, tries=1)
         assert (len(versions) > 1) == used
         assert end.reason is (StopReason.ROUNDS_DONE if used else StopReason.TOKEN_LIMIT)
+
+    async def test_a_batch_api_is_not_greeted(self) -> None:
+        info = EngineInfo(kind="openai-batch", model="m")
+        engine = ScriptedEngine([self.CUT, tagged("b")], greeting=self.THINKS, info=info)
+        versions, _ = await run(engine, prompts=CHAT, iterations=1, tries=1)
+        assert versions[1].text == "b"
 
     async def test_an_engine_is_greeted_once_and_only_if_it_matters(
         self, server: StubServer

@@ -12,8 +12,11 @@ from revloop.engines.thinking import NO_THINKING
 from revloop.engines.tokens import PromptTokenizer
 from revloop.errors import ModelConfigError, SettingRefusedError, failure_line, needs
 from revloop.models.config import ignored_sampling
+from revloop.prompts.parsing import SPECIAL_MARKS
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from revloop.engines.base import Request
 
 logger = logging.getLogger("revloop.engines")
@@ -34,6 +37,9 @@ class LocalTokenizer(PromptTokenizer):
         text = transformers_tokenizer.backend_tokenizer.to_str()
         super().__init__(FastTokenizer.from_str(text))
         self._chat = transformers_tokenizer
+        added = self._tokenizer.get_added_tokens_decoder()
+        marks = (i for i, token in added.items() if token.content.lower() in SPECIAL_MARKS)
+        self._mark_ids = self._special.intersection(marks)
 
     @classmethod
     def from_model(cls, model: str) -> LocalTokenizer:
@@ -83,5 +89,19 @@ class LocalTokenizer(PromptTokenizer):
         return [*ids, *self._encode(request.prefill)] if request.prefill else ids
 
     def text(self, ids: list[int]) -> str:
-        """The text of generated ids, without special tokens."""
-        return self.spell(ids, skip_special=True)
+        """The text of generated ids, without special tokens except the marks of thoughts."""
+        dropped = self._special - self._mark_ids
+        return self.spell([token for token in ids if token not in dropped])
+
+    def with_marks(self, ids: Sequence[int], text: str, stop: str) -> str:
+        """The text of generated ids, where an engine left out the marks of thoughts.
+
+        Args:
+            ids: The generated ids.
+            text: Their text as the engine has it.
+            stop: The stop text that ended it; empty without one.
+        """
+        if self._mark_ids.isdisjoint(ids):
+            return text
+        whole = self.text(list(ids))
+        return whole.rpartition(stop)[0] if stop and stop in whole else whole

@@ -223,6 +223,9 @@ class VllmEngine:
             prefix = self._tokenizer.prefix(request.prompt, ids, text, answer.token_ids)
             if isinstance(answer.stop_reason, str):
                 text = text.removesuffix(answer.stop_reason)
+        else:
+            stop = answer.stop_reason if isinstance(answer.stop_reason, str) else ""
+            text = self._tokenizer.with_marks(answer.token_ids, text, stop)
         return Completion(
             text=text,
             finish_reason=answer.finish_reason,

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
 from revloop.engines.base import Request
+from revloop.engines.batch_api.engine import KIND
 from revloop.engines.wrapper import innermost
 from revloop.prompts.parsing import marks_shown
 from revloop.trajectory import Message, Sampling
@@ -39,7 +40,8 @@ async def begins_in_thought(engine: Engine, prompts: PromptSet, *, thinking: boo
     """Whether replies to chats begin within a thought that shows only its closing mark.
 
     The model is greeted once, with the same engine and the same marks. A reply to the greeting that
-    has no end and no marks may be all thought, and is taken for it.
+    has no end and no marks may be all thought, and is taken for it. Providers with a batch API,
+    where a greeting would take hours, send thoughts apart.
 
     Args:
         engine: Answers the chats.
@@ -49,6 +51,8 @@ async def begins_in_thought(engine: Engine, prompts: PromptSet, *, thinking: boo
     Raises:
         EngineError: The engine failed.
     """
+    if engine.info.kind == KIND:
+        return False
     known = _known.setdefault(innermost(engine), _Greeted())
     key = (prompts.digest, thinking)
     async with known.lock:

@@ -16,6 +16,7 @@ from revloop.prompts.parsing.revision import (
 )
 from revloop.prompts.parsing.talk import left_out, without_talk
 from revloop.prompts.parsing.thoughts import (
+    SPECIAL_MARKS,
     UNFINISHED,
     ReplyFormat,
     Separated,
@@ -28,6 +29,7 @@ from revloop.prompts.parsing.thoughts import (
 )
 
 __all__ = [
+    "SPECIAL_MARKS",
     "UNFINISHED",
     "Labels",
     "ReplyFormat",

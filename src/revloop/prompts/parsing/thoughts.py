@@ -129,6 +129,13 @@ _HARMONY_OPENINGS = tuple(
     for start in ("", "<|start|>assistant")
     for channel in ("analysis", "commentary")
 )
+SPECIAL_MARKS = frozenset(
+    {
+        *(mark for pair in _WRITTEN for mark in pair),
+        *("<|channel|>", "<|message|>", "<|start|>"),
+    }
+)
+"""Marks that may be special tokens of a tokenizer, in lower case."""
 # the harmony format from a server that omits special tokens
 _BARE = (r"analysis(?=.*assistantfinal)", "assistantfinal")
 _BARE_CUT = re.compile(r"analysis(?=[^\W_])")
