@@ -10,6 +10,7 @@ import pytest
 import yaml
 
 from revloop import revise
+from tests.helpers import published_models as published
 from tests.helpers.command_line import revloop
 from tests.helpers.model_configs import FALCON_40B, LLAMA_3_8B
 from tests.helpers.scripted_engine import ScriptedEngine, cnr_rounds
@@ -83,6 +84,21 @@ async def test_a_store_that_tells_no_lengths_is_named(falcon: str, tmp_path: Pat
 async def test_the_memory_of_a_card_is_known(falcon: str) -> None:
     printed = words(await revloop("plan", falcon, "-tp", "2", "--gpu", "h100"))
     assert "92% of 79.1" in printed
+
+
+async def test_experts_windows_and_quantisation_are_told_in_80_columns(tmp_path: Path) -> None:
+    for name in ("GPT_OSS_120B_MXFP4", "DEEPSEEK_V3_FP8", "GEMMA_3_27B"):
+        folder = tmp_path / name
+        folder.mkdir()
+        config = json.dumps(getattr(published, name))
+        (folder / "config.json").write_text(config, encoding="utf-8")
+        finished = await revloop("plan", str(folder), "-tp", "8", "--gpu", "h200")
+        assert finished.code == 0, finished.err
+        assert max(map(len, finished.out.splitlines())) <= 80
+        told = words(finished)
+        assert ("a token uses" in told) == (name != "GEMMA_3_27B")
+        assert ("KV cache per sequence" in told) == (name != "DEEPSEEK_V3_FP8")
+        assert ("Quantisation" in told) == (name != "GEMMA_3_27B")
 
 
 @pytest.mark.parametrize("way", ["ray", "slurm", "k8s"])

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from revloop.errors import DoesNotFitError
 from revloop.models.config import known_shape
 from revloop.models.cpu import computes_bf16, core_lists, cpu_environment, worker_is_in_engine
+from tests.helpers import published_models as published
 from tests.helpers.model_configs import FALCON_40B, TINY_FALCON
 
 if TYPE_CHECKING:
@@ -100,6 +101,18 @@ def test_a_cache_larger_than_the_memory_is_refused() -> None:
 def test_weights_larger_than_the_memory_are_refused() -> None:
     with pytest.raises(DoesNotFitError, match="GiB of weights, and this machine has"):
         cpu_environment(BIG, 1, {})
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells its free memory in /proc")
+def test_quantised_weights_count_with_the_size_they_have() -> None:
+    awq = {"quantization_config": {"quant_method": "awq", "bits": 4, "group_size": 128}}
+    sizes = []
+    for config in (published.LLAMA_31_70B, published.LLAMA_31_70B | awq):
+        shape = known_shape(config | {"num_hidden_layers": 8000}, "big")
+        with pytest.raises(DoesNotFitError, match="GiB of weights") as told:
+            cpu_environment(shape, 1, {})
+        sizes.append(float(str(told.value).partition(" GiB of weights")[0].split()[-1]))
+    assert sizes[0] / sizes[1] == pytest.approx(16 / 4.16, rel=0.01)
 
 
 @pytest.mark.parametrize(

@@ -161,10 +161,26 @@ def test_a_context_that_does_not_fit_is_told_with_the_length_that_does() -> None
 def test_a_job_on_a_card_too_small_for_the_context_names_the_option() -> None:
     llama = shape_of(published.LLAMA_31_8B)
     with pytest.raises(DoesNotFitError, match="131,072 tokens of context does: serve shorter ones"):
-        job_of(llama, 1, "rtx4090")
-    shorter = job_of(llama, 1, "rtx4090", assumptions=Assumptions(max_model_len=8192))
+        layouts(llama, 1, gpu_memory_gib=23.5)
+    shorter = job_of(llama, 1, "rtx4090", assumptions=Assumptions(max_model_len=4096))
     assert shorter.layout.tensor_parallel_size == 1
-    assert "--max-model-len 8192" in emit(Platform.SLURM, "a/b", shorter).replace(" \\\n   ", "")
+    assert "--max-model-len 4096" in emit(Platform.SLURM, "a/b", shorter).replace(" \\\n   ", "")
+
+
+def test_a_job_serves_shorter_sequences_before_it_divides_a_model_over_nodes() -> None:
+    llama = shape_of(published.LLAMA_31_8B)
+    planned = job_of(llama, 8, "rtx4090")
+    assert (planned.layout.pipeline_parallel_size, planned.layout.replicas) == (1, 8)
+    assert planned.assumptions.max_model_len == 8192
+    rows = {row.label: row.value for row in job_rows(planned)}
+    assert rows["Assumed: context"] == "8,192"
+    assert "--max-model-len 8192" in emit(Platform.SLURM, "a/b", planned).replace(" \\\n   ", "")
+
+
+def test_a_context_that_fits_is_served_whole() -> None:
+    planned = job_of(shape_of(published.LLAMA_31_8B), 8)
+    assert planned.assumptions.max_model_len is None
+    assert "Assumed: context" not in {row.label for row in job_rows(planned)}
 
 
 def test_weights_too_large_are_not_blamed_on_the_context() -> None:

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 EXAMPLE = (
-    "Example: `revloop plan tiiuae/falcon-40b-instruct -tp 4 --gpu-memory-gib 80`, "
+    "Example: `revloop plan tiiuae/falcon-40b-instruct -tp 4 --gpu h100`, "
     "`revloop plan tiiuae/falcon-40b-instruct --drafts 1000000 --gpu h100 --gpus 16`"
 )
 _LARGE_JOB_DRAFTS = 1_000_000

@@ -27,6 +27,10 @@ if TYPE_CHECKING:
     from revloop.models.shape import ModelShape
 
 
+_SHORT_CONTEXT_TOKENS = 8192
+_LONGER_THAN_MEAN = 4
+
+
 class Assumptions(Options):
     """What a data sheet does not say. revloop has measured none of the defaults."""
 
@@ -65,7 +69,7 @@ class Assumptions(Options):
         None,
         ge=1,
         description="Longest sequence to serve, in tokens: vLLM's option of this name; by default, "
-        "the model's context.",
+        "the model's context, or what a job needs if that does not fit into a node.",
     )
     gpu_memory_utilization: Annotated[float, Flag(metavar="SHARE")] = Field(
         GPU_MEMORY_UTILIZATION, ge=0.01, le=1, description="Share of the memory that vLLM may use."
@@ -225,7 +229,8 @@ def plan_job(
         card: The GPU, from `revloop.planning.card_named`.
         gpus: Number of GPUs.
         job: The work.
-        assumptions: What a data sheet does not say; None for the defaults.
+        assumptions: What a data sheet does not say; None for the defaults. If the model's context
+            does not fit into a node, a shorter one is assumed.
         tensor_parallel_size: GPUs that share the model, or None for the fastest size.
         gpus_per_node: GPUs in one server, or None for the card's usual number.
 
@@ -248,9 +253,18 @@ def plan_job(
         gpus_per_node=gpus_per_node or card.gpus_per_node,
         tensor_parallel_size=tensor_parallel_size,
         gpu_memory_utilization=assumed.gpu_memory_utilization,
+        enough_tokens=_enough_tokens(longest) if assumed.max_model_len is None else None,
     )
+    served_tokens = found[0].stage.shape.context_tokens
+    if served_tokens < shape.context_tokens:
+        assumed = assumed.model_copy(update={"max_model_len": served_tokens})
     plans = [_predict(shape, card, layout, job, assumed) for layout in found]
     return min(plans, key=lambda planned: planned.wall_s)
+
+
+def _enough_tokens(longest: float) -> int:
+    """A length that a job's sequences hardly exceed, given its mean round."""
+    return max(_SHORT_CONTEXT_TOKENS, math.ceil(_LONGER_THAN_MEAN * longest))
 
 
 def _predict(

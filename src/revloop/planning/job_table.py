@@ -83,6 +83,7 @@ def _assumed(planned: JobPlan) -> list[PlanRow]:
             f"of {card.bandwidth_gb_s:g} GB/s",
         ),
         *_assumed_experts(planned),
+        *_assumed_context(planned),
         PlanRow(
             "Assumed: splitting",
             f"{tensor:.0%}",
@@ -113,6 +114,15 @@ def _assumed_experts(planned: JobPlan) -> list[PlanRow]:
             "are read in each step: tokens pick them evenly and independently",
         )
     ]
+
+
+def _assumed_context(planned: JobPlan) -> list[PlanRow]:
+    """The longest sequence served, if it is shorter than the model's context."""
+    tokens = planned.assumptions.max_model_len
+    if tokens is None:
+        return []
+    explanation = "tokens of the longest sequence: serve with --max-model-len"
+    return [PlanRow("Assumed: context", f"{tokens:,}", explanation)]
 
 
 def _in_words(layout: Layout) -> str:

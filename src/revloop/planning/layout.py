@@ -77,6 +77,7 @@ def layouts(
     gpus_per_node: int = 8,
     tensor_parallel_size: int | None = None,
     gpu_memory_utilization: float = GPU_MEMORY_UTILIZATION,
+    enough_tokens: int | None = None,
 ) -> list[Layout]:
     """All sensible layouts of a model: one for each tensor-parallel size that fits into a node.
 
@@ -87,6 +88,7 @@ def layouts(
         gpus_per_node: GPUs in one server.
         tensor_parallel_size: The only size to consider, or None for all that vLLM accepts.
         gpu_memory_utilization: The share of the memory that vLLM may use.
+        enough_tokens: A context that suffices: used if the full one does not fit into a node.
 
     Raises:
         DoesNotFitError: vLLM refuses the size, or the GPUs together cannot hold the model.
@@ -105,6 +107,9 @@ def layouts(
         )
 
     found = place(shape)
+    if enough_tokens is not None and not any(map(_is_in_a_node, found)):
+        shorter = place(shape.limited_to(min(enough_tokens, shape.context_tokens)))
+        found = list(filter(_is_in_a_node, shorter)) or found or shorter
     if found:
         return found
     where = f"on {gpus} GPU(s) of {gpu_memory_gib:.3g} GiB"
@@ -118,6 +123,10 @@ def layouts(
         f"This {shape.architecture} does not fit {where}, {gpus_per_node} to a node: its weights "
         f"take {shape.weight_bytes(2) / 2**30:.3g} GiB. Use more GPUs, or larger ones."
     )
+
+
+def _is_in_a_node(layout: Layout) -> bool:
+    return layout.pipeline_parallel_size == 1
 
 
 def _place(
