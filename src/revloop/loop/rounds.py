@@ -20,6 +20,7 @@ from revloop.loop.requests import RoundFailedError, RoundRequests
 from revloop.loop.selection import choose_by_judge, choose_by_score
 from revloop.loop.stopping import end_of, found_nothing
 from revloop.prompts import texts_given
+from revloop.prompts.checks import known_checks
 from revloop.prompts.parsing import left_out
 from revloop.trajectory import Critique, StopReason, Version, compare, kept_round
 
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from revloop.engines.base import Engine, TokenPrefix
     from revloop.options import RunSettings
     from revloop.prompts import PromptSet
-    from revloop.trajectory import Comparison, Judge, OpenTrajectory, Selection
+    from revloop.trajectory import CheckVerdict, Comparison, Judge, OpenTrajectory, Selection
 
     Candidate = tuple[Critique, str]
 
@@ -131,9 +132,16 @@ class Rounds:
             base=None if base.round == last else base.round,
             comparison=await self._compare(requests, versions, text),
             selection=selection,
-            failed_checks=self._prompts.failed_checks(text, critique, base.text, self._draft),
+            failed_checks=self._failed_checks(text, critique, base.text),
             created_at=datetime.now(UTC),
         )
+
+    def _failed_checks(
+        self, text: str, critique: Critique, before: str
+    ) -> tuple[CheckVerdict, ...]:
+        """What the checks that are off find in a version: it passed the others."""
+        off = [name for name in known_checks() if name not in self._settings.checks]
+        return self._prompts.failed_checks(text, critique, before, self._draft, off)
 
     async def _candidates(self, requests: RoundRequests, text: str) -> list[Candidate]:
         """The revisions of a round, each with the critique that led to it."""

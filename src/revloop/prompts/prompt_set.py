@@ -315,7 +315,7 @@ class PromptSet:
         draft: Draft,
         checks: Collection[CheckName] | None = None,
     ) -> tuple[CheckVerdict, ...]:
-        """The checks that a version fails, of some or of all; an unchanged one fails none."""
+        """The checks that a text fails, of some or of all; an unchanged one fails none."""
         if text == before:
             return ()
         revised = Revised(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 from typing import TYPE_CHECKING
 
 from revloop.prompts.checks.revised import quoted
@@ -83,11 +84,13 @@ def copied_critique(revised: Revised) -> str | None:
 def critique_passages(revised: Revised) -> str | None:
     """Whole passages of the critique, in a good part of the revision."""
     words = _words(revised.text)
-    passages = _runs(_words(revised.critique.raw), _PASSAGE_WORDS)
-    copied = set(passages).difference(
-        *(_runs(_words(one), _PASSAGE_WORDS) for one in revised.given)
-    )
-    places = [n for n, run in enumerate(_runs(words, _PASSAGE_WORDS)) if run in copied]
+    runs = _runs(words, _PASSAGE_WORDS)
+    copied = set(runs).intersection(_runs(_words(revised.critique.raw), _PASSAGE_WORDS))
+    if not copied:
+        return None
+    for one in revised.given:
+        copied.difference_update(_runs(_words(one), _PASSAGE_WORDS))
+    places = [n for n, run in enumerate(runs) if run in copied]
     covered = len({n + more for n in places for more in range(_PASSAGE_WORDS)})
     if covered < max(_FEWEST_COPIED_WORDS, _COPIED_SHARE * len(words)):
         return None
@@ -99,11 +102,13 @@ def copied_prompt(revised: Revised) -> str | None:
     for line in _held(revised.text, revised.template_lines):
         if not any(_held(one, [line]) for one in revised.given):
             return f"it repeats a line of the prompt: {quoted(line)}"
-    known = {run for one in revised.given for run in _runs(_words(one), _TEMPLATE_WORDS)}
-    asked = {r for one in revised.template_lines for r in _runs(_words(one), _TEMPLATE_WORDS)}
-    for run in _runs(_words(revised.text), _TEMPLATE_WORDS):
-        if run in asked and run not in known:
-            return f"it repeats words of the prompt: {quoted(' '.join(run))}"
+    asked = _template_runs(tuple(revised.template_lines))
+    copied = [run for run in _runs(_words(revised.text), _TEMPLATE_WORDS) if run in asked]
+    if copied:
+        known = {run for one in revised.given for run in _runs(_words(one), _TEMPLATE_WORDS)}
+        for run in copied:
+            if run not in known:
+                return f"it repeats words of the prompt: {quoted(' '.join(run))}"
     return None
 
 
@@ -154,6 +159,12 @@ def _first_copied(sentences: Iterable[str], text: str, given: Sequence[str]) -> 
 
 def _plain(text: str) -> str:
     return " ".join(text.casefold().split())
+
+
+@cache
+def _template_runs(lines: tuple[str, ...]) -> frozenset[tuple[str, ...]]:
+    """The runs of words of a prompt set's templates."""
+    return frozenset(run for line in lines for run in _runs(_words(line), _TEMPLATE_WORDS))
 
 
 def _words(text: str) -> list[str]:

@@ -55,6 +55,9 @@ _META = re.compile(
     r"</?revised_response>",
     re.IGNORECASE | re.MULTILINE,
 )
+_META_WORDS = ("response", "answer", "critique", "reviewer", "draft", "reply", "version")
+"""Each match of the patterns has one of these."""
+
 _HERE_IS_A_REVISION = re.compile(
     r"\bhere(?:['\u2019]s| is) (?:the|an?|my|your) (?:[a-z]+ ){0,2}?"
     r"(?:revised|rewritten|improved|optimi[sz]ed|rephrased|updated) (?:version|answer|response)\b",
@@ -86,6 +89,9 @@ def repetition(revised: Revised) -> str | None:
 
 def meta(revised: Revised) -> str | None:
     """Talk about the revision, the critique or the template's tags."""
+    folded = revised.text.casefold()
+    if not any(word in folded for word in _META_WORDS):
+        return None
     for found in _META.finditer(revised.text):
         said = found[0].casefold()
         if not any(said in one.casefold() for one in revised.given):
@@ -100,6 +106,9 @@ def meta(revised: Revised) -> str | None:
 def _in_a_row(text: str) -> str:
     """The words that a text repeats without pause at its end."""
     words = _words(text)[-_LAST_WORDS:]
+    fours = list(zip(words, words[1:], words[2:], words[3:], strict=False))
+    if len(fours) - len(set(fours)) < _FEWEST_WORDS_IN_A_ROW - 4:
+        return ""  # too few for any repetition that the search below, which takes longer, finds
     for period in range(1, _LONGEST_PERIOD_WORDS + 1):
         fewest = max((_TIMES_IN_A_ROW - 1) * period, _FEWEST_WORDS_IN_A_ROW)
         run = 0
@@ -122,8 +131,11 @@ def _repeated_share(text: str) -> float:
     words = _words(text)
     if len(words) < _FEWEST_WORDS:
         return 0.0
-    runs = [" ".join(words[n : n + _RUN_WORDS]) for n in range(len(words) - _RUN_WORDS + 1)]
-    of_words = [run for run in runs if _LETTER.search(run)]
+    runs = [tuple(words[n : n + _RUN_WORDS]) for n in range(len(words) - _RUN_WORDS + 1)]
+    share = 1 - len(set(runs)) / len(runs)
+    if share <= _REPEATED_SHARE / 2:
+        return share
+    of_words = [run for run in runs if any(map(_LETTER.search, run))]  # numbers may fill a table
     return 1 - len(set(of_words)) / len(of_words) if of_words else 0.0
 
 
