@@ -72,6 +72,15 @@ async def test_a_round_is_one_job_for_all_critiques_and_one_for_all_revisions(
     assert provider.live == []
 
 
+async def test_a_round_in_a_single_pass_is_one_job(
+    provider: BatchApiServer, tmp_path: Path
+) -> None:
+    provider.is_single_pass = True
+    made = await revised(provider, tmp_path / "s.sqlite", single_pass=True)
+    assert all(one.rounds == ITERATIONS for one in made.values())
+    assert provider.sizes == [DRAFTS] * ITERATIONS
+
+
 async def test_texts_and_ends_are_those_that_the_server_gives_when_asked_directly(
     provider: BatchApiServer, tmp_path: Path
 ) -> None:

@@ -22,7 +22,8 @@ from typing import TYPE_CHECKING, Any, Self
 
 from aiohttp import web
 
-from tests.helpers.deterministic_server import reply_to
+from revloop import PromptSet
+from tests.helpers.deterministic_server import CRITIQUE, reply_to
 
 if TYPE_CHECKING:
     import signal
@@ -93,6 +94,7 @@ class BatchApiServer:
         calls: The number of calls by method and path.
         live: Requests that were sent to the model directly.
         chat_text: The reply to every chat.
+        is_single_pass: Whether a reply has the critique and the revision.
         lost_results: Number of results that are missing in the next files.
     """
 
@@ -104,6 +106,7 @@ class BatchApiServer:
         self.polls = 1
         self.lost_results = 0
         self.chat_text = ""
+        self.is_single_pass = False
         self.most_requests: int | None = None
         self.jobs: list[ServedJob] = []
         self.files: dict[str, bytes] = {}
@@ -306,7 +309,11 @@ class BatchApiServer:
 
     def _reply_to(self, body: Mapping[str, Any]) -> dict[str, Any]:
         if "messages" not in body:
-            return reply_to(body)
+            reply = reply_to(body)
+            if self.is_single_pass:
+                choice = reply["choices"][0]
+                choice["text"] = f"{CRITIQUE}{PromptSet.load('cnr').bridge}{choice['text']}"
+            return reply
         message = {"role": "assistant", "content": self.chat_text}
         return {"choices": [{"index": 0, "message": message, "finish_reason": "stop"}]}
 

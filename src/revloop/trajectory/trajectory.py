@@ -132,7 +132,7 @@ class Step(Frozen):
 class EngineInfo(SentSampling):
     """Which engine and which model generated a text."""
 
-    kind: str = Field(description="'http', 'vllm' or 'transformers'.")
+    kind: str = Field(description="'http', 'openai-batch', 'vllm' or 'transformers'.")
     model: AnyText = Field(description="The model's name, as the engine knows it.")
     version: AnyText | None = Field(default=None, description="The engine's version, if known.")
 
