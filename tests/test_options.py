@@ -75,7 +75,10 @@ class TestRunSettings:
     def test_a_run_without_a_judge_is_named_as_before_there_were_judges(self) -> None:
         before = resolved().model_dump(
             mode="json",
-            exclude={"keep", "judge", "candidates", "complete_sampling", "checks", "no_checks"},
+            exclude={
+                *("keep", "judge", "candidates", "complete_sampling", "checks", "no_checks"),
+                *("thinking", "thinking_tokens"),
+            },
         )
         assert resolved().digest == digest_of(before)
 

@@ -44,7 +44,8 @@ _PREAMBLE = re.compile(
 )
 _POSTAMBLE = re.compile(
     r"""(?:
-        \b(?:i\ hope|let\ me\ know|feel\ free\ to\ (?:ask|let|reach))
+        \b(?:i\ hope\ (?:this|that|it)\ (?:helps|clarifies|answers|version)|let\ me\ know
+          |feel\ free\ to\ (?:ask|let|reach))
       | \b(?:this|the)\ (?:revised|improved|rewritten|new|updated|better|revision)\b
       | \b(?:in\ this|with\ this)\ (?:revised|improved|rewritten|revision)
       | \bthis\ (?:answer|response|version|rewrite)\b
@@ -57,7 +58,8 @@ _ABOUT_ANSWERS = re.compile(
     r"""(?:
         \b(?:the|this|your|original|previous|rewritten)\ (?:original\ |previous\ |rewritten\ )?
         (?:answer|response|draft|critique|feedback|reviewer|text)\b[^.\n]{0,40}
-        \b(?:could|should|lacks?|is|does|would|provides?|needs?|can\ be|mentions?|covers?)\b
+        \b(?:could|should|lacks?|is(?!\s*[:"“\d])|does|would|provides?
+          |needs?|can\ be|mentions?|covers?)\b
       | \bcould\ be\ (?:improved|better|clearer|made\ more)\b
       | \b(?:rewritten|revised|improved)\ version\b
       | \boverall\ score\b | \bpositive\ aspects\b | \bnegative\ aspects\b

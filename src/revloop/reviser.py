@@ -90,8 +90,8 @@ class ReviserOptions(TypedDict, total=False):
     revision_max_tokens: int | None
     early_stop: bool
     stop_score: float | None
-    tries: int
-    retry_temperature: float
+    tries: int | None
+    retry_temperature: float | None
     thinking_tokens: int
     thinking: bool
     keep: Keep

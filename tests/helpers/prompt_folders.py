@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 _SETTINGS = """\
 kind = "{kind}"
 missing_prompt = "(not known)"
+{top}
 [conversation]
 roles = {{ system = "System", user = "User", assistant = "Assistant" }}
 separator = "\\n\\n"
@@ -31,6 +32,7 @@ def prompt_set(
     kind: str = "chat",
     critique: str = "",
     revision: str = "",
+    top: str = "",
     files: dict[str, str] | None = None,
 ) -> PromptSet:
     """A prompt set of short templates.
@@ -40,6 +42,7 @@ def prompt_set(
         kind: ``chat`` or ``completion``.
         critique: More lines of the table ``[critique]``.
         revision: More lines of the table ``[revision]``.
+        top: More lines before the tables.
         files: Templates that replace the short ones, or come on top.
     """
     templates = {
@@ -51,6 +54,6 @@ def prompt_set(
     folder.mkdir(exist_ok=True)
     for name, text in templates.items():
         (folder / name).write_text(text, encoding="utf-8")
-    settings = _SETTINGS.format(kind=kind, critique=critique, revision=revision)
+    settings = _SETTINGS.format(kind=kind, critique=critique, revision=revision, top=top)
     (folder / "settings.toml").write_text(settings, encoding="utf-8")
     return PromptSet.load(folder)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from revloop.trajectory import Draft
 from tests.helpers.prompt_folders import prompt_set
 from tests.helpers.scripted_engine import ScriptedEngine, plain
 from tests.helpers.scripted_loop import DRAFT, run
@@ -85,6 +86,18 @@ async def test_without_tags_a_revision_is_what_follows_its_prefill(tmp_path: Pat
     versions, _ = await run(engine, prompts=prompts, iterations=1)
     assert [request.prefill for request in engine.requests] == ["", "The better answer: "]
     assert versions[1].text == "four"
+
+
+async def test_a_revision_begins_with_the_opening_words_of_the_version_before(
+    tmp_path: Path,
+) -> None:
+    prompts = prompt_set(tmp_path, revision="opening_words = 1")
+    draft = Draft(prompt="What is 2 + 2?", response="It is five, I think.")
+    engine = ScriptedEngine(["Wrong.", " is four, I know.", "Dull.", " is 4, as ever, friend."])
+    versions, _ = await run(engine, draft, prompts=prompts, iterations=2)
+    assert [request.prefill for request in engine.requests] == ["", "It", "", "It"]
+    assert versions[1].text == "It is four, I know."
+    assert versions[2].text == "It is 4, as ever, friend."
 
 
 async def test_a_prefill_may_hold_the_opening_tag(tmp_path: Path) -> None:

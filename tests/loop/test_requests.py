@@ -45,7 +45,10 @@ class TestTextsThatAreNotWhatTheySeem:
         ("reply", "why"),
         [
             (f"{tagged('A.')}\n{tagged('B.')}", "there is more than one revision"),
-            (tagged("(the complete revised response)"), "it repeats a line of the prompt"),
+            (
+                tagged(CHAT.templates["bridge.txt"].splitlines()[0]),
+                "it repeats a line of the prompt",
+            ),
             (tagged(f"Good.\n\n{cnr_critique(8)}"), "it contains a critique"),
             (tagged(f"{SAID}\n\nGood."), "it repeats the critique"),
             (tagged("<revised_response>Good."), "it contains a stray tag"),

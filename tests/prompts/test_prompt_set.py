@@ -139,13 +139,14 @@ class TestChat:
             "4, I think.\n"
             "</response>\n"
             "\n"
-            "Evaluate the response as a demanding expert would: is it correct, does it answer the "
-            "prompt, is it complete, clear and concise? Describe every problem specifically enough "
-            "for someone else to fix it. Do not rewrite the response yet. Use this format:\n"
+            "Review the response as a demanding expert would. Is it correct? Does it do what the "
+            "prompt asks? Is it complete, clear and concise? Describe each problem specifically "
+            "enough for someone else to fix it. Do not rewrite the response yet.\n"
             "\n"
-            "Overall score: (a number from 1, useless, to 10, nothing to improve)\n"
-            "Positive aspects: (what is good and should be kept)\n"
-            'Negative aspects: (what is wrong or missing, point by point, or "none")\n'
+            'Begin with a line that says "Overall score:" and a whole number from 1 (useless) to '
+            '10 (nothing to improve). Then write "Positive aspects:" and what is good about the '
+            'response and should stay. Then write "Negative aspects:" and what is wrong or '
+            'missing, point by point, or the word "none".\n'
         )
 
     def test_the_critique_prompt_of_many_turns(self) -> None:
@@ -168,7 +169,7 @@ class TestChat:
             "5\n"
             "</response>\n"
             "\n"
-            "Evaluate the response"
+            "Review the response"
         )
 
     def test_the_critique_prompt_where_no_prompt_is_known(self) -> None:
@@ -183,14 +184,14 @@ class TestChat:
             Message(
                 role="user",
                 content=(
-                    "Now rewrite the response. Fix every problem that you described, keep what is "
-                    "good, and add nothing that the prompt does not ask for. Write it as an answer "
-                    "to the prompt, without mentioning the critique. Put it between these tags, "
-                    "with nothing after them:\n"
+                    "Now rewrite the response. Fix each problem that you described. Keep "
+                    "everything that is good about it, with its code, lists and figures, and add "
+                    "nothing that the prompt does not ask for. Address whoever wrote the prompt, "
+                    "and do not mention the review.\n"
                     "\n"
-                    "<revised_response>\n"
-                    "(the complete revised response)\n"
-                    "</revised_response>\n"
+                    "Write the opening tag <revised_response>, then the whole rewritten response, "
+                    "then the closing tag </revised_response>. Write nothing before the opening "
+                    "tag and nothing after the closing tag.\n"
                 ),
             ),
         )
@@ -207,26 +208,26 @@ class TestChat:
             "5\n"
             "</response>\n"
             "\n"
-            "First, evaluate the response as a demanding expert would: is it correct, does it "
-            "answer the prompt, is it complete, clear and concise? Describe every problem "
-            "specifically enough for someone else to fix it. Then rewrite the response: fix every "
-            "problem that you described, keep what is good, and add nothing that the prompt does "
-            "not ask for. Use this format, with nothing after it:\n"
+            "First, review the response as a demanding expert would. Is it correct? Does it do "
+            "what the prompt asks? Is it complete, clear and concise? Describe each problem "
+            "specifically enough for someone else to fix it. Begin with a line that says "
+            '"Overall score:" and a whole number from 1 (useless) to 10 (nothing to improve). Then '
+            'write "Positive aspects:" and what is good about the response and should stay. Then '
+            'write "Negative aspects:" and what is wrong or missing, point by point, or the word '
+            '"none".\n'
             "\n"
-            "Overall score: (a number from 1, useless, to 10, nothing to improve)\n"
-            "Positive aspects: (what is good and should be kept)\n"
-            'Negative aspects: (what is wrong or missing, point by point, or "none")\n'
-            "\n"
-            "<revised_response>\n"
-            "(the complete revised response, as an answer to the prompt, without mentioning the "
-            "critique)\n"
-            "</revised_response>\n"
+            "After that, rewrite the response. Fix each problem that you described. Keep "
+            "everything that is good about it, with its code, lists and figures, and add nothing "
+            "that the prompt does not ask for. Address whoever wrote the prompt, and do not "
+            "mention the review. Write the opening tag <revised_response>, then the whole "
+            "rewritten response, then the closing tag </revised_response>. Write nothing after the "
+            "closing tag.\n"
         )
 
     def test_the_single_pass_prompt_has_prompt_and_response_as_the_critique_prompt(self) -> None:
         for draft in (ONE_TURN, MANY_TURNS, NO_PROMPT):
-            single = text_of(CHAT.single_pass_prompt(draft, "5")).partition("\n\nFirst, evaluate")
-            critique = text_of(CHAT.critique_prompt(draft, "5")).partition("\n\nEvaluate")
+            single = text_of(CHAT.single_pass_prompt(draft, "5")).partition("\n\nFirst, review")
+            critique = text_of(CHAT.critique_prompt(draft, "5")).partition("\n\nReview")
             assert single[0] == critique[0]
 
     def test_a_critique_has_a_turn_of_its_own_and_needs_no_stop(self) -> None:
@@ -392,7 +393,7 @@ class TestAnyReply:
             if stored != before:
                 assert not stored.lstrip().startswith("<think>") or prompts.is_chat
                 assert "revised_response>" not in stored or not prompts.is_chat
-                assert "(the complete revised response)" not in stored or not prompts.is_chat
+                assert "Now rewrite the response." not in stored or not prompts.is_chat
 
     @given(st.text(max_size=80).filter(str.strip), st.text(max_size=20).filter(str.strip))
     def test_any_text_that_is_written_in_the_form_comes_back_to_the_letter(
@@ -405,8 +406,20 @@ class TestAnyReply:
 
 
 class TestShipped:
-    def test_two_sets_come_with_revloop(self) -> None:
-        assert shipped_prompt_sets() == ["chat", "cnr"]
+    def test_four_sets_come_with_revloop(self) -> None:
+        assert shipped_prompt_sets() == ["chat", "chat-plain", "chat-prefill", "cnr"]
+
+    @pytest.mark.parametrize("name", shipped_prompt_sets())
+    def test_no_template_has_a_placeholder_between_tags_to_copy(self, name: str) -> None:
+        prompts = PromptSet.load(name)
+        tags = prompts.settings.revision.tags
+        for text in prompts.templates.values():
+            assert not re.search(r"\(the complete|\(a number", text)
+            if tags is not None and tags.opening in text:
+                between = text.partition(tags.opening)[2].partition(tags.closing)[0]
+                revision = prompts.parse_revision(write_revision(between, tags))
+                with pytest.raises(UnusableError):
+                    prompts.accept(revision, Critique(raw="Dull."), "5", ONE_TURN)
 
     def test_a_copy_of_a_shipped_set_is_the_same_set(self, tmp_path: Path) -> None:
         prompts = PromptSet.load(copied("cnr", tmp_path))
@@ -454,7 +467,9 @@ class TestDigest:
 
 class TestFoldersThatCannotBeUsed:
     def test_a_name_that_is_nothing_lists_the_sets_there_are(self) -> None:
-        with pytest.raises(PromptSetError, match=r"'cnn' does not exist.*\(chat, cnr\)"):
+        with pytest.raises(
+            PromptSetError, match=r"'cnn' does not exist.*\(chat, chat-plain, chat-prefill, cnr\)"
+        ):
             PromptSet.load("cnn")
 
     def test_a_folder_without_settings(self, tmp_path: Path) -> None:

@@ -5,10 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from revloop.errors import PromptSetError
 from revloop.options import LoopOptions, RunSettings
 from revloop.prompts import PromptSet
+from revloop.prompts.settings import first_words
 from revloop.trajectory import Draft, EngineInfo, Message
 from tests.helpers.prompt_folders import prompt_set
 
@@ -63,6 +66,7 @@ class TestChatOnly:
             ("", FRESH, r"revision\.context"),
             ("", 'prefill = "x"', r"revision\.prefill"),
             ('prefill = "x"', "", r"critique\.prefill"),
+            ("", "opening_words = 4", r"revision\.opening_words"),
         ],
     )
     def test_a_completion_set_refuses_it_by_name(
@@ -107,6 +111,50 @@ class TestSinglePass:
         assert prompt_set(tmp_path, revision=f"{FRESH}\n{tags}", files=single).single_pass
 
 
+class TestOpeningWords:
+    RESPONSE = " Here are  some\ntips to manage your time, and more."
+
+    def test_the_reply_is_begun_with_them(self, tmp_path: Path) -> None:
+        prompts = prompt_set(tmp_path, revision='opening_words = 2\nprefill = "Better: "')
+        assert prompts.settings.revision.begun(self.RESPONSE) == ("Better: Here are", "Here are")
+
+    def test_with_tags_the_prefill_is_read_too(self, tmp_path: Path) -> None:
+        tags = 'tags = { opening = "<r>", closing = "</r>" }'
+        revision = f'{tags}\nopening_words = 1\nprefill = "<r>"'
+        single = {"single.txt": "${prompt} ${response}"}
+        prompts = prompt_set(tmp_path, revision=revision, files=single)
+        assert prompts.settings.revision.begun(self.RESPONSE) == ("<r>Here", "<r>Here")
+
+    @pytest.mark.parametrize(
+        ("response", "begun"),
+        [("", ""), ("Four.", ""), ("a b c d", "a"), ("a b c d e f g h", "a b")],
+    )
+    def test_they_are_at_most_a_quarter_of_the_response(
+        self, tmp_path: Path, response: str, begun: str
+    ) -> None:
+        prompts = prompt_set(tmp_path, revision="opening_words = 2")
+        assert prompts.settings.revision.begun(response) == (begun, begun)
+
+    @given(st.text(max_size=60), st.integers(0, 9))
+    def test_they_are_a_passage_of_the_response_to_the_letter(self, text: str, most: int) -> None:
+        assert text.lstrip().startswith(first_words(text, most))
+        assert len(first_words(text, most).split()) <= most
+
+
+class TestTries:
+    def test_they_are_the_sets_unless_the_user_chooses(self, tmp_path: Path) -> None:
+        prompts = prompt_set(tmp_path, top="tries = 8\nretry_temperature = 0.9")
+        engine = EngineInfo(kind="http", model="m")
+        of_set = RunSettings.resolve(LoopOptions(), prompts, engine)
+        assert (of_set.tries, of_set.retry_temperature) == (8, 0.9)
+        chosen = RunSettings.resolve(LoopOptions(tries=2, retry_temperature=0), prompts, engine)
+        assert (chosen.tries, chosen.retry_temperature) == (2, 0)
+
+    def test_cnr_has_the_defaults_that_older_runs_had(self) -> None:
+        settings = PromptSet.load("cnr").settings
+        assert (settings.tries, settings.retry_temperature) == (3, 0.7)
+
+
 class TestDigest:
     def test_that_of_cnr_stays_so_that_its_runs_can_be_resumed(self) -> None:
         assert PromptSet.load("cnr").digest == "276d58f54daffa64"
@@ -119,6 +167,7 @@ class TestDigest:
             ("", 'prefill = "x"'),
             ("", 'stop = ["x"]'),
             ("", FRESH),
+            ("", "opening_words = 4"),
         ],
     )
     def test_each_setting_changes_it(self, tmp_path: Path, critique: str, revision: str) -> None:
@@ -131,7 +180,8 @@ class TestDigest:
         explicit = prompt_set(
             tmp_path / "explicit",
             critique='prefill = ""\nstop = []',
-            revision='context = "conversation"\nprefill = ""\nstop = []',
+            revision='context = "conversation"\nprefill = ""\nopening_words = 0\nstop = []',
+            top="tries = 3\nretry_temperature = 0.7",
         )
         assert explicit.digest == prompt_set(tmp_path / "plain").digest
 

@@ -219,7 +219,7 @@ class TestChat:
         [
             ("a</revised_response><revised_response>b", "there is more than one revision"),
             ("<revised_response>a", "it contains a stray tag"),
-            ("(the complete revised response)", "it repeats a line of the prompt"),
+            (CHAT.templates["bridge.txt"].splitlines()[0], "it repeats a line of the prompt"),
             ("So.\nPositive aspects: a\nNegative aspects: b", "it contains a critique"),
         ],
     )

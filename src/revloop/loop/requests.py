@@ -207,7 +207,7 @@ class RoundRequests:
         sent, is_cut = completion.thoughts, completion.finish_reason == "length"
         try:
             text, inside = self._prompts.without_thoughts(
-                kind, completion.text, given, is_cut=is_cut
+                kind, completion.text, given, lead=request.prefill, is_cut=is_cut
             )
         except UnfinishedThoughtError as exc:
             return _ReadReply(completion, None, _joined(sent, exc.thoughts), exc.reason)

@@ -271,7 +271,7 @@ class Rounds:
             room_tokens=min(max(self._count(text), 1), settings.revision_max_tokens),
             stop=prompts.settings.revision.stop,
             prefix=prefix,
-            prefill=prompts.settings.revision.prefill,
+            prefill=prompts.settings.revision.begun(text)[0],
             thinking=settings.thinking,
         )
 
@@ -279,9 +279,10 @@ class Rounds:
         self, requests: RoundRequests, text: str, critique: Critique, request: Request
     ) -> Candidate:
         prompts, given = self._prompts, texts_given(self._draft, text)
+        _, lead = prompts.settings.revision.begun(text)
 
         def parse(generated: str) -> tuple[str, tuple[str, ...]]:
-            reply = prompts.revision_lead + generated
+            reply = lead + generated
             revision = prompts.parse_revision(reply, given)
             around = left_out(reply, revision, prompts.settings.revision.tags)
             checks = self._settings.checks

@@ -58,16 +58,6 @@ class SettledOptions(Options):
         description="End when a critique gives at least this score. A critic's own score: "
         "validate it against a judge first.",
     )
-    tries: Annotated[int, Flag(metavar="N")] = Field(
-        default=3, ge=1, le=100, description="Attempts at a usable critique or revision."
-    )
-    retry_temperature: Annotated[float, Flag(metavar="T", panel="Sampling")] = Field(
-        default=0.7,
-        ge=0,
-        le=10,
-        description="Lowest temperature from the second try on; at 0, every try would give the "
-        "same text.",
-    )
     thinking_tokens: Annotated[int, Flag(metavar="N", panel="Sampling")] = Field(
         default=0,
         ge=0,
@@ -143,6 +133,19 @@ class LoopOptions(SettledOptions):
     revision_max_tokens: Annotated[int | None, Flag(metavar="N", panel="Sampling")] = Field(
         default=None, ge=1, description="Token limit of a revision."
     )
+    tries: Annotated[int | None, Flag(metavar="N")] = Field(
+        default=None,
+        ge=1,
+        le=100,
+        description="Attempts at a usable critique or revision. By default the prompt set's.",
+    )
+    retry_temperature: Annotated[float | None, Flag(metavar="T", panel="Sampling")] = Field(
+        default=None,
+        ge=0,
+        le=10,
+        description="Lowest temperature from the second try on; at 0, every try would give the "
+        "same text.",
+    )
     seed: Annotated[int, Flag(metavar="N", panel="Sampling")] = Field(
         default=0,
         ge=0,
@@ -160,7 +163,7 @@ class RunOptions(LoopOptions):
     prompts: Annotated[str, Flag(metavar="NAME|DIR", reads="the prompt set")] = Field(
         default=DEFAULT_PROMPTS,
         description="Prompt set: cnr (a fine-tuned critic), chat (any instruction-tuned model), "
-        "or a folder of your own.",
+        "chat-plain or chat-prefill (weak ones), or a folder of your own.",
     )
     judge: Annotated[str | None, Flag(metavar="JUDGE", panel="Selection")] = Field(
         default=None,

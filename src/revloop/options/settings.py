@@ -32,6 +32,8 @@ class RunSettings(SettledOptions, SentSampling):
     sampling: Sampling
     critique_max_tokens: int
     revision_max_tokens: int
+    tries: int
+    retry_temperature: float
     checks: tuple[CheckName, ...] = Field(
         default=(),
         description="The checks that refuse a revision, by name: the prompt set's without "
@@ -59,8 +61,13 @@ class RunSettings(SettledOptions, SentSampling):
             name: getattr(chosen.sampling if getattr(options, name) is None else options, name)
             for name in SamplingDefaults.model_fields
         }
+        retries = {
+            name: getattr(chosen if getattr(options, name) is None else options, name)
+            for name in ("tries", "retry_temperature")
+        }
         return cls(
             **options.model_dump(include=set(SettledOptions.model_fields)),
+            **retries,
             **engine.model_dump(include=set(SentSampling.model_fields)),
             model=engine.model,
             prompt_set=prompts.name,

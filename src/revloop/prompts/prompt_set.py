@@ -145,12 +145,6 @@ class PromptSet:
         """Whether the set can ask for critique and revision in one reply."""
         return not self.is_chat or "single.txt" in self.templates
 
-    @property
-    def revision_lead(self) -> str:
-        """What is read before a revision's reply: its prefill, which may hold the opening tag."""
-        revision = self.settings.revision
-        return "" if revision.tags is None else revision.prefill
-
     def fixed_text(self, template: str) -> str:
         """A template with nothing in place of its placeholders."""
         text = Template(self.templates[template])
@@ -211,7 +205,13 @@ class PromptSet:
         return stop if self.is_chat else (self.bridge, *stop)
 
     def without_thoughts(
-        self, kind: Kind, generated: str, given: Sequence[str] = (), *, is_cut: bool = False
+        self,
+        kind: Kind,
+        generated: str,
+        given: Sequence[str] = (),
+        *,
+        lead: str = "",
+        is_cut: bool = False,
     ) -> Separated:
         """A reply without its thoughts, and the thoughts.
 
@@ -219,13 +219,13 @@ class PromptSet:
             kind: What was requested.
             generated: The critic's exact text, without a prefill.
             given: The texts of the draft and the response.
+            lead: The prefill that it continues.
             is_cut: Whether the reply ended at its token limit.
 
         Raises:
             UnusableError: A thought has no end, or cannot be told apart from the answer.
         """
         expected, more = self._format_of(kind), self.settings.thinking.marks
-        lead = self.revision_lead if kind == "revision" else self.settings.critique.prefill
         return without_thoughts(generated, given, expected, more, lead=lead, is_cut=is_cut)
 
     def parse_critique(self, generated: str, given: Sequence[str] = ()) -> Critique:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
@@ -10,6 +11,8 @@ from revloop.prompts.checks import CheckSettings
 from revloop.prompts.parsing import Labels, RevisionTags, ThinkingSettings
 from revloop.trajectory import SamplingDefaults
 from revloop.values import Frozen
+
+_OPENING_PART = 4
 
 Stop = Annotated[str, Field(min_length=1)]
 
@@ -59,7 +62,26 @@ class RevisionSettings(Frozen):
         description="Beginning of the critic's reply. Without tags the revision is what follows "
         "it; with tags it is read with the reply, so it may hold the opening tag. Chat only.",
     )
+    opening_words: int = Field(
+        default=0,
+        ge=0,
+        description="The reply is begun with that many first words of the response, after the "
+        "prefill, and they are part of the revision: a weak model then writes an answer and does "
+        "not talk about one. Chat only.",
+    )
     stop: tuple[Stop, ...] = Field(default=(), description="Texts that end the revision.")
+
+    def begun(self, response: str) -> tuple[str, str]:
+        """What the reply with a revision is begun with, and the part of it that is read with it.
+
+        Without tags, the revision is what follows the prefill, from the opening words on; with
+        tags, the prefill may hold the opening tag.
+
+        Args:
+            response: The version that is revised.
+        """
+        opening = first_words(response, self.opening_words)
+        return self.prefill + opening, opening if self.tags is None else self.prefill + opening
 
 
 class PromptSettings(Frozen):
@@ -67,6 +89,12 @@ class PromptSettings(Frozen):
 
     kind: Literal["completion", "chat"]
     missing_prompt: str = Field(description="Replaces an unknown prompt.")
+    tries: Annotated[int, Field(ge=1, le=100)] = Field(
+        default=3, description="Attempts at a usable critique or revision. A weak model needs more."
+    )
+    retry_temperature: Annotated[float, Field(ge=0, le=10)] = Field(
+        default=0.7, description="Lowest temperature from the second try on."
+    )
     conversation: ConversationSettings
     sampling: SamplingDefaults = SamplingDefaults()
     critique: CritiqueSettings
@@ -81,6 +109,7 @@ class PromptSettings(Frozen):
             "revision.context": self.revision.context != "conversation",
             "critique.prefill": bool(self.critique.prefill),
             "revision.prefill": bool(self.revision.prefill),
+            "revision.opening_words": bool(self.revision.opening_words),
         }
         for name, is_set in chosen.items():
             if is_set and self.kind == "completion":
@@ -96,6 +125,9 @@ class PromptSettings(Frozen):
         So the digests of older sets stay as they were, and their runs can be resumed.
         """
         content = self.model_dump(mode="json")
+        for name in _NEWER_KEYS:
+            if content[name] == type(self).model_fields[name].default:
+                del content[name]
         for table, names in _NEWER.items():
             fields = type(getattr(self, table)).model_fields
             for name in names:
@@ -108,5 +140,16 @@ class PromptSettings(Frozen):
         return content
 
 
-_NEWER = {"critique": ("prefill", "stop"), "revision": ("context", "prefill", "stop")}
+_NEWER_KEYS = ("tries", "retry_temperature")
+_NEWER = {
+    "critique": ("prefill", "stop"),
+    "revision": ("context", "prefill", "opening_words", "stop"),
+}
 """Settings that came later than the first stored runs, by table."""
+
+
+def first_words(text: str, most: int) -> str:
+    """The first words of a text, at most a quarter of it: the rest is to be revised."""
+    count = min(most, len(text.split()) // _OPENING_PART)
+    found = re.match(rf"\s*(\S+(?:\s+\S+){{{count - 1}}})", text) if count else None
+    return "" if found is None else found[1]

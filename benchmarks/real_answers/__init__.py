@@ -1,0 +1,1 @@
+"""Real answers through a real model: what becomes of them, form by form."""
