@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 from revloop.errors import DoesNotFitError, ModelConfigError
 from revloop.models.config import known_shape
 from revloop.models.parallelism import check_tensor_parallel_size, tensor_parallel_sizes
-from revloop.models.quantization import Quantization, QuantizationFields, Scheme
+from revloop.models.quantization import Quantization, Scheme
+from revloop.models.quantization_config import QuantizationFields
+from revloop.planning import plan
 from tests.helpers import published_models as published
 from tests.helpers.model_configs import LLAMA_3_8B
 
@@ -53,6 +55,8 @@ def compressed(weights: dict[str, Any], **group: Any) -> dict[str, Any]:
         ({"quant_method": "fp8"}, 8 + 64 / 4096**2),
         ({"quant_method": "fbgemm_fp8"}, 8 + 32 / 4096),
         ({"quant_method": "mxfp4"}, 4 + 8 / 32),
+        ({"quant_method": "modelopt", "quant_algo": "NVFP4"}, 4 + 8 / 16),
+        ({"quant_method": "modelopt", "quant_algo": "FP8"}, 8 + 64 / 4096**2),
         ({"quant_method": "bitsandbytes", "load_in_4bit": True}, 4 + 32 / 64),
         (
             {"quant_method": "bitsandbytes", "bnb_4bit_use_double_quant": True},
@@ -94,6 +98,23 @@ def test_a_weight_takes_its_bits_and_its_share_of_a_scale(
     scheme = quantization(**fields).scheme
     assert scheme is not None
     assert scheme.bytes_of(4096, 4096) * 8 / 4096**2 == pytest.approx(bits)
+
+
+@pytest.mark.parametrize(
+    ("fields", "in_fp8"),
+    [
+        (compressed({"num_bits": 4}) | {"kv_cache_scheme": {"type": "float", "num_bits": 8}}, True),
+        (compressed({"num_bits": 4}) | {"kv_cache_scheme": None}, False),
+        ({"quant_method": "modelopt", "quant_algo": "NVFP4", "kv_cache_quant_algo": "FP8"}, True),
+        ({"quant_method": "modelopt", "quant_algo": "FP8"}, False),
+        (AWQ, False),
+    ],
+)
+def test_a_checkpoint_may_ask_for_a_cache_in_fp8(fields: dict[str, Any], in_fp8: bool) -> None:
+    found = quantization(**fields)
+    assert found.caches_in_fp8 is in_fp8
+    shape = shape_of(published.LLAMA_31_8B, **fields)
+    assert plan(shape).kv_cache_bytes_per_token == (64 if in_fp8 else 128) * 1024
 
 
 def test_embeddings_output_layer_and_norms_stay_plain() -> None:
@@ -208,6 +229,7 @@ def test_a_quantisation_is_told_in_words(fields: dict[str, Any], told: str) -> N
         {"quant_method": "compressed-tensors"},
         {"quant_method": "compressed-tensors", "config_groups": {"a": {}, "b": {}}},
         {"quant_method": "quark"},
+        {"quant_method": "modelopt", "quant_algo": "MIXED_PRECISION"},
     ],
 )
 def test_what_is_not_known_has_no_size(fields: dict[str, Any]) -> None:

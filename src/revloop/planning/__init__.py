@@ -1,10 +1,11 @@
 """Planning before a GPU is rented: what a model needs, and how long a job takes."""
 
+from revloop.planning.assumptions import Assumptions
 from revloop.planning.cards import CARDS, Card, card_named, card_names
 from revloop.planning.deployment import DeploymentPlan, plan
 from revloop.planning.deployment_table import PlanRow, deployment_rows
 from revloop.planning.emit import Platform, emit
-from revloop.planning.job import Assumptions, Job, JobPlan, Limit, plan_job
+from revloop.planning.job import Job, JobPlan, Limit, plan_job
 from revloop.planning.job_table import job_rows
 from revloop.planning.layout import Layout
 from revloop.planning.lengths import TokenLengths

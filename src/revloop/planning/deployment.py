@@ -31,7 +31,7 @@ class DeploymentPlan(Frozen):
     Attributes:
         shape: The model.
         tensor_parallel_size: GPUs that share the model.
-        value_bytes: Bytes of one weight or KV cache value, as served.
+        value_bytes: Bytes of a value that is not quantised, as served.
         gpu_memory_gib: Memory of one GPU; None if not given, and so are the figures that need it.
         gpu_memory_utilization: The share of it that vLLM may use.
     """
@@ -58,21 +58,28 @@ class DeploymentPlan(Frozen):
             self.tensor_parallel_size, self.value_bytes, tokens=tokens
         )
 
+    @property
+    def kv_value_bytes(self) -> int:
+        """Bytes of one KV cache value."""
+        quantization = self.shape.quantization
+        in_fp8 = quantization is not None and quantization.caches_in_fp8
+        return 1 if in_fp8 else self.value_bytes
+
     def kv_cache_bytes_read(self, context_tokens: float) -> int:
         """KV cache that a token at a position reads on one GPU."""
-        return self.value_bytes * self.shape.kv_values_read(
+        return self.kv_value_bytes * self.shape.kv_values_read(
             context_tokens, self.tensor_parallel_size
         )
 
     @property
     def kv_cache_bytes_per_token(self) -> int:
         """KV cache of a token over all layers, each key and value head once."""
-        return self.shape.kv_values_per_token(1) * self.value_bytes
+        return self.shape.kv_values_per_token(1) * self.kv_value_bytes
 
     @property
     def kv_cache_bytes_per_token_per_gpu(self) -> int:
         """KV cache of a token on one GPU."""
-        return self.shape.kv_values_per_token(self.tensor_parallel_size) * self.value_bytes
+        return self.shape.kv_values_per_token(self.tensor_parallel_size) * self.kv_value_bytes
 
     @property
     def kv_cache_bytes_per_gpu(self) -> int | None:
@@ -85,7 +92,7 @@ class DeploymentPlan(Frozen):
     @property
     def kv_cache_block_bytes(self) -> int:
         """Bytes of one block on one GPU: its tokens in as many layers as share a block table."""
-        in_a_layer = self.shape.attention.kv_values(self.tensor_parallel_size) * self.value_bytes
+        in_a_layer = self.shape.attention.kv_values(self.tensor_parallel_size) * self.kv_value_bytes
         return self.shape.cache_layout.layers * in_a_layer * BLOCK_TOKENS
 
     @property

@@ -82,7 +82,8 @@ def _cache_rows(planned: DeploymentPlan) -> Iterator[PlanRow]:
     yield PlanRow(
         "KV cache per token",
         _kib(planned.kv_cache_bytes_per_token),
-        f"{_kib(planned.kv_cache_bytes_per_token_per_gpu)} on each GPU; {shape.attention}",
+        f"{_kib(planned.kv_cache_bytes_per_token_per_gpu)} on each GPU; {shape.attention}"
+        + (", in fp8" if planned.kv_value_bytes == 1 else ""),
     )
     windows = {each.window: count for each, count in shape.attentions.items() if each.window}
     if windows:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
+from typing import TYPE_CHECKING
 
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field, NonNegativeInt, PositiveInt
 
 from revloop.models.layers import Layer, Layers
-from revloop.models.quantization import Quantization, QuantizationFields
+from revloop.models.quantization_config import QuantizationFields
 from revloop.models.shape import ModelShape
+
+if TYPE_CHECKING:
+    from revloop.models.quantization import Quantization
 
 
 class FamilyConfig(BaseModel):

@@ -13,7 +13,7 @@ from pydantic import AliasChoices, BaseModel, ConfigDict, Field, PositiveInt
 from revloop.models.families.gemma import Gemma3Config
 from revloop.models.families.llama import MistralConfig
 from revloop.models.families.llama4 import Llama4TextConfig
-from revloop.models.quantization import QuantizationFields
+from revloop.models.quantization_config import QuantizationFields
 
 if TYPE_CHECKING:
     from revloop.models.families.base import FamilyConfig
