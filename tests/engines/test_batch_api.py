@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import pytest
 
-from revloop import InputError, Reviser, arevise, arevise_many
-from revloop.engines import RetryPolicy
+from revloop import InputError, Reviser, Store, arevise, arevise_many
+from revloop.engines import HttpEngine, RetryPolicy
+from revloop.engines.batch_api.engine import BatchApiEngine
+from revloop.engines.batch_api.journal import Journal
 from revloop.errors import EngineGoneError
 from revloop.trajectory import StopReason
 from tests.helpers.batch_api_server import BatchApiServer, Ending, Lost
@@ -337,6 +340,56 @@ async def test_chats_go_to_the_endpoint_of_chats(provider: BatchApiServer, tmp_p
     assert job.endpoint == "/v1/chat/completions"
     assert {line["url"] for line in job.requests} == {"/v1/chat/completions"}
     assert all(line["body"]["messages"][-1]["role"] == "user" for line in job.requests)
+
+
+async def test_drafts_that_come_only_after_others_are_done_are_not_waited_for(
+    provider: BatchApiServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("revloop.engines.batch_api.engine._PATIENCE_S", 0.2)
+    first_is_done = asyncio.Event()
+
+    async def source() -> AsyncIterator[dict[str, Any]]:
+        first, second = drafts(2)
+        yield first
+        await first_is_done.wait()
+        yield second
+
+    options: dict[str, Any] = {"kind": "openai-batch", "base_url": provider.base_url}
+    made = []
+    store = tmp_path / "s.sqlite"
+    async for one in arevise_many(source(), iterations=1, store=store, **options):
+        made.append(one.draft.id)
+        first_is_done.set()
+    assert made == ["d0", "d1"]
+
+
+@pytest.mark.parametrize(
+    ("names", "said"),
+    [
+        ((), None),
+        (("batch_1",), "The job batch_1 goes on at the provider"),
+        (("batch_1", "batch_2"), "2 jobs (batch_1, batch_2) go on at the provider"),
+    ],
+)
+async def test_what_goes_on_at_the_provider_is_told_with_the_call_that_cancels_it(
+    provider: BatchApiServer, tmp_path: Path, names: tuple[str, ...], said: str | None
+) -> None:
+    store = tmp_path / "s.sqlite"
+    Store.open(store).close()
+    journal = Journal.open(store, provider.base_url)
+    for name in names:
+        journal.note_created(journal.add("file-1", "/v1/completions", [name]).key, name)
+    journal.close()
+    engine = BatchApiEngine(await HttpEngine.connect(provider.base_url), AT_ONCE)
+    engine.record_in(store)
+    how = engine.how_to_cancel()
+    await engine.aclose()
+    if said is None:
+        assert how == ""
+    else:
+        assert how.startswith(said)
+        which = names[0] if len(names) == 1 else "JOB"
+        assert f"curl -X POST {provider.base_url}/v1/batches/{which}/cancel" in how
 
 
 class TestRefusals:

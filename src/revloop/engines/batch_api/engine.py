@@ -145,14 +145,12 @@ class BatchApiEngine(EngineWrapper):
         names = [state.name for state in self.states() if state.name is not None]
         if not names:
             return ""
-        what = f"The job {names[0]} goes" if len(names) == 1 else f"{len(names)} jobs go"
-        calls = "".join(
-            f'\n  curl -X POST {self._api.where(name)}/cancel -H "Authorization: Bearer '
-            '$REVLOOP_API_KEY"'
-            for name in names
-        )
+        which, name = f"The job {names[0]} goes", names[0]
+        if len(names) > 1:
+            which, name = f"{len(names)} jobs ({', '.join(names)}) go", "JOB"
         return (
-            f"{what} on at the provider, and the same command uses the results. To cancel:{calls}\n"
+            f"{which} on at the provider, and the same command uses the results. To cancel: curl "
+            f'-X POST {self._api.where(name)}/cancel -H "Authorization: Bearer $REVLOOP_API_KEY".'
         )
 
     def forget_ended(self) -> None:
