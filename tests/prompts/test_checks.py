@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from revloop.prompts import PromptSet
+from revloop.prompts import PromptSet, shipped_prompt_sets
 from revloop.prompts.checks import CheckName, CheckSettings, Revised, failures, known_checks
 from revloop.prompts.parsing import UnusableError
 from revloop.trajectory import CheckVerdict, Critique, Draft
@@ -384,14 +384,16 @@ def test_no_text_breaks_a_check_and_an_unchanged_one_passes(
     assert CHAT.accept(before, Critique(raw=critique), before, draft) == before
 
 
+@pytest.mark.parametrize("name", shipped_prompt_sets())
 @pytest.mark.skipif(not DATA.exists(), reason="FastChat's answers are not here")
-def test_no_answer_of_three_models_is_refused_as_a_revision_of_a_short_one() -> None:
+def test_no_answer_of_three_models_is_refused_as_a_revision_of_a_short_one(name: str) -> None:
+    prompts = PromptSet.load(name)
     for model in ("chatgpt", "vicuna-13b", "bard"):
         for line in (DATA / f"{model}.jsonl").read_text(encoding="utf-8").splitlines():
             row = json.loads(line)
             draft = Draft(prompt=row["prompt"], response="It is.")
             said = Critique(raw="It could be clearer.")
-            found = CHAT.failed_checks(row["response"], said, "It is.", draft)
+            found = prompts.failed_checks(row["response"], said, "It is.", draft)
             assert found == (), row["id"]
 
 
