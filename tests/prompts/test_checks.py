@@ -188,6 +188,8 @@ class TestMeta:
             "How old it is! Here's a rewritten version with a focus on clarity: Paris is old.",
             "Paris. The original answer does not name the river.",
             "Paris. The answer is too long for a list.",
+            "Paris. This answer is a rewritten version of it.",
+            "Paris.\n\nRevised:\n\nParis is old.",
         ],
     )
     def test_talk_about_the_revision_is_refused_unless_the_draft_has_it(self, text: str) -> None:
@@ -291,11 +293,10 @@ class TestLostCode:
             "it lost 1 of 2 code blocks"
         )
         assert reason_of("lost_code", before.replace("print", "say"), before) is None
-        assert reason_of("lost_code", f"{CODE[:-4]}\nprint(3)\n```", before) is None
-        assert reason_of("lost_code", CODE, before) is not None
+        assert reason_of("lost_code", "```\n" + before, before) is None
 
     def test_a_critique_may_speak_against_the_code(self) -> None:
-        for critique in ("Remove the code.", "The code example is unnecessary."):
+        for critique in ("Remove the code.", "The code is unnecessary.", "Combine the blocks."):
             assert reason_of("lost_code", "Print it.", CODE, critique) is None
 
 

@@ -82,14 +82,11 @@ def too_short(revised: Revised) -> str | None:
 
 
 def lost_code(revised: Revised) -> str | None:
-    """Fewer code blocks than before, and less code in them."""
+    """Fewer code blocks than before."""
     blocks, left = code_blocks(revised.before), code_blocks(revised.text)
-    if len(left) >= len(blocks) or _AGAINST_CODE.search(revised.fault):
+    if left >= blocks or _AGAINST_CODE.search(revised.fault):
         return None
-    if left and sum(left) >= sum(blocks):
-        return None  # several became one
-    lost = len(blocks) - len(left)
-    return f"it lost {lost} of {len(blocks)} code block{'s' if len(blocks) > 1 else ''}"
+    return f"it lost {blocks - left} of {blocks} code block{'s' if blocks > 1 else ''}"
 
 
 def lost_list(revised: Revised) -> str | None:
@@ -121,20 +118,14 @@ def asks_for_less(revised: Revised) -> bool:
     return asked or any(map(_WANTS_LITTLE.search, revised.prompts[-1:]))
 
 
-def code_blocks(text: str) -> list[int]:
-    """The fenced code blocks of a text: lines with code in each. An open one counts."""
-    blocks: list[int] = []
-    fence = ""
-    for line in text.splitlines():
-        found = _FENCE.match(line)
-        if fence:
-            if found and found["fence"].startswith(fence) and not found["info"].strip():
-                fence = ""
-            elif line.strip():
-                blocks[-1] += 1
-        elif found:
-            fence = found["fence"]
-            blocks.append(0)
+def code_blocks(text: str) -> int:
+    """The fenced code blocks of a text; one that is not closed counts."""
+    blocks, fence = 0, ""
+    for found in filter(None, map(_FENCE.match, text.splitlines())):
+        if not fence:
+            blocks, fence = blocks + 1, found["fence"]
+        elif found["fence"].startswith(fence) and not found["info"].strip():
+            fence = ""
     return blocks
 
 

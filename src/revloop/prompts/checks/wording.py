@@ -34,7 +34,8 @@ _SAYS = (
     "(?:addresses|aims|also|avoids|can be|could|covers|delves|discusses|does not|emphasi[sz]es|"
     "explains|explores|focuses|gives|has (?:an?|un\\w+)|highlights|includes|lacks|mentions|needs|"
     "offers|presents|provides|should|takes|tries|will|would|"
-    "is (?:clear|improved|incomplete|limited|more|not|tailored|too|well))"
+    "is (?:an? (?:better|more|revised|rewritten)|clear|improved|incomplete|limited|more|not|"
+    "tailored|the best|too|well))"
 )
 _META = re.compile(
     r"\b(?:the|this|my|your) (?:revised|rewritten) "
@@ -45,7 +46,8 @@ _META = re.compile(
     r"\b(?:the|your) answer (?:could|should|lacks|needs|does not provide|"
     r"is (?:too (?:broad|general|long|short|vague)|incomplete|improved|not improved|limited to))\b|"
     r"\A\s*your (?:answer|response) (?:is|was|can)\b|"
-    r"\b(?:rewritten|revised|improved) version of (?:the|your) (?:response|answer|text)\b|"
+    r"\b(?:rewritten|revised|improved) version of (?:the|your) (?:original|response|answer|text)\b|"
+    r"^[ \t#*_>]*(?:revised|rewritten):[*_]{0,3}[ \t]*$|"
     rf"\b{_WORKS} (?:the|this|your) (?:answer|response)\b|"
     r"\b(?:create|give|provide|write) a (?:better|clearer|improved|revised|shorter) "
     r"(?:answer|response)\b|"
@@ -55,7 +57,17 @@ _META = re.compile(
     r"</?revised_response>",
     re.IGNORECASE | re.MULTILINE,
 )
-_META_WORDS = ("response", "answer", "critique", "reviewer", "draft", "reply", "version")
+_META_WORDS = (
+    "revised:",
+    "rewritten:",
+    "response",
+    "answer",
+    "critique",
+    "reviewer",
+    "draft",
+    "reply",
+    "version",
+)
 """Each match of the patterns has one of these."""
 
 _HERE_IS_A_REVISION = re.compile(
