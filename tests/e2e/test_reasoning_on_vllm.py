@@ -17,7 +17,6 @@ from tests.helpers.repository import free_port, need_vllm
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from revloop import Trajectory
 
@@ -26,7 +25,7 @@ pytestmark = [pytest.mark.vllm, pytest.mark.slow]
 STOP_S = 60
 
 
-@pytest.fixture(scope="module", params=[None, "deepseek_r1"], ids=["no parser", "parser"])
+@pytest.fixture(scope="module", params=[None, "qwen3"], ids=["no parser", "parser"])
 def base_url(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[str]:
