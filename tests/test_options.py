@@ -72,6 +72,14 @@ class TestRunSettings:
         assert settings.sampling.temperature == PROMPTS.settings.sampling.temperature
         assert settings.sampling.top_p == PROMPTS.settings.sampling.top_p
 
+    def test_checks_are_the_sets_without_those_switched_off(self) -> None:
+        settings = resolved(no_checks=["meta", "lost_list"])
+        assert settings.checks == tuple(name for name in PROMPTS.checks if name != "meta")
+        assert settings.digest != resolved().digest
+        assert resolved().checks == PROMPTS.checks
+        with pytest.raises(ValidationError, match="no_checks"):
+            resolved(no_checks=["metta"])
+
     def test_a_run_without_a_judge_is_named_as_before_there_were_judges(self) -> None:
         before = resolved().model_dump(
             mode="json",

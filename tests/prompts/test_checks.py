@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import json
 import re
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from revloop.errors import PromptSetError
 from revloop.prompts import PromptSet, shipped_prompt_sets
 from revloop.prompts.checks import CheckName, CheckSettings, Revised, failures, known_checks
 from revloop.prompts.parsing import UnusableError
 from revloop.trajectory import CheckVerdict, Critique, Draft
+from tests.helpers.prompt_folders import prompt_set
 from tests.helpers.repository import REPOSITORY
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 CHAT = PromptSet.load("chat")
 CNR = PromptSet.load("cnr")
@@ -338,6 +344,16 @@ class TestWhichAreOn:
         assert "lost_list" not in CheckSettings(lost_list=False).chosen(is_chat=True)
         with pytest.raises(ValidationError, match="lost_lists"):
             CheckSettings.model_validate({"lost_lists": False})
+
+    def test_the_settings_of_a_set_decide_and_are_part_of_its_digest(self, tmp_path: Path) -> None:
+        plain = prompt_set(tmp_path, revision="\n[checks]")
+        same = prompt_set(tmp_path)
+        other = prompt_set(tmp_path, revision="\n[checks]\nlost_list = false\nmeta = false")
+        assert (plain.digest, plain.checks) == (same.digest, known_checks())
+        assert other.digest != same.digest
+        assert set(known_checks()) - set(other.checks) == {"lost_list", "meta"}
+        with pytest.raises(PromptSetError, match=r"checks\.lost_lists"):
+            prompt_set(tmp_path, revision="\n[checks]\nlost_lists = false")
 
     def test_every_check_has_a_switch(self) -> None:
         assert tuple(CheckSettings.model_fields) == known_checks()
