@@ -93,6 +93,7 @@ class BatchApiServer:
         jobs: The jobs that were created, oldest first.
         calls: The number of calls by method and path.
         live: Requests that were sent to the model directly.
+        refused: Parameters that no request may have.
         chat_text: The reply to every chat.
         is_single_pass: Whether a reply has the critique and the revision.
         lost_results: Number of results that are missing in the next files.
@@ -106,6 +107,7 @@ class BatchApiServer:
         self.polls = 1
         self.lost_results = 0
         self.chat_text = ""
+        self.refused: set[str] = set()
         self.is_single_pass = False
         self.most_requests: int | None = None
         self.jobs: list[ServedJob] = []
@@ -204,6 +206,8 @@ class BatchApiServer:
     async def _complete(self, request: web.Request) -> web.Response:
         body = await request.json()
         self.live.append(body)
+        if refusal := self._refusal(body):
+            return web.json_response(refusal, status=400)
         return web.json_response(self._reply_to(body))
 
     async def _upload(self, request: web.Request) -> web.Response:
@@ -303,9 +307,17 @@ class BatchApiServer:
             if re.search(rf"{text}\b", json.dumps(body)) and statuses:
                 status = statuses.pop(0)
         said = {"error": {"message": "The model says no.", "type": "invalid_request_error"}}
+        if refusal := self._refusal(body):
+            status, said = 400, refusal
         reply = self._reply_to(body) if status == 200 else said
         response = {"status_code": status, "request_id": "r", "body": reply}
         return {"id": "x", "custom_id": line["custom_id"], "response": response, "error": None}
+
+    def _refusal(self, body: Mapping[str, Any]) -> dict[str, Any] | None:
+        refused = next((name for name in body if name in self.refused), None)
+        said = f"Unsupported parameter: '{refused}' is not supported with this model."
+        error = {"message": said, "param": refused, "code": "unsupported_parameter"}
+        return None if refused is None else {"error": error}
 
     def _reply_to(self, body: Mapping[str, Any]) -> dict[str, Any]:
         if "messages" not in body:

@@ -46,8 +46,8 @@ def text_after(name: str, rounds: int) -> str:
 
 
 def what_is_asked(prompt: str, *, is_critique: bool) -> tuple[str, int, str]:
-    """The draft, the version sent and the kind of a request."""
-    name, pluses = _DRAFT.findall(prompt)[-1]
+    """The draft, the version sent and the kind of a request; a small request has no draft."""
+    name, pluses = (_DRAFT.findall(prompt) or [("Hello", "")])[-1]
     return name, pluses.count("+"), "critique" if is_critique else "revision"
 
 
@@ -78,6 +78,8 @@ class Answers:
     async def completion(self, request: web.Request) -> web.Response:
         """Answer a prompt."""
         body = await request.json()
+        if body.get("max_tokens") == 1:  # about parameters, not about a draft
+            return web.json_response(reply_to(body))
         async with self.arrival:
             self.arrived += 1
             self.arrival.notify_all()
