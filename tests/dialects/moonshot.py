@@ -9,6 +9,7 @@ from revloop.errors import (
     QuotaError,
 )
 from tests.dialects.dialect import (
+    Adapts,
     Answered,
     Case,
     Dialect,
@@ -56,6 +57,13 @@ CASES = (
             "invalid_request_error",
         ),
         Fails(ContextFullError, "Prompt and answer need 269030 tokens, the limit is 262144."),
+        status=400,
+    ),
+    Case(
+        "one temperature only",
+        "https://github.com/HKUDS/nanobot/pull/202",
+        said("invalid temperature: only 1 is allowed for this model", "invalid_request_error"),
+        Adapts("temperature"),
         status=400,
     ),
     Case(
@@ -108,6 +116,5 @@ MOONSHOT = Dialect(
     model=MODEL,
     root="/v1",
     key="MOONSHOT_API_KEY",
-    notes="Its newer models accept one temperature only, 1.",
     cases=CASES,
 )

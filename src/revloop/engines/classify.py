@@ -127,6 +127,7 @@ _WORDS: Mapping[Kind, str] = {
         extra inputs are not permitted
         `(temperature|top_p|top_k|seed|repetition_penalty)` must
         max_tokens.{0,60} must be less than
+        invalid (temperature|top_p)\b
         enable_thinking must be
         only support stream mode""",
 }
