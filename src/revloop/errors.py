@@ -191,7 +191,19 @@ class QuotaError(UnusableEngineError):
 
 
 class SettingRefusedError(UnusableEngineError):
-    """The server refuses a setting that every request of the run has."""
+    """The server refuses a setting that every request of the run has.
+
+    Attributes:
+        parameter: The parameter, if a request can be sent without it or with another name for it.
+        other_name: That name; None without one.
+    """
+
+    def __init__(
+        self, message: str, *, parameter: str | None = None, other_name: str | None = None
+    ) -> None:
+        super().__init__(message)
+        self.parameter = parameter
+        self.other_name = other_name
 
 
 class WrongAddressError(UnusableEngineError):

@@ -17,7 +17,7 @@ from revloop.engines.batch_api.engine import BatchApiEngine
 from revloop.engines.factory import open_engine, refuse_jobs, require_engine, require_store
 from revloop.errors import InputError
 from revloop.files.paths import Kind, Writes, check_paths
-from revloop.loop import Rounds, first_rounds
+from revloop.loop import Rounds, first_rounds, negotiate
 from revloop.options import (
     DEFAULT_ITERATIONS,
     DEFAULT_PROMPTS,
@@ -151,6 +151,7 @@ class AsyncReviser:
                     self._engine_options, shipped_critic=CRITIC_FOLDER, retries=self._retries
                 )
                 opened.push_async_callback(self._engine.aclose)
+            await negotiate(self._engine, self._prompts, self._loop_options)
             await self._open_judge(opened)
             info = None if self._judge is None else self._judge.info
             self._settings = RunSettings.resolve(

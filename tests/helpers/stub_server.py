@@ -84,6 +84,11 @@ class StubServer:
         models: The names that /v1/models lists.
         vllm_root: Makes it a stand-in for vLLM that serves this folder.
         max_model_len: The context length that it reports, in tokens; None: none.
+
+    Attributes:
+        scripts_first_contact: Whether the small request before a run, by which an engine finds out
+            which parameters are accepted, is scripted and recorded like any other. Otherwise it is
+            answered, and nothing else happens.
     """
 
     def __init__(
@@ -94,6 +99,7 @@ class StubServer:
         max_model_len: int | None = None,
     ) -> None:
         self.base_url = ""
+        self.scripts_first_contact = False
         self.requests: list[Received] = []
         self._queues: dict[str, list[Behaviour]] = defaultdict(lambda: [error(404)])
         self._arrival = asyncio.Condition()
@@ -137,8 +143,17 @@ class StubServer:
         async with self._arrival:
             await self._arrival.wait_for(lambda: len(self.asked(path)) >= times)
 
+    def _is_first_contact(self, path: str, body: Any) -> bool:
+        last = self.requests[-1].path if self.requests else ""
+        if path not in {CHAT, COMPLETIONS} or last != MODELS:
+            return False
+        said = body["messages"][0]["content"] if path == CHAT else body["prompt"]
+        return (said, body.get("max_tokens")) == ("Hello.", 1)
+
     async def _handle(self, request: web.Request) -> web.StreamResponse:
         body = json.loads(await request.read() or "null")
+        if not self.scripts_first_contact and self._is_first_contact(request.path, body):
+            return await (chat_completion() if request.path == CHAT else completion())(request)
         async with self._arrival:
             self.requests.append(Received(request.method, request.path_qs, request.headers, body))
             self._arrival.notify_all()

@@ -161,3 +161,12 @@ def room_for_answer(prompt_tokens: int, request: Request, context_tokens: int | 
             f"only {max(left, 0)} are left."
         )
     return min(request.max_tokens, left)
+
+
+def cut_after_stop(text: str, stops: tuple[str, ...]) -> tuple[str, str]:
+    """The text up to and including the first stop text, and that stop text ("" if none)."""
+    found = [(text.index(stop) + len(stop), stop) for stop in stops if stop in text]
+    if not found:
+        return text, ""
+    end, stop = min(found)
+    return text[:end], stop

@@ -17,6 +17,7 @@ from revloop.errors import (
     RejectedError,
     RepeatedFaultError,
     ServerFaultError,
+    SettingRefusedError,
     UnusableEngineError,
     WrongAddressError,
 )
@@ -93,6 +94,8 @@ class Blame:
         would end the whole run, if the server has answered before and answers a small request now:
         a firewall may answer 403 to a certain text.
         """
+        if isinstance(error, SettingRefusedError) and error.parameter is not None:
+            return error  # the request is sent again without it
         if isinstance(error, UnusableEngineError):
             now = self._health.now()
             if self._health.has_answered and await self._others_are_answered_since(now):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from revloop.engines.parameters import TOKEN_LIMITS
 from revloop.engines.thinking import thinking_off
 
 if TYPE_CHECKING:
@@ -68,4 +69,4 @@ def small_body(body: Mapping[str, Any]) -> dict[str, Any]:
         small["messages"] = [{"role": "user", "content": _SMALL_PROMPT}]
     else:
         small["prompt"] = _SMALL_PROMPT
-    return small | {"max_tokens": 1}
+    return small | dict.fromkeys(small.keys() & TOKEN_LIMITS or {"max_tokens"}, 1)

@@ -2,33 +2,36 @@
 
 from __future__ import annotations
 
+import logging
 import time
+from contextlib import suppress
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from functools import partial
 from typing import TYPE_CHECKING, Any, Self
 
-from revloop.engines.base import Completion, Request, prompt_chars, refuse_too_long, room_for_answer
+from revloop.engines.base import (
+    Completion,
+    Request,
+    cut_after_stop,
+    prompt_chars,
+    refuse_too_long,
+    room_for_answer,
+)
 from revloop.engines.bodies import body_of, small_body
-from revloop.engines.classify import one_line
+from revloop.engines.discovery import ask_version, find_model
 from revloop.engines.exact_tokens import find_tokenizer
 from revloop.engines.metrics import Counters, ServerLoad, read_counters, read_load
 from revloop.engines.outage import Faults, Waiting
-from revloop.engines.replies import ServedModel, read_completion, served
+from revloop.engines.parameters import Parameters
+from revloop.engines.replies import ServedModel, read_completion
 from revloop.engines.retry import RetryPolicy
 from revloop.engines.transport import Deadlines, Transport
 from revloop.errors import (
-    AuthenticationError,
     BadReplyError,
     EngineError,
-    InputError,
     ModelNotServedError,
     RejectedError,
-    ServerFaultError,
     SettingRefusedError,
-    UnreachableError,
-    UnusableEngineError,
-    WrongAddressError,
 )
 from revloop.trajectory import EngineInfo
 
@@ -40,7 +43,10 @@ if TYPE_CHECKING:
 
     from revloop.engines.replies import Answer
     from revloop.engines.tokens import PromptTokenizer
+    from revloop.engines.transport import Read, Reader
     from revloop.trajectory import FinishReason, Usage
+
+logger = logging.getLogger("revloop.engines")
 
 _LONGEST_TOKEN_CHARS = 256
 """No known vocabulary has longer entries; the longest are runs of 128 spaces."""
@@ -98,6 +104,7 @@ class HttpEngine:
         self._tokenizer = tokenizer
         self.sends_token_ids = sends_token_ids
         self._retries = retries
+        self._parameters = Parameters()
 
     @classmethod
     async def connect(
@@ -130,12 +137,11 @@ class HttpEngine:
             ModelConfigError: The tokenizer folder contains no tokenizer.
         """
         policy = retries or RetryPolicy()
-        attempts = min(policy.attempts, _FIRST_CONTACT_ATTEMPTS)
-        first_contact = policy.model_copy(update={"attempts": attempts, "wait_for_server_s": 0.0})
+        first_contact = _first_contact(policy)
         transport = Transport(base_url, api_key=api_key, deadlines=deadlines or Deadlines())
         try:
-            chosen = await _find_model(transport, model, first_contact)
-            version = await _ask_version(transport, first_contact) if chosen.is_vllm else None
+            chosen = await find_model(transport, model, first_contact)
+            version = await ask_version(transport, first_contact) if chosen.is_vllm else None
             found, exact = await find_tokenizer(transport, chosen, tokenizer, first_contact)
         except BaseException:
             await transport.aclose()
@@ -164,14 +170,8 @@ class HttpEngine:
         prepared = await self.prepare(request)
         started = time.perf_counter()
         retries = self._retries if prompt_chars(request) <= _SENT_ONCE_CHARS else _ONCE
-        answer, sent_again = await self._transport.ask(
-            "POST",
-            f"{self._transport.root}/{prepared.kind}",
-            read_completion,
-            retries,
-            body=prepared.body,
-            max_tokens=prepared.limit_tokens,
-            small_body=partial(small_body, prepared.body),
+        answer, sent_again = await self._ask(
+            prepared.body, read_completion, retries, max_tokens=prepared.limit_tokens
         )
         latency_s = time.perf_counter() - started
         return self.completion(request, prepared, answer, latency_s=latency_s, retries=sent_again)
@@ -194,12 +194,7 @@ class HttpEngine:
         if prompt_ids is not None:
             limit = room_for_answer(len(prompt_ids), request, self.context_tokens)
         kind = "completions" if isinstance(request.prompt, str) else "chat/completions"
-        body = body_of(
-            *(request, self._model),
-            address=self._transport.address,
-            prompt_ids=prompt_ids,
-            limit_tokens=limit,
-        )
+        body = self._body(request, prompt_ids, limit)
         return Prepared(kind, body, limit, prompt_ids)
 
     def completion(
@@ -218,9 +213,13 @@ class HttpEngine:
                 prefix = self._tokenizer.prefix(request.prompt, prompt_ids, text, answer.token_ids)
             text = _without_stop(text, request.stop, answer.stop_text)
         limit = prepared.limit_tokens
+        finish_reason = answer.finish_reason or _likely_reason(answer.usage, limit)
+        if "stop" in self._parameters.unsent:
+            text, stop = cut_after_stop(text, request.stop)
+            text, finish_reason = text.removesuffix(stop), "stop" if stop else finish_reason
         return Completion(
             text=text,
-            finish_reason=answer.finish_reason or _likely_reason(answer.usage, limit),
+            finish_reason=finish_reason,
             limit_tokens=limit,
             usage=answer.usage,
             latency_s=latency_s,
@@ -228,6 +227,22 @@ class HttpEngine:
             retries=retries,
             thoughts=answer.thoughts,
         )
+
+    async def negotiate(self, sample: Request) -> None:
+        """Find out which parameters of a request the server accepts.
+
+        It costs one request for one token, and one more for each parameter that is refused. A vLLM
+        server, whose parameters are known, gets none. If the request fails for another reason, it
+        decides nothing: the run's own requests tell.
+
+        Args:
+            sample: A request such as will be sent; only its settings count.
+        """
+        if self._model.is_vllm:
+            return
+        body = small_body(self._body(sample, None, limit_tokens=1))
+        with suppress(EngineError):
+            await self._ask(body, lambda *_: None, _first_contact(self._retries), max_tokens=1)
 
     async def load(self) -> ServerLoad:
         """The server's load: by vLLM's metrics, and by the requests it turned away."""
@@ -270,6 +285,49 @@ class HttpEngine:
         """Close all connections."""
         await self._transport.aclose()
 
+    def _body(
+        self, request: Request, prompt_ids: list[int] | None, limit_tokens: int
+    ) -> dict[str, Any]:
+        body = body_of(
+            *(request, self._model),
+            address=self._transport.address,
+            prompt_ids=prompt_ids,
+            limit_tokens=limit_tokens,
+        )
+        return self._parameters.shape(body)
+
+    async def _ask(
+        self,
+        body: Mapping[str, Any],
+        read: Reader[Read],
+        retries: RetryPolicy,
+        *,
+        max_tokens: int,
+    ) -> tuple[Read, int]:
+        """Send a request; again if the server refuses a parameter that it can do without."""
+        kind = "chat/completions" if "messages" in body else "completions"
+        while True:
+            shaped = self._parameters.shape(body)
+            try:
+                return await self._transport.ask(
+                    "POST",
+                    f"{self._transport.root}/{kind}",
+                    read,
+                    retries,
+                    body=shaped,
+                    max_tokens=max_tokens,
+                    small_body=partial(small_body, shaped),
+                )
+            except SettingRefusedError as exc:
+                if exc.parameter not in shaped:
+                    raise
+                self._adapt(exc.parameter, exc)
+
+    def _adapt(self, parameter: str, error: SettingRefusedError) -> None:
+        if changed := self._parameters.adapt(parameter, error.other_name):
+            logger.warning("%s %s", error, changed)
+            self.info = self.info.model_copy(update={"unsent": self._parameters.unsent})
+
     async def _metrics(self) -> str | None:
         return await self._transport.text("/metrics") if self._model.is_vllm else None
 
@@ -283,89 +341,17 @@ class HttpEngine:
         return None
 
 
+def _first_contact(policy: RetryPolicy) -> RetryPolicy:
+    attempts = min(policy.attempts, _FIRST_CONTACT_ATTEMPTS)
+    return policy.model_copy(update={"attempts": attempts, "wait_for_server_s": 0.0})
+
+
 def _succeeded(reply: Mapping[str, Any], where: str) -> bool:
     """Reads vLLM's reply to ``/reset_prefix_cache``."""
     success = reply.get("success")
     if not isinstance(success, bool):
         raise BadReplyError(f"{where} did not report whether it succeeded.")
     return success
-
-
-async def _find_model(
-    transport: Transport, requested: str | None, retries: RetryPolicy
-) -> ServedModel:
-    """The model to use. Sets the root of the API: where the list of models is."""
-    refusals: dict[str, EngineError] = {}
-    for root in transport.roots:
-        try:
-            models, _ = await transport.ask("GET", f"{root}/models", served, retries)
-        except (UnusableEngineError, RejectedError, ServerFaultError, BadReplyError) as exc:
-            if requested is None and isinstance(exc, AuthenticationError):
-                raise
-            refusals[root] = exc
-        else:
-            transport.root = root
-            return _select_model(models, requested, transport.address)
-    first = next(iter(refusals.values()))
-    if requested is not None:  # some servers have no such list or hide it: trust the name
-        transport.root = await _find_root(transport, requested, refusals, retries)
-        return ServedModel(id=requested)
-    if isinstance(first, ServerFaultError | BadReplyError):
-        raise first
-    raise WrongAddressError(
-        f"{transport.address} does not list its models: {first} If it is an OpenAI-compatible "
-        "server, name the model."
-    ) from first
-
-
-async def _find_root(
-    transport: Transport, model: str, refusals: Mapping[str, EngineError], retries: RetryPolicy
-) -> str:
-    """The root of the API of a server without a list of models: where a request is refused."""
-    for root, refusal in refusals.items():
-        if isinstance(refusal, AuthenticationError):
-            return root
-    for root in refusals if len(refusals) > 1 else ():
-        path = f"{root}/chat/completions"
-        try:  # any reply shows that the path exists
-            await transport.ask("POST", path, lambda *_: None, retries, body={"model": model})
-        except (ModelNotServedError, WrongAddressError, BadReplyError):
-            continue
-        except EngineError as exc:
-            if isinstance(exc, UnreachableError):
-                raise
-        return root
-    return transport.roots[0]
-
-
-def _select_model(models: list[ServedModel], requested: str | None, address: str) -> ServedModel:
-    by_name = {model.id: model for model in models}
-    names = one_line(", ".join(by_name)) or "none"
-    if requested is None:
-        if len(models) != 1 or "*" in models[0].id:
-            raise InputError(f"{address} serves these models: {names}. Name the one to use.")
-        return models[0]
-    # Ollama adds a tag, Gemini a folder
-    for name in (
-        requested,
-        f"{requested}:latest",
-        requested.removesuffix(":latest"),
-        f"models/{requested}",
-    ):
-        if name in by_name:
-            return by_name[name]
-    if not models or any("*" in name and fnmatchcase(requested, name) for name in by_name):
-        return ServedModel(id=requested)  # a proxy that forwards models it does not list
-    raise ModelNotServedError(f"{address} does not serve '{requested}'; it serves: {names}.")
-
-
-async def _ask_version(transport: Transport, retries: RetryPolicy) -> str | None:
-    try:
-        reply, _ = await transport.ask("GET", "/version", lambda reply, _: reply, retries)
-    except (UnusableEngineError, RejectedError):
-        return None  # a proxy may only forward /v1
-    version = reply.get("version")
-    return version if isinstance(version, str) else None
 
 
 def _likely_reason(usage: Usage, limit_tokens: int) -> FinishReason:

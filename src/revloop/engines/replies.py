@@ -12,6 +12,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from revloop.engines.classify import AN_HTML_PAGE, ServerError, excerpt, one_line
+from revloop.engines.parameters import refused_parameter
 from revloop.engines.thinking import THOUGHT_FIELDS, thoughts_of
 from revloop.errors import (
     AuthenticationError,
@@ -20,6 +21,8 @@ from revloop.errors import (
     EngineError,
     ModelNotServedError,
     QuotaError,
+    RejectedError,
+    SettingRefusedError,
     TransientError,
     WrongAddressError,
 )
@@ -283,6 +286,13 @@ def _error_of(
         return ModelNotServedError(f"{what} ({not_served}no such address): {error.message}")
     if issubclass(kind, TransientError):
         return kind(said, retry_after_s=wait_s)
+    return _refusal(kind, said, error)
+
+
+def _refusal(kind: type[EngineError], said: str, error: ServerError) -> EngineError:
+    """An error that concerns a request or the run, with the parameter that may be left out."""
+    if kind in {SettingRefusedError, RejectedError} and (refused := refused_parameter(error)):
+        return SettingRefusedError(said, parameter=refused[0], other_name=refused[1])
     return kind(said)
 
 

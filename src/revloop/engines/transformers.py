@@ -15,7 +15,7 @@ from typing import Self
 
 import anyio.to_thread
 
-from revloop.engines.base import Completion, Request, room_for_answer
+from revloop.engines.base import Completion, Request, cut_after_stop, room_for_answer
 from revloop.engines.failures import failure_of
 from revloop.engines.generation import BatchedPrompt, BatchGenerator
 from revloop.engines.local_tokens import LocalTokenizer, warn_once_of_unused_sampling
@@ -161,12 +161,3 @@ class TransformersEngine:
             latency_s=time.perf_counter() - job.started,
             prefix=prefix,
         )
-
-
-def cut_after_stop(text: str, stops: tuple[str, ...]) -> tuple[str, str]:
-    """The text up to and including the first stop text, and that stop text ("" if none)."""
-    found = [(text.index(stop) + len(stop), stop) for stop in stops if stop in text]
-    if not found:
-        return text, ""
-    end, stop = min(found)
-    return text[:end], stop

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import anyio.to_thread
 from pydantic import SecretStr
 
-from revloop.engines import HttpEngine, open_local_engine
+from revloop.engines import HttpEngine, Request, open_local_engine
 from revloop.errors import InputError
 from revloop.evaluation.functions import demo_judge, load_function
 from revloop.evaluation.models import ModelJudge
@@ -68,4 +68,10 @@ async def _served(spec: str, prompts: JudgePrompts) -> ModelJudge:
     engine = await HttpEngine.connect(
         address, model=model or None, api_key=SecretStr(key) if key else None
     )
+    sample = Request(
+        prompt=prompts.question("Hello?", "Hello.", "Hi."),
+        sampling=prompts.settings.sampling.with_seed(0),
+        max_tokens=prompts.settings.max_tokens,
+    )
+    await engine.negotiate(sample)
     return ModelJudge(engine, prompts)

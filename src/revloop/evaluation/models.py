@@ -46,7 +46,7 @@ class ModelJudge:
         self._tries = tries
         self._seed = seed
         model = engine.info.model
-        sent = ["complete_sampling"] if engine.info.complete_sampling else []
+        sent = [*engine.info.unsent, *(["complete"] if engine.info.complete_sampling else ())]
         digest = digest_of("model", model, prompts.digest, tries, seed, *sent)
         self.info = JudgeInfo(kind="model", name=name or model, digest=digest)
 

@@ -1,6 +1,7 @@
 """The rounds of one draft: what the critic is asked, and when the rounds end."""
 
+from revloop.loop.negotiation import negotiate
 from revloop.loop.rounds import SHORTEST_CRITIQUE_TOKENS, Rounds
 from revloop.loop.stopping import first_rounds
 
-__all__ = ["SHORTEST_CRITIQUE_TOKENS", "Rounds", "first_rounds"]
+__all__ = ["SHORTEST_CRITIQUE_TOKENS", "Rounds", "first_rounds", "negotiate"]

@@ -100,6 +100,11 @@ class SentSampling(Frozen):
         description="Whether parameters without effect are sent too. If not, the engine's own "
         "defaults may apply to them.",
     )
+    unsent: tuple[str, ...] = Field(
+        default=(),
+        description="Parameters that are not sent, because the server refuses them: its own values "
+        "apply.",
+    )
 
     @model_validator(mode="before")
     @classmethod

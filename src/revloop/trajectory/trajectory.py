@@ -109,7 +109,9 @@ class Step(Frozen):
     retries: int = Field(
         default=0, ge=0, description="Times it was sent again after a transient failure."
     )
-    sampling: Sampling = Field(description="As sent, with this request's own seed.")
+    sampling: Sampling = Field(
+        description="With this request's own seed. What of it was not sent: `engine.unsent`."
+    )
     refusal: Refusal | None = Field(
         default=None, description="Why its reply was unusable; None if it was usable."
     )

@@ -91,6 +91,10 @@ class BatchApiEngine(EngineWrapper):
             for record in self._journal.open_jobs()
         ]
 
+    async def negotiate(self, sample: Request) -> None:
+        """Find out which parameters are accepted, with a request that is no job."""
+        await self._http.negotiate(sample)
+
     async def generate(self, request: Request) -> Completion:
         """Generate once: wait for a job that has the request.
 

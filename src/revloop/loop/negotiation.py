@@ -1,0 +1,31 @@
+"""Settle which parameters a server accepts, before a run's settings record them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from revloop.engines.base import Request
+from revloop.engines.parameters import Negotiates
+from revloop.options import RunSettings
+from revloop.trajectory import Draft
+
+if TYPE_CHECKING:
+    from revloop.engines.base import Engine
+    from revloop.options import LoopOptions
+    from revloop.prompts import PromptSet
+
+
+async def negotiate(engine: Engine, prompts: PromptSet, options: LoopOptions) -> None:
+    """Let an engine find out which parameters of the run's requests its server accepts."""
+    if not isinstance(engine, Negotiates):
+        return
+    draft = Draft(response="Hello.")
+    settings = RunSettings.resolve(options, prompts, engine.info)
+    await engine.negotiate(
+        Request(
+            prompt=prompts.critique_prompt(draft, draft.response),
+            sampling=settings.sampling,
+            max_tokens=settings.critique_max_tokens,
+            stop=prompts.critique_stops(),
+        )
+    )
