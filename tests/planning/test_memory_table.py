@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from revloop.models.config import known_shape
+from revloop.models.matrix import copies_touched
 from revloop.models.parallelism import listed, tensor_parallel_sizes
 from revloop.planning import plan
 from tests.helpers import published_models as published
@@ -44,6 +45,13 @@ def row(name: str, config: dict[str, Any]) -> str:
         listed(tensor_parallel_sizes(shape)),
     )
     return f"| {' | '.join(cells)} |"
+
+
+def test_as_many_experts_are_used_as_the_page_says() -> None:
+    page = (REPOSITORY / "docs" / "serving.md").read_text(encoding="utf-8")
+    assert "128, 16 drafts use 51 and 256 drafts all" in page
+    used = [round(copies_touched(128, 4, drafts)) for drafts in (16, 256)]
+    assert used == [51, 128]
 
 
 def test_the_table_of_models_is_what_the_planner_computes() -> None:
