@@ -94,7 +94,6 @@ async def test_an_error_is_told_and_retried_if_it_may_pass(dialect: Dialect, cas
     assert tries == (3 if issubclass(expected.kind, TransientError) else 1)
 
 
-@pytest.mark.xfail(reason="refused parameters are not left out yet", strict=False)
 @pytest.mark.parametrize(("dialect", "case"), cases(Adapts))
 async def test_a_refused_parameter_is_renamed_or_left_out(dialect: Dialect, case: Case) -> None:
     expected = case.expected

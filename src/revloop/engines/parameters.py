@@ -29,11 +29,15 @@ _OTHER_NAMES = {"seed": "random_seed", "max_tokens": "max_completion_tokens"}
 
 _NOT_KNOWN = re.compile(
     r"unsupported|support|unknown|unrecogni[sz]ed|unexpected|extra(neous)? |not (permitted|allowed)"
-    r"|not a valid (field|parameter)|deprecated|cannot both|only one of|cannot find field",
+    r"|not a valid (field|parameter)|deprecated|cannot both|only one of|cannot find field"
+    r"|only \S{1,8} is allowed",  # Moonshot, whose models have one temperature
     re.IGNORECASE,
 )
 """The parameter itself is refused. A value out of bounds is the user's to change."""
-_NAMED = r"""["'`\[]{0}["'`\]]|(argument|parameter|field|property|keyword)s?\b.{{0,60}}\b{0}\b"""
+_NAMED = (
+    r"""["'`\[]{0}["'`\]]|invalid {0}\b"""
+    r"|(argument|parameter|field|property|keyword)s?\b.{{0,60}}\b{0}\b"
+)
 """How a name that is also a word of English stands in a message."""
 
 
