@@ -28,7 +28,8 @@ Positive aspects: {MARK}
 Negative aspects: {MARK}
 Then <revised_response>{MARK}</revised_response>, or
 Verdict: A
-{MARK} that is it."""
+
+This answer {MARK}, that is it."""
 
 _MARKS: dict[str, tuple[str, str]] = {
     "marked": ("<think>\n", "\n</think>\n\n"),

@@ -10,10 +10,11 @@ from revloop import AsyncReviser
 from revloop.evaluation import JudgePrompts, ModelJudge
 from revloop.loop import Rounds
 from revloop.options import LoopOptions, RunSettings
+from revloop.prompts import PromptSet, shipped_prompt_sets
 from revloop.trajectory import OpenTrajectory
 from tests.helpers.command_line import revloop
 from tests.helpers.reasoning import FORMS, MARK, THOUGHT, ReasoningEngine, reply_of
-from tests.helpers.scripted_loop import CHAT, CNR, DRAFT, SAID, tagged
+from tests.helpers.scripted_loop import DRAFT, SAID, tagged
 from tests.helpers.stub_server import CHAT as CHAT_PATH
 from tests.helpers.stub_server import answer as replying
 
@@ -21,13 +22,12 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from revloop.engines.base import Request
-    from revloop.prompts import PromptSet
     from revloop.trajectory import Trajectory
     from tests.helpers.reasoning import Form
     from tests.helpers.stub_server import StubServer
 
 GOOD = "It is 4, as 2 + 2 is 4."
-SETS = {"chat": CHAT, "cnr": CNR}
+SETS = {name: PromptSet.load(name) for name in shipped_prompt_sets()}
 LONGEST = 420
 """More characters than any reply has."""
 
@@ -37,15 +37,14 @@ async def show(folder: Path, *arguments: str) -> Any:
 
 
 def answering(prompts: PromptSet, *, single_pass: bool) -> Any:
-    """The right answer to every request."""
-    revision = tagged(GOOD) if prompts.is_chat else GOOD
+    """The right answer to every request, after its prefill."""
+    revision = GOOD if prompts.settings.revision.tags is None else tagged(GOOD)
     both = f"{SAID}\n{revision}" if prompts.is_chat else SAID + prompts.bridge + revision
 
     def answer(request: Request) -> str:
-        if single_pass:
-            return both
-        is_critique = len(request.prompt) == 1 if prompts.is_chat else request.keep_prefix
-        return SAID if is_critique else revision
+        is_critique = request.prompt == prompts.critique_prompt(DRAFT, DRAFT.response)
+        said = both if single_pass else SAID if is_critique else revision
+        return said.removeprefix(request.prefill)
 
     return answer
 
@@ -78,6 +77,8 @@ async def test_no_thought_is_in_any_version_wherever_replies_are_cut(
     prompts = SETS[name]
     if form in {"field", "parts"} and not prompts.is_chat:
         pytest.skip("completions have no such field")
+    if single_pass and not prompts.single_pass:
+        pytest.skip("the set has no single pass")
     answer = answering(prompts, single_pass=single_pass)
     for cut in range(LONGEST):
         for only_first in (False, True):

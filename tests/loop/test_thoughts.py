@@ -83,7 +83,7 @@ class TestRoom:
         _, end = await run(engine, prompts=prompts, critique_max_tokens=100)
         assert end.reason is StopReason.TOKEN_LIMIT
         assert limits(engine) == [step.limit_tokens for step in end.steps] == [100, 200, 400]
-        assert "its thoughts filled its limit of 400 tokens" in end.detail
+        assert "its thoughts filled its limit of 400 tokens (--thinking-tokens" in end.detail
 
     @pytest.mark.parametrize(
         "cut",
@@ -185,6 +185,40 @@ class TestThoughtsWhoseOpeningMarkIsInThePrompt:
                 done = await reviser.revise(draft, iterations=1)
                 assert done.final == "Good."
         assert len(server.asked(STUB_CHAT)) == 5
+
+
+class TestStopTexts:
+    """A stop text in a thought ends it; the next try is sent without, and cut when it is read."""
+
+    @pytest.mark.parametrize(
+        "cut", [Answer("<think>Dull.", "stop"), Answer("<think>Dull.</think>", "stop")]
+    )
+    async def test_one_that_ended_a_thought_is_left_out_from_then_on(self, cut: Answer) -> None:
+        whole = f"<think>Dull.{CNR.bridge}It is.</think>{SAID}{CNR.bridge}never read"
+        engine = ScriptedEngine([cut, "no form", Answer(whole, "stop"), "b"])
+        versions, _ = await run(engine, iterations=1)
+        assert [request.stop for request in engine.requests[:3]] == [(CNR.bridge,), (), ()]
+        assert [step.sent_stops for step in versions[1].steps] == [True, False, False, True]
+        critique = versions[1].critique
+        assert (critique and critique.raw, versions[1].text) == (SAID, "b")
+        assert engine.prompts[3] == engine.prompts[0] + SAID + CNR.bridge
+
+    async def test_an_answer_before_it_is_not_cut_at_its_limit(self) -> None:
+        cut = Answer("<think>Dull.", "stop")
+        long = Answer(f"<think>Hm.</think>{SAID}{CNR.bridge}and so on and", "length")
+        versions, _ = await run(ScriptedEngine([cut, long, "b"]), iterations=1)
+        assert versions[1].text == "b"
+        assert versions[1].steps[1].finish_reason == "stop"
+
+    async def test_a_second_attempt_leaves_it_out_too(self) -> None:
+        cut = Answer("<think>Dull.", "stop")
+        versions, end = await run(ScriptedEngine([cut] * 2), iterations=1, tries=2)
+        again = ScriptedEngine([SAID, "b"])
+        await run(again, earlier=versions, failed=end, iterations=1, tries=2)
+        whole = ScriptedEngine([cut, cut, SAID, "b"])
+        await run(whole, iterations=1, tries=3)
+        assert again.requests == whole.requests[2:]
+        assert again.requests[0].stop == ()
 
 
 class TestThinkingTokens:

@@ -30,23 +30,25 @@ class _Greeted:
 
     def __init__(self) -> None:
         self.lock = asyncio.Lock()
-        self.begins_in_thought: dict[tuple[str, bool], bool] = {}
+        self.begins_in_thought: dict[tuple[str, bool], bool | None] = {}
 
 
 _known: WeakKeyDictionary[Engine, _Greeted] = WeakKeyDictionary()
 
 
-async def begins_in_thought(engine: Engine, prompts: PromptSet, *, thinking: bool) -> bool:
+async def begins_in_thought(engine: Engine, prompts: PromptSet, *, thinking: bool) -> bool | None:
     """Whether replies to chats begin within a thought that shows only its closing mark.
 
-    The model is greeted once, with the same engine and the same marks. A reply to the greeting that
-    has no end and no marks may be all thought, and is taken for it. Providers with a batch API,
+    The model is greeted once, with the same engine and the same marks. Providers with a batch API,
     where a greeting would take hours, send thoughts apart.
 
     Args:
         engine: Answers the chats.
         prompts: Tells thoughts from answers.
         thinking: Whether the model may think.
+
+    Returns:
+        None if the reply to the greeting has no end and no marks: it may be all thought.
 
     Raises:
         EngineError: The engine failed.
@@ -61,7 +63,7 @@ async def begins_in_thought(engine: Engine, prompts: PromptSet, *, thinking: boo
     return known.begins_in_thought[key]
 
 
-async def _greet(engine: Engine, prompts: PromptSet, *, thinking: bool) -> bool:
+async def _greet(engine: Engine, prompts: PromptSet, *, thinking: bool) -> bool | None:
     context_tokens = engine.context_tokens or 2 * _MOST_TOKENS
     reply = await engine.generate(
         Request(
@@ -74,4 +76,4 @@ async def _greet(engine: Engine, prompts: PromptSet, *, thinking: bool) -> bool:
     if reply.thoughts:
         return False
     shown = marks_shown(reply.text, prompts.settings.thinking.marks)
-    return shown == "closing" or (shown is None and reply.finish_reason == "length")
+    return None if shown is None and reply.finish_reason == "length" else shown == "closing"

@@ -12,7 +12,7 @@ from revloop.engines.base import LONG_CHARS
 from revloop.engines.room import generate_within
 from revloop.errors import EngineError
 from revloop.loop.greeting import begins_in_thought
-from revloop.loop.room import room_after
+from revloop.loop.room import Leeway, leeway_after, leeway_of, thoughts_left_no_answer
 from revloop.prompts.parsing import UNFINISHED, UnfinishedThoughtError, UnusableError
 from revloop.trajectory import End, Refusal, Step, StopReason
 from revloop.values import digest_of
@@ -126,7 +126,8 @@ class RoundRequests:
     ) -> tuple[Parsed, Completion]:
         """Send a request until the reply is complete and parses, each time with another seed.
 
-        If thoughts took the room of a reply, the next try has twice as much.
+        If thoughts took the room of a reply, the next try has twice as much; if a stop text ended
+        them, the next try is sent without.
 
         Args:
             kind: What is requested.
@@ -141,13 +142,16 @@ class RoundRequests:
                 expected.
         """
         tries, first = self._settings.tries, self._tries_before(kind) + 1
-        room, stop, why = self._first_room(kind, first, request), StopReason.UNPARSEABLE, ""
+        leeway, stop, why = self._first_leeway(kind, first, request), StopReason.UNPARSEABLE, ""
         check: str | None = None
         for attempt in range(first, first + tries):
             sampling = self._sampling(kind, attempt)
-            asked = replace(request, sampling=sampling)
+            room, sends = leeway
+            stops = request.stop if sends else ()
+            asked = replace(request, sampling=sampling, stop=stops)
             completion = await generate_within(self._engine, asked, room)
-            reply = await self._read(kind, request, completion, given)
+            reply = await self._read(kind, request, completion, given, sent_stops=bool(stops))
+            completion = reply.completion
             cut, why = _cut(reply, request)
             stop, check = cut or StopReason.UNPARSEABLE, None
             if reply.text is not None and (
@@ -159,14 +163,18 @@ class RoundRequests:
                     check = None if why else exc.check
                     why = why or exc.reason
                 else:
-                    await self._record(kind, attempt, sampling, reply)
+                    await self._record(kind, attempt, asked, reply, sent_stops=sends)
                     return parsed, completion
-            await self._record(kind, attempt, sampling, reply, UnusableError(why, check))
+            await self._record(
+                kind, attempt, asked, reply, UnusableError(why, check), sent_stops=sends
+            )
             if completion.finish_reason in _NO_ANSWER:
                 raise self.failed(stop, f"{_what(kind)} could not be used: {why}.")
-            room = room_after(self.steps[-1], request, self._engine.context_tokens)
+            leeway = leeway_after(self.steps[-1], request, self._engine.context_tokens)
         often = "in 1 try" if tries == 1 else f"in {tries} tries"
-        raise self.failed(stop, f"{_what(kind)} could not be used {often}: {why}{_hint(check)}.")
+        raise self.failed(
+            stop, f"{_what(kind)} could not be used {often}: {why}{_hint(check, self.steps[-1])}."
+        )
 
     def note_left_out(self, texts: tuple[str, ...]) -> None:
         """Record what was left out of the last reply."""
@@ -187,19 +195,25 @@ class RoundRequests:
         refused = [step.attempt for step in steps if step.kind == kind and step.refusal]
         return max(refused, default=first - 1)
 
-    def _first_room(self, kind: Kind, first: int, request: Request) -> int:
-        """The token limit of the first try: what it was, or would have been, the last time."""
+    def _first_leeway(self, kind: Kind, first: int, request: Request) -> Leeway:
+        """What the first try gets: what it had, or would have had, the last time."""
         for step in () if self._before is None else self._before.steps:
             # the seed tells whose step it is: candidates have their own
             if step.kind == kind and step.sampling.seed == self._sampling(kind, step.attempt).seed:
                 if step.attempt == first:
-                    return max(request.max_tokens, step.limit_tokens or 0)
+                    return leeway_of(step, request)
                 if step.attempt == first - 1:
-                    return room_after(step, request, self._engine.context_tokens)
-        return request.max_tokens
+                    return leeway_after(step, request, self._engine.context_tokens)
+        return Leeway(request.max_tokens)
 
     async def _read(
-        self, kind: Kind, request: Request, completion: Completion, given: Sequence[str]
+        self,
+        kind: Kind,
+        request: Request,
+        completion: Completion,
+        given: Sequence[str],
+        *,
+        sent_stops: bool,
     ) -> _ReadReply:
         """Tell the thoughts in a completion from its answer."""
         if completion.finish_reason in _NO_ANSWER:
@@ -214,15 +228,23 @@ class RoundRequests:
         except UnusableError as exc:
             return _ReadReply(completion, None, sent, exc.reason)
         thoughts = _joined(sent, inside)
-        if is_cut and text.strip() and not thoughts and await self._begins_in_thought(request):
+        may_be_thought = text.strip() and not thoughts and (is_cut or sent_stops)
+        if may_be_thought and await self._begins_in_thought(request, is_cut=is_cut):
             return _ReadReply(completion, None, text, UNFINISHED)
+        if not sent_stops and (end := _first_of(request.stop, text)) is not None:
+            completion = replace(completion, finish_reason="stop", prefix=None)
+            text = text[:end]
         return _ReadReply(completion, text, thoughts)
 
-    async def _begins_in_thought(self, request: Request) -> bool:
-        """Whether a reply without marks may be a thought whose opening mark is in the prompt."""
+    async def _begins_in_thought(self, request: Request, *, is_cut: bool) -> bool:
+        """Whether a reply without marks is a thought whose opening mark is in the prompt.
+
+        A reply that was cut is taken for one if the greeting does not tell.
+        """
         if isinstance(request.prompt, str) or request.prefill:
             return False
-        return await begins_in_thought(self._engine, self._prompts, thinking=request.thinking)
+        begins = await begins_in_thought(self._engine, self._prompts, thinking=request.thinking)
+        return is_cut if begins is None else begins
 
     async def _usage(self, reply: _ReadReply) -> Usage:
         """The tokens of a reply; those of its thoughts are counted if they were not reported."""
@@ -260,9 +282,11 @@ class RoundRequests:
         self,
         kind: Kind,
         attempt: int,
-        sampling: Sampling,
+        asked: Request,
         reply: _ReadReply,
         refused: UnusableError | None = None,
+        *,
+        sent_stops: bool,
     ) -> None:
         """Record a request; of several unusable replies, only the last one's texts are kept."""
         refusal, completion = None, reply.completion
@@ -285,10 +309,11 @@ class RoundRequests:
                 usage=await self._usage(reply),
                 latency_s=completion.latency_s,
                 retries=completion.retries,
-                sampling=sampling,
+                sampling=asked.sampling,
                 refusal=refusal,
                 thoughts=reply.thoughts or None,
                 limit_tokens=completion.limit_tokens,
+                sent_stops=sent_stops,
             )
         )
 
@@ -297,8 +322,17 @@ def _what(kind: Kind) -> str:
     return f"the {kind}" if kind != "both" else "the critique with the revision"
 
 
-def _hint(check: str | None) -> str:
-    return "" if check is None else f" (--no-check {check} would let it pass)"
+def _hint(check: str | None, last: Step) -> str:
+    if check is not None:
+        return f" (--no-check {check} would let it pass)"
+    if thoughts_left_no_answer(last):
+        return " (--thinking-tokens gives thoughts more room, --no-thinking switches them off)"
+    return ""
+
+
+def _first_of(stops: Sequence[str], text: str) -> int | None:
+    """Where the first stop text in a text begins; None without one."""
+    return min((at for stop in stops if (at := text.find(stop)) >= 0), default=None)
 
 
 def _joined(*thoughts: str) -> str:

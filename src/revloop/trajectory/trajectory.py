@@ -129,6 +129,10 @@ class Step(Frozen):
         ge=1,
         description="Token limit of the reply with its thoughts; None if not recorded.",
     )
+    sent_stops: bool = Field(
+        default=True,
+        description="Whether the stop texts were sent: not after one had ended a thought.",
+    )
 
 
 class EngineInfo(SentSampling):

@@ -16,6 +16,7 @@ from revloop.prompts.parsing.revision import (
 )
 from revloop.prompts.parsing.talk import left_out, without_talk
 from revloop.prompts.parsing.thoughts import (
+    BLANK,
     SPECIAL_MARKS,
     UNFINISHED,
     ReplyFormat,
@@ -29,6 +30,7 @@ from revloop.prompts.parsing.thoughts import (
 )
 
 __all__ = [
+    "BLANK",
     "SPECIAL_MARKS",
     "UNFINISHED",
     "Labels",

@@ -7,7 +7,7 @@ from decimal import Decimal
 
 from pydantic import Field, model_validator
 
-from revloop.prompts.parsing.thoughts import UnusableError
+from revloop.prompts.parsing.thoughts import BLANK, UnusableError
 from revloop.trajectory import Critique
 from revloop.values import Frozen
 
@@ -59,7 +59,7 @@ def parse_critique(text: str, labels: Labels | None) -> Critique:
             score is not a number on the scale.
     """
     if not text.strip():
-        raise UnusableError("it is blank")
+        raise UnusableError(BLANK)
     if labels is None:
         return Critique(raw=text)
     headed = _score_heading(text, labels)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field
 
-from revloop.prompts.parsing.thoughts import UnusableError
+from revloop.prompts.parsing.thoughts import BLANK, UnusableError
 from revloop.values import Frozen
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def parse_revision(text: str, tags: RevisionTags | None, given: Sequence[str] = 
     if tags is not None:
         return find_revision(text, tags, given)[1]
     if not text.strip():
-        raise UnusableError("it is blank")
+        raise UnusableError(BLANK)
     return text
 
 
@@ -68,7 +68,7 @@ def find_revision(text: str, tags: RevisionTags, given: Sequence[str] = ()) -> t
     _refuse_tags(inner, tags, given)
     revision = _between_line_breaks(inner)
     if not revision.strip():
-        raise UnusableError("it is blank")
+        raise UnusableError(BLANK)
     return opened.start(), revision
 
 

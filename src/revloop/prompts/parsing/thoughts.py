@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 
 UNFINISHED = "it is an unfinished thought"
+BLANK = "it is blank"
 
 
 class UnusableError(Exception):
