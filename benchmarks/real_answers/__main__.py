@@ -31,7 +31,22 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 NAME = "real-answers"
-_FIRST = ("without_revision", "without_change", "revisions", "unchanged")
+_ROWS = {
+    "drafts": "answers",
+    "without_revision": "without any revision",
+    "revisions": "revisions stored",
+    "unchanged": "of these: unchanged",
+}
+_FAULTS = {
+    "preamble": "with a preamble",
+    "postamble": "with a postamble",
+    "critique_inside": "with critique inside",
+    "template_inside": "with words of the prompt",
+    "code_lost": "code block lost",
+    "list_lost": "list lost",
+    "short": "under 40% of the original",
+    "repetition": "repetitive",
+}
 
 
 def measure(
@@ -65,13 +80,19 @@ def measure(
 
 def table(forms: Mapping[str, Mapping[str, Any]]) -> str:
     """The figures of all forms as a Markdown table."""
-    names = (*_FIRST, *FAULTS)
-    lines = [f"| form | drafts | {' | '.join(names).replace('_', ' ')} | requests | tokens |"]
-    lines.append("| --- |" + " ---: |" * (len(names) + 3))
-    for name, found in forms.items():
-        values = [found["drafts"], *(found[one] for one in _FIRST), *found["faults"].values()]
-        values += [found["requests"], found["generated_tokens"]]
-        lines.append(f"| {name} | {' | '.join(map(str, values))} |")
+    lines = [
+        f"| | {' | '.join(f'`{name}`' for name in forms)} |",
+        "| --- |" + " ---: |" * len(forms),
+    ]
+    rows = [(title, [str(form[key]) for form in forms.values()]) for key, title in _ROWS.items()]
+    rows += [
+        (_FAULTS[fault], [str(form["faults"][fault]) for form in forms.values()])
+        for fault in FAULTS
+    ]
+    rows += [("requests", [str(form["requests"]) for form in forms.values()])]
+    tokens = [f"{form['generated_tokens']:,}" for form in forms.values()]
+    rows += [("tokens generated", tokens)]
+    lines += [f"| {title} | {' | '.join(values)} |" for title, values in rows]
     return "\n".join(lines)
 
 

@@ -46,9 +46,10 @@ _POSTAMBLE = re.compile(
     r"""(?:
         \b(?:i\ hope\ (?:this|that|it)\ (?:helps|clarifies|answers|version)|let\ me\ know
           |feel\ free\ to\ (?:ask|let|reach))
-      | \b(?:this|the)\ (?:revised|improved|rewritten|new|updated|better|revision)\b
+      | \b(?:this|the)\ (?:revised|rewritten|revision|(?:improved|updated|new|better)
+          \ (?:answer|response|text|version))\b
       | \b(?:in\ this|with\ this)\ (?:revised|improved|rewritten|revision)
-      | \bthis\ (?:answer|response|version|rewrite)\b
+      | \bthis\ (?:answer|response|rewrite|rewording)\b
       | \b(?:changed|replaced|added|removed|using|used|rephrased)\ (?:the\ )?["“]
       | ^\W*(?:note|changes|changes\ made|explanation)\s*:
     )""",
@@ -57,11 +58,19 @@ _POSTAMBLE = re.compile(
 _ABOUT_ANSWERS = re.compile(
     r"""(?:
         \b(?:the|this|your|original|previous|rewritten)\ (?:original\ |previous\ |rewritten\ )?
-        (?:answer|response|draft|critique|feedback|reviewer|text)\b[^.\n]{0,40}
-        \b(?:could|should|lacks?|is(?!\s*[:"“\d])|does|would|provides?
-          |needs?|can\ be|mentions?|covers?)\b
-      | \bcould\ be\ (?:improved|better|clearer|made\ more)\b
+        (?:answer|response|draft|critique|feedback|reviewer|text)\ (?:also\ |now\ |will\ )?
+        (?:could|should|lacks?|provides?|needs\ more|can\ be|mentions?|covers?|explains?|meets
+          |highlights?|uses?|offers?|presents?|focus(?:es)?|takes\ into|delves|explores?
+          |is\ (?:too|clear|more|incomplete|concise|well|correct|incorrect|limited|improved|best
+            |tailored|formatted|the\ best|a\ (?:rewritten|revised|better)))\b
+      | \b(?:accurate|better|detailed|improved|possible|precise|rewritten)\ (?:\w+\ )?
+        (?:answer|response|feedback)\ (?:would|could|might)\b
+      | \bcould\ be\ (?:improved|clearer|made\ more)\b
       | \b(?:rewritten|revised|improved)\ version\b
+      | \b(?:this|your)\ (?:\w+\ )?(?:correction|change|rewording|edit|revision|rewrite)s?
+        \ (?:aims?|improves?|makes?|maintains?|enhances?|were|was)\b
+      | \bthe\ answer\ now\b
+      | \bthe\ original\ (?:sentence|text|message|answer|response)\b
       | \boverall\ score\b | \bpositive\ aspects\b | \bnegative\ aspects\b
     )""",
     re.IGNORECASE | re.VERBOSE,

@@ -32,10 +32,10 @@ _LAST_WORDS = 400
 _WORKS = "(?:revise|rewrite|rephrase|refine|improve|clarify|shorten|optimi[sz]e)"
 _SAYS = (
     "(?:addresses|aims|also|avoids|can be|could|covers|delves|discusses|does not|emphasi[sz]es|"
-    "explains|explores|focuses|gives|has (?:an?|un\\w+)|highlights|includes|lacks|mentions|needs|"
-    "offers|presents|provides|should|takes|tries|will|would|"
-    "is (?:an? (?:better|more|revised|rewritten)|clear|improved|incomplete|limited|more|not|"
-    "tailored|the best|too|well))"
+    "explains|explores|focuses|gives|has (?:an?|un\\w+)|highlights|includes|lacks|meets|mentions|"
+    "needs|offers|presents|provides|should|takes|tries|will|would|"
+    "is (?:an? (?:better|more|revised|rewritten)|clear|correct|improved|incomplete|incorrect|"
+    "limited|more|not|tailored|the best|too|well))"
 )
 _META = re.compile(
     r"\b(?:the|this|my|your) (?:revised|rewritten) "
@@ -46,6 +46,15 @@ _META = re.compile(
     r"\b(?:the|your) answer (?:could|should|lacks|needs|does not provide|"
     r"is (?:too (?:broad|general|long|short|vague)|incomplete|improved|not improved|limited to))\b|"
     r"\A\s*your (?:answer|response) (?:is|was|can)\b|"
+    r"\bthis (?:answer|response) is (?:in)?correct\b|"
+    r"\b(?:more (?:accurate|concise|detailed|precise)|revised|rewritten) "
+    r"(?:answer|feedback|response) (?:could|might|would)\b|"
+    r"\bthe answer now\b|"
+    r"\b(?:this|your) (?:(?:minor|small) )?(?:change|correction|edit|rephrasing|revision|rewording|"
+    r"rewrite)s? (?:adds?|aims?|clarif|enhances?|ensures?|highlights?|improves?|keeps?|maintains?|"
+    r"makes?|preserves?|were|was)|"
+    r"\b(?:enhanc|improv|maintain|preserv)(?:e|es|ing) the (?:original|same) "
+    r"(?:answer|meaning|message|sentence|text)\b|"
     r"\b(?:rewritten|revised|improved) version of (?:the|your) (?:original|response|answer|text)\b|"
     r"^[ \t#*_>]*(?:revised|rewritten):[*_]{0,3}[ \t]*$|"
     rf"\b{_WORKS} (?:the|this|your) (?:answer|response)\b|"
@@ -63,8 +72,18 @@ _META_WORDS = (
     "response",
     "answer",
     "critique",
+    "feedback",
     "reviewer",
     "draft",
+    "original",
+    "change",
+    "correction",
+    "edit",
+    "rephrasing",
+    "revision",
+    "rewording",
+    "rewrite",
+    "same",
     "reply",
     "version",
 )
