@@ -392,6 +392,18 @@ async def test_what_goes_on_at_the_provider_is_told_with_the_call_that_cancels_i
         assert f"curl -X POST {provider.base_url}/v1/batches/{which}/cancel" in how
 
 
+async def test_parameters_that_the_model_refuses_are_found_out_before_the_first_job(
+    provider: BatchApiServer, tmp_path: Path
+) -> None:
+    provider.refused = {"temperature", "top_p"}
+    made = await revised(provider, tmp_path / "s.sqlite", iterations=1)
+    assert all(one.rounds == 1 for one in made.values())
+    assert provider.sizes == [DRAFTS, DRAFTS]
+    bodies = [line["body"] for job in provider.jobs for line in job.requests]
+    assert not any(provider.refused & body.keys() for body in bodies)
+    assert all("seed" in body for body in bodies)
+
+
 class TestRefusals:
     """What has no use for jobs refuses them by name."""
 
