@@ -201,6 +201,11 @@ class TestMeta:
             "Paris. The answer now contains: 4",
             "A more accurate answer would name the river.",
             "Paris. This answer is a rewritten version of it.",
+            "Paris.\n\nThe answer now contains: 4",
+            "Paris. A more detailed answer would name the river.",
+            "Paris. This edit aims to be clear.",
+            "Paris.\nThis small correction improves the sentence.",
+            "Paris. In my understanding, this answer is correct.",
             "Paris.\n\nRevised:\n\nParis is old.",
         ],
     )

@@ -45,6 +45,12 @@ _META = re.compile(
     rf"(?:^[ \t*_>]*|[.!?]\s+)(?:this|your) (?:answer|response) {_SAYS}\b|"
     r"\b(?:the|your) answer (?:could|should|lacks|needs|does not provide|"
     r"is (?:too (?:broad|general|long|short|vague)|incomplete|improved|not improved|limited to))\b|"
+    r"\bthe answer now (?:contains|has|includes|is)\b|\bthis answer is (?:in)?correct\b|"
+    r"\ba (?:better|clearer|shorter|more [a-z]+) (?:answer|response) "
+    r"(?:could|might|should|would)\b|"
+    r"(?:^[ \t*_>]*|[.!?]\s+)(?:this|your) (?:small |minor )?"
+    r"(?:correction|edit|revision|rewrite)s? "
+    r"(?:addresses|aims|improves?|keeps|maintains|makes|were)\b|"
     r"\A\s*your (?:answer|response) (?:is|was|can)\b|"
     r"\bthis (?:answer|response) is (?:in)?correct\b|"
     r"\b(?:more (?:accurate|concise|detailed|precise)|revised|rewritten) "
@@ -67,6 +73,10 @@ _META = re.compile(
     re.IGNORECASE | re.MULTILINE,
 )
 _META_WORDS = (
+    "correction",
+    "edit",
+    "revision",
+    "rewrite",
     "revised:",
     "rewritten:",
     "response",
