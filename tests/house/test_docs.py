@@ -45,7 +45,13 @@ OTHER_PAGES = [
 ]
 OPTIONS_OF_OTHERS = {
     # of vLLM
-    *("--generation-config", "--load-format", "--speculative-config", "--trust-remote-code"),
+    *(
+        "--enable-expert-parallel",
+        "--generation-config",
+        "--load-format",
+        "--speculative-config",
+        "--trust-remote-code",
+    ),
     *("--measure", "--minutes", "--write"),  # of benchmarks and tests.e2e.faults
     "--help",  # click adds it when a command runs
 }
