@@ -46,6 +46,13 @@ class Faulty:
         return Faults(12, FAULT)
 
 
+class Limited:
+    """An engine with a rate limit."""
+
+    def held_back(self) -> int:
+        return 12
+
+
 class Away:
     """An engine whose server is unreachable."""
 
@@ -291,6 +298,21 @@ class TestWaiting:
         for text in (line(away), shown.getvalue()):
             assert "waiting for the server: 35 s of 900 s" in text
         assert "waiting for the server" not in line(SNAPSHOT)
+
+
+class TestRateLimits:
+    def test_requests_that_a_rate_limit_holds_back_are_in_the_figures(self) -> None:
+        progress = Progress()
+        assert progress.snapshot().held_back == 0
+        progress.watch(Limited())
+        assert progress.snapshot().held_back == 12
+
+    def test_requests_that_a_rate_limit_holds_back_are_shown(self) -> None:
+        limited = replace(SNAPSHOT, held_back=12)
+        for text in (line(limited), drawn(limited)):
+            assert "12 requests held back by the rate limit" in text
+        assert "1 request held back" in line(replace(SNAPSHOT, held_back=1))
+        assert "rate limit" not in line(SNAPSHOT)
 
 
 class TestJobsAtAProvider:

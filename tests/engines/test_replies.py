@@ -12,11 +12,11 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from revloop.engines.classify import ServerError
+from revloop.engines.rate_headers import retry_after_s
 from revloop.engines.replies import (
     check_status,
     json_object,
     read_completion,
-    retry_after_s,
     served,
 )
 from revloop.errors import (
@@ -315,7 +315,7 @@ def test_every_other_status_is_an_engine_error_on_one_line(
         (" 5 ", 5),
         ("", None),
         ("-1", None),
-        ("1.5", None),
+        ("1.5", 1.5),
         ("soon", None),
         ("Mon, 01 Jan 2001 00:00:00 GMT", 0),
         ("Mon, 01 Jan 2001 00:00:00", 0),

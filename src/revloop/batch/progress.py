@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from revloop.engines.batch_api.engine import BatchApiEngine
 from revloop.engines.outage import ReportsFaults, WaitsForServer
+from revloop.engines.rate_limiter import ObeysRateLimits
 from revloop.options import DEFAULT_ITERATIONS
 from revloop.trajectory import StopReason
 
@@ -43,6 +44,7 @@ class Snapshot:
         left_s: Estimated seconds left; None if unknown.
         server_away_s: Seconds that the server has been unreachable; None while it answers.
         server_limit_s: Wait limit for an unreachable server in seconds; None while it answers.
+        held_back: Requests that wait for a rate limit.
         retries: Requests that were sent again after a fault.
         last_fault: The last such fault, if any.
         last_failure: Why the last failed trajectory ended; None if none has failed.
@@ -65,6 +67,7 @@ class Snapshot:
     left_s: float | None
     server_away_s: float | None = None
     server_limit_s: float | None = None
+    held_back: int = 0
     retries: int = 0
     last_fault: str | None = None
     last_failure: str | None = None
@@ -108,15 +111,18 @@ class Progress:
     _in_round: Counter[int] = field(default_factory=Counter)
     _started: float = field(default_factory=time.monotonic)
     _waiting: Callable[[], Waiting | None] = lambda: None
+    _held_back: Callable[[], int] = int
     _faults: Callable[[], Faults | None] = lambda: None
     _jobs: Callable[[], tuple[JobState, ...]] = tuple
     _last_failure: str | None = None
     _moments: deque[tuple[float, int, int]] = field(default_factory=deque)
 
     def watch(self, engine: object) -> None:
-        """Report this engine's outages, faults and jobs in snapshots."""
+        """Report this engine's outages, waits, faults and jobs in snapshots."""
         if isinstance(engine, WaitsForServer):
             self._waiting = engine.waiting
+        if isinstance(engine, ObeysRateLimits):
+            self._held_back = engine.held_back
         if isinstance(engine, ReportsFaults):
             self._faults = engine.faults
         if isinstance(engine, BatchApiEngine):
@@ -197,6 +203,7 @@ class Progress:
             left_s=self._left_s(elapsed_s),
             server_away_s=away_s,
             server_limit_s=limit_s,
+            held_back=self._held_back(),
             retries=retries,
             last_fault=last_fault,
             last_failure=self._last_failure,

@@ -66,6 +66,8 @@ def line(snapshot: Snapshot) -> str:
         parts.append(f"{duration(snapshot.left_s)} left")
     if snapshot.server_away_s is not None:
         parts.append(_waiting(snapshot))
+    if snapshot.held_back:
+        parts.append(_held_back(snapshot))
     if snapshot.jobs:
         parts.append(f"{_rounds(snapshot)}: {_jobs(snapshot)}")
     return ", ".join(parts)
@@ -102,6 +104,8 @@ def table(snapshot: Snapshot) -> RenderableType:
     shown.add_row("time", f"{duration(snapshot.elapsed_s)} so far, {left} left")
     if snapshot.server_away_s is not None:
         shown.add_row("server", Text(_waiting(snapshot), "yellow"))
+    if snapshot.held_back:
+        shown.add_row("rate limit", Text(_held_back(snapshot), "yellow"))
     return shown
 
 
@@ -119,6 +123,11 @@ def _tokens_per_s(snapshot: Snapshot) -> str:
 def _waiting(snapshot: Snapshot) -> str:
     away_s, limit_s = snapshot.server_away_s or 0.0, snapshot.server_limit_s or 0.0
     return f"waiting for the server: {away_s:.0f} s of {limit_s:.0f} s"
+
+
+def _held_back(snapshot: Snapshot) -> str:
+    number = snapshot.held_back
+    return f"{number} request{'s' * (number > 1)} held back by the rate limit"
 
 
 def _rounds(snapshot: Snapshot) -> str:

@@ -69,7 +69,8 @@ class Completion:
             others mean that the text is no answer, and that none is to be expected.
         limit_tokens: The token limit in force.
         usage: Tokens of the request.
-        latency_s: Seconds from sending to the complete answer, including waits between tries.
+        latency_s: Seconds from sending to the complete answer, including waits between tries and
+            for a rate limit.
         prefix: Prompt and answer (including the stop text) with their tokens, if requested and
             known.
         retries: Number of times the request was sent again after a temporary fault.

@@ -10,6 +10,7 @@ import anyio.to_thread
 
 from revloop.engines.batch_api.engine import BatchApiEngine
 from revloop.engines.http import HttpEngine
+from revloop.engines.rate_limit import RateLimits
 from revloop.engines.retry import RetryPolicy
 from revloop.engines.transformers import TransformersEngine
 from revloop.engines.vllm import VllmEngine
@@ -98,6 +99,7 @@ async def open_engine(
             api_key=options.api_key,
             tokenizer=options.tokenizer,
             retries=retries,
+            limits=RateLimits(options.rpm, options.tpm),
         )
         return http if options.kind is None else BatchApiEngine(http, retries or RetryPolicy())
     model = str(options.model)

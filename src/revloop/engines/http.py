@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 
     from pydantic import SecretStr
 
+    from revloop.engines.rate_limit import RateLimits
     from revloop.engines.replies import Answer
     from revloop.engines.tokens import PromptTokenizer
     from revloop.engines.transport import Read, Reader
@@ -116,6 +117,7 @@ class HttpEngine:
         tokenizer: str | Path | None = None,
         retries: RetryPolicy | None = None,
         deadlines: Deadlines | None = None,
+        limits: RateLimits | None = None,
     ) -> Self:
         """Connect to a server and find out what it serves.
 
@@ -129,6 +131,7 @@ class HttpEngine:
                 same tokenizer. Detected automatically if the server's model folder exists here.
             retries: When to send a request again.
             deadlines: When to give up a request.
+            limits: Requests and tokens a minute; None: only those that the server reports.
 
         Raises:
             EngineError: The server cannot be reached, refuses the key, or does not serve the model.
@@ -138,7 +141,9 @@ class HttpEngine:
         """
         policy = retries or RetryPolicy()
         first_contact = _first_contact(policy)
-        transport = Transport(base_url, api_key=api_key, deadlines=deadlines or Deadlines())
+        transport = Transport(
+            base_url, api_key=api_key, deadlines=deadlines or Deadlines(), limits=limits
+        )
         try:
             chosen = await find_model(transport, model, first_contact)
             version = await ask_version(transport, first_contact) if chosen.is_vllm else None
@@ -276,6 +281,10 @@ class HttpEngine:
         """The current wait for the server; None while it answers, or without a wait limit."""
         away_s, limit_s = self._transport.outage.away_s, self._retries.wait_for_server_s
         return None if away_s is None or not limit_s else Waiting(away_s, limit_s)
+
+    def held_back(self) -> int:
+        """Number of requests that wait for a rate limit."""
+        return self._transport.limiter.waiting
 
     def faults(self) -> Faults | None:
         """The faults after which requests were sent again; None without any."""

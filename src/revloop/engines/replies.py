@@ -5,14 +5,13 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from revloop.engines.classify import AN_HTML_PAGE, ServerError, excerpt, one_line
 from revloop.engines.parameters import refused_parameter
+from revloop.engines.rate_headers import asked_wait_s
 from revloop.engines.thinking import THOUGHT_FIELDS, thoughts_of
 from revloop.errors import (
     AuthenticationError,
@@ -240,7 +239,7 @@ def check_status(
         target = one_line(quoted(location).decode("utf-8", "replace")) or "another address"
         said = f"{where} redirects to {target}. Use that server's address instead."
         raise BadReplyError(said) if status in _REDIRECTS_FOR_NOW else WrongAddressError(said)
-    wait_s = retry_after_s(headers.get("Retry-After"))
+    wait_s = asked_wait_s(headers)
     error = ServerError.read(status, quoted(body))
     raise _error_of(error, f"{where} answers {status}", model=model, wait_s=wait_s)
 
@@ -329,21 +328,6 @@ def _streamed_error(body: bytes, where: str) -> Mapping[str, Any]:
         f"{where} streams its answer without being asked to. Turn streaming off in the server or "
         "in the proxy before it."
     )
-
-
-def retry_after_s(header: str | None) -> float | None:
-    """Seconds that a ``Retry-After`` header asks for (RFC 9110, 10.2.3: seconds or a date)."""
-    if header is None:
-        return None
-    number = header.strip()
-    if number.isdecimal():
-        return float(number)
-    try:
-        moment = parsedate_to_datetime(header)
-    except (ValueError, OverflowError):
-        return None
-    moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-    return max(0.0, (moment - datetime.now(UTC)).total_seconds())
 
 
 def _usage(raw: Any) -> Usage:

@@ -18,6 +18,7 @@ from yarl import URL
 from revloop.engines.address import Address
 from revloop.engines.blame import Blame, Health
 from revloop.engines.outage import Faults, Outage
+from revloop.engines.rate_limiter import RateLimiter
 from revloop.engines.replies import check_reply, check_status, json_object
 from revloop.engines.wire import (
     Upload,
@@ -27,7 +28,14 @@ from revloop.engines.wire import (
     refuse_compressed,
     sent,
 )
-from revloop.errors import BadReplyError, EngineError, InputError, TransientError, UnreachableError
+from revloop.errors import (
+    BadReplyError,
+    EngineError,
+    InputError,
+    OverloadedError,
+    TransientError,
+    UnreachableError,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -35,6 +43,7 @@ if TYPE_CHECKING:
     from pydantic import SecretStr
 
     from revloop.engines.blame import Probe
+    from revloop.engines.rate_limit import RateLimits, Spent
     from revloop.engines.retry import RetryPolicy
 
 Read = TypeVar("Read")
@@ -100,10 +109,12 @@ class Transport:
         api_key: Sent to this server only, as bearer token (and as ``api-key`` with Azure's
             ``?api-version=``): redirects are not followed.
         deadlines: When to give up a request.
+        limits: The user's rate limits; None: only the server's are obeyed.
 
     Attributes:
         refused: Requests turned away or timed out.
         outage: How long the server has been unreachable.
+        limiter: Holds requests for answers back to obey rate limits.
         faults: The faults after which requests were sent again; None without any.
         address: The server's address, without ``/v1``.
         roots: Where the API may begin after :attr:`address`, the likeliest first.
@@ -113,9 +124,17 @@ class Transport:
         InputError: The address, its proxy or the key is invalid.
     """
 
-    def __init__(self, base_url: str, *, api_key: SecretStr | None, deadlines: Deadlines) -> None:
+    def __init__(
+        self,
+        base_url: str,
+        *,
+        api_key: SecretStr | None,
+        deadlines: Deadlines,
+        limits: RateLimits | None = None,
+    ) -> None:
         self.refused = 0
         self.outage = Outage()
+        self.limiter = RateLimiter(limits)
         self.faults: Faults | None = None
         self._address = Address.read(base_url)
         self.address, self.roots = self._address.server, self._address.roots
@@ -227,7 +246,8 @@ class Transport:
             return await once(), 0
         except TransientError as exc:
             failed = exc  # tenacity is used only now: it costs as much as the request itself
-        async for attempt in retries.retrying(self.outage, self._note_retry):
+        note = partial(self._note_retry, retries.longest_wait_s)
+        async for attempt in retries.retrying(self.outage, note):
             with attempt:
                 if attempt.retry_state.attempt_number == 1:
                     raise failed
@@ -246,16 +266,30 @@ class Transport:
         return answer
 
     async def _read_once(self, call: _Call, read: Reader[Read]) -> Read:
+        if not call.max_tokens or not isinstance(call.body, Mapping):
+            return await self._read_reply(call, read)
+        # before the deadline begins: waiting for a rate limit is no fault of the server
+        spent = await self.limiter.enter(call.body, call.max_tokens)
+        try:
+            return await self._read_reply(call, read, spent)
+        finally:
+            self.limiter.leave(spent)
+
+    async def _read_reply(
+        self, call: _Call, read: Reader[Read], spent: Spent | None = None
+    ) -> Read:
         where = self.address + call.path
         most_bytes = largest_reply_bytes(call.max_tokens)
-        raw = await self._send(call, partial(read_bounded, most_bytes=most_bytes))
+        raw = await self._send(call, partial(read_bounded, most_bytes=most_bytes), spent)
         reply = json_object(raw, where, quoted=self._without_key)
+        if spent is not None:
+            self.limiter.note_usage(spent, reply.get("usage"))
         check_reply(reply, where, model=_model_in(call), quoted=self._without_key)
         answer = read(reply, where)
         self.outage.note_answer()
         return answer
 
-    async def _send(self, call: _Call, read_body: ReadBody) -> bytes:
+    async def _send(self, call: _Call, read_body: ReadBody, spent: Spent | None = None) -> bytes:
         """Send a request once, and read the body of a good response."""
         where = self.address + call.path
         try:
@@ -263,7 +297,11 @@ class Transport:
         except TransientError as exc:
             self.refused += isinstance(exc.__cause__, TimeoutError)
             self.outage.note_failure(exc)
+            if spent is not None and isinstance(exc.__cause__, aiohttp.ClientConnectorError):
+                self.limiter.give_back(spent)
             raise
+        if spent is not None:
+            self.limiter.note_headers(spent, response.headers)
         self.outage.note_status(response.status)
         self.refused += response.status in _TURNED_AWAY
         model, quoted = _model_in(call), self._without_key
@@ -307,7 +345,9 @@ class Transport:
         azures = {"api-key": self._key} if self._address.needs_azure_header else {}
         return {"Authorization": f"Bearer {self._key}", **azures}
 
-    def _note_retry(self, error: BaseException) -> None:
+    def _note_retry(self, longest_wait_s: float, error: BaseException) -> None:
+        if isinstance(error, OverloadedError) and error.retry_after_s:
+            self.limiter.hold(min(error.retry_after_s, longest_wait_s))
         before = 0 if self.faults is None else self.faults.retries
         self.faults = Faults(before + 1, str(error))
 

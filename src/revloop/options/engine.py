@@ -45,6 +45,17 @@ class EngineOptions(Options):
         description="Folder of the served model, to send exact tokens. Detected automatically for "
         "a vLLM server on this machine.",
     )
+    rpm: Annotated[int | None, Flag(metavar="N")] = Field(
+        default=None,
+        ge=1,
+        description="Most requests to the server a minute. By default, as many as its replies say.",
+    )
+    tpm: Annotated[int | None, Flag(metavar="N")] = Field(
+        default=None,
+        ge=1,
+        description="Most tokens a minute, of prompts and answers. By default, as many as its "
+        "replies say.",
+    )
     api_key_file: Annotated[Path | None, Flag(metavar="FILE", reads="the key")] = Field(
         default=None, description="File with the server's API key. Else: REVLOOP_API_KEY."
     )

@@ -9,11 +9,11 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from revloop.engines.rate_headers import retry_after_s
 from revloop.engines.replies import (
     check_status,
     json_object,
     read_completion,
-    retry_after_s,
     served,
 )
 from revloop.errors import EngineError, InputError, PromptSetError
