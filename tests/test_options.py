@@ -85,7 +85,7 @@ class TestRunSettings:
             mode="json",
             exclude={
                 *("keep", "judge", "candidates", "complete_sampling", "checks", "no_checks"),
-                *("thinking", "thinking_tokens"),
+                *("thinking", "thinking_tokens", "unsent", "extra_body", "headers"),
             },
         )
         assert resolved().digest == digest_of(before)

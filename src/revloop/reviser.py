@@ -49,8 +49,7 @@ if TYPE_CHECKING:
 class ReviserOptions(TypedDict, total=False):
     """How a reviser works; everything may be left out.
 
-    The fields of :class:`~revloop.options.EngineOptions` and
-    :class:`~revloop.options.LoopOptions` are described there.
+    ``EngineOptions`` and ``LoopOptions`` of :mod:`revloop.options` describe their fields.
 
     Attributes:
         retries: When a request to a server is sent again after a passing fault.
@@ -59,8 +58,7 @@ class ReviserOptions(TypedDict, total=False):
         prompts: Name or folder of a prompt set.
         store: File that every version is committed to.
         new_run: Begin a new run in the store, whatever it holds.
-        judge: Who compares versions if ``keep`` is ``best`` or ``gate``, and candidates: a judge,
-            or an asynchronous function that opens one (it is closed with the reviser).
+        judge: Who compares versions: a judge, or an asynchronous function that opens one.
     """
 
     retries: RetryPolicy | None
@@ -77,6 +75,10 @@ class ReviserOptions(TypedDict, total=False):
     api_key_file: str | Path | None
     tokenizer: str | None
     tensor_parallel_size: int
+    extra_body: str | None
+    header: tuple[str, ...]
+    rpm: int | None
+    tpm: int | None
     single_pass: bool
     temperature: float | None
     top_p: float | None
@@ -121,8 +123,7 @@ class AsyncReviser:
         own = {name: rest.pop(name) for name in EngineOptions.model_fields if name in rest}
         beside = [*(own if chosen else ()), *(rest if loop else ())]
         if beside:
-            names = ", ".join(beside)
-            raise InputError(f"Options that are unknown, or given beside a model: {names}.")
+            raise InputError(f"Options unknown, or given beside a model: {', '.join(beside)}.")
         try:
             self._engine_options = chosen or EngineOptions.from_environment(**own)
             self._loop_options = loop or LoopOptions.model_validate(rest)
@@ -153,10 +154,8 @@ class AsyncReviser:
                 opened.push_async_callback(self._engine.aclose)
             await negotiate(self._engine, self._prompts, self._loop_options)
             await self._open_judge(opened)
-            info = None if self._judge is None else self._judge.info
-            self._settings = RunSettings.resolve(
-                self._loop_options, self._prompts, self._engine.info, info
-            )
+            judge, engine = None if self._judge is None else self._judge.info, self._engine.info
+            self._settings = RunSettings.resolve(self._loop_options, self._prompts, engine, judge)
             if self._store_path is not None:
                 self._store = opened.enter_context(Store.open(self._store_path))
                 self._run = self._store.begin_run(self._settings, new=self._wants_new_run)

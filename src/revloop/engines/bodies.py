@@ -62,6 +62,15 @@ def body_of(
     return body
 
 
+def with_extra(body: Mapping[str, Any], extra: Mapping[str, Any]) -> dict[str, Any]:
+    """A body with the user's fields; objects that both have are merged."""
+    merged = {**body, **extra}
+    for name in body.keys() & extra.keys():
+        if isinstance(body[name], dict) and isinstance(extra[name], dict):
+            merged[name] = with_extra(body[name], extra[name])
+    return merged
+
+
 def small_body(body: Mapping[str, Any]) -> dict[str, Any]:
     """A small request with the same settings."""
     small = {name: value for name, value in body.items() if name not in _OF_ONE_PROMPT}

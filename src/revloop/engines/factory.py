@@ -15,6 +15,7 @@ from revloop.engines.retry import RetryPolicy
 from revloop.engines.transformers import TransformersEngine
 from revloop.engines.vllm import VllmEngine
 from revloop.errors import InputError
+from revloop.options.extras import header_values
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -36,6 +37,8 @@ def require_engine(options: EngineOptions) -> None:
     """
     if options.kind is not None and options.base_url is None:
         raise InputError(f"--engine {options.kind} needs a server: name it with --base-url.")
+    if options.base_url is None and (options.extra_body or options.header):
+        raise InputError("--extra-body and --header are for a server: name it with --base-url.")
     if options.base_url is None and options.model is None:
         raise InputError(
             "No server and no model is named, so nothing can be revised. Name a server "
@@ -100,6 +103,8 @@ async def open_engine(
             tokenizer=options.tokenizer,
             retries=retries,
             limits=RateLimits(options.rpm, options.tpm),
+            extra_body=options.extra_body,
+            headers=header_values(options.header),
         )
         return http if options.kind is None else BatchApiEngine(http, retries or RetryPolicy())
     model = str(options.model)

@@ -17,7 +17,7 @@ from revloop.engines.base import (
     refuse_too_long,
     room_for_answer,
 )
-from revloop.engines.bodies import body_of, small_body
+from revloop.engines.bodies import body_of, small_body, with_extra
 from revloop.engines.discovery import ask_version, find_model
 from revloop.engines.exact_tokens import find_tokenizer
 from revloop.engines.metrics import Counters, ServerLoad, read_counters, read_load
@@ -34,6 +34,7 @@ from revloop.errors import (
     SettingRefusedError,
 )
 from revloop.trajectory import EngineInfo
+from revloop.values import read_json
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -95,9 +96,15 @@ class HttpEngine:
         tokenizer: PromptTokenizer | None,
         sends_token_ids: bool,
         retries: RetryPolicy,
+        extra_body: str | None = None,
     ) -> None:
         self.info = EngineInfo(
-            kind="http", model=model.id, version=version, complete_sampling=model.is_vllm
+            kind="http",
+            model=model.id,
+            version=version,
+            complete_sampling=model.is_vllm,
+            extra_body=extra_body,
+            headers=transport.added_headers,
         )
         self.context_tokens = model.context_tokens
         self._transport = transport
@@ -106,6 +113,7 @@ class HttpEngine:
         self.sends_token_ids = sends_token_ids
         self._retries = retries
         self._parameters = Parameters()
+        self._extra_body = read_json(extra_body) if extra_body else {}
 
     @classmethod
     async def connect(
@@ -118,6 +126,8 @@ class HttpEngine:
         retries: RetryPolicy | None = None,
         deadlines: Deadlines | None = None,
         limits: RateLimits | None = None,
+        extra_body: str | None = None,
+        headers: Mapping[str, SecretStr] | None = None,
     ) -> Self:
         """Connect to a server and find out what it serves.
 
@@ -132,6 +142,8 @@ class HttpEngine:
             retries: When to send a request again.
             deadlines: When to give up a request.
             limits: Requests and tokens a minute; None: only those that the server reports.
+            extra_body: A JSON object whose fields are added to each request.
+            headers: Sent to this server only, with each request.
 
         Raises:
             EngineError: The server cannot be reached, refuses the key, or does not serve the model.
@@ -142,7 +154,11 @@ class HttpEngine:
         policy = retries or RetryPolicy()
         first_contact = _first_contact(policy)
         transport = Transport(
-            base_url, api_key=api_key, deadlines=deadlines or Deadlines(), limits=limits
+            base_url,
+            api_key=api_key,
+            deadlines=deadlines or Deadlines(),
+            limits=limits,
+            headers=headers,
         )
         try:
             chosen = await find_model(transport, model, first_contact)
@@ -157,6 +173,7 @@ class HttpEngine:
             tokenizer=found,
             sends_token_ids=exact,
             retries=policy,
+            extra_body=extra_body,
         )
 
     def count_tokens(self, text: str) -> int | None:
@@ -303,7 +320,7 @@ class HttpEngine:
             prompt_ids=prompt_ids,
             limit_tokens=limit_tokens,
         )
-        return self._parameters.shape(body)
+        return with_extra(self._parameters.shape(body), self._extra_body)
 
     async def _ask(
         self,

@@ -110,8 +110,10 @@ class Transport:
             ``?api-version=``): redirects are not followed.
         deadlines: When to give up a request.
         limits: The user's rate limits; None: only the server's are obeyed.
+        headers: More headers of each request; their values are never quoted.
 
     Attributes:
+        added_headers: The names of these headers, in lower case.
         refused: Requests turned away or timed out.
         outage: How long the server has been unreachable.
         limiter: Holds requests for answers back to obey rate limits.
@@ -131,6 +133,7 @@ class Transport:
         api_key: SecretStr | None,
         deadlines: Deadlines,
         limits: RateLimits | None = None,
+        headers: Mapping[str, SecretStr] | None = None,
     ) -> None:
         self.refused = 0
         self.outage = Outage()
@@ -141,9 +144,15 @@ class Transport:
         self.root = self.roots[0]
         self._health = Health()
         self._deadlines = deadlines
-        self._key = "" if api_key is None else _usable_key(api_key)
+        self._key = "" if api_key is None else _usable(api_key, "API key")
+        added = {
+            name: _usable(value, f"value of the header {name}")
+            for name, value in (headers or {}).items()
+        }
+        self.added_headers = tuple(sorted(map(str.lower, added)))
+        self._secrets = {**dict.fromkeys(added.values(), b"(a header)"), self._key: b"(the key)"}
         self._session = aiohttp.ClientSession(
-            headers=_UNCOMPRESSED | self._key_headers(),
+            headers=self._headers(added),
             connector=aiohttp.TCPConnector(
                 limit=_NO_CONNECTION_LIMIT, keepalive_timeout=_IDLE_CONNECTION_S
             ),
@@ -339,11 +348,17 @@ class Transport:
             return URL(f"{where}{'&' if '?' in where else '?'}{query}")
         return URL(where)
 
-    def _key_headers(self) -> dict[str, str]:
-        if not self._key:
-            return {}
-        azures = {"api-key": self._key} if self._address.needs_azure_header else {}
-        return {"Authorization": f"Bearer {self._key}", **azures}
+    def _headers(self, added: Mapping[str, str]) -> dict[str, str]:
+        """The headers of each request: the user's replace the key's."""
+        headers = dict(_UNCOMPRESSED)
+        if self._key:
+            headers["Authorization"] = f"Bearer {self._key}"
+        if self._key and self._address.needs_azure_header:
+            headers["api-key"] = self._key
+        ours = {
+            name: value for name, value in headers.items() if name.lower() not in self.added_headers
+        }
+        return {**ours, **added}
 
     def _note_retry(self, longest_wait_s: float, error: BaseException) -> None:
         if isinstance(error, OverloadedError) and error.retry_after_s:
@@ -352,8 +367,10 @@ class Transport:
         self.faults = Faults(before + 1, str(error))
 
     def _without_key(self, body: bytes) -> bytes:
-        """A server's words without the key, which some servers repeat."""
-        return body.replace(self._key.encode(), b"(the key)") if self._key else body
+        """A server's words without the key and the headers, which some servers repeat."""
+        for secret in sorted(filter(None, self._secrets), key=len, reverse=True):
+            body = body.replace(secret.encode(), self._secrets[secret])
+        return body
 
 
 def _model_in(call: _Call) -> str:
@@ -361,8 +378,8 @@ def _model_in(call: _Call) -> str:
     return "" if call.body is None or isinstance(call.body, Upload) else call.body.get("model", "")
 
 
-def _usable_key(api_key: SecretStr) -> str:
-    key = api_key.get_secret_value().strip()
-    if not key.isascii() or not key.isprintable():
-        raise InputError("The API key contains characters that an HTTP header cannot carry.")
-    return key
+def _usable(secret: SecretStr, what: str) -> str:
+    value = secret.get_secret_value().strip()
+    if not value.isascii() or not value.isprintable():
+        raise InputError(f"The {what} contains characters that an HTTP header cannot carry.")
+    return value

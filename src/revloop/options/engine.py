@@ -6,11 +6,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, TypeVar
 
-from pydantic import Field, SecretStr, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, model_validator
 
 from revloop.errors import InputError
 from revloop.files.text import read_text
 from revloop.options.base import Flag, Options
+from revloop.options.extras import checked_body, checked_headers
 
 T = TypeVar("T")
 
@@ -63,6 +64,18 @@ class EngineOptions(Options):
         Field(
             default=None, description="The server's key; sent to it and nowhere else, never stored."
         )
+    )
+
+    extra_body: Annotated[str | None, BeforeValidator(checked_body), Flag(metavar="JSON")] = Field(
+        default=None,
+        description="A JSON object whose fields are added to each request to the server.",
+    )
+    header: Annotated[
+        tuple[str, ...], AfterValidator(checked_headers), Flag(metavar="NAME=VARIABLE")
+    ] = Field(
+        default=(),
+        description="A header of each request, and the environment variable that holds its value; "
+        "once for each.",
     )
 
     @model_validator(mode="before")

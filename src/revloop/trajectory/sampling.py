@@ -93,7 +93,7 @@ class Sampling(SamplingDefaults):
 
 
 class SentSampling(Frozen):
-    """What of a request's sampling an engine is told."""
+    """What an engine is told besides the prompt and the sampling, and what it is not told."""
 
     complete_sampling: bool = Field(
         default=False,
@@ -104,6 +104,13 @@ class SentSampling(Frozen):
         default=(),
         description="Parameters that are not sent, because the server refuses them: its own values "
         "apply.",
+    )
+
+    extra_body: str | None = Field(
+        default=None, description="Fields that the user adds to each request, as JSON."
+    )
+    headers: tuple[str, ...] = Field(
+        default=(), description="Names of the headers that the user adds; never their values."
     )
 
     @model_validator(mode="before")
