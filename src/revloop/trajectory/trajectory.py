@@ -105,7 +105,11 @@ class Step(Frozen):
     )
     finish_reason: FinishReason
     usage: Usage
-    latency_s: float = Field(ge=0, description="Seconds from sending to the complete reply.")
+    latency_s: float = Field(
+        ge=0,
+        description="Seconds to the complete reply, including waits between tries and for a rate "
+        "limit.",
+    )
     retries: int = Field(
         default=0, ge=0, description="Times it was sent again after a transient failure."
     )
