@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
-from benchmarks.real_answers.rules import Revised, faults
+from benchmarks.real_answers.__main__ import NAME, table
+from benchmarks.real_answers.rules import FAULTS, Revised, faults
+from benchmarks.saving import FOLDER
+from tests.helpers.repository import REPOSITORY
 
 ORIGINAL = (
     "Here are some ways to save water at home, in the order of what they bring:\n\n"
@@ -61,3 +66,10 @@ def test_a_code_block_that_is_gone_is_found() -> None:
 def test_what_the_original_has_too_is_no_fault() -> None:
     original = f"Sure! Here is a better answer:\n\n{ORIGINAL}\nLet me know if you need more."
     assert found(original.replace("drip", "leak"), original) == set()
+
+
+def test_every_measured_form_is_in_the_docs() -> None:
+    forms = json.loads((FOLDER / f"{NAME}.json").read_bytes())["forms"]
+    page = (REPOSITORY / "docs" / "prompts.md").read_text(encoding="utf-8")
+    assert table(forms) in page
+    assert all(set(form["faults"]) == set(FAULTS) for form in forms.values())
