@@ -346,7 +346,7 @@ class TestLostNumbers:
 
 class TestWhichAreOn:
     def test_a_completion_set_keeps_to_those_that_cannot_be_wrong(self) -> None:
-        assert CNR.checks == ("copied_critique", "copied_prompt", "meta", "repetition")
+        assert CNR.checks == ("copied_critique", "copied_prompt", "repetition")
         assert CHAT.checks == known_checks()
 
     def test_a_set_may_switch_each_on_and_off(self) -> None:

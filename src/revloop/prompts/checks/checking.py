@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 CheckName = Literal[
     "copied_critique",
     "copied_prompt",
-    "meta",
     "repetition",
+    "meta",
     "critique_passages",
     "prompt_as_answer",
     "placeholder",
@@ -40,8 +40,8 @@ CheckName = Literal[
 _CHECKS: dict[CheckName, Callable[[Revised], str | None]] = {
     "copied_critique": copied_critique,
     "copied_prompt": copied_prompt,
-    "meta": meta,
     "repetition": repetition,
+    "meta": meta,
     "critique_passages": critique_passages,
     "prompt_as_answer": prompt_as_answer,
     "placeholder": placeholder,
@@ -57,8 +57,8 @@ class CheckSettings(Frozen):
 
     copied_critique: bool = Field(default=True, description="The critique, or a sentence of it.")
     copied_prompt: bool = Field(default=True, description="A line of a template.")
-    meta: bool = Field(default=True, description="Talk about the revision or the critique.")
     repetition: bool = Field(default=True, description="The same words again and again.")
+    meta: bool | None = Field(default=None, description="Talk about the revision or the critique.")
     critique_passages: bool | None = Field(
         default=None, description="Passages of the critique in a third of it."
     )
