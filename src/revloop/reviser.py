@@ -75,8 +75,8 @@ class ReviserOptions(TypedDict, total=False):
     api_key_file: str | Path | None
     tokenizer: str | None
     tensor_parallel_size: int
-    extra_body: str | None
-    header: tuple[str, ...]
+    extra_body: Mapping[str, Any] | str | None
+    header: Sequence[str]
     rpm: int | None
     tpm: int | None
     single_pass: bool
