@@ -12,6 +12,7 @@ from revloop.engines.bodies import small_body
 from revloop.engines.local_tokens import LocalTokenizer
 from revloop.engines.transformers import TransformersEngine
 from revloop.errors import SettingRefusedError
+from revloop.reviser import AsyncReviser
 from revloop.trajectory import Message
 from tests.helpers.http_engines import ask, connected
 from tests.helpers.repository import TINY_CRITIC
@@ -65,6 +66,14 @@ async def test_any_other_server_is_not_asked_at_all() -> None:
     async with StubServer() as server, connected(server) as engine:
         with pytest.raises(SettingRefusedError, match=r"not known to continue .*without prefill"):
             await engine.generate(ask(CHAT_PROMPT, prefill="It could be"))
+        assert server.asked(CHAT) == []
+
+
+async def test_a_run_is_refused_before_its_first_critique() -> None:
+    async with StubServer() as server:
+        with pytest.raises(SettingRefusedError, match="not known to continue"):
+            async with AsyncReviser(base_url=server.base_url, prompts="chat-prefill"):
+                pass
         assert server.asked(CHAT) == []
 
 

@@ -205,12 +205,7 @@ class HttpEngine:
             ContextFullError: The prompt leaves less room than ``request.room_tokens``.
             SettingRefusedError: The server cannot continue the reply that the request begins.
         """
-        if request.prefill and not self._model.continues_replies:
-            raise SettingRefusedError(
-                f"{self._transport.address} is not known to continue a reply that was begun, and "
-                "the prompt set begins it (prefill). vLLM, SGLang and llama.cpp can, and a model "
-                "in this process (--model) can. Or use a prompt set without prefill."
-            )
+        self._refuse_prefill(request)
         prompt_ids = await self._prompt_ids(request)
         limit = request.max_tokens
         if prompt_ids is not None:
@@ -259,7 +254,11 @@ class HttpEngine:
 
         Args:
             sample: A request such as will be sent; only its settings count.
+
+        Raises:
+            SettingRefusedError: The server cannot continue the reply that the request begins.
         """
+        self._refuse_prefill(sample)
         if self._model.is_vllm:
             return
         body = small_body(self._body(sample, None, limit_tokens=1))
@@ -310,6 +309,14 @@ class HttpEngine:
     async def aclose(self) -> None:
         """Close all connections."""
         await self._transport.aclose()
+
+    def _refuse_prefill(self, request: Request) -> None:
+        if request.prefill and not self._model.continues_replies:
+            raise SettingRefusedError(
+                f"{self._transport.address} is not known to continue a reply that was begun, and "
+                "the prompt set begins it (prefill). vLLM, SGLang and llama.cpp can, and a model "
+                "in this process (--model) can. Or use a prompt set without prefill."
+            )
 
     def _body(
         self, request: Request, prompt_ids: list[int] | None, limit_tokens: int

@@ -16,7 +16,11 @@ if TYPE_CHECKING:
 
 
 async def negotiate(engine: Engine, prompts: PromptSet, options: LoopOptions) -> None:
-    """Let an engine find out which parameters of the run's requests its server accepts."""
+    """Let an engine find out which parameters of the run's requests its server accepts.
+
+    Raises:
+        SettingRefusedError: The prompt set begins replies, and the server cannot continue them.
+    """
     if not isinstance(engine, Negotiates):
         return
     draft = Draft(response="Hello.")
@@ -27,5 +31,7 @@ async def negotiate(engine: Engine, prompts: PromptSet, options: LoopOptions) ->
             sampling=settings.sampling,
             max_tokens=settings.critique_max_tokens,
             stop=prompts.critique_stops(),
+            prefill=draft.response if prompts.settings.begins_replies else "",
+            thinking=settings.thinking,
         )
     )

@@ -119,6 +119,12 @@ class PromptSettings(Frozen):
                 )
         return self
 
+    @property
+    def begins_replies(self) -> bool:
+        """Whether a request gives the beginning of its reply."""
+        revision = self.revision
+        return bool(self.critique.prefill or revision.prefill or revision.opening_words)
+
     def digested(self) -> dict[str, Any]:
         """What enters the digest: newer settings only where they are not at their defaults.
 
