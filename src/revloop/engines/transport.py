@@ -60,6 +60,8 @@ _METRICS_TIMEOUT = aiohttp.ClientTimeout(total=5.0)
 _IDLE_CONNECTION_S = 4.0
 """Less than the 5 s after which uvicorn and vLLM (``VLLM_HTTP_TIMEOUT_KEEP_ALIVE``) close an idle
 connection: a request sent at that moment would fail."""
+_SMALL_REQUEST_TOKENS = 1
+"""A request for no more is a trial: its answer is no proof that a run's requests are answered."""
 _NO_CONNECTION_LIMIT = 0  # the caller limits the number of requests in flight
 
 
@@ -270,7 +272,7 @@ class Transport:
             if (weighed := await blame.weigh(exc)) is exc:
                 raise
             raise weighed from exc
-        if call.max_tokens:
+        if call.max_tokens > _SMALL_REQUEST_TOKENS:
             self._health.note_answer()
         return answer
 
