@@ -78,14 +78,16 @@ class Answers:
     async def completion(self, request: web.Request) -> web.Response:
         """Answer a prompt."""
         body = await request.json()
-        if body.get("max_tokens") == 1:  # about parameters, not about a draft
-            return web.json_response(reply_to(body))
-        async with self.arrival:
-            self.arrived += 1
-            self.arrival.notify_all()
-        await self.released.wait()
+        is_small = body.get("max_tokens") == 1  # about parameters or faults, not about a draft
+        if not is_small:
+            async with self.arrival:
+                self.arrived += 1
+                self.arrival.notify_all()
+            await self.released.wait()
         if self.refuse_after is not None and self.arrived > self.refuse_after:
             raise web.HTTPUnauthorized
+        if is_small:
+            return web.json_response(reply_to(body))
         name, version, kind = what_is_asked(body["prompt"], is_critique=bool(body.get("stop")))
         self.asked.append((name, version, kind))
         if self.after is not None and len(self.asked) == self.after:

@@ -11,12 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from revloop.errors import PromptSetError
-from revloop.prompts import PromptSet, Rendered, shipped_prompt_sets
+from revloop.prompts import Kind, PromptSet, Rendered, shipped_prompt_sets
 from revloop.prompts.parsing import UnusableError, write_revision
 from revloop.trajectory import Critique, Draft, Message
 from tests.helpers.repository import REPOSITORY
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 CNR = PromptSet.load("cnr")
@@ -379,9 +380,13 @@ class TestAnyReply:
         self, prompts: PromptSet, data: st.DataObject, before: str
     ) -> None:
         reply = data.draw(replies(prompts))
-        for read in (prompts.parse_revision, lambda said: prompts.parse_single_pass(said)[1]):
+        reads: tuple[tuple[Kind, Callable[[str], str]], ...] = (
+            ("revision", prompts.parse_revision),
+            ("both", lambda said: prompts.parse_single_pass(said)[1]),
+        )
+        for kind, read in reads:
             try:
-                found = read(reply)
+                found = read(prompts.without_thoughts(kind, reply)[0])
                 stored = prompts.accept(
                     found, Critique(raw="Dull."), before, Draft(response=before)
                 )

@@ -53,14 +53,28 @@ class Request:
         return self.headers.get("authorization", "no key").removeprefix("Bearer ")
 
     @property
+    def is_small(self) -> bool:
+        """Whether it asks for one token: about parameters or faults, not about a draft."""
+        return self.method == "POST" and json.loads(self.body).get("max_tokens") == 1
+
+    @property
     def content(self) -> str:
         """Identifies its content: equal requests have the same name."""
         asked = f"{self.method} {self.path}\n".encode() + self.body
         return hashlib.sha256(asked).hexdigest()[:16]
 
 
+_SMALL_REPLY = {
+    "choices": [{"text": "So", "message": {"content": "So"}, "finish_reason": "length"}],
+    "usage": {"prompt_tokens": 1, "completion_tokens": 1},
+}
+
+
 class FaultyServer:
     """A server on a free port of 127.0.0.1, up within ``async with``.
+
+    The small request after the list of models, by which an engine finds out which parameters are
+    accepted, is answered, and nothing else happens.
 
     Args:
         plan: Which request meets which fault.
@@ -99,6 +113,7 @@ class FaultyServer:
         self.is_open = asyncio.Event()
         self.is_held = asyncio.Event()
         self.plan = plan
+        self._last_path = ""
         self._held_from: int | None = None
         self._let_go = asyncio.Event()
         self._behind = behind
@@ -202,6 +217,12 @@ class FaultyServer:
     async def _treat(
         self, request: Request, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> None:
+        is_first_contact = request.is_small and self._last_path == "/v1/models"
+        self._last_path = request.path
+        if is_first_contact:
+            writer.write(_whole(200, json.dumps(_SMALL_REPLY).encode()))
+            await writer.drain()
+            return
         content = request.content
         if content in self._answered and request.method == "POST":
             self.wasted.append(content)
