@@ -17,13 +17,14 @@ from revloop.prompts.checks import CheckName, CheckSettings, Revised, failures, 
 from revloop.prompts.parsing import UnusableError
 from revloop.trajectory import CheckVerdict, Critique, Draft
 from tests.helpers.prompt_folders import prompt_set
-from tests.helpers.repository import REPOSITORY
+from tests.helpers.repository import DATA, REPOSITORY
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 CHAT = PromptSet.load("chat")
 CNR = PromptSet.load("cnr")
+OF_CHATS = tuple(name for name in known_checks() if name != "about_itself")
 LABELS = CHAT.settings.critique.labels
 LINE = "(the complete revised response)"
 INSTRUCTION = "Write it as an answer to the prompt. Fix every problem that you described in it."
@@ -38,7 +39,7 @@ LIST = "- one\n- two\n- three\n- four"
 FIGURES = (
     "In 1815 there were 1,250 of them, in 1914 only 730, and in 1945 no more than 12.5 percent."
 )
-DATA = REPOSITORY.parent / "shared" / "data" / "fastchat80"
+ANSWERS = DATA / "fastchat80"
 
 
 def reason_of(
@@ -231,6 +232,38 @@ class TestMeta:
         assert reason_of("meta", text, "It is.", "Dull.", "Rewrite this: Paris is.") is None
 
 
+class TestAboutItself:
+    @pytest.mark.parametrize(
+        "said",
+        [
+            "This answer suggests a balance.",
+            "I made numerous improvements while keeping it clear.",
+            "Note: You mentioned the river.",
+            "My response is concise.",
+            "Here is the previous version.",
+        ],
+    )
+    def test_any_talk_of_the_text_is_refused_unless_the_draft_has_such_words(
+        self, said: str
+    ) -> None:
+        text = f"Paris is old. {said}"
+        assert str(reason_of("about_itself", text)).startswith("it speaks of itself: '")
+        assert reason_of("about_itself", text, f"Once more: {said}") is None
+        assert reason_of("about_itself", text, "It is.", "Dull.", f"Say: {said}") is None
+
+    @pytest.mark.parametrize(
+        "text", ["This version of Linux is old.", "He responded to them.", "I made a cake."]
+    )
+    def test_other_words_are_text(self, text: str) -> None:
+        assert reason_of("about_itself", text) is None
+
+    def test_it_is_on_in_the_sets_for_weak_models_alone(self) -> None:
+        on = {
+            name for name in shipped_prompt_sets() if "about_itself" in PromptSet.load(name).checks
+        }
+        assert on == {"chat-plain", "chat-prefill"}
+
+
 class TestRepetition:
     @pytest.mark.parametrize(
         "text",
@@ -347,7 +380,7 @@ class TestLostNumbers:
 class TestWhichAreOn:
     def test_a_completion_set_keeps_to_those_that_cannot_be_wrong(self) -> None:
         assert CNR.checks == ("copied_critique", "copied_prompt", "repetition")
-        assert CHAT.checks == known_checks()
+        assert CHAT.checks == OF_CHATS
 
     def test_a_set_may_switch_each_on_and_off(self) -> None:
         chosen = CheckSettings(too_short=True, meta=False).chosen(is_chat=False)
@@ -360,9 +393,9 @@ class TestWhichAreOn:
         plain = prompt_set(tmp_path, revision="\n[checks]")
         same = prompt_set(tmp_path)
         other = prompt_set(tmp_path, revision="\n[checks]\nlost_list = false\nmeta = false")
-        assert (plain.digest, plain.checks) == (same.digest, known_checks())
+        assert (plain.digest, plain.checks) == (same.digest, OF_CHATS)
         assert other.digest != same.digest
-        assert set(known_checks()) - set(other.checks) == {"lost_list", "meta"}
+        assert set(OF_CHATS) - set(other.checks) == {"lost_list", "meta"}
         with pytest.raises(PromptSetError, match=r"checks\.lost_lists"):
             prompt_set(tmp_path, revision="\n[checks]\nlost_lists = false")
 
@@ -372,12 +405,15 @@ class TestWhichAreOn:
 
 def test_the_docs_name_every_check_and_where_it_is_on() -> None:
     page = (REPOSITORY / "docs" / "prompts.md").read_text(encoding="utf-8")
-    rows = re.findall(r"^\| `(\w+)` \|.*\| (every set|chat sets) \|$", page, re.MULTILINE)
+    rows = re.findall(
+        r"^\| `(\w+)` \|.*\| (every set|chat sets|sets for weak models) \|$", page, re.MULTILINE
+    )
     assert [name for name, _ in rows] == [
         *(name for name in known_checks() if name in CNR.checks),
         *(name for name in known_checks() if name not in CNR.checks),
     ]
     assert [name for name, where in rows if where == "every set"] == list(CNR.checks)
+    assert [name for name, where in rows if where.endswith("models")] == ["about_itself"]
 
 
 class TestAccept:
@@ -413,16 +449,17 @@ def test_no_text_breaks_a_check_and_an_unchanged_one_passes(
 
 
 @pytest.mark.parametrize("name", shipped_prompt_sets())
-@pytest.mark.skipif(not DATA.exists(), reason="FastChat's answers are not here")
+@pytest.mark.skipif(not ANSWERS.exists(), reason="FastChat's answers are not here")
 def test_no_answer_of_three_models_is_refused_as_a_revision_of_a_short_one(name: str) -> None:
     prompts = PromptSet.load(name)
     for model in ("chatgpt", "vicuna-13b", "bard"):
-        for line in (DATA / f"{model}.jsonl").read_text(encoding="utf-8").splitlines():
+        for line in (ANSWERS / f"{model}.jsonl").read_text(encoding="utf-8").splitlines():
             row = json.loads(line)
             draft = Draft(prompt=row["prompt"], response="It is.")
             said = Critique(raw="It could be clearer.")
             found = prompts.failed_checks(row["response"], said, "It is.", draft)
-            assert found == (), row["id"]
+            # which is strict on purpose
+            assert {one.check for one in found} <= {"about_itself"}, row["id"]
 
 
 @pytest.mark.parametrize("unit", ["a ", "the city ", "[", "- ", "```\n", "1", "The response is. "])

@@ -14,7 +14,7 @@ from revloop.prompts.checks.copying import (
     prompt_as_answer,
 )
 from revloop.prompts.checks.losses import lost_code, lost_list, lost_numbers, too_short
-from revloop.prompts.checks.wording import meta, repetition
+from revloop.prompts.checks.wording import about_itself, meta, repetition
 from revloop.trajectory import CheckVerdict
 from revloop.values import Frozen
 
@@ -35,6 +35,7 @@ CheckName = Literal[
     "too_short",
     "lost_list",
     "lost_numbers",
+    "about_itself",
 ]
 
 _CHECKS: dict[CheckName, Callable[[Revised], str | None]] = {
@@ -49,6 +50,7 @@ _CHECKS: dict[CheckName, Callable[[Revised], str | None]] = {
     "too_short": too_short,
     "lost_list": lost_list,
     "lost_numbers": lost_numbers,
+    "about_itself": about_itself,
 }
 
 
@@ -70,6 +72,10 @@ class CheckSettings(Frozen):
     too_short: bool | None = Field(default=None, description="Under 40% of the length before.")
     lost_list: bool | None = Field(default=None, description="A list is missing.")
     lost_numbers: bool | None = Field(default=None, description="Most numbers are missing.")
+    about_itself: bool = Field(
+        default=False,
+        description="Any talk of an answer, a question or work on the text; for weak models.",
+    )
 
     def chosen(self, *, is_chat: bool) -> tuple[CheckName, ...]:
         """The names of the checks that are on, in the order in which they run."""

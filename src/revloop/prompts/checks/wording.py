@@ -110,6 +110,17 @@ _ASKS_FOR_A_REVISION = re.compile(
     re.IGNORECASE,
 )
 
+_ITSELF = re.compile(
+    r"\b(?:the|this|that|your|my|our) (?:[a-z-]+ ){0,2}?(?P<noun>answer|response|reply|question|"
+    r"prompt|request|edit|revision|rewrite|rewording|version|critique|feedback)s?\b(?! of\b)|"
+    r"\bI(?:['\u2019]ve| have)? (?:also )?(?:made|combined|removed|rephrased|revised|rewrote) "
+    r"(?:[a-z-]+ ){0,3}?"
+    r"(?P<work>change|correction|edit|improvement|original|revision|sentence)s?\b|"
+    r"\byou (?:asked|mentioned|requested)\b(?P<you>)",
+    re.IGNORECASE,
+)
+"""Any mention of an answer or a question as such, or of work on a text."""
+
 
 def repetition(revised: Revised) -> str | None:
     """The same words again and again, if the draft's texts are not like that too."""
@@ -142,6 +153,19 @@ def meta(revised: Revised) -> str | None:
         return None
     is_known = any(map(_HERE_IS_A_REVISION.search, revised.given))
     return None if is_known else f"it talks about the revision: {quoted(here[0])}"
+
+
+def about_itself(revised: Revised) -> str | None:
+    """Any talk of the answer, the question or work on the text, unless the draft has such words.
+
+    A weak model has no end of ways to comment on its work. What "the answer is 42" costs is
+    another try.
+    """
+    for found in _ITSELF.finditer(revised.text):
+        word = (found["noun"] or found["work"] or found[0]).casefold()
+        if not any(word in one.casefold() for one in revised.given):
+            return f"it speaks of itself: {quoted(found[0])}"
+    return None
 
 
 def _in_a_row(text: str) -> str:
