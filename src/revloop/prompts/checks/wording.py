@@ -45,7 +45,7 @@ _META = re.compile(
     rf"(?:^[ \t*_>]*|[.!?]\s+)(?:this|your) (?:answer|response) {_SAYS}\b|"
     r"\b(?:the|your) answer (?:could|should|lacks|needs|does not provide|"
     r"is (?:too (?:broad|general|long|short|vague)|incomplete|improved|not improved|limited to))\b|"
-    r"\bthe answer now (?:contains|has|includes|is)\b|\bthis answer is (?:in)?correct\b|"
+    r"\bthe answer now (?:contains|has|includes|is)\b|"
     r"\ba (?:better|clearer|shorter|more [a-z]+) (?:answer|response) "
     r"(?:could|might|should|would)\b|"
     r"(?:^[ \t*_>]*|[.!?]\s+)(?:this|your) (?:small |minor )?"
@@ -87,12 +87,8 @@ _META_WORDS = (
     "draft",
     "original",
     "change",
-    "correction",
-    "edit",
     "rephrasing",
-    "revision",
     "rewording",
-    "rewrite",
     "same",
     "reply",
     "version",
