@@ -148,7 +148,9 @@ def test_whatever_stands_in_any_familys_config_gives_a_shape_or_a_config_error(
         return
     if shape is not None:
         assert shape.parameters >= shape.active_parameters > 0
-        assert shape.weight_bytes(2) >= shape.weight_bytes_per_gpu(1, 2, tokens=1) / 1.2 > 0
+        # the kernel of mxfp4 pads a width of 1 to 256: only what it pads can be compared
+        assert shape.weight_bytes_per_gpu(1, 2) >= shape.weight_bytes_per_gpu(1, 2, tokens=1) > 0
+        assert shape.weight_bytes(2) > 0
         assert shape.cache_layout.blocks(1) >= 1
 
 
