@@ -77,6 +77,7 @@ _ABOUT_ANSWERS = re.compile(
 )
 _LIST_LINE = re.compile(r"^\s*(?:[-*•]|\d+[.)])\s", re.MULTILINE)
 _TAG = re.compile(r"</?[a-z]+_?[a-z]*>|\$\{\w+\}|<\|\w+\|>")
+_CODE = re.compile(r"```.*?(?:```|\Z)|#include <\w+>|\b\w+<\w+>", re.DOTALL)
 _FEWEST_LIST_LINES = 3
 _TEMPLATE_WORDS = 7
 _CRITIQUE_WORDS = 10
@@ -147,7 +148,7 @@ def _holds_template(text: str, templates: Iterable[str], known: str) -> bool:
     own = set(_runs(_words(text), _TEMPLATE_WORDS)) - allowed
     if any(own & set(_runs(_words(template), _TEMPLATE_WORDS)) for template in templates):
         return True
-    return bool(set(_TAG.findall(text)) - set(_TAG.findall(known)))
+    return bool(set(_TAG.findall(_CODE.sub("", text))) - set(_TAG.findall(known)))
 
 
 def _repeats(text: str) -> bool:

@@ -63,6 +63,11 @@ def test_a_code_block_that_is_gone_is_found() -> None:
     assert "code_lost" in found(f"{GOOD}\n```python\nprint(1)", CODE)
 
 
+def test_types_and_headers_of_code_are_no_tags() -> None:
+    code = "```cpp\n#include <iostream>\nstd::vector<int> v;\n```"
+    assert "template_inside" not in found(f"{CODE}\n{code}\nA vector<int> after #include <map>.")
+
+
 def test_what_the_original_has_too_is_no_fault() -> None:
     original = f"Sure! Here is a better answer:\n\n{ORIGINAL}\nLet me know if you need more."
     assert found(original.replace("drip", "leak"), original) == set()

@@ -241,18 +241,30 @@ class TestAboutItself:
             "Note: You mentioned the river.",
             "My response is concise.",
             "Here is the previous version.",
+            "The tone aims to bring joy.",
+            "This text provides a touching story.",
         ],
     )
-    def test_any_talk_of_the_text_is_refused_unless_the_draft_has_such_words(
-        self, said: str
-    ) -> None:
+    def test_any_talk_of_the_text_is_refused_unless_the_draft_has_the_same(self, said: str) -> None:
         text = f"Paris is old. {said}"
         assert str(reason_of("about_itself", text)).startswith("it speaks of itself: '")
         assert reason_of("about_itself", text, f"Once more: {said}") is None
         assert reason_of("about_itself", text, "It is.", "Dull.", f"Say: {said}") is None
 
+    def test_one_such_word_in_the_draft_does_not_allow_all_talk_with_it(self) -> None:
+        text = "Paris is old. The question asks for its age."
+        assert reason_of("about_itself", text, "That is a question of taste.") is not None
+        assert reason_of("about_itself", text, "It is old. The question asks when.") is None
+
     @pytest.mark.parametrize(
-        "text", ["This version of Linux is old.", "He responded to them.", "I made a cake."]
+        "text",
+        [
+            "This version of Linux is old.",
+            "He responded to them.",
+            "I made a cake.",
+            "The number of text messages grows.",
+            "This piece of land is old.",
+        ],
     )
     def test_other_words_are_text(self, text: str) -> None:
         assert reason_of("about_itself", text) is None

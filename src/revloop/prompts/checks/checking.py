@@ -74,7 +74,7 @@ class CheckSettings(Frozen):
     lost_numbers: bool | None = Field(default=None, description="Most numbers are missing.")
     about_itself: bool = Field(
         default=False,
-        description="Any talk of an answer, a question or work on the text; for weak models.",
+        description="Any talk of an answer, a question or a text as such; for weak models.",
     )
 
     def chosen(self, *, is_chat: bool) -> tuple[CheckName, ...]:

@@ -107,15 +107,15 @@ _ASKS_FOR_A_REVISION = re.compile(
 )
 
 _ITSELF = re.compile(
-    r"\b(?:the|this|that|your|my|our) (?:[a-z-]+ ){0,2}?(?P<noun>answer|response|reply|question|"
-    r"prompt|request|edit|revision|rewrite|rewording|version|critique|feedback)s?\b(?! of\b)|"
+    r"\b(?:the|this|that|your|my|our) (?:(?!of |to )[a-z-]+ ){0,2}?(?:answer|response|reply|"
+    r"question|prompt|request|edit|revision|rewrite|rewording|version|critique|feedback|text|"
+    r"piece|passage|tone|wording|phrasing|paragraph|sentence)s?\b(?! (?:of|messages?)\b)|"
     r"\bI(?:['\u2019]ve| have)? (?:also )?(?:made|combined|removed|rephrased|revised|rewrote) "
-    r"(?:[a-z-]+ ){0,3}?"
-    r"(?P<work>change|correction|edit|improvement|original|revision|sentence)s?\b|"
-    r"\byou (?:asked|mentioned|requested)\b(?P<you>)",
+    r"(?:[a-z-]+ ){0,3}?(?:change|correction|edit|improvement|original|revision|sentence)s?\b|"
+    r"\byou (?:asked|mentioned|requested)\b",
     re.IGNORECASE,
 )
-"""Any mention of an answer or a question as such, or of work on a text."""
+"""Any mention of an answer, a question or a text as such, or of work on one."""
 
 
 def repetition(revised: Revised) -> str | None:
@@ -152,14 +152,14 @@ def meta(revised: Revised) -> str | None:
 
 
 def about_itself(revised: Revised) -> str | None:
-    """Any talk of the answer, the question or work on the text, unless the draft has such words.
+    """Any talk of the answer, the question, the text or work on it, in words that the draft lacks.
 
     A weak model has no end of ways to comment on its work. What "the answer is 42" costs is
     another try.
     """
     for found in _ITSELF.finditer(revised.text):
-        word = (found["noun"] or found["work"] or found[0]).casefold()
-        if not any(word in one.casefold() for one in revised.given):
+        said = found[0].casefold()
+        if not any(said in one.casefold() for one in revised.given):
             return f"it speaks of itself: {quoted(found[0])}"
     return None
 
