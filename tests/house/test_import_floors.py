@@ -21,6 +21,7 @@ SOURCE = REPOSITORY / "src"
 FLOORS = {
     "_version": 0,
     "concurrency": 0,
+    "edits": 0,
     "errors": 0,
     "trajectory": 0,
     "values": 0,

@@ -1,0 +1,121 @@
+"""Edits applied to a text: `revloop.edits.applying` and `revloop.edits.finding`."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from revloop.edits import Edit, EditOutcome, EditResult, apply
+
+TEXT = "The rule that he made is old. It is a good rule, and it is kept."
+WORDS = st.lists(
+    st.sampled_from(["a", "b", "ab", ".", "\n", "\u2019", "e\u0301"]), max_size=12
+).map("".join)
+
+
+def outcome(find: str, text: str = TEXT, replacement: str = "X") -> tuple[str, str]:
+    applied = apply(text, [Edit(find=find, replacement=replacement)])
+    return applied.text, applied.results[0].outcome.value
+
+
+def test_edits_name_passages_of_the_text_before_any_of_them() -> None:
+    edits = [Edit(find="is kept", replacement="is old"), Edit(find="is old", replacement="is new")]
+    applied = apply(TEXT, edits)
+    assert applied.text == "The rule that he made is new. It is a good rule, and it is old."
+    assert [(one.outcome, one.start, one.end) for one in applied.results] == [
+        (EditOutcome.APPLIED, 56, 63),
+        (EditOutcome.APPLIED, 22, 28),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("find", "text", "after", "became"),
+    [
+        ("good", TEXT, TEXT.replace("good", "X"), "applied"),
+        ("made up", TEXT, TEXT, "not_found"),
+        ("rule", TEXT, TEXT, "ambiguous"),
+        ("", TEXT, TEXT, "empty"),
+        ("", "", "X", "applied"),
+        # whole words come before parts of words; a part is found if no whole word is
+        ("he", "The rule that he made", "The rule that X made", "applied"),
+        ("hat", "The rule that he made", "The rule tX he made", "applied"),
+        ("the", "other mothers", "other mothers", "ambiguous"),
+        ("aa", "aaa", "aaa", "ambiguous"),
+        # white space and quotes are folded, nothing else
+        ("a  b", "x a\nb y", "x X y", "folded"),
+        (' "a"\n', "x \u201ca\u201d y", "x X y", "folded"),
+        ("it's", "so it\u2019s that", "so X that", "folded"),
+        ("A b", "x a b y", "x a b y", "not_found"),
+        ("a \u2013 b", "x a - b y", "x a - b y", "not_found"),
+        ("a b", "a\nb a  b", "a\nb a  b", "ambiguous"),
+        (" \n ", "a b", "a b", "not_found"),
+        # no character that readers see as one is divided
+        ("cafe", "cafe\u0301", "cafe\u0301", "not_found"),
+        ("cafe", "cafe\u0301 cafe", "cafe\u0301 X", "applied"),
+        ("caf\u00e9", "cafe\u0301", "cafe\u0301", "not_found"),
+        ("\U0001f469", "\U0001f469\u200d\U0001f4bb", "\U0001f469\u200d\U0001f4bb", "not_found"),
+        ("a\r", "a\r\nb", "a\r\nb", "folded_away"),
+    ],
+)
+def test_a_passage_is_replaced_where_it_stands_once(
+    find: str, text: str, after: str, became: str
+) -> None:
+    if became == "folded_away":  # its white space is no part of what is replaced
+        after, became = text.replace("a", "X"), "folded"
+    assert outcome(find, text) == (after, became)
+
+
+def test_a_folded_replacement_takes_over_the_line_breaks_of_the_passage() -> None:
+    assert outcome("a\nb", "x\r\na\r\nb", "c\nd") == ("x\r\nc\r\nd", "folded")
+    assert outcome("a\r\nb", "x\r\na\r\nb", "c\nd") == ("x\r\nc\nd", "applied")
+
+
+def test_of_edits_that_overlap_the_first_is_applied() -> None:
+    edits = [Edit(find=find, replacement="X") for find in ("b c", "c d", "b c", "d")]
+    applied = apply("a b c d", edits)
+    assert applied.text == "a X X"
+    assert [one.outcome.value for one in applied.results] == [
+        "applied",
+        "overlapping",
+        "overlapping",
+        "applied",
+    ]
+
+
+def test_an_unreadable_edit_is_kept_as_it_is() -> None:
+    edit = EditResult(find="a", replacement="", outcome=EditOutcome.UNREADABLE)
+    assert apply("a", [edit]) == ("a", (edit,))
+
+
+def test_every_outcome_is_explained() -> None:
+    assert all(one.meaning for one in EditOutcome)
+    assert [one.value for one in EditOutcome if one.is_applied] == ["applied", "folded"]
+
+
+@given(WORDS, st.lists(st.tuples(WORDS, WORDS), max_size=4))
+def test_what_no_applied_edit_names_stays_as_it_is(text: str, pairs: list[tuple[str, str]]) -> None:
+    applied = apply(text, [Edit(find=find, replacement=new) for find, new in pairs])
+    assert len(applied.results) == len(pairs)
+    done, parts, lengths = 0, [], 0
+    for one in sorted(
+        (one for one in applied.results if one.outcome.is_applied),
+        key=lambda one: (one.start or 0, one.end or 0),
+    ):
+        assert one.start is not None
+        assert one.end is not None
+        assert one.start >= done
+        parts.append(text[done : one.start])
+        done, lengths = one.end, lengths + len(one.replacement)
+    parts.append(text[done:])
+    rest = applied.text
+    for part in parts:
+        assert part in rest
+        rest = rest[rest.index(part) + len(part) :]
+    assert len(applied.text) == sum(map(len, parts)) + lengths
+
+
+@pytest.mark.parametrize("text", ["a" * 200_000, "a " * 100_000, "\u0301" * 200_000])
+def test_long_texts_are_searched_in_time(text: str) -> None:
+    assert outcome("a a", text)[1] in {"ambiguous", "not_found"}
+    assert outcome("a", text)[1] in {"ambiguous", "not_found"}
