@@ -15,9 +15,17 @@ from revloop import reviser
 from revloop.engines.base import Engine
 from revloop.engines.retry import RetryPolicy
 from revloop.errors import InputError
-from revloop.options import EngineKind, EngineOptions, Keep, LoopOptions, RunSettings
+from revloop.options import (
+    EngineKind,
+    EngineOptions,
+    Keep,
+    LoopOptions,
+    OnBadEdits,
+    RunSettings,
+)
 from revloop.prompts import PromptSet
 from revloop.prompts.checks import CheckName
+from revloop.reviser_options import ReviserOptions
 from revloop.trajectory import EngineInfo, JudgeInfo, Sampling, SamplingDefaults
 from revloop.values import digest_of
 
@@ -85,6 +93,7 @@ class TestRunSettings:
             mode="json",
             exclude={
                 *("keep", "judge", "candidates", "complete_sampling", "checks", "no_checks"),
+                "on_bad_edits",
                 *("thinking", "thinking_tokens", "unsent", "extra_body", "headers"),
             },
         )
@@ -254,14 +263,11 @@ class TestPythonsKeywords:
     """The keywords of ``revise`` and of revisers, which editors read, are the models' fields."""
 
     def hints(self) -> dict[str, Any]:
-        names = {"Engine": Engine, "RetryPolicy": RetryPolicy, "Keep": Keep, "JudgeSource": object}
-        names |= {
-            "Mapping": Mapping,
-            "Sequence": Sequence,
-            "CheckName": CheckName,
-            "EngineKind": EngineKind,
-        }
-        return get_type_hints(reviser.ReviserOptions, None, names)
+        here = (Engine, EngineOptions, LoopOptions, RetryPolicy, Path, SecretStr, Mapping, Sequence)
+        names: dict[str, Any] = {one.__name__: one for one in here}
+        names |= {"Keep": Keep, "OnBadEdits": OnBadEdits, "CheckName": CheckName}
+        names |= {"EngineKind": EngineKind, "JudgeSource": object}
+        return get_type_hints(ReviserOptions, None, names)
 
     def test_they_have_the_same_names(self) -> None:
         fields = {*EngineOptions.model_fields, *LoopOptions.model_fields}

@@ -39,6 +39,7 @@ FLOORS = {
     "demo": 5,
     "finetune": 5,
     "reviser": 5,
+    "reviser_options": 5,
     "batch": 6,
     "evaluation": 6,
     "bench": 7,

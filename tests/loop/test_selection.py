@@ -15,6 +15,7 @@ from revloop.errors import (
     RunMismatchError,
     UnreachableError,
 )
+from revloop.loop.candidate import Candidate
 from revloop.loop.selection import choose_by_judge, choose_by_score
 from revloop.trajectory import Critique
 from tests.helpers.command_line import revloop
@@ -66,8 +67,8 @@ def scored(error: Exception) -> tuple[Trajectory, ScriptedEngine]:
     return revise(DRAFT, iterations=1, engine=engine, candidates=2), engine
 
 
-def made(*texts: str) -> list[tuple[Critique, str]]:
-    return [(SHARED, text) for text in texts]
+def made(*texts: str) -> list[Candidate]:
+    return [Candidate(SHARED, text) for text in texts]
 
 
 class TestByTheJudge:

@@ -411,8 +411,9 @@ class TestAnyReply:
 
 
 class TestShipped:
-    def test_four_sets_come_with_revloop(self) -> None:
-        assert shipped_prompt_sets() == ["chat", "chat-plain", "chat-prefill", "cnr"]
+    def test_six_sets_come_with_revloop(self) -> None:
+        sets = ["chat", "chat-edits", "chat-plain", "chat-prefill", "cnr", "cnr-edits"]
+        assert shipped_prompt_sets() == sets
 
     @pytest.mark.parametrize("name", shipped_prompt_sets())
     def test_no_template_has_a_placeholder_between_tags_to_copy(self, name: str) -> None:
@@ -472,9 +473,8 @@ class TestDigest:
 
 class TestFoldersThatCannotBeUsed:
     def test_a_name_that_is_nothing_lists_the_sets_there_are(self) -> None:
-        with pytest.raises(
-            PromptSetError, match=r"'cnn' does not exist.*\(chat, chat-plain, chat-prefill, cnr\)"
-        ):
+        names = r"\(chat, chat-edits, chat-plain, chat-prefill, cnr, cnr-edits\)"
+        with pytest.raises(PromptSetError, match=f"'cnn' does not exist.*{names}"):
             PromptSet.load("cnn")
 
     def test_a_folder_without_settings(self, tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from revloop.options import (
     Concurrency,
     checked_iterations,
 )
-from revloop.reviser import AsyncReviser, ReviserOptions
+from revloop.reviser import AsyncReviser
 from revloop.trajectory import Trajectory, as_draft
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from revloop.batch.workers import OnVersion
     from revloop.reviser import DraftLike
+    from revloop.reviser_options import ReviserOptions
 
     Drafts = Iterable[DraftLike] | AsyncIterable[DraftLike]
 
@@ -54,7 +55,7 @@ async def arevise_many(
         max_concurrency: Most concurrent requests.
         on_version: Called with the draft and each of its new versions, once stored. Equal drafts
             under way at the same time are revised once, under the first one.
-        options: See :class:`~revloop.reviser.ReviserOptions`.
+        options: See :class:`~revloop.reviser_options.ReviserOptions`.
 
     Yields:
         A trajectory that ended, one for each draft.

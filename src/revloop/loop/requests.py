@@ -220,7 +220,8 @@ class RoundRequests:
             return _ReadReply(completion, None, completion.thoughts)
         sent, is_cut = completion.thoughts, completion.finish_reason == "length"
         try:
-            text, inside = self._prompts.without_thoughts(
+            prompts = self._prompts.rewriting if kind == "rewrite" else self._prompts
+            text, inside = prompts.without_thoughts(
                 kind, completion.text, given, lead=request.prefill, is_cut=is_cut
             )
         except UnfinishedThoughtError as exc:
@@ -319,7 +320,7 @@ class RoundRequests:
 
 
 def _what(kind: Kind) -> str:
-    return f"the {kind}" if kind != "both" else "the critique with the revision"
+    return "the critique with the revision" if kind == "both" else f"the {kind}"
 
 
 def _hint(check: str | None, last: Step) -> str:

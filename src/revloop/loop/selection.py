@@ -9,9 +9,8 @@ from revloop.trajectory import Comparison, OtherCandidate, Selection, compare
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from revloop.trajectory import Critique, Judge
-
-    Candidate = tuple[Critique, str]
+    from revloop.loop.candidate import Candidate
+    from revloop.trajectory import Judge
 
 
 async def choose_by_judge(judge: Judge, prompt: str, candidates: Sequence[Candidate]) -> Selection:
@@ -20,7 +19,7 @@ async def choose_by_judge(judge: Judge, prompt: str, candidates: Sequence[Candid
     Raises:
         RevloopError: The judge failed.
     """
-    texts, best = [text for _, text in candidates], 0
+    texts, best = [one.text for one in candidates], 0
     comparisons: list[Comparison] = []
     for number, text in enumerate(texts):
         if text not in texts[:number] and number:
@@ -49,10 +48,10 @@ def _selection(
     scores: tuple[float | None, ...] = (),
     comparisons: tuple[Comparison, ...] = (),
 ) -> Selection:
-    shared = all(critique is candidates[0][0] for critique, _ in candidates)
+    shared = all(one.critique is candidates[0].critique for one in candidates)
     others = tuple(
-        OtherCandidate(text=text, critique=None if shared else critique.raw)
-        for number, (critique, text) in enumerate(candidates)
+        OtherCandidate(text=one.text, critique=None if shared else one.critique.raw)
+        for number, one in enumerate(candidates)
         if number != chosen
     )
     return Selection(chosen=chosen, others=others, scores=scores, comparisons=comparisons)

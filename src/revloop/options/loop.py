@@ -21,6 +21,7 @@ HOW_TO_NAME_A_JUDGE = (
 )
 
 Keep = Literal["last", "best", "gate"]
+OnBadEdits = Literal["rewrite", "fail"]
 
 
 def checked_iterations(iterations: object) -> int:
@@ -79,6 +80,11 @@ class SettledOptions(Options):
         le=64,
         description="Revisions a round. The judge chooses one; without a judge, the critic's own "
         "score does.",
+    )
+    on_bad_edits: Annotated[OnBadEdits, Flag()] = Field(
+        default="rewrite",
+        description="When no try gave edits that can be applied, with a prompt set whose "
+        "revisions are edits. rewrite: ask for the whole text. fail: end the trajectory.",
     )
     no_checks: Annotated[tuple[CheckName, ...], Flag("--no-check", metavar="NAME")] = Field(
         default=(),
@@ -163,7 +169,8 @@ class RunOptions(LoopOptions):
     prompts: Annotated[str, Flag(metavar="NAME|DIR", reads="the prompt set")] = Field(
         default=DEFAULT_PROMPTS,
         description="Prompt set: cnr (a fine-tuned critic), chat (any instruction-tuned model), "
-        "chat-plain or chat-prefill (weak ones), or a folder of your own.",
+        "chat-plain or chat-prefill (weak ones), cnr-edits or chat-edits (revisions as edits), or "
+        "a folder of your own.",
     )
     judge: Annotated[str | None, Flag(metavar="JUDGE", panel="Selection")] = Field(
         default=None,

@@ -12,6 +12,8 @@ file                    kinds       content
                                     with ``context = "fresh"``: ``${prompt}``, ``${response}``,
                                     ``${critique}``
 ``turn.txt``            both        one turn of a conversation: ``${role}``, ``${content}``
+``rewrite.txt``         both        with ``form = "edits"``: as ``bridge.txt``, but asks for the
+                                    whole text, when edits could not be used
 ``single.txt``          chat        asks for both in one answer: as ``critique.txt``; optional
                                     without tags
 ``system.txt``          chat        the system message (optional)
@@ -26,17 +28,20 @@ bridge, the revision; single-pass mode generates the same text in one request. W
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, replace
 from string import Template
-from typing import TYPE_CHECKING, Literal, Self
+from typing import TYPE_CHECKING, Self
 
 from revloop.errors import PromptSetError
 from revloop.prompts.checks import CheckName, Revised, failures
+from revloop.prompts.loading import load_set
 from revloop.prompts.parsing import (
     ReplyFormat,
     Separated,
     UnusableError,
+    WrittenRevision,
+    apply_written,
+    find_edits,
     find_revision,
     heading,
     parse_critique,
@@ -45,41 +50,22 @@ from revloop.prompts.parsing import (
     without_talk,
     without_thoughts,
 )
-from revloop.prompts.settings import PromptSettings
-from revloop.prompts.shipped import shipped_prompt_sets
-from revloop.prompts.templates import (
-    fixed_lines,
-    load_settings,
-    load_template,
-    refuse_unknown_files,
-    shipped_folder,
-)
-from revloop.trajectory import Critique, Draft, Message
+from revloop.prompts.templates import fixed_lines
+from revloop.trajectory import Critique, Draft, Message, StepKind
 from revloop.values import digest_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
+    from pathlib import Path
 
+    from revloop.prompts.settings import PromptSettings
     from revloop.trajectory import CheckVerdict
 
-Kind = Literal["critique", "revision", "both"]
+Kind = StepKind
 """What a request asks for."""
 
 Rendered = str | tuple[Message, ...]
 """A prompt as sent: a text to continue, or the messages of a chat."""
-
-_PLACEHOLDERS: dict[str, frozenset[str]] = {
-    "critique.txt": frozenset({"prompt", "response"}),
-    "single.txt": frozenset({"prompt", "response"}),
-    "turn.txt": frozenset({"role", "content"}),
-    "bridge.txt": frozenset(),
-    "system.txt": frozenset(),
-}
-_FRESH_BRIDGE = frozenset({"prompt", "response", "critique"})
-_FILES = {
-    "completion": {"critique.txt", "bridge.txt", "turn.txt"},
-    "chat": {"critique.txt", "bridge.txt", "turn.txt", "single.txt", "system.txt"},
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,24 +92,9 @@ class PromptSet:
             PromptSetError: There is no such set, or one of its files is missing, misspelt, not
                 UTF-8 or invalid.
         """
-        folder = _find(name_or_folder)
-        settings = load_settings(folder / "settings.toml", PromptSettings)
-        files = _FILES[settings.kind]
-        refuse_unknown_files(folder, files)
-        fresh = settings.revision.context == "fresh"
-        placeholders = _PLACEHOLDERS | ({"bridge.txt": _FRESH_BRIDGE} if fresh else {})
-        templates = {
-            file: load_template(folder / file, placeholders[file])
-            for file in sorted(files)
-            if file not in _optional(settings) or (folder / file).exists()
-        }
-        if "single.txt" in templates and fresh and settings.revision.tags is None:
-            raise PromptSetError(
-                f"{folder / 'single.txt'}: nothing tells the revision from the critique. Delete "
-                "the file, or set [revision] tags."
-            )
-        digest = digest_of(settings.digested(), templates)
-        return cls(folder.name, settings, templates, digest)
+        loaded = load_set(name_or_folder)
+        digest = digest_of(loaded.settings.digested(), loaded.templates)
+        return cls(loaded.name, loaded.settings, loaded.templates, digest)
 
     @property
     def is_chat(self) -> bool:
@@ -139,6 +110,21 @@ class PromptSet:
     def has_fresh_context(self) -> bool:
         """Whether the revision is requested in a new conversation."""
         return self.settings.revision.context == "fresh"
+
+    @property
+    def has_edits(self) -> bool:
+        """Whether the revision is written as edits."""
+        return self.settings.revision.form == "edits"
+
+    @property
+    def rewriting(self) -> Self:
+        """The set as it asks for the whole text; itself without edits."""
+        rewrite = self.settings.rewrite
+        if rewrite is None:
+            return self
+        settings = self.settings.model_copy(update={"revision": rewrite, "rewrite": None})
+        templates = self.templates | {"bridge.txt": self.templates["rewrite.txt"]}
+        return replace(self, settings=settings, templates=templates)
 
     @property
     def single_pass(self) -> bool:
@@ -242,7 +228,7 @@ class PromptSet:
         return parse_critique(text, self.settings.critique.labels)
 
     def parse_revision(self, generated: str, given: Sequence[str] = ()) -> str:
-        """The revision in a generated text: an exact passage of it.
+        """The revision in a generated text: the text, or edits. An exact passage of it.
 
         Args:
             generated: The critic's exact text.
@@ -253,8 +239,10 @@ class PromptSet:
             UnusableError: There is no revision or more than one, or it is blank.
         """
         text = self.without_thoughts("revision", generated, given).text
-        revision = parse_revision(text, self.settings.revision.tags, given)
-        return self._without_talk(revision, given)
+        tags = self.settings.revision.tags
+        if self.has_edits and tags is not None:
+            return find_edits(text, tags, given)[1]
+        return self._without_talk(parse_revision(text, tags, given), given)
 
     def parse_single_pass(self, generated: str, given: Sequence[str] = ()) -> tuple[Critique, str]:
         """Critique and revision in the answer to a single-pass prompt.
@@ -267,6 +255,9 @@ class PromptSet:
         """
         tags, labels = self.settings.revision.tags, self.settings.critique.labels
         text = self.without_thoughts("both", generated, given).text
+        if self.has_edits and tags is not None:
+            divided, edits = find_edits(text, tags, given)
+            return parse_critique(text[:divided], labels), edits
         if self.is_chat and tags is not None:
             divided, revision = find_revision(text, tags, given)
             return parse_critique(text[:divided], labels), self._without_talk(revision, given)
@@ -275,6 +266,18 @@ class PromptSet:
             raise UnusableError(f"there is no '{self.bridge.strip()}'")
         revision = self._without_talk(parse_revision(after, tags, given), given)
         return parse_critique(before, labels), revision
+
+    def revised(self, written: str, before: str) -> WrittenRevision:
+        """The text that a parsed revision stands for.
+
+        Args:
+            written: What :meth:`parse_revision` returned: the text, or edits.
+            before: The revised text.
+
+        Raises:
+            UnusableError: There are no edits, or none can be applied.
+        """
+        return apply_written(written, before) if self.has_edits else WrittenRevision(written)
 
     @property
     def checks(self) -> tuple[CheckName, ...]:
@@ -331,7 +334,7 @@ class PromptSet:
 
     def _without_talk(self, revision: str, given: Sequence[str]) -> str:
         """The revision without talk around it; a fine-tuned critic writes none."""
-        text = without_talk(revision, given) if self.is_chat else revision
+        text = without_talk(revision, given) if self.is_chat and not self.has_edits else revision
         if not text.strip():
             raise UnusableError("it is talk about a revision, without one")
         return text
@@ -340,7 +343,7 @@ class PromptSet:
         """The format of a reply, as far as it tells the reply's start from a thought."""
         labels, tags = self.settings.critique.labels, self.settings.revision.tags
         enclosing = () if tags is None else tags.patterns()
-        if kind == "revision":
+        if kind in ("revision", "rewrite"):
             return ReplyFormat(enclosing[0], *enclosing) if enclosing else None
         if labels is not None:
             return ReplyFormat(heading(labels.score), *(enclosing if kind == "both" else ()))
@@ -377,21 +380,3 @@ class PromptSet:
 def texts_given(draft: Draft, response: str) -> tuple[str, ...]:
     """The texts that a prompt is made of: the answer may contain what they contain."""
     return (response, *(message.content for message in draft.conversation))
-
-
-def _find(name_or_folder: str | Path) -> Path:
-    shipped = shipped_folder() / name_or_folder
-    for folder in (shipped, Path(name_or_folder)):
-        if (folder / "settings.toml").is_file():
-            return folder
-    names = ", ".join(shipped_prompt_sets())
-    what = "has no settings.toml" if Path(name_or_folder).is_dir() else "does not exist"
-    raise PromptSetError(
-        f"Prompt set '{name_or_folder}' {what}. Name one that comes with revloop ({names}), "
-        "or a folder with settings.toml and the templates."
-    )
-
-
-def _optional(settings: PromptSettings) -> set[str]:
-    """Files that may be missing; without tags, a single pass could not be taken apart."""
-    return {"system.txt"} if settings.revision.tags is not None else {"single.txt", "system.txt"}

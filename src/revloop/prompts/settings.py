@@ -48,6 +48,11 @@ class CritiqueSettings(Frozen):
 class RevisionSettings(Frozen):
     """How a revision is generated and read."""
 
+    form: Literal["rewrite", "edits"] = Field(
+        default="rewrite",
+        description="rewrite: the critic writes the whole text. edits: it writes the passages to "
+        "replace and what replaces them, in the layout of `revloop.edits.layout`.",
+    )
     max_tokens: Annotated[int, Field(ge=1)] = Field(description="Token limit of a revision.")
     tags: RevisionTags | None = Field(
         default=None, description="Tags around the revision; None if it is the whole answer."
@@ -99,6 +104,11 @@ class PromptSettings(Frozen):
     sampling: SamplingDefaults = SamplingDefaults()
     critique: CritiqueSettings
     revision: RevisionSettings
+    rewrite: RevisionSettings | None = Field(
+        default=None,
+        description="With edits: how the whole text is asked for, with rewrite.txt, when edits "
+        "could not be used.",
+    )
     thinking: ThinkingSettings = ThinkingSettings()
     checks: CheckSettings = CheckSettings()
 
@@ -117,6 +127,20 @@ class PromptSettings(Frozen):
                     f"{name} needs kind = 'chat': a completion set continues one text, so its "
                     "templates already decide what the revision follows"
                 )
+        return self
+
+    @model_validator(mode="after")
+    def _edits_and_rewrite(self) -> Self:
+        """Edits need a rewrite to fall back on, and begin with no words of the response."""
+        has_edits = self.revision.form == "edits"
+        if has_edits and self.revision.opening_words:
+            raise ValueError("revision.opening_words belongs to rewrites, not to edits")
+        if has_edits != (self.rewrite is not None):
+            raise ValueError(
+                "the table [rewrite] belongs to revision.form = 'edits', and to it only"
+            )
+        if self.rewrite is not None and self.rewrite.form != "rewrite":
+            raise ValueError("rewrite.form must be 'rewrite'")
         return self
 
     @property
@@ -146,10 +170,10 @@ class PromptSettings(Frozen):
         return content
 
 
-_NEWER_KEYS = ("tries", "retry_temperature")
+_NEWER_KEYS = ("tries", "retry_temperature", "rewrite")
 _NEWER = {
     "critique": ("prefill", "stop"),
-    "revision": ("context", "prefill", "opening_words", "stop"),
+    "revision": ("form", "context", "prefill", "opening_words", "stop"),
 }
 """Settings that came later than the first stored runs, by table."""
 

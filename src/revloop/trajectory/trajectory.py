@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field
 
+from revloop.edits import EditResult
 from revloop.trajectory.draft import Draft
 from revloop.trajectory.sampling import Sampling, SentSampling
 from revloop.trajectory.verdicts import Comparison, Selection
@@ -27,6 +28,10 @@ _PREVIEW_CHARACTERS = 160
 
 FinishReason = Literal["stop", "length", "content_filter", "refusal", "tool_calls"]
 """Why a reply ended: by itself, at its token limit, or without being an answer."""
+
+
+StepKind = Literal["critique", "revision", "both", "rewrite"]
+"""What a request asks for; "rewrite" is a whole revision after edits that could not be used."""
 
 
 class Usage(Frozen):
@@ -99,7 +104,7 @@ class Refusal(Frozen):
 class Step(Frozen):
     """One request to the engine."""
 
-    kind: Literal["critique", "revision", "both"]
+    kind: StepKind
     attempt: int = Field(
         ge=1, description="1 for the first try, 2 after an unusable reply, and so on."
     )
@@ -172,6 +177,11 @@ class Version(Frozen):
     )
     selection: Selection | None = Field(
         default=None, description="How it was selected; None if the round had one candidate."
+    )
+    edits: tuple[EditResult, ...] | None = Field(
+        default=None,
+        description="The edits that made it of its base, with their outcomes; None if the whole "
+        "text was written.",
     )
     failed_checks: tuple[CheckVerdict, ...] = Field(
         default=(), description="What the checks that were switched off would have refused."

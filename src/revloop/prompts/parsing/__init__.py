@@ -7,6 +7,7 @@ thoughts, and talk around a revision.
 """
 
 from revloop.prompts.parsing.critique import Labels, heading, parse_critique, write_critique
+from revloop.prompts.parsing.edits import WrittenRevision, apply_written, find_edits
 from revloop.prompts.parsing.revision import (
     RevisionTags,
     find_revision,
@@ -41,6 +42,9 @@ __all__ = [
     "ThoughtMarks",
     "UnfinishedThoughtError",
     "UnusableError",
+    "WrittenRevision",
+    "apply_written",
+    "find_edits",
     "find_revision",
     "heading",
     "left_out",

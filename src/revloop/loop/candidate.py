@@ -1,0 +1,23 @@
+"""A candidate: one revision of a round, with what led to it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from revloop.edits import EditResult
+    from revloop.trajectory import Critique
+
+
+class Candidate(NamedTuple):
+    """One revision of a round.
+
+    Attributes:
+        critique: The critique that led to it.
+        text: The revised text.
+        edits: The edits that made it, with their outcomes; None if the whole text was written.
+    """
+
+    critique: Critique
+    text: str
+    edits: tuple[EditResult, ...] | None = None

@@ -1,0 +1,235 @@
+"""What a round asks the critic for: a critique, and a revision or both in one reply."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import anyio.to_thread
+
+from revloop.engines.base import LONG_CHARS, Request
+from revloop.errors import ContextFullError
+from revloop.loop.candidate import Candidate
+from revloop.loop.requests import RoundFailedError
+from revloop.loop.stopping import found_nothing
+from revloop.prompts import texts_given
+from revloop.prompts.parsing import left_out
+from revloop.trajectory import StopReason
+
+if TYPE_CHECKING:
+    from revloop.engines.base import Engine, TokenPrefix
+    from revloop.loop.requests import RoundRequests
+    from revloop.options import RunSettings
+    from revloop.prompts import PromptSet
+    from revloop.trajectory import Critique, Draft, StepKind
+
+    Written = tuple[Candidate, tuple[str, ...]]
+    """A candidate, and what was left out of its reply."""
+
+SHORTEST_CRITIQUE_TOKENS = 64
+"""The least room for a critique; with less, none is requested."""
+
+SHORTEST_EDITS_TOKENS = 64
+"""The least room for edits. A rewrite needs as much as the text has."""
+
+_MAY_REWRITE = {StopReason.UNPARSEABLE, StopReason.TOKEN_LIMIT}
+"""Failures of edits after which the whole text is asked for."""
+
+
+class Writing:
+    """Asks the critic for the texts of one draft's rounds.
+
+    Args:
+        draft: What is revised.
+        engine: Answers the requests.
+        prompts: Words the requests, and parses the replies.
+        settings: What else decides the texts.
+    """
+
+    def __init__(
+        self, draft: Draft, engine: Engine, prompts: PromptSet, settings: RunSettings
+    ) -> None:
+        self._draft = draft
+        self._engine = engine
+        self._prompts = prompts
+        self._settings = settings
+        self._counted: dict[str, int] = {}
+
+    async def begin_round(self, text: str) -> None:
+        """Forget the last round's counts; count a long text in a thread, off the event loop."""
+        self._counted.clear()
+        if len(text) > LONG_CHARS:
+            count = self._engine.count_tokens
+            tokens = await anyio.to_thread.run_sync(count, text, abandon_on_cancel=True)
+            self._counted[text] = tokens or 0
+
+    async def critique(
+        self, requests: RoundRequests, text: str
+    ) -> tuple[Critique, TokenPrefix | None]:
+        """A critique of a text, and the tokens that a revision's prompt extends, if known."""
+        prompts, settings = self._prompts, self._settings
+        request = Request(
+            prompt=prompts.critique_prompt(self._draft, text),
+            sampling=settings.sampling,
+            max_tokens=settings.critique_max_tokens + settings.thinking_tokens,
+            room_tokens=min(SHORTEST_CRITIQUE_TOKENS, settings.critique_max_tokens),
+            reserve_tokens=self._revision_tokens(text),
+            stop=prompts.critique_stops(),
+            keep_prefix=not prompts.is_chat,
+            prefill=prompts.settings.critique.prefill,
+            thinking=settings.thinking,
+        )
+        labels, given = prompts.settings.critique.labels, texts_given(self._draft, text)
+        critique, answer = await requests.until_usable(
+            "critique",
+            request,
+            lambda generated: prompts.parse_critique(request.prefill + generated, given),
+            given,
+            allow_cut=labels is None or not labels.required,
+        )
+        # without its thoughts, the tokens are no longer a prefix
+        return critique, answer.prefix if critique.raw == answer.text else None
+
+    async def revision(
+        self,
+        requests: RoundRequests,
+        text: str,
+        critique: Critique,
+        prefix: TokenPrefix | None = None,
+    ) -> Candidate:
+        """A revision of a text after its critique; a whole one if edits could not be used."""
+        try:
+            return await self._revision("revision", requests, text, critique, prefix)
+        except RoundFailedError as failure:
+            if not self._may_rewrite(failure):
+                raise
+            return await self._rewrite(requests, text, critique, prefix, failure)
+
+    async def single_pass(self, requests: RoundRequests, text: str) -> Candidate:
+        """A critique with its revision in one reply; edits that could not be used: see above."""
+        prompts, settings = self._prompts, self._settings
+        most = settings.critique_max_tokens + settings.revision_max_tokens
+        needed = SHORTEST_CRITIQUE_TOKENS + self._count(prompts.bridge) + self._shortest(text)
+        request = Request(
+            prompt=prompts.single_pass_prompt(self._draft, text),
+            sampling=settings.sampling,
+            max_tokens=most + settings.thinking_tokens,
+            room_tokens=min(needed, most),
+            stop=prompts.settings.revision.stop,
+            prefill=prompts.settings.critique.prefill,
+            thinking=settings.thinking,
+        )
+        given = texts_given(self._draft, text)
+
+        def parse(generated: str) -> Written:
+            reply = request.prefill + generated
+            critique, revision = prompts.parse_single_pass(reply, given)
+            if found_nothing(critique, settings):
+                return Candidate(critique, text), ()
+            rest = reply.removeprefix(critique.raw).removeprefix(prompts.bridge)
+            return self._accepted(prompts, rest, revision, critique, text)
+
+        try:
+            (candidate, around), _ = await requests.until_usable("both", request, parse, given)
+        except RoundFailedError as failure:
+            if not self._may_rewrite(failure):
+                raise
+            critique, prefix = await self.critique(requests, text)
+            return await self._rewrite(requests, text, critique, prefix, failure)
+        requests.note_left_out(around)
+        return candidate
+
+    def _may_rewrite(self, failure: RoundFailedError) -> bool:
+        wants = self._prompts.has_edits and self._settings.on_bad_edits == "rewrite"
+        return wants and failure.end.reason in _MAY_REWRITE
+
+    async def _rewrite(
+        self,
+        requests: RoundRequests,
+        text: str,
+        critique: Critique,
+        prefix: TokenPrefix | None,
+        failure: RoundFailedError,
+    ) -> Candidate:
+        """The whole text; the failure of the edits if there is no room for it."""
+        try:
+            return await self._revision("rewrite", requests, text, critique, prefix)
+        except ContextFullError:
+            raise failure from None
+
+    async def _revision(
+        self,
+        kind: StepKind,
+        requests: RoundRequests,
+        text: str,
+        critique: Critique,
+        prefix: TokenPrefix | None,
+    ) -> Candidate:
+        prompts = self._prompts.rewriting if kind == "rewrite" else self._prompts
+        request = self._revision_request(prompts, text, critique, prefix)
+        given = texts_given(self._draft, text)
+        _, lead = prompts.settings.revision.begun(text)
+
+        def parse(generated: str) -> Written:
+            reply = lead + generated
+            revision = prompts.parse_revision(reply, given)
+            return self._accepted(prompts, reply, revision, critique, text)
+
+        (candidate, around), _ = await requests.until_usable(kind, request, parse, given)
+        requests.note_left_out(around)
+        return candidate
+
+    def _revision_request(
+        self, prompts: PromptSet, text: str, critique: Critique, prefix: TokenPrefix | None
+    ) -> Request:
+        settings, asked = self._settings, prompts.settings.revision
+        most = settings.revision_max_tokens if prompts is self._prompts else asked.max_tokens
+        shortest = self._shortest(text) if prompts is self._prompts else self._count(text)
+        return Request(
+            prompt=prompts.revision_prompt_of(self._draft, text, critique.raw),
+            sampling=settings.sampling,
+            max_tokens=most + settings.thinking_tokens,
+            room_tokens=min(max(shortest, 1), most),
+            stop=asked.stop,
+            prefix=prefix,
+            prefill=asked.begun(text)[0],
+            thinking=settings.thinking,
+        )
+
+    def _accepted(
+        self, prompts: PromptSet, reply: str, written: str, critique: Critique, text: str
+    ) -> Written:
+        """The candidate that a reply's revision becomes.
+
+        Raises:
+            UnusableError: Its edits cannot be applied, or the text fails a check.
+        """
+        around = left_out(reply, written, prompts.settings.revision.tags)
+        revised = prompts.revised(written, text)
+        checks = self._settings.checks
+        accepted = prompts.accept(revised.text, critique, text, self._draft, checks)
+        return Candidate(critique, accepted, revised.edits), around
+
+    def _revision_tokens(self, text: str) -> int:
+        """Tokens that the revision's prompt adds to the critique's, and the revision's own.
+
+        In a fresh context the bridge takes the place of the critique's template.
+        """
+        prompts = self._prompts
+        added = self._count(prompts.bridge)
+        if prompts.has_fresh_context:
+            added = max(0, added - self._count(prompts.fixed_text("critique.txt")))
+        return self._shortest(text) + added
+
+    def _shortest(self, text: str) -> int:
+        """The tokens that a revision of a text needs at least."""
+        tokens = self._count(text)
+        return min(tokens, SHORTEST_EDITS_TOKENS) if self._prompts.has_edits else tokens
+
+    def _count(self, text: str) -> int:
+        """Tokens of a text; 0 if the engine cannot count them (the server then rejects it).
+
+        Cached, because a round needs each count several times, and tokenising is slow.
+        """
+        if text not in self._counted:
+            self._counted[text] = self._engine.count_tokens(text) or 0
+        return self._counted[text]

@@ -1,0 +1,93 @@
+"""Loads a prompt set's folder: its settings and its templates."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NamedTuple
+
+from revloop.errors import PromptSetError
+from revloop.prompts.settings import PromptSettings
+from revloop.prompts.shipped import shipped_prompt_sets
+from revloop.prompts.templates import (
+    load_settings,
+    load_template,
+    refuse_unknown_files,
+    shipped_folder,
+)
+
+_QUESTION = frozenset({"prompt", "response"})
+_PLACEHOLDERS: dict[str, frozenset[str]] = {
+    "critique.txt": _QUESTION,
+    "single.txt": _QUESTION,
+    "turn.txt": frozenset({"role", "content"}),
+    "system.txt": frozenset(),
+}
+_FRESH_BRIDGE = _QUESTION | {"critique"}
+_FILES = {
+    "completion": {"critique.txt", "bridge.txt", "turn.txt"},
+    "chat": {"critique.txt", "bridge.txt", "turn.txt", "single.txt", "system.txt"},
+}
+
+
+class LoadedSet(NamedTuple):
+    """The content of a prompt set's folder.
+
+    Attributes:
+        name: The folder's name.
+        settings: The content of ``settings.toml``.
+        templates: The text of each template, by file name.
+    """
+
+    name: str
+    settings: PromptSettings
+    templates: dict[str, str]
+
+
+def load_set(name_or_folder: str | Path) -> LoadedSet:
+    """Read a prompt set that comes with revloop, or a folder of the user's.
+
+    Raises:
+        PromptSetError: There is no such set, or one of its files is missing, misspelt, not UTF-8
+            or invalid.
+    """
+    folder = _find(name_or_folder)
+    settings = load_settings(folder / "settings.toml", PromptSettings)
+    bridges = {"bridge.txt": settings.revision}
+    if settings.rewrite is not None:
+        bridges["rewrite.txt"] = settings.rewrite
+    files = _FILES[settings.kind] | set(bridges)
+    refuse_unknown_files(folder, files)
+    placeholders = _PLACEHOLDERS | {
+        file: _FRESH_BRIDGE if asked.context == "fresh" else frozenset()
+        for file, asked in bridges.items()
+    }
+    templates = {
+        file: load_template(folder / file, placeholders[file])
+        for file in sorted(files)
+        if file not in _optional(settings) or (folder / file).exists()
+    }
+    fresh = settings.revision.context == "fresh"
+    if "single.txt" in templates and fresh and settings.revision.tags is None:
+        raise PromptSetError(
+            f"{folder / 'single.txt'}: nothing tells the revision from the critique. Delete "
+            "the file, or set [revision] tags."
+        )
+    return LoadedSet(folder.name, settings, templates)
+
+
+def _find(name_or_folder: str | Path) -> Path:
+    shipped = shipped_folder() / name_or_folder
+    for folder in (shipped, Path(name_or_folder)):
+        if (folder / "settings.toml").is_file():
+            return folder
+    names = ", ".join(shipped_prompt_sets())
+    what = "has no settings.toml" if Path(name_or_folder).is_dir() else "does not exist"
+    raise PromptSetError(
+        f"Prompt set '{name_or_folder}' {what}. Name one that comes with revloop ({names}), "
+        "or a folder with settings.toml and the templates."
+    )
+
+
+def _optional(settings: PromptSettings) -> set[str]:
+    """Files that may be missing; without tags, a single pass could not be taken apart."""
+    return {"system.txt"} if settings.revision.tags is not None else {"single.txt", "system.txt"}

@@ -1,0 +1,75 @@
+"""The keywords of ``revise`` and of revisers, for editors and type checkers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, TypedDict
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
+    from pathlib import Path
+
+    from pydantic import SecretStr
+
+    from revloop.engines.base import Engine
+    from revloop.engines.retry import RetryPolicy
+    from revloop.options import EngineKind, EngineOptions, Keep, LoopOptions, OnBadEdits
+    from revloop.prompts.checks import CheckName
+    from revloop.trajectory import Judge
+
+    JudgeSource = Judge | Callable[[], Awaitable[Judge]]
+
+
+class ReviserOptions(TypedDict, total=False):
+    """How a reviser works; everything may be left out.
+
+    ``EngineOptions`` and ``LoopOptions`` of :mod:`revloop.options` describe their fields.
+
+    Attributes:
+        retries: When a request to a server is sent again after a passing fault.
+        engine: An engine of your own, or the options of one as a model.
+        loop: The options of the loop as a model.
+        prompts: Name or folder of a prompt set.
+        store: File that every version is committed to.
+        new_run: Begin a new run in the store, whatever it holds.
+        judge: Who compares versions: a judge, or an asynchronous function that opens one.
+    """
+
+    retries: RetryPolicy | None
+    engine: Engine | EngineOptions | None
+    loop: LoopOptions
+    prompts: str | Path
+    store: str | Path | None
+    new_run: bool
+    judge: JudgeSource | None
+    base_url: str | None
+    model: str | None
+    kind: EngineKind | None
+    api_key: str | SecretStr | None
+    api_key_file: str | Path | None
+    tokenizer: str | None
+    tensor_parallel_size: int
+    extra_body: Mapping[str, Any] | str | None
+    header: Sequence[str]
+    rpm: int | None
+    tpm: int | None
+    single_pass: bool
+    temperature: float | None
+    top_p: float | None
+    top_k: int | None
+    min_p: float | None
+    repetition_penalty: float | None
+    presence_penalty: float | None
+    frequency_penalty: float | None
+    seed: int
+    critique_max_tokens: int | None
+    revision_max_tokens: int | None
+    early_stop: bool
+    stop_score: float | None
+    tries: int | None
+    retry_temperature: float | None
+    thinking_tokens: int
+    thinking: bool
+    keep: Keep
+    candidates: int
+    on_bad_edits: OnBadEdits
+    no_checks: Sequence[CheckName]
