@@ -20,6 +20,7 @@ from tests.helpers.repository import REPOSITORY
 from tests.helpers.scripted_engine import ScriptedEngine
 
 CNR, CHAT = PromptSet.load("cnr"), PromptSet.load("chat")
+CNR_EDITS, CHAT_EDITS = PromptSet.load("cnr-edits"), PromptSet.load("chat-edits")
 GOLDEN = Path(__file__).parent / "bottles.txt"
 
 texts = st.text(max_size=80)
@@ -238,6 +239,33 @@ class TestChat:
     def test_a_revision_that_reads_like_a_thought_is_refused(self) -> None:
         with pytest.raises(InputError, match=r"the revision cannot be read back .*a thought"):
             training_texts(record(revision="<think>Hm.</think>So."), CNR)
+
+
+class TestEdits:
+    def test_a_revision_is_the_edits_that_make_it(self) -> None:
+        made = record(response="We meet at nine.", revision="We meet at ten. Bring a coat.")
+        (text,) = training_texts(made, CNR_EDITS)
+        assert text.target.endswith("\n\n### Edits:\n- nine\n+ ten. Bring a coat")
+        *_, last = training_texts(made, CHAT_EDITS)
+        assert last.target == "<edits>\n- nine\n+ ten. Bring a coat\n</edits>"
+
+    def test_an_unchanged_revision_teaches_to_change_nothing(self) -> None:
+        (text,) = training_texts(record(revision=str(BOTTLES["response"])), CNR_EDITS)
+        assert text.target.endswith("\n\n### Edits:\nnone")
+
+    @given(filled, filled)
+    def test_any_revision_is_read_back_to_the_letter(self, response: str, revision: str) -> None:
+        made = record(response=response, revision=revision)
+        for prompts in (CNR_EDITS, CHAT_EDITS):
+            try:
+                *_, last = training_texts(made, prompts)
+            except InputError:  # as in the other form: it reads like a critique, say
+                with pytest.raises(InputError):
+                    training_texts(made, prompts.rewriting)
+                continue
+            written = last.target.partition(prompts.bridge)[2] or last.target
+            read = prompts.parse_revision(written, texts_given(made.draft, response))
+            assert prompts.revised(read, response).text == revision
 
 
 async def test_the_loop_sends_what_was_trained_on() -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field
 
+from revloop.edits import edits_between, write_edits
 from revloop.errors import InputError
 from revloop.prompts import texts_given
 from revloop.prompts.parsing import UnusableError, write_critique, write_revision
@@ -54,7 +55,7 @@ def training_texts(record: Record, prompts: PromptSet) -> tuple[TrainingText, ..
             its scale, or the loop could not parse the text.
     """
     critique = _critique(record, prompts) if record.has_critique else ""
-    revision = "" if record.revision is None else _revision(record.revision, record, prompts)
+    revision = "" if record.revision is None else _revision(record, record.revision, prompts)
     opening = prompts.critique_prompt(record.draft, record.response)
     if prompts.is_chat:
         return _turns(record, prompts, opening, critique, revision)
@@ -129,12 +130,12 @@ def _free_form(record: Record) -> str:
     return "\n\n".join(filter(None, record.aspects))
 
 
-def _revision(revision: str, record: Record, prompts: PromptSet) -> str:
-    """The revision in the prompt set's format, if the loop would accept it unchanged."""
-    written = write_revision(revision, prompts.settings.revision.tags)
+def _revision(record: Record, revision: str, prompts: PromptSet) -> str:
+    """The revision in the prompt set's form, if the loop would accept it unchanged."""
+    written = _written(record.response, revision, prompts)
     given = texts_given(record.draft, record.response)
     try:
-        read = prompts.parse_revision(written, given)
+        read = prompts.revised(prompts.parse_revision(written, given), record.response).text
         prompts.accept(read, Critique(raw=""), record.response, record.draft, _CHECKS)
     except UnusableError as exc:
         read, why = None, exc.reason
@@ -148,6 +149,12 @@ def _revision(revision: str, record: Record, prompts: PromptSet) -> str:
     return written
 
 
+def _written(response: str, revision: str, prompts: PromptSet) -> str:
+    """A revision as the critic should write it: the text, or the edits that make it."""
+    text = write_edits(edits_between(response, revision)) if prompts.has_edits else revision
+    return write_revision(text, prompts.settings.revision.tags)
+
+
 def _read_back(prompts: PromptSet, critique: str, record: Record) -> Critique | None:
     """The critique as the loop parses it, in two passes or in one."""
     given = texts_given(record.draft, record.response)
@@ -158,4 +165,4 @@ def _read_back(prompts: PromptSet, critique: str, record: Record) -> Critique | 
         read, revised = prompts.parse_single_pass(critique + prompts.bridge + revision, given)
     except UnusableError:
         return None
-    return read if revised == _ANY_REVISION else None
+    return read if revised.strip() == _ANY_REVISION else None
