@@ -14,6 +14,7 @@ import pytest
 
 from revloop.cli.output import printable
 from tests.helpers.command_line import revloop
+from tests.helpers.edited_samples import edited_store
 from tests.helpers.judges import store_of
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 LONG = "Thank you for the scarf, which is warm. " * 10
 
 
-def in_a_terminal(folder: Path, columns: int, *arguments: str) -> list[str]:
+def in_a_terminal(folder: Path, columns: int, *arguments: str, **variables: str) -> list[str]:
     """The lines that a command writes to a terminal of so many columns."""
     ours, its = os.openpty()
     fcntl.ioctl(its, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
@@ -30,7 +31,7 @@ def in_a_terminal(folder: Path, columns: int, *arguments: str) -> list[str]:
     process = subprocess.Popen(
         [sys.executable, "-m", "revloop", *arguments],
         cwd=folder,
-        env={**environment, "TERM": "xterm"},
+        env={**environment, "TERM": "xterm", **variables},
         stdin=its,
         stdout=its,
         stderr=subprocess.PIPE,
@@ -76,3 +77,13 @@ def test_the_list_has_the_terminals_width(store: Path, columns: int) -> None:
 async def test_a_version_is_shown_whole_whatever_the_width(store: Path) -> None:
     finished = await revloop("show", store.name, "d1", folder=store.parent)
     assert printable(LONG).strip() in finished.out
+
+
+async def test_a_terminal_without_colours_shows_marks_instead(tmp_path: Path) -> None:
+    await edited_store(tmp_path / "s.sqlite")
+    coloured = in_a_terminal(tmp_path, 80, "show", "s.sqlite", "applied")
+    plain = in_a_terminal(tmp_path, 80, "show", "s.sqlite", "applied", NO_COLOR="1")
+    assert "\x1b[9;31mYour team\x1b[0m\x1b[32mYour pool team\x1b[0m" in coloured
+    assert "[-Your team-]{+Your pool team+}" in "".join(plain).replace("\x1b[0m", "").replace(
+        "\x1b[9m", ""
+    )

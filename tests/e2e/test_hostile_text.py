@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from revloop import AsyncReviser, Draft, PromptSet, Trajectory, revise
-from revloop.cli.output import print_json, print_text, print_trajectory, printable
+from revloop.cli.output import print_json, print_text, printable
+from revloop.cli.versions import print_trajectory
 from revloop.engines.tokens import PromptTokenizer
 from revloop.errors import BadReplyError, EngineError, InputError
 from revloop.prompts import shipped_prompt_sets

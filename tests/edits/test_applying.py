@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from revloop.edits import Edit, EditOutcome, EditResult, apply
+from revloop.edits import Edit, EditOutcome, EditResult, Replacement, apply, replacements
 
 TEXT = "The rule that he made is old. It is a good rule, and it is kept."
 WORDS = st.lists(
@@ -119,3 +119,33 @@ def test_what_no_applied_edit_names_stays_as_it_is(text: str, pairs: list[tuple[
 def test_long_texts_are_searched_in_time(text: str) -> None:
     assert outcome("a a", text)[1] in {"ambiguous", "not_found"}
     assert outcome("a", text)[1] in {"ambiguous", "not_found"}
+
+
+def test_what_was_put_in_is_told_in_the_order_of_the_text() -> None:
+    text = "x\r\na\r\nb c"
+    applied = apply(text, [Edit(find=f, replacement=r) for f, r in (("c", ""), ("a\nb", "d\ne"))])
+    assert replacements(text, applied.results) == [
+        Replacement(3, 7, "d\r\ne"),
+        Replacement(8, 9, ""),
+    ]
+
+
+def test_edits_with_their_outcomes_are_applied_anew_to_another_text() -> None:
+    results = apply("a b", [Edit(find="b", replacement="c")]).results
+    assert apply("b a a", results).text == "c a a"
+
+
+@pytest.mark.parametrize(
+    ("find", "replacement", "remark"),
+    [
+        ("good", "fine", None),
+        ("good", "good", "the passage and its replacement are the same"),
+        ("good  rule", "rule", EditOutcome.FOLDED.meaning),
+        ("bad", "good", EditOutcome.NOT_FOUND.meaning),
+    ],
+)
+def test_there_is_nothing_to_say_of_an_edit_applied_as_it_was_written(
+    find: str, replacement: str, remark: str | None
+) -> None:
+    (edit,) = apply(TEXT, [Edit(find=find, replacement=replacement)]).results
+    assert edit.remark == remark

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from revloop.report.textdiff import Change, word_diff
+from revloop.edits import Edit, apply, replacements
+from revloop.report.textdiff import Change, changes_between, word_diff
 
 texts = st.text(max_size=60) | st.lists(
     st.sampled_from(["the", "a", "cat", " ", "  ", "\n", ".", "!", "naïve", "\x1c", "e\u0301"]),
@@ -31,6 +32,31 @@ def test_same_and_added_spell_the_new_text(old: str, new: str) -> None:
 @given(texts, texts)
 def test_no_change_is_empty(old: str, new: str) -> None:
     assert all(change.text for change in word_diff(old, new))
+
+
+@given(texts, st.lists(st.tuples(texts, texts), max_size=4), st.data())
+def test_the_changes_of_edits_are_exactly_what_they_replaced(
+    old: str, pairs: list[tuple[str, str]], data: st.DataObject
+) -> None:
+    ends = st.integers(0, len(old))
+    named = [
+        (old[slice(*sorted((data.draw(ends), data.draw(ends))))] or find, new)
+        for find, new in pairs
+    ]
+    applied = apply(old, [Edit(find=find, replacement=new) for find, new in named])
+    changes = changes_between(old, applied.text, applied.results)
+    replaced = [
+        one for one in replacements(old, applied.results) if old[one.start : one.end] != one.text
+    ]
+    if not replaced:
+        return
+    assert changes is not None
+    assert spelled(changes, "same", "removed") == old
+    assert spelled(changes, "same", "added") == applied.text
+    assert [c.text for c in changes if c.kind == "added"] == [r.text for r in replaced if r.text]
+    assert [c.text for c in changes if c.kind == "removed"] == [
+        old[r.start : r.end] for r in replaced if r.end > r.start
+    ]
 
 
 @given(texts)

@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from revloop.edits import EditOutcome, EditResult
 from revloop.errors import InputError
 from revloop.trajectory import (
     Comparison,
@@ -69,7 +70,7 @@ samplings = st.builds(
 )
 steps = st.builds(
     Step,
-    kind=st.sampled_from(["critique", "revision", "both"]),
+    kind=st.sampled_from(["critique", "revision", "both", "rewrite"]),
     attempt=st.integers(1, 9),
     finish_reason=st.sampled_from(["stop", "length", "content_filter", "refusal", "tool_calls"]),
     usage=usages,
@@ -80,6 +81,14 @@ steps = st.builds(
     | st.builds(Refusal, reason=texts, reply=st.none() | texts, characters=st.integers(0, 9)),
     thoughts=st.none() | texts,
     limit_tokens=st.none() | st.integers(1, 2**40),
+)
+edits = st.builds(
+    EditResult,
+    find=texts,
+    replacement=texts,
+    outcome=st.sampled_from(EditOutcome),
+    start=st.none() | counts,
+    end=st.none() | counts,
 )
 zones = st.integers(-12, 14).map(lambda hours: timezone(timedelta(hours=hours)))
 versions = st.builds(
@@ -98,6 +107,7 @@ versions = st.builds(
     steps=st.lists(steps, max_size=2).map(tuple),
     engine=st.none() | st.builds(EngineInfo, kind=texts, model=texts, version=st.none() | texts),
     prompt_set=st.none() | texts,
+    edits=st.none() | st.lists(edits, max_size=2).map(tuple),
     created_at=st.datetimes(timezones=zones),
 )
 ends = st.builds(
@@ -441,6 +451,41 @@ class TestWhatIsKept:
     def test_the_comparison_goes_to_json_and_back(self) -> None:
         found = self.trajectory(1, 1)
         assert Trajectory.model_validate_json(found.model_dump_json()) == found
+
+
+class TestUnusableEdits:
+    @staticmethod
+    def after(*kinds: str, edits: tuple[EditResult, ...] | None = None) -> Refusal | None:
+        """Why, after these steps; an exclamation mark makes one unusable, for its number."""
+        made = [
+            step(0).model_copy(
+                update={
+                    "kind": kind.removesuffix("!"),
+                    "refusal": Refusal(reason=str(n), characters=0) if kind[-1] == "!" else None,
+                }
+            )
+            for n, kind in enumerate(kinds)
+        ]
+        return Version(
+            round=1, text="a", steps=tuple(made), edits=edits, created_at=NOW
+        ).unusable_edits
+
+    @pytest.mark.parametrize(
+        ("kinds", "reason"),
+        [
+            (["critique", "revision!", "revision!", "rewrite"], "2"),
+            (["critique!", "critique", "revision!", "rewrite!", "rewrite"], "2"),
+            (["both!", "both!", "critique!", "critique", "rewrite"], "1"),
+            (["critique", "rewrite"], None),
+            (["critique", "revision!", "revision"], None),
+        ],
+    )
+    def test_are_those_before_a_rewrite(self, kinds: list[str], reason: str | None) -> None:
+        refusal = self.after(*kinds)
+        assert (None if refusal is None else refusal.reason) == reason
+
+    def test_of_other_candidates_do_not_count(self) -> None:
+        assert self.after("critique", "revision!", "rewrite", "revision", edits=()) is None
 
 
 class TestPromptText:

@@ -19,6 +19,7 @@ from revloop.cli.figures import print_evaluation
 from revloop.cli.files import new_file
 from revloop.cli.generated import with_options
 from revloop.cli.tables import print_table
+from revloop.cli.versions import print_trajectory
 from revloop.demo import CRITIC_FOLDER, demo_drafts
 from revloop.demo.figures import critique_statements, fault_counts, round_figures, unusable_replies
 from revloop.engines.factory import DEMO, SHIPPED_CRITIC
@@ -48,7 +49,7 @@ def demo(loop: RunOptions, demo: DemoOptions) -> None:
         trajectories = _revise_all(drafts, loop, options, path)
     for trajectory in _most_improved(trajectories)[: demo.shown]:
         output.results.rule(output.printable(str(trajectory.draft.id)))
-        output.print_trajectory(trajectory)
+        print_trajectory(trajectory)
     output.results.rule("All drafts, by the exact judge")
     _print_faults(trajectories, iterations)
     _print_summary(trajectories)

@@ -9,18 +9,16 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from rich.cells import cell_len, set_cell_size
 from rich.console import Console
 from rich.text import Text
 
 from revloop.errors import InputError
-from revloop.report.textdiff import is_rewritten, word_diff
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator
 
     from rich.status import Status
-
-    from revloop.trajectory import Critique, Step, Trajectory, Usage, Version
 
 results = Console(soft_wrap=True, highlight=False, markup=False, emoji=False)
 progress = Console(stderr=True, soft_wrap=True, highlight=False, markup=False, emoji=False)
@@ -42,15 +40,18 @@ class ProgressMode:
 
 mode = ProgressMode()
 
-_STYLES = {"same": "", "removed": "red strike", "added": "green"}
-_MARKS = {"same": ("", ""), "removed": ("[-", "-]"), "added": ("{+", "+}")}
 # bidirectional controls, which can make a text look like another one
 _REORDERING = "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
 
 
-def width() -> int:
+def width(console: Console = results) -> int:
     """Columns available for results: the terminal's, or 80 in a pipe or a file."""
-    return results.width if results.is_terminal else _PIPED_COLUMNS
+    return console.width if console.is_terminal else _PIPED_COLUMNS
+
+
+def shortened(text: str, columns: int) -> str:
+    """A printable text cut to so many columns of a terminal."""
+    return text if cell_len(text) <= columns else f"{set_cell_size(text, columns - 1)}…"
 
 
 def printable(text: str) -> str:
@@ -103,56 +104,6 @@ def is_live() -> bool:
     return progress.is_terminal and not mode.as_json
 
 
-def diff_text(old: str, new: str, *, coloured: bool) -> Text:
-    """The changes in colour, or marked with ``[-`` ``-]`` and ``{+`` ``+}``.
-
-    A rewritten text is shown without marks.
-    """
-    changes, shown = word_diff(old, new), Text()
-    if is_rewritten(changes):
-        return shown.append("(mostly rewritten)\n", "dim").append(printable(new))
-    for change in changes:
-        before, after = ("", "") if coloured else _MARKS[change.kind]
-        shown.append(before + printable(change.text) + after, _STYLES[change.kind])
-    return shown
-
-
-def print_trajectory(
-    trajectory: Trajectory, *, console: Console = results, thoughts: bool = False
-) -> None:
-    """Print every version with its critique and its changes.
-
-    Args:
-        trajectory: What is printed.
-        console: Where.
-        thoughts: Whether thoughts are printed too, not only their lengths.
-    """
-    coloured = console.color_system is not None
-    for message in trajectory.draft.conversation:
-        _paragraph(console, f"{message.role}:", Text(printable(message.content)))
-    _paragraph(console, "version 0, the response:", Text(printable(trajectory.original)))
-    for version in trajectory.versions[1:]:
-        _print_refused(trajectory, version.round, console)
-        _print_thoughts(version.round, version.steps, console, whole=thoughts)
-        before = trajectory.base_of(version)
-        if version.critique is not None:
-            critique = Text(printable(version.critique.raw.strip()), style="italic")
-            noted = _unread(version.critique) + _cut(version)
-            _paragraph(console, printable(f"critique of version {before.round}{noted}:"), critique)
-        changed = diff_text(before.text, version.text, coloured=coloured)
-        if before.text == version.text:
-            changed = Text("(unchanged)", style="dim")
-        _paragraph(console, f"version {version.round}:", changed)
-        _print_notes(version, console)
-    _print_refused(trajectory, trajectory.rounds + 1, console)
-    if trajectory.end is not None:
-        _print_thoughts(trajectory.rounds + 1, trajectory.end.steps, console, whole=thoughts)
-    if trajectory.kept != trajectory.rounds:
-        console.print(Text(f"Kept: version {trajectory.kept}.", style="dim"))
-    detail = "Unfinished." if trajectory.end is None else trajectory.end.detail
-    console.print(Text(printable(f"{detail} {totals(trajectory)}"), style="dim"))
-
-
 class StageTeller:
     """Shows the stages of a long start on stderr: a live line in a terminal, else plain lines."""
 
@@ -187,106 +138,11 @@ def trajectories(number: int) -> str:
     return "1 trajectory" if number == 1 else f"{number} trajectories"
 
 
-def totals(trajectory: Trajectory) -> str:
-    """Rounds, tokens and seconds of a trajectory, in a sentence."""
-    usage = trajectory.usage
-    cached = "" if usage.cached_tokens is None else f" ({usage.cached_tokens} from the cache)"
-    written = f"{usage.generated_tokens} written{_of_thoughts(usage)}"
-    return (
-        f"Rounds: {trajectory.rounds}; tokens: {usage.prompt_tokens} read{cached}, {written}; "
-        f"engine: {trajectory.latency_s:.1f} s."
-    )
-
-
-def version_teller(iterations: int) -> Callable[[Version], None]:
-    """A function that reports each new version on stderr."""
-
-    def tell(version: Version) -> None:
-        if version.round == 0:
-            return
-        score = None if version.critique is None else version.critique.score
-        scored = "" if score is None else f"version {version.round - 1} scored {score:g}, "
-        if version.critique is not None and version.critique.unread_score is not None:
-            scored = f"version {version.round - 1}{_unread(version.critique)}, "
-        tokens = version.usage.generated_tokens
-        report(
-            f"round {version.round} of {iterations}: {scored}"
-            f"{tokens} tokens{_of_thoughts(version.usage)} in {version.latency_s:.1f} s",
-            round=version.round,
-            iterations=iterations,
-            score=score,
-            generated_tokens=tokens,
-            latency_s=version.latency_s,
-        )
-
-    return tell
-
-
-def _print_refused(trajectory: Trajectory, round_: int, console: Console) -> None:
-    """Print why replies of a round were not used, and the start of each."""
-    for number, step, refusal in trajectory.refused:
-        if number != round_:
-            continue
-        by = "" if refusal.check is None else f" ({refusal.check})"
-        what = f"round {number}, {step.kind}, try {step.attempt}, not used{by}: {refusal.reason}"
-        if refusal.reply is None:
-            console.print(Text(printable(what), style="dim"))
-            continue
-        rest = refusal.characters - len(refusal.reply)
-        more = f" … and {rest} characters more" if rest else ""
-        _paragraph(console, printable(f"{what}:"), Text(printable(refusal.reply) + more))
-
-
-def _print_notes(version: Version, console: Console) -> None:
-    """Print what stood around a revision, and which checks it fails that are off."""
-    for step in version.steps:
-        for text in step.left_out:
-            _paragraph(console, "left out of the reply:", Text(printable(text), style="dim"))
-    for failed in version.failed_checks:
-        said = f"version {version.round} fails {failed.check}, which is off: {failed.reason}"
-        console.print(Text(printable(said), style="dim"))
-
-
-def _print_thoughts(round_: int, steps: Sequence[Step], console: Console, *, whole: bool) -> None:
-    """Print the thoughts of a round, or how long they are."""
-    for step in steps:
-        if step.thoughts is None:
-            continue
-        what = f"round {round_}, {step.kind}, try {step.attempt}, thoughts"
-        if whole:
-            _paragraph(console, f"{what}:", Text(printable(step.thoughts), style="dim"))
-        else:
-            console.print(Text(f"{what}: {len(step.thoughts)} characters", style="dim"))
-
-
-def _of_thoughts(usage: Usage) -> str:
-    """How many of the written tokens are thoughts, where that is known and not 0."""
-    return f" ({usage.thinking_tokens} of them thoughts)" if usage.thinking_tokens else ""
-
-
-def _unread(critique: Critique) -> str:
-    """A note on a score that could not be read."""
-    said = critique.unread_score
-    return "" if said is None else f" (unreadable score: '{said}')"
-
-
-def _cut(version: Version) -> str:
-    """A note on a critique that was cut at its token limit and used all the same."""
-    steps = [step for step in version.steps if step.kind == "critique" and step.refusal is None]
-    return " (cut at its token limit)" if steps and steps[0].finish_reason == "length" else ""
-
-
 def _write(text: str) -> None:
     if sys.stdout is None:
         raise InputError("Standard output is closed.")
     sys.stdout.write(f"{text}\n")
     sys.stdout.flush()  # a reader that has gone is noticed here, not when Python exits
-
-
-def _paragraph(console: Console, heading: str, body: Text) -> None:
-    console.print(Text(heading, style="bold cyan"))
-    console.print(body)
-    console.print()
 
 
 def _shown(letter: str) -> str:

@@ -12,6 +12,7 @@ from revloop.cli import output
 from revloop.cli.files import paths_read
 from revloop.cli.generated import with_options
 from revloop.cli.stores import tell_if_in_two_files
+from revloop.cli.versions import totals, version_teller
 from revloop.engines.factory import refuse_jobs
 from revloop.errors import EngineError, InputError
 from revloop.evaluation import judge_opener
@@ -72,7 +73,7 @@ def revise(
     tell_if_in_two_files(context, store.store)
     draft = _draft(_read_response(response, file), prompt, draft_id)
     with reviser:
-        tell = output.version_teller(loop.iterations)
+        tell = version_teller(loop.iterations)
         trajectory = reviser.revise(draft, iterations=loop.iterations, on_version=tell)
     _print(trajectory, as_json=as_json)
     if trajectory.end is not None and trajectory.end.reason.is_failure:
@@ -82,7 +83,7 @@ def revise(
 
 def _print(trajectory: Trajectory, *, as_json: bool) -> None:
     if trajectory.end is not None:
-        output.say(f"{trajectory.end.detail} {output.totals(trajectory)}")
+        output.say(f"{trajectory.end.detail} {totals(trajectory)}")
     if trajectory.kept != trajectory.rounds:
         output.say(f"Kept: version {trajectory.kept} of {trajectory.rounds}.")
     if as_json:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.cells import cell_len, set_cell_size
 
 from revloop.cli import output
 from revloop.cli.stores import RunToRead, StoreToRead, tell_which_run
+from revloop.cli.versions import print_trajectory
 from revloop.errors import InputError
 from revloop.files.paths import check_paths, standard_output
 from revloop.store import Store
@@ -50,7 +50,7 @@ def show(
                 output.print_json(trajectory.to_json())
         elif found is not None:
             for trajectory in found:
-                output.print_trajectory(trajectory, thoughts=thoughts)
+                print_trajectory(trajectory, thoughts=thoughts)
         else:
             _list(opened.contents(run))
 
@@ -76,5 +76,4 @@ def _list(trajectories: Iterable[Trajectory]) -> None:
 def _line(draft_id: str, rounds: str, ended: str, preview: str) -> str:
     """A line of the list, cut to the terminal's width."""
     line = f"{draft_id:<16}  {rounds:>6}  {ended:<18}  {preview}"
-    room = output.width()
-    return line if cell_len(line) <= room else f"{set_cell_size(line, room - 1)}…"
+    return output.shortened(line, output.width())

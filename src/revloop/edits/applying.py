@@ -23,6 +23,20 @@ class Applied(NamedTuple):
     results: tuple[EditResult, ...]
 
 
+class Replacement(NamedTuple):
+    """What stands in the place of a passage.
+
+    Attributes:
+        start: Where the passage began, in characters of the text before.
+        end: Where it ended.
+        text: What replaced it.
+    """
+
+    start: int
+    end: int
+    text: str
+
+
 def apply(text: str, edits: Iterable[Edit]) -> Applied:
     """Apply edits, each of which names a passage of the text before any edit.
 
@@ -35,13 +49,13 @@ def apply(text: str, edits: Iterable[Edit]) -> Applied:
         edits: The edits. Of two that overlap, the first is applied.
     """
     results: list[EditResult] = []
-    taken: list[tuple[Place, str]] = []
+    taken: list[Place] = []
     for edit in edits:
-        if isinstance(edit, EditResult):
+        if isinstance(edit, EditResult) and edit.outcome is EditOutcome.UNREADABLE:
             results.append(edit)
             continue
         outcome, place = _locate(edit, text)
-        if place is not None and any(_overlap(place, other) for other, _ in taken):
+        if place is not None and any(_overlap(place, other) for other in taken):
             outcome, place = EditOutcome.OVERLAPPING, None
         start, end = place or (None, None)
         results.append(
@@ -50,8 +64,22 @@ def apply(text: str, edits: Iterable[Edit]) -> Applied:
             )
         )
         if place is not None:
-            taken.append((place, _replacement(edit, outcome, text[place.start : place.end])))
-    return Applied(_replaced(text, sorted(taken)), tuple(results))
+            taken.append(place)
+    return Applied(_replaced(text, replacements(text, results)), tuple(results))
+
+
+def replacements(text: str, edits: Iterable[EditResult]) -> list[Replacement]:
+    """What applied edits replaced in a text, in the order of the text.
+
+    Args:
+        text: The text before the edits.
+        edits: The edits with their outcomes.
+    """
+    return sorted(
+        Replacement(edit.start, edit.end, _inserted(edit, text[edit.start : edit.end]))
+        for edit in edits
+        if edit.start is not None and edit.end is not None
+    )
 
 
 def _locate(edit: Edit, text: str) -> tuple[EditOutcome, Place | None]:
@@ -69,16 +97,16 @@ def _overlap(place: Place, other: Place) -> bool:
     return place == other or (place.start < other.end and other.start < place.end)
 
 
-def _replacement(edit: Edit, outcome: EditOutcome, passage: str) -> str:
+def _inserted(edit: EditResult, passage: str) -> str:
     """What stands in a passage's place; for a folded one, with its line breaks."""
-    if outcome is not EditOutcome.FOLDED or "\r\n" not in passage:
+    if edit.outcome is not EditOutcome.FOLDED or "\r\n" not in passage:
         return edit.replacement
     return edit.replacement.replace("\r\n", "\n").replace("\n", "\r\n")
 
 
-def _replaced(text: str, replacements: Iterable[tuple[Place, str]]) -> str:
+def _replaced(text: str, replaced: Iterable[Replacement]) -> str:
     parts, done = [], 0
-    for (start, end), replacement in replacements:
-        parts += [text[done:start], replacement]
-        done = end
+    for one in replaced:
+        parts += [text[done : one.start], one.text]
+        done = one.end
     return "".join([*parts, text[done:]])

@@ -60,3 +60,20 @@ class EditResult(Edit):
         "it was not applied.",
     )
     end: int | None = Field(default=None, ge=0, description="Where it ended.")
+
+    @property
+    def remark(self) -> str | None:
+        """What readers should know, as the end of a sentence; None: applied as it was written."""
+        if self.outcome is not EditOutcome.APPLIED:
+            return self.outcome.meaning
+        return "the passage and its replacement are the same" if self.is_same else None
+
+    @property
+    def is_same(self) -> bool:
+        """Whether it replaces a passage with itself."""
+        return self.find == self.replacement
+
+    @property
+    def line(self) -> str:
+        """Its passage, or its replacement without one, on a single line."""
+        return " ".join((self.find or self.replacement).split())

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
-from revloop.edits import matching_words, split_words
+from revloop.edits import matching_words, replacements, split_words
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
+
+    from revloop.edits import EditResult
 
     Pair = tuple[int, int]
 
@@ -22,6 +24,30 @@ class Change(NamedTuple):
 
     kind: Literal["same", "removed", "added"]
     text: str
+
+
+def changes_between(
+    old: str, new: str, edits: Sequence[EditResult] | None = None
+) -> list[Change] | None:
+    """The changes to mark in a new version, in reading order, removals before additions.
+
+    Those of a version that was written as edits are its edits, exactly as they were written.
+
+    Args:
+        old: The text before.
+        new: The text after.
+        edits: The edits that made it; None if the whole text was written.
+
+    Returns:
+        None if most of the text changed, and marks would hide it.
+    """
+    if edits:
+        changes = list(_edited(old, edits))
+        # a version whose edits only touched the white space at its ends keeps its text
+        if "".join(change.text for change in changes if change.kind != "removed") == new:
+            return changes
+    changes = word_diff(old, new)
+    return None if is_rewritten(changes) else changes
 
 
 def word_diff(old: str, new: str) -> list[Change]:
@@ -52,6 +78,25 @@ def is_rewritten(changes: Iterable[Change]) -> bool:
             changed += len(change.text)
     both = changed + same
     return both > _ALWAYS_MARKED and changed > _REWRITTEN_SHARE * both
+
+
+def _edited(old: str, edits: Sequence[EditResult]) -> Iterator[Change]:
+    """The passages that edits replaced, with their replacements, and what is between them."""
+    done = 0
+    for start, end, text in replacements(old, edits):
+        if old[start:end] == text:
+            continue
+        yield from _without_empty(
+            Change("same", old[done:start]),
+            Change("removed", old[start:end]),
+            Change("added", text),
+        )
+        done = end
+    yield from _without_empty(Change("same", old[done:]))
+
+
+def _without_empty(*changes: Change) -> Iterator[Change]:
+    return (change for change in changes if change.text)
 
 
 def _opcodes(

@@ -33,6 +33,8 @@ FinishReason = Literal["stop", "length", "content_filter", "refusal", "tool_call
 StepKind = Literal["critique", "revision", "both", "rewrite"]
 """What a request asks for; "rewrite" is a whole revision after edits that could not be used."""
 
+_WITH_EDITS = {"revision", "both"}
+
 
 class Usage(Frozen):
     """Tokens of one request, or of several added up."""
@@ -187,6 +189,16 @@ class Version(Frozen):
         default=(), description="What the checks that were switched off would have refused."
     )
     created_at: datetime = Field(description="When it was finished, with its time zone.")
+
+    @property
+    def unusable_edits(self) -> Refusal | None:
+        """Why no edits could be used, if the whole text was written instead; else None."""
+        kinds = [step.kind if step.refusal is None else "refused" for step in self.steps]
+        if self.edits is not None or "rewrite" not in kinds:
+            return None
+        before = self.steps[: kinds.index("rewrite")]
+        refusals = [step.refusal for step in before if step.kind in _WITH_EDITS]
+        return refusals[-1] if refusals else None
 
     @property
     def finish_reason(self) -> FinishReason | None:

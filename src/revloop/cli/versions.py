@@ -1,0 +1,200 @@
+"""Printing trajectories: versions, critiques and changes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rich.text import Text
+
+from revloop.cli.output import printable, report, results, shortened, width
+from revloop.report.textdiff import changes_between
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from rich.console import Console
+
+    from revloop.edits import EditResult
+    from revloop.trajectory import Critique, Step, Trajectory, Usage, Version
+
+_STYLES = {"same": "", "removed": "red strike", "added": "green"}
+_MARKS = {"same": ("", ""), "removed": ("[-", "-]"), "added": ("{+", "+}")}
+
+_SHOWN_EDITS = 10
+_SHORTEST_PASSAGE = 16
+"""Columns that a passage gets at least, even if its line becomes too long."""
+
+
+def print_trajectory(
+    trajectory: Trajectory, *, console: Console = results, thoughts: bool = False
+) -> None:
+    """Print every version with its critique and its changes.
+
+    Args:
+        trajectory: What is printed.
+        console: Where.
+        thoughts: Whether thoughts are printed too, not only their lengths.
+    """
+    for message in trajectory.draft.conversation:
+        _paragraph(console, f"{message.role}:", Text(printable(message.content)))
+    _paragraph(console, "version 0, the response:", Text(printable(trajectory.original)))
+    for version in trajectory.versions[1:]:
+        _print_refused(trajectory, version.round, console)
+        _print_thoughts(version.round, version.steps, console, whole=thoughts)
+        before = trajectory.base_of(version)
+        if version.critique is not None:
+            critique = Text(printable(version.critique.raw.strip()), style="italic")
+            noted = _unread(version.critique) + _cut(version)
+            _paragraph(console, printable(f"critique of version {before.round}{noted}:"), critique)
+        _paragraph(console, f"version {version.round}:", _changed(before, version, console))
+        _print_edits(version, console)
+        _print_notes(version, console)
+    _print_refused(trajectory, trajectory.rounds + 1, console)
+    if trajectory.end is not None:
+        _print_thoughts(trajectory.rounds + 1, trajectory.end.steps, console, whole=thoughts)
+    if trajectory.kept != trajectory.rounds:
+        console.print(Text(f"Kept: version {trajectory.kept}.", style="dim"))
+    detail = "Unfinished." if trajectory.end is None else trajectory.end.detail
+    console.print(Text(printable(f"{detail} {totals(trajectory)}"), style="dim"))
+
+
+def diff_text(
+    old: str, new: str, edits: Sequence[EditResult] | None = None, *, coloured: bool
+) -> Text:
+    """The changes in colour, or marked with ``[-`` ``-]`` and ``{+`` ``+}``.
+
+    A rewritten text is shown without marks.
+    """
+    changes, shown = changes_between(old, new, edits), Text()
+    if changes is None:
+        return shown.append("(mostly rewritten)\n", "dim").append(printable(new))
+    for change in changes:
+        before, after = ("", "") if coloured else _MARKS[change.kind]
+        shown.append(before + printable(change.text) + after, _STYLES[change.kind])
+    return shown
+
+
+def totals(trajectory: Trajectory) -> str:
+    """Rounds, tokens and seconds of a trajectory, in a sentence."""
+    usage = trajectory.usage
+    cached = "" if usage.cached_tokens is None else f" ({usage.cached_tokens} from the cache)"
+    written = f"{usage.generated_tokens} written{_of_thoughts(usage)}"
+    return (
+        f"Rounds: {trajectory.rounds}; tokens: {usage.prompt_tokens} read{cached}, {written}; "
+        f"engine: {trajectory.latency_s:.1f} s."
+    )
+
+
+def version_teller(iterations: int) -> Callable[[Version], None]:
+    """A function that reports each new version on stderr."""
+
+    def tell(version: Version) -> None:
+        if version.round == 0:
+            return
+        score = None if version.critique is None else version.critique.score
+        scored = "" if score is None else f"version {version.round - 1} scored {score:g}, "
+        if version.critique is not None and version.critique.unread_score is not None:
+            scored = f"version {version.round - 1}{_unread(version.critique)}, "
+        tokens = version.usage.generated_tokens
+        report(
+            f"round {version.round} of {iterations}: {scored}"
+            f"{tokens} tokens{_of_thoughts(version.usage)} in {version.latency_s:.1f} s",
+            round=version.round,
+            iterations=iterations,
+            score=score,
+            generated_tokens=tokens,
+            latency_s=version.latency_s,
+        )
+
+    return tell
+
+
+def _print_refused(trajectory: Trajectory, round_: int, console: Console) -> None:
+    """Print why replies of a round were not used, and the start of each."""
+    for number, step, refusal in trajectory.refused:
+        if number != round_:
+            continue
+        by = "" if refusal.check is None else f" ({refusal.check})"
+        what = f"round {number}, {step.kind}, try {step.attempt}, not used{by}: {refusal.reason}"
+        if refusal.reply is None:
+            console.print(Text(printable(what), style="dim"))
+            continue
+        rest = refusal.characters - len(refusal.reply)
+        more = f" … and {rest} characters more" if rest else ""
+        _paragraph(console, printable(f"{what}:"), Text(printable(refusal.reply) + more))
+
+
+def _changed(before: Version, version: Version, console: Console) -> Text:
+    """What a version changed, with colours where the console shows any."""
+    if before.text == version.text:
+        nothing = "no edits: nothing to change" if version.edits == () else "unchanged"
+        return Text(f"({nothing})", style="dim")
+    coloured = console.color_system is not None and not console.no_color
+    return diff_text(before.text, version.text, version.edits, coloured=coloured)
+
+
+def _print_edits(version: Version, console: Console) -> None:
+    """Print how many edits made a version, and which were not applied as they were written."""
+    if (refusal := version.unusable_edits) is not None:
+        said = f"version {version.round} is a rewrite, because its edits could not be used"
+        console.print(Text(printable(f"{said}: {refusal.reason}"), style="dim"))
+    if not version.edits:
+        return
+    applied = sum(edit.outcome.is_applied for edit in version.edits)
+    number = "1 edit" if len(version.edits) == 1 else f"{len(version.edits)} edits"
+    remarks = [(edit, edit.remark) for edit in version.edits if edit.remark is not None]
+    lines = [f"version {version.round}: {number}, {applied} applied"]
+    lines += [_edit_line(*one, width(console)) for one in remarks[:_SHOWN_EDITS]]
+    if len(remarks) > _SHOWN_EDITS:
+        lines.append(f"- and {len(remarks) - _SHOWN_EDITS} more")
+    console.print(Text("\n".join([*lines, ""]), style="dim"))
+
+
+def _edit_line(edit: EditResult, remark: str, columns: int) -> str:
+    room = columns - len(f"- '': {remark}")
+    return f"- '{shortened(printable(edit.line), max(room, _SHORTEST_PASSAGE))}': {remark}"
+
+
+def _print_notes(version: Version, console: Console) -> None:
+    """Print what stood around a revision, and which checks it fails that are off."""
+    for step in version.steps:
+        for text in step.left_out:
+            _paragraph(console, "left out of the reply:", Text(printable(text), style="dim"))
+    for failed in version.failed_checks:
+        said = f"version {version.round} fails {failed.check}, which is off: {failed.reason}"
+        console.print(Text(printable(said), style="dim"))
+
+
+def _print_thoughts(round_: int, steps: Sequence[Step], console: Console, *, whole: bool) -> None:
+    """Print the thoughts of a round, or how long they are."""
+    for step in steps:
+        if step.thoughts is None:
+            continue
+        what = f"round {round_}, {step.kind}, try {step.attempt}, thoughts"
+        if whole:
+            _paragraph(console, f"{what}:", Text(printable(step.thoughts), style="dim"))
+        else:
+            console.print(Text(f"{what}: {len(step.thoughts)} characters", style="dim"))
+
+
+def _of_thoughts(usage: Usage) -> str:
+    """How many of the written tokens are thoughts, where that is known and not 0."""
+    return f" ({usage.thinking_tokens} of them thoughts)" if usage.thinking_tokens else ""
+
+
+def _unread(critique: Critique) -> str:
+    """A note on a score that could not be read."""
+    said = critique.unread_score
+    return "" if said is None else f" (unreadable score: '{said}')"
+
+
+def _cut(version: Version) -> str:
+    """A note on a critique that was cut at its token limit and used all the same."""
+    steps = [step for step in version.steps if step.kind == "critique" and step.refusal is None]
+    return " (cut at its token limit)" if steps and steps[0].finish_reason == "length" else ""
+
+
+def _paragraph(console: Console, heading: str, body: Text) -> None:
+    console.print(Text(heading, style="bold cyan"))
+    console.print(body)
+    console.print()
