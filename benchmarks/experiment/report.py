@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Any
 from benchmarks.plotting import saved_figure
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     Measured = Mapping[str, Any]
+    Figure = Callable[[Measured], str]
+    Number = Callable[[Measured], float]
 
 PAGE = Path(__file__).with_name("page.md")
 PAPER_WIN_RATES = (0.566, 0.619, 0.622, 0.653, 0.659)
@@ -20,7 +22,7 @@ PLOTS = "experiment"
 MAIN = "two passes, greedy"
 
 
-def write_page(results: Measured, docs: Path) -> None:
+def write_page(results: Measured, forms: Measured, docs: Path) -> None:
     """Write `experiment.md` and its plots into the folder of the docs."""
     shipped, by_records = results["shipped"], results["by_records"]
     strengths = {name: shipped[name] for name in shipped if "fault" in name}
@@ -41,6 +43,8 @@ def write_page(results: Measured, docs: Path) -> None:
         records=_conditions_table(critics),
         strength=_conditions_table(strengths),
         ways=_conditions_table(ways),
+        forms_date=forms["date"],
+        forms=_forms_table(forms["forms"]),
     )
     (docs / "experiment.md").write_text(text, encoding="utf-8")
 
@@ -75,6 +79,62 @@ def _conditions_table(conditions: Mapping[str, Measured]) -> str:
             f"| {_win_rate(last)} | {last['losses']} | {true} | {unusable} |"
         )
     return "\n".join(lines)
+
+
+def _forms_table(forms: Mapping[str, Measured]) -> str:
+    """Two critics side by side: a row for each figure, with edits over rewrites where it helps."""
+    rewrite, edits = forms["cnr"], forms["cnr-edits"]
+    lines = _head("", "rewrites (`cnr`)", "edits (`cnr-edits`)", "edits / rewrites")
+    for title, condition, figure in _FORM_ROWS:
+        first, second = figure(rewrite[condition]), figure(edits[condition])
+        lines.append(f"| {title} | {first} | {second} | |")
+    for title, condition, number in _FORM_NUMBERS:
+        ours, theirs = number(edits[condition]), number(rewrite[condition])
+        lines.append(f"| {title} | {theirs:.1f} | {ours:.1f} | {ours / theirs:.2f} |")
+    return "\n".join(lines)
+
+
+def _unusable(measured: Measured) -> str:
+    share = measured["useless_requests"] / measured["requests"]
+    return f"{measured['useless_requests']} of {measured['requests']} ({share:.1%})"
+
+
+def _outcomes(measured: Measured) -> str:
+    return ", ".join(f"{count} {name}" for name, count in measured["edits"].items() if count)
+
+
+_FORM_ROWS: tuple[tuple[str, str, Figure], ...] = (
+    ("win rate after 5 rounds", "default", lambda measured: _win_rate(measured["rounds"][5])),
+    ("in one pass", "one pass", lambda measured: _win_rate(measured["rounds"][5])),
+    ("without a fault", "default", lambda measured: f"{measured['rounds'][5]['fault_free']:.1%}"),
+    (
+        "good responses unharmed",
+        "no fault",
+        lambda measured: f"{measured['rounds'][5]['unharmed']:.1%}",
+    ),
+    ("unusable replies", "default", _unusable),
+    ("edits", "default", _outcomes),
+)
+_FORM_NUMBERS: tuple[tuple[str, str, Number], ...] = (
+    (
+        "generated tokens of a critique, all rounds made",
+        "all rounds",
+        lambda measured: measured["tokens_a_version"]["critique"],
+    ),
+    (
+        "of a revision",
+        "all rounds",
+        lambda measured: (
+            sum(measured["tokens_a_version"].values()) - measured["tokens_a_version"]["critique"]
+        ),
+    ),
+    (
+        "of a version",
+        "all rounds",
+        lambda measured: sum(measured["tokens_a_version"].values()),
+    ),
+    ("versions a second", "all rounds", lambda measured: measured["versions_per_s"]),
+)
 
 
 def _head(*columns: str) -> list[str]:

@@ -8,11 +8,14 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from benchmarks.experiment.__main__ import RECORDS, STRENGTHS, conditions
+from benchmarks.experiment.forms import conditions as form_conditions
+from benchmarks.experiment.forms import edit_outcomes
 from benchmarks.experiment.measure import ROUNDS, Condition, figures_of
 from benchmarks.experiment.report import MAIN, PAPER_WIN_RATES, write_page
 from revloop import Draft, Trajectory, Version
 from revloop.demo import demo_drafts
 from revloop.demo.critique import correct
+from revloop.edits import Edit, apply
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -49,6 +52,22 @@ def results(corrected: list[Trajectory]) -> dict[str, Any]:
     }
 
 
+def forms(corrected: list[Trajectory]) -> dict[str, Any]:
+    """The results of two forms that do the same."""
+    measured = {
+        name: figures_of(condition, corrected)
+        | {
+            "rounds": [
+                {**row, "unharmed": 1.0} for row in figures_of(condition, corrected)["rounds"]
+            ]
+        }
+        | {"tokens_a_version": {"critique": 100.0, "revision": 20.0}, "requests": 10}
+        | {"versions_per_s": 4.0, "edits": {"applied": 3, "not_found": 0}}
+        for name, condition in form_conditions("cnr", 16).items()
+    }
+    return {"date": "2026-02-01", "forms": {"cnr": measured, "cnr-edits": measured}}
+
+
 def test_the_win_rate_is_the_papers_and_its_interval_holds_it(corrected: list[Trajectory]) -> None:
     rounds = figures_of(Condition("any", 16), corrected)["rounds"]
     assert [row["round"] for row in rounds] == list(range(ROUNDS + 1))
@@ -78,17 +97,32 @@ def test_the_strengths_are_the_three_that_the_page_names() -> None:
 def test_the_page_tells_each_figure_beside_the_papers(
     tmp_path: Path, corrected: list[Trajectory]
 ) -> None:
-    write_page(results(corrected), tmp_path)
+    write_page(results(corrected), forms(corrected), tmp_path)
     page = (tmp_path / "experiment.md").read_text(encoding="utf-8")
     assert "| 1 | 8 / 8 / 0 | 75.0% (" in page
     assert f"| {PAPER_WIN_RATES[0]:.1%} |" in page
     assert "| 0 records | 16 | 75.0% |" in page
+    assert "| of a version | 120.0 | 120.0 | 1.00 |" in page
+    assert "| edits | 3 applied | 3 applied | |" in page
     assert "$" not in page
 
 
 def test_the_page_shows_plots_that_are_there(tmp_path: Path, corrected: list[Trajectory]) -> None:
-    write_page(results(corrected), tmp_path)
+    write_page(results(corrected), forms(corrected), tmp_path)
     for name in ("rounds", "records", "strength", "ways"):
         picture = tmp_path / "experiment" / f"{name}.png"
         assert picture.read_bytes().startswith(b"\x89PNG")
         assert f"(experiment/{name}.png)" in (tmp_path / "experiment.md").read_text("utf-8")
+
+
+def test_a_change_that_no_edit_made_is_counted() -> None:
+    edits = apply("a b c", [Edit(find="b", replacement="x"), Edit(find="y", replacement="z")])
+    draft, now = Draft(response="a b c"), datetime.now(UTC)
+
+    def counted(text: str) -> dict[str, int]:
+        first = Version(round=0, text=draft.response, created_at=now)
+        second = Version(round=1, text=text, edits=edits.results, created_at=now)
+        return edit_outcomes([Trajectory(id="1", draft=draft, versions=(first, second))])
+
+    assert counted("a x c") == {"applied": 1, "not_found": 1, "changed elsewhere": 0}
+    assert counted("a x d")["changed elsewhere"] == 1

@@ -6,14 +6,12 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from revloop.demo.judge import judge
 from revloop.demo.truth import check
-from revloop.trajectory import StopReason, Tally
+from revloop.trajectory import Tally
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from revloop.trajectory import Trajectory
-
-_UNUSABLE = {StopReason.UNPARSEABLE, StopReason.TOKEN_LIMIT}
 
 
 class DemoRoundFigures(NamedTuple):
@@ -88,9 +86,7 @@ def critique_statements(trajectories: Sequence[Trajectory]) -> tuple[int, int]:
 def unusable_replies(trajectories: Sequence[Trajectory]) -> tuple[int, int]:
     """The number of requests with a truncated or unparseable reply, and of all requests."""
     steps = [step for trajectory in trajectories for step in trajectory.steps]
-    retried = sum(step.attempt > 1 for step in steps)
-    failed = sum(t.end is not None and t.end.reason in _UNUSABLE for t in trajectories)
-    return retried + failed, len(steps)
+    return sum(step.refusal is not None for step in steps), len(steps)
 
 
 def _figures_of(round_: int, counts: Sequence[Sequence[int]]) -> DemoRoundFigures:
