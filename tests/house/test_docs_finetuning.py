@@ -118,7 +118,7 @@ def test_the_page_run_on_a_tiny_model_ends_with_a_critic(
         if shown and not needs_gpus(command):
             wanted = shown.replace("200", "60")
             assert is_shown(wanted, done.output), f"{command}\n{done.output}"
-    for run in ("tiny-run", "critic-run"):
+    for run in ("tiny-run", "edits-run", "critic-run"):
         assert (folder / run / "model" / "model.safetensors").is_file()
     served = [c for c in COMMANDS if c.startswith("revloop serve")]
     assert all(shlex.split(c)[2] == "critic-run/model" for c in served)
