@@ -71,6 +71,39 @@ def test_a_folded_replacement_takes_over_the_line_breaks_of_the_passage() -> Non
     assert outcome("a\r\nb", "x\r\na\r\nb", "c\nd") == ("x\r\nc\nd", "applied")
 
 
+@pytest.mark.parametrize(
+    ("text", "find", "replacement", "after"),
+    [
+        # what an edit only copies keeps its white space and its quotes
+        (
+            "if x:\n\ta = 1\n\tb = 2",
+            "a = 1\nb = 2",
+            "a = 1\nc = 3\nb = 2",
+            "if x:\n\ta = 1\n\tc = 3\n\tb = 2",
+        ),
+        ("Stop.  \nGo on.", "Stop.\nGo on.", "Stop.\nGo home.", "Stop.  \nGo home."),
+        ("\u201cIt\u2019s it.\u201d", '"It\'s it."', '"It\'s me."', "\u201cIt\u2019s me.\u201d"),
+        # the white space around passage and replacement is not added to that of the text
+        ("a\n\tb\nc", "  b  ", "  x  ", "a\n\tx\nc"),
+        ("a b", "a\r", "x\r", "x b"),
+        ("a\r\nb", "a\r", "x\ny\r", "x\r\ny\r\nb"),
+        ("a  b", "a b", "", ""),
+    ],
+)
+def test_a_folded_edit_changes_only_what_it_would_change(
+    text: str, find: str, replacement: str, after: str
+) -> None:
+    assert outcome(find, text, replacement) == (after, "folded")
+
+
+@given(WORDS, WORDS, WORDS)
+def test_a_folded_edit_that_changes_nothing_leaves_the_text_as_it_is(
+    text: str, before: str, after: str
+) -> None:
+    find = " ".join(text.replace("\u2019", "'").split())
+    assert outcome(find, before + text + after, find)[0] == before + text + after
+
+
 def test_of_edits_that_overlap_the_first_is_applied() -> None:
     edits = [Edit(find=find, replacement="X") for find in ("b c", "c d", "b c", "d")]
     applied = apply("a b c d", edits)
@@ -97,22 +130,12 @@ def test_every_outcome_is_explained() -> None:
 def test_what_no_applied_edit_names_stays_as_it_is(text: str, pairs: list[tuple[str, str]]) -> None:
     applied = apply(text, [Edit(find=find, replacement=new) for find, new in pairs])
     assert len(applied.results) == len(pairs)
-    done, parts, lengths = 0, [], 0
-    for one in sorted(
-        (one for one in applied.results if one.outcome.is_applied),
-        key=lambda one: (one.start or 0, one.end or 0),
-    ):
-        assert one.start is not None
-        assert one.end is not None
+    made, done = "", 0
+    for one in replacements(text, applied.results):
         assert one.start >= done
-        parts.append(text[done : one.start])
-        done, lengths = one.end, lengths + len(one.replacement)
-    parts.append(text[done:])
-    rest = applied.text
-    for part in parts:
-        assert part in rest
-        rest = rest[rest.index(part) + len(part) :]
-    assert len(applied.text) == sum(map(len, parts)) + lengths
+        made += text[done : one.start] + one.text
+        done = one.end
+    assert applied.text == made + text[done:]
 
 
 @pytest.mark.parametrize("text", ["a" * 200_000, "a " * 100_000, "\u0301" * 200_000])

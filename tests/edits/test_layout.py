@@ -24,7 +24,19 @@ def test_no_text_breaks_the_reader(text: str) -> None:
     assert all(isinstance(one, Edit) for one in read_edits(text).edits)
 
 
-@pytest.mark.parametrize("said", ["none", "None.", " (none)\n", "No changes.", "**none**"])
+@pytest.mark.parametrize(
+    "said",
+    [
+        "none",
+        "None.",
+        " (none)\n",
+        "No changes.",
+        "**none**",
+        "- none",
+        "None. The response is correct already.",
+        "No edits are needed.",
+    ],
+)
 def test_a_word_stands_for_no_edits(said: str) -> None:
     assert read_edits(said) == ((), True)
 
@@ -50,6 +62,13 @@ def test_other_words_are_no_edits_and_do_not_say_that_there_are_none(said: str) 
         ("```diff\n- a\n+ b\n```", [("a", "b")]),
         ("Here are the edits:\n- a\n+ b\n\nI hope this helps.", [("a", "b")]),
         ("+ b", [("", "b")]),
+        ("  - a\n  +   b\n\n  - c\n  + d", [("a", "  b"), ("c", "d")]),
+        ("```diff\n- a\n+ b\n```\n\n```diff\n- c\n+ d\n```", [("a", "b"), ("c", "d")]),
+        ("```\n- a\n+ b\n```\nI changed a.", [("a", "b")]),
+        ("- a\n+ b\n```\n", [("a", "b")]),
+        ("- a\n+ b\n---\n- c\n+ d\n***", [("a", "b"), ("c", "d")]),
+        ("@@ -1 +1 @@\n- a\n+ b\n@@ -9 +9 @@\n- c\n+ d", [("a", "b"), ("c", "d")]),
+        ("- - - -\n+ ---", [("- - -", "---")]),
     ],
 )
 def test_edits_are_read_as_models_write_them(text: str, edits: list[tuple[str, str]]) -> None:
@@ -58,7 +77,18 @@ def test_edits_are_read_as_models_write_them(text: str, edits: list[tuple[str, s
     assert not any(isinstance(one, EditResult) for one in found)
 
 
-@pytest.mark.parametrize("text", ["- a", "- a\n+ b\nrest of b", "- a\nrest of a\n+ b", "- none"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "- a",
+        "- a\n+ b\nrest of b",
+        "- a\nrest of a\n+ b",
+        "- a\n+ b\n```\ncode of b\n```",
+        "- a\n---\n- rest of a\n+ b",
+        "- a\n+ b\n---\n+ rest of b",
+        "- a\n  - rest of a\n+ b",
+    ],
+)
 def test_an_edit_that_may_lack_a_part_is_unreadable(text: str) -> None:
     (edit,) = read_edits(text).edits
     assert isinstance(edit, EditResult)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from revloop.edits import Edit, edits_between, write_edits
 from revloop.loop import Rounds
 from revloop.options import LoopOptions, RunSettings
 from revloop.prompts import PromptSet
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 
 CNR = PromptSet.load("cnr")
 CHAT = PromptSet.load("chat")
+CNR_EDITS = PromptSet.load("cnr-edits")
+CHAT_EDITS = PromptSet.load("chat-edits")
 DRAFT = Draft(id="d", prompt="What is 2 + 2?", response=" It is\n5. ")
 SAID = cnr_critique()
 
@@ -61,6 +64,18 @@ def both(revision: str, score: float = 5) -> str:
 
 def tagged(text: str) -> str:
     return write_revision(text, CHAT.settings.revision.tags)
+
+
+def edits_of(prompts: PromptSet, *pairs: tuple[str, str]) -> str:
+    """A reply with edits, each a passage and what replaces it."""
+    edits = [Edit(find=find, replacement=replacement) for find, replacement in pairs]
+    return write_revision(write_edits(edits), prompts.settings.revision.tags)
+
+
+def revision_of(prompts: PromptSet, before: str, after: str) -> str:
+    """A reply with a revision in the form of the prompt set."""
+    written = write_edits(edits_between(before, after)) if prompts.has_edits else after
+    return write_revision(written, prompts.settings.revision.tags)
 
 
 def outcome(version: Version) -> Version:

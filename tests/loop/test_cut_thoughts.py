@@ -14,7 +14,8 @@ from revloop.prompts import PromptSet, shipped_prompt_sets
 from revloop.trajectory import OpenTrajectory
 from tests.helpers.command_line import revloop
 from tests.helpers.reasoning import FORMS, MARK, THOUGHT, ReasoningEngine, reply_of
-from tests.helpers.scripted_loop import DRAFT, SAID, tagged
+from tests.helpers.scripted_engine import plain
+from tests.helpers.scripted_loop import DRAFT, SAID, revision_of, tagged
 from tests.helpers.stub_server import CHAT as CHAT_PATH
 from tests.helpers.stub_server import answer as replying
 
@@ -38,12 +39,16 @@ async def show(folder: Path, *arguments: str) -> Any:
 
 def answering(prompts: PromptSet, *, single_pass: bool) -> Any:
     """The right answer to every request, after its prefill."""
-    revision = GOOD if prompts.settings.revision.tags is None else tagged(GOOD)
+    revision = revision_of(prompts, DRAFT.response, GOOD)
     both = f"{SAID}\n{revision}" if prompts.is_chat else SAID + prompts.bridge + revision
 
     def answer(request: Request) -> str:
-        is_critique = request.prompt == prompts.critique_prompt(DRAFT, DRAFT.response)
-        said = both if single_pass else SAID if is_critique else revision
+        if request.prompt == prompts.critique_prompt(DRAFT, DRAFT.response):
+            said = both if single_pass and not prompts.is_chat else SAID
+        elif prompts.has_edits and plain(request.prompt).endswith(prompts.rewriting.bridge):
+            said = revision_of(prompts.rewriting, DRAFT.response, GOOD)
+        else:
+            said = both if single_pass else revision
         return said.removeprefix(request.prefill)
 
     return answer

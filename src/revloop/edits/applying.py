@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from revloop.edits.edit import Edit, EditOutcome, EditResult
 from revloop.edits.finding import Place, folded_places_of, places_of
+from revloop.edits.words import matching_words, split_words
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -76,7 +77,7 @@ def replacements(text: str, edits: Iterable[EditResult]) -> list[Replacement]:
         edits: The edits with their outcomes.
     """
     return sorted(
-        Replacement(edit.start, edit.end, _inserted(edit, text[edit.start : edit.end]))
+        Replacement(edit.start, edit.end, _inserted(edit, text))
         for edit in edits
         if edit.start is not None and edit.end is not None
     )
@@ -97,11 +98,31 @@ def _overlap(place: Place, other: Place) -> bool:
     return place == other or (place.start < other.end and other.start < place.end)
 
 
-def _inserted(edit: EditResult, passage: str) -> str:
-    """What stands in a passage's place; for a folded one, with its line breaks."""
-    if edit.outcome is not EditOutcome.FOLDED or "\r\n" not in passage:
+def _inserted(edit: EditResult, text: str) -> str:
+    """What stands in a passage's place: for a folded one, with the text's white space and quotes.
+
+    Words and spaces that the edit only copies are taken from the passage. Other white space is
+    written as the passage writes it, if it always writes it in one way.
+    """
+    if edit.outcome is not EditOutcome.FOLDED:
         return edit.replacement
-    return edit.replacement.replace("\r\n", "\n").replace("\n", "\r\n")
+    find, passage = edit.find.strip(), text[edit.start : edit.end]
+    before, _, after = edit.find.partition(find)
+    replacement = edit.replacement.removeprefix(before).removesuffix(after)
+    # folding keeps the number of pieces
+    old, own, new = split_words(find), split_words(passage), split_words(replacement)
+    copied = {after: own[before] for before, after in matching_words(old, new)}
+    spaces: dict[str, set[str]] = {}
+    for written, stands in zip(old, own, strict=True):
+        if written.isspace():
+            spaces.setdefault(written, set()).add(stands)
+    line_break = "\r\n" if "\r\n" in text else "\n"
+    for number, piece in enumerate(new):
+        if number not in copied and piece.isspace():
+            known = spaces.get(piece, set())
+            plain = piece.replace("\r\n", "\n").replace("\n", line_break)
+            copied[number] = next(iter(known)) if len(known) == 1 else plain
+    return "".join(copied.get(number, piece) for number, piece in enumerate(new))
 
 
 def _replaced(text: str, replaced: Iterable[Replacement]) -> str:

@@ -15,16 +15,26 @@ which they get wrong, are not used.
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from revloop.edits.edit import Edit, EditOutcome, EditResult
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
 NONE = "none"
-_NONE_WORDS = {NONE, "no edits", "no changes", "nothing to change"}
-_FENCES = ("```", "~~~", "@@")
+_SAYS_NONE = re.compile(
+    r"""[\s("'*_-]*
+    (?: none | nothing\ to\ change
+    | no\ (?:edits?|changes?) (?:\ (?:is\ |are\ )?(?:needed|necessary|required))? )
+    [\s)"'*_]* (?: [.,:;!] | $ )""",
+    re.IGNORECASE | re.VERBOSE,
+)
+_FENCES = ("```", "~~~")
+_HUNK = "@@"
+_RULE = re.compile(r"(?:-{3,}|={3,}|\*{3,}|_{3,})\s*")
+"""Lines between edits, as models draw them; as a line of an edit, each would follow its sign."""
 
 
 class ReadEdits(NamedTuple):
@@ -54,27 +64,74 @@ def read_edits(text: str) -> ReadEdits:
 
     Blank lines between signed ones belong to the passage that they stand in. Lines without a sign
     are talk after a blank line, and make the edit before them unreadable otherwise: they could be
-    the rest of a passage whose signs were forgotten.
+    the rest of a passage whose signs were forgotten. Code fences around edits, rules between them
+    and an indentation that all of them share are no part of them.
     """
-    found: list[Edit] = []
-    current = _Lines()
-    for line in text.split("\n"):
-        sign, content = line[:1], line[1:].removeprefix(" ")
-        if sign == "-":
+    reader = _Reader()
+    for line in _lines(text):
+        reader.read(line)
+    reader.finish()
+    is_none = not reader.has_edits and _SAYS_NONE.match(text) is not None
+    return ReadEdits(() if is_none else tuple(reader.found), is_none)
+
+
+def _lines(text: str) -> Sequence[str]:
+    """The lines, without an indentation of the signs and a code fence at the end."""
+    lines = text.split("\n")
+    before_signs = [
+        line[: len(line) - len(line.lstrip(" \t"))]
+        for line in lines
+        if line.lstrip(" \t").startswith(("-", "+"))
+    ]
+    indentation = min(before_signs, key=len, default="")
+    if all(one.startswith(indentation) for one in before_signs):
+        lines = [line.removeprefix(indentation) for line in lines]
+    last = max((number for number, line in enumerate(lines) if line.strip()), default=0)
+    return lines[:last] if lines[last].rstrip() in _FENCES else lines
+
+
+class _Reader:
+    """Reads edits line by line.
+
+    Attributes:
+        found: The edits so far.
+    """
+
+    def __init__(self) -> None:
+        self.found: list[Edit] = []
+        self._current = _Lines()
+        self._is_fenced = False
+
+    @property
+    def has_edits(self) -> bool:
+        """Whether there are edits that could be read."""
+        return any(not isinstance(edit, EditResult) for edit in self.found)
+
+    def read(self, line: str) -> None:
+        """Read the next line."""
+        current = self._current
+        content = line[1:].removeprefix(" ")
+        if line.startswith(_FENCES) and (self._is_fenced or current.is_apart):
+            self._is_fenced = not self._is_fenced
+            self.finish()
+        elif line.startswith(_HUNK) or _RULE.fullmatch(line):
+            current.rule()
+        elif line.startswith("-"):
             if current.added:
-                found.append(current.edit())
-                current = _Lines()
-            current.add_to(current.removed, content)
-        elif sign == "+":
-            current.add_to(current.added, content)
+                self.finish()
+            self._current.remove(content)
+        elif line.startswith("+"):
+            current.add(content)
         elif not line.strip():
             current.blank_lines += 1
-        elif not line.startswith(_FENCES) and current.began and not current.blank_lines:
+        elif not current.is_apart:
             current.is_broken = True
-    if current.began:
-        found.append(current.edit())
-    said = text.strip().strip("().*_-").strip().casefold()
-    return ReadEdits(tuple(found), not found and said in _NONE_WORDS)
+
+    def finish(self) -> None:
+        """End the edit that was begun."""
+        if self._current.began:
+            self.found.append(self._current.edit())
+        self._current = _Lines()
 
 
 class _Lines:
@@ -85,21 +142,39 @@ class _Lines:
         self.added: list[str] = []
         self.blank_lines = 0
         self.is_broken = False
+        self._is_ruled_off = False
 
     @property
     def began(self) -> bool:
         return bool(self.removed or self.added)
 
-    def add_to(self, side: list[str], content: str) -> None:
-        side += [""] * (self.blank_lines if side else 0)
-        side.append(content)
-        self.blank_lines = 0
+    @property
+    def is_apart(self) -> bool:
+        """Whether what follows is apart from the lines before it."""
+        return not self.began or self.blank_lines > 0 or self._is_ruled_off
+
+    def remove(self, content: str) -> None:
+        self._put(self.removed, content)
+
+    def add(self, content: str) -> None:
+        self._put(self.added, content)
+
+    def rule(self) -> None:
+        """A rule after an edit; within one, it is a line whose sign was forgotten."""
+        self._is_ruled_off = bool(self.added)
+        self.is_broken |= self.began and not self.added
 
     def edit(self) -> Edit:
         find, replacement = "\n".join(self.removed), "\n".join(self.added)
         if self.is_broken or not self.added:
             return EditResult(find=find, replacement=replacement, outcome=EditOutcome.UNREADABLE)
         return Edit(find=find, replacement=replacement)
+
+    def _put(self, side: list[str], content: str) -> None:
+        self.is_broken |= self._is_ruled_off
+        side += [""] * (self.blank_lines if side else 0)
+        side.append(content)
+        self.blank_lines = 0
 
 
 def _signed(sign: str, passage: str) -> list[str]:

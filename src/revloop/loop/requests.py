@@ -172,9 +172,8 @@ class RoundRequests:
                 raise self.failed(stop, f"{_what(kind)} could not be used: {why}.")
             leeway = leeway_after(self.steps[-1], request, self._engine.context_tokens)
         often = "in 1 try" if tries == 1 else f"in {tries} tries"
-        raise self.failed(
-            stop, f"{_what(kind)} could not be used {often}: {why}{_hint(check, self.steps[-1])}."
-        )
+        hint = _hint(check, self.steps[-1]) or self._hint_at_rewrite(kind)
+        raise self.failed(stop, f"{_what(kind)} could not be used {often}: {why}{hint}.")
 
     def note_left_out(self, texts: tuple[str, ...]) -> None:
         """Record what was left out of the last reply."""
@@ -185,6 +184,13 @@ class RoundRequests:
         """The error that ends the trajectory, naming the round."""
         sentence = f"Round {self.round}: {detail}"
         return RoundFailedError(End(reason=reason, detail=sentence, steps=tuple(self.steps)))
+
+    def _hint_at_rewrite(self, kind: Kind) -> str:
+        """That edits need not be the end."""
+        has_edits = self._prompts.has_edits and kind in ("revision", "both")
+        if not has_edits or self._settings.on_bad_edits == "rewrite":
+            return ""
+        return " (--on-bad-edits rewrite would ask for the whole text)"
 
     def _tries_before(self, kind: Kind) -> int:
         """The number of the last try that counts; the next one follows it."""

@@ -31,7 +31,7 @@ SHORTEST_CRITIQUE_TOKENS = 64
 SHORTEST_EDITS_TOKENS = 64
 """The least room for edits. A rewrite needs as much as the text has."""
 
-_MAY_REWRITE = {StopReason.UNPARSEABLE, StopReason.TOKEN_LIMIT}
+_MAY_REWRITE = {StopReason.UNPARSEABLE, StopReason.TOKEN_LIMIT, StopReason.CONTEXT_FULL}
 """Failures of edits after which the whole text is asked for."""
 
 
@@ -102,7 +102,7 @@ class Writing:
         except RoundFailedError as failure:
             if not self._may_rewrite(failure):
                 raise
-            return await self._rewrite(requests, text, critique, prefix, failure)
+            return await self._rewrite(requests, text, failure, critique, prefix)
 
     async def single_pass(self, requests: RoundRequests, text: str) -> Candidate:
         """A critique with its revision in one reply; edits that could not be used: see above."""
@@ -133,8 +133,7 @@ class Writing:
         except RoundFailedError as failure:
             if not self._may_rewrite(failure):
                 raise
-            critique, prefix = await self.critique(requests, text)
-            return await self._rewrite(requests, text, critique, prefix, failure)
+            return await self._rewrite(requests, text, failure)
         requests.note_left_out(around)
         return candidate
 
@@ -146,15 +145,24 @@ class Writing:
         self,
         requests: RoundRequests,
         text: str,
-        critique: Critique,
-        prefix: TokenPrefix | None,
         failure: RoundFailedError,
+        critique: Critique | None = None,
+        prefix: TokenPrefix | None = None,
     ) -> Candidate:
-        """The whole text; the failure of the edits if there is no room for it."""
+        """The whole text, after a critique of its own if there is none yet.
+
+        Raises:
+            RoundFailedError: The failure of the edits, if the context has no room for the text.
+        """
         try:
+            if critique is None:
+                critique, prefix = await self.critique(requests, text)
             return await self._revision("rewrite", requests, text, critique, prefix)
-        except ContextFullError:
-            raise failure from None
+        except ContextFullError as exc:
+            detail = f"{failure.end.detail} A rewrite does not fit. {exc}"
+            steps = tuple(requests.steps)
+            end = failure.end.model_copy(update={"detail": detail, "steps": steps})
+            raise RoundFailedError(end) from None
 
     async def _revision(
         self,

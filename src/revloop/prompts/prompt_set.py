@@ -43,6 +43,7 @@ from revloop.prompts.parsing import (
     apply_written,
     find_edits,
     find_revision,
+    find_untagged_edits,
     heading,
     parse_critique,
     parse_revision,
@@ -241,6 +242,8 @@ class PromptSet:
         text = self.without_thoughts("revision", generated, given).text
         tags = self.settings.revision.tags
         if self.has_edits and tags is not None:
+            if tags.patterns()[0].search(text) is None:
+                return find_untagged_edits(text, tags, given)
             return find_edits(text, tags, given)[1]
         return self._without_talk(parse_revision(text, tags, given), given)
 
@@ -297,14 +300,15 @@ class PromptSet:
         Args:
             revision: The revision as parsed.
             critique: The critique before it.
-            before: The revised text, returned if only leading or trailing white space changed.
+            before: The revised text, returned if a rewrite changed only its leading or trailing
+                white space.
             draft: What is revised; a revision may contain what its texts contain.
             checks: The checks to pass; None for those that the set switches on.
 
         Raises:
             UnusableError: The revision fails a check.
         """
-        text = unless_unchanged(revision, before)
+        text = revision if self.has_edits else unless_unchanged(revision, before)
         names = self.checks if checks is None else checks
         for failed in self.failed_checks(text, critique, before, draft, names):
             raise UnusableError(failed.reason, failed.check)

@@ -7,7 +7,12 @@ thoughts, and talk around a revision.
 """
 
 from revloop.prompts.parsing.critique import Labels, heading, parse_critique, write_critique
-from revloop.prompts.parsing.edits import WrittenRevision, apply_written, find_edits
+from revloop.prompts.parsing.edits import (
+    WrittenRevision,
+    apply_written,
+    find_edits,
+    find_untagged_edits,
+)
 from revloop.prompts.parsing.revision import (
     RevisionTags,
     find_revision,
@@ -46,6 +51,7 @@ __all__ = [
     "apply_written",
     "find_edits",
     "find_revision",
+    "find_untagged_edits",
     "heading",
     "left_out",
     "marks_shown",

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import re
+from itertools import dropwhile
 from typing import TYPE_CHECKING, NamedTuple
 
-from revloop.edits import apply, read_edits
+from revloop.edits import EditResult, apply, read_edits
 from revloop.prompts.parsing.thoughts import UnusableError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from revloop.edits import EditResult
     from revloop.prompts.parsing.revision import RevisionTags
 
 _QUOTED_CHARACTERS = 60
+_SIGNS = ("-", "+")
+_LIST = re.compile(r"^[ \t]*\+", re.MULTILINE)
 
 
 class WrittenRevision(NamedTuple):
@@ -32,8 +34,9 @@ class WrittenRevision(NamedTuple):
 def find_edits(text: str, tags: RevisionTags, given: Sequence[str] = ()) -> tuple[int, str]:
     """The position of the opening tag, and the edits after it, to the closing tag if there is one.
 
-    Within edits each line has a sign, so a tag at the start of a line ends them. Elsewhere in a
-    line it does so too, unless a text of the draft has it.
+    An opening tag at the start of a line comes before one that is only mentioned. Within edits each
+    line has a sign, so a tag at the start of a line ends them. Elsewhere in a line it does so too,
+    unless a text of the draft has it.
 
     Args:
         text: The critic's text, without its thoughts.
@@ -44,7 +47,7 @@ def find_edits(text: str, tags: RevisionTags, given: Sequence[str] = ()) -> tupl
         UnusableError: There is no opening tag.
     """
     opening, closing = (_tag(pattern, given) for pattern in tags.patterns())
-    opened = opening.search(text)
+    opened = _at_line_start(tags.patterns()[0]).search(text) or opening.search(text)
     if opened is None:
         raise UnusableError(f"there is no {tags.opening}")
     ends = [closed.start() for closed in closing.finditer(text, opened.end())]
@@ -52,11 +55,28 @@ def find_edits(text: str, tags: RevisionTags, given: Sequence[str] = ()) -> tupl
     return opened.start(), opening.sub("", closing.sub("", inner))
 
 
-def _tag(pattern: re.Pattern[str], given: Sequence[str]) -> re.Pattern[str]:
-    """A tag, at the start of a line if the draft has it too."""
-    if not any(map(pattern.search, given)):
-        return pattern
-    return re.compile(rf"^[ \t]*{pattern.pattern}", re.IGNORECASE | re.MULTILINE)
+def find_untagged_edits(text: str, tags: RevisionTags, given: Sequence[str] = ()) -> str:
+    """The edits of a reply whose opening tag was forgotten.
+
+    They are taken only if nothing else can be meant: the reply says that there are none, or all its
+    lines are of readable edits, from the first sign on, and no text of the draft has lines with a
+    plus sign, as lists of pros and cons do.
+
+    Raises:
+        UnusableError: There are no such edits.
+    """
+    written = _at_line_start(tags.patterns()[1]).sub("", text)
+    lines = [line for line in written.split("\n") if line.strip()]
+    signed = list(dropwhile(lambda line: not line.startswith(_SIGNS), lines))
+    read = read_edits(written)
+    is_clear = (
+        all(line.startswith(_SIGNS) for line in signed)
+        and not any(isinstance(edit, EditResult) for edit in read.edits)
+        and not any(_LIST.search(one) for one in given)
+    )
+    if read.is_none or (read.edits and is_clear):
+        return written
+    raise UnusableError(f"there is no {tags.opening}")
 
 
 def apply_written(written: str, before: str) -> WrittenRevision:
@@ -64,17 +84,34 @@ def apply_written(written: str, before: str) -> WrittenRevision:
 
     Raises:
         UnusableError: There are no edits, and it does not say that none are needed; or none of
-            them can be applied.
+            them can be applied; or nothing would be left of the text.
     """
     read = read_edits(written)
     if not read.edits and not read.is_none:
         raise UnusableError("it has no edits")
     applied = apply(before, read.edits)
-    if read.edits and not any(one.outcome.is_applied for one in applied.results):
-        first = applied.results[0]
-        line = " ".join(first.find.split())
-        passage = f"'{line[:_QUOTED_CHARACTERS]}{'…' * (len(line) > _QUOTED_CHARACTERS)}'"
-        number = len(applied.results)
-        which = "its edit cannot" if number == 1 else f"none of its {number} edits can"
-        raise UnusableError(f"{which} be applied ({first.outcome.meaning}: {passage})")
+    lost = [one for one in applied.results if not one.outcome.is_applied]
+    if lost and applied.text == before:
+        raise UnusableError(_why_none(lost, len(applied.results)))
+    if not applied.text.strip() and before.strip():
+        raise UnusableError("its edits would delete the whole text")
     return WrittenRevision(applied.text, applied.results)
+
+
+def _tag(pattern: re.Pattern[str], given: Sequence[str]) -> re.Pattern[str]:
+    """A tag, at the start of a line if the draft has it too."""
+    return _at_line_start(pattern) if any(map(pattern.search, given)) else pattern
+
+
+def _at_line_start(pattern: re.Pattern[str]) -> re.Pattern[str]:
+    return re.compile(rf"^[ \t]*{pattern.pattern}", re.IGNORECASE | re.MULTILINE)
+
+
+def _why_none(lost: Sequence[EditResult], number: int) -> str:
+    """Why a reply with edits changes nothing, by the first that could not be applied."""
+    line = " ".join((lost[0].find or lost[0].replacement).split())
+    passage = f"'{line[:_QUOTED_CHARACTERS]}{'…' * (len(line) > _QUOTED_CHARACTERS)}'"
+    why = f"be applied ({lost[0].outcome.meaning}: {passage})"
+    if len(lost) < number:
+        return f"{len(lost)} of its {number} edits cannot {why}, and the others change nothing"
+    return f"its edit cannot {why}" if number == 1 else f"none of its {number} edits can {why}"

@@ -143,10 +143,12 @@ def left_out(reply: str, revision: str, tags: RevisionTags | None) -> tuple[str,
 
     Args:
         reply: The critic's text, without its thoughts.
-        revision: A passage of it.
+        revision: A passage of it; of edits without their tags, nothing is known to be left out.
         tags: The tags around it, which are no part of what was left out.
     """
-    before, _, after = reply.partition(revision.strip())
+    before, found, after = reply.partition(revision.strip())
+    if not found:
+        return ()
     for pattern in () if tags is None else tags.patterns():
         before, after = pattern.sub("", before), pattern.sub("", after)
     return tuple(part.strip() for part in (before, after) if part.strip())
