@@ -60,7 +60,7 @@ def in_one(prompts: PromptSet, revision: str, score: float = 5) -> str:
 
 
 @both_sets
-class TestOneRound:
+class TestARoundOfEdits:
     async def test_edits_are_applied_and_stored_with_their_places(self, prompts: PromptSet) -> None:
         reply = edits_of(prompts, ("at nine", "at ten"), ("coat", "hat"))
         (version,), end, _ = await revised(prompts, reply)
@@ -197,7 +197,7 @@ class TestOneRound:
 
 
 @both_sets
-class TestSinglePass:
+class TestASinglePassWithEdits:
     async def test_critique_and_edits_come_in_one_reply(self, prompts: PromptSet) -> None:
         engine = ScriptedEngine([in_one(prompts, edits_of(prompts, ("at nine", "at ten")))])
         versions, _ = await run(engine, DRAFT, prompts=prompts, iterations=1, single_pass=True)
@@ -230,7 +230,7 @@ class TestSinglePass:
 
 
 @both_sets
-class TestSelection:
+class TestEditsAmongCandidates:
     async def test_each_candidate_falls_back_by_itself(self, prompts: PromptSet) -> None:
         good = edits_of(prompts, ("at nine", "at ten"))
         whole = revision_of(prompts.rewriting, BEFORE, REWRITTEN)

@@ -67,7 +67,7 @@ def read_edits(text: str) -> ReadEdits:
     the rest of a passage whose signs were forgotten. Code fences around edits, rules between them
     and an indentation that all of them share are no part of them.
     """
-    reader = _Reader()
+    reader = _EditReader()
     for line in _lines(text):
         reader.read(line)
     reader.finish()
@@ -90,7 +90,7 @@ def _lines(text: str) -> Sequence[str]:
     return lines[:last] if lines[last].rstrip() in _FENCES else lines
 
 
-class _Reader:
+class _EditReader:
     """Reads edits line by line.
 
     Attributes:
