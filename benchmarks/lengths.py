@@ -15,21 +15,33 @@ tokens.
 
 The generated text is discarded, so a revision's prompt finds its critique's prompt in the prefix
 cache, but not the critique: the benefit of prompts that extend each other shows only in part.
+
+With a share of words to edit, a revision is the text in its prompt with so many words edited, so
+texts keep their lengths, and both forms of a revision end with the same text. A rewrite takes the
+tokens of the whole text, edits a fraction of them that is drawn from those of FastChat's answers
+(``benchmarks/results/edits.json``), because the scripted texts have fewer different words.
 """
 
 from __future__ import annotations
 
+import json
 import math
+import re
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING
 
+from benchmarks.edits.random_edits import edited
 from revloop import Draft, InputError, PromptSet
+from revloop.edits import edits_between, write_edits
 from revloop.engines.metrics import ReportsLoad, ServerLoad
 from revloop.engines.wrapper import EngineWrapper
 from revloop.prompts.parsing import write_critique
 
 if TYPE_CHECKING:
+    import argparse
+
     from revloop.engines import Completion, Engine, Request
     from revloop.prompts.parsing import Labels
 
@@ -49,8 +61,13 @@ _WORDS = (
 WORDS = tuple(_WORDS.split())
 """With the space before it, each is one token of the demo's critic."""
 
+COUNTED_EDITS = Path(__file__).parent / "results" / "edits.json"
+
 _HEADING_TOKENS = 12
 """Tokens of a critique's headings and score."""
+
+_NEW_WORDS = tuple(f"{word} " for word in WORDS)
+_RESPONSE = re.compile(r"### Response:\n(.*)\n\n### Critique:\n", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,23 +109,48 @@ class Scripted:
 
 
 @dataclass(frozen=True, slots=True)
+class EditedWords:
+    """How much of a text a revision edits.
+
+    Attributes:
+        share: Share of the words.
+        ratios: Tokens of the edits over those of a rewrite, to draw from.
+    """
+
+    share: float
+    ratios: tuple[float, ...]
+
+    @classmethod
+    def measured(cls, share: float) -> EditedWords:
+        """With the ratios of ``benchmarks/results/edits.json``, of the last tokenizer there."""
+        counted = json.loads(COUNTED_EDITS.read_text(encoding="utf-8"))["tokenizers"]
+        *_, of_tokenizer = counted.values()
+        return cls(share, tuple(of_tokenizer["sets"][f"answers, {share:.0%}"]["ratios"]))
+
+
+@dataclass(frozen=True, slots=True)
 class LengthScript:
-    """Lengths and texts by prompt, in two passes with the prompt set ``cnr``.
+    """Lengths and texts by prompt, in two passes with the prompt set ``cnr`` or ``cnr-edits``.
 
     Attributes:
         seed: Random seed of the lengths.
         scale: Factor for the lengths of answers and critiques, before clipping.
         prompts: The prompt set of the prompts.
+        edited: How much of the text in its prompt a revision edits; None for a new text.
     """
 
     seed: int = 0
     scale: float = 1.0
     prompts: PromptSet = field(default_factory=lambda: PromptSet.load("cnr"))
+    edited: EditedWords | None = None
 
     def answer(self, prompt: str) -> Scripted:
         """A revision for a prompt that ends with the bridge, otherwise a critique."""
-        random = Random(f"{self.seed}\n{prompt}")
+        # without the bridge: both forms of a revision make the same text
+        random = Random(f"{self.seed}\n{prompt.removesuffix(self.prompts.bridge)}")
         if prompt.endswith(self.prompts.bridge):
+            if self.edited is not None:
+                return self._edited(prompt, self.edited, random)
             tokens = ANSWERS.draw(random, self.scale)
             return Scripted(tokens, _words(random, tokens))
         labels = self.prompts.settings.critique.labels
@@ -116,6 +158,19 @@ class LengthScript:
             raise InputError(f"Prompt set '{self.prompts.name}' has no headings for a critique.")
         tokens = CRITIQUES.draw(random, self.scale)
         return Scripted(tokens, _critique(random, tokens, labels))
+
+    def _edited(self, prompt: str, words: EditedWords, random: Random) -> Scripted:
+        found = _RESPONSE.search(prompt)
+        if found is None:
+            raise InputError(f"Prompt set '{self.prompts.name}' does not name the response.")
+        before = after = found[1]
+        while after == before:  # a word may replace itself
+            after = edited(f"{before} ", words.share, _NEW_WORDS, random).strip()
+        tokens = len(after.split())
+        if not self.prompts.has_edits:
+            return Scripted(tokens, after)
+        ratio = random.choice(words.ratios)
+        return Scripted(max(1, round(ratio * tokens)), write_edits(edits_between(before, after)))
 
     def extra_body(self, tokens: int) -> dict[str, object]:
         """Fields for vLLM besides ``max_tokens``, for the OpenAI client."""
@@ -163,6 +218,27 @@ class ScriptedEngine(EngineWrapper):
     async def aclose(self) -> None:
         """Close the engine."""
         await self._engine.aclose()
+
+
+def add_script_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options of a program that can generate real lengths."""
+    parser.add_argument(
+        "--lengths-seed", type=int, help="generate real lengths of this seed (benchmarks/lengths)"
+    )
+    parser.add_argument(
+        "--edited-share",
+        type=float,
+        help="with it, a revision edits this share of the words; by default it is a new text",
+    )
+
+
+def script_of(chosen: argparse.Namespace, prompts: PromptSet) -> LengthScript | None:
+    """The script that these options choose; None for the critic's own texts."""
+    if chosen.lengths_seed is None:
+        return None
+    share = chosen.edited_share
+    words = None if share is None else EditedWords.measured(share)
+    return LengthScript(chosen.lengths_seed, prompts=prompts, edited=words)
 
 
 def drafts(number: int, seed: int = 0, scale: float = 1.0) -> list[Draft]:

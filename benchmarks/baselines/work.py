@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING, Any
 from openai import AsyncOpenAI, OpenAI
 
 from benchmarks.arguments import command_parser
-from benchmarks.lengths import LengthScript
+from benchmarks.lengths import add_script_options, script_of
 from revloop import Draft, PromptSet
 from revloop.prompts.parsing import UnusableError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+
+    from benchmarks.lengths import LengthScript
 
     Program = Callable[["Work", Sequence[Draft]], list[list[str]]]
 
@@ -100,9 +102,7 @@ def command_line(program: Program, description: str | None) -> None:
     parser.add_argument("--model", help="its model; by default the only one served")
     parser.add_argument("--iterations", type=int, default=5)
     parser.add_argument("--prompts", default="cnr", help="a prompt set for completions")
-    parser.add_argument(
-        "--lengths-seed", type=int, help="generate real lengths of this seed (benchmarks/lengths)"
-    )
+    add_script_options(parser)
     chosen = parser.parse_args()
     prompts = PromptSet.load(chosen.prompts)
     if prompts.is_chat:
@@ -113,9 +113,7 @@ def command_line(program: Program, description: str | None) -> None:
         model=chosen.model or served_model(base_url),
         iterations=chosen.iterations,
         prompts=prompts,
-        script=None
-        if chosen.lengths_seed is None
-        else LengthScript(chosen.lengths_seed, prompts=prompts),
+        script=script_of(chosen, prompts),
     )
     drafts = read_drafts(chosen.drafts)
     with chosen.output.open("w", encoding="utf-8") as output:

@@ -10,15 +10,12 @@ revisions of real answers made by random edits of varying size (``--data``). It 
 
 from __future__ import annotations
 
-import os
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tokenizers import Tokenizer
-
-from benchmarks.arguments import command_parser
-from benchmarks.saving import FOLDER, ROOT, save
+from benchmarks.arguments import add_data_option, command_parser
+from benchmarks.saving import FOLDER, save
 from benchmarks.speculation.proposers import SuffixTrees, follow, ngram
 from benchmarks.speculation.replay import replay_all
 from benchmarks.speculation.report import plot, print_table
@@ -76,10 +73,7 @@ def figures(traces: Sequence[Trace]) -> dict[str, Any]:
 
 def demo_traces(store: Path) -> list[Trace]:
     """The requests of the demo critic, by trajectory and round."""
-    tokenizer = Tokenizer.from_file(str(CRITIC_FOLDER / "tokenizer.json"))
-    end = tokenizer.token_to_id("<|endoftext|>")
-    assert end is not None
-    tokens = Tokens(lambda text: tokenizer.encode(text, add_special_tokens=False).ids, end)
+    tokens = Tokens.of_model(CRITIC_FOLDER)
     with Store.open_to_read(store) as opened:
         return [trace for one in opened.trajectories() for trace in traces_of(one, tokens)]
 
@@ -124,9 +118,8 @@ def run(store: Path | None, data: Path, drafts: int, rounds: int) -> dict[str, A
 def main() -> None:
     """The command line."""
     parser = command_parser(__doc__)
-    data = Path(os.environ.get("REVLOOP_TEST_DATA", ROOT.parent / "shared" / "data"))
     parser.add_argument("--store", type=Path, help="trajectories of the demo critic, two passes")
-    parser.add_argument("--data", type=Path, default=data, help="folder with fastchat80/*.jsonl")
+    add_data_option(parser, "fastchat80/*.jsonl")
     parser.add_argument("--drafts", type=int, default=200, help="for the demo critic")
     parser.add_argument("--rounds", type=int, default=3, help="for the demo critic")
     options = parser.parse_args()

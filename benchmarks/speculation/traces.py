@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import json
-import random
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
-from benchmarks.speculation.edits import edited, words_of
-from revloop import Draft
+from tokenizers import Tokenizer
+
+from benchmarks.edits.pairs import edited_answers, other_answers
+from revloop import Draft, InputError
+from revloop.edits import edits_between, write_edits
 from revloop.prompts import PromptSet
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
     from pathlib import Path
 
+    from benchmarks.edits.pairs import Pair
     from revloop import Trajectory
 
 MODELS = ("chatgpt", "bard", "vicuna-13b")
 VOCABULARY = 16_384
+END = "<|endoftext|>"
 # there are no critiques of the real texts: this one stands in for each
 CRITIQUE = """Overall score: 6
 Positive aspects: The answer is clear and mostly complete.
@@ -53,6 +57,15 @@ class Tokens(NamedTuple):
     encode: Callable[[str], list[int]]
     end: int
 
+    @classmethod
+    def of_model(cls, folder: Path) -> Tokens:
+        """The tokenizer of a model folder."""
+        tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+        end = tokenizer.token_to_id(END)
+        if end is None:
+            raise InputError(f"The tokenizer in '{folder}' has no token {END}.")
+        return cls(lambda text: tokenizer.encode(text, add_special_tokens=False).ids, end)
+
 
 def traces_of(trajectory: Trajectory, tokens: Tokens) -> Iterator[Trace]:
     """The requests of a trajectory's rounds, in order, two a round.
@@ -71,10 +84,16 @@ def traces_of(trajectory: Trajectory, tokens: Tokens) -> Iterator[Trace]:
 
 
 def round_traces(
-    draft: Draft, previous: str, critique: str, revision: str, tokens: Tokens
+    draft: Draft,
+    previous: str,
+    critique: str,
+    revision: str,
+    tokens: Tokens,
+    *,
+    prompt_set: str = "cnr",
 ) -> Iterator[Trace]:
-    """The two requests of one round, the critique first."""
-    prompts, encode = PromptSet.load("cnr"), tokens.encode
+    """The two requests of one round, the critique first; the revision in the set's form."""
+    prompts, encode = PromptSet.load(prompt_set), tokens.encode
     asked = prompts.critique_prompt(draft, previous)
     assert isinstance(asked, str)
     prompt, version = tuple(encode(asked)), tuple(encode(previous))
@@ -111,24 +130,24 @@ def edited_traces(
     answers: Sequence[Draft], share: float, tokens: Tokens, seed: int = 0
 ) -> list[Trace]:
     """Revisions of real answers with a share of their words edited."""
-    vocabulary = [word for draft in answers for word in words_of(draft.response)]
-    traces = []
-    for draft in answers:
-        random_ = random.Random(f"{seed} {share} {draft.id}")
-        revision = edited(draft.response, share, vocabulary, random_)
-        if revision:
-            traces.append(_revision_trace(draft, revision, tokens))
-    return traces
+    return [rewrite_trace(pair, tokens) for pair in edited_answers(answers, share, seed)]
 
 
 def cross_traces(first: Sequence[Draft], second: Sequence[Draft], tokens: Tokens) -> list[Trace]:
     """Revisions that copy almost nothing: another model's answer to the same question."""
-    return [
-        _revision_trace(one, other.response, tokens)
-        for one, other in zip(first, second, strict=True)
-    ]
+    return [rewrite_trace(pair, tokens) for pair in other_answers(first, second)]
 
 
-def _revision_trace(draft: Draft, revision: str, tokens: Tokens) -> Trace:
-    _, trace = round_traces(draft, draft.response, CRITIQUE, revision, tokens)
+def rewrite_trace(pair: Pair, tokens: Tokens) -> Trace:
+    """The request that rewrites a text."""
+    draft = Draft(prompt=pair.prompt, response=pair.before)
+    _, trace = round_traces(draft, pair.before, CRITIQUE, pair.after, tokens)
+    return trace
+
+
+def edits_trace(pair: Pair, tokens: Tokens) -> Trace:
+    """The request that edits a text."""
+    draft = Draft(prompt=pair.prompt, response=pair.before)
+    edits = write_edits(edits_between(pair.before, pair.after))
+    _, trace = round_traces(draft, pair.before, CRITIQUE, edits, tokens, prompt_set="cnr-edits")
     return trace

@@ -2,6 +2,8 @@
 
     python -m benchmarks.versus                      the demo critic's own, short answers
     python -m benchmarks.versus --lengths real       lengths of real chat answers
+    python -m benchmarks.versus --lengths real --edits
+                                                 the same, edits against rewrites
     python -m benchmarks.versus --plain-server       revloop and its server against vLLM's defaults
     python -m benchmarks.versus --plots-only         only the plots, from the results
 
@@ -20,8 +22,8 @@ from typing import TYPE_CHECKING
 from benchmarks.arguments import command_parser
 from benchmarks.lengths import drafts as drafts_of_real_lengths
 from benchmarks.saving import FOLDER, save
-from benchmarks.versus.figures import done_per_s, summary, timeline_rows
-from benchmarks.versus.plots import plot_ratios, plot_timeline
+from benchmarks.versus.figures import done_per_s, edits_over_rewrites, summary, timeline_rows
+from benchmarks.versus.plots import plot_edits, plot_ratios, plot_timeline
 from benchmarks.versus.server import served
 from benchmarks.versus.sides import ASYNC, REVLOOP, Setting, SideRun, run_side
 from revloop.demo import demo_drafts
@@ -89,6 +91,7 @@ def measure(chosen: argparse.Namespace) -> None:
         chosen.iterations,
         LENGTHS_SEED if is_real else None,
         chosen.distilabel_python,
+        chosen.edits,
     )
     drafts = drafts_of_real_lengths(chosen.drafts) if is_real else demo_drafts(chosen.drafts)
     work = compare_servers if chosen.plain_server else compare
@@ -107,6 +110,7 @@ def measure(chosen: argparse.Namespace) -> None:
             "iterations": chosen.iterations,
             "repeats": chosen.repeats,
             "sides": summary(runs),
+            **({"edits_over_rewrites": edits_over_rewrites(runs)} if chosen.edits else {}),
         },
     )
     with _timeline_path(chosen).open("w", encoding="utf-8", newline="") as file:
@@ -119,6 +123,9 @@ def plot(chosen: argparse.Namespace) -> None:
     """Plot existing results."""
     name = _name(chosen)
     results = json.loads((FOLDER / f"{name}.json").read_text(encoding="utf-8"))
+    if chosen.edits:
+        plot_edits(results["edits_over_rewrites"], FOLDER / f"{name}.png")
+        return
     plot_ratios(results, FOLDER / f"{name}.png")
     if not chosen.plain_server:
         with _timeline_path(chosen).open(encoding="utf-8", newline="") as file:
@@ -130,6 +137,8 @@ def _timeline_path(chosen: argparse.Namespace) -> Path:
 
 
 def _name(chosen: argparse.Namespace) -> str:
+    if chosen.edits:
+        return "versus-edits"
     return "versus-plain-server" if chosen.plain_server else f"versus-{chosen.lengths}"
 
 
@@ -140,6 +149,7 @@ def main() -> None:
     parser.add_argument("--iterations", type=int, default=5)
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--lengths", choices=["demo", "real"], default="demo")
+    parser.add_argument("--edits", action="store_true", help="compare edits with rewrites")
     parser.add_argument("--plain-server", action="store_true")
     parser.add_argument("--plots-only", action="store_true")
     parser.add_argument("--distilabel-python", help="a Python with distilabel and revloop")
@@ -147,6 +157,8 @@ def main() -> None:
     chosen = parser.parse_args()
     if chosen.lengths == "real" and chosen.plain_server:
         parser.error("--plain-server compares the demo critic's own lengths")
+    if chosen.edits and chosen.lengths != "real":
+        parser.error("--edits needs --lengths real")
     if chosen.eager and chosen.plain_server:
         parser.error("--plain-server compiles on both sides, as vLLM does by default")
     if not chosen.plots_only:

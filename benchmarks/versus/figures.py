@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.saving import spread
-from benchmarks.versus.sides import REVLOOP
+from benchmarks.versus.sides import ASYNC, EDITS, REVLOOP
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -57,6 +57,15 @@ def _figures(runs: Sequence[SideRun], ours: Sequence[SideRun]) -> dict[str, Any]
         "cached_share_of_prompt_tokens": spread([run.counted.cached_share for run in runs]),
         "same_final_text_as_revloop": spread([same_share(one, two) for one, two in pairs]),
         "failed": max(sum(one.is_failed for one in run.made.values()) for run in runs),
+    }
+
+
+def edits_over_rewrites(runs: dict[str, list[SideRun]]) -> dict[str, Any]:
+    """The speed of edits relative to the sides that rewrite, by the share of the words edited."""
+    return {
+        f"{share:.0%}": {side: spread(ratios(runs[edits], runs[side])) for side in (REVLOOP, ASYNC)}
+        for share, edits in EDITS.items()
+        if edits in runs
     }
 
 

@@ -35,6 +35,26 @@ def plot_timeline(rows: Sequence[Mapping[str, str]], path: Path) -> None:
         panels[-1].set_xlabel("time since the start, s")
 
 
+def plot_edits(found: Mapping[str, Mapping[str, Any]], path: Path) -> None:
+    """Plot the speed of edits relative to each side that rewrites, by share of words edited."""
+    with saved_figure(path, 7.2, 3.4) as figure:
+        axes = figure.subplots()
+        for side in next(iter(found.values())):
+            ratios = [by_side[side] for by_side in found.values()]
+            medians = [one["median"] for one in ratios]
+            below = [one["median"] - one["least"] for one in ratios]
+            above = [one["most"] - one["median"] for one in ratios]
+            axes.errorbar(
+                list(found), medians, yerr=[below, above], marker="o", capsize=3, label=f"{side}*"
+            )
+        axes.axhline(1, color="black", linewidth=0.8)
+        axes.set_xlabel("words edited")
+        axes.set_ylabel("versions/s of edits over theirs")
+        axes.set_ylim(bottom=0)
+        axes.grid(alpha=0.3)
+        axes.legend(title="* with rewrites")
+
+
 def plot_ratios(results: Mapping[str, Any], path: Path) -> None:
     """Plot revloop's speed relative to each other side, with the range of the repeats."""
     sides = {side: found for side, found in results["sides"].items() if side != REVLOOP}

@@ -11,18 +11,22 @@ import asyncio
 import json
 from pathlib import Path
 
-from benchmarks.lengths import LengthScript, ScriptedEngine
-from revloop import AsyncReviser
+from benchmarks.lengths import LengthScript, ScriptedEngine, add_script_options, script_of
+from revloop import AsyncReviser, PromptSet
 from revloop.batch import Batch, InputSource, Progress
 from revloop.engines import HttpEngine
 from revloop.options import BatchOptions
 
 
-async def revise_all(source: Path, output: Path, base_url: str, iterations: int, seed: int) -> None:
+async def revise_all(
+    source: Path, output: Path, base_url: str, iterations: int, script: LengthScript
+) -> None:
     """Revise a file of drafts into a file of trajectories."""
-    engine = ScriptedEngine(await HttpEngine.connect(base_url), LengthScript(seed))
+    engine = ScriptedEngine(await HttpEngine.connect(base_url), script)
     try:
-        async with AsyncReviser(engine=engine, store=f"{output}.sqlite") as reviser:
+        async with AsyncReviser(
+            engine=engine, prompts=script.prompts.name, store=f"{output}.sqlite"
+        ) as reviser:
             batch = Batch(
                 *(InputSource(str(source)), output, reviser, BatchOptions(), Progress()),
                 iterations=iterations,
@@ -40,12 +44,14 @@ def main() -> None:
     parser.add_argument("output", type=Path)
     parser.add_argument("--base-url", required=True)
     parser.add_argument("--iterations", type=int, default=5)
-    parser.add_argument("--lengths-seed", type=int, required=True)
+    parser.add_argument("--prompts", default="cnr", help="a prompt set for completions")
+    add_script_options(parser)
     chosen = parser.parse_args()
+    script = script_of(chosen, PromptSet.load(chosen.prompts))
+    if script is None:
+        parser.error("--lengths-seed is missing")
     asyncio.run(
-        revise_all(
-            chosen.drafts, chosen.output, chosen.base_url, chosen.iterations, chosen.lengths_seed
-        )
+        revise_all(chosen.drafts, chosen.output, chosen.base_url, chosen.iterations, script)
     )
 
 

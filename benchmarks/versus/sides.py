@@ -24,6 +24,10 @@ REVLOOP = "revloop"
 FIXED = "revloop, no early stop"
 ONE, ASYNC, BARRIER = "one at a time", "async OpenAI client", "batches of 50 with a barrier"
 DISTILABEL = "distilabel"
+EDITS = {share: f"revloop, edits of {share:.0%} of the words" for share in (0.02, 0.05, 0.1, 0.2)}
+"""Sides that revise with edits, by the share of the words that they edit."""
+REWRITTEN_SHARE = 0.05
+"""The share that a rewrite edits beside them; its tokens do not depend on it."""
 ONE_AT_A_TIME_SHARE = 16
 """The slowest side gets this fraction of the drafts, which does not change its rate."""
 
@@ -38,14 +42,18 @@ class Setting:
         iterations: Rounds for each draft.
         lengths_seed: Seed of the real lengths; None for the critic's own lengths.
         distilabel_python: The Python with distilabel; None to leave it out.
+        edits: Compare edits with rewrites, which needs real lengths.
     """
 
     iterations: int
     lengths_seed: int | None = None
     distilabel_python: str | None = None
+    edits: bool = False
 
     def sides(self) -> list[str]:
         """Names of the sides that can be run, revloop first."""
+        if self.edits:
+            return [REVLOOP, ASYNC, *EDITS.values()]
         # with real lengths no trajectory converges, and distilabel cannot set each length
         if self.lengths_seed is not None:
             return [REVLOOP, ONE, ASYNC, BARRIER]
@@ -58,6 +66,10 @@ class Setting:
         files += ["--iterations", str(self.iterations)]
         if self.lengths_seed is not None:
             files += ["--lengths-seed", str(self.lengths_seed)]
+        if self.edits:
+            shares = {name: share for share, name in EDITS.items()}
+            files += ["--edited-share", str(shares.get(side, REWRITTEN_SHARE))]
+            files += ["--prompts", "cnr-edits"] if side in shares else []
         python = sys.executable
         if side == DISTILABEL:
             python = self.distilabel_python or python
@@ -66,7 +78,7 @@ class Setting:
     def _program(self, side: str) -> list[str]:
         if side == FIXED:
             return ["revloop", "batch", "--no-early-stop"]
-        if side == REVLOOP:
+        if side == REVLOOP or side in EDITS.values():
             own = self.lengths_seed is None
             return ["revloop", "batch"] if own else ["benchmarks.versus.scripted"]
         return [f"benchmarks.baselines.{_MODULES[side]}"]

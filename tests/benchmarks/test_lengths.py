@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 import statistics
+from itertools import pairwise
 from random import Random
 
 import pytest
 
-from benchmarks.lengths import ANSWERS, CRITIQUES, WORDS, LengthScript, ScriptedEngine, drafts
-from revloop import AsyncReviser, InputError
+from benchmarks.edits.pairs import Pair
+from benchmarks.lengths import (
+    ANSWERS,
+    CRITIQUES,
+    WORDS,
+    EditedWords,
+    LengthScript,
+    ScriptedEngine,
+    drafts,
+)
+from revloop import AsyncReviser, InputError, PromptSet
 from revloop.engines import Request
 from revloop.engines.tokens import PromptTokenizer
 from revloop.trajectory import Message, Sampling, StopReason
@@ -100,3 +110,48 @@ async def test_no_trajectory_converges() -> None:
     assert trajectory.end is not None
     assert trajectory.end.reason is StopReason.ROUNDS_DONE
     assert len({version.text for version in trajectory.versions}) == 6
+
+
+def edits_script(share: float, prompt_set: str = "cnr-edits") -> LengthScript:
+    """Edits take a quarter of a rewrite's tokens."""
+    prompts = PromptSet.load(prompt_set)
+    return LengthScript(seed=1, prompts=prompts, edited=EditedWords(share, (0.25,)))
+
+
+def test_edits_and_rewrites_of_a_text_end_with_the_same_words_of_which_a_share_is_new() -> None:
+    edits, rewrites = edits_script(0.1), edits_script(0.1, "cnr")
+    for draft in drafts(20, seed=3):
+        asked = edits.prompts.critique_prompt(draft, draft.response)
+        critique = edits.answer(str(asked)).text
+        assert critique == rewrites.answer(str(asked)).text
+        written = edits.answer(str(edits.prompts.revision_prompt(asked, critique)))
+        rewrite = rewrites.answer(str(rewrites.prompts.revision_prompt(asked, critique)))
+        assert edits.prompts.revised(written.text, draft.response).text == rewrite.text
+        assert Pair(draft.response, rewrite.text).share == pytest.approx(0.1, abs=0.05)
+        assert TOKENIZER.count(rewrite.text) == pytest.approx(rewrite.tokens, abs=3)
+        assert written.tokens == round(0.25 * rewrite.tokens)
+
+
+async def test_a_few_edits_change_a_text_in_every_round_and_keep_its_length() -> None:
+    engine = ScriptedEngine(EngineAtHand(["generated"] * 20), edits_script(0.01))
+    (draft,) = drafts(1)
+    async with AsyncReviser(engine=engine, prompts="cnr-edits") as reviser:
+        trajectory = await reviser.revise(draft, iterations=10)
+    texts = [version.text for version in trajectory.versions]
+    assert all(version.edits for version in trajectory.versions[1:])
+    assert len(texts) == 11
+    assert all(one != other for one, other in pairwise(texts))
+    assert len(texts[-1].split()) == pytest.approx(len(draft.response.split()), rel=0.2)
+
+
+@pytest.mark.parametrize("share", [0.02, 0.05, 0.1, 0.2])
+def test_the_ratios_of_edits_are_those_that_were_counted(share: float) -> None:
+    ratios = EditedWords.measured(share).ratios
+    assert len(ratios) == 10
+    assert share < statistics.mean(ratios) < 5 * share
+
+
+def test_a_prompt_without_a_response_cannot_be_edited() -> None:
+    script = edits_script(0.1)
+    with pytest.raises(InputError, match="does not name the response"):
+        script.answer(f"Some prompt{script.prompts.bridge}")

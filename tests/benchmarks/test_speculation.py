@@ -9,11 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchmarks.speculation.edits import edited, words_of
+from benchmarks.edits.pairs import Pair
+from benchmarks.edits.random_edits import edited, words_of
+from benchmarks.speculation.forms import figures
 from benchmarks.speculation.proposers import Follower, Ngram, follow, ngram
 from benchmarks.speculation.replay import Counts, common_prefix, replay, replay_all
 from benchmarks.speculation.served import read_counts
-from benchmarks.speculation.traces import Tokens, Trace, round_traces
+from benchmarks.speculation.traces import Tokens, Trace, edits_trace, rewrite_trace, round_traces
 from revloop import Draft
 
 if TYPE_CHECKING:
@@ -112,6 +114,27 @@ def test_the_revisions_prompt_extends_the_critiques() -> None:
     assert revised.prompt == (*critique.prompt, *critique.answer)
     assert revised.answer == (*map(ord, "new"), 0)
     assert revised.previous == tuple(map(ord, "old"))
+
+
+def test_edits_are_asked_for_after_the_same_prompt_and_written_as_such() -> None:
+    pair = Pair("one two three", "one 2 three", "p")
+    edits, rewrite = edits_trace(pair, LETTERS), rewrite_trace(pair, LETTERS)
+    assert edits.answer == (*map(ord, "- two\n+ 2"), 0)
+    assert rewrite.answer == (*map(ord, pair.after), 0)
+    assert edits.prompt != rewrite.prompt
+    assert edits.previous == rewrite.previous == tuple(map(ord, pair.before))
+
+
+def test_both_forms_are_counted_with_and_without_drafted_tokens() -> None:
+    text = "".join(chr(97 + n % 26) * (n % 3 + 1) for n in range(60))
+    found = figures([Pair(f"{text} end", f"{text} END")], LETTERS)
+    rewrite, edits = found["rewrite"], found["edits"]
+    assert rewrite["none"]["steps"] == rewrite["none"]["computed_tokens"] == len(text) + 4
+    assert rewrite["ngram 2-4"]["steps"] < rewrite["none"]["steps"]
+    assert rewrite["ngram 2-4"]["computed_tokens"] > rewrite["ngram 2-4"]["steps"]
+    assert edits["none"]["tokens_a_step"] == 1
+    best = min(rewrite[name]["steps"] for name in rewrite)
+    assert found["edits_over_best_ngrams"] == pytest.approx(edits["none"]["steps"] / best, abs=1e-3)
 
 
 def test_the_servers_counts_are_read_from_its_metrics() -> None:

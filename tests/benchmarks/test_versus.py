@@ -13,12 +13,19 @@ from benchmarks import lengths
 from benchmarks.baselines import async_openai, barrier, one_at_a_time
 from benchmarks.baselines.work import Work, served_model
 from benchmarks.saving import spread
-from benchmarks.versus.figures import ratios, same_share, summary, timeline_rows
-from benchmarks.versus.plots import plot_ratios, plot_timeline
+from benchmarks.versus.figures import (
+    edits_over_rewrites,
+    ratios,
+    same_share,
+    summary,
+    timeline_rows,
+)
+from benchmarks.versus.plots import plot_edits, plot_ratios, plot_timeline
 from benchmarks.versus.sides import (
     ASYNC,
     BARRIER,
     DISTILABEL,
+    EDITS,
     FIXED,
     ONE,
     REVLOOP,
@@ -132,12 +139,41 @@ def test_each_side_is_a_program_over_the_same_files(tmp_path: Path) -> None:
         assert real.command(side, *files)[-2:] == ["--lengths-seed", "3"]
 
 
+def test_sides_with_edits_edit_their_share_and_the_others_rewrite(tmp_path: Path) -> None:
+    files = (tmp_path / "drafts.jsonl", tmp_path / "out.jsonl", "http://127.0.0.1:1")
+    setting = Setting(2, lengths_seed=0, edits=True)
+    assert setting.sides() == [REVLOOP, ASYNC, *EDITS.values()]
+    for share, side in EDITS.items():
+        command = setting.command(side, *files)
+        assert command[2] == "benchmarks.versus.scripted"
+        assert command[-4:] == ["--edited-share", str(share), "--prompts", "cnr-edits"]
+    for side in (REVLOOP, ASYNC):
+        assert setting.command(side, *files)[-2:] == ["--edited-share", "0.05"]
+
+
+def test_edits_are_compared_with_each_side_that_rewrites_by_repeat() -> None:
+    seconds = {REVLOOP: (4.0, 4.0), ASYNC: (6.0, 8.0), EDITS[0.05]: (2.0, 4.0)}
+    runs = {
+        side: [side_run(side, wall_s, all_rounds(4)) for wall_s in of_side]
+        for side, of_side in seconds.items()
+    }
+    found = edits_over_rewrites(runs)
+    assert found == {
+        "5%": {
+            REVLOOP: {"median": 1.5, "least": 1.0, "most": 2.0},
+            ASYNC: {"median": 2.5, "least": 2.0, "most": 3.0},
+        }
+    }
+
+
 def test_plots_are_drawn_from_results_alone(tmp_path: Path) -> None:
     runs = {side: [side_run(side, 1.0, all_rounds(4))] for side in (REVLOOP, ASYNC, BARRIER)}
     rows = [{name: str(value) for name, value in row.items()} for row in timeline_rows(runs)]
     plot_timeline(rows, tmp_path / "timeline.png")
     plot_ratios({"sides": summary(runs)}, tmp_path / "ratios.png")
-    for name in ("timeline", "ratios"):
+    spreads = {"median": 2.0, "least": 1.5, "most": 2.5}
+    plot_edits({"5%": {ASYNC: spreads}, "10%": {ASYNC: spreads}}, tmp_path / "edits.png")
+    for name in ("timeline", "ratios", "edits"):
         assert (tmp_path / f"{name}.png").read_bytes().startswith(b"\x89PNG")
 
 

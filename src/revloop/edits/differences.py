@@ -12,7 +12,7 @@ from revloop.edits.words import matching_words, split_words
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-_MERGED_GAP = 5
+MERGED_GAP = 5
 """Pieces (words and the blanks between them) between two changes that are cheaper to repeat than a
 second edit: two signs, two line breaks, and words to find it by."""
 
@@ -97,7 +97,7 @@ def _merged(hunks: Iterable[_Hunk]) -> list[_Hunk]:
     """Hunks with a small gap between them, or none, as one."""
     merged: list[_Hunk] = []
     for hunk in hunks:
-        if merged and hunk.start - merged[-1].end <= _MERGED_GAP:
+        if merged and hunk.start - merged[-1].end <= MERGED_GAP:
             first = merged.pop()
             merged.append(_Hunk(first.start, hunk.end, first.new_start, hunk.new_end))
         else:
