@@ -115,6 +115,16 @@ class TestWork:
         assert figures["cached_revision_prompt_share"] == pytest.approx(0.9)
         assert figures["trajectory_latency_s_p50"] == 5.5
 
+    def test_a_rewrite_after_edits_counts_as_a_revision(self) -> None:
+        one = trajectory(0, 3)
+        steps = one.versions[1].steps
+        rewrite = steps[-1].model_copy(update={"kind": "rewrite"})
+        version = one.versions[1].model_copy(update={"steps": (*steps[:-1], rewrite)})
+        work = work_of([one.model_copy(update={"versions": (one.versions[0], version)})])
+        figures = work_figures(work, Cost(wall_s=2.0, cpu_s=0.006, peak_mib=0.0), iterations=1)
+        assert work.by_kind["rewrite"] == rewrite.usage
+        assert figures["cached_revision_prompt_share"] == pytest.approx(0.9)
+
     def test_a_round_has_its_tokens_and_its_latencies(self) -> None:
         first, second = round_rows(work_of([self.FULL, self.CONVERGED]))
         assert (first["round"], first["versions"], second["versions"]) == (1, 2, 1)

@@ -79,8 +79,8 @@ async def test_a_version_is_shown_whole_whatever_the_width(store: Path) -> None:
     assert printable(LONG).strip() in finished.out
 
 
-async def test_a_terminal_without_colours_shows_marks_instead(tmp_path: Path) -> None:
-    await edited_store(tmp_path / "s.sqlite")
+def test_a_terminal_without_colours_shows_marks_instead(tmp_path: Path) -> None:
+    edited_store(tmp_path / "s.sqlite")
     coloured = in_a_terminal(tmp_path, 80, "show", "s.sqlite", "applied")
     plain = in_a_terminal(tmp_path, 80, "show", "s.sqlite", "applied", NO_COLOR="1")
     assert "\x1b[9;31mYour team\x1b[0m\x1b[32mYour pool team\x1b[0m" in coloured

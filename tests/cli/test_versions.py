@@ -218,7 +218,7 @@ class TestEdits:
         ]
 
     async def test_of_a_store_are_shown_by_the_command(self, tmp_path: Path) -> None:
-        await edited_store(tmp_path / "s.sqlite")
+        edited_store(tmp_path / "s.sqlite")
         out = (await revloop("show", "s.sqlite", "partly", folder=tmp_path)).out
         assert (
             "[-is shut in\nMay-]{+is closed in May+}. We mend [-the tiles in May-]{+the tiles+}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from revloop.edits import Edit, write_edits
-from revloop.reviser import AsyncReviser
+from revloop.reviser import Reviser
 from tests.helpers.scripted_engine import ScriptedEngine, cnr_critique, plain
 
 if TYPE_CHECKING:
@@ -50,12 +50,12 @@ def _replies(request: Request) -> str:
     return write_edits(UNUSABLE if "Unusable:" in prompt else APPLIED)
 
 
-async def edited_store(path: Path) -> list[Trajectory]:
+def edited_store(path: Path) -> list[Trajectory]:
     """Three trajectories: ``applied``, ``partly`` (with a round without edits) and ``unusable``."""
     engine = ScriptedEngine(_replies)
-    async with AsyncReviser(engine=engine, prompts="cnr-edits", store=path) as reviser:
+    with Reviser(engine=engine, prompts="cnr-edits", store=path) as reviser:
         return [
-            await reviser.revise(
+            reviser.revise(
                 {"id": name, "prompt": f"{name.title()}: {PROMPT}", "response": POOL},
                 iterations=iterations,
             )

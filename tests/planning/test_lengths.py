@@ -47,6 +47,40 @@ async def test_a_single_pass_is_shared_out_by_letters() -> None:
     assert lengths.critique_tokens > lengths.revision_tokens
 
 
+EDITS = "- clouds\n+ cold clouds"
+UNUSABLE = "- snow\n+ ice"
+REWRITE = "It rains because of cold clouds over the hills."
+
+
+async def made_by_edits(*replies: Reply, single_pass: bool = False) -> Trajectory:
+    engine = ScriptedEngine(list(replies))
+    return await arevise(
+        DRAFT,
+        iterations=1,
+        engine=engine,
+        prompts="cnr-edits",
+        single_pass=single_pass,
+        tries=1,
+    )
+
+
+async def test_a_rewrite_after_edits_counts_as_a_revision() -> None:
+    trajectory = await made_by_edits(CRITIQUE, UNUSABLE, REWRITE)
+    lengths = TokenLengths.of([trajectory])
+    critique, edits, rewrite = (step.usage for step in trajectory.steps)
+    assert lengths.critique_tokens == critique.generated_tokens
+    assert lengths.revision_tokens == edits.generated_tokens + rewrite.generated_tokens
+    assert lengths.read_tokens == pytest.approx(critique.prompt_tokens)
+
+
+async def test_edits_of_a_single_pass_are_shared_out_by_their_own_letters() -> None:
+    bridge = PromptSet.load("cnr-edits").bridge
+    trajectory = await made_by_edits(f"{CRITIQUE}{bridge}{EDITS}", single_pass=True)
+    lengths = TokenLengths.of([trajectory])
+    share = len(EDITS) / (len(EDITS) + len(CRITIQUE))
+    assert lengths.revision_tokens == pytest.approx(trajectory.usage.generated_tokens * share)
+
+
 async def test_early_stops_are_seen_in_the_rounds() -> None:
     longer = await made(*cnr_rounds("A b c.", "A b c d.", critique=CRITIQUE))
     shorter = longer.model_copy(update={"versions": longer.versions[:2]})

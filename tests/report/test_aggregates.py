@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from revloop import InputError, StopReason
+from revloop.edits import EditOutcome
 from revloop.report.aggregates import RESULTS, aggregate, result_of
 from revloop.report.chart_types import Bars
 from revloop.report.charts import charts_of
@@ -24,10 +25,13 @@ from revloop.trajectory import (
     Usage,
     Verdict,
 )
+from tests.helpers.edited_samples import APPLIED, edited_store
 from tests.helpers.judges import info
 from tests.helpers.report_samples import HOSTILE, source_of, step, trajectory
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from revloop.evaluation import Question
     from revloop.trajectory import JudgeInfo, Preference
 
@@ -246,3 +250,67 @@ def test_details_show_keep_verdicts_and_other_candidates() -> None:
     ]
     assert found["kept"] == 0
     assert found["versions"][1]["candidates"] == [HOSTILE[0]]
+
+
+def marks(one: dict[str, Any], before: str, after: str) -> list[tuple[str, str]]:
+    """What the page marks as removed and as added."""
+    places, found = {1: 0, 2: 0}, []
+    texts = {side: text.encode("utf-16-le") for side, text in ((1, before), (2, after))}
+    for kind, length in zip(one["changes"][::2], one["changes"][1::2], strict=True):
+        for side in [kind] if kind else [1, 2]:
+            piece = texts[side][2 * places[side] : 2 * (places[side] + length)]
+            places[side] += length
+            if kind:
+                found.append(("-+"[kind - 1], piece.decode("utf-16-le")))
+    return found
+
+
+def test_the_changes_of_a_version_written_as_edits_are_its_edits(tmp_path: Path) -> None:
+    (one, *_) = edited_store(tmp_path / "s.sqlite")
+    details = details_of(one, source_of([one]))
+    (version,) = details["versions"][1:]
+    expected = [side for edit in APPLIED for side in (("-", edit.find), ("+", edit.replacement))]
+    for changed in (version, details):
+        assert marks(changed, one.original, one.final) == expected
+    assert version["edits"] == {"count": 3, "applied": 3, "remarks": []}
+    assert version["unusable_edits"] is None
+
+
+def test_details_say_which_edits_were_left_out_and_when_there_were_none(tmp_path: Path) -> None:
+    (_, one, _) = edited_store(tmp_path / "s.sqlite")
+    details = details_of(one, source_of([one]))
+    _, first, second = details["versions"]
+    assert (first["edits"]["count"], first["edits"]["applied"]) == (7, 4)
+    assert {"passage": "May", "remark": EditOutcome.AMBIGUOUS.meaning} in first["edits"]["remarks"]
+    assert second["edits"] == {"count": 0, "applied": 0, "remarks": []}
+    assert details["changes"] == first["changes"]  # the second round changed nothing
+
+
+def test_details_say_why_a_version_is_a_rewrite(tmp_path: Path) -> None:
+    (*_, one) = edited_store(tmp_path / "s.sqlite")
+    (version,) = details_of(one, source_of([one]))["versions"][1:]
+    assert version["edits"] is None
+    assert version["unusable_edits"].startswith("its edit cannot be applied")
+
+
+def test_long_passages_of_edits_are_shortened(tmp_path: Path) -> None:
+    (_, one, _) = edited_store(tmp_path / "s.sqlite")
+    first = one.versions[1]
+    assert first.edits is not None
+    long = first.edits[-1].model_copy(update={"find": "word\n" * 99})
+    first = first.model_copy(update={"edits": (*first.edits[:-1], long)})
+    one = one.model_copy(update={"versions": (one.versions[0], first)})
+    (version,) = details_of(one, source_of([one]))["versions"][1:]
+    assert version["edits"]["remarks"][-1]["passage"] == "word " * 40 + "…"
+
+
+def test_edits_are_counted_by_outcome_and_rewrites_after_them(tmp_path: Path) -> None:
+    found = aggregate(source_of(edited_store(tmp_path / "s.sqlite")))
+    assert found.edits == {
+        "applied": 6,
+        "folded": 1,
+        "not_found": 1,
+        "overlapping": 1,
+        "ambiguous": 1,
+    }
+    assert found.rewrites == 1

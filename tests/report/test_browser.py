@@ -9,6 +9,7 @@ import pytest
 from revloop import StopReason
 from revloop.trajectory import End, Refusal
 from tests.helpers.browser import Opened, chromium, needs_chromium
+from tests.helpers.edited_samples import APPLIED, edited_store
 from tests.helpers.report_samples import HOSTILE, judged_page, source_of, step, trajectory, write
 
 if TYPE_CHECKING:
@@ -190,6 +191,45 @@ def test_a_rewritten_text_is_shown_without_marks(
     assert "so the changes are not marked" in (
         page.locator(".sides .all").first.text_content() or ""
     )
+
+
+def test_edits_are_marked_as_they_were_written(
+    open_page: Callable[..., Page], tmp_path: Path
+) -> None:
+    path = write(tmp_path / "edits.html", source_of(edited_store(tmp_path / "s.sqlite")))
+    page = open_page(path)
+    page.locator("#list button").first.click()
+    sides = page.locator("#details section .sides")
+    assert sides.locator("del").all_text_contents() == [edit.find for edit in APPLIED]
+    assert sides.locator("ins").all_text_contents() == [edit.replacement for edit in APPLIED]
+    assert page.locator("#details", has_text="3 edits, 3 applied").count() == 1
+    assert page.locator("#details .edits").count() == 0
+
+
+def test_edits_that_were_not_applied_are_listed(
+    open_page: Callable[..., Page], tmp_path: Path
+) -> None:
+    path = write(tmp_path / "edits.html", source_of(edited_store(tmp_path / "s.sqlite")))
+    page = open_page(path)
+    page.locator("#list button").nth(1).click()
+    assert page.locator("#details .edits li").all_text_contents() == [
+        "is shut in May: applied; its white space or quotes were not those of the text",
+        "The sauna \x1b[2J stays open.: the text has no such passage",
+        "We mend: the passage and its replacement are the same",
+        "mend the tiles: an edit before it replaces a part of the same passage",
+        "May: the text has this passage more than once",
+    ]
+    shown = page.locator("#details section").all_text_contents()
+    assert "7 edits, 4 applied" in shown[0]
+    assert "No edits: nothing to change." in shown[1]
+
+
+def test_a_rewrite_after_edits_says_why(open_page: Callable[..., Page], tmp_path: Path) -> None:
+    path = write(tmp_path / "edits.html", source_of(edited_store(tmp_path / "s.sqlite")))
+    page = open_page(path)
+    page.locator("#list button").nth(2).click()
+    shown = page.locator("#details section").text_content() or ""
+    assert "A rewrite, because its edits could not be used: its edit cannot be applied" in shown
 
 
 def test_drafts_without_fields_have_no_filter_by_field(

@@ -13,6 +13,7 @@ from revloop.evaluation import Question, Verdicts
 from revloop.report import aggregate, charts_of, open_source
 from revloop.report.overview import notes_of, tables_of, tiles_of
 from revloop.trajectory import Verdict
+from tests.helpers.edited_samples import edited_store
 from tests.helpers.judges import info, store_of
 from tests.helpers.report_samples import HOSTILE, judged_store, source_of, trajectory
 
@@ -189,3 +190,15 @@ def test_a_source_needs_no_store() -> None:
     source = source_of([trajectory("a", "b")])
     assert "trajectories</dt><dd>1</dd>" in tiles_of(source, aggregate(source))
     assert not notes_of(source, aggregate(source))
+
+
+def test_the_tiles_count_edits_only_where_there_are_any(tmp_path: Path) -> None:
+    source = source_of(edited_store(tmp_path / "s.sqlite"))
+    tiles = tiles_of(source, aggregate(source))
+    left_out = "of 10; left out: 1 not found, 1 overlapping, 1 ambiguous"
+    assert f'<dt>edits applied</dt><dd>7</dd><dd class="of">{left_out}</dd>' in tiles
+    assert '<dt>rewrites</dt><dd>1</dd><dd class="of">versions whose edits could not' in tiles
+    source = source_of([trajectory("a", "b")])
+    tiles = tiles_of(source, aggregate(source))
+    assert "edits" not in tiles
+    assert "rewrites" not in tiles

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from revloop.trajectory import Trajectory
 
 PERCENTILES = (50, 90, 99)
-CRITIQUE, REVISION, BOTH = "critique", "revision", "both"
+REVISIONS = ("revision", "rewrite")
+"""Kinds of requests whose prompt extends a critique's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +155,7 @@ def work_figures(work: WorkDone, cost: Cost, iterations: int) -> dict[str, float
     for name, values in latencies.items():
         for percent, value in percentiles(values).items():
             figures[f"{name}_p{percent}"] = value
-    revision = work.by_kind.get(REVISION, Usage())
+    revision = sum((work.by_kind.get(kind, Usage()) for kind in REVISIONS), Usage())
     if revision.cached_tokens is not None:
         figures["cached_revision_prompt_share"] = revision.cached_tokens / revision.prompt_tokens
     return figures

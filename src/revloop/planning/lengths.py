@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Self
 
 from pydantic import Field
 
+from revloop.edits import write_edits
 from revloop.errors import InputError
 from revloop.options import Flag, Options
 
@@ -13,6 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from revloop.trajectory import Trajectory, Version
+
+_REVISIONS = {"revision", "rewrite"}
 
 
 class TokenLengths(Options):
@@ -99,11 +102,12 @@ class TokenLengths(Options):
 
 def _of_round(version: Version) -> tuple[float, float, float]:
     """Tokens of the critique prompt, the critique and the revision."""
-    first = [step for step in version.steps if step.kind != "revision"]
+    first = [step for step in version.steps if step.kind not in _REVISIONS]
     read = sum(step.usage.prompt_tokens for step in first)
     critique = sum(s.usage.generated_tokens for s in first if s.kind == "critique")
-    revision = sum(s.usage.generated_tokens for s in version.steps if s.kind == "revision")
+    revision = sum(s.usage.generated_tokens for s in version.steps if s.kind in _REVISIONS)
     both = sum(s.usage.generated_tokens for s in first if s.kind == "both")
     letters = 0 if version.critique is None else len(version.critique.raw)
-    share = letters / max(1, letters + len(version.text))
+    written = version.text if version.edits is None else write_edits(version.edits)
+    share = letters / max(1, letters + len(written))
     return read, critique + both * share, revision + both * (1 - share)

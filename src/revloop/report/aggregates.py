@@ -13,6 +13,7 @@ from revloop.evaluation.outcomes import group_of, scores_of
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from revloop.edits import EditOutcome
     from revloop.report.source import ReportSource
     from revloop.trajectory import Step, Trajectory
 
@@ -75,6 +76,8 @@ class Aggregates:
         stop_reasons: Trajectories by stop reason; ``not_finished`` without one.
         results: Trajectories by result.
         costs: By round, from round 1.
+        edits: Edits of all versions by outcome.
+        rewrites: Versions that were written whole because their edits could not be used.
         fields: The drafts' own fields, in order of appearance.
         rows: For each trajectory: id, reason, result, rounds, kept version, beginning of its
             prompt, and its values of the fields.
@@ -84,6 +87,8 @@ class Aggregates:
     stop_reasons: Counter[str] = field(default_factory=Counter)
     results: Counter[str] = field(default_factory=Counter)
     costs: dict[int, RoundCost] = field(default_factory=dict)
+    edits: Counter[EditOutcome] = field(default_factory=Counter)
+    rewrites: int = 0
     fields: dict[str, None] = field(default_factory=dict)
     rows: list[dict[str, Any]] = field(default_factory=list)
 
@@ -137,6 +142,8 @@ def _add(found: Aggregates, trajectory: Trajectory, result: Result) -> None:
     found.results[result] += 1
     for version in trajectory.versions[1:]:
         found.costs.setdefault(version.round, RoundCost()).add(version.steps)
+        found.edits.update(edit.outcome for edit in version.edits or ())
+        found.rewrites += version.unusable_edits is not None
     if trajectory.end is not None and trajectory.end.steps:
         failed_round = trajectory.rounds + 1
         found.costs.setdefault(failed_round, RoundCost()).add(trajectory.end.steps)

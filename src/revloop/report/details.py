@@ -6,15 +6,17 @@ from typing import TYPE_CHECKING, Any
 
 from revloop.evaluation import ORIGINAL, pairs_of
 from revloop.evaluation.outcomes import group_of
-from revloop.report.textdiff import is_rewritten, word_diff
+from revloop.report.textdiff import changes_between
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
+    from revloop.edits import EditResult
     from revloop.report.source import ReportSource
     from revloop.trajectory import Comparison, Step, Trajectory, Verdict, Version
 
 _KINDS = ("same", "removed", "added")
+_PASSAGE_CHARACTERS = 200
 _RESULTS = {"first": "lost", "second": "won", "tie": "tie", "unparseable": "could not be read"}
 """What a preference means for the later text, if the earlier one is shown first."""
 
@@ -29,7 +31,7 @@ def details_of(trajectory: Trajectory, source: ReportSource) -> dict[str, Any]:
         "fields": {name: group_of(trajectory, name) for name in trajectory.draft.extra},
         "end": None if end is None else end.detail,
         "kept": trajectory.kept,
-        "changes": differences(trajectory.original, trajectory.kept_text),
+        "changes": differences(trajectory.original, trajectory.kept_text, _first_edits(trajectory)),
         "versions": [
             {"round": 0, "text": trajectory.original},
             *(_version(version, trajectory) for version in trajectory.versions[1:]),
@@ -51,17 +53,22 @@ def details_of(trajectory: Trajectory, source: ReportSource) -> dict[str, Any]:
     }
 
 
-def differences(old: str, new: str) -> list[int] | None:
+def differences(old: str, new: str, edits: Sequence[EditResult] | None = None) -> list[int] | None:
     """The changes between two texts, as kinds (0 same, 1 removed, 2 added) and lengths in turn.
 
     The page holds both texts, so lengths suffice to mark them. They count UTF-16 units, as
     JavaScript does: a letter beyond U+FFFF counts as two.
 
+    Args:
+        old: The text before.
+        new: The text after.
+        edits: The edits that made it; None if the whole text was written.
+
     Returns:
         None if most of the text changed, and marks would hide it.
     """
-    changes = word_diff(old, new)
-    if is_rewritten(changes):
+    changes = changes_between(old, new, edits)
+    if changes is None:
         return None
     return [
         number
@@ -72,11 +79,14 @@ def differences(old: str, new: str) -> list[int] | None:
 
 def _version(version: Version, trajectory: Trajectory) -> dict[str, Any]:
     base, usage, selection = trajectory.base_of(version), version.usage, version.selection
+    unusable = version.unusable_edits
     return {
         "round": version.round,
         "text": version.text,
         "base": base.round,
-        "changes": differences(base.text, version.text),
+        "changes": differences(base.text, version.text, version.edits),
+        "edits": None if version.edits is None else _edits(version.edits),
+        "unusable_edits": None if unusable is None else unusable.reason,
         "critique": None if version.critique is None else version.critique.raw.strip(),
         "score": None if version.critique is None else version.critique.score,
         "unread_score": None if version.critique is None else version.critique.unread_score,
@@ -91,6 +101,34 @@ def _version(version: Version, trajectory: Trajectory) -> dict[str, Any]:
         "failed_checks": [f"{one.check}: {one.reason}" for one in version.failed_checks],
         "candidates": [] if selection is None else [other.text for other in selection.others],
     }
+
+
+def _first_edits(trajectory: Trajectory) -> tuple[EditResult, ...] | None:
+    """The edits that made the kept version of the original; None if there was more than that."""
+    made = trajectory.versions[trajectory.kept]
+    while made.round and (base := trajectory.base_of(made)).round:
+        if base.text != made.text:
+            return None
+        made = base
+    return made.edits
+
+
+def _edits(edits: Sequence[EditResult]) -> dict[str, Any]:
+    """How many edits there were, and what a reader should know of some."""
+    return {
+        "count": len(edits),
+        "applied": sum(edit.outcome.is_applied for edit in edits),
+        "remarks": [
+            {"passage": _shortened(edit.line), "remark": edit.remark}
+            for edit in edits
+            if edit.remark is not None
+        ],
+    }
+
+
+def _shortened(passage: str) -> str:
+    cut = passage[:_PASSAGE_CHARACTERS]
+    return passage if cut == passage else f"{cut}…"
 
 
 def _thoughts(round_: int, steps: Iterable[Step]) -> list[dict[str, Any]]:

@@ -6,7 +6,7 @@ from html import escape
 from typing import TYPE_CHECKING, NamedTuple
 
 from revloop.evaluation.tables import COLUMNS, cells, coverage, headed_rows, left_out, percent
-from revloop.report.charts import overall
+from revloop.report.charts import as_words, overall
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -71,10 +71,27 @@ def _tiles(source: ReportSource, aggregates: Aggregates) -> Iterator[_Tile]:
     if failed:
         yield _Tile("failed", f"{failed:,}", f"of {total:,} trajectories", "alarm")
     yield _Tile("revised versions", f"{sum(row['rounds'] for row in aggregates.rows):,}")
+    yield from _of_edits(aggregates)
     generated = sum(cost.generated_tokens for cost in aggregates.costs.values())
     thinking = sum(cost.thinking_tokens for cost in aggregates.costs.values())
     of = f"{thinking:,} of them thoughts" if thinking else ""
     yield _Tile("generated tokens", f"{generated:,}", of)
+
+
+def _of_edits(aggregates: Aggregates) -> Iterator[_Tile]:
+    """What became of edits, if any revision was written as edits."""
+    if total := aggregates.edits.total():
+        applied = sum(count for one, count in aggregates.edits.items() if one.is_applied)
+        reasons = ", ".join(
+            f"{count:,} {as_words(one)}"
+            for one, count in aggregates.edits.most_common()
+            if not one.is_applied
+        )
+        of = f"of {total:,}" + (f"; left out: {reasons}" if reasons else "")
+        yield _Tile("edits applied", f"{applied:,}", of)
+    if aggregates.rewrites:
+        of = "versions whose edits could not be used"
+        yield _Tile("rewrites", f"{aggregates.rewrites:,}", of)
 
 
 def _notes(source: ReportSource, aggregates: Aggregates) -> Iterator[str]:

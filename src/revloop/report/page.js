@@ -204,8 +204,10 @@ function round(version, versions) {
     part.append(element("p", version.critique, "text critique"));
   }
   const before = versions[version.base];
-  if (before.text === version.text) part.append(element("p", "No change.", "quiet"));
+  const unchanged = version.edits && !version.edits.count ? "No edits: nothing to change." : "No change.";
+  if (before.text === version.text) part.append(element("p", unchanged, "quiet"));
   else part.append(sides(before, version, version.changes, [nameOf(version.base), nameOf(version.round)]));
+  part.append(...edits(version));
   part.append(...version.thoughts.map(thoughts));
   const [prompt, cached, generated, thinking] = version.tokens;
   const saved = cached === null ? "" : ` (${cached} cached)`;
@@ -223,6 +225,26 @@ function round(version, versions) {
     part.append(more);
   }
   return part;
+}
+
+// how many edits made a version, and which were not applied as they were written
+function edits(version) {
+  if (version.unusable_edits !== null) {
+    return [element("p", `A rewrite, because its edits could not be used: ${version.unusable_edits}`, "quiet")];
+  }
+  if (!version.edits || !version.edits.count) return [];
+  const { count, applied, remarks } = version.edits;
+  const parts = [element("p", `${count === 1 ? "1 edit" : `${count} edits`}, ${applied} applied`, "quiet")];
+  if (remarks.length) {
+    const list = element("ul", undefined, "quiet edits");
+    for (const one of remarks) {
+      const item = element("li");
+      item.append(element("q", one.passage), `: ${one.remark}`);
+      list.append(item);
+    }
+    parts.push(list);
+  }
+  return parts;
 }
 
 function thoughts(one) {
