@@ -2,26 +2,39 @@
 
 from __future__ import annotations
 
+import zlib
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from hypothesis import given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
 
-from revloop import revise
+from revloop import Store, Trajectory, revise
+from revloop.edits import Edit, replacements, write_edits
+from revloop.errors import UnreachableError
+from revloop.loop import SHORTEST_CRITIQUE_TOKENS
 from revloop.prompts.parsing import write_revision
 from revloop.trajectory import Draft, End, StopReason, Version
+from tests.helpers.command_line import revloop
 from tests.helpers.judges import RuleJudge
 from tests.helpers.scripted_engine import Answer, Reply, ScriptedEngine, cnr_critique, plain
 from tests.helpers.scripted_loop import (
     CHAT_EDITS,
+    CNR,
     CNR_EDITS,
     SAID,
     edits_of,
+    outcome,
     revision_of,
     run,
     texts,
 )
+from tests.helpers.stub_server import COMPLETIONS, StubServer, completion
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from revloop.engines.base import Request
     from revloop.prompts import PromptSet
 
@@ -381,3 +394,193 @@ class TestBadEdits:
         _, end, _ = await revised(prompts, reply, tries=1, on_bad_edits="fail")
         assert end.reason is StopReason.UNPARSEABLE
         assert f"could not be used in 1 try: {reason}" in end.detail
+
+
+def capricious(prompts: PromptSet, seed: int) -> ScriptedEngine:
+    """A critic whose reply depends only on the request; many of its edits cannot be applied."""
+
+    def reply(request: Request) -> Reply:
+        asked = plain(request.prompt)
+        dice = zlib.crc32(f"{seed} {request.sampling.seed} {asked}".encode())
+        if asked.endswith(prompts.rewriting.bridge):
+            whole = f"We meet at {dice % 9}. The way is long, and it is a long one.\nBring a coat."
+            return revision_of(prompts.rewriting, BEFORE, whole) if dice % 4 else " "
+        find = (("We meet", "at nine", "coat", "long", "a"), ("no such text",))[dice % 2]
+        edits = edits_of(prompts, (find[dice % len(find)], f"text {dice % 7}"), ("", "x"))
+        if asked.endswith(prompts.bridge):
+            return Answer(edits, "length") if dice % 11 == 0 else edits
+        is_single = request.room_tokens > SHORTEST_CRITIQUE_TOKENS
+        return in_one(prompts, edits) if is_single else cnr_critique(1 + dice % 10)
+
+    return ScriptedEngine(reply)
+
+
+class TestResumedEdits:
+    @both_sets
+    @given(seed=st.integers(0, 10_000), single_pass=st.booleans(), tries=st.integers(1, 3))
+    @hypothesis_settings(deadline=None, max_examples=25)
+    async def test_a_trajectory_resumed_from_any_version_gives_the_same_result(
+        self, prompts: PromptSet, seed: int, tries: int, *, single_pass: bool
+    ) -> None:
+        options: dict[str, Any] = {
+            "prompts": prompts,
+            "iterations": 4,
+            "tries": tries,
+            "single_pass": single_pass,
+        }
+        versions, end = await run(capricious(prompts, seed), DRAFT, **options)
+        for known in range(1, len(versions) + 1):
+            engine = capricious(prompts, seed)
+            resumed, new_end = await run(engine, DRAFT, earlier=versions[:known], **options)
+            assert [outcome(v) for v in resumed] == [outcome(v) for v in versions[known:]]
+            assert new_end == end
+
+    @both_sets
+    async def test_after_a_failed_server_the_same_requests_give_the_same_text(
+        self, prompts: PromptSet
+    ) -> None:
+        bad, whole = edits_of(prompts, LOST), revision_of(prompts.rewriting, BEFORE, REWRITTEN)
+        options: dict[str, Any] = {"prompts": prompts, "iterations": 1, "tries": 2}
+        script = [SAID, bad, bad, whole]
+        (first, *through), _ = await run(ScriptedEngine(script), DRAFT, **options)
+        gone = ScriptedEngine([*script[:3], UnreachableError("gone")])
+        _, failed = await run(gone, DRAFT, **options)
+        assert failed.reason is StopReason.ENGINE_FAILED
+        options |= {"earlier": [first], "failed": failed}
+        resumed, _ = await run(ScriptedEngine(script), DRAFT, **options)
+        assert [outcome(v) for v in resumed] == [outcome(v) for v in through]
+
+    @both_sets
+    async def test_after_unusable_replies_all_tries_have_new_seeds(
+        self, prompts: PromptSet
+    ) -> None:
+        bad, whole = edits_of(prompts, LOST), revision_of(prompts.rewriting, BEFORE, REWRITTEN)
+        options: dict[str, Any] = {"prompts": prompts, "iterations": 1, "tries": 2}
+        engine = ScriptedEngine([SAID, bad, bad, " ", " "])
+        (first,), failed = await run(engine, DRAFT, **options)
+        options |= {"earlier": [first], "failed": failed}
+        engine = ScriptedEngine([SAID, bad, bad, " ", whole])
+        (version,), _ = await run(engine, DRAFT, **options)
+        again = [(step.kind, step.attempt) for step in version.steps]
+        assert again == [
+            ("critique", 1),
+            ("revision", 3),
+            ("revision", 4),
+            ("rewrite", 3),
+            ("rewrite", 4),
+        ]
+        seeds = [step.sampling.seed for step in (*failed.steps, *version.steps[1:])]
+        assert len(set(seeds)) == len(seeds)
+
+    def test_edits_are_stored_and_read_with_their_outcomes(self, tmp_path: Path) -> None:
+        reply = edits_of(CNR_EDITS, LOST, ("at nine", "at ten"))
+        path = tmp_path / "s.sqlite"
+        options: dict[str, Any] = {"prompts": "cnr-edits", "store": path}
+        first = revise(DRAFT, engine=ScriptedEngine([SAID, reply]), iterations=1, **options)
+        with Store.open_to_read(path) as store:
+            (found,) = store.trajectories()
+        assert found == first
+        more = ScriptedEngine([SAID, edits_of(CNR_EDITS, ("a coat", "a hat"))])
+        second = revise(DRAFT, engine=more, iterations=2, **options)
+        assert texts(second.versions) == [BEFORE, AFTER, AFTER.replace("coat", "hat")]
+        assert [one.edits and len(one.edits) for one in second.versions] == [None, 2, 1]
+
+
+class TestRoomForEdits:
+    LONG = Draft(prompt="Why?", response=" ".join(f"w{number}" for number in range(1_500)))
+
+    async def test_a_response_of_1500_tokens_fits_a_critic_of_2048(self) -> None:
+        reply = edits_of(CNR_EDITS, ("w700", "w000"))
+        engine = ScriptedEngine([SAID, reply], context_tokens=2_048)
+        assert engine.count_tokens(self.LONG.response) == 1_500
+        versions, end = await run(engine, self.LONG, prompts=CNR_EDITS, iterations=1)
+        assert end.reason is StopReason.ROUNDS_DONE
+        assert versions[1].text == self.LONG.response.replace("w700", "w000")
+
+    async def test_a_rewrite_of_it_does_not(self) -> None:
+        engine = ScriptedEngine([SAID, self.LONG.response], context_tokens=2_048)
+        _, end = await run(engine, self.LONG, prompts=CNR, iterations=1)
+        assert end.reason is StopReason.CONTEXT_FULL
+
+    @pytest.mark.parametrize("single_pass", [False, True])
+    async def test_without_room_for_a_rewrite_the_edits_say_why_they_failed(
+        self, *, single_pass: bool
+    ) -> None:
+        bad = edits_of(CNR_EDITS, LOST)
+        replies = [in_one(CNR_EDITS, bad), SAID] if single_pass else [SAID, bad]
+        engine = ScriptedEngine(replies, context_tokens=2_048)
+        options: dict[str, Any] = {"iterations": 1, "tries": 1, "single_pass": single_pass}
+        _, end = await run(engine, self.LONG, prompts=CNR_EDITS, **options)
+        assert end.reason is StopReason.UNPARSEABLE
+        assert f"{NOT_FOUND}. A rewrite does not fit. The prompt takes 1" in end.detail
+        assert len(end.steps) == 2
+
+    async def test_edits_that_fill_the_context_are_followed_by_a_rewrite_that_fits(self) -> None:
+        draft = Draft(prompt="Why?", response=" ".join(f"w{number}" for number in range(100)))
+        endless = "- w1\n+ w0\n" * 500
+        engine = ScriptedEngine([SAID, endless, "A short text."], context_tokens=400)
+        versions, _ = await run(engine, draft, prompts=CNR_EDITS, iterations=1, tries=1)
+        assert kinds(versions[1]) == ["critique", "revision", "rewrite"]
+        assert versions[1].text == "A short text."
+
+    async def test_the_limit_of_edits_is_their_own(self) -> None:
+        good = edits_of(CNR_EDITS, ("at nine", "at ten"))
+        _, _, engine = await revised(CNR_EDITS, good, revision_max_tokens=40)
+        assert [request.max_tokens for request in engine.requests] == [384, 40]
+        assert engine.requests[1].room_tokens == min(engine.count_tokens(BEFORE) or 0, 40)
+
+
+PIECES = st.lists(
+    st.sampled_from(
+        ["a", "b", "the", " ", "  ", "\n", "\r\n", ".", "-", "- ", "+ ", "none", "\u0301"]
+    ),
+    min_size=1,
+    max_size=25,
+).map("".join)
+REPLIES = st.one_of(
+    PIECES,
+    st.text(),
+    st.lists(st.tuples(PIECES, PIECES), max_size=4).map(
+        lambda pairs: write_edits([Edit(find=find, replacement=new) for find, new in pairs])
+    ),
+)
+
+
+@both_sets
+@given(PIECES.filter(str.strip), REPLIES, st.booleans())
+@hypothesis_settings(deadline=None)
+async def test_whatever_a_critic_writes_only_named_passages_change(
+    prompts: PromptSet,
+    response: str,
+    said: str,
+    has_tags: bool,
+) -> None:
+    reply = write_revision(said, prompts.settings.revision.tags) if has_tags else said
+    engine = ScriptedEngine([SAID, reply])
+    options: dict[str, Any] = {"iterations": 1, "tries": 1, "on_bad_edits": "fail"}
+    draft = Draft(prompt="Say.", response=response)
+    versions, end = await run(engine, draft, prompts=prompts, **options)
+    if len(versions) == 1:
+        assert end.reason in {StopReason.UNPARSEABLE, StopReason.TOKEN_LIMIT}
+        return
+    made, done = "", 0
+    assert versions[1].edits is not None
+    for one in replacements(response, versions[1].edits):
+        made, done = made + response[done : one.start] + one.text, one.end
+    assert versions[1].text == made + response[done:]
+
+
+async def test_the_command_line_says_why_edits_failed(tmp_path: Path) -> None:
+    bad = completion("- at eight\n+ at ten")
+    options = ("--prompts", "cnr-edits", "-n", "1", "--tries", "1", "--json")
+    async with StubServer() as server:
+        server.on(COMPLETIONS, completion(SAID), bad)
+        where = ("--base-url", server.base_url)
+        failed = await revloop(
+            "revise", BEFORE, *options, *where, "--on-bad-edits", "fail", folder=tmp_path
+        )
+        server.on(COMPLETIONS, completion(SAID), bad, completion(REWRITTEN))
+        rewritten = await revloop("revise", BEFORE, *options, *where, folder=tmp_path)
+    assert f"{NOT_FOUND} (--on-bad-edits rewrite would ask" in " ".join(failed.err.split())
+    found = Trajectory.model_validate_json(rewritten.out)
+    assert (found.final, found.versions[1].edits) == (REWRITTEN, None)

@@ -115,12 +115,14 @@ class PromptSettings(Frozen):
     @model_validator(mode="after")
     def _chat_only(self) -> Self:
         """A completion set continues one text: what its reply begins with stands in a template."""
-        chosen = {
-            "revision.context": self.revision.context != "conversation",
-            "critique.prefill": bool(self.critique.prefill),
-            "revision.prefill": bool(self.revision.prefill),
-            "revision.opening_words": bool(self.revision.opening_words),
-        }
+        chosen = {"critique.prefill": bool(self.critique.prefill)}
+        for table, asked in (("revision", self.revision), ("rewrite", self.rewrite)):
+            if asked is not None:
+                chosen |= {
+                    f"{table}.context": asked.context != "conversation",
+                    f"{table}.prefill": bool(asked.prefill),
+                    f"{table}.opening_words": bool(asked.opening_words),
+                }
         for name, is_set in chosen.items():
             if is_set and self.kind == "completion":
                 raise ValueError(
@@ -134,20 +136,29 @@ class PromptSettings(Frozen):
         """Edits need a rewrite to fall back on, and begin with no words of the response."""
         has_edits = self.revision.form == "edits"
         if has_edits and self.revision.opening_words:
-            raise ValueError("revision.opening_words belongs to rewrites, not to edits")
-        if has_edits != (self.rewrite is not None):
             raise ValueError(
-                "the table [rewrite] belongs to revision.form = 'edits', and to it only"
+                "revision.opening_words does not go with edits, which begin with no words of the "
+                "response: move it to the table [rewrite], or delete it"
+            )
+        if has_edits and self.rewrite is None:
+            raise ValueError(
+                "the table [rewrite] is missing: with revision.form = 'edits' it says how the "
+                "whole text is asked for when edits cannot be used (see the set cnr-edits)"
+            )
+        if self.rewrite is not None and not has_edits:
+            raise ValueError(
+                "delete the table [rewrite], or set revision.form = 'edits': only edits need it"
             )
         if self.rewrite is not None and self.rewrite.form != "rewrite":
-            raise ValueError("rewrite.form must be 'rewrite'")
+            raise ValueError("rewrite.form must be 'rewrite': leave it out")
         return self
 
     @property
     def begins_replies(self) -> bool:
         """Whether a request gives the beginning of its reply."""
-        revision = self.revision
-        return bool(self.critique.prefill or revision.prefill or revision.opening_words)
+        revisions = [one for one in (self.revision, self.rewrite) if one is not None]
+        begun = any(one.prefill or one.opening_words for one in revisions)
+        return begun or bool(self.critique.prefill)
 
     def digested(self) -> dict[str, Any]:
         """What enters the digest: newer settings only where they are not at their defaults.
