@@ -13,6 +13,7 @@ from revloop.options import RunSettings
 from revloop.store import Store
 from revloop.trajectory import Draft, Version
 from tests.helpers.command_line import Finished, revloop
+from tests.helpers.edited_samples import edited_store
 from tests.helpers.row_samples import NOW, good
 from tests.helpers.scripted_engine import ScriptedEngine, cnr_rounds
 from tests.helpers.stored import append
@@ -127,3 +128,21 @@ async def test_without_a_store_nothing_is_written(tmp_path: Path) -> None:
 async def test_a_full_disk_is_told(store: Path) -> None:
     finished = await revloop("export", str(store), "/dev/full")
     assert_failed(finished, "No space left")
+
+
+async def test_edits_are_exported_with_what_became_of_them(tmp_path: Path) -> None:
+    made = edited_store(tmp_path / "s.sqlite")
+    await revloop("export", "s.sqlite", "out.jsonl", folder=tmp_path)
+    rows = lines_of((tmp_path / "out.jsonl").read_text())
+    outcomes = [
+        [
+            None if v["edits"] is None else [e["outcome"] for e in v["edits"]]
+            for v in row["versions"]
+        ]
+        for row in rows
+    ]
+    applied = "applied"
+    partly = ["folded", applied, "not_found", applied, "overlapping", applied, "ambiguous"]
+    assert outcomes == [[None, [applied] * 3], [None, partly, []], [None, None]]
+    for row, trajectory in zip(rows, made, strict=True):
+        assert Trajectory.from_json(json.dumps(row)).versions == trajectory.versions

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import sqlite3
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 import pytest
 
 from revloop import Draft, End, InputError, StopReason, Store
 from tests.helpers.command_line import revloop
+from tests.helpers.edited_samples import edited_store
 from tests.helpers.stored import append, finish
 from tests.store.test_rows import enter, new_row
 from tests.store.test_store import DONE, run_settings, version
@@ -152,3 +155,17 @@ async def test_show_names_the_run_that_has_the_draft(mixed: Path) -> None:
     assert finished.code == 3
     assert "no trajectory 'row 1' in this run; --run 1 has one" in finished.err
     assert (await revloop("show", str(mixed), "row 1", "--run", "1")).code == 0
+
+
+async def test_a_store_from_before_there_were_edits_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "s.sqlite"
+    edited_store(path)
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("UPDATE versions SET version = json_remove(version, '$.edits')")
+        connection.execute("UPDATE runs SET settings = json_remove(settings, '$.on_bad_edits')")
+    with Store.open_to_read(path) as store:
+        found = list(store.contents())
+    assert [version.edits for one in found for version in one.versions] == [None] * 7
+    shown = await revloop("show", path.name, "applied", folder=tmp_path)
+    assert "closed from 2 to 30" in shown.out
+    assert "edits" not in shown.out
