@@ -221,7 +221,7 @@ class TestEdits:
         edited_store(tmp_path / "s.sqlite")
         out = (await revloop("show", "s.sqlite", "partly", folder=tmp_path)).out
         assert (
-            "[-is shut in\nMay-]{+is closed in May+}. We mend [-the tiles in May-]{+the tiles+}"
+            "[-is shut in\nMay-]{+is closed in\nMay+}. We mend [-the tiles in May-]{+the tiles+}"
             in out
         )
         assert "version 1: 7 edits, 4 applied\n- 'is shut in May': applied; its white space" in out
@@ -234,3 +234,22 @@ class TestEdits:
         said = f"version 1 is a rewrite, because its edits could not be used: {because}\n"
         assert said in out
         assert "edits, " not in out
+
+    def test_are_told_in_a_runs_progress(
+        self, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        tell = version_teller(2)
+        for one in edited_store(tmp_path / "s.sqlite"):
+            for version in one.versions:
+                tell(version)
+        scored = ["version 0 scored 5, "] * 2 + ["version 1 scored 5, ", "version 0 scored 5, "]
+        said = [
+            "3 edits, 3 applied",
+            "7 edits, 4 applied",
+            "no edits",
+            "rewritten because no edits",
+        ]
+        lines = capsys.readouterr().err.splitlines()
+        assert len(lines) == len(said)
+        for line, score, how in zip(lines, scored, said, strict=True):
+            assert f" of 2: {score}{how}" in line

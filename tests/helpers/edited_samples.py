@@ -27,7 +27,7 @@ APPLIED = (
 PARTLY = (
     Edit(find="is shut in May", replacement="is closed in May"),
     Edit(find="the pool", replacement="the bath"),
-    Edit(find="The sauna \x1b[2J stays open.", replacement="The sauna is closed too."),
+    Edit(find="The <b>sauna</b> \x1b[2J stays open.", replacement="The sauna is closed too."),
     Edit(find="We mend", replacement="We mend"),
     Edit(find="mend the tiles", replacement="replace the tiles"),
     Edit(find="the tiles in May", replacement="the tiles"),

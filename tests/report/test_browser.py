@@ -214,7 +214,7 @@ def test_edits_that_were_not_applied_are_listed(
     page.locator("#list button").nth(1).click()
     assert page.locator("#details .edits li").all_text_contents() == [
         "is shut in May: applied; its white space or quotes were not those of the text",
-        "The sauna \x1b[2J stays open.: the text has no such passage",
+        "The <b>sauna</b> \x1b[2J stays open.: the text has no such passage",
         "We mend: the passage and its replacement are the same",
         "mend the tiles: an edit before it replaces a part of the same passage",
         "May: the text has this passage more than once",

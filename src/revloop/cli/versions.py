@@ -97,7 +97,7 @@ def version_teller(iterations: int) -> Callable[[Version], None]:
             scored = f"version {version.round - 1}{_unread(version.critique)}, "
         tokens = version.usage.generated_tokens
         report(
-            f"round {version.round} of {iterations}: {scored}"
+            f"round {version.round} of {iterations}: {scored}{_edits_of(version)}"
             f"{tokens} tokens{_of_thoughts(version.usage)} in {version.latency_s:.1f} s",
             round=version.round,
             iterations=iterations,
@@ -107,6 +107,20 @@ def version_teller(iterations: int) -> Callable[[Version], None]:
         )
 
     return tell
+
+
+def _edits_of(version: Version) -> str:
+    """How a version was written, where a prompt set has edits."""
+    if version.unusable_edits is not None:
+        return "rewritten because no edits could be used, "
+    return "" if version.edits is None else f"{_applied(version.edits)}, "
+
+
+def _applied(edits: Sequence[EditResult]) -> str:
+    if not edits:
+        return "no edits"
+    number = "1 edit" if len(edits) == 1 else f"{len(edits)} edits"
+    return f"{number}, {sum(edit.outcome.is_applied for edit in edits)} applied"
 
 
 def _print_refused(trajectory: Trajectory, round_: int, console: Console) -> None:
@@ -140,10 +154,8 @@ def _print_edits(version: Version, console: Console) -> None:
         console.print(Text(printable(f"{said}: {refusal.reason}"), style="dim"))
     if not version.edits:
         return
-    applied = sum(edit.outcome.is_applied for edit in version.edits)
-    number = "1 edit" if len(version.edits) == 1 else f"{len(version.edits)} edits"
     remarks = [(edit, edit.remark) for edit in version.edits if edit.remark is not None]
-    lines = [f"version {version.round}: {number}, {applied} applied"]
+    lines = [f"version {version.round}: {_applied(version.edits)}"]
     lines += [_edit_line(*one, width(console)) for one in remarks[:_SHOWN_EDITS]]
     if len(remarks) > _SHOWN_EDITS:
         lines.append(f"- and {len(remarks) - _SHOWN_EDITS} more")
