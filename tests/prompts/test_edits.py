@@ -7,14 +7,19 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from revloop.edits import EditOutcome, apply, read_edits
 from revloop.errors import PromptSetError
 from revloop.prompts.parsing import UnusableError, apply_written
 from tests.helpers.prompt_folders import prompt_set
+from tests.helpers.repository import REPOSITORY
 from tests.helpers.scripted_loop import CHAT, CHAT_EDITS, CNR, CNR_EDITS
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+SECTION = (
+    (REPOSITORY / "docs" / "prompts.md").read_text(encoding="utf-8").partition("## Edits or")[2]
+)
 EDITS = 'form = "edits"'
 REWRITE = "[rewrite]\nmax_tokens = 200"
 REWRITE_FILE = {"rewrite.txt": "Now rewrite A."}
@@ -146,3 +151,17 @@ def test_tags_of_the_draft_may_stand_in_edits() -> None:
 def test_a_long_passage_is_quoted_in_part() -> None:
     with pytest.raises(UnusableError, match=r"passage: '(word ){12}…'"):
         apply_written(f"- {'word ' * 99}\n+ x", GIVEN[0])
+
+
+def test_the_example_in_the_docs_is_applied() -> None:
+    response, written = re.findall(r"```text\n(.*?)\n```", SECTION, re.DOTALL)
+    assert apply(response, read_edits(written).edits).text == (
+        "We meet on Tuesday at nine in the old hall. Bring a coat, because the hall is not heated."
+        "\n\nSee you there."
+    )
+
+
+def test_the_docs_explain_every_outcome_and_no_other() -> None:
+    table = SECTION.partition("| outcome |")[2].partition("\n\n")[0]
+    named = set(re.findall(r"\| `(\w+)` \|", table))
+    assert named == {outcome.value for outcome in EditOutcome}
