@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import pytest
 from hypothesis import given
@@ -18,6 +18,7 @@ from revloop.prompts.parsing import write_revision
 from revloop.trajectory import Draft, End, StopReason, Version
 from tests.helpers.command_line import revloop
 from tests.helpers.judges import RuleJudge
+from tests.helpers.prompt_folders import prompt_set
 from tests.helpers.scripted_engine import Answer, Reply, ScriptedEngine, cnr_critique, plain
 from tests.helpers.scripted_loop import (
     CHAT_EDITS,
@@ -528,6 +529,44 @@ class TestRoomForEdits:
         _, _, engine = await revised(CNR_EDITS, good, revision_max_tokens=40)
         assert [request.max_tokens for request in engine.requests] == [384, 40]
         assert engine.requests[1].room_tokens == min(engine.count_tokens(BEFORE) or 0, 40)
+
+
+class TestSetsOfTheirOwn:
+    FILES: ClassVar = {
+        "rewrite.txt": "Write all of A again.",
+        "single.txt": "${prompt} ${response}",
+    }
+    TABLES = (
+        'form = "edits"\ntags = {{ opening = "<edits>", closing = "</edits>" }}\n{0}\n'
+        "[rewrite]\nmax_tokens = 300\nopening_words = 2\n"
+    )
+
+    async def test_edits_may_be_begun_with_their_tag(self, tmp_path: Path) -> None:
+        tables = self.TABLES.format(r'prefill = "<edits>\n-"')
+        prompts = prompt_set(tmp_path, revision=tables, files=self.FILES)
+        (version,), _, engine = await revised(prompts, " at nine\n+ at ten\n</edits>")
+        assert version.text == AFTER
+        assert engine.requests[1].prefill == "<edits>\n-"
+
+    async def test_the_rewrite_is_begun_and_limited_by_its_own_table(self, tmp_path: Path) -> None:
+        prompts = prompt_set(tmp_path, revision=self.TABLES.format(""), files=self.FILES)
+        rest = REWRITTEN.removeprefix("We meet")
+        replies = (edits_of(prompts, LOST), rest)
+        (version,), _, engine = await revised(prompts, *replies, tries=1, revision_max_tokens=7)
+        assert version.text == REWRITTEN
+        rewrite = engine.requests[2]
+        assert (rewrite.prefill, rewrite.max_tokens) == ("We meet", 300)
+
+    async def test_in_a_fresh_context_too_a_rewrite_follows(self, tmp_path: Path) -> None:
+        tables = self.TABLES.format('context = "fresh"')
+        prompts = prompt_set(tmp_path, revision=tables, files=self.FILES)
+        bad, good = edits_of(prompts, LOST), edits_of(prompts, ("at nine", "at ten"))
+        (version,), _, engine = await revised(prompts, good)
+        assert version.text == AFTER
+        assert "Notes: " + SAID in plain(engine.requests[1].prompt)
+        _, _, engine = await revised(prompts, bad, REWRITTEN, tries=1)
+        asked = prompts.critique_prompt(DRAFT, BEFORE)
+        assert engine.requests[2].prompt == prompts.rewriting.revision_prompt(asked, SAID)
 
 
 PIECES = st.lists(
