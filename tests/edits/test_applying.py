@@ -172,3 +172,24 @@ def test_there_is_nothing_to_say_of_an_edit_applied_as_it_was_written(
 ) -> None:
     (edit,) = apply(TEXT, [Edit(find=find, replacement=replacement)]).results
     assert edit.remark == remark
+
+
+@given(
+    st.lists(
+        st.sampled_from([" ", "  ", "\n", "\r\n", "\n    ", " \n\n\t"]), min_size=2, max_size=9
+    ),
+    st.data(),
+)
+def test_a_folded_edit_of_one_word_keeps_all_white_space(
+    gaps: list[str], data: st.DataObject
+) -> None:
+    words = [f"w{number}" for number in range(len(gaps) + 1)]
+    pieces = [piece for pair in zip(words, [*gaps, ""], strict=True) for piece in pair]
+    text = "".join(pieces)
+    changed = data.draw(st.integers(0, len(gaps)))
+    written = data.draw(st.sampled_from([" ", "\n"]))
+    find = written.join(words)
+    replacement = written.join([*words[:changed], "NEW", *words[changed + 1 :]])
+    applied = apply(text, [Edit(find=find, replacement=replacement)])
+    pieces[2 * changed] = "NEW"
+    assert applied.text == "".join(pieces)

@@ -14,6 +14,7 @@ from revloop import Store, Trajectory, revise
 from revloop.edits import Edit, replacements, write_edits
 from revloop.errors import UnreachableError
 from revloop.loop import SHORTEST_CRITIQUE_TOKENS
+from revloop.loop.writing import SHORTEST_EDITS_TOKENS
 from revloop.prompts.parsing import write_revision
 from revloop.trajectory import Draft, End, StopReason, Version
 from tests.helpers.command_line import revloop
@@ -529,6 +530,21 @@ class TestRoomForEdits:
         _, _, engine = await revised(CNR_EDITS, good, revision_max_tokens=40)
         assert [request.max_tokens for request in engine.requests] == [384, 40]
         assert engine.requests[1].room_tokens == min(engine.count_tokens(BEFORE) or 0, 40)
+
+    @pytest.mark.parametrize(("asked", "limit"), [(40, 1_024), (3_000, 3_000)])
+    async def test_a_rewrite_has_no_less_than_its_table_and_no_less_than_asked_for(
+        self, asked: int, limit: int
+    ) -> None:
+        replies = (edits_of(CNR_EDITS, LOST), REWRITTEN)
+        _, _, engine = await revised(CNR_EDITS, *replies, tries=1, revision_max_tokens=asked)
+        assert [request.max_tokens for request in engine.requests] == [384, asked, limit]
+
+    async def test_the_critique_reserves_no_room_for_the_whole_text(self) -> None:
+        engine = ScriptedEngine([SAID, edits_of(CNR_EDITS)])
+        await run(engine, self.LONG, prompts=CNR_EDITS, iterations=1)
+        bridge = engine.count_tokens(CNR_EDITS.bridge) or 0
+        assert engine.requests[0].reserve_tokens == SHORTEST_EDITS_TOKENS + bridge
+        assert engine.requests[1].room_tokens == SHORTEST_EDITS_TOKENS
 
 
 class TestSetsOfTheirOwn:

@@ -190,8 +190,10 @@ class Writing:
         self, prompts: PromptSet, text: str, critique: Critique, prefix: TokenPrefix | None
     ) -> Request:
         settings, asked = self._settings, prompts.settings.revision
-        most = settings.revision_max_tokens if prompts is self._prompts else asked.max_tokens
-        shortest = self._shortest(text) if prompts is self._prompts else self._count(text)
+        most, shortest = settings.revision_max_tokens, self._shortest(text)
+        if prompts is not self._prompts:
+            # a limit that is low because edits are short must not cut the whole text
+            most, shortest = max(most, asked.max_tokens), self._count(text)
         return Request(
             prompt=prompts.revision_prompt_of(self._draft, text, critique.raw),
             sampling=settings.sampling,
