@@ -45,14 +45,14 @@ def plot_edits(found: Mapping[str, Mapping[str, Any]], path: Path) -> None:
             below = [one["median"] - one["least"] for one in ratios]
             above = [one["most"] - one["median"] for one in ratios]
             axes.errorbar(
-                list(found), medians, yerr=[below, above], marker="o", capsize=3, label=f"{side}*"
+                list(found), medians, yerr=[below, above], marker="o", capsize=3, label=side
             )
         axes.axhline(1, color="black", linewidth=0.8)
         axes.set_xlabel("words edited")
-        axes.set_ylabel("versions/s of edits over theirs")
+        axes.set_ylabel("versions/s of edits over those of rewrites")
         axes.set_ylim(bottom=0)
         axes.grid(alpha=0.3)
-        axes.legend(title="* with rewrites")
+        axes.legend(title="over rewrites by")
 
 
 def plot_ratios(results: Mapping[str, Any], path: Path) -> None:
