@@ -141,6 +141,12 @@ def test_in_a_single_pass_the_tags_are_needed() -> None:
         CHAT_EDITS.parse_single_pass(reply, GIVEN)
 
 
+def test_tags_in_new_text_are_text_though_the_draft_has_none() -> None:
+    reply = "<edits>\n- nine\n+ <edits> </edits> ten </edits>, or\n+ so\n</edits>"
+    written = CHAT_EDITS.parse_revision(reply, ("We meet at nine.",))
+    assert apply_written(written, "nine").text == "<edits> </edits> ten </edits>, or\nso"
+
+
 def test_tags_of_the_draft_may_stand_in_edits() -> None:
     text = "Write </edits> after <edits>."
     reply = "<edits>\n- Write </edits>\n+ Put </edits>\n</edits>"

@@ -34,8 +34,8 @@ class WrittenRevision(NamedTuple):
 def find_edits(text: str, tags: RevisionTags, given: Sequence[str] = ()) -> tuple[int, str]:
     """The position of the opening tag, and the edits after it, to the closing tag if there is one.
 
-    An opening tag at the start of a line comes before one that is only mentioned. Within edits each
-    line has a sign, so a tag at the start of a line ends them. Elsewhere in a line it does so too,
+    Within edits each line has a sign, so a tag at the start of a line ends them. One that is only
+    mentioned counts if there is no other: an opening tag anywhere, a closing one at the very end,
     unless a text of the draft has it.
 
     Args:
@@ -46,13 +46,16 @@ def find_edits(text: str, tags: RevisionTags, given: Sequence[str] = ()) -> tupl
     Raises:
         UnusableError: There is no opening tag.
     """
-    opening, closing = (_tag(pattern, given) for pattern in tags.patterns())
-    opened = _at_line_start(tags.patterns()[0]).search(text) or opening.search(text)
+    opening, closing = tags.patterns()
+    opens, closes = _at_line_start(opening), _at_line_start(closing)
+    opened = opens.search(text) or (None if _has(opening, given) else opening.search(text))
     if opened is None:
         raise UnusableError(f"there is no {tags.opening}")
-    ends = [closed.start() for closed in closing.finditer(text, opened.end())]
+    ends = [closed.start() for closed in closes.finditer(text, opened.end())]
     inner = text[opened.end() : ends[-1] if ends else None]
-    return opened.start(), opening.sub("", closing.sub("", inner))
+    if not ends and not _has(closing, given):
+        inner = re.sub(rf"{closing.pattern}\s*\Z", "", inner, flags=re.IGNORECASE)
+    return opened.start(), opens.sub("", closes.sub("", inner))
 
 
 def find_untagged_edits(text: str, tags: RevisionTags, given: Sequence[str] = ()) -> str:
@@ -98,9 +101,8 @@ def apply_written(written: str, before: str) -> WrittenRevision:
     return WrittenRevision(applied.text, applied.results)
 
 
-def _tag(pattern: re.Pattern[str], given: Sequence[str]) -> re.Pattern[str]:
-    """A tag, at the start of a line if the draft has it too."""
-    return _at_line_start(pattern) if any(map(pattern.search, given)) else pattern
+def _has(pattern: re.Pattern[str], given: Sequence[str]) -> bool:
+    return any(map(pattern.search, given))
 
 
 def _at_line_start(pattern: re.Pattern[str]) -> re.Pattern[str]:
