@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -212,6 +213,28 @@ async def test_baselines_end_with_the_texts_of_revloop(
     assert await async_openai.revise_all(work, drafts) == expected
     assert await barrier.revise_all(work, drafts) == expected
     assert await asyncio.to_thread(one_at_a_time.revise_all, work, drafts) == expected
+
+
+@pytest.mark.vllm
+async def test_edits_end_with_the_texts_of_a_baseline_that_rewrites(
+    vllm_server: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("ANSWERS", "CRITIQUES"):
+        monkeypatch.setattr(lengths, name, lengths.Lengths(median=40, least=30, most=60))
+    words = lengths.EditedWords(0.1, (0.5,))
+    rewrites = lengths.LengthScript(seed=7, edited=words)
+    edits = replace(rewrites, prompts=PromptSet.load("cnr-edits"))
+    drafts = lengths.drafts(3)
+    engine = lengths.ScriptedEngine(await HttpEngine.connect(vllm_server.base_url), edits)
+    try:
+        async with AsyncReviser(engine=engine, prompts="cnr-edits") as reviser:
+            ours = [await reviser.revise(draft, iterations=2) for draft in drafts]
+    finally:
+        await engine.aclose()
+    work = Work(vllm_server.base_url, vllm_server.model, 2, rewrites.prompts, rewrites)
+    expected = [[version.text for version in trajectory.versions] for trajectory in ours]
+    assert [len(set(texts)) for texts in expected] == [3] * 3
+    assert await async_openai.revise_all(work, drafts) == expected
 
 
 @pytest.mark.vllm
