@@ -7,6 +7,7 @@ import io
 import json
 import re
 import unicodedata
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -21,7 +22,6 @@ from revloop.engines.tokens import PromptTokenizer
 from revloop.errors import BadReplyError, EngineError, InputError
 from revloop.prompts import shipped_prompt_sets
 from revloop.prompts.checks import CheckSettings, known_checks
-from revloop.prompts.parsing import write_revision
 from revloop.records import Record, RecordEntry, read_records
 from revloop.store import Store
 from revloop.trajectory import Message
@@ -30,6 +30,7 @@ from tests.helpers.command_line import revloop
 from tests.helpers.http_engines import ask, connected
 from tests.helpers.repository import TINY_CRITIC
 from tests.helpers.scripted_engine import Answer, ScriptedEngine, cnr_critique, plain
+from tests.helpers.scripted_loop import revision_of
 from tests.helpers.stub_server import COMPLETIONS, StubServer, answer, completion
 
 if TYPE_CHECKING:
@@ -61,9 +62,14 @@ JUDGEMENTS = tuple(
 
 def script_of(group: tuple[str, ...], prompts: PromptSet) -> list[Answer]:
     """A round for each text: it is criticised with, and then it is the revision."""
-    tags = prompts.settings.revision.tags
-    said = [(critique_of(text), write_revision(text, tags)) for text in group]
+    said = zip(map(critique_of, group), revisions_of(group, prompts), strict=True)
     return [Answer(text, "stop") for texts in said for text in texts]
+
+
+def revisions_of(group: tuple[str, ...], prompts: PromptSet) -> list[str]:
+    """A reply for each text as the next version, in the form of the prompt set."""
+    pairs = pairwise([group[0], *group])
+    return [revision_of(prompts, before, after) for before, after in pairs]
 
 
 async def revise_all(prompts: str, store: Path | None = None) -> list[Trajectory]:
@@ -109,17 +115,19 @@ def test_every_text_can_be_a_response() -> None:
 # through the loop
 
 
-def versions_of(group: tuple[str, ...]) -> list[str]:
-    """A text that differs from the one before it only in the white space around is that one."""
+def versions_of(group: tuple[str, ...], prompts: PromptSet) -> list[str]:
+    """A rewrite that differs from the text before only in the white space around is that text."""
     expected = [group[0]]
+    if prompts.has_edits:
+        return expected + list(group)
     for text in group:
         expected.append(expected[-1] if text.strip() == expected[-1].strip() else text)
     return expected
 
 
-def check(trajectory: Trajectory, group: tuple[str, ...]) -> None:
+def check(trajectory: Trajectory, group: tuple[str, ...], prompts: PromptSet = CNR) -> None:
     assert trajectory.draft == draft_of(group)
-    assert [v.text for v in trajectory.versions] == versions_of(group)
+    assert [v.text for v in trajectory.versions] == versions_of(group, prompts)
     critiques = [v.critique.raw for v in trajectory.versions if v.critique is not None]
     assert critiques == [critique_of(text) for text in group]
 
@@ -129,9 +137,10 @@ def test_every_text_is_stored_to_the_letter(trajectories: list[Trajectory]) -> N
         check(trajectory, group)
 
 
-async def test_chat_takes_every_text_as_well() -> None:
-    for trajectory, group in zip(await revise_all("chat"), GROUPS, strict=True):
-        check(trajectory, group)
+@pytest.mark.parametrize("name", ["chat", "cnr-edits", "chat-edits"])
+async def test_other_sets_take_every_text_as_well(name: str) -> None:
+    for trajectory, group in zip(await revise_all(name), GROUPS, strict=True):
+        check(trajectory, group, PromptSet.load(name))
 
 
 @pytest.mark.parametrize(
@@ -139,10 +148,9 @@ async def test_chat_takes_every_text_as_well() -> None:
 )
 async def test_every_text_is_a_revision_of_a_single_pass(name: str) -> None:
     prompts = PromptSet.load(name)
-    between, tags = ("\n" if prompts.is_chat else prompts.bridge), prompts.settings.revision.tags
-    said = cnr_critique(3) + between
+    said = cnr_critique(3) + ("\n" if prompts.is_chat else prompts.bridge)
     script = [
-        Answer(said + write_revision(text, tags), "stop") for group in GROUPS for text in group
+        Answer(said + reply, "stop") for group in GROUPS for reply in revisions_of(group, prompts)
     ]
     engine = ScriptedEngine(script, counts=False)
     async with AsyncReviser(
@@ -150,7 +158,7 @@ async def test_every_text_is_a_revision_of_a_single_pass(name: str) -> None:
     ) as reviser:
         for group in GROUPS:
             trajectory = await reviser.revise(draft_of(group), iterations=len(group))
-            assert [v.text for v in trajectory.versions] == versions_of(group)
+            assert [v.text for v in trajectory.versions] == versions_of(group, prompts)
 
 
 def test_every_text_can_be_an_id() -> None:

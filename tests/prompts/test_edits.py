@@ -78,6 +78,10 @@ class TestSettingsOfEdits:
             assert edits.rewriting.settings.revision == rewrite.settings.revision
             assert edits.rewriting.bridge == rewrite.bridge
 
+    def test_a_critique_ends_where_a_critic_of_either_form_goes_on(self) -> None:
+        assert CNR_EDITS.critique_stops() == (CNR_EDITS.bridge, CNR.bridge)
+        assert CNR.critique_stops() == (CNR.bridge,)
+
 
 GIVEN = ("We meet at nine. Bring a coat.",)
 

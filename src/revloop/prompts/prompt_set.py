@@ -187,9 +187,13 @@ class PromptSet:
             )
 
     def critique_stops(self) -> tuple[str, ...]:
-        """Texts that end a critique: a fine-tuned critic continues with the bridge."""
+        """Texts that end a critique: a fine-tuned critic continues with the bridge.
+
+        One that was fine-tuned on rewrites continues with theirs.
+        """
         stop = self.settings.critique.stop
-        return stop if self.is_chat else (self.bridge, *stop)
+        bridges = dict.fromkeys((self.bridge, self.rewriting.bridge))
+        return stop if self.is_chat else (*bridges, *stop)
 
     def without_thoughts(
         self,
