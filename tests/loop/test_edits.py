@@ -169,6 +169,19 @@ class TestARoundOfEdits:
         prefixes = {request.prefix.text for request in engine.requests[1:] if request.prefix}
         assert prefixes == (set() if prompts.is_chat else {critique + SAID})
 
+    @pytest.mark.parametrize("single_pass", [False, True])
+    async def test_where_a_critique_finds_nothing_there_are_no_edits(
+        self, prompts: PromptSet, *, single_pass: bool
+    ) -> None:
+        said = cnr_critique(10)
+        if single_pass:
+            said = in_one(prompts, edits_of(prompts, ("at nine", "at ten")), 10)
+        engine = ScriptedEngine([said])
+        options: dict[str, Any] = {"prompts": prompts, "single_pass": single_pass}
+        versions, end = await run(engine, DRAFT, stop_score=9, **options)
+        assert (versions[1].text, versions[1].edits) == (BEFORE, ())
+        assert end.reason is StopReason.NOTHING_TO_IMPROVE
+
     async def test_a_thought_before_edits_is_no_part_of_them(self, prompts: PromptSet) -> None:
         thought = "<think>\n- We\n+ They\n</think>\n\n"
         reply = thought + edits_of(prompts, ("at nine", "at ten"))

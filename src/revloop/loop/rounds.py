@@ -13,7 +13,6 @@ from revloop.errors import (
     RejectedError,
     RevloopError,
 )
-from revloop.loop.candidate import Candidate
 from revloop.loop.requests import RoundFailedError, RoundRequests
 from revloop.loop.selection import choose_by_judge, choose_by_score
 from revloop.loop.stopping import end_of, found_nothing
@@ -25,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
     from revloop.engines.base import Engine
+    from revloop.loop.candidate import Candidate
     from revloop.options import RunSettings
     from revloop.prompts import PromptSet
     from revloop.trajectory import (
@@ -149,7 +149,7 @@ class Rounds:
             return await self._run_all(requests, lambda part: writing.single_pass(part, text))
         critique, prefix = await writing.critique(requests, text)
         if found_nothing(critique, self._settings):
-            return [Candidate(critique, text)]
+            return [writing.unchanged(text, critique)]
         return await self._run_all(
             requests, lambda part: writing.revision(part, text, critique, prefix)
         )

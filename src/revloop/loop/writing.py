@@ -89,6 +89,10 @@ class Writing:
         # without its thoughts, the tokens are no longer a prefix
         return critique, answer.prefix if critique.raw == answer.text else None
 
+    def unchanged(self, text: str, critique: Critique) -> Candidate:
+        """The text itself, after a critique that found nothing to improve."""
+        return Candidate(critique, text, () if self._prompts.has_edits else None)
+
     async def revision(
         self,
         requests: RoundRequests,
@@ -124,7 +128,7 @@ class Writing:
             reply = request.prefill + generated
             critique, revision = prompts.parse_single_pass(reply, given)
             if found_nothing(critique, settings):
-                return Candidate(critique, text), ()
+                return self.unchanged(text, critique), ()
             rest = reply.removeprefix(critique.raw).removeprefix(prompts.bridge)
             return self._accepted(prompts, rest, revision, critique, text)
 
