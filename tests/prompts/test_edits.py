@@ -82,6 +82,14 @@ class TestSettingsOfEdits:
         assert CNR_EDITS.critique_stops() == (CNR_EDITS.bridge, CNR.bridge)
         assert CNR.critique_stops() == (CNR.bridge,)
 
+    @pytest.mark.parametrize("template", ["bridge.txt", "single.txt"])
+    def test_the_example_in_a_prompt_is_what_it_says(self, template: str) -> None:
+        example = CHAT_EDITS.templates[template].partition("<edits>\n")[2].partition("</edits>")[0]
+        text = "The train leaves at nine. This is very, very important.\nTake:\n- a map\n- a hat"
+        assert apply(text, read_edits(example).edits).text == (
+            "The train leaves at ten. \nTake:\n- a map of the town\n- a hat"
+        )
+
 
 GIVEN = ("We meet at nine. Bring a coat.",)
 
