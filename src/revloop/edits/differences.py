@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import re
 from itertools import count
 from typing import TYPE_CHECKING, NamedTuple
 
 from revloop.edits.edit import Edit
 from revloop.edits.finding import Place, is_whole, places_of
-from revloop.edits.words import matching_words, split_words
+from revloop.edits.words import matching_words
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-MERGED_GAP = 5
-"""Pieces (words and the blanks between them) between two changes that are cheaper to repeat than a
-second edit: two signs, two line breaks, and words to find it by."""
+_PIECES = re.compile(r"\w+(?:[^\w\s]\w+)*|\s+|[^\w\s]")
+"""Words, with what stands inside them ("9:15", "don't", "e.g"), white space, and other characters:
+a critic would get a part of a word or number wrong more easily."""
 
+MERGED_GAP = 1
+"""Pieces between two changes up to which they are one edit: a blank, or nothing."""
 
 _SMALL_STEPS = 16
 """Times that a passage is widened by a piece; after them by twice as many each time."""
@@ -109,7 +112,7 @@ def _pieces(text: str) -> list[str]:
     """Words and what is between them, none of which divides a character that readers see as one."""
     pieces: list[str] = []
     end = 0
-    for word in split_words(text):
+    for word in _PIECES.findall(text):
         if pieces and not is_whole(text, end):
             pieces[-1] += word
         else:
