@@ -638,6 +638,15 @@ async def test_whatever_a_critic_writes_only_named_passages_change(
     assert versions[1].text == made + response[done:]
 
 
+async def test_tags_with_nothing_in_them_are_no_edits() -> None:
+    options: dict[str, Any] = {"iterations": 1, "tries": 1, "on_bad_edits": "fail"}
+    engine = ScriptedEngine([SAID, "<edits>\n</edits>"])
+    draft = Draft(prompt="Say.", response=BEFORE)
+    versions, end = await run(engine, draft, prompts=CHAT_EDITS, **options)
+    assert len(versions) == 1
+    assert "it has no edits" in end.detail
+
+
 async def test_the_command_line_says_why_edits_failed(tmp_path: Path) -> None:
     bad = completion("- at eight\n+ at ten")
     options = ("--prompts", "cnr-edits", "-n", "1", "--tries", "1", "--json")

@@ -44,8 +44,9 @@ mode = ProgressMode()
 _REORDERING = "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
 
 
-def width(console: Console = results) -> int:
+def width(console: Console | None = None) -> int:
     """Columns available for results: the terminal's, or 80 in a pipe or a file."""
+    console = console or results
     return console.width if console.is_terminal else _PIPED_COLUMNS
 
 

@@ -217,10 +217,10 @@ class Writing:
         Raises:
             UnusableError: Its edits cannot be applied, or the text fails a check.
         """
-        around = left_out(reply, written, prompts.settings.revision.tags)
         revised = prompts.revised(written, text)
         checks = self._settings.checks
         accepted = prompts.accept(revised.text, critique, text, self._draft, checks)
+        around = left_out(reply, written, prompts.settings.revision.tags)
         return Candidate(critique, accepted, revised.edits), around
 
     def _revision_tokens(self, text: str) -> int:
