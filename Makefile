@@ -53,6 +53,12 @@ critic: $(INSTALLED)  ## Retrain the demo's base model and critic into build/ (a
 	$(BIN)/revloop records generate 1000 --output build/records.jsonl --force
 	$(BIN)/revloop finetune build/records.jsonl --recipe demo --base build/base --output build/critic
 
+.PHONY: critic-edits
+critic-edits: $(INSTALLED)  ## Fine-tune the demo's critic once more, to write edits, into build/critic-edits (9 minutes)
+	$(BIN)/revloop records generate 1000 --output build/records.jsonl --force
+	$(BIN)/revloop finetune build/records.jsonl --recipe demo --epochs 10 --prompts cnr-edits \
+		--base src/revloop/demo/critic --output build/critic-edits
+
 .PHONY: experiment
 experiment: $(INSTALLED)  ## Reproduce the paper's experiment in miniature (half an hour)
 	$(BIN)/python -m benchmarks.experiment

@@ -48,14 +48,14 @@ def conditions(drafts: int) -> Iterator[Condition]:
         yield Condition(name, drafts // 2, faults=faults)
 
 
-def critic_of(records: int, folder: Path, prompts: str = "cnr") -> Path:
-    """A critic fine-tuned on a number of records with the standard command."""
+def critic_of(records: int, folder: Path, *more: str, base: Path = BASE_FOLDER) -> Path:
+    """A critic fine-tuned on a number of records with the standard command, and more options."""
     if records == 0:
         return BASE_FOLDER
     file, run = folder / f"{records}.jsonl", folder / f"critic-{records}"
     _revloop("records", "generate", str(records), "--output", str(file))
-    recipe = ("--recipe", "demo", "--base", str(BASE_FOLDER), "--output", str(run))
-    _revloop("finetune", str(file), *recipe, "--prompts", prompts)
+    recipe = ("--recipe", "demo", "--base", str(base), "--output", str(run))
+    _revloop("finetune", str(file), *recipe, *more)
     return run / "model"
 
 

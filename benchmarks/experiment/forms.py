@@ -2,10 +2,10 @@ r"""Rewrites and edits side by side: two critics of the same records revise the 
 
     python -m benchmarks.experiment.forms [--critic FOLDER]
 
-fine-tunes a critic with the prompt set `cnr-edits` (or takes one) on the records of the shipped
-critic, and measures both in turn: win rate, harm, unusable replies, generated tokens, and versions
-a second with all rounds made. Writes `benchmarks/results/experiment-forms.json` and the table in
-`docs/experiment.md`.
+fine-tunes the shipped critic once more on the same records with the prompt set `cnr-edits` (or
+takes such a critic), and measures both in turn: win rate, harm, unusable replies, generated tokens,
+and versions a second with all rounds made. Writes `benchmarks/results/experiment-forms.json` and
+the table in `docs/experiment.md`.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from benchmarks.experiment.__main__ import RECORDS, critic_of, write_docs
 from benchmarks.experiment.measure import ROUNDS, Condition, figures_of, revise_all, served
 from benchmarks.saving import save
 from revloop.demo import CRITIC_FOLDER
+from revloop.edits import replacements
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,6 +34,12 @@ if TYPE_CHECKING:
     from revloop.trajectory import Trajectory
 
 NAME = "experiment-forms"
+
+
+def edits_critic(folder: Path) -> Path:
+    """The shipped critic, fine-tuned once more on its records, to write edits."""
+    more = ("--prompts", "cnr-edits", "--epochs", "10")
+    return critic_of(RECORDS[-1], folder, *more, base=CRITIC_FOLDER)
 
 
 def conditions(prompts: str, drafts: int) -> dict[str, Condition]:
@@ -88,11 +95,12 @@ def edit_outcomes(trajectories: Sequence[Trajectory]) -> dict[str, int]:
 
 
 def _rebuilt(text: str, edits: Sequence[EditResult]) -> str:
-    """A text with its applied edits, the last first, so that the places stay right."""
-    for edit in sorted(edits, key=lambda edit: -(edit.start or 0)):
-        if edit.start is not None and edit.end is not None:
-            text = text[: edit.start] + edit.replacement + text[edit.end :]
-    return text
+    """A text with its applied edits, and nothing else changed."""
+    parts, done = [], 0
+    for one in replacements(text, edits):
+        parts += [text[done : one.start], one.text]
+        done = one.end
+    return "".join([*parts, text[done:]])
 
 
 def main() -> None:
@@ -107,7 +115,7 @@ def main() -> None:
         folder = Path(temporary)
         critics = {
             "cnr": CRITIC_FOLDER,
-            "cnr-edits": options.critic or critic_of(RECORDS[-1], folder, "cnr-edits"),
+            "cnr-edits": options.critic or edits_critic(folder),
         }
         for _ in range(options.repeats):
             for prompts, critic in critics.items():
