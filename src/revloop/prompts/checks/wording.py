@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from operator import eq
 from typing import TYPE_CHECKING
 
 from revloop.prompts.checks.revised import quoted
@@ -172,12 +173,16 @@ def _in_a_row(text: str) -> str:
         return ""  # too few for any repetition that the search below, which takes longer, finds
     for period in range(1, _LONGEST_PERIOD_WORDS + 1):
         fewest = max((_TIMES_IN_A_ROW - 1) * period, _FEWEST_WORDS_IN_A_ROW)
+        same = list(map(eq, words[period:], words))
+        if sum(same) < fewest:
+            continue
         run = 0
-        for place in range(period, len(words)):
-            run = run + 1 if words[place] == words[place - period] else 0
-            unit = " ".join(words[place - period + 1 : place + 1])
-            if run >= fewest and _LETTER.search(unit):  # numbers may well fill a table
-                return unit
+        for place, is_same in enumerate(same, period):
+            run = run + 1 if is_same else 0
+            if run >= fewest:
+                unit = " ".join(words[place - period + 1 : place + 1])
+                if _LETTER.search(unit):  # numbers may well fill a table
+                    return unit
     return ""
 
 
