@@ -24,12 +24,11 @@ from benchmarks.experiment.__main__ import RECORDS, critic_of, write_docs
 from benchmarks.experiment.measure import ROUNDS, Condition, figures_of, revise_all, served
 from benchmarks.saving import save
 from revloop.demo import CRITIC_FOLDER
-from revloop.edits import replacements
+from revloop.edits import apply
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from revloop.edits import EditResult
     from revloop.options import EngineOptions
     from revloop.trajectory import Trajectory
 
@@ -89,18 +88,8 @@ def edit_outcomes(trajectories: Sequence[Trajectory]) -> dict[str, int]:
                 continue
             counts.update(edit.outcome.value for edit in version.edits)
             base = trajectory.base_of(version).text
-            rebuilt = {base, _rebuilt(base, version.edits)}  # one may change outer blanks alone
-            counts["changed elsewhere"] += version.text not in rebuilt
+            counts["changed elsewhere"] += version.text != apply(base, version.edits).text
     return dict(counts)
-
-
-def _rebuilt(text: str, edits: Sequence[EditResult]) -> str:
-    """A text with its applied edits, and nothing else changed."""
-    parts, done = [], 0
-    for one in replacements(text, edits):
-        parts += [text[done : one.start], one.text]
-        done = one.end
-    return "".join([*parts, text[done:]])
 
 
 def main() -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from revloop.trajectory import Usage
+from revloop.trajectory import REVISION_KINDS, Usage
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from revloop.trajectory import Trajectory
 
 PERCENTILES = (50, 90, 99)
-REVISIONS = ("revision", "rewrite")
-"""Kinds of requests whose prompt extends a critique's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +153,7 @@ def work_figures(work: WorkDone, cost: Cost, iterations: int) -> dict[str, float
     for name, values in latencies.items():
         for percent, value in percentiles(values).items():
             figures[f"{name}_p{percent}"] = value
-    revision = sum((work.by_kind.get(kind, Usage()) for kind in REVISIONS), Usage())
+    revision = sum((work.by_kind.get(kind, Usage()) for kind in REVISION_KINDS), Usage())
     if revision.cached_tokens is not None:
         figures["cached_revision_prompt_share"] = revision.cached_tokens / revision.prompt_tokens
     return figures

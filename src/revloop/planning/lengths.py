@@ -9,13 +9,12 @@ from pydantic import Field
 from revloop.edits import write_edits
 from revloop.errors import InputError
 from revloop.options import Flag, Options
+from revloop.trajectory import REVISION_KINDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from revloop.trajectory import Trajectory, Version
-
-_REVISIONS = {"revision", "rewrite"}
 
 
 class TokenLengths(Options):
@@ -102,10 +101,10 @@ class TokenLengths(Options):
 
 def _of_round(version: Version) -> tuple[float, float, float]:
     """Tokens of the critique prompt, the critique and the revision."""
-    first = [step for step in version.steps if step.kind not in _REVISIONS]
+    first = [step for step in version.steps if step.kind not in REVISION_KINDS]
     read = sum(step.usage.prompt_tokens for step in first)
     critique = sum(s.usage.generated_tokens for s in first if s.kind == "critique")
-    revision = sum(s.usage.generated_tokens for s in version.steps if s.kind in _REVISIONS)
+    revision = sum(s.usage.generated_tokens for s in version.steps if s.kind in REVISION_KINDS)
     both = sum(s.usage.generated_tokens for s in first if s.kind == "both")
     letters = 0 if version.critique is None else len(version.critique.raw)
     written = version.text if version.edits is None else write_edits(version.edits)

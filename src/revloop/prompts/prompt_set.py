@@ -192,8 +192,9 @@ class PromptSet:
         One that was fine-tuned on rewrites continues with theirs.
         """
         stop = self.settings.critique.stop
-        bridges = dict.fromkeys((self.bridge, self.rewriting.bridge))
-        return stop if self.is_chat else (*bridges, *stop)
+        if self.is_chat:
+            return stop
+        return (*dict.fromkeys((self.bridge, self.rewriting.bridge)), *stop)
 
     def without_thoughts(
         self,

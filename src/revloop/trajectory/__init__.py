@@ -4,6 +4,7 @@ from revloop.trajectory.draft import Draft, Message, as_draft, near_miss, text_o
 from revloop.trajectory.open_trajectory import OpenTrajectory
 from revloop.trajectory.sampling import Sampling, SamplingDefaults, SentSampling
 from revloop.trajectory.trajectory import (
+    REVISION_KINDS,
     CheckVerdict,
     Critique,
     End,
@@ -33,6 +34,7 @@ from revloop.trajectory.verdicts import (
 )
 
 __all__ = [
+    "REVISION_KINDS",
     "CheckVerdict",
     "Comparison",
     "Critique",

@@ -33,6 +33,9 @@ FinishReason = Literal["stop", "length", "content_filter", "refusal", "tool_call
 StepKind = Literal["critique", "revision", "both", "rewrite"]
 """What a request asks for; "rewrite" is a whole revision after edits that could not be used."""
 
+REVISION_KINDS: frozenset[StepKind] = frozenset({"revision", "rewrite"})
+"""Requests for a revision after its critique: their prompt extends the critique's."""
+
 _WITH_EDITS = {"revision", "both"}
 
 

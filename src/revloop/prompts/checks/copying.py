@@ -6,8 +6,8 @@ import re
 from functools import cache
 from typing import TYPE_CHECKING
 
-from revloop.prompts.checks.revised import quoted
 from revloop.prompts.parsing import heading
+from revloop.prompts.parsing.quoting import quoted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

@@ -11,9 +11,6 @@ if TYPE_CHECKING:
     from revloop.prompts.parsing import Labels
     from revloop.trajectory import Critique
 
-QUOTED_CHARACTERS = 60
-"""The most of a text that a reason quotes."""
-
 
 @dataclass(frozen=True, slots=True)
 class Revised:
@@ -47,9 +44,3 @@ class Revised:
         """The part of the critique that says what should change."""
         found = self.critique.negative
         return self.critique.raw if found is None else found
-
-
-def quoted(text: str) -> str:
-    """The start of a text, on one line."""
-    line = " ".join(text.split())
-    return f"'{line if len(line) <= QUOTED_CHARACTERS else line[:QUOTED_CHARACTERS] + '…'}'"

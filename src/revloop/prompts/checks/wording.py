@@ -7,7 +7,7 @@ from collections import Counter
 from operator import eq
 from typing import TYPE_CHECKING
 
-from revloop.prompts.checks.revised import quoted
+from revloop.prompts.parsing.quoting import quoted
 
 if TYPE_CHECKING:
     from revloop.prompts.checks.revised import Revised
@@ -187,10 +187,9 @@ def _in_a_row(text: str) -> str:
 
 
 def _repeated_line(text: str) -> str:
-    lines = (_ORDINAL.sub("", line).strip() for line in _LINE_END.split(text))
-    counted = Counter(line for line in lines if len(_words(line)) >= _LINE_WORDS)
-    ((line, times),) = counted.most_common(1) or [("", 0)]
-    return line if times >= _LINE_TIMES else ""
+    counted = Counter(_ORDINAL.sub("", line).strip() for line in _LINE_END.split(text))
+    often = (line for line, times in counted.most_common() if times >= _LINE_TIMES)
+    return next((line for line in often if len(_words(line)) >= _LINE_WORDS), "")
 
 
 def _repeated_share(text: str) -> float:

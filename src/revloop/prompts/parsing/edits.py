@@ -7,6 +7,7 @@ from itertools import dropwhile
 from typing import TYPE_CHECKING, NamedTuple
 
 from revloop.edits import EditResult, apply, read_edits
+from revloop.prompts.parsing.quoting import quoted
 from revloop.prompts.parsing.thoughts import UnusableError
 
 if TYPE_CHECKING:
@@ -14,7 +15,6 @@ if TYPE_CHECKING:
 
     from revloop.prompts.parsing.revision import RevisionTags
 
-_QUOTED_CHARACTERS = 60
 _SIGNS = ("-", "+")
 _LIST = re.compile(r"^[ \t]*\+", re.MULTILINE)
 
@@ -111,8 +111,7 @@ def _at_line_start(pattern: re.Pattern[str]) -> re.Pattern[str]:
 
 def _why_none(lost: Sequence[EditResult], number: int) -> str:
     """Why a reply with edits changes nothing, by the first that could not be applied."""
-    line = " ".join((lost[0].find or lost[0].replacement).split())
-    passage = f"'{line[:_QUOTED_CHARACTERS]}{'…' * (len(line) > _QUOTED_CHARACTERS)}'"
+    passage = quoted(lost[0].find or lost[0].replacement)
     why = f"be applied ({lost[0].outcome.meaning}: {passage})"
     if len(lost) < number:
         return f"{len(lost)} of its {number} edits cannot {why}, and the others change nothing"
