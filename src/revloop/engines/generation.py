@@ -65,7 +65,7 @@ class BatchGenerator:
             loaded = transformers.AutoModelForCausalLM.from_pretrained(
                 model, dtype="auto", use_safetensors=True, trust_remote_code=False
             )
-            accelerator = torch.accelerator.current_accelerator()
+            accelerator = torch.accelerator.current_accelerator(check_available=True)
             loaded.to(accelerator if accelerator is not None else "cpu").eval()
         except (OSError, ValueError, KeyError, RuntimeError, MemoryError) as exc:
             raise not_loaded(exc, model) from exc
