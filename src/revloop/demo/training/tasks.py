@@ -1,8 +1,8 @@
 """The training tasks of the instruct base: single skills, each under its own heading.
 
 They are: write a message, repeat and compare words, mark a message against its facts, count and
-list its faults, name what is right, correct it. The base never sees the critic's format; the
-records teach that, and how to combine the skills.
+list its faults, name what is right, correct it, as a new text or by edits. The base never sees the
+critic's format; the records teach that, and how to combine the skills.
 """
 
 from __future__ import annotations
@@ -13,9 +13,18 @@ from typing import TYPE_CHECKING
 
 from revloop.demo.critique import DemoCritique, correct, write_critique
 from revloop.demo.judge import judge
-from revloop.demo.messages import OWN_WORDS, WordSource, draw_draft, made_up_word, near_word, write
+from revloop.demo.messages import (
+    OWN_WORDS,
+    MessageDraft,
+    WordSource,
+    draw_draft,
+    made_up_word,
+    near_word,
+    write,
+)
 from revloop.demo.phrases import DAYS
 from revloop.demo.training.tokenizer import END
+from revloop.edits import edits_between, write_edits
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -42,12 +51,15 @@ class TaskExample:
     parts: tuple[tuple[str, float], ...]
 
 
-def base_examples(rng: Random, start: int = 0) -> Iterator[TaskExample]:
+def base_examples(
+    rng: Random, start: int = 0, *, edits_share: float = 0.0
+) -> Iterator[TaskExample]:
     """An endless stream of training examples.
 
     Args:
         rng: Source of randomness.
         start: Number of earlier examples, when a training is resumed.
+        edits_share: Share of the messages that are corrected by edits.
     """
     for made in count(start):
         kind = rng.random()
@@ -64,7 +76,7 @@ def base_examples(rng: Random, start: int = 0) -> Iterator[TaskExample]:
                 )
             )
         else:
-            yield _message_example(rng)
+            yield _message_example(rng, edits_share)
 
 
 def _heading(title: str, text: str) -> str:
@@ -111,7 +123,7 @@ def _other(word: str, rng: Random) -> str:
     return other.capitalize() if word[0].isupper() else other
 
 
-def _message_example(rng: Random) -> TaskExample:
+def _message_example(rng: Random, edits_share: float) -> TaskExample:
     """A message with faults, its marks, their summary and its correction."""
     draft = draw_draft(rng, BASE_SOURCE)
     critique = write_critique(draft.prompt, draft.response)
@@ -120,11 +132,19 @@ def _message_example(rng: Random) -> TaskExample:
         (_heading("Marked response", critique.reading), 1.0),
         *_summary(critique, faults, rng),
     ]
-    corrected = [(_heading("Corrected message", correct(draft.prompt, draft.response)), 1.0)]
+    corrected = [_correction(draft, edits=bool(edits_share) and rng.random() < edits_share)]
     sections = corrected + marked if rng.random() < 0.2 else marked + corrected
     last, weight = sections.pop()
     context = _heading("Prompt", draft.prompt) + _heading("Response", draft.response)
     return TaskExample(((context, 0.0), *sections, (last.rstrip("\n") + END, weight)))
+
+
+def _correction(draft: MessageDraft, *, edits: bool) -> tuple[str, float]:
+    """A message without its faults, or the edits that remove them."""
+    message = correct(draft.prompt, draft.response)
+    if edits:
+        return _heading("Edits", write_edits(edits_between(draft.response, message))), 1.0
+    return _heading("Corrected message", message), 1.0
 
 
 def _summary(critique: DemoCritique, faults: int, rng: Random) -> list[tuple[str, float]]:
