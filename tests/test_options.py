@@ -24,7 +24,7 @@ from revloop.options import (
     RunSettings,
 )
 from revloop.prompts import PromptSet
-from revloop.prompts.checks import CheckName
+from revloop.prompts.guards import GuardName
 from revloop.reviser_options import ReviserOptions
 from revloop.trajectory import EngineInfo, JudgeInfo, Sampling, SamplingDefaults
 from revloop.values import digest_of
@@ -81,18 +81,18 @@ class TestRunSettings:
         assert settings.sampling.top_p == PROMPTS.settings.sampling.top_p
 
     def test_checks_are_the_sets_without_those_switched_off(self) -> None:
-        settings = resolved(no_checks=["meta", "lost_list"])
-        assert settings.checks == tuple(name for name in PROMPTS.checks if name != "meta")
+        settings = resolved(no_guards=["meta", "lost_list"])
+        assert settings.guards == tuple(name for name in PROMPTS.guards if name != "meta")
         assert settings.digest != resolved().digest
-        assert resolved().checks == PROMPTS.checks
-        with pytest.raises(ValidationError, match="no_checks"):
-            resolved(no_checks=["metta"])
+        assert resolved().guards == PROMPTS.guards
+        with pytest.raises(ValidationError, match="no_guards"):
+            resolved(no_guards=["metta"])
 
     def test_a_run_without_a_judge_is_named_as_before_there_were_judges(self) -> None:
         before = resolved().model_dump(
             mode="json",
             exclude={
-                *("keep", "judge", "candidates", "complete_sampling", "checks", "no_checks"),
+                *("keep", "judge", "candidates", "complete_sampling", "guards", "no_guards"),
                 "on_bad_edits",
                 *("thinking", "thinking_tokens", "unsent", "extra_body", "headers"),
             },
@@ -251,7 +251,7 @@ OWN_KEYWORDS = {"engine", "loop", "retries", "prompts", "store", "new_run", "jud
 TAKEN_FOR: dict[Any, set[Any]] = {
     SecretStr: {SecretStr, str},
     Path: {Path, str},
-    tuple[CheckName, ...]: {Sequence[CheckName]},
+    tuple[GuardName, ...]: {Sequence[GuardName]},
     tuple[str, ...]: {Sequence[str]},
 }
 """What pydantic takes for a type."""
@@ -265,7 +265,7 @@ class TestPythonsKeywords:
     def hints(self) -> dict[str, Any]:
         here = (Engine, EngineOptions, LoopOptions, RetryPolicy, Path, SecretStr, Mapping, Sequence)
         names: dict[str, Any] = {one.__name__: one for one in here}
-        names |= {"Keep": Keep, "OnBadEdits": OnBadEdits, "CheckName": CheckName}
+        names |= {"Keep": Keep, "OnBadEdits": OnBadEdits, "GuardName": GuardName}
         names |= {"EngineKind": EngineKind, "JudgeSource": object}
         return get_type_hints(ReviserOptions, None, names)
 

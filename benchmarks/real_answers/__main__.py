@@ -5,7 +5,7 @@ r"""Real answers through a real model: what becomes of them, form by form.
 
 A form is a prompt set with further options of `revloop batch`, with a name before " = " if the two
 should differ. Each form revises every answer; its figures are counted from the store by the rules
-in `rules.py`, which share nothing with revloop's own checks. FILE holds one JSON object a line with
+in `rules.py`, which share nothing with revloop's own guards. FILE holds one JSON object a line with
 `id`, `prompt` and `response`. Forms that were measured before stay in the results.
 """
 

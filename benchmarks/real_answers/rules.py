@@ -1,4 +1,4 @@
-"""Faults of a revision, by rules that share nothing with revloop's own checks.
+"""Faults of a revision, by rules that share nothing with revloop's own guards.
 
 Each rule compares a revision with the original response, its question, the critique it followed and
 the texts of the prompt set. A text that the original or the question holds too is no fault.

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from revloop.engines.base import Engine
     from revloop.engines.retry import RetryPolicy
     from revloop.options import EngineKind, EngineOptions, Keep, LoopOptions, OnBadEdits
-    from revloop.prompts.checks import CheckName
+    from revloop.prompts.guards import GuardName
     from revloop.trajectory import Judge
 
     JudgeSource = Judge | Callable[[], Awaitable[Judge]]
@@ -72,4 +72,4 @@ class ReviserOptions(TypedDict, total=False):
     keep: Keep
     candidates: int
     on_bad_edits: OnBadEdits
-    no_checks: Sequence[CheckName]
+    no_guards: Sequence[GuardName]

@@ -21,7 +21,7 @@ from revloop.cli.versions import print_trajectory
 from revloop.engines.tokens import PromptTokenizer
 from revloop.errors import BadReplyError, EngineError, InputError
 from revloop.prompts import shipped_prompt_sets
-from revloop.prompts.checks import CheckSettings, known_checks
+from revloop.prompts.guards import GuardSettings, known_guards
 from revloop.records import Record, RecordEntry, read_records
 from revloop.store import Store
 from revloop.trajectory import Message
@@ -55,7 +55,7 @@ def draft_of(group: tuple[str, ...]) -> Draft:
 
 
 JUDGEMENTS = tuple(
-    name for name in known_checks() if name not in CheckSettings().chosen(is_chat=False)
+    name for name in known_guards() if name not in GuardSettings().chosen(is_chat=False)
 )
 """The checks that compare a revision with the text before: here each text replaces any other."""
 
@@ -78,7 +78,7 @@ async def revise_all(prompts: str, store: Path | None = None) -> list[Trajectory
     script = [said for group in GROUPS for said in script_of(group, chosen)]
     engine = ScriptedEngine(script, counts=False)
     async with AsyncReviser(
-        engine=engine, store=store, prompts=prompts, early_stop=False, no_checks=JUDGEMENTS
+        engine=engine, store=store, prompts=prompts, early_stop=False, no_guards=JUDGEMENTS
     ) as reviser:
         return [await reviser.revise(draft_of(g), iterations=len(g)) for g in GROUPS]
 
@@ -154,7 +154,7 @@ async def test_every_text_is_a_revision_of_a_single_pass(name: str) -> None:
     ]
     engine = ScriptedEngine(script, counts=False)
     async with AsyncReviser(
-        engine=engine, prompts=name, single_pass=True, early_stop=False, no_checks=JUDGEMENTS
+        engine=engine, prompts=name, single_pass=True, early_stop=False, no_guards=JUDGEMENTS
     ) as reviser:
         for group in GROUPS:
             trajectory = await reviser.revise(draft_of(group), iterations=len(group))

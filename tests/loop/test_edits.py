@@ -216,11 +216,11 @@ class TestARoundOfEdits:
         copied = edits_of(prompts, ("a coat.", f"a coat. {fault}"))
         good = edits_of(prompts, ("at nine", "at ten"))
         engine = ScriptedEngine([cnr_critique(negative=fault), copied, good])
-        options: dict[str, Any] = {"prompts": prompts, "iterations": 1, "no_checks": ("meta",)}
+        options: dict[str, Any] = {"prompts": prompts, "iterations": 1, "no_guards": ("meta",)}
         versions, _ = await run(engine, DRAFT, **options)
         refusal = versions[1].steps[1].refusal
         assert refusal is not None
-        assert refusal.check == "copied_critique"
+        assert refusal.guard == "copied_critique"
         assert versions[1].text == AFTER
 
 

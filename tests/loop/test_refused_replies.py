@@ -64,9 +64,9 @@ async def test_the_last_one_of_a_failed_step_is_shown_exported_and_reported(
         refusals = [step["refusal"] for step in json.loads(text)["end"]["steps"]]
         assert refusals == [
             None,
-            {"reason": REASON, "check": None, "reply": None, "characters": 5},
-            {"reason": REASON, "check": None, "reply": None, "characters": 13},
-            {"reason": REASON, "check": None, "reply": NOT_USED, "characters": len(NOT_USED)},
+            {"reason": REASON, "guard": None, "reply": None, "characters": 5},
+            {"reason": REASON, "guard": None, "reply": None, "characters": 13},
+            {"reason": REASON, "guard": None, "reply": NOT_USED, "characters": len(NOT_USED)},
         ]
     reported = await revloop("report", "s.sqlite", "-o", "report.html", folder=tmp_path)
     assert reported.code == 0, reported.err
@@ -98,16 +98,16 @@ async def test_a_check_is_named_wherever_its_refusal_is_shown(
     server.on(CHAT, *map(chat_completion, [CRITIQUE, SHORT, SHORT, SHORT]))
     said, stored, shown = await revised(server, tmp_path)
     reason = f"it is far shorter than the text before (6 of {len(LONG.strip())} characters)"
-    assert f"{reason} (--no-check too_short would let it pass)." in " ".join(said.split())
+    assert f"{reason} (--no-guard too_short would let it pass)." in " ".join(said.split())
     refusals = [step["refusal"] for step in json.loads(stored)["end"]["steps"]]
-    assert [one and (one["check"], one["reason"]) for one in refusals] == [
+    assert [one and (one["guard"], one["reason"]) for one in refusals] == [
         None,
         *[("too_short", reason)] * 3,
     ]
     assert f"round 1, revision, try 3, not used (too_short): {reason}" in " ".join(shown.split())
     await revloop("report", "s.sqlite", "-o", "report.html", folder=tmp_path)
     page = (tmp_path / "report.html").read_text(encoding="utf-8")
-    assert '"check":"too_short"' in page.replace('": ', '":')
+    assert '"guard":"too_short"' in page.replace('": ', '":')
 
 
 async def test_a_check_that_is_switched_off_lets_a_version_pass_and_its_verdict_is_stored(
@@ -115,10 +115,10 @@ async def test_a_check_that_is_switched_off_lets_a_version_pass_and_its_verdict_
 ) -> None:
     said = f"Sure!\n\n{SHORT}\n\nI hope this helps!"
     server.on(CHAT, *map(chat_completion, [CRITIQUE, said]))
-    _, stored, shown = await revised(server, tmp_path, "--no-check", "too_short")
+    _, stored, shown = await revised(server, tmp_path, "--no-guard", "too_short")
     (_, version) = json.loads(stored)["versions"]
     assert version["text"] == "Paris."
-    assert [one["check"] for one in version["failed_checks"]] == ["too_short"]
+    assert [one["guard"] for one in version["failed_guards"]] == ["too_short"]
     assert version["steps"][1]["left_out"] == ["Sure!", "I hope this helps!"]
     assert "version 1 fails too_short, which is off: it is far shorter than" in shown
     assert "left out of the reply:\nSure!" in shown
@@ -141,10 +141,10 @@ async def test_what_is_left_out_of_a_single_pass_is_recorded(prompts: PromptSet)
 
 
 async def test_a_misspelt_check_is_refused_with_the_names_of_all(tmp_path: Path) -> None:
-    options = ("--base-url", "http://127.0.0.1:9", "--no-check", "too_shrt")
+    options = ("--base-url", "http://127.0.0.1:9", "--no-guard", "too_shrt")
     finished = await revloop("revise", "x", *options, folder=tmp_path)
     assert finished.code == 3
-    assert "--no-check" in finished.err
+    assert "--no-guard" in finished.err
     assert "'too_short'" in finished.err
 
 

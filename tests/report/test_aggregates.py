@@ -214,7 +214,7 @@ def test_details_have_rejected_replies_and_unreadable_scores() -> None:
             "round": 2,
             "kind": "both",
             "attempt": 1,
-            "check": None,
+            "guard": None,
             "reason": "it is blank",
             "reply": "  ",
             "left_out": 10,

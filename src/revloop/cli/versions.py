@@ -128,7 +128,7 @@ def _print_refused(trajectory: Trajectory, round_: int, console: Console) -> Non
     for number, step, refusal in trajectory.refused:
         if number != round_:
             continue
-        by = "" if refusal.check is None else f" ({refusal.check})"
+        by = "" if refusal.guard is None else f" ({refusal.guard})"
         what = f"round {number}, {step.kind}, try {step.attempt}, not used{by}: {refusal.reason}"
         if refusal.reply is None:
             console.print(Text(printable(what), style="dim"))
@@ -168,12 +168,12 @@ def _edit_line(edit: EditResult, remark: str, columns: int) -> str:
 
 
 def _print_notes(version: Version, console: Console) -> None:
-    """Print what stood around a revision, and which checks it fails that are off."""
+    """Print what stood around a revision, and which guards it fails that are off."""
     for step in version.steps:
         for text in step.left_out:
             _paragraph(console, "left out of the reply:", Text(printable(text), style="dim"))
-    for failed in version.failed_checks:
-        said = f"version {version.round} fails {failed.check}, which is off: {failed.reason}"
+    for failed in version.failed_guards:
+        said = f"version {version.round} fails {failed.guard}, which is off: {failed.reason}"
         console.print(Text(printable(said), style="dim"))
 
 

@@ -143,7 +143,7 @@ class RoundRequests:
         """
         tries, first = self._settings.tries, self._tries_before(kind) + 1
         leeway, stop, why = self._first_leeway(kind, first, request), StopReason.UNPARSEABLE, ""
-        check: str | None = None
+        guard: str | None = None
         for attempt in range(first, first + tries):
             sampling = self._sampling(kind, attempt)
             room, sends = leeway
@@ -153,26 +153,26 @@ class RoundRequests:
             reply = await self._read(kind, request, completion, given, sent_stops=bool(stops))
             completion = reply.completion
             cut, why = _cut(reply, request)
-            stop, check = cut or StopReason.UNPARSEABLE, None
+            stop, guard = cut or StopReason.UNPARSEABLE, None
             if reply.text is not None and (
                 not cut or (allow_cut and cut is StopReason.TOKEN_LIMIT)
             ):
                 try:
                     parsed = parse(reply.text)
                 except UnusableError as exc:
-                    check = None if why else exc.check
+                    guard = None if why else exc.guard
                     why = why or exc.reason
                 else:
                     await self._record(kind, attempt, asked, reply, sent_stops=sends)
                     return parsed, completion
             await self._record(
-                kind, attempt, asked, reply, UnusableError(why, check), sent_stops=sends
+                kind, attempt, asked, reply, UnusableError(why, guard), sent_stops=sends
             )
             if completion.finish_reason in _NO_ANSWER:
                 raise self.failed(stop, f"{_what(kind)} could not be used: {why}.")
             leeway = leeway_after(self.steps[-1], request, self._engine.context_tokens)
         often = "in 1 try" if tries == 1 else f"in {tries} tries"
-        hint = _hint(check, self.steps[-1]) or self._hint_at_rewrite(kind)
+        hint = _hint(guard, self.steps[-1]) or self._hint_at_rewrite(kind)
         raise self.failed(stop, f"{_what(kind)} could not be used {often}: {why}{hint}.")
 
     def note_left_out(self, texts: tuple[str, ...]) -> None:
@@ -304,7 +304,7 @@ class RoundRequests:
             said = completion.text
             refusal = Refusal(
                 reason=refused.reason,
-                check=refused.check,
+                guard=refused.guard,
                 reply=said[:REPLY_CHARACTERS],
                 characters=len(said),
             )
@@ -329,9 +329,9 @@ def _what(kind: Kind) -> str:
     return "the critique with the revision" if kind == "both" else f"the {kind}"
 
 
-def _hint(check: str | None, last: Step) -> str:
-    if check is not None:
-        return f" (--no-check {check} would let it pass)"
+def _hint(guard: str | None, last: Step) -> str:
+    if guard is not None:
+        return f" (--no-guard {guard} would let it pass)"
     if thoughts_left_no_answer(last):
         return " (--thinking-tokens gives thoughts more room, --no-thinking switches them off)"
     return ""

@@ -17,7 +17,7 @@ from revloop.loop.requests import RoundFailedError, RoundRequests
 from revloop.loop.selection import choose_by_judge, choose_by_score
 from revloop.loop.stopping import end_of, found_nothing
 from revloop.loop.writing import Writing
-from revloop.prompts.checks import known_checks
+from revloop.prompts.guards import known_guards
 from revloop.trajectory import StopReason, Version, compare, kept_round
 
 if TYPE_CHECKING:
@@ -28,9 +28,9 @@ if TYPE_CHECKING:
     from revloop.options import RunSettings
     from revloop.prompts import PromptSet
     from revloop.trajectory import (
-        CheckVerdict,
         Comparison,
         Critique,
+        GuardVerdict,
         Judge,
         OpenTrajectory,
         Selection,
@@ -131,16 +131,16 @@ class Rounds:
             comparison=await self._compare(requests, versions, text),
             selection=selection,
             edits=edits,
-            failed_checks=self._failed_checks(text, critique, base.text),
+            failed_guards=self._failed_guards(text, critique, base.text),
             created_at=datetime.now(UTC),
         )
 
-    def _failed_checks(
+    def _failed_guards(
         self, text: str, critique: Critique, before: str
-    ) -> tuple[CheckVerdict, ...]:
-        """What the checks that are off find in a version: it passed the others."""
-        off = [name for name in known_checks() if name not in self._settings.checks]
-        return self._prompts.failed_checks(text, critique, before, self._draft, off)
+    ) -> tuple[GuardVerdict, ...]:
+        """What the guards that are off find in a version: it passed the others."""
+        off = [name for name in known_guards() if name not in self._settings.guards]
+        return self._prompts.failed_guards(text, critique, before, self._draft, off)
 
     async def _candidates(self, requests: RoundRequests, text: str) -> list[Candidate]:
         """The revisions of a round, each with the critique that led to it."""

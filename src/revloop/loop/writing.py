@@ -215,11 +215,11 @@ class Writing:
         """The candidate that a reply's revision becomes.
 
         Raises:
-            UnusableError: Its edits cannot be applied, or the text fails a check.
+            UnusableError: Its edits cannot be applied, or the text fails a guard.
         """
         revised = prompts.revised(written, text)
-        checks = self._settings.checks
-        accepted = prompts.accept(revised.text, critique, text, self._draft, checks)
+        guards = self._settings.guards
+        accepted = prompts.accept(revised.text, critique, text, self._draft, guards)
         around = left_out(reply, written, prompts.settings.revision.tags)
         return Candidate(critique, accepted, revised.edits), around
 

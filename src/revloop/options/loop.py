@@ -10,7 +10,7 @@ from pydantic import BeforeValidator, Field
 
 from revloop.errors import InputError
 from revloop.options.base import Flag, Options
-from revloop.prompts.checks import CheckName, known_checks
+from revloop.prompts.guards import GuardName, known_guards
 
 DEFAULT_ITERATIONS = 5
 DEFAULT_PROMPTS = "cnr"
@@ -86,10 +86,10 @@ class SettledOptions(Options):
         description="When no try gave edits that can be applied, with a prompt set whose "
         "revisions are edits. rewrite: ask for the whole text. fail: end the trajectory.",
     )
-    no_checks: Annotated[tuple[CheckName, ...], Flag("--no-check", metavar="NAME")] = Field(
+    no_guards: Annotated[tuple[GuardName, ...], Flag("--no-guard", metavar="NAME")] = Field(
         default=(),
-        description="Switch off a check of revisions (may be repeated): "
-        f"{', '.join(known_checks())}.",
+        description="Switch off a guard of revisions (may be repeated): "
+        f"{', '.join(known_guards())}.",
     )
 
 

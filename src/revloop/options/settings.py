@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Self
 from pydantic import Field
 
 from revloop.options.loop import LoopOptions, SettledOptions
-from revloop.prompts.checks import CheckName
+from revloop.prompts.guards import GuardName
 from revloop.trajectory import EngineInfo, JudgeInfo, Sampling, SamplingDefaults, SentSampling
 from revloop.values import digest_of
 
@@ -34,10 +34,10 @@ class RunSettings(SettledOptions, SentSampling):
     revision_max_tokens: int
     tries: int
     retry_temperature: float
-    checks: tuple[CheckName, ...] = Field(
+    guards: tuple[GuardName, ...] = Field(
         default=(),
-        description="The checks that refuse a revision, by name: the prompt set's without "
-        "``no_checks``, so they are no part of the digest.",
+        description="The guards that refuse a revision, by name: the prompt set's without "
+        "``no_guards``, so they are no part of the digest.",
     )
     judge: JudgeInfo | None = None
 
@@ -75,7 +75,7 @@ class RunSettings(SettledOptions, SentSampling):
             sampling=Sampling(**sampling, seed=options.seed),
             critique_max_tokens=options.critique_max_tokens or chosen.critique.max_tokens,
             revision_max_tokens=options.revision_max_tokens or chosen.revision.max_tokens,
-            checks=tuple(name for name in prompts.checks if name not in options.no_checks),
+            guards=tuple(name for name in prompts.guards if name not in options.no_guards),
             judge=judge,
         )
 
@@ -88,7 +88,7 @@ class RunSettings(SettledOptions, SentSampling):
                 name: value
                 for name, value in settings.items()
                 if name in _NAMED_AT_DEFAULTS
-                or (name != "checks" and getattr(self, name) != fields[name].default)
+                or (name != "guards" and getattr(self, name) != fields[name].default)
             }
         )
 

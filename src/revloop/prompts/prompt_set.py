@@ -33,7 +33,7 @@ from string import Template
 from typing import TYPE_CHECKING, Self
 
 from revloop.errors import PromptSetError
-from revloop.prompts.checks import CheckName, Revised, failures
+from revloop.prompts.guards import GuardName, Revised, failures
 from revloop.prompts.loading import load_set
 from revloop.prompts.parsing import (
     ReplyFormat,
@@ -60,7 +60,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from revloop.prompts.settings import PromptSettings
-    from revloop.trajectory import CheckVerdict
+    from revloop.trajectory import GuardVerdict
 
 Kind = StepKind
 """What a request asks for."""
@@ -288,9 +288,9 @@ class PromptSet:
         return apply_written(written, before) if self.has_edits else WrittenRevision(written)
 
     @property
-    def checks(self) -> tuple[CheckName, ...]:
-        """The checks that the set switches on."""
-        return self.settings.checks.chosen(is_chat=self.is_chat)
+    def guards(self) -> tuple[GuardName, ...]:
+        """The guards that the set switches on."""
+        return self.settings.guards.chosen(is_chat=self.is_chat)
 
     def accept(
         self,
@@ -298,7 +298,7 @@ class PromptSet:
         critique: Critique,
         before: str,
         draft: Draft,
-        checks: Collection[CheckName] | None = None,
+        guards: Collection[GuardName] | None = None,
     ) -> str:
         """The version that a parsed revision becomes.
 
@@ -308,26 +308,26 @@ class PromptSet:
             before: The revised text, returned if a rewrite changed only its leading or trailing
                 white space.
             draft: What is revised; a revision may contain what its texts contain.
-            checks: The checks to pass; None for those that the set switches on.
+            guards: The guards to pass; None for those that the set switches on.
 
         Raises:
-            UnusableError: The revision fails a check.
+            UnusableError: The revision fails a guard.
         """
         text = revision if self.has_edits else unless_unchanged(revision, before)
-        names = self.checks if checks is None else checks
-        for failed in self.failed_checks(text, critique, before, draft, names):
-            raise UnusableError(failed.reason, failed.check)
+        names = self.guards if guards is None else guards
+        for failed in self.failed_guards(text, critique, before, draft, names):
+            raise UnusableError(failed.reason, failed.guard)
         return text
 
-    def failed_checks(
+    def failed_guards(
         self,
         text: str,
         critique: Critique,
         before: str,
         draft: Draft,
-        checks: Collection[CheckName] | None = None,
-    ) -> tuple[CheckVerdict, ...]:
-        """The checks that a text fails, of some or of all; an unchanged one fails none."""
+        guards: Collection[GuardName] | None = None,
+    ) -> tuple[GuardVerdict, ...]:
+        """The guards that a text fails, of some or of all; an unchanged one fails none."""
         if text == before:
             return ()
         revised = Revised(
@@ -339,7 +339,7 @@ class PromptSet:
             template_lines=fixed_lines(*self.templates.items()),
             labels=self.settings.critique.labels,
         )
-        return tuple(failures(revised, checks))
+        return tuple(failures(revised, guards))
 
     def _without_talk(self, revision: str, given: Sequence[str]) -> str:
         """The revision without talk around it; a fine-tuned critic writes none."""

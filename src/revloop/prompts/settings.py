@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
-from revloop.prompts.checks import CheckSettings
+from revloop.prompts.guards import GuardSettings
 from revloop.prompts.parsing import Labels, RevisionTags, ThinkingSettings
 from revloop.trajectory import SamplingDefaults
 from revloop.values import Frozen
@@ -110,7 +110,7 @@ class PromptSettings(Frozen):
         "could not be used.",
     )
     thinking: ThinkingSettings = ThinkingSettings()
-    checks: CheckSettings = CheckSettings()
+    guards: GuardSettings = GuardSettings()
 
     @model_validator(mode="after")
     def _chat_only(self) -> Self:
@@ -176,8 +176,8 @@ class PromptSettings(Frozen):
                     del content[table][name]
         if not self.thinking.marks:
             del content["thinking"]
-        if self.checks == CheckSettings():
-            del content["checks"]
+        if self.guards == GuardSettings():
+            del content["guards"]
         return content
 
 

@@ -21,12 +21,12 @@ from revloop.values import Frozen
 
 if TYPE_CHECKING:
     from revloop.prompts import PromptSet, Rendered
-    from revloop.prompts.checks import CheckName
+    from revloop.prompts.guards import GuardName
     from revloop.prompts.parsing import Labels
     from revloop.records.record import Record
 
 _ANY_REVISION = "x"
-_CHECKS: tuple[CheckName, ...] = ("copied_critique", "copied_prompt")
+_GUARDS: tuple[GuardName, ...] = ("copied_critique", "copied_prompt")
 """A critic must not learn to copy; what a revision may leave out is for its author to judge."""
 
 
@@ -136,7 +136,7 @@ def _revision(record: Record, revision: str, prompts: PromptSet) -> str:
     given = texts_given(record.draft, record.response)
     try:
         read = prompts.revised(prompts.parse_revision(written, given), record.response).text
-        prompts.accept(read, Critique(raw=""), record.response, record.draft, _CHECKS)
+        prompts.accept(read, Critique(raw=""), record.response, record.draft, _GUARDS)
     except UnusableError as exc:
         read, why = None, exc.reason
     else:

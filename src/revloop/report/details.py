@@ -41,7 +41,7 @@ def details_of(trajectory: Trajectory, source: ReportSource) -> dict[str, Any]:
                 "round": number,
                 "kind": step.kind,
                 "attempt": step.attempt,
-                "check": refusal.check,
+                "guard": refusal.guard,
                 "reason": refusal.reason,
                 "reply": refusal.reply,
                 "left_out": refusal.characters - len(refusal.reply or ""),
@@ -98,7 +98,7 @@ def _version(version: Version, trajectory: Trajectory) -> dict[str, Any]:
         "thoughts": _thoughts(version.round, version.steps),
         "seconds": round(version.latency_s, 3),
         "left_out": [text for step in version.steps for text in step.left_out],
-        "failed_checks": [f"{one.check}: {one.reason}" for one in version.failed_checks],
+        "failed_guards": [f"{one.guard}: {one.reason}" for one in version.failed_guards],
         "candidates": [] if selection is None else [other.text for other in selection.others],
     }
 

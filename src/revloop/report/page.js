@@ -213,7 +213,7 @@ function round(version, versions) {
   const saved = cached === null ? "" : ` (${cached} cached)`;
   const thought = thinking ? ` (${thinking} of them thoughts)` : "";
   part.append(element("p", `${version.model || "?"}: ${prompt} prompt tokens${saved}, ${generated} generated${thought}, ${version.seconds} s`, "quiet"));
-  for (const text of version.failed_checks) part.append(element("p", `Fails a check that is off: ${text}`, "quiet"));
+  for (const text of version.failed_guards) part.append(element("p", `Fails a guard that is off: ${text}`, "quiet"));
   for (const text of version.left_out) {
     const more = element("details");
     more.append(element("summary", "Left out of the reply"), element("p", text, "text"));
@@ -255,8 +255,8 @@ function thoughts(one) {
 }
 
 function rejected(one) {
-  const check = one.check === null ? "" : ` (${one.check})`;
-  const what = `Round ${one.round}, ${one.kind}, try ${one.attempt}, rejected${check}: ${one.reason}`;
+  const guard = one.guard === null ? "" : ` (${one.guard})`;
+  const what = `Round ${one.round}, ${one.kind}, try ${one.attempt}, rejected${guard}: ${one.reason}`;
   if (one.reply === null) return element("p", what, "quiet");
   const part = element("details");
   const more = one.left_out ? ` … and ${one.left_out} more characters` : "";

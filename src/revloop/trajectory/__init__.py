@@ -5,11 +5,11 @@ from revloop.trajectory.open_trajectory import OpenTrajectory
 from revloop.trajectory.sampling import Sampling, SamplingDefaults, SentSampling
 from revloop.trajectory.trajectory import (
     REVISION_KINDS,
-    CheckVerdict,
     Critique,
     End,
     EngineInfo,
     FinishReason,
+    GuardVerdict,
     Refusal,
     Step,
     StepKind,
@@ -35,13 +35,13 @@ from revloop.trajectory.verdicts import (
 
 __all__ = [
     "REVISION_KINDS",
-    "CheckVerdict",
     "Comparison",
     "Critique",
     "Draft",
     "End",
     "EngineInfo",
     "FinishReason",
+    "GuardVerdict",
     "Judge",
     "JudgeInfo",
     "JudgeKind",

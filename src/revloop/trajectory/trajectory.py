@@ -84,10 +84,10 @@ class Critique(Frozen):
     )
 
 
-class CheckVerdict(Frozen):
-    """What a check of revisions found."""
+class GuardVerdict(Frozen):
+    """What a guard of revisions found."""
 
-    check: str = Field(description="The check's name.")
+    guard: str = Field(description="The guard's name.")
     reason: str = Field(description="Why a revision fails it, as the end of a sentence.")
 
 
@@ -95,9 +95,9 @@ class Refusal(Frozen):
     """An unusable reply."""
 
     reason: str = Field(description="Why, as the end of a sentence: 'it is blank'.")
-    check: str | None = Field(
+    guard: str | None = Field(
         default=None,
-        description="The check that refused it; None if it could not be read at all.",
+        description="The guard that refused it; None if it could not be read at all.",
     )
     reply: Text | None = Field(
         default=None,
@@ -188,8 +188,8 @@ class Version(Frozen):
         description="The edits that made it of its base, with their outcomes; None if the whole "
         "text was written.",
     )
-    failed_checks: tuple[CheckVerdict, ...] = Field(
-        default=(), description="What the checks that were switched off would have refused."
+    failed_guards: tuple[GuardVerdict, ...] = Field(
+        default=(), description="What the guards that were switched off would have refused."
     )
     created_at: datetime = Field(description="When it was finished, with its time zone.")
 

@@ -30,13 +30,13 @@ class UnusableError(Exception):
 
     Attributes:
         reason: Why, to end the sentence "The revision could not be used: it is blank".
-        check: The check of revisions that refused it; None if it could not be read at all.
+        guard: The guard of revisions that refused it; None if it could not be read at all.
     """
 
-    def __init__(self, reason: str, check: str | None = None) -> None:
+    def __init__(self, reason: str, guard: str | None = None) -> None:
         super().__init__(reason)
         self.reason = reason
-        self.check = check
+        self.guard = guard
 
 
 class UnfinishedThoughtError(UnusableError):

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from revloop.prompts.parsing.quoting import quoted
 
 if TYPE_CHECKING:
-    from revloop.prompts.checks.revised import Revised
+    from revloop.prompts.guards.revised import Revised
 
 _RUN_WORDS = 8
 _FEWEST_WORDS = 60

@@ -1,4 +1,4 @@
-"""What a check looks at: a revision with everything that it was made from."""
+"""What a guard looks at: a revision with everything that it was made from."""
 
 from __future__ import annotations
 

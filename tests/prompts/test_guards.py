@@ -1,4 +1,4 @@
-"""Checks of a revision: what each one refuses, and what it lets through."""
+"""Guards of a revision: what each one refuses, and what it lets through."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from pydantic import ValidationError
 
 from revloop.errors import PromptSetError
 from revloop.prompts import PromptSet, shipped_prompt_sets
-from revloop.prompts.checks import CheckName, CheckSettings, Revised, failures, known_checks
+from revloop.prompts.guards import GuardName, GuardSettings, Revised, failures, known_guards
 from revloop.prompts.parsing import UnusableError
-from revloop.trajectory import CheckVerdict, Critique, Draft
+from revloop.trajectory import Critique, Draft, GuardVerdict
 from tests.helpers.prompt_folders import prompt_set
 from tests.helpers.repository import DATA, REPOSITORY
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 CHAT = PromptSet.load("chat")
 CNR = PromptSet.load("cnr")
-OF_CHATS = tuple(name for name in known_checks() if name != "about_itself")
+OF_CHATS = tuple(name for name in known_guards() if name != "about_itself")
 LABELS = CHAT.settings.critique.labels
 LINE = "(the complete revised response)"
 INSTRUCTION = "Write it as an answer to the prompt. Fix every problem that you described in it."
@@ -50,7 +50,7 @@ def reason_of(
     *prompts: str,
     negative: str | None = None,
 ) -> str | None:
-    """What one check says about a revision."""
+    """What one guard says about a revision."""
     said = Critique(raw=critique, negative=negative)
     revised = Revised(text, before, said, before, prompts or ("Where?",), LINES, LABELS)
     found = [one.reason for one in failures(revised, {name})]
@@ -271,7 +271,7 @@ class TestAboutItself:
 
     def test_it_is_on_in_the_sets_for_weak_models_alone(self) -> None:
         on = {
-            name for name in shipped_prompt_sets() if "about_itself" in PromptSet.load(name).checks
+            name for name in shipped_prompt_sets() if "about_itself" in PromptSet.load(name).guards
         }
         assert on == {"chat-plain", "chat-prefill"}
 
@@ -391,28 +391,28 @@ class TestLostNumbers:
 
 class TestWhichAreOn:
     def test_a_completion_set_keeps_to_those_that_cannot_be_wrong(self) -> None:
-        assert CNR.checks == ("copied_critique", "copied_prompt", "repetition")
-        assert CHAT.checks == OF_CHATS
+        assert CNR.guards == ("copied_critique", "copied_prompt", "repetition")
+        assert CHAT.guards == OF_CHATS
 
     def test_a_set_may_switch_each_on_and_off(self) -> None:
-        chosen = CheckSettings(too_short=True, meta=False).chosen(is_chat=False)
+        chosen = GuardSettings(too_short=True, meta=False).chosen(is_chat=False)
         assert chosen == ("copied_critique", "copied_prompt", "repetition", "too_short")
-        assert "lost_list" not in CheckSettings(lost_list=False).chosen(is_chat=True)
+        assert "lost_list" not in GuardSettings(lost_list=False).chosen(is_chat=True)
         with pytest.raises(ValidationError, match="lost_lists"):
-            CheckSettings.model_validate({"lost_lists": False})
+            GuardSettings.model_validate({"lost_lists": False})
 
     def test_the_settings_of_a_set_decide_and_are_part_of_its_digest(self, tmp_path: Path) -> None:
-        plain = prompt_set(tmp_path, revision="\n[checks]")
+        plain = prompt_set(tmp_path, revision="\n[guards]")
         same = prompt_set(tmp_path)
-        other = prompt_set(tmp_path, revision="\n[checks]\nlost_list = false\nmeta = false")
-        assert (plain.digest, plain.checks) == (same.digest, OF_CHATS)
+        other = prompt_set(tmp_path, revision="\n[guards]\nlost_list = false\nmeta = false")
+        assert (plain.digest, plain.guards) == (same.digest, OF_CHATS)
         assert other.digest != same.digest
-        assert set(OF_CHATS) - set(other.checks) == {"lost_list", "meta"}
-        with pytest.raises(PromptSetError, match=r"checks\.lost_lists"):
-            prompt_set(tmp_path, revision="\n[checks]\nlost_lists = false")
+        assert set(OF_CHATS) - set(other.guards) == {"lost_list", "meta"}
+        with pytest.raises(PromptSetError, match=r"guards\.lost_lists"):
+            prompt_set(tmp_path, revision="\n[guards]\nlost_lists = false")
 
     def test_every_check_has_a_switch(self) -> None:
-        assert tuple(CheckSettings.model_fields) == known_checks()
+        assert tuple(GuardSettings.model_fields) == known_guards()
 
 
 def test_the_docs_name_every_check_and_where_it_is_on() -> None:
@@ -421,10 +421,10 @@ def test_the_docs_name_every_check_and_where_it_is_on() -> None:
         r"^\| `(\w+)` \|.*\| (every set|chat sets|sets for weak models) \|$", page, re.MULTILINE
     )
     assert [name for name, _ in rows] == [
-        *(name for name in known_checks() if name in CNR.checks),
-        *(name for name in known_checks() if name not in CNR.checks),
+        *(name for name in known_guards() if name in CNR.guards),
+        *(name for name in known_guards() if name not in CNR.guards),
     ]
-    assert [name for name, where in rows if where == "every set"] == list(CNR.checks)
+    assert [name for name, where in rows if where == "every set"] == list(CNR.guards)
     assert [name for name, where in rows if where.endswith("models")] == ["about_itself"]
 
 
@@ -437,17 +437,17 @@ class TestAccept:
         )
         with pytest.raises(UnusableError, match="it lost 1 of 1 code block") as refused:
             CHAT.accept("Paris.", *arguments)
-        assert refused.value.check == "lost_code"
-        only: tuple[CheckName, ...] = ("meta",)
+        assert refused.value.guard == "lost_code"
+        only: tuple[GuardName, ...] = ("meta",)
         assert CHAT.accept("Paris.", *arguments, only) == "Paris."
         assert CNR.accept("Paris.", *arguments) == "Paris."
 
     def test_a_version_is_told_every_check_that_it_fails(self) -> None:
         before, draft = f"{PROSE}\n{CODE}", Draft(prompt="Where?", response=PROSE)
-        found = CHAT.failed_checks("Paris.", Critique(raw="Dull."), before, draft)
-        assert [one.check for one in found] == ["lost_code", "too_short"]
-        assert found[0] == CheckVerdict(check="lost_code", reason="it lost 1 of 1 code block")
-        assert CHAT.failed_checks(before, Critique(raw="Dull."), before, draft) == ()
+        found = CHAT.failed_guards("Paris.", Critique(raw="Dull."), before, draft)
+        assert [one.guard for one in found] == ["lost_code", "too_short"]
+        assert found[0] == GuardVerdict(guard="lost_code", reason="it lost 1 of 1 code block")
+        assert CHAT.failed_guards(before, Critique(raw="Dull."), before, draft) == ()
 
 
 @given(st.text(), st.text(), st.text(), st.text())
@@ -469,9 +469,9 @@ def test_no_answer_of_three_models_is_refused_as_a_revision_of_a_short_one(name:
             row = json.loads(line)
             draft = Draft(prompt=row["prompt"], response="It is.")
             said = Critique(raw="It could be clearer.")
-            found = prompts.failed_checks(row["response"], said, "It is.", draft)
+            found = prompts.failed_guards(row["response"], said, "It is.", draft)
             # which is strict on purpose
-            assert {one.check for one in found} <= {"about_itself"}, row["id"]
+            assert {one.guard for one in found} <= {"about_itself"}, row["id"]
 
 
 @pytest.mark.parametrize("unit", ["a ", "the city ", "[", "- ", "```\n", "1", "The response is. "])

@@ -11,7 +11,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from revloop.prompts.checks.revised import Revised
+    from revloop.prompts.guards.revised import Revised
 
 _SHORTEST_SHARE = 0.4
 _SHORTEST_SHARE_IF_ASKED = 0.25

@@ -12,7 +12,7 @@ from revloop.prompts.parsing.quoting import quoted
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from revloop.prompts.checks.revised import Revised
+    from revloop.prompts.guards.revised import Revised
 
 _ANYWHERE_CHARACTERS = 20
 """A critique or a template line of at least this length is found anywhere in a text."""

@@ -1,4 +1,4 @@
-"""The checks by name, and which of them a prompt set has switched on."""
+"""The guards by name, and which of them a prompt set has switched on."""
 
 from __future__ import annotations
 
@@ -6,24 +6,24 @@ from typing import TYPE_CHECKING, Literal, get_args
 
 from pydantic import Field
 
-from revloop.prompts.checks.copying import (
+from revloop.prompts.guards.copying import (
     copied_critique,
     copied_prompt,
     critique_passages,
     placeholder,
     prompt_as_answer,
 )
-from revloop.prompts.checks.losses import lost_code, lost_list, lost_numbers, too_short
-from revloop.prompts.checks.wording import about_itself, meta, repetition
-from revloop.trajectory import CheckVerdict
+from revloop.prompts.guards.losses import lost_code, lost_list, lost_numbers, too_short
+from revloop.prompts.guards.wording import about_itself, meta, repetition
+from revloop.trajectory import GuardVerdict
 from revloop.values import Frozen
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator
 
-    from revloop.prompts.checks.revised import Revised
+    from revloop.prompts.guards.revised import Revised
 
-CheckName = Literal[
+GuardName = Literal[
     "copied_critique",
     "copied_prompt",
     "repetition",
@@ -38,7 +38,7 @@ CheckName = Literal[
     "about_itself",
 ]
 
-_CHECKS: dict[CheckName, Callable[[Revised], str | None]] = {
+_GUARDS: dict[GuardName, Callable[[Revised], str | None]] = {
     "copied_critique": copied_critique,
     "copied_prompt": copied_prompt,
     "repetition": repetition,
@@ -54,8 +54,8 @@ _CHECKS: dict[CheckName, Callable[[Revised], str | None]] = {
 }
 
 
-class CheckSettings(Frozen):
-    """Which checks refuse a revision. None: in chat sets."""
+class GuardSettings(Frozen):
+    """Which guards refuse a revision. None: in chat sets."""
 
     copied_critique: bool = Field(default=True, description="The critique, or a sentence of it.")
     copied_prompt: bool = Field(default=True, description="A line of a template.")
@@ -77,26 +77,26 @@ class CheckSettings(Frozen):
         description="Any talk of an answer, a question or a text as such; for weak models.",
     )
 
-    def chosen(self, *, is_chat: bool) -> tuple[CheckName, ...]:
-        """The names of the checks that are on, in the order in which they run."""
-        switches = {name: getattr(self, name) for name in known_checks()}
+    def chosen(self, *, is_chat: bool) -> tuple[GuardName, ...]:
+        """The names of the guards that are on, in the order in which they run."""
+        switches = {name: getattr(self, name) for name in known_guards()}
         return tuple(name for name, on in switches.items() if (is_chat if on is None else on))
 
 
-def known_checks() -> tuple[CheckName, ...]:
-    """The names of all checks."""
-    return get_args(CheckName)
+def known_guards() -> tuple[GuardName, ...]:
+    """The names of all guards."""
+    return get_args(GuardName)
 
 
-def failures(revised: Revised, names: Collection[str] | None = None) -> Iterator[CheckVerdict]:
-    """The checks that a revision fails, in order.
+def failures(revised: Revised, names: Collection[str] | None = None) -> Iterator[GuardVerdict]:
+    """The guards that a revision fails, in order.
 
     Args:
         revised: The revision, and what it was made from.
-        names: The checks to run; None for all.
+        names: The guards to run; None for all.
     """
-    for name, check in _CHECKS.items():
+    for name, guard in _GUARDS.items():
         if names is None or name in names:
-            reason = check(revised)
+            reason = guard(revised)
             if reason is not None:
-                yield CheckVerdict(check=name, reason=reason)
+                yield GuardVerdict(guard=name, reason=reason)
