@@ -503,7 +503,7 @@ class TestStopReason:
     def test_each_reason_is_one_of_three_kinds(self) -> None:
         early = {reason for reason in StopReason if reason.is_early_stop}
         failures = {reason for reason in StopReason if reason.is_failure}
-        assert early == {"converged", "cycle", "nothing_to_improve"}
+        assert early == {"converged", "cycle", "nothing_to_improve", "verified"}
         assert failures == {
             "context_full",
             "token_limit",

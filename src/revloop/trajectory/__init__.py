@@ -1,24 +1,19 @@
 """Drafts, versions, verdicts and trajectories."""
 
+from revloop.trajectory.checks import Check, Checker, CheckInfo, Span, Veto, broken
 from revloop.trajectory.draft import Draft, Message, as_draft, near_miss, text_of
 from revloop.trajectory.open_trajectory import OpenTrajectory
 from revloop.trajectory.sampling import Sampling, SamplingDefaults, SentSampling
-from revloop.trajectory.trajectory import (
+from revloop.trajectory.steps import (
     REVISION_KINDS,
-    Critique,
-    End,
-    EngineInfo,
     FinishReason,
     GuardVerdict,
     Refusal,
     Step,
     StepKind,
-    StopReason,
-    Trajectory,
     Usage,
-    Version,
-    kept_round,
 )
+from revloop.trajectory.trajectory import End, StopReason, Trajectory
 from revloop.trajectory.verdicts import (
     Comparison,
     Judge,
@@ -32,9 +27,13 @@ from revloop.trajectory.verdicts import (
     challenger_score,
     compare,
 )
+from revloop.trajectory.version import Critique, EngineInfo, Version, kept_round
 
 __all__ = [
     "REVISION_KINDS",
+    "Check",
+    "CheckInfo",
+    "Checker",
     "Comparison",
     "Critique",
     "Draft",
@@ -54,6 +53,7 @@ __all__ = [
     "SamplingDefaults",
     "Selection",
     "SentSampling",
+    "Span",
     "Step",
     "StepKind",
     "StopReason",
@@ -62,7 +62,9 @@ __all__ = [
     "Usage",
     "Verdict",
     "Version",
+    "Veto",
     "as_draft",
+    "broken",
     "challenger_score",
     "compare",
     "kept_round",

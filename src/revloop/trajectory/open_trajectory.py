@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from revloop.trajectory.trajectory import End, Trajectory, Version
+from revloop.trajectory.trajectory import End, Trajectory
+from revloop.trajectory.version import Version
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
