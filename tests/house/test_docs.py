@@ -223,7 +223,7 @@ def test_every_exit_code_is_explained_and_no_other() -> None:
 
 def test_success_and_failure_are_told_apart_as_the_code_does() -> None:
     names = list(cells_of(EXIT_CODES, "reason"))
-    assert [StopReason(name.strip("`")).is_failure for name in names] == [False] * 4 + [True] * 9
+    assert [StopReason(name.strip("`")).is_failure for name in names] == [False] * 5 + [True] * 10
 
 
 @pytest.mark.parametrize("page", [*PAGES, *OTHER_PAGES], ids=name_of)

@@ -514,6 +514,7 @@ class TestStopReason:
             "rejected",
             "engine_failed",
             "judge_failed",
+            "check_failed",
         }
         assert set(StopReason) - early - failures == {"rounds_done"}
 

@@ -6,12 +6,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from revloop.trajectory.trajectory import End, Trajectory
-from revloop.trajectory.version import Version
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from revloop.trajectory.draft import Draft
+    from revloop.trajectory.version import Version
 
 
 @dataclass
