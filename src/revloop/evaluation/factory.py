@@ -15,6 +15,7 @@ from revloop.evaluation.functions import demo_judge, load_function
 from revloop.evaluation.models import ModelJudge
 from revloop.evaluation.prompts import JudgePrompts
 from revloop.evaluation.rewards import RewardJudge
+from revloop.functions import is_function_name
 from revloop.options import DEFAULT_JUDGE_PROMPTS, HOW_TO_NAME_A_JUDGE
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ async def open_judge(spec: str, *, prompts: str | Path = DEFAULT_JUDGE_PROMPTS) 
         InputError: The name is not a judge's.
         RevloopError: The judge cannot be opened; the class says why.
     """
-    kind, colon, rest = spec.partition(":")
+    kind, _, rest = spec.partition(":")
     if spec == "demo":
         return demo_judge()
     if kind in {"http", "https"}:
@@ -50,7 +51,7 @@ async def open_judge(spec: str, *, prompts: str | Path = DEFAULT_JUDGE_PROMPTS) 
     if kind == "reward" and rest:
         load = partial(RewardJudge.load, rest, name=spec)
         return await anyio.to_thread.run_sync(load)
-    if colon and kind.replace(".", "").isidentifier() and rest.isidentifier():
+    if is_function_name(spec):
         return load_function(spec)
     raise InputError(f"'{spec}' names no judge. Name {HOW_TO_NAME_A_JUDGE}.")
 

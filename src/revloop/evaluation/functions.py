@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-import importlib
-import inspect
-import sys
-from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from anyio import to_thread
 from pydantic import ValidationError
 
-from revloop.concurrency import run_in_thread
 from revloop.demo.judge import compare, judge
-from revloop.errors import InputError, JudgeError
+from revloop.errors import JudgeError
+from revloop.functions import call, load_named, source_of
 from revloop.trajectory import JudgeInfo, Verdict
 from revloop.values import digest_of, explain
 
@@ -38,7 +32,7 @@ class FunctionJudge:
         self, function: Callable[[str, str, str], Any], *, name: str, digest: str | None = None
     ) -> None:
         self._function = function
-        digest = digest or digest_of("function", name, _source_of(function))
+        digest = digest or digest_of("function", name, source_of(function))
         self.info = JudgeInfo(kind="function", name=name, digest=digest)
 
     async def judge(self, prompt: str, first: str, second: str) -> Verdict:
@@ -48,12 +42,7 @@ class FunctionJudge:
             JudgeError: The function fails, or returns no verdict.
         """
         try:
-            if inspect.iscoroutinefunction(self._function):
-                returned = await self._function(prompt, first, second)
-            else:
-                call = partial(self._function, prompt, first, second)
-                async with to_thread.current_default_thread_limiter():
-                    returned = await run_in_thread(call)
+            returned = await call(self._function, prompt, first, second)
         except (Exception, SystemExit) as exc:
             raise JudgeError(
                 f"The judge {self.info.name} fails: {type(exc).__name__}: {exc}"
@@ -80,7 +69,7 @@ class FunctionJudge:
 
 def demo_judge() -> FunctionJudge:
     """The exact judge of the demo's domain, which counts faults."""
-    source = _source_of(judge)
+    source = source_of(judge)
     return FunctionJudge(_fewer_faults, name="demo", digest=digest_of("demo", source))
 
 
@@ -90,29 +79,9 @@ def load_function(spec: str) -> FunctionJudge:
     Raises:
         InputError: There is no such module, or it has no such function.
     """
-    module_name, _, function_name = spec.partition(":")
-    if "" not in sys.path:
-        sys.path.insert(0, "")  # as `python -m` does
-    try:
-        function = getattr(importlib.import_module(module_name), function_name, None)
-    except (Exception, SystemExit) as exc:
-        raise InputError(
-            f"The judge {spec} cannot be loaded: {type(exc).__name__}: {exc}. Name a "
-            "module:function whose module is in this folder or installed."
-        ) from exc
-    if not callable(function):
-        raise InputError(f"The module {module_name} has no function '{function_name}'.")
-    return FunctionJudge(function, name=spec)
+    return FunctionJudge(load_named(spec, "judge"), name=spec)
 
 
 def _fewer_faults(prompt: str, first: str, second: str) -> tuple[str, str]:
     counts = [judge(prompt, text).count for text in (first, second)]
     return compare(prompt, first, second), f"Faults: {counts[0]} and {counts[1]}."
-
-
-def _source_of(function: Callable[..., Any]) -> str:
-    """The source of the function's whole module, which includes its helpers."""
-    try:
-        return Path(inspect.getfile(function)).read_text(encoding="utf-8", errors="replace")
-    except (OSError, TypeError):
-        return ""

@@ -36,7 +36,8 @@ MAKERS = {
 """Names that create task groups, tasks, threads and event loops in threads."""
 
 ALLOWED = {
-    "src/revloop/concurrency.py",
+    "src/revloop/concurrency/tasks.py",
+    "src/revloop/concurrency/loop_thread.py",
     "src/revloop/store/commits.py: Thread",  # commits until the store is closed
     "src/revloop/cli/counting.py: Thread",  # prints a count; has no waiter
     "src/revloop/batch/many.py: create_task",  # no task group may be open where a generator yields

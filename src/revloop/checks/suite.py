@@ -1,0 +1,99 @@
+"""All checks of a run, side by side."""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from typing import TYPE_CHECKING
+
+import anyio
+
+from revloop.concurrency import task_group
+from revloop.trajectory import Check
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from revloop.trajectory import Checker, CheckInfo, Draft
+
+logger = logging.getLogger("revloop.checks")
+
+MESSAGE_CHARACTERS = 2_000
+"""The longest message that is kept of a check; a longer one is cut in the middle."""
+
+_CUT = "\n[…]\n"
+
+
+class CheckSuite:
+    """Runs the checks of a text side by side.
+
+    Args:
+        checkers: In the order of their results; closed with the suite.
+        timeout_s: Seconds that a check of one text may take.
+
+    Attributes:
+        failures: How often each check could not be run, by name.
+    """
+
+    def __init__(self, checkers: Sequence[Checker], *, timeout_s: float) -> None:
+        self._checkers = tuple(checkers)
+        self._timeout_s = timeout_s
+        self.failures: Counter[str] = Counter()
+
+    @property
+    def infos(self) -> tuple[CheckInfo, ...]:
+        """Which checks these are, in order."""
+        return tuple(checker.info for checker in self._checkers)
+
+    async def run(self, draft: Draft, text: str) -> tuple[Check, ...]:
+        """Check a text.
+
+        Args:
+            draft: What is revised.
+            text: Its response, or a later version.
+
+        Returns:
+            A result for each check. One that raised an error or took too long is the check's fault,
+            not the text's: its result neither passed nor failed.
+        """
+        results: dict[int, Check] = {}
+
+        async def one(number: int, checker: Checker) -> None:
+            results[number] = await self._run(checker, draft, text)
+
+        async with task_group() as tasks:
+            for number, checker in enumerate(self._checkers):
+                tasks.start_soon(one, number, checker)
+        return tuple(results[number] for number in range(len(self._checkers)))
+
+    async def aclose(self) -> None:
+        """Close all checks."""
+        for checker in self._checkers:
+            await checker.aclose()
+
+    async def _run(self, checker: Checker, draft: Draft, text: str) -> Check:
+        name = checker.info.name
+        try:
+            with anyio.move_on_after(self._timeout_s):
+                result = await checker.check(draft, text)
+                return result.model_copy(
+                    update={"name": name, "message": shortened(result.message)}
+                )
+            return self._failed(name, f"it took longer than {self._timeout_s:g} s")
+        except (Exception, SystemExit) as exc:  # noqa: BLE001 - a user's code may raise anything
+            return self._failed(name, f"{type(exc).__name__}: {exc}")
+
+    def _failed(self, name: str, why: str) -> Check:
+        if not self.failures[name]:
+            logger.warning("The check %s could not be run: %s.", name, why.rstrip("."))
+        self.failures[name] += 1
+        return Check(name=name, passed=None, message=shortened(why))
+
+
+def shortened(message: str) -> str:
+    """A message without its middle if it is too long: an error stands at the start or the end."""
+    message = message.strip().encode("utf-8", "backslashreplace").decode()
+    if len(message) <= MESSAGE_CHARACTERS:
+        return message
+    half = (MESSAGE_CHARACTERS - len(_CUT)) // 2
+    return f"{message[:half]}{_CUT}{message[-half:]}"
