@@ -5,6 +5,7 @@ translated once, where they enter revloop, with the original as ``__cause__``.
 
     RevloopError
     ├── InputError                 an unusable draft, file or option
+    │   └── MissingFieldError      a draft lacks a field that the prompt set uses
     ├── PromptSetError             an unusable prompt set folder
     ├── MissingExtraError          an optional dependency is not installed
     ├── StoreError                 a version store cannot be opened, read or written
@@ -59,6 +60,10 @@ class InputError(RevloopError):
     """A draft, a file or an option cannot be used as given."""
 
     exit_code = 3
+
+
+class MissingFieldError(InputError):
+    """A draft lacks a field that the prompt set uses, or its value cannot be shown in a prompt."""
 
 
 class ReaderGoneError(RevloopError):

@@ -521,7 +521,7 @@ class TestFoldersThatCannotBeUsed:
         with pytest.raises(
             PromptSetError,
             match=r"critique\.txt: \$\{promt\} is unknown "
-            r"\(known: \$\{prompt\}, \$\{response\}\)",
+            r"\(known: \$\{prompt\}, \$\{response\}, \$\{extra\.NAME\}\)",
         ):
             PromptSet.load(folder)
 

@@ -41,6 +41,32 @@ def test_what_is_wrong_with_a_template_is_told(path: Path, content: bytes, said:
         load_template(path, ALLOWED)
 
 
+class TestOptionalPlaceholders:
+    @pytest.mark.parametrize("text", ["${prompt}", "${prompt} ${checks}"])
+    def test_a_template_may_have_them_or_not(self, path: Path, text: str) -> None:
+        path.write_text(text)
+        assert load_template(path, ALLOWED, frozenset({"checks"})) == text
+
+    def test_others_are_refused_and_both_kinds_are_named(self, path: Path) -> None:
+        path.write_text("${prompt} ${chekcs}")
+        known = r"known: \$\{checks\}, \$\{prompt\}\)"
+        with pytest.raises(PromptSetError, match=rf"\$\{{chekcs\}} is unknown \({known}"):
+            load_template(path, ALLOWED, frozenset({"checks"}))
+
+    @pytest.mark.parametrize("name", ["rubric", "reference answer", "a.b", "Größe", "x-1"])
+    def test_fields_of_the_draft_may_have_any_name(self, path: Path, name: str) -> None:
+        path.write_text(f"${{prompt}} ${{extra.{name}}}", encoding="utf-8")
+        load_template(path, ALLOWED, with_fields=True)
+        with pytest.raises(PromptSetError, match=r"is unknown \(known: \$\{prompt\}\)"):
+            load_template(path, ALLOWED)
+
+    @pytest.mark.parametrize("text", ["${extra.}", "${extra.a}b}${", "${extra.a\nb}", "${.a}"])
+    def test_a_field_without_a_name_is_a_stray_dollar(self, path: Path, text: str) -> None:
+        path.write_text("${prompt}\n" + text)
+        with pytest.raises(PromptSetError, match=r"line 2: write \$\$"):
+            load_template(path, ALLOWED, with_fields=True)
+
+
 def test_a_file_that_is_missing_or_a_folder_is_told(path: Path) -> None:
     with pytest.raises(PromptSetError, match="is missing"):
         read_text(path)

@@ -23,7 +23,7 @@ async def negotiate(engine: Engine, prompts: PromptSet, options: LoopOptions) ->
     """
     if not isinstance(engine, Negotiates):
         return
-    draft = Draft(response="Hello.")
+    draft = Draft(response="Hello.", extra=dict.fromkeys(prompts.fields, "None."))
     settings = RunSettings.resolve(options, prompts, engine.info)
     await engine.negotiate(
         Request(

@@ -10,6 +10,7 @@ from revloop.errors import (
     ContentFilterError,
     ContextFullError,
     EngineError,
+    MissingFieldError,
     RejectedError,
     RevloopError,
 )
@@ -109,8 +110,11 @@ class Rounds:
         asked = (self._draft, self._engine, self._prompts, self._settings)
         requests = RoundRequests(*asked, last + 1, before=failed)
         try:
+            self._prompts.require_fields(self._draft)
             candidates = await self._candidates(requests, base.text)
             selection = await self._selection(requests, candidates)
+        except MissingFieldError as exc:
+            raise requests.failed(StopReason.MISSING_FIELD, f"{exc}.") from exc
         except ContextFullError as exc:
             raise requests.failed(StopReason.CONTEXT_FULL, str(exc)) from exc
         except ContentFilterError as exc:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from revloop.errors import PromptSetError
+from revloop.prompts.fields import fields_in
 from revloop.prompts.settings import PromptSettings
 from revloop.prompts.shipped import shipped_prompt_sets
 from revloop.prompts.templates import (
@@ -61,11 +62,17 @@ def load_set(name_or_folder: str | Path) -> LoadedSet:
         file: _FRESH_BRIDGE if asked.context == "fresh" else frozenset()
         for file, asked in bridges.items()
     }
+    with_fields = _with_fields(settings)
     templates = {
-        file: load_template(folder / file, placeholders[file])
+        file: load_template(folder / file, placeholders[file], with_fields=file in with_fields)
         for file in sorted(files)
         if file not in _optional(settings) or (folder / file).exists()
     }
+    if unused := sorted(settings.fields.keys() - fields_in(templates.values())):
+        raise PromptSetError(
+            f"{folder / 'settings.toml'}: no template uses ${{extra.{unused[0]}}}, so it needs no "
+            "default in the table [fields]."
+        )
     fresh = settings.revision.context == "fresh"
     if "single.txt" in templates and fresh and settings.revision.tags is None:
         raise PromptSetError(
@@ -91,3 +98,12 @@ def _find(name_or_folder: str | Path) -> Path:
 def _optional(settings: PromptSettings) -> set[str]:
     """Files that may be missing; without tags, a single pass could not be taken apart."""
     return {"system.txt"} if settings.revision.tags is not None else {"single.txt", "system.txt"}
+
+
+def _with_fields(settings: PromptSettings) -> set[str]:
+    """Files that may name fields of the draft.
+
+    In a completion set the bridges are the same for every draft: they are where a critique stops.
+    """
+    asking = {"critique.txt", "single.txt", "system.txt"}
+    return asking if settings.kind == "completion" else asking | {"bridge.txt", "rewrite.txt"}

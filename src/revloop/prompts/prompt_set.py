@@ -19,6 +19,9 @@ file                    kinds       content
 ``system.txt``          chat        the system message (optional)
 ======================  ==========  ====================================================
 
+All but ``turn.txt``, and in completion sets the bridges, may name fields of the draft, such as
+``${extra.rubric}`` (:mod:`revloop.prompts.fields`).
+
 With ``kind = "completion"`` the critic continues one text: the critique prompt, the critique, the
 bridge, the revision; single-pass mode generates the same text in one request. With
 ``kind = "chat"`` critique and revision are two turns of a conversation, or with
@@ -29,10 +32,10 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
-from string import Template
 from typing import TYPE_CHECKING, Self
 
 from revloop.errors import PromptSetError
+from revloop.prompts.fields import field_values, fields_in
 from revloop.prompts.guards import GuardName, Revised, failures
 from revloop.prompts.loading import load_set
 from revloop.prompts.parsing import (
@@ -51,6 +54,7 @@ from revloop.prompts.parsing import (
     without_talk,
     without_thoughts,
 )
+from revloop.prompts.rendering import Rendered, Rendering
 from revloop.prompts.templates import fixed_lines
 from revloop.trajectory import Critique, Draft, Message, StepKind
 from revloop.values import digest_of
@@ -64,9 +68,6 @@ if TYPE_CHECKING:
 
 Kind = StepKind
 """What a request asks for."""
-
-Rendered = str | tuple[Message, ...]
-"""A prompt as sent: a text to continue, or the messages of a chat."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +109,10 @@ class PromptSet:
         return self.fixed_text("bridge.txt")
 
     @property
+    def _rendering(self) -> Rendering:
+        return Rendering(self.settings, self.templates)
+
+    @property
     def has_fresh_context(self) -> bool:
         """Whether the revision is requested in a new conversation."""
         return self.settings.revision.context == "fresh"
@@ -132,14 +137,27 @@ class PromptSet:
         """Whether the set can ask for critique and revision in one reply."""
         return not self.is_chat or "single.txt" in self.templates
 
+    @property
+    def fields(self) -> frozenset[str]:
+        """The fields of a draft that the templates name."""
+        return fields_in(self.templates.values())
+
+    def require_fields(self, draft: Draft) -> None:
+        """Refuse a draft that lacks a field without a default.
+
+        Raises:
+            MissingFieldError: It lacks one, or a value cannot be shown.
+        """
+        for template in self.templates.values():
+            field_values(template, draft, self.settings.fields)
+
     def fixed_text(self, template: str) -> str:
         """A template with nothing in place of its placeholders."""
-        text = Template(self.templates[template])
-        return text.substitute(dict.fromkeys(text.get_identifiers(), ""))
+        return self._rendering.fixed_text(template)
 
     def critique_prompt(self, draft: Draft, response: str) -> Rendered:
         """The prompt whose answer is a critique of ``response``."""
-        return self._first_prompt("critique.txt", draft, response)
+        return self._rendering.first_prompt("critique.txt", draft, response)
 
     def revision_prompt_of(self, draft: Draft, response: str, critique: str) -> Rendered:
         """The prompt whose answer is the revision.
@@ -150,20 +168,24 @@ class PromptSet:
             critique: The critique exactly as it was generated.
         """
         if self.has_fresh_context:
-            return self._first_prompt("bridge.txt", draft, response, critique=critique)
-        return self.revision_prompt(self.critique_prompt(draft, response), critique)
+            return self._rendering.first_prompt("bridge.txt", draft, response, critique=critique)
+        return self.revision_prompt(self.critique_prompt(draft, response), critique, draft)
 
-    def revision_prompt(self, critique_prompt: Rendered, critique: str) -> Rendered:
+    def revision_prompt(
+        self, critique_prompt: Rendered, critique: str, draft: Draft | None = None
+    ) -> Rendered:
         """The prompt for a revision in the conversation of its critique: it extends that prompt.
 
         Args:
             critique_prompt: The result of :meth:`critique_prompt`.
             critique: The critique exactly as it was generated.
+            draft: What is revised, for a bridge that names its fields.
         """
         if isinstance(critique_prompt, str):
             return critique_prompt + critique + self.bridge
         answer = Message(role="assistant", content=critique)
-        return (*critique_prompt, answer, Message(role="user", content=self.bridge))
+        question = Message(role="user", content=self._rendering.text("bridge.txt", draft))
+        return (*critique_prompt, answer, question)
 
     def single_pass_prompt(self, draft: Draft, response: str) -> Rendered:
         """The prompt whose answer is a critique followed by the revision.
@@ -172,7 +194,9 @@ class PromptSet:
             PromptSetError: The set has no ``single.txt``.
         """
         self.require_single_pass()
-        return self._first_prompt("single.txt" if self.is_chat else "critique.txt", draft, response)
+        return self._rendering.first_prompt(
+            "single.txt" if self.is_chat else "critique.txt", draft, response
+        )
 
     def require_single_pass(self) -> None:
         """Refuse a single pass that the set cannot ask for.
@@ -359,31 +383,6 @@ class PromptSet:
         if kind == "critique":
             return None
         return ReplyFormat(*enclosing[:1] or (re.compile(re.escape(self.bridge)),), *enclosing)
-
-    def _first_prompt(self, template: str, draft: Draft, response: str, **more: str) -> Rendered:
-        prompt = self._conversation(draft.conversation)
-        text = self._render(template, prompt=prompt, response=response, **more)
-        if not self.is_chat:
-            return text
-        system = self.templates.get("system.txt")
-        first = () if system is None else (Message(role="system", content=system),)
-        return (*first, Message(role="user", content=text))
-
-    def _conversation(self, messages: Sequence[Message]) -> str:
-        """A single user turn as it is; several turns each under its role's name."""
-        if not messages:
-            return self.settings.missing_prompt
-        if len(messages) == 1 and messages[0].role == "user":
-            return messages[0].content
-        roles = self.settings.conversation.roles
-        turns = [
-            self._render("turn.txt", role=getattr(roles, m.role), content=m.content)
-            for m in messages
-        ]
-        return self.settings.conversation.separator.join(turns)
-
-    def _render(self, template: str, **values: str) -> str:
-        return Template(self.templates[template]).substitute(values)
 
 
 def texts_given(draft: Draft, response: str) -> tuple[str, ...]:

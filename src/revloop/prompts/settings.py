@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
+from revloop.prompts.fields import shown
 from revloop.prompts.guards import GuardSettings
 from revloop.prompts.parsing import Labels, RevisionTags, ThinkingSettings
 from revloop.trajectory import SamplingDefaults
@@ -111,6 +112,19 @@ class PromptSettings(Frozen):
     )
     thinking: ThinkingSettings = ThinkingSettings()
     guards: GuardSettings = GuardSettings()
+    fields: dict[str, Any] = Field(
+        default={}, description="Values of ${extra.NAME} for drafts that lack the field, by name."
+    )
+
+    @field_validator("fields")
+    @classmethod
+    def _can_be_shown(cls, fields: dict[str, Any]) -> dict[str, Any]:
+        for name, value in fields.items():
+            try:
+                shown(value)
+            except ValueError as exc:
+                raise ValueError(f"'{name}' {exc}") from exc
+        return fields
 
     @model_validator(mode="after")
     def _chat_only(self) -> Self:
@@ -181,7 +195,7 @@ class PromptSettings(Frozen):
         return content
 
 
-_NEWER_KEYS = ("tries", "retry_temperature", "rewrite")
+_NEWER_KEYS = ("tries", "retry_temperature", "rewrite", "fields")
 _NEWER = {
     "critique": ("prefill", "stop"),
     "revision": ("form", "context", "prefill", "opening_words", "stop"),

@@ -1,6 +1,7 @@
 """The files of a prompt set: text templates, used exactly as they are, and TOML settings.
 
-``${name}`` stands for a value and ``$$`` for a dollar sign, as in :class:`string.Template`.
+``${name}`` stands for a value, ``${extra.name}`` for a field of the draft, and ``$$`` for a dollar
+sign, as in :class:`string.Template`.
 """
 
 from __future__ import annotations
@@ -18,6 +19,21 @@ from revloop.errors import PromptSetError
 from revloop.values import explain
 
 Settings = TypeVar("Settings", bound=BaseModel)
+
+FIELD = "extra."
+"""What a placeholder for a field of the draft begins with."""
+
+
+class PromptTemplate(Template):
+    """A template with placeholders for fields of the draft, as in ``${extra.reference answer}``."""
+
+    braceidpattern = r"(?a:[_a-z][_a-z0-9]*)(?:\.[^{}\r\n]+)?"
+
+
+@cache
+def placeholders(text: str) -> frozenset[str]:
+    """The names of a template's placeholders."""
+    return frozenset(PromptTemplate(text).get_identifiers())
 
 
 def shipped_folder() -> Path:
@@ -56,12 +72,20 @@ def load_settings(path: Path, model: type[Settings]) -> Settings:
         raise PromptSetError(f"{path}: {explain(exc)}.") from exc
 
 
-def load_template(path: Path, allowed: frozenset[str]) -> str:
+def load_template(
+    path: Path,
+    required: frozenset[str],
+    optional: frozenset[str] = frozenset(),
+    *,
+    with_fields: bool = False,
+) -> str:
     """The text of a template.
 
     Args:
         path: The template's file.
-        allowed: The placeholders that the template must contain; others are refused.
+        required: The placeholders that the template must contain.
+        optional: Those that it may contain; all others are refused.
+        with_fields: Whether it may contain fields of the draft, such as ``${extra.rubric}``.
 
     Raises:
         PromptSetError: The file is unreadable or empty, or has an unknown or missing placeholder.
@@ -69,15 +93,18 @@ def load_template(path: Path, allowed: frozenset[str]) -> str:
     text = read_text(path)
     if not text.strip():
         raise PromptSetError(f"{path} is empty.")
-    template = Template(text)
-    if not template.is_valid():
+    if not PromptTemplate(text).is_valid():
         line = _line_of_stray_dollar(text)
         raise PromptSetError(f"{path}, line {line}: write $$ for a dollar sign.")
-    used = set(template.get_identifiers())
-    if unknown := sorted(used - allowed):
-        names = ", ".join(f"${{{name}}}" for name in sorted(allowed)) or "none"
-        raise PromptSetError(f"{path}: ${{{unknown[0]}}} is unknown (known: {names}).")
-    if missing := sorted(allowed - used):
+    used, known = placeholders(text), required | optional
+    others = sorted(used - known)
+    if with_fields:
+        others = [name for name in others if not name.startswith(FIELD)]
+    if others:
+        names = [*sorted(known), *([f"{FIELD}NAME"] if with_fields else [])]
+        listed = ", ".join(f"${{{name}}}" for name in names) or "none"
+        raise PromptSetError(f"{path}: ${{{others[0]}}} is unknown (known: {listed}).")
+    if missing := sorted(required - used):
         raise PromptSetError(f"{path}: ${{{missing[0]}}} is missing.")
     return text
 
@@ -111,5 +138,6 @@ def fixed_lines(*templates: tuple[str, str]) -> tuple[str, ...]:
 
 
 def _line_of_stray_dollar(text: str) -> int:
-    stray = next(match for match in Template.pattern.finditer(text) if match["invalid"] is not None)
+    found = PromptTemplate.pattern.finditer(text)
+    stray = next(match for match in found if match["invalid"] is not None)
     return text.count("\n", 0, stray.start()) + 1

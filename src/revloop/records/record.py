@@ -113,8 +113,14 @@ class Record(Frozen):
 
     @property
     def draft(self) -> Draft:
-        """Prompt and response as a draft for the loop."""
-        return Draft(id=self.id, prompt=self.prompt, messages=self.messages, response=self.response)
+        """Prompt, response and your own fields as a draft for the loop."""
+        return Draft(
+            id=self.id,
+            prompt=self.prompt,
+            messages=self.messages,
+            response=self.response,
+            extra=self.extra,
+        )
 
     @property
     def critique_words(self) -> str:

@@ -33,6 +33,7 @@ class StopReason(StrEnum):
     CYCLE = "cycle"
     NOTHING_TO_IMPROVE = "nothing_to_improve"
     VERIFIED = "verified"
+    MISSING_FIELD = "missing_field"
     CONTEXT_FULL = "context_full"
     TOKEN_LIMIT = "token_limit"  # noqa: S105 - the tokens of a text, not a secret
     UNPARSEABLE = "unparseable"

@@ -1,0 +1,76 @@
+"""Prompts made of templates: the values of a draft in place of the placeholders."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from revloop.prompts.fields import field_values
+from revloop.prompts.templates import PromptTemplate, placeholders
+from revloop.trajectory import Message
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from revloop.prompts.settings import PromptSettings
+    from revloop.trajectory import Draft
+
+Rendered = str | tuple[Message, ...]
+"""A prompt as sent: a text to continue, or the messages of a chat."""
+
+
+class Rendering(NamedTuple):
+    """What turns a draft into prompts.
+
+    Attributes:
+        settings: The content of ``settings.toml``.
+        templates: The text of each template, by file name.
+    """
+
+    settings: PromptSettings
+    templates: dict[str, str]
+
+    def first_prompt(self, template: str, draft: Draft, response: str, **more: str) -> Rendered:
+        """A prompt that begins a conversation about a draft.
+
+        Args:
+            template: The template's file name.
+            draft: What is revised.
+            response: The version that it is about.
+            more: Values of the template's other placeholders.
+        """
+        prompt = self._conversation(draft.conversation)
+        text = self.text(template, draft, prompt=prompt, response=response, **more)
+        if self.settings.kind == "completion":
+            return text
+        question = Message(role="user", content=text)
+        if "system.txt" not in self.templates:
+            return (question,)
+        return (Message(role="system", content=self.text("system.txt", draft)), question)
+
+    def text(self, template: str, draft: Draft | None = None, **values: str) -> str:
+        """A template with its values, in a single pass.
+
+        Raises:
+            MissingFieldError: The draft lacks a field that the template names.
+        """
+        text = self.templates[template]
+        fields = field_values(text, draft, self.settings.fields)
+        return PromptTemplate(text).substitute(fields, **values)
+
+    def fixed_text(self, template: str) -> str:
+        """A template with nothing in place of its placeholders."""
+        text = self.templates[template]
+        return PromptTemplate(text).substitute(dict.fromkeys(placeholders(text), ""))
+
+    def _conversation(self, messages: Sequence[Message]) -> str:
+        """A single user turn as it is; several turns each under its role's name."""
+        if not messages:
+            return self.settings.missing_prompt
+        if len(messages) == 1 and messages[0].role == "user":
+            return messages[0].content
+        roles = self.settings.conversation.roles
+        turns = [
+            self.text("turn.txt", role=getattr(roles, message.role), content=message.content)
+            for message in messages
+        ]
+        return self.settings.conversation.separator.join(turns)
