@@ -8,7 +8,7 @@ import sys
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import aiohttp
 
@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable, Mapping
 
     from tests.helpers.batch_api_server import BatchApiServer
+    from tests.helpers.stub_server import StubServer
+
+    AnyServer: TypeAlias = "Server | BatchApiServer | StubServer"
 
 ITERATIONS = 5
 _SERVER = Path(__file__).with_name("deterministic_server.py")
@@ -85,14 +88,14 @@ class Work:
 
     async def begin(
         self,
-        server: Server | BatchApiServer,
+        server: AnyServer,
         *options: str,
         environment: Mapping[str, str] | None = None,
     ) -> asyncio.subprocess.Process:
         arguments = ("drafts.jsonl", "out.jsonl", "--base-url", server.base_url, *options)
         return await start("batch", *arguments, folder=self.folder, environment=environment)
 
-    async def run(self, server: Server | BatchApiServer, *options: str) -> Finished:
+    async def run(self, server: AnyServer, *options: str) -> Finished:
         return await ended(await self.begin(server, *options))
 
     async def run_until_signal(

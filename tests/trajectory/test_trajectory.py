@@ -170,6 +170,16 @@ class TestDraft:
         assert one.id == same.id
         assert len({one.id, as_draft("b", prompt="p").id, as_draft("a").id}) == 3
 
+    def test_the_content_with_fields_has_theirs_behind_it(self) -> None:
+        extra = {"rubric": "right", "note": 1, "reference": None}
+        draft = Draft(prompt="Why?", response="a", extra=extra)
+        plain, seen = draft.content_with(()), draft.content_with({"rubric"})
+        assert plain == draft.content_digest
+        assert seen.startswith(f"{plain}+")
+        assert draft.content_with({"reference", "absent"}) == plain
+        assert draft.content_with({"rubric", "reference"}) == seen
+        assert draft.content_with({"rubric", "note"}) not in {plain, seen}
+
     def test_the_content_digest_leaves_out_id_and_extra(self) -> None:
         one = as_draft({"id": "x", "response": "a", "note": 1})
         other = as_draft({"id": "y", "response": "a"})
@@ -505,6 +515,7 @@ class TestStopReason:
         failures = {reason for reason in StopReason if reason.is_failure}
         assert early == {"converged", "cycle", "nothing_to_improve", "verified"}
         assert failures == {
+            "missing_field",
             "context_full",
             "token_limit",
             "unparseable",

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import islice
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from revloop.concurrency import run_in_thread
 from revloop.rows import Rejected, Row
@@ -30,6 +31,7 @@ class Intake:
         source: The input.
         rows: The run's rows in the store.
         name: Gives a draft and its content digest a trajectory id.
+        with_fields: Gives a draft those of its row's other fields that decide its versions.
         share: Whether rows with the same prompt and response share one trajectory.
         progress: Counts what comes in.
         on_rejects: Called with the rejected rows of each part.
@@ -44,6 +46,7 @@ class Intake:
         rows: RunRows,
         *,
         name: Callable[[Draft, str], str],
+        with_fields: Callable[[Draft, dict[str, Any]], Draft],
         share: bool,
         progress: Progress,
         on_rejects: Callable[[list[Rejected]], None],
@@ -51,6 +54,7 @@ class Intake:
         self._source = source
         self._rows = rows
         self._name = name
+        self._with_fields = with_fields
         self._share = share
         self._progress = progress
         self._on_rejects = on_rejects
@@ -76,7 +80,7 @@ class Intake:
         part = list(_some(self._unread))
         last = part[-1].position if part else self._state.position
         state = InputState(self._state.name, self._state.fingerprint, last, is_whole=not part)
-        good = [row for row in part if isinstance(row, Row)]
+        good = [self._seen(row) for row in part if isinstance(row, Row)]
         bad = [row for row in part if isinstance(row, Rejected)]
         begun, clashes = self._rows.begin(
             state,
@@ -92,6 +96,9 @@ class Intake:
         if bad or clashes:
             self._on_rejects(sorted([*bad, *clashes], key=lambda one: one.number))
         return begun
+
+    def _seen(self, row: Row) -> Row:
+        return replace(row, draft=self._with_fields(row.draft, row.rest))
 
     def _note_progress(self) -> None:
         self._progress.is_whole = self._state.is_whole

@@ -108,6 +108,7 @@ class Batch:
             source,
             self._rows,
             name=reviser.trajectory_id,
+            with_fields=reviser.with_fields,
             share=greedy or options.share_duplicates,
             progress=progress,
             on_rejects=self._on_rejects_in_thread,

@@ -95,9 +95,10 @@ class Actor:
     async def _line(self, opened: _Opened, row: Mapping[str, Any]) -> str | None:
         if row["reject"] is not None:
             return None
-        draft = Draft.from_json(row["draft"])
+        rest = read_json(row["rest"])
+        draft = opened.reviser.with_fields(Draft.from_json(row["draft"]), rest)
         trajectory = await self._revised(opened, draft)
-        return trajectory.with_extra(read_json(row["rest"])).to_json()
+        return trajectory.with_extra(rest).to_json()
 
     async def _revised(self, opened: _Opened, draft: Draft) -> Trajectory:
         done: asyncio.Future[Trajectory] = asyncio.get_running_loop().create_future()

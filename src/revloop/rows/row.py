@@ -79,7 +79,7 @@ class Row:
 
     Attributes:
         number: Line of a JSONL file, else the row's number, from 1.
-        draft: The draft; its ``extra`` is empty.
+        draft: The draft; its ``extra`` has only fields that decide its versions.
         rest: The row's other fields, unchanged.
         end_offset: As in :class:`Position`.
         raw: The row as it was read.

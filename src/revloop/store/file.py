@@ -43,7 +43,7 @@ CREATE TABLE IF NOT EXISTS trajectories (
     draft_id TEXT NOT NULL,  -- as JSON: 1 and "1" are two ids
     id TEXT NOT NULL,
     draft TEXT NOT NULL,
-    content TEXT NOT NULL,  -- digest of prompt and response
+    content TEXT NOT NULL,  -- digest of prompt and response, and one of fields that the run sees
     ending TEXT,
     reason TEXT,            -- the ending's reason again, for queries
     rounds INTEGER,         -- rounds done when it ended

@@ -108,7 +108,7 @@ class RunRows:
         Returns:
             The new trajectories in the order of their rows, and the rows that this rejected.
         """
-        contents = [row.draft.content_digest for row in rows]
+        contents = [row.draft.content_with(row.draft.extra) for row in rows]
         with self._file.transaction():
             sorting = _Sorting(self._commits, self._next_key(), name=name, share=share)
             sorting.known_ids.update(self._known_ids(rows))

@@ -141,7 +141,7 @@ def _row_of(record: SqliteRecord) -> tuple[str, tuple[Value, ...]] | None:
                 is_good = Version.model_validate_json(text).round == round_
                 return ("versions", (record.rowid, *values)) if is_good else None
             case (None, int(), str(), str(), str(draft), str(content), *end) if len(end) == 3:
-                is_good = Draft.from_json(draft).content_digest == content
+                is_good = Draft.from_json(draft).content_digest == content.partition("+")[0]
                 row = (record.rowid, *values[1:6], *_checked_end(*end))
                 return ("trajectories", row) if is_good else None
             case (int(), int(), int(), str(draft_id), str(rest)) if record.rowid is None:

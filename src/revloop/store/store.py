@@ -17,7 +17,7 @@ from revloop.trajectory import Draft, Trajectory, Version
 from revloop.values import json_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Collection, Iterable, Iterator
     from contextlib import AbstractContextManager
 
 # one statement, so that a trajectory that is being written is read from one snapshot
@@ -134,19 +134,27 @@ class Store:
         """The rows of a run's input."""
         return RunRows(self._commits, run.id)
 
-    def begin(self, run: Run, trajectory_id: str, draft: Draft) -> StoredTrajectory:
+    def begin(
+        self, run: Run, trajectory_id: str, draft: Draft, fields: Collection[str] = ()
+    ) -> StoredTrajectory:
         """Begin a draft's trajectory in a run, or find it there.
+
+        Args:
+            run: The run.
+            trajectory_id: The id of a new trajectory.
+            draft: What is revised.
+            fields: Names of the user's fields that decide its versions.
 
         Raises:
             InputError: The run has another draft under the same id.
         """
+        content = draft.content_with(fields)
         with self._file.transaction():
             rows = self._file.rows(
                 "SELECT key, id, draft, ending FROM trajectories WHERE run = ? AND draft_id = ?",
                 (run.id, draft.key),
             )
             if not rows:
-                content = draft.content_digest
                 row = (run.id, draft.key, trajectory_id, draft.to_json(), content)
                 sql = (
                     "INSERT INTO trajectories (run, draft_id, id, draft, content) "
@@ -156,7 +164,7 @@ class Store:
                 return StoredTrajectory(trajectory_id, draft, key=key, commits=self._commits)
             key, first_id, stored, ending = rows[0]
         with readable(self.path):
-            if Draft.from_json(stored).content_digest != draft.content_digest:
+            if Draft.from_json(stored).content_with(fields) != content:
                 raise InputError(
                     f"{self.path} has another draft with the id '{draft.id}': use another id."
                 )

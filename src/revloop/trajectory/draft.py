@@ -210,6 +210,20 @@ class Draft(WrittenExactly):
         """A digest of prompt and response; the id does not matter."""
         return _digest_of_content({name: getattr(self, name) for name in _CONTENT})
 
+    def content_with(self, fields: Iterable[str]) -> str:
+        """The digest of the content, with one of some of the user's fields after it.
+
+        Args:
+            fields: Names of fields that decide the versions; those that the draft lacks, or that
+                are null, do not matter.
+        """
+        seen = {
+            name: self.extra[name] for name in sorted(fields) if self.extra.get(name) is not None
+        }
+        return (
+            f"{self.content_digest}+{digest_of(json_text(seen))}" if seen else self.content_digest
+        )
+
 
 def as_draft(source: str | Mapping[str, Any] | Draft, *, prompt: object = None) -> Draft:
     """Convert a response, a mapping or a draft to a draft.

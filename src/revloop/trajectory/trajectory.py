@@ -153,7 +153,8 @@ class Trajectory(WrittenExactly):
         """A copy with more fields in the draft's ``extra``."""
         if not fields:
             return self
-        draft = self.draft.model_copy(update={"extra": {**self.draft.extra, **fields}})
+        others = {name: self.draft.extra[name] for name in self.draft.extra if name not in fields}
+        draft = self.draft.model_copy(update={"extra": {**fields, **others}})
         return self.model_copy(update={"draft": draft})
 
     @property
