@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from typing import TYPE_CHECKING
@@ -10,8 +11,8 @@ import anyio
 import anyio.lowlevel
 import pytest
 
-from revloop.checks import CheckSuite, as_checkers, batched
-from revloop.checks.suite import MESSAGE_CHARACTERS, shortened
+from revloop.checks import CheckSuite, CommandChecker, as_checkers, batched
+from revloop.checks.messages import MESSAGE_CHARACTERS, shortened
 from revloop.concurrency import task_group
 from revloop.errors import InputError
 from revloop.trajectory import Check, Draft
@@ -175,3 +176,9 @@ def test_a_long_message_keeps_its_start_and_its_end() -> None:
     assert found.endswith("end")
     assert "[…]" in found
     assert shortened(" short\n") == "short"
+
+
+@pytest.mark.skipif(os.name != "posix", reason="commands need Linux or macOS")
+async def test_a_command_has_its_own_clock_since_it_may_wait_for_a_cpu() -> None:
+    one = CheckSuite([CommandChecker("sleep 0.2", timeout_s=60)], timeout_s=0.01)
+    assert [check.passed for check in await one.run(DRAFT, "text")] == [True]

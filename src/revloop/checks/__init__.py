@@ -1,7 +1,8 @@
 """Checks: programs that say whether a text does what its user asks of it."""
 
+from revloop.checks.commands import CommandChecker
 from revloop.checks.functions import FunctionChecker, batched
 from revloop.checks.opening import as_checkers
 from revloop.checks.suite import CheckSuite
 
-__all__ = ["CheckSuite", "FunctionChecker", "as_checkers", "batched"]
+__all__ = ["CheckSuite", "CommandChecker", "FunctionChecker", "as_checkers", "batched"]

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections import Counter
 from typing import TYPE_CHECKING
 
 import anyio
 
+from revloop.checks.commands import CommandChecker
+from revloop.checks.messages import shortened
 from revloop.concurrency import task_group
 from revloop.trajectory import Check
 
@@ -18,18 +21,14 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("revloop.checks")
 
-MESSAGE_CHARACTERS = 2_000
-"""The longest message that is kept of a check; a longer one is cut in the middle."""
-
-_CUT = "\n[…]\n"
-
 
 class CheckSuite:
     """Runs the checks of a text side by side.
 
     Args:
         checkers: In the order of their results; closed with the suite.
-        timeout_s: Seconds that a check of one text may take.
+        timeout_s: Seconds that a check of one text may take; a command, which may wait for a CPU,
+            has its own clock.
 
     Attributes:
         failures: How often each check could not be run, by name.
@@ -73,8 +72,9 @@ class CheckSuite:
 
     async def _run(self, checker: Checker, draft: Draft, text: str) -> Check:
         name = checker.info.name
+        limit_s = math.inf if isinstance(checker, CommandChecker) else self._timeout_s
         try:
-            with anyio.move_on_after(self._timeout_s):
+            with anyio.move_on_after(limit_s):
                 result = await checker.check(draft, text)
                 return result.model_copy(
                     update={"name": name, "message": shortened(result.message)}
@@ -88,12 +88,3 @@ class CheckSuite:
             logger.warning("The check %s could not be run: %s.", name, why.rstrip("."))
         self.failures[name] += 1
         return Check(name=name, passed=None, message=shortened(why))
-
-
-def shortened(message: str) -> str:
-    """A message without its middle if it is too long: an error stands at the start or the end."""
-    message = message.strip().encode("utf-8", "backslashreplace").decode()
-    if len(message) <= MESSAGE_CHARACTERS:
-        return message
-    half = (MESSAGE_CHARACTERS - len(_CUT)) // 2
-    return f"{message[:half]}{_CUT}{message[-half:]}"

@@ -11,6 +11,7 @@ from revloop.options.batch import (
     ShardFormat,
 )
 from revloop.options.bench import BenchOptions, DemoOptions
+from revloop.options.commands import CommandOptions, SandboxName
 from revloop.options.engine import EngineKind, EngineOptions
 from revloop.options.loop import (
     DEFAULT_ITERATIONS,
@@ -35,6 +36,7 @@ __all__ = [
     "HOW_TO_NAME_A_JUDGE",
     "BatchOptions",
     "BenchOptions",
+    "CommandOptions",
     "Concurrency",
     "DemoOptions",
     "EngineKind",
@@ -48,6 +50,7 @@ __all__ = [
     "RowOptions",
     "RunOptions",
     "RunSettings",
+    "SandboxName",
     "ShardFormat",
     "StoreOptions",
     "checked_iterations",
