@@ -7,13 +7,15 @@ import re
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from revloop.errors import PromptSetError
 from revloop.prompts import PromptSet, shipped_prompt_sets
 from revloop.prompts.guards import GuardName, GuardSettings, Revised, failures, known_guards
+from revloop.prompts.guards.losses import numbers
+from revloop.prompts.guards.wording import HERE_IS_A_REVISION, ITSELF, META
 from revloop.prompts.parsing import UnusableError
 from revloop.trajectory import Critique, Draft, GuardVerdict
 from tests.helpers.prompt_folders import prompt_set
@@ -40,6 +42,8 @@ FIGURES = (
     "In 1815 there were 1,250 of them, in 1914 only 730, and in 1945 no more than 12.5 percent."
 )
 ANSWERS = DATA / "fastchat80"
+IOTA = "\u0345"
+"""No letter, but without case it is one, and so part of the word before it."""
 
 
 def reason_of(
@@ -129,6 +133,12 @@ class TestCopiedPrompt:
         assert reason.startswith(("it repeats a line of the prompt: '", "it repeats words of the "))
         asked = f"What is it?\n{LINE}\n### Critique:\n{INSTRUCTION}"
         assert reason_of("copied_prompt", text, "It is.", "Dull.", asked) is None
+
+    @given(st.integers(0, 9), st.text(), st.text())
+    def test_seven_words_of_it_are_found_anywhere(self, first: int, one: str, other: str) -> None:
+        words = INSTRUCTION.split()[first : first + 7]
+        text = f"{one} {'; '.join(words).upper()} {other}"
+        assert str(reason_of("copied_prompt", text)).startswith("it repeats ")
 
     def test_a_short_line_counts_only_as_a_whole_line(self) -> None:
         assert reason_of("copied_prompt", "Write ### Critique: first.") is None
@@ -226,6 +236,16 @@ class TestMeta:
     def test_other_talk_of_responses_is_text(self, text: str) -> None:
         assert reason_of("meta", text) is None
 
+    @given(st.from_regex(META))
+    def test_no_talk_of_a_pattern_is_passed_over(self, text: str) -> None:
+        assume(IOTA not in text)
+        assert str(reason_of("meta", text)).startswith("it talks about the revision: '")
+
+    @given(st.from_regex(HERE_IS_A_REVISION))
+    def test_no_offer_of_a_revision_is_passed_over(self, text: str) -> None:
+        assume(IOTA not in text)
+        assert str(reason_of("meta", text)).startswith("it talks about the revision: '")
+
     def test_a_prompt_may_ask_for_a_revision(self) -> None:
         text = "Here is a revised version with a new end: Paris is old."
         assert reason_of("meta", text) is not None
@@ -250,6 +270,11 @@ class TestAboutItself:
         assert str(reason_of("about_itself", text)).startswith("it speaks of itself: '")
         assert reason_of("about_itself", text, f"Once more: {said}") is None
         assert reason_of("about_itself", text, "It is.", "Dull.", f"Say: {said}") is None
+
+    @given(st.from_regex(re.compile(ITSELF.pattern.replace("(?=[imoty])", ""), re.IGNORECASE)))
+    def test_no_talk_of_the_pattern_is_passed_over(self, text: str) -> None:
+        assume(IOTA not in text)
+        assert str(reason_of("about_itself", text)).startswith("it speaks of itself: '")
 
     def test_one_such_word_in_the_draft_does_not_allow_all_talk_with_it(self) -> None:
         text = "Paris is old. The question asks for its age."
@@ -290,6 +315,25 @@ class TestRepetition:
     def test_a_runaway_text_is_refused_unless_the_draft_is_like_that(self, text: str) -> None:
         assert str(reason_of("repetition", text)).startswith("it repeats ")
         assert reason_of("repetition", f"{text} So.", text) is None
+
+    @given(
+        st.lists(st.from_regex(r"[a-z]+", fullmatch=True), min_size=1, max_size=30),
+        st.integers(5, 9),
+        st.lists(st.sampled_from(PROSE.split())),
+    )
+    def test_words_that_are_repeated_at_the_end_are_refused(
+        self, unit: list[str], times: int, before: list[str]
+    ) -> None:
+        times = max(times, 24 // len(unit) + 2)
+        text = " ".join(before + unit * times)
+        assert str(reason_of("repetition", text)).startswith("it repeats itself: '")
+
+    @given(st.lists(st.sampled_from("abcdef"), min_size=4, max_size=30), st.integers(6, 9))
+    def test_a_line_that_stands_between_others_again_and_again_is_refused(
+        self, line: list[str], times: int
+    ) -> None:
+        text = "\n".join(f"{n}. {' '.join(line)}\n{n} and {n + 1}" for n in range(times))
+        assert str(reason_of("repetition", text)).startswith("it repeats ")
 
     @pytest.mark.parametrize(
         "text",
@@ -380,6 +424,16 @@ class TestLostList:
 
 
 class TestLostNumbers:
+    @given(st.lists(st.from_regex(r"[0-9]+([.,][0-9]+)?", fullmatch=True), max_size=9))
+    def test_numbers_of_two_digits_count_each_once(self, found: list[str]) -> None:
+        text = " and ".join(["It", *found, "so"])
+        assert numbers(text) == {one for one in (n.replace(",", "") for n in found) if len(one) > 1}
+
+    def test_what_counts_the_items_of_a_list_is_no_number(self) -> None:
+        assert numbers("11. of 22\n  * 12) so\n> 13: 1.5, 333x, a44, 5.\r\n14. 66.") == (
+            {"22", "1.5", "66"}
+        )
+
     def test_most_numbers_gone_is_refused_and_others_in_their_place_are_not(self) -> None:
         assert reason_of("lost_numbers", "There were many once.", FIGURES) == (
             "it lost 6 of 6 numbers"

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import re
-from functools import cache
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from functools import cache, cached_property
+from typing import TYPE_CHECKING, NamedTuple
 
+from revloop.prompts.guards.splitting import SplitText, runs
 from revloop.prompts.parsing import heading
 from revloop.prompts.parsing.quoting import quoted
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-
     from revloop.prompts.guards.revised import Revised
 
 _ANYWHERE_CHARACTERS = 20
@@ -56,6 +56,13 @@ _FILL_IN = re.compile(
     r"\((?:insert|fill in) [^()\n]{1,60}\)|<insert [^<>\n]{1,60}>",
     re.IGNORECASE,
 )
+_PLACEHOLDERS = (
+    (_REVISED_HERE, ("revised", "improved", "rewritten", "updated")),
+    (_REST_UNCHANGED, ("rest of ", "remainder of ")),
+    (_FILL_IN, ("[", "(insert ", "(fill in ", "<insert ")),
+)
+"""The patterns of placeholders, and texts of which each match has one."""
+
 _ASKS_FOR_A_FORM = re.compile(
     r"\b(?:template|placeholder|letter|e-?mail|contract|resume|cv|invitation|script|speech|"
     r"press release|boilerplate|introduc\w+)\b",
@@ -69,28 +76,25 @@ def copied_critique(revised: Revised) -> str | None:
     repeats = len(critique) >= _ANYWHERE_CHARACTERS and critique in text
     if (repeats or critique == text.strip()) and not any(critique in one for one in given):
         return "it repeats the critique"
-    labels = revised.labels
-    if labels is not None:
-        headings = [heading(one) for one in (labels.score, labels.positive, labels.negative)]
-        found = [one for one in headings if one.search(text) and not any(map(one.search, given))]
-        if len(found) >= _FEWEST_HEADINGS:
-            return "it contains a critique"
-    spoken = [one for one in _sentences(critique) if _SPEAKS_OF_THE_RESPONSE.search(one)]
-    if found_in := _first_copied(spoken, text, given):
-        return f"it repeats a sentence of the critique: {quoted(found_in)}"
+    if len(_own_headings(revised)) >= _FEWEST_HEADINGS:
+        return "it contains a critique"
+    if sentence := _copied_sentence(revised):
+        return f"it repeats a sentence of the critique: {quoted(sentence)}"
     return None
 
 
 def critique_passages(revised: Revised) -> str | None:
     """Whole passages of the critique, in a good part of the revision."""
-    words = _words(revised.text)
-    runs = _runs(words, _PASSAGE_WORDS)
-    copied = set(runs).intersection(_runs(_words(revised.critique.raw), _PASSAGE_WORDS))
+    if not revised.split.shares_words(revised.split_critique):
+        return None
+    words = revised.split.words
+    passages = runs(words, _PASSAGE_WORDS)
+    copied = set(passages).intersection(runs(revised.split_critique.words, _PASSAGE_WORDS))
     if not copied:
         return None
-    for one in revised.given:
-        copied.difference_update(_runs(_words(one), _PASSAGE_WORDS))
-    places = [n for n, run in enumerate(runs) if run in copied]
+    for one in revised.split_given:
+        copied.difference_update(runs(one.words, _PASSAGE_WORDS))
+    places = [n for n, passage in enumerate(passages) if passage in copied]
     covered = len({n + more for n in places for more in range(_PASSAGE_WORDS)})
     if covered < max(_FEWEST_COPIED_WORDS, _COPIED_SHARE * len(words)):
         return None
@@ -99,13 +103,15 @@ def critique_passages(revised: Revised) -> str | None:
 
 def copied_prompt(revised: Revised) -> str | None:
     """A line of the templates, or several words of it."""
-    for line in _held(revised.text, revised.template_lines):
-        if not any(_held(one, [line]) for one in revised.given):
-            return f"it repeats a line of the prompt: {quoted(line)}"
-    asked = _template_runs(tuple(revised.template_lines))
-    copied = [run for run in _runs(_words(revised.text), _TEMPLATE_WORDS) if run in asked]
+    template = _template(tuple(revised.template_lines))
+    for line in template.lines:
+        if line.is_in(revised.split) and not any(map(line.is_in, revised.split_given)):
+            return f"it repeats a line of the prompt: {quoted(line.text)}"
+    if template.fours.isdisjoint(revised.split.fours):
+        return None
+    copied = [run for run in runs(revised.split.words, _TEMPLATE_WORDS) if run in template.runs]
     if copied:
-        known = {run for one in revised.given for run in _runs(_words(one), _TEMPLATE_WORDS)}
+        known = {run for one in revised.split_given for run in runs(one.words, _TEMPLATE_WORDS)}
         for run in copied:
             if run not in known:
                 return f"it repeats words of the prompt: {quoted(' '.join(run))}"
@@ -114,14 +120,18 @@ def copied_prompt(revised: Revised) -> str | None:
 
 def prompt_as_answer(revised: Revised) -> str | None:
     """The prompt in the place of its answer."""
-    alone = _plain(revised.prompts[0]) if len(revised.prompts) == 1 else ""
-    is_prompt = len(alone) >= _ANYWHERE_CHARACTERS and _plain(revised.text) == alone
+    if len(revised.prompts) != 1:
+        return None
+    alone = _plain(revised.prompts[0])
+    is_prompt = len(alone) >= _ANYWHERE_CHARACTERS and revised.split.plain == alone
     return "it repeats the prompt" if is_prompt and _plain(revised.before) != alone else None
 
 
 def placeholder(revised: Revised) -> str | None:
     """A placeholder where text should be, unless the draft has one or asks for a form."""
-    for pattern in (_REVISED_HERE, _REST_UNCHANGED, _FILL_IN):
+    for pattern, marks in _PLACEHOLDERS:
+        if not any(mark in revised.split.alike for mark in marks):
+            continue
         found = pattern.search(revised.text)
         if found is None or any(map(pattern.search, revised.given)):
             continue
@@ -131,15 +141,67 @@ def placeholder(revised: Revised) -> str | None:
     return None
 
 
-def _held(text: str, lines: Iterable[str]) -> list[str]:
-    """The given lines that a text contains: long ones anywhere, short ones as whole lines."""
-    folded, own = text.casefold(), {one.strip() for one in text.splitlines()}
+@dataclass(frozen=True)
+class _TemplateLine:
+    """A line of a template: a long one counts anywhere in a text, a short one as a whole line."""
 
-    def holds(line: str) -> bool:
-        passage = line.strip(" \t()[]").casefold()
-        return passage in folded if len(passage) >= _ANYWHERE_CHARACTERS else line.strip() in own
+    text: str
 
-    return [line for line in lines if holds(line)]
+    @cached_property
+    def _passage(self) -> str:
+        return self.text.strip(" \t()[]").casefold()
+
+    def is_in(self, split: SplitText) -> bool:
+        """Whether a text contains the line."""
+        if len(self._passage) >= _ANYWHERE_CHARACTERS:
+            return self._passage in split.folded
+        line = self.text.strip()
+        return line in split.text and line in map(str.strip, split.text.splitlines())
+
+
+class _Template(NamedTuple):
+    """The lines of a prompt set's templates, the runs of words in each, and how these begin."""
+
+    lines: tuple[_TemplateLine, ...]
+    runs: frozenset[tuple[str, ...]]
+    fours: frozenset[tuple[str, ...]]
+
+
+@cache
+def _template(lines: tuple[str, ...]) -> _Template:
+    found = frozenset(run for one in lines for run in runs(SplitText(one).words, _TEMPLATE_WORDS))
+    return _Template(tuple(map(_TemplateLine, lines)), found, frozenset(run[:4] for run in found))
+
+
+def _own_headings(revised: Revised) -> list[re.Pattern[str]]:
+    """The headings of critiques that a text has, and no text of the draft has."""
+    labels = revised.labels
+    if labels is None:
+        return []
+    named = _named(labels.score, labels.positive, labels.negative)
+    found = [pattern for name, pattern in named if name in revised.split.alike]
+    if len(found) < _FEWEST_HEADINGS:
+        return []
+    given = revised.given
+    return [one for one in found if one.search(revised.text) and not any(map(one.search, given))]
+
+
+@cache
+def _named(*labels: str) -> tuple[tuple[str, re.Pattern[str]], ...]:
+    """The text of each label that its heading contains, and the pattern of the heading."""
+    return tuple((SplitText(one.removesuffix(":")).alike, heading(one)) for one in labels)
+
+
+def _copied_sentence(revised: Revised) -> str:
+    """The first sentence about the response that a text has, and no text of the draft has."""
+    written = revised.split.plain
+    for sentence in _sentences(revised.critique.raw.strip()):
+        plain = _plain(sentence)
+        if plain not in written or not _SPEAKS_OF_THE_RESPONSE.search(sentence):
+            continue
+        if not any(plain in one.plain for one in revised.split_given):
+            return sentence
+    return ""
 
 
 def _sentences(text: str) -> list[str]:
@@ -147,29 +209,5 @@ def _sentences(text: str) -> list[str]:
     return [one for one in found if len(one) >= _SENTENCE_CHARACTERS]
 
 
-def _first_copied(sentences: Iterable[str], text: str, given: Sequence[str]) -> str:
-    """The first of some sentences that a text contains, and no text of the draft does."""
-    written, known = _plain(text), [_plain(one) for one in given]
-    for sentence in sentences:
-        plain = _plain(sentence)
-        if plain in written and not any(plain in one for one in known):
-            return sentence
-    return ""
-
-
 def _plain(text: str) -> str:
     return " ".join(text.casefold().split())
-
-
-@cache
-def _template_runs(lines: tuple[str, ...]) -> frozenset[tuple[str, ...]]:
-    """The runs of words of a prompt set's templates."""
-    return frozenset(run for line in lines for run in _runs(_words(line), _TEMPLATE_WORDS))
-
-
-def _words(text: str) -> list[str]:
-    return re.findall(r"\w+", text.casefold())
-
-
-def _runs(words: list[str], length: int) -> list[tuple[str, ...]]:
-    return [tuple(words[n : n + length]) for n in range(len(words) - length + 1)]

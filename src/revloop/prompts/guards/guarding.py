@@ -14,7 +14,8 @@ from revloop.prompts.guards.copying import (
     prompt_as_answer,
 )
 from revloop.prompts.guards.losses import lost_code, lost_list, lost_numbers, too_short
-from revloop.prompts.guards.wording import about_itself, meta, repetition
+from revloop.prompts.guards.repetition import repetition
+from revloop.prompts.guards.wording import about_itself, meta
 from revloop.trajectory import GuardVerdict
 from revloop.values import Frozen
 

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
+
+from revloop.prompts.guards.splitting import SplitText
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -12,7 +15,7 @@ if TYPE_CHECKING:
     from revloop.trajectory import Critique
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Revised:
     """A revision and what it was made from.
 
@@ -44,3 +47,18 @@ class Revised:
         """The part of the critique that says what should change."""
         found = self.critique.negative
         return self.critique.raw if found is None else found
+
+    @cached_property
+    def split(self) -> SplitText:
+        """The revision, split."""
+        return SplitText(self.text)
+
+    @cached_property
+    def split_critique(self) -> SplitText:
+        """The critique, split."""
+        return SplitText(self.critique.raw)
+
+    @cached_property
+    def split_given(self) -> tuple[SplitText, ...]:
+        """The different texts of the draft, split."""
+        return tuple(map(SplitText, dict.fromkeys(self.given)))

@@ -1,34 +1,17 @@
-"""Runaway repetition, and talk about the revision inside it."""
+"""Talk about the revision inside it."""
 
 from __future__ import annotations
 
 import re
-from collections import Counter
-from operator import eq
+from itertools import product
 from typing import TYPE_CHECKING
 
+from revloop.prompts.guards.splitting import words_of
 from revloop.prompts.parsing.quoting import quoted
 
 if TYPE_CHECKING:
     from revloop.prompts.guards.revised import Revised
-
-_RUN_WORDS = 8
-_FEWEST_WORDS = 60
-_REPEATED_SHARE = 0.4
-"""Share of runs of eight words that were there before: at most 0.12 in 240 answers of models."""
-
-_LINE_WORDS = 4
-_LINE_TIMES = 6
-"""Times that a line of some words may stand in a text; in those answers: twice."""
-
-_LINE_END = re.compile(r"\n|(?<=[.!?])\s")
-_LETTER = re.compile(r"[^\W\d_]")
-_ORDINAL = re.compile(r"^[ \t>]*(?:[-*+•]|\d+[.)])[ \t]+")
-_TIMES_IN_A_ROW = 5
-_LONGEST_PERIOD_WORDS = 30
-_FEWEST_WORDS_IN_A_ROW = 24
-_LAST_WORDS = 400
-"""A runaway reply does not recover: its end shows it."""
+    from revloop.prompts.guards.splitting import SplitText
 
 _WORKS = "(?:revise|rewrite|rephrase|refine|improve|clarify|shorten|optimi[sz]e)"
 _SAYS = (
@@ -38,7 +21,7 @@ _SAYS = (
     "is (?:an? (?:better|more|revised|rewritten)|clear|correct|improved|incomplete|incorrect|"
     "limited|more|not|tailored|the best|too|well))"
 )
-_META = re.compile(
+META = re.compile(
     r"\b(?:the|this|my|your) (?:revised|rewritten) "
     r"(?:response|answer|reply|version of the (?:response|answer))\b|"
     r"\b(?:the|this|your) (?:improved|updated|original) (?:response|answer)\b|"
@@ -73,82 +56,89 @@ _META = re.compile(
     r"</?revised_response>",
     re.IGNORECASE | re.MULTILINE,
 )
-_META_WORDS = (
-    "correction",
-    "edit",
-    "revision",
-    "rewrite",
-    "revised:",
-    "rewritten:",
-    "response",
-    "answer",
-    "critique",
-    "feedback",
-    "reviewer",
-    "draft",
-    "original",
-    "change",
-    "rephrasing",
-    "rewording",
-    "same",
-    "reply",
-    "version",
-)
-"""Each match of the patterns has one of these."""
 
-_HERE_IS_A_REVISION = re.compile(
+
+def _pairs(*sets: tuple[str, str]) -> frozenset[tuple[str, ...]]:
+    """All pairs of a word of one string and a word of the other."""
+    return frozenset(
+        pair for one, other in sets for pair in product(words_of(one), words_of(other))
+    )
+
+
+_META_PAIRS = _pairs(
+    ("the this my your", "revised rewritten"),
+    ("improved updated original", "response answer"),
+    ("the this your", "response answer critique"),
+    ("the your original", "draft reviewer"),
+    ("response answer feedback", "could might should would"),
+    ("this your", "minor small change changes correction corrections edit edits rephrasing"),
+    ("this your", "rephrasings revision revisions rewording rewordings rewrite rewrites"),
+    ("original same", "answer meaning message sentence text"),
+    ("revised rewritten improved", "version"),
+    ("evaluation", "of"),
+)
+_WRITE_PAIRS = _pairs(("create give provide write", "a"))
+_BETTER_PAIRS = _pairs(("better clearer improved revised shorter", "answer response"))
+_META_HEADING = re.compile(r"\n[ \t#*_>]*(?:revised|improved|rewritten)")
+_META_TAG = "revised_response>"
+"""Each match of the pattern has one of the first pairs, one of both others, or one of the rest."""
+
+HERE_IS_A_REVISION = re.compile(
     r"\bhere(?:['\u2019]s| is) (?:the|an?|my|your) (?:[a-z]+ ){0,2}?"
     r"(?:revised|rewritten|improved|optimi[sz]ed|rephrased|updated) (?:version|answer|response)\b",
     re.IGNORECASE,
 )
+_HERE_PAIRS = _pairs(("here", "is s"))
+_REVISION_PAIRS = _pairs(
+    ("revised rewritten improved", "version answer response"),
+    ("optimized optimised rephrased updated", "version answer response"),
+)
+"""Each match of the pattern has one of the first and one of the second."""
+
 _ASKS_FOR_A_REVISION = re.compile(
     r"\b(?:correct|edit|fix|improv|optimi[sz]|paraphras|polish|proofread|refactor|rephras|revis|"
     r"rewrit|shorten|simplif|translat)",
     re.IGNORECASE,
 )
 
-_ITSELF = re.compile(
-    r"\b(?:the|this|that|your|my|our) (?:(?!of |to )[a-z-]+ ){0,2}?(?:answer|response|reply|"
+ITSELF = re.compile(
+    r"(?=[imoty])\b(?:"  # faster than the boundary alone
+    r"(?:the|this|that|your|my|our) (?:(?!of |to )[a-z-]+ ){0,2}?(?:answer|response|reply|"
     r"question|prompt|request|edit|revision|rewrite|rewording|version|critique|feedback|text|"
     r"piece|passage|tone|wording|phrasing|paragraph|sentence)s?\b(?! (?:of|messages?)\b)|"
-    r"\bI(?:['\u2019]ve| have)? (?:also )?(?:made|combined|removed|rephrased|revised|rewrote) "
+    r"I(?:['\u2019]ve| have)? (?:also )?(?:made|combined|removed|rephrased|revised|rewrote) "
     r"(?:[a-z-]+ ){0,3}?(?:change|correction|edit|improvement|original|revision|sentence)s?\b|"
-    r"\byou (?:asked|mentioned|requested)\b",
+    r"you (?:asked|mentioned|requested)\b)",
     re.IGNORECASE,
 )
 """Any mention of an answer, a question or a text as such, or of work on one."""
 
-
-def repetition(revised: Revised) -> str | None:
-    """The same words again and again, if the draft's texts are not like that too."""
-    text = revised.text
-    unit = _in_a_row(text)
-    if unit and not any(map(_in_a_row, revised.given)):
-        return f"it repeats itself: {quoted(unit)}"
-    line = _repeated_line(text)
-    if line and not any(map(_repeated_line, revised.given)):
-        return f"it repeats a line or sentence: {quoted(line)}"
-    share = _repeated_share(text)
-    if share > _REPEATED_SHARE and all(
-        _repeated_share(one) < _REPEATED_SHARE / 2 for one in revised.given
-    ):
-        return f"it repeats itself ({share:.0%} of it)"
-    return None
+_ITSELF_WORDS = frozenset(
+    words_of(
+        "answer answers response responses reply replys question questions prompt prompts request "
+        "requests edit edits revision revisions rewrite rewrites rewording rewordings version "
+        "versions critique critiques feedback feedbacks text texts piece pieces passage passages "
+        "tone tones wording wordings phrasing phrasings paragraph paragraphs sentence sentences "
+        "change changes correction corrections improvement improvements original originals asked "
+        "mentioned requested"
+    )
+)
+"""Each match of the pattern has one of these."""
 
 
 def meta(revised: Revised) -> str | None:
     """Talk about the revision, the critique or the template's tags."""
-    folded = revised.text.casefold()
-    if not any(word in folded for word in _META_WORDS):
+    split = revised.split
+    if _may_be_meta(split):
+        for found in META.finditer(revised.text):
+            if not _is_given(found[0], revised):
+                return f"it talks about the revision: {quoted(found[0].strip(' .!?'))}"
+    if split.pairs.isdisjoint(_HERE_PAIRS) or split.pairs.isdisjoint(_REVISION_PAIRS):
         return None
-    for found in _META.finditer(revised.text):
-        said = found[0].casefold()
-        if not any(said in one.casefold() for one in revised.given):
-            return f"it talks about the revision: {quoted(found[0].strip(' .!?'))}"
-    here = _HERE_IS_A_REVISION.search(revised.text)
+    here = HERE_IS_A_REVISION.search(revised.text)
     if here is None or any(map(_ASKS_FOR_A_REVISION.search, revised.prompts)):
         return None
-    is_known = any(map(_HERE_IS_A_REVISION.search, revised.given))
+    is_known = any(map(HERE_IS_A_REVISION.search, revised.given))
     return None if is_known else f"it talks about the revision: {quoted(here[0])}"
 
 
@@ -158,51 +148,24 @@ def about_itself(revised: Revised) -> str | None:
     A weak model has no end of ways to comment on its work. What "the answer is 42" costs is
     another try.
     """
-    for found in _ITSELF.finditer(revised.text):
-        said = found[0].casefold()
-        if not any(said in one.casefold() for one in revised.given):
-            return f"it speaks of itself: {quoted(found[0])}"
+    if revised.split.vocabulary.isdisjoint(_ITSELF_WORDS):
+        return None
+    for said in dict.fromkeys(found[0] for found in ITSELF.finditer(revised.text)):
+        if not _is_given(said, revised):
+            return f"it speaks of itself: {quoted(said)}"
     return None
 
 
-def _in_a_row(text: str) -> str:
-    """The words that a text repeats without pause at its end."""
-    words = _words(text)[-_LAST_WORDS:]
-    fours = list(zip(words, words[1:], words[2:], words[3:], strict=False))
-    if len(fours) - len(set(fours)) < _FEWEST_WORDS_IN_A_ROW - 4:
-        return ""  # too few for any repetition that the search below, which takes longer, finds
-    for period in range(1, _LONGEST_PERIOD_WORDS + 1):
-        fewest = max((_TIMES_IN_A_ROW - 1) * period, _FEWEST_WORDS_IN_A_ROW)
-        same = list(map(eq, words[period:], words))
-        if sum(same) < fewest:
-            continue
-        run = 0
-        for place, is_same in enumerate(same, period):
-            run = run + 1 if is_same else 0
-            if run >= fewest:
-                unit = " ".join(words[place - period + 1 : place + 1])
-                if _LETTER.search(unit):  # numbers may well fill a table
-                    return unit
-    return ""
+def _may_be_meta(split: SplitText) -> bool:
+    pairs = split.pairs
+    return (
+        not pairs.isdisjoint(_META_PAIRS)
+        or not (pairs.isdisjoint(_WRITE_PAIRS) or pairs.isdisjoint(_BETTER_PAIRS))
+        or _META_HEADING.search(f"\n{split.alike}") is not None
+        or _META_TAG in split.alike
+    )
 
 
-def _repeated_line(text: str) -> str:
-    counted = Counter(_ORDINAL.sub("", line).strip() for line in _LINE_END.split(text))
-    often = (line for line, times in counted.most_common() if times >= _LINE_TIMES)
-    return next((line for line in often if len(_words(line)) >= _LINE_WORDS), "")
-
-
-def _repeated_share(text: str) -> float:
-    words = _words(text)
-    if len(words) < _FEWEST_WORDS:
-        return 0.0
-    runs = [tuple(words[n : n + _RUN_WORDS]) for n in range(len(words) - _RUN_WORDS + 1)]
-    share = 1 - len(set(runs)) / len(runs)
-    if share <= _REPEATED_SHARE / 2:
-        return share
-    of_words = [run for run in runs if any(map(_LETTER.search, run))]  # numbers may fill a table
-    return 1 - len(set(of_words)) / len(of_words) if of_words else 0.0
-
-
-def _words(text: str) -> list[str]:
-    return re.findall(r"\w+", text.casefold())
+def _is_given(said: str, revised: Revised) -> bool:
+    folded = said.casefold()
+    return any(folded in one.folded for one in revised.split_given)
