@@ -95,14 +95,15 @@ def batch(
     one_server(ray.servers)
     batch = batch.for_engine(engine.kind)
     store_file = _store_path(store.store, output_file)
+    retries = RetryPolicy.for_batch(batch.wait_for_server)
     reviser = AsyncReviser(  # before any work: an unusable option ends it at once
         engine=engine,
         loop=loop,
         prompts=loop.prompts,
-        judge=judge_opener(loop),
+        judge=judge_opener(loop, retries=retries),
         store=store_file,
         new_run=store.new_run,
-        retries=RetryPolicy.for_batch(batch.wait_for_server),
+        retries=retries,
     )
     check_paths(_written(output_file, store_file, force=force), read, data=source)
     tell_if_in_two_files(context, store.store)

@@ -68,7 +68,7 @@ def judges_read(specs: Iterable[str | None]) -> dict[str, Path]:
         for spec in specs
         if spec is not None
         for kind, colon, rest in [spec.partition(":")]
-        if colon
+        if colon and not rest.startswith(("http://", "https://"))
     }
 
 

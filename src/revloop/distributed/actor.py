@@ -142,12 +142,13 @@ class Actor:
         engine, loop = self._options.engine, self._options.loop
         if isinstance(engine, EngineOptions) and (server := os.environ.get(SERVER)):
             engine = engine.model_copy(update={"base_url": server})
+        retries = RetryPolicy.for_batch(self._options.batch.wait_for_server)
         return AsyncReviser(
             engine=engine,
             loop=loop,
             prompts=loop.prompts,
-            judge=judge_opener(loop),
-            retries=RetryPolicy.for_batch(self._options.batch.wait_for_server),
+            judge=judge_opener(loop, retries=retries),
+            retries=retries,
         )
 
     async def _keep_running(self, workers: Workers, is_running: asyncio.Event) -> None:

@@ -55,8 +55,6 @@ _LONGEST_TOKEN_CHARS = 256
 _SENT_ONCE_CHARS = 2**22
 """Longer prompts are not retried: a server that fails on megabytes will fail again."""
 _ONCE = RetryPolicy(attempts=1)
-_FIRST_CONTACT_ATTEMPTS = 3
-"""Fail fast on first contact: the address may be mistyped."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +150,7 @@ class HttpEngine:
             ModelConfigError: The tokenizer folder contains no tokenizer.
         """
         policy = retries or RetryPolicy()
-        first_contact = _first_contact(policy)
+        first_contact = policy.for_first_contact()
         transport = Transport(
             base_url,
             api_key=api_key,
@@ -263,7 +261,7 @@ class HttpEngine:
             return
         body = small_body(self._body(sample, None, limit_tokens=1))
         with suppress(EngineError):
-            await self._ask(body, lambda *_: None, _first_contact(self._retries), max_tokens=1)
+            await self._ask(body, lambda *_: None, self._retries.for_first_contact(), max_tokens=1)
 
     async def load(self) -> ServerLoad:
         """The server's load: by vLLM's metrics, and by the requests it turned away."""
@@ -372,11 +370,6 @@ class HttpEngine:
         least = prompt_chars(request) // _LONGEST_TOKEN_CHARS
         refuse_too_long(least, request, self.context_tokens)
         return None
-
-
-def _first_contact(policy: RetryPolicy) -> RetryPolicy:
-    attempts = min(policy.attempts, _FIRST_CONTACT_ATTEMPTS)
-    return policy.model_copy(update={"attempts": attempts, "wait_for_server_s": 0.0})
 
 
 def _succeeded(reply: Mapping[str, Any], where: str) -> bool:

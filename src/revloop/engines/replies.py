@@ -308,8 +308,8 @@ def json_object(body: bytes, where: str, *, quoted: Quoted = _unchanged) -> Mapp
         if _EVENTS.match(body):
             return _streamed_error(body, where)
         raise BadReplyError(f"{where} does not answer in JSON: {excerpt(quoted(body))}") from exc
-    if value and isinstance(value, list) and all(isinstance(entry, dict) for entry in value):
-        return {"data": value}  # Together lists its models without an object around them
+    if value and isinstance(value, list) and all(isinstance(one, dict | list) for one in value):
+        return {"data": value}  # Together's models, and rewards, come without an object around them
     if not isinstance(value, dict):
         raise BadReplyError(f"{where} sent JSON that is not an object: {excerpt(quoted(body))}")
     return value

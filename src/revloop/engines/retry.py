@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 _LONGEST_WAIT_FOR_SERVER_S = 10.0
 """Reconnecting is cheap, and a server that is back should not idle."""
+_FIRST_CONTACT_ATTEMPTS = 3
 
 logger = logging.getLogger("revloop.engines")
 
@@ -65,6 +66,11 @@ class RetryPolicy(Frozen):
         if not wait_for_server_s:
             return cls()
         return cls(attempts=20, wait_for_server_s=wait_for_server_s)
+
+    def for_first_contact(self) -> Self:
+        """Fewer tries, and no wait for the server: the address may be mistyped."""
+        attempts = min(self.attempts, _FIRST_CONTACT_ATTEMPTS)
+        return self.model_copy(update={"attempts": attempts, "wait_for_server_s": 0.0})
 
     def retrying(
         self,

@@ -22,20 +22,27 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
     from pathlib import Path
 
+    from revloop.engines.retry import RetryPolicy
     from revloop.options import RunOptions
     from revloop.trajectory import Judge
 
 KEY_VARIABLE = "REVLOOP_JUDGE_API_KEY"
 
 
-async def open_judge(spec: str, *, prompts: str | Path = DEFAULT_JUDGE_PROMPTS) -> Judge:
+async def open_judge(
+    spec: str,
+    *,
+    prompts: str | Path = DEFAULT_JUDGE_PROMPTS,
+    retries: RetryPolicy | None = None,
+) -> Judge:
     """Open a judge by its name.
 
     Args:
         spec: ``demo``, ``module:function``, a server's address with or without ``#MODEL``,
-            ``model:FOLDER`` (in this process, on vLLM if installed), or ``reward:FOLDER``. The
-            server's key is read from ``REVLOOP_JUDGE_API_KEY``.
+            ``model:FOLDER`` (in this process, on vLLM if installed), or ``reward:`` and a reward
+            model's folder or server. A server's key is read from ``REVLOOP_JUDGE_API_KEY``.
         prompts: The prompt set for a model.
+        retries: When to send a request to a server again.
 
     Raises:
         InputError: The name is not a judge's.
@@ -45,9 +52,14 @@ async def open_judge(spec: str, *, prompts: str | Path = DEFAULT_JUDGE_PROMPTS) 
     if spec == "demo":
         return demo_judge()
     if kind in {"http", "https"}:
-        return await _served(spec, JudgePrompts.load(prompts))
+        return await _served(spec, JudgePrompts.load(prompts), retries)
     if kind == "model" and rest:
         return ModelJudge(await open_local_engine(rest), JudgePrompts.load(prompts), name=spec)
+    if kind == "reward" and rest.startswith(("http://", "https://")):
+        address, _, model = rest.partition("#")
+        return await RewardJudge.connect(
+            address, model=model or None, api_key=_key(), retries=retries
+        )
     if kind == "reward" and rest:
         load = partial(RewardJudge.load, rest, name=spec)
         return await anyio.to_thread.run_sync(load)
@@ -56,19 +68,23 @@ async def open_judge(spec: str, *, prompts: str | Path = DEFAULT_JUDGE_PROMPTS) 
     raise InputError(f"'{spec}' names no judge. Name {HOW_TO_NAME_A_JUDGE}.")
 
 
-def judge_opener(loop: RunOptions) -> Callable[[], Awaitable[Judge]] | None:
+def judge_opener(
+    loop: RunOptions, *, retries: RetryPolicy | None = None
+) -> Callable[[], Awaitable[Judge]] | None:
     """What opens the judge that the options name, in the event loop that will use it."""
     if loop.judge is None:
         return None
-    return partial(open_judge, loop.judge, prompts=loop.judge_prompts)
+    return partial(open_judge, loop.judge, prompts=loop.judge_prompts, retries=retries)
 
 
-async def _served(spec: str, prompts: JudgePrompts) -> ModelJudge:
-    address, _, model = spec.partition("#")
+def _key() -> SecretStr | None:
     key = os.environ.get(KEY_VARIABLE)
-    engine = await HttpEngine.connect(
-        address, model=model or None, api_key=SecretStr(key) if key else None
-    )
+    return SecretStr(key) if key else None
+
+
+async def _served(spec: str, prompts: JudgePrompts, retries: RetryPolicy | None) -> ModelJudge:
+    address, _, model = spec.partition("#")
+    engine = await HttpEngine.connect(address, model=model or None, api_key=_key(), retries=retries)
     sample = Request(
         prompt=prompts.question("Hello?", "Hello.", "Hi."),
         sampling=prompts.settings.sampling.with_seed(0),
