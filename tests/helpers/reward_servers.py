@@ -4,7 +4,7 @@
         ...  # talk to server.base_url
         assert server.asked("/classify")
 
-The reward of a text is `worth` of it: its number of "good", less its number of "bad".
+The reward of a text is `worth` of it: its number of "good" and "+", less its number of "bad".
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ NO_TEMPLATE = (
 
 def worth(text: str) -> float:
     """The reward of a text."""
-    return float(text.count("good") - text.count("bad"))
+    return float(text.count("good") + text.count("+") - text.count("bad"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,9 +62,9 @@ class RewardDialect:
 
 
 @asynccontextmanager
-async def reward_server(dialect: RewardDialect) -> AsyncIterator[StubServer]:
+async def reward_server(dialect: RewardDialect, *, port: int = 0) -> AsyncIterator[StubServer]:
     """A server that speaks a dialect, and has no other endpoint."""
-    async with StubServer() as server:
+    async with StubServer(port=port) as server:
         speak(server, dialect)
         yield server
 

@@ -78,12 +78,13 @@ class Received:
 
 
 class StubServer:
-    """A server on a free port of 127.0.0.1, up within ``async with``.
+    """A server on a port of 127.0.0.1, up within ``async with``.
 
     Args:
         models: The names that /v1/models lists.
         vllm_root: Makes it a stand-in for vLLM that serves this folder.
         max_model_len: The context length that it reports, in tokens; None: none.
+        port: Its port; 0: a free one.
 
     Attributes:
         scripts_first_contact: Whether the small request before a run, by which an engine finds out
@@ -97,8 +98,10 @@ class StubServer:
         models: Sequence[str] = ("critic",),
         vllm_root: str | None = None,
         max_model_len: int | None = None,
+        port: int = 0,
     ) -> None:
         self.base_url = ""
+        self._port = port
         self.scripts_first_contact = False
         self.requests: list[Received] = []
         self._queues: dict[str, list[Behaviour]] = defaultdict(lambda: [error(404)])
@@ -120,7 +123,7 @@ class StubServer:
             app, access_log=None, handler_cancellation=True, shutdown_timeout=_GRACE_S
         )
         await self._runner.setup()
-        await web.TCPSite(self._runner, "127.0.0.1", 0).start()
+        await web.TCPSite(self._runner, "127.0.0.1", self._port).start()
         host, port = self._runner.addresses[0][:2]
         self.base_url = f"http://{host}:{port}"
         return self

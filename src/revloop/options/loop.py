@@ -17,7 +17,7 @@ DEFAULT_PROMPTS = "cnr"
 DEFAULT_JUDGE_PROMPTS = "judge"
 HOW_TO_NAME_A_JUDGE = (
     "demo, module:function, the address of a server (http://..., with #MODEL where it serves "
-    "several), model:FOLDER, reward:FOLDER, or reward: and the address of a reward model's server"
+    "several), model:FOLDER, reward:FOLDER, or reward:http://... (the server of a reward model)"
 )
 
 Keep = Literal["last", "best", "gate"]

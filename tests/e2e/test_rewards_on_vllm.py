@@ -1,0 +1,97 @@
+"""A reward model that a real vLLM server serves gives the rewards of the same model here."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import pytest
+
+from revloop.engines.rewards.batching import Answered
+from revloop.engines.rewards.endpoints import ENDPOINTS
+from revloop.engines.rewards.local import LocalRewardModel
+from revloop.engines.rewards.server import RewardServer
+from revloop.errors import ContextFullError, ModelConfigError
+from revloop.evaluation import open_judge
+from tests.helpers.repository import free_port, need_vllm
+from tests.helpers.reward_models import make_reward_model
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+pytestmark = [pytest.mark.vllm, pytest.mark.slow, pytest.mark.timeout(1800)]
+
+STOP_S = 90.0
+TEXTS = [Answered("Why is it so?", f"It is {number * 'very '}so.") for number in range(20)]
+
+
+@contextmanager
+def served(model: Path, folder: Path) -> Iterator[str]:
+    """A reward model served with `revloop serve`; its address."""
+    need_vllm()
+    command = [
+        *(sys.executable, "-m", "revloop", "serve", str(model), "--eager"),
+        *("--served-model-name", "reward", "--port", str(free_port())),
+        *("--log", str(folder / "server.log")),
+        *("--", "--runner", "pooling", "--convert", "classify", "--dtype", "float32"),
+    ]
+    environment = {**os.environ, "VLLM_CPU_KVCACHE_SPACE": "1"}
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)
+    try:
+        assert process.stdout is not None
+        announced = process.stdout.readline()
+        assert announced, f"`revloop serve` did not come up; the log: {folder / 'server.log'}"
+        yield announced.split()[-1]
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.wait(STOP_S)
+        assert process.stdout is not None
+        process.stdout.close()
+
+
+async def test_every_endpoint_of_vllm_gives_the_rewards_of_the_model_in_this_process(
+    tmp_path: Path,
+) -> None:
+    folder = make_reward_model(tmp_path / "reward")
+    bare = make_reward_model(tmp_path / "bare", template=None)
+    expected = {
+        "messages": await LocalRewardModel.load(str(folder)).score(TEXTS),
+        "plain": await LocalRewardModel.load(str(bare)).score(TEXTS),
+    }
+    with served(folder, tmp_path) as address:
+        found = await RewardServer.connect(address)
+        assert (found.name, found.endpoint) == ("reward", ENDPOINTS[0])
+        for endpoint in ENDPOINTS[:4]:
+            found.endpoint = endpoint
+            size = endpoint.most_texts
+            parts = [TEXTS[start : start + size] for start in range(0, len(TEXTS), size)]
+            rewards = [reward for part in parts for reward in await found.score(part)]
+            assert rewards == pytest.approx(expected[endpoint.form], abs=1e-3)
+        for endpoint in ENDPOINTS[-4:]:
+            found.endpoint = endpoint
+            rewards = await found.score(TEXTS)
+            assert len({reward for reward in rewards if isinstance(reward, float)}) > 1
+        (refused,) = await found.score([Answered("Why?", "very " * 300)])
+        assert isinstance(refused, ContextFullError)
+        await found.aclose()
+        judge = await open_judge(f"reward:{address}#reward")
+        left, right = expected["messages"][:2]
+        assert isinstance(left, float)
+        assert isinstance(right, float)
+        verdict = await judge.judge(TEXTS[0].prompt, TEXTS[0].text, TEXTS[1].text)
+        assert verdict.preference == ("first" if left > right else "second")
+        await judge.aclose()
+
+
+async def test_a_classifier_with_several_labels_is_refused(tmp_path: Path) -> None:
+    folder = make_reward_model(tmp_path / "labels", outputs=3)
+    with (
+        served(folder, tmp_path) as address,
+        pytest.raises(ModelConfigError, match=r"gives 3 numbers for a text"),
+    ):
+        await open_judge(f"reward:{address}")
