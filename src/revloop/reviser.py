@@ -148,6 +148,11 @@ class AsyncReviser:
         return self._engine
 
     @property
+    def judge(self) -> Judge | None:
+        """The open judge, if any."""
+        return self._judge
+
+    @property
     def store(self) -> Store | None:
         """The open store, if any."""
         return self._store

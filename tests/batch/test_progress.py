@@ -284,10 +284,11 @@ class TestCauses:
 
 
 class TestWaiting:
-    def test_a_server_that_is_away_is_in_the_figures(self) -> None:
+    @pytest.mark.parametrize("watched", [(Away(), None), (Limited(), Away())])
+    def test_a_server_that_is_away_is_in_the_figures(self, watched: tuple[object, object]) -> None:
         progress = Progress()
         assert progress.snapshot().server_away_s is None
-        progress.watch(Away())
+        progress.watch(*watched)
         snapshot = progress.snapshot()
         assert (snapshot.server_away_s, snapshot.server_limit_s) == (35.2, 900.0)
 

@@ -222,6 +222,21 @@ async def test_a_text_that_is_too_long_does_not_cost_the_others_their_reward() -
         await model.aclose()
 
 
+async def test_a_text_that_exceeds_llama_cpps_batch_does_not_fit() -> None:
+    # ggml-org/llama.cpp: tools/server/server-context.cpp, with its default of 512 tokens
+    said = (
+        "input (518 tokens) is too large to process. increase the physical batch size "
+        "(current batch size: 512)"
+    )
+    async with reward_server(LLAMA_CPP) as server:
+        model = await connect(server)
+        server.on("/rerank", error(500, said))
+        (refused,) = await model.score(TEXTS[:1])
+        assert isinstance(refused, ContextFullError)
+        assert str(refused).startswith("The prompt takes 518 tokens, the limit is 512.")
+        await model.aclose()
+
+
 async def test_a_refused_text_does_not_cost_the_others_their_reward() -> None:
     def respond(body: Any) -> tuple[int, Any]:
         if any(text.endswith("empty") for text in body["input"]):

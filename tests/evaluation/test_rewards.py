@@ -8,10 +8,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from revloop.engines import RetryPolicy
+from revloop.engines.outage import WaitsForServer
 from revloop.engines.rewards.batching import Answered
 from revloop.engines.rewards.local import LocalRewardModel
 from revloop.errors import (
     ContextFullError,
+    EngineGoneError,
     JudgeError,
     ModelConfigError,
     RejectedError,
@@ -245,6 +248,21 @@ async def test_a_server_has_the_judges_key(monkeypatch: pytest.MonkeyPatch) -> N
     async with reward_server(VLLM) as server:
         await (await open_judge(f"reward:{server.base_url}#{MODEL}")).aclose()
         assert server.asked("/classify")[0].headers["Authorization"] == "Bearer the judge's"
+
+
+@pytest.mark.parametrize("kind", ["reward:", ""])
+async def test_the_wait_for_a_judges_server_is_told(kind: str) -> None:
+    patient = RetryPolicy(first_wait_s=0, longest_wait_s=0, wait_for_server_s=0.05)
+    async with reward_server(VLLM) as server:
+        judge = await open_judge(f"{kind}{server.base_url}", retries=patient)
+        assert isinstance(judge, WaitsForServer)
+        assert judge.waiting() is None
+    with pytest.raises(EngineGoneError):
+        await judge.judge("Why?", "a", "b")
+    waiting = judge.waiting()
+    assert waiting is not None
+    assert waiting.limit_s == 0.05
+    await judge.aclose()
 
 
 async def test_a_server_that_fails_fails_the_judge() -> None:

@@ -42,7 +42,8 @@ class Snapshot:
         limit: How many requests may be under way.
         cached_share: Share of the prompt tokens served from the prefix cache; None if not reported.
         left_s: Estimated seconds left; None if unknown.
-        server_away_s: Seconds that the server has been unreachable; None while it answers.
+        server_away_s: Seconds that the critic's or the judge's server has been unreachable; None
+            while they answer.
         server_limit_s: Wait limit for an unreachable server in seconds; None while it answers.
         held_back: Requests that wait for a rate limit.
         retries: Requests that were sent again after a fault.
@@ -110,17 +111,18 @@ class Progress:
     _thinking_tokens: int | None = None
     _in_round: Counter[int] = field(default_factory=Counter)
     _started: float = field(default_factory=time.monotonic)
-    _waiting: Callable[[], Waiting | None] = lambda: None
+    _waits: list[Callable[[], Waiting | None]] = field(default_factory=list)
     _held_back: Callable[[], int] = int
     _faults: Callable[[], Faults | None] = lambda: None
     _jobs: Callable[[], tuple[JobState, ...]] = tuple
     _last_failure: str | None = None
     _moments: deque[tuple[float, int, int]] = field(default_factory=deque)
 
-    def watch(self, engine: object) -> None:
-        """Report this engine's outages, waits, faults and jobs in snapshots."""
-        if isinstance(engine, WaitsForServer):
-            self._waiting = engine.waiting
+    def watch(self, engine: object, judge: object = None) -> None:
+        """Report an engine's outages, waits, faults and jobs, and a judge's outages."""
+        for one in (engine, judge):
+            if isinstance(one, WaitsForServer):
+                self._waits.append(one.waiting)
         if isinstance(engine, ObeysRateLimits):
             self._held_back = engine.held_back
         if isinstance(engine, ReportsFaults):
@@ -185,7 +187,8 @@ class Progress:
         elapsed_s = now - self._started
         versions_per_s, tokens_per_s = self._rates(now)
         cached, thinking = self._cached_tokens, self._thinking_tokens
-        away_s, limit_s = self._waiting() or (None, None)
+        waits = (waiting() for waiting in self._waits)
+        away_s, limit_s = next(filter(None, waits), (None, None))
         retries, last_fault = self._faults() or (0, None)
         return Snapshot(
             elapsed_s=elapsed_s,

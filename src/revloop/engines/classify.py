@@ -87,6 +87,7 @@ _WORDS: Mapping[Kind, str] = {
         max_tokens must be at least 1, got -
         (prompt|input|request|messages)( tokens?)? (is|are|was)? ?too (long|large)
         too many (input |prompt )?tokens
+        too large to process. increase the physical batch size
         (exceeds?|over) the (input )?tokens? limit
         exceeded model token limit
         exceeds? (the )?context limit

@@ -21,7 +21,6 @@ from revloop.engines.bodies import body_of, small_body, with_extra
 from revloop.engines.discovery import ask_version, find_model
 from revloop.engines.exact_tokens import find_tokenizer
 from revloop.engines.metrics import Counters, ServerLoad, read_counters, read_load
-from revloop.engines.outage import Faults, Waiting
 from revloop.engines.parameters import Parameters
 from revloop.engines.replies import ServedModel, read_completion
 from revloop.engines.retry import RetryPolicy
@@ -42,6 +41,7 @@ if TYPE_CHECKING:
 
     from pydantic import SecretStr
 
+    from revloop.engines.outage import Faults, Waiting
     from revloop.engines.rate_limit import RateLimits
     from revloop.engines.replies import Answer
     from revloop.engines.tokens import PromptTokenizer
@@ -293,8 +293,7 @@ class HttpEngine:
 
     def waiting(self) -> Waiting | None:
         """The current wait for the server; None while it answers, or without a wait limit."""
-        away_s, limit_s = self._transport.outage.away_s, self._retries.wait_for_server_s
-        return None if away_s is None or not limit_s else Waiting(away_s, limit_s)
+        return self._transport.waiting(self._retries)
 
     def held_back(self) -> int:
         """Number of requests that wait for a rate limit."""

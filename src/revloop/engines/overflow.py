@@ -30,6 +30,7 @@ _CONTEXT = r"""
     token limit:? N
     exceeds? the limit of N
     range of input length should be \[1, N
+    current batch size: N
     limit N, requested"""
 
 _PROMPT = r"""

@@ -17,7 +17,7 @@ from yarl import URL
 
 from revloop.engines.address import Address
 from revloop.engines.blame import Blame, Health
-from revloop.engines.outage import Faults, Outage
+from revloop.engines.outage import Faults, Outage, Waiting
 from revloop.engines.rate_limiter import RateLimiter
 from revloop.engines.replies import check_reply, check_status, json_object
 from revloop.engines.wire import (
@@ -238,6 +238,11 @@ class Transport:
         except TransientError:
             return None
         return raw.decode("utf-8", "replace") if response.status == 200 else None
+
+    def waiting(self, retries: RetryPolicy) -> Waiting | None:
+        """The current wait for the server; None while it answers, or without a wait limit."""
+        away_s, limit_s = self.outage.away_s, retries.wait_for_server_s
+        return None if away_s is None or not limit_s else Waiting(away_s, limit_s)
 
     async def aclose(self) -> None:
         """Close all connections."""

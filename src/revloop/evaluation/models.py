@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from revloop.engines.base import Request
+from revloop.engines.outage import WaitsForServer
 from revloop.engines.room import doubled_room, generate_within
 from revloop.errors import ContentFilterError, ContextFullError
 from revloop.trajectory import JudgeInfo, Verdict
@@ -12,6 +13,7 @@ from revloop.values import digest_of
 
 if TYPE_CHECKING:
     from revloop.engines.base import Completion, Engine
+    from revloop.engines.outage import Waiting
     from revloop.evaluation.prompts import JudgePrompts
     from revloop.trajectory import Sampling
 
@@ -96,6 +98,10 @@ class ModelJudge:
         if self._prompts.is_unfinished(text, is_cut=is_cut) or (is_cut and hidden):
             return doubled_room(room, usage.prompt_tokens, 0, self._engine.context_tokens)
         return room
+
+    def waiting(self) -> Waiting | None:
+        """The current wait for the engine's server; None while it answers, or without one."""
+        return self._engine.waiting() if isinstance(self._engine, WaitsForServer) else None
 
     async def aclose(self) -> None:
         """Close the engine."""

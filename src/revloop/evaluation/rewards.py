@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Self
 
+from revloop.engines.outage import WaitsForServer
 from revloop.engines.rewards.batching import Answered, RewardBatcher
 from revloop.engines.rewards.local import LocalRewardModel
 from revloop.engines.rewards.server import RewardServer
@@ -14,6 +15,7 @@ from revloop.values import digest_of
 if TYPE_CHECKING:
     from pydantic import SecretStr
 
+    from revloop.engines.outage import Waiting
     from revloop.engines.retry import RetryPolicy
     from revloop.engines.rewards.batching import RewardModel
 
@@ -104,6 +106,10 @@ class RewardJudge:
         if abs(left - right) <= TIE_MARGIN * max(1.0, abs(left), abs(right)):
             return Verdict(preference="tie", raw=raw)
         return Verdict(preference="first" if left > right else "second", raw=raw)
+
+    def waiting(self) -> Waiting | None:
+        """The current wait for the model's server; None while it answers, or without one."""
+        return self._model.waiting() if isinstance(self._model, WaitsForServer) else None
 
     async def aclose(self) -> None:
         """Close the connections to a server; the memory goes with the judge."""

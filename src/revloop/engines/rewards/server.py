@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
     from pydantic import SecretStr
 
+    from revloop.engines.outage import Waiting
     from revloop.engines.rewards.batching import Outcome
     from revloop.engines.rewards.endpoints import RewardEndpoint
 
@@ -136,6 +137,10 @@ class RewardServer:
         if all(isinstance(outcome, float) for outcome in outcomes):
             self.most_texts = min(self.most_texts, len(texts) - half)  # there were too many
         return outcomes
+
+    def waiting(self) -> Waiting | None:
+        """The current wait for the server; None while it answers, or without a wait limit."""
+        return self._transport.waiting(self._retries)
 
     async def aclose(self) -> None:
         """Close all connections."""
