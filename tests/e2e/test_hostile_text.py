@@ -144,7 +144,12 @@ async def test_other_sets_take_every_text_as_well(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", [one for one in shipped_prompt_sets() if PromptSet.load(one).single_pass]
+    "name",
+    [
+        name
+        for name in shipped_prompt_sets()
+        if (one := PromptSet.load(name)).single_pass and not one.fields
+    ],
 )
 async def test_every_text_is_a_revision_of_a_single_pass(name: str) -> None:
     prompts = PromptSet.load(name)
@@ -173,10 +178,14 @@ def test_every_text_stands_in_the_prompt_as_it_is(name: str) -> None:
     before, rest = prompts.templates["critique.txt"].split("${prompt}")
     between, after = rest.split("${response}")
     for text in (*hostile.ALL, *hostile.BLANK):
-        draft = Draft(prompt=text, response="x")
+        extra = {name: text for name in prompts.fields if text.strip()}
+        draft = Draft(prompt=text, response="x", extra=extra)
+        if len(extra) < len(prompts.fields):
+            continue  # a blank field counts as missing
         sent = plain(prompts.critique_prompt(draft, text)[-1:]) if prompts.is_chat else None
         shown = plain(prompts.critique_prompt(draft, text)) if sent is None else sent
-        assert shown == f"{before}{text}{between}{text}{after}"
+        rest = after.replace("${extra.rubric}", text)
+        assert shown == f"{before}{text}{between}{text}{rest}"
 
 
 def test_no_text_makes_a_special_token() -> None:

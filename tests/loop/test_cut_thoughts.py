@@ -28,7 +28,8 @@ if TYPE_CHECKING:
     from tests.helpers.stub_server import StubServer
 
 GOOD = "It is 4, as 2 + 2 is 4."
-SETS = {name: PromptSet.load(name) for name in shipped_prompt_sets()}
+ALL = {name: PromptSet.load(name) for name in shipped_prompt_sets()}
+SETS = {name: one for name, one in ALL.items() if not one.fields}  # the draft here has none
 LONGEST = 420
 """More characters than any reply has."""
 

@@ -411,8 +411,8 @@ class TestAnyReply:
 
 
 class TestShipped:
-    def test_six_sets_come_with_revloop(self) -> None:
-        sets = ["chat", "chat-edits", "chat-plain", "chat-prefill", "cnr", "cnr-edits"]
+    def test_seven_sets_come_with_revloop(self) -> None:
+        sets = ["chat", "chat-edits", "chat-plain", "chat-prefill", "cnr", "cnr-edits", "rubric"]
         assert shipped_prompt_sets() == sets
 
     @pytest.mark.parametrize("name", shipped_prompt_sets())
@@ -473,7 +473,7 @@ class TestDigest:
 
 class TestFoldersThatCannotBeUsed:
     def test_a_name_that_is_nothing_lists_the_sets_there_are(self) -> None:
-        names = r"\(chat, chat-edits, chat-plain, chat-prefill, cnr, cnr-edits\)"
+        names = r"\(chat, chat-edits, chat-plain, chat-prefill, cnr, cnr-edits, rubric\)"
         with pytest.raises(PromptSetError, match=f"'cnn' does not exist.*{names}"):
             PromptSet.load("cnn")
 

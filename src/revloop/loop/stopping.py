@@ -13,6 +13,10 @@ if TYPE_CHECKING:
     from revloop.trajectory import Critique, Trajectory, Version
 
 
+_FOUND_NOTHING = {StopReason.NOTHING_TO_IMPROVE, StopReason.CRITERIA_MET}
+"""Ends after a critique that asks for no revision."""
+
+
 def end_of(versions: Sequence[Version], settings: RunSettings, iterations: int) -> End | None:
     """Why the rounds end after these versions; None if another round follows.
 
@@ -29,7 +33,7 @@ def end_of(versions: Sequence[Version], settings: RunSettings, iterations: int) 
     if early is not None:
         reason, detail = early
         saved = settings.requests_a_round * max(0, iterations - last.round)
-        if reason is StopReason.NOTHING_TO_IMPROVE and not settings.single_pass:
+        if reason in _FOUND_NOTHING and not settings.single_pass:
             # the revisions of the round whose critique found nothing
             saved += settings.requests_a_round - 1
         return End(reason=reason, detail=detail + _unscored(versions, settings), calls_saved=saved)
@@ -55,8 +59,10 @@ def first_rounds(trajectory: Trajectory, settings: RunSettings, iterations: int)
 
 
 def found_nothing(critique: Critique | None, settings: RunSettings) -> bool:
-    """Whether a critique's score is high enough to stop."""
+    """Whether a critique's score is high enough to stop, or all of its criteria are met."""
     score = None if critique is None else critique.score
+    if critique is not None and critique.meets_all and settings.early_stop:
+        return True
     return settings.stop_score is not None and score is not None and score >= settings.stop_score
 
 
@@ -72,12 +78,8 @@ def _early_reason(
     versions: Sequence[Version], settings: RunSettings
 ) -> tuple[StopReason, str] | None:
     last = versions[-1]
-    if found_nothing(last.critique, settings) and last.critique is not None:
-        score = last.critique.score
-        return (
-            StopReason.NOTHING_TO_IMPROVE,
-            f"Round {last.round}: the critique's score is {score:g}.",
-        )
+    if last.critique is not None and found_nothing(last.critique, settings):
+        return _found_nothing_because(last.critique, last.round)
     if not settings.early_stop or len(versions) < 2:
         return None
     text, base = _words(last.text), versions[-2 if last.base is None else last.base]
@@ -91,6 +93,15 @@ def _early_reason(
             detail = f"Round {last.round} went back to version {earlier.round}."
             return StopReason.CYCLE, detail
     return None
+
+
+def _found_nothing_because(critique: Critique, round_: int) -> tuple[StopReason, str]:
+    if critique.meets_all:
+        number = len(critique.criteria)
+        met = "the criterion is" if number == 1 else f"all {number} criteria are"
+        return StopReason.CRITERIA_MET, f"Round {round_}: {met} met."
+    detail = f"Round {round_}: the critique's score is {critique.score:g}."
+    return StopReason.NOTHING_TO_IMPROVE, detail
 
 
 def _after_a_version_that_lost(

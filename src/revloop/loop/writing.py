@@ -78,13 +78,13 @@ class Writing:
             prefill=prompts.settings.critique.prefill,
             thinking=settings.thinking,
         )
-        labels, given = prompts.settings.critique.labels, texts_given(self._draft, text)
+        given, criteria = texts_given(self._draft, text), prompts.criteria_of(self._draft)
         critique, answer = await requests.until_usable(
             "critique",
             request,
-            lambda generated: prompts.parse_critique(request.prefill + generated, given),
+            lambda reply: prompts.parse_critique(request.prefill + reply, given, criteria),
             given,
-            allow_cut=labels is None or not labels.required,
+            allow_cut=prompts.settings.critique.may_be_cut,
         )
         # without its thoughts, the tokens are no longer a prefix
         return critique, answer.prefix if critique.raw == answer.text else None
@@ -122,11 +122,11 @@ class Writing:
             prefill=prompts.settings.critique.prefill,
             thinking=settings.thinking,
         )
-        given = texts_given(self._draft, text)
+        given, criteria = texts_given(self._draft, text), prompts.criteria_of(self._draft)
 
         def parse(generated: str) -> Written:
             reply = request.prefill + generated
-            critique, revision = prompts.parse_single_pass(reply, given)
+            critique, revision = prompts.parse_single_pass(reply, given, criteria)
             if found_nothing(critique, settings):
                 return self.unchanged(text, critique), ()
             rest = reply.removeprefix(critique.raw).removeprefix(prompts.bridge)

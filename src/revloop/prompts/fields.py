@@ -40,27 +40,49 @@ def field_values(template: str, draft: Draft | None, defaults: Mapping[str, Any]
     }
 
 
-def field_text(name: str, draft: Draft | None, defaults: Mapping[str, Any]) -> str:
-    """A field as it stands in a prompt: the draft's own, else the default.
+def field_value(name: str, draft: Draft | None, defaults: Mapping[str, Any]) -> Any:
+    """A field of a draft, else its default.
 
     A null, a blank text and an empty list or object count as missing.
 
     Raises:
-        MissingFieldError: The draft lacks it, or its value cannot be shown.
+        MissingFieldError: The draft lacks it, and there is no default.
     """
     value = None if draft is None else draft.extra.get(name)
-    if _is_missing(value):
-        if name in defaults:
-            return shown(defaults[name])
-        raise MissingFieldError(
-            f"draft {'' if draft is None else draft.key} has no field '{name}', which the prompt "
-            f"set uses: fill it in, or give a default in the table [fields] of the set's settings"
-        )
+    if not _is_missing(value):
+        return value
+    if name in defaults:
+        return defaults[name]
+    raise MissingFieldError(
+        f"draft {'' if draft is None else draft.key} has no field '{name}', which the prompt set "
+        "uses: fill it in, or give a default in the table [fields] of the set's settings"
+    )
+
+
+def field_text(name: str, draft: Draft | None, defaults: Mapping[str, Any]) -> str:
+    """A field of a draft as it stands in a prompt.
+
+    Raises:
+        MissingFieldError: The draft lacks it, or its value cannot be shown.
+    """
     try:
-        return shown(value)
+        return shown(field_value(name, draft, defaults))
     except ValueError as exc:
         key = "" if draft is None else draft.key
         raise MissingFieldError(f"the field '{name}' of draft {key} {exc}") from exc
+
+
+def item_names(value: Any) -> tuple[str, ...]:
+    """The names of a list's items or of an object's fields, as shown; empty for a text.
+
+    Raises:
+        ValueError: It is nested too deeply.
+    """
+    if isinstance(value, Mapping):
+        return tuple(map(str, value))
+    if not isinstance(value, list | tuple):
+        return ()
+    return tuple(_plain(item["name"] if isinstance(item, Mapping) else item) for item in value)
 
 
 def shown(value: Any) -> str:

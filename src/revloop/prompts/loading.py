@@ -68,6 +68,11 @@ def load_set(name_or_folder: str | Path) -> LoadedSet:
         for file in sorted(files)
         if file not in _optional(settings) or (folder / file).exists()
     }
+    form = settings.critique.criteria
+    if form is not None and form.field not in fields_in([templates["critique.txt"]]):
+        raise PromptSetError(
+            f"{folder / 'critique.txt'}: ${{extra.{form.field}}} is missing: it lists the criteria."
+        )
     if unused := sorted(settings.fields.keys() - fields_in(templates.values())):
         raise PromptSetError(
             f"{folder / 'settings.toml'}: no template uses ${{extra.{unused[0]}}}, so it needs no "

@@ -30,16 +30,14 @@ bridge, the revision; single-pass mode generates the same text in one request. W
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Self
 
 from revloop.errors import PromptSetError
-from revloop.prompts.fields import field_values, fields_in
+from revloop.prompts.fields import field_value, field_values, fields_in, item_names
 from revloop.prompts.guards import GuardName, Revised, failures
 from revloop.prompts.loading import load_set
 from revloop.prompts.parsing import (
-    ReplyFormat,
     Separated,
     UnusableError,
     WrittenRevision,
@@ -47,8 +45,6 @@ from revloop.prompts.parsing import (
     find_edits,
     find_revision,
     find_untagged_edits,
-    heading,
-    parse_critique,
     parse_revision,
     unless_unchanged,
     without_talk,
@@ -151,6 +147,15 @@ class PromptSet:
         for template in self.templates.values():
             field_values(template, draft, self.settings.fields)
 
+    def criteria_of(self, draft: Draft) -> tuple[str, ...]:
+        """Names of a draft's criteria; empty without any, or if its rubric is a text.
+
+        Raises:
+            MissingFieldError: The draft lacks the field with its criteria.
+        """
+        form, defaults = self.settings.critique.criteria, self.settings.fields
+        return () if form is None else item_names(field_value(form.field, draft, defaults))
+
     def fixed_text(self, template: str) -> str:
         """A template with nothing in place of its placeholders."""
         return self._rendering.fixed_text(template)
@@ -241,21 +246,25 @@ class PromptSet:
         Raises:
             UnusableError: A thought has no end, or cannot be told apart from the answer.
         """
-        expected, more = self._format_of(kind), self.settings.thinking.marks
+        expected = self.settings.reply_format(kind, self.bridge)
+        more = self.settings.thinking.marks
         return without_thoughts(generated, given, expected, more, lead=lead, is_cut=is_cut)
 
-    def parse_critique(self, generated: str, given: Sequence[str] = ()) -> Critique:
+    def parse_critique(
+        self, generated: str, given: Sequence[str] = (), criteria: Sequence[str] = ()
+    ) -> Critique:
         """The critique in a generated text.
 
         Args:
             generated: The critic's exact text.
             given: The texts of the draft and the response.
+            criteria: As :meth:`criteria_of` gives them.
 
         Raises:
             UnusableError: The text is an unfinished thought or an unusable critique.
         """
         text = self.without_thoughts("critique", generated, given).text
-        return parse_critique(text, self.settings.critique.labels)
+        return self.settings.critique.read(text, criteria)
 
     def parse_revision(self, generated: str, given: Sequence[str] = ()) -> str:
         """The revision in a generated text: the text, or edits. An exact passage of it.
@@ -276,7 +285,9 @@ class PromptSet:
             return find_edits(text, tags, given)[1]
         return self._without_talk(parse_revision(text, tags, given), given)
 
-    def parse_single_pass(self, generated: str, given: Sequence[str] = ()) -> tuple[Critique, str]:
+    def parse_single_pass(
+        self, generated: str, given: Sequence[str] = (), criteria: Sequence[str] = ()
+    ) -> tuple[Critique, str]:
         """Critique and revision in the answer to a single-pass prompt.
 
         They are split at the first bridge (in a chat, the first opening tag); everything after it
@@ -285,19 +296,19 @@ class PromptSet:
         Raises:
             UnusableError: One of the two is missing or unusable.
         """
-        tags, labels = self.settings.revision.tags, self.settings.critique.labels
+        tags, read = self.settings.revision.tags, self.settings.critique.read
         text = self.without_thoughts("both", generated, given).text
         if self.has_edits and tags is not None:
             divided, edits = find_edits(text, tags, given)
-            return parse_critique(text[:divided], labels), edits
+            return read(text[:divided], criteria), edits
         if self.is_chat and tags is not None:
             divided, revision = find_revision(text, tags, given)
-            return parse_critique(text[:divided], labels), self._without_talk(revision, given)
+            return read(text[:divided], criteria), self._without_talk(revision, given)
         before, found, after = text.partition(self.bridge)
         if not found:
             raise UnusableError(f"there is no '{self.bridge.strip()}'")
         revision = self._without_talk(parse_revision(after, tags, given), given)
-        return parse_critique(before, labels), revision
+        return read(before, criteria), revision
 
     def revised(self, written: str, before: str) -> WrittenRevision:
         """The text that a parsed revision stands for.
@@ -371,18 +382,6 @@ class PromptSet:
         if not text.strip():
             raise UnusableError("it is talk about a revision, without one")
         return text
-
-    def _format_of(self, kind: Kind) -> ReplyFormat | None:
-        """The format of a reply, as far as it tells the reply's start from a thought."""
-        labels, tags = self.settings.critique.labels, self.settings.revision.tags
-        enclosing = () if tags is None else tags.patterns()
-        if kind in ("revision", "rewrite"):
-            return ReplyFormat(enclosing[0], *enclosing) if enclosing else None
-        if labels is not None:
-            return ReplyFormat(heading(labels.score), *(enclosing if kind == "both" else ()))
-        if kind == "critique":
-            return None
-        return ReplyFormat(*enclosing[:1] or (re.compile(re.escape(self.bridge)),), *enclosing)
 
 
 def texts_given(draft: Draft, response: str) -> tuple[str, ...]:

@@ -3,15 +3,29 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
 from revloop.prompts.fields import shown
 from revloop.prompts.guards import GuardSettings
-from revloop.prompts.parsing import Labels, RevisionTags, ThinkingSettings
+from revloop.prompts.parsing import (
+    CriteriaFormat,
+    Labels,
+    ReplyFormat,
+    RevisionTags,
+    ThinkingSettings,
+    heading,
+    parse_criteria,
+    parse_critique,
+)
 from revloop.trajectory import SamplingDefaults
 from revloop.values import Frozen
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from revloop.trajectory import Critique, StepKind
 
 _OPENING_PART = 4
 
@@ -40,10 +54,38 @@ class CritiqueSettings(Frozen):
     labels: Labels | None = Field(
         default=None, description="Headings of its parts; None for free text."
     )
+    criteria: CriteriaFormat | None = Field(
+        default=None, description="How it scores the criteria of a rubric; None: it does not."
+    )
     prefill: str = Field(
         default="", description="Beginning of the critic's reply, and of the critique. Chat only."
     )
     stop: tuple[Stop, ...] = Field(default=(), description="Texts that end the critique.")
+
+    @model_validator(mode="after")
+    def _one_layout(self) -> Self:
+        if self.labels is not None and self.criteria is not None:
+            raise ValueError("give the table [critique.labels] or [critique.criteria], not both")
+        return self
+
+    @property
+    def may_be_cut(self) -> bool:
+        """Whether a critique that was cut at its token limit can be used."""
+        return self.criteria is None and (self.labels is None or not self.labels.required)
+
+    def read(self, text: str, criteria: Sequence[str] = ()) -> Critique:
+        """A critique as it was written.
+
+        Args:
+            text: The critic's exact text, without its thoughts.
+            criteria: Names of the criteria; empty without any, or if the rubric is a text.
+
+        Raises:
+            UnusableError: It is blank, or required parts are missing or cannot be read.
+        """
+        if self.criteria is not None:
+            return parse_criteria(text, self.criteria, criteria)
+        return parse_critique(text, self.labels)
 
 
 class RevisionSettings(Frozen):
@@ -174,6 +216,23 @@ class PromptSettings(Frozen):
         begun = any(one.prefill or one.opening_words for one in revisions)
         return begun or bool(self.critique.prefill)
 
+    def reply_format(self, kind: StepKind, bridge: str) -> ReplyFormat | None:
+        """The format of a reply, as far as it tells the reply's start from a thought.
+
+        Args:
+            kind: What was requested.
+            bridge: The text between a critique and a revision in one reply.
+        """
+        labels, tags = self.critique.labels, self.revision.tags
+        enclosing = () if tags is None else tags.patterns()
+        if kind in ("revision", "rewrite"):
+            return ReplyFormat(enclosing[0], *enclosing) if enclosing else None
+        if labels is not None:
+            return ReplyFormat(heading(labels.score), *(enclosing if kind == "both" else ()))
+        if kind == "critique":
+            return None
+        return ReplyFormat(*enclosing[:1] or (re.compile(re.escape(bridge)),), *enclosing)
+
     def digested(self) -> dict[str, Any]:
         """What enters the digest: newer settings only where they are not at their defaults.
 
@@ -197,7 +256,7 @@ class PromptSettings(Frozen):
 
 _NEWER_KEYS = ("tries", "retry_temperature", "rewrite", "fields")
 _NEWER = {
-    "critique": ("prefill", "stop"),
+    "critique": ("criteria", "prefill", "stop"),
     "revision": ("form", "context", "prefill", "opening_words", "stop"),
 }
 """Settings that came later than the first stored runs, by table."""

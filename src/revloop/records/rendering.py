@@ -160,7 +160,7 @@ def _read_back(prompts: PromptSet, critique: str, record: Record) -> Critique | 
     given = texts_given(record.draft, record.response)
     try:
         if prompts.is_chat:
-            return prompts.parse_critique(critique, given)
+            return prompts.parse_critique(critique, given, prompts.criteria_of(record.draft))
         revision = write_revision(_ANY_REVISION, prompts.settings.revision.tags)
         read, revised = prompts.parse_single_pass(critique + prompts.bridge + revision, given)
     except UnusableError:

@@ -27,7 +27,7 @@ from revloop.trajectory.verdicts import (
     challenger_score,
     compare,
 )
-from revloop.trajectory.version import Critique, EngineInfo, Version, kept_round
+from revloop.trajectory.version import Criterion, Critique, EngineInfo, Version, kept_round
 
 __all__ = [
     "REVISION_KINDS",
@@ -35,6 +35,7 @@ __all__ = [
     "CheckInfo",
     "Checker",
     "Comparison",
+    "Criterion",
     "Critique",
     "Draft",
     "End",

@@ -32,6 +32,7 @@ class StopReason(StrEnum):
     CONVERGED = "converged"
     CYCLE = "cycle"
     NOTHING_TO_IMPROVE = "nothing_to_improve"
+    CRITERIA_MET = "criteria_met"
     VERIFIED = "verified"
     MISSING_FIELD = "missing_field"
     CONTEXT_FULL = "context_full"
@@ -66,6 +67,7 @@ _EARLY_STOPS = {
     StopReason.CONVERGED,
     StopReason.CYCLE,
     StopReason.NOTHING_TO_IMPROVE,
+    StopReason.CRITERIA_MET,
     StopReason.VERIFIED,
 }
 

@@ -20,6 +20,15 @@ if TYPE_CHECKING:
 _WITH_EDITS = {"revision", "both"}
 
 
+class Criterion(Frozen):
+    """How well a version meets one criterion of a rubric."""
+
+    name: Text
+    score: float = Field(description="On the prompt set's scale.")
+    reason: Text = Field(default="", description="The reason for it; empty if none is given.")
+    met: bool = Field(description="Whether the score reaches the prompt set's threshold.")
+
+
 class Critique(Frozen):
     """The critic's opinion of a version."""
 
@@ -33,6 +42,15 @@ class Critique(Frozen):
         default=None,
         description="The start of the text under the score's heading, if that is not a score.",
     )
+    criteria: tuple[Criterion, ...] = Field(
+        default=(),
+        description="By criterion, where the prompt set asks for that; `score` is their mean.",
+    )
+
+    @property
+    def meets_all(self) -> bool:
+        """Whether it has criteria and finds all of them met."""
+        return bool(self.criteria) and all(one.met for one in self.criteria)
 
 
 class EngineInfo(SentSampling):

@@ -6,6 +6,7 @@ the critic's own. Parsing returns an exact passage of the generated text or rais
 thoughts, and talk around a revision.
 """
 
+from revloop.prompts.parsing.criteria import parse_criteria
 from revloop.prompts.parsing.critique import Labels, heading, parse_critique, write_critique
 from revloop.prompts.parsing.edits import (
     WrittenRevision,
@@ -20,6 +21,7 @@ from revloop.prompts.parsing.revision import (
     unless_unchanged,
     write_revision,
 )
+from revloop.prompts.parsing.scored_parts import CriteriaFormat
 from revloop.prompts.parsing.talk import left_out, without_talk
 from revloop.prompts.parsing.thoughts import (
     BLANK,
@@ -39,6 +41,7 @@ __all__ = [
     "BLANK",
     "SPECIAL_MARKS",
     "UNFINISHED",
+    "CriteriaFormat",
     "Labels",
     "ReplyFormat",
     "RevisionTags",
@@ -55,6 +58,7 @@ __all__ = [
     "heading",
     "left_out",
     "marks_shown",
+    "parse_criteria",
     "parse_critique",
     "parse_revision",
     "unless_unchanged",

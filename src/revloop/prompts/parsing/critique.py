@@ -68,7 +68,7 @@ def parse_critique(text: str, labels: Labels | None) -> Critique:
             raise UnusableError(f"there is no '{labels.score}'")
         return Critique(raw=text)
     said, below = _said_under(headed, text)
-    score = _score(said or below, labels.scale, alone=not said)
+    score = score_in(said or below, labels.scale, alone=not said)
     aspects = _aspects(text, headed.end(), labels)
     if labels.required and score is None:
         lowest, highest = labels.scale
@@ -115,6 +115,17 @@ def heading(label: str, *, exact: bool = False) -> re.Pattern[str]:
     return re.compile(before + re.escape(stem) + after, flags)
 
 
+def score_in(said: str, scale: tuple[float, float], *, alone: bool = False) -> float | None:
+    """The score in a line; with ``alone`` no remark may follow it, as in "1. Be brief"."""
+    match = _SCORE.fullmatch(said)
+    if match is None or (alone and match["remark"]):
+        return None
+    if match["top"] is not None and float(match["top"]) != scale[1]:
+        return None
+    score = float(match["score"])
+    return score if scale[0] <= score <= scale[1] else None
+
+
 def _score_heading(text: str, labels: Labels) -> re.Match[str] | None:
     found = heading(labels.score, exact=labels.required).search(text)
     last_word = labels.score.split()[-1]
@@ -141,14 +152,3 @@ def _aspects(text: str, start: int, labels: Labels) -> tuple[str, str] | None:
     if not (positive and negative):
         return None
     return text[positive.end() : negative.start()].strip(), text[negative.end() :].strip()
-
-
-def _score(said: str, scale: tuple[float, float], *, alone: bool) -> float | None:
-    """The score in a line; with ``alone`` no remark may follow it, as in "1. Be brief"."""
-    match = _SCORE.fullmatch(said)
-    if match is None or (alone and match["remark"]):
-        return None
-    if match["top"] is not None and float(match["top"]) != scale[1]:
-        return None
-    score = float(match["score"])
-    return score if scale[0] <= score <= scale[1] else None
