@@ -88,7 +88,7 @@ def critique_passages(revised: Revised) -> str | None:
     if not revised.split.shares_words(revised.split_critique):
         return None
     words = revised.split.words
-    passages = runs(words, _PASSAGE_WORDS)
+    passages = list(runs(words, _PASSAGE_WORDS))
     copied = set(passages).intersection(runs(revised.split_critique.words, _PASSAGE_WORDS))
     if not copied:
         return None

@@ -52,10 +52,11 @@ def _in_a_row(split: SplitText) -> str:
     if split.repeated_fours < _FEWEST_WORDS_IN_A_ROW - 4:
         return ""
     words = split.words[-_LAST_WORDS:]
+    step = _FEWEST_WORDS_IN_A_ROW // 2
+    sample = words[::step]
     for period in range(1, _LONGEST_PERIOD_WORDS + 1):
-        # a run is long enough to hold two neighbours of such a sample
-        step = _FEWEST_WORDS_IN_A_ROW // 2
-        if b"\1\1" not in bytes(map(eq, words[period::step], words[::step])):
+        # a run is long enough to hold two neighbours of the sample
+        if b"\1\1" not in bytes(map(eq, words[period::step], sample)):
             continue
         same = bytes(map(eq, words[period:], words))
         fewest = max((_TIMES_IN_A_ROW - 1) * period, _FEWEST_WORDS_IN_A_ROW)
@@ -80,11 +81,11 @@ def _repeated_share(split: SplitText) -> float:
     number = len(split.words) - _RUN_WORDS + 1
     if number <= _FEWEST_WORDS - _RUN_WORDS or split.repeated_fours < _REPEATED_SHARE / 2 * number:
         return 0.0
-    found = runs(split.words, _RUN_WORDS)
-    share = 1 - len(set(found)) / number
+    share = 1 - len(set(runs(split.words, _RUN_WORDS))) / number
     numbers = {word for word in set(split.words) if not _LETTER.search(word)}
     are_numbers = bytes(map(numbers.__contains__, split.words))
     if share <= _REPEATED_SHARE / 2 or b"\1" * _RUN_WORDS not in are_numbers:
         return share
-    of_words = [run for run in found if not numbers.issuperset(run)]  # numbers may fill a table
+    # numbers may fill a table
+    of_words = [run for run in runs(split.words, _RUN_WORDS) if not numbers.issuperset(run)]
     return 1 - len(set(of_words)) / len(of_words) if of_words else 0.0

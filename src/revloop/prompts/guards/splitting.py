@@ -1,7 +1,7 @@
 """A text as guards read it: folded and split into words once, however many guards ask.
 
 Most revisions are fine, so each guard first asks whether the text has something that every text
-that it refuses has. That takes a look at a set; the patterns take a hundred times as long.
+that it refuses has. That takes a look at a set; a pattern takes up to a hundred times as long.
 """
 
 from __future__ import annotations
@@ -9,6 +9,10 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 _WORD = re.compile(r"\w+")
 _BLANKS = {n: " " for n in range(128) if not re.match(r"\w", chr(n))}
@@ -55,16 +59,6 @@ class SplitText:
         return self.words if spelt == self.folded else words_of(spelt)
 
     @cached_property
-    def vocabulary(self) -> frozenset[str]:
-        """The distinct ones of :attr:`marked_words`."""
-        return frozenset(self.marked_words)
-
-    @cached_property
-    def pairs(self) -> frozenset[tuple[str, ...]]:
-        """The distinct pairs of neighbours in :attr:`marked_words`."""
-        return frozenset(runs(self.marked_words, 2))
-
-    @cached_property
     def fours(self) -> frozenset[tuple[str, ...]]:
         """The distinct runs of four :attr:`words`."""
         return frozenset(runs(self.words, 4))
@@ -76,7 +70,7 @@ class SplitText:
 
     def shares_words(self, other: SplitText) -> bool:
         """Whether four words in a row are in another text too."""
-        return not self.fours.isdisjoint(other.fours)
+        return not self.fours.isdisjoint(runs(other.words, 4))
 
 
 def words_of(text: str) -> list[str]:
@@ -84,6 +78,6 @@ def words_of(text: str) -> list[str]:
     return text.translate(_BLANKS).split() if text.isascii() else _WORD.findall(text)
 
 
-def runs(words: list[str], length: int) -> list[tuple[str, ...]]:
-    """All runs of so many words, by their places."""
-    return list(zip(*(words[n:] for n in range(length)), strict=False))
+def runs(words: list[str], length: int) -> Iterator[tuple[str, ...]]:
+    """All runs of so many words, in order."""
+    return zip(*(words[n:] for n in range(length)), strict=False)

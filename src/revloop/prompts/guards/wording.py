@@ -6,12 +6,11 @@ import re
 from itertools import product
 from typing import TYPE_CHECKING
 
-from revloop.prompts.guards.splitting import words_of
+from revloop.prompts.guards.splitting import runs, words_of
 from revloop.prompts.parsing.quoting import quoted
 
 if TYPE_CHECKING:
     from revloop.prompts.guards.revised import Revised
-    from revloop.prompts.guards.splitting import SplitText
 
 _WORKS = "(?:revise|rewrite|rephrase|refine|improve|clarify|shorten|optimi[sz]e)"
 _SAYS = (
@@ -95,6 +94,8 @@ _REVISION_PAIRS = _pairs(
 )
 """Each match of the pattern has one of the first and one of the second."""
 
+_ALL_PAIRS = _META_PAIRS | _WRITE_PAIRS | _BETTER_PAIRS | _HERE_PAIRS | _REVISION_PAIRS
+
 _ASKS_FOR_A_REVISION = re.compile(
     r"\b(?:correct|edit|fix|improv|optimi[sz]|paraphras|polish|proofread|refactor|rephras|revis|"
     r"rewrit|shorten|simplif|translat)",
@@ -128,12 +129,12 @@ _ITSELF_WORDS = frozenset(
 
 def meta(revised: Revised) -> str | None:
     """Talk about the revision, the critique or the template's tags."""
-    split = revised.split
-    if _may_be_meta(split):
+    pairs = _ALL_PAIRS.intersection(runs(revised.split.marked_words, 2))
+    if _may_be_meta(pairs, revised.split.alike):
         for found in META.finditer(revised.text):
             if not _is_given(found[0], revised):
                 return f"it talks about the revision: {quoted(found[0].strip(' .!?'))}"
-    if split.pairs.isdisjoint(_HERE_PAIRS) or split.pairs.isdisjoint(_REVISION_PAIRS):
+    if pairs.isdisjoint(_HERE_PAIRS) or pairs.isdisjoint(_REVISION_PAIRS):
         return None
     here = HERE_IS_A_REVISION.search(revised.text)
     if here is None or any(map(_ASKS_FOR_A_REVISION.search, revised.prompts)):
@@ -148,7 +149,7 @@ def about_itself(revised: Revised) -> str | None:
     A weak model has no end of ways to comment on its work. What "the answer is 42" costs is
     another try.
     """
-    if revised.split.vocabulary.isdisjoint(_ITSELF_WORDS):
+    if _ITSELF_WORDS.isdisjoint(revised.split.marked_words):
         return None
     for said in dict.fromkeys(found[0] for found in ITSELF.finditer(revised.text)):
         if not _is_given(said, revised):
@@ -156,13 +157,12 @@ def about_itself(revised: Revised) -> str | None:
     return None
 
 
-def _may_be_meta(split: SplitText) -> bool:
-    pairs = split.pairs
+def _may_be_meta(pairs: frozenset[tuple[str, ...]], text: str) -> bool:
     return (
         not pairs.isdisjoint(_META_PAIRS)
         or not (pairs.isdisjoint(_WRITE_PAIRS) or pairs.isdisjoint(_BETTER_PAIRS))
-        or _META_HEADING.search(f"\n{split.alike}") is not None
-        or _META_TAG in split.alike
+        or _META_HEADING.search(f"\n{text}") is not None
+        or _META_TAG in text
     )
 
 
