@@ -493,15 +493,17 @@ class TestAccept:
             CHAT.accept("Paris.", *arguments)
         assert refused.value.guard == "lost_code"
         only: tuple[GuardName, ...] = ("meta",)
-        assert CHAT.accept("Paris.", *arguments, only) == "Paris."
-        assert CNR.accept("Paris.", *arguments) == "Paris."
+        assert CHAT.accept("Paris.", *arguments, only).text == "Paris."
+        assert CNR.accept("Paris.", *arguments).text == "Paris."
 
-    def test_a_version_is_told_every_check_that_it_fails(self) -> None:
+    def test_a_version_is_told_every_guard_that_it_fails_and_that_is_off(self) -> None:
         before, draft = f"{PROSE}\n{CODE}", Draft(prompt="Where?", response=PROSE)
-        found = CHAT.failed_guards("Paris.", Critique(raw="Dull."), before, draft)
+        _, found = CHAT.accept("Paris.", Critique(raw="Dull."), before, draft, ())
         assert [one.guard for one in found] == ["lost_code", "too_short"]
         assert found[0] == GuardVerdict(guard="lost_code", reason="it lost 1 of 1 code block")
-        assert CHAT.failed_guards(before, Critique(raw="Dull."), before, draft) == ()
+        _, found = CNR.accept("Paris.", Critique(raw="Dull."), before, draft)
+        assert [one.guard for one in found] == ["lost_code", "too_short"]
+        assert CHAT.accept(before, Critique(raw="Dull."), before, draft, ()) == (before, ())
 
 
 @given(st.text(), st.text(), st.text(), st.text())
@@ -511,7 +513,7 @@ def test_no_text_breaks_a_check_and_an_unchanged_one_passes(
     revised = Revised(text, before, Critique(raw=critique), before, (prompt,), LINES, LABELS)
     assert all(one.reason for one in failures(revised))
     draft = Draft(prompt=prompt, response=f"{before}.")
-    assert CHAT.accept(before, Critique(raw=critique), before, draft) == before
+    assert CHAT.accept(before, Critique(raw=critique), before, draft) == (before, ())
 
 
 @pytest.mark.parametrize("name", shipped_prompt_sets())
@@ -523,7 +525,7 @@ def test_no_answer_of_three_models_is_refused_as_a_revision_of_a_short_one(name:
             row = json.loads(line)
             draft = Draft(prompt=row["prompt"], response="It is.")
             said = Critique(raw="It could be clearer.")
-            found = prompts.failed_guards(row["response"], said, "It is.", draft)
+            _, found = prompts.accept(row["response"], said, "It is.", draft, ())
             # which is strict on purpose
             assert {one.guard for one in found} <= {"about_itself"}, row["id"]
 

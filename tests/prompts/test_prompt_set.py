@@ -387,9 +387,8 @@ class TestAnyReply:
         for kind, read in reads:
             try:
                 found = read(prompts.without_thoughts(kind, reply)[0])
-                stored = prompts.accept(
-                    found, Critique(raw="Dull."), before, Draft(response=before)
-                )
+                draft = Draft(response=before)
+                stored = prompts.accept(found, Critique(raw="Dull."), before, draft).text
             except UnusableError as refused:
                 assert refused.reason  # noqa: PT017 - either is right
                 continue

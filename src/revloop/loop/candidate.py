@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from revloop.edits import EditResult
-    from revloop.trajectory import Critique
+    from revloop.trajectory import Critique, GuardVerdict
 
 
 class Candidate(NamedTuple):
@@ -16,8 +16,10 @@ class Candidate(NamedTuple):
         critique: The critique that led to it.
         text: The revised text.
         edits: The edits that made it, with their outcomes; None if the whole text was written.
+        failed_guards: The guards that it fails, of those that are off.
     """
 
     critique: Critique
     text: str
     edits: tuple[EditResult, ...] | None = None
+    failed_guards: tuple[GuardVerdict, ...] = ()

@@ -18,7 +18,6 @@ from revloop.loop.requests import RoundFailedError, RoundRequests
 from revloop.loop.selection import choose_by_judge, choose_by_score
 from revloop.loop.stopping import end_of, found_nothing
 from revloop.loop.writing import Writing
-from revloop.prompts.guards import known_guards
 from revloop.trajectory import StopReason, Version, compare, kept_round
 
 if TYPE_CHECKING:
@@ -30,8 +29,6 @@ if TYPE_CHECKING:
     from revloop.prompts import PromptSet
     from revloop.trajectory import (
         Comparison,
-        Critique,
-        GuardVerdict,
         Judge,
         OpenTrajectory,
         Selection,
@@ -123,28 +120,21 @@ class Rounds:
             raise requests.failed(StopReason.REJECTED, str(exc)) from exc
         except EngineError as exc:
             raise requests.failed(StopReason.ENGINE_FAILED, str(exc)) from exc
-        critique, text, edits = candidates[0 if selection is None else selection.chosen]
+        chosen = candidates[0 if selection is None else selection.chosen]
         return Version(
             round=requests.round,
-            text=text,
-            critique=critique,
+            text=chosen.text,
+            critique=chosen.critique,
             steps=tuple(requests.steps),
             engine=self._engine.info,
             prompt_set=self._prompts.digest,
             base=None if base.round == last else base.round,
-            comparison=await self._compare(requests, versions, text),
+            comparison=await self._compare(requests, versions, chosen.text),
             selection=selection,
-            edits=edits,
-            failed_guards=self._failed_guards(text, critique, base.text),
+            edits=chosen.edits,
+            failed_guards=chosen.failed_guards,
             created_at=datetime.now(UTC),
         )
-
-    def _failed_guards(
-        self, text: str, critique: Critique, before: str
-    ) -> tuple[GuardVerdict, ...]:
-        """What the guards that are off find in a version: it passed the others."""
-        off = [name for name in known_guards() if name not in self._settings.guards]
-        return self._prompts.failed_guards(text, critique, before, self._draft, off)
 
     async def _candidates(self, requests: RoundRequests, text: str) -> list[Candidate]:
         """The revisions of a round, each with the critique that led to it."""

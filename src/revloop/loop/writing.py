@@ -221,7 +221,7 @@ class Writing:
         guards = self._settings.guards
         accepted = prompts.accept(revised.text, critique, text, self._draft, guards)
         around = left_out(reply, written, prompts.settings.revision.tags)
-        return Candidate(critique, accepted, revised.edits), around
+        return Candidate(critique, accepted.text, revised.edits, accepted.failed_guards), around
 
     def _revision_tokens(self, text: str) -> int:
         """Tokens that the revision's prompt adds to the critique's, and the revision's own.

@@ -31,11 +31,11 @@ bridge, the revision; single-pass mode generates the same text in one request. W
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, NamedTuple, Self
 
 from revloop.errors import PromptSetError
 from revloop.prompts.fields import field_value, field_values, fields_in, item_names
-from revloop.prompts.guards import GuardName, Revised, failures
+from revloop.prompts.guards import GuardName, Revised, failures, known_guards
 from revloop.prompts.loading import load_set
 from revloop.prompts.parsing import (
     Separated,
@@ -64,6 +64,18 @@ if TYPE_CHECKING:
 
 Kind = StepKind
 """What a request asks for."""
+
+
+class Accepted(NamedTuple):
+    """A revision that passed the guards.
+
+    Attributes:
+        text: The version's text.
+        failed_guards: The guards that it fails, of those that are off; an unchanged one fails none.
+    """
+
+    text: str
+    failed_guards: tuple[GuardVerdict, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -334,7 +346,7 @@ class PromptSet:
         before: str,
         draft: Draft,
         guards: Collection[GuardName] | None = None,
-    ) -> str:
+    ) -> Accepted:
         """The version that a parsed revision becomes.
 
         Args:
@@ -349,22 +361,8 @@ class PromptSet:
             UnusableError: The revision fails a guard.
         """
         text = revision if self.has_edits else unless_unchanged(revision, before)
-        names = self.guards if guards is None else guards
-        for failed in self.failed_guards(text, critique, before, draft, names):
-            raise UnusableError(failed.reason, failed.guard)
-        return text
-
-    def failed_guards(
-        self,
-        text: str,
-        critique: Critique,
-        before: str,
-        draft: Draft,
-        guards: Collection[GuardName] | None = None,
-    ) -> tuple[GuardVerdict, ...]:
-        """The guards that a text fails, of some or of all; an unchanged one fails none."""
         if text == before:
-            return ()
+            return Accepted(text)
         revised = Revised(
             text,
             before,
@@ -374,7 +372,10 @@ class PromptSet:
             template_lines=fixed_lines(*self.templates.items()),
             labels=self.settings.critique.labels,
         )
-        return tuple(failures(revised, guards))
+        on = self.guards if guards is None else guards
+        for failed in failures(revised, on):
+            raise UnusableError(failed.reason, failed.guard)
+        return Accepted(text, tuple(failures(revised, set(known_guards()).difference(on))))
 
     def _without_talk(self, revision: str, given: Sequence[str]) -> str:
         """The revision without talk around it; a fine-tuned critic writes none."""
