@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -10,15 +11,17 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import pytest
+import torch
+import transformers
 
 from revloop.engines.rewards.batching import Answered
-from revloop.engines.rewards.endpoints import ENDPOINTS
+from revloop.engines.rewards.endpoints import ENDPOINTS, turns
 from revloop.engines.rewards.local import LocalRewardModel
 from revloop.engines.rewards.server import RewardServer
 from revloop.errors import ContextFullError, ModelConfigError
 from revloop.evaluation import open_judge
 from tests.helpers.repository import free_port, need_vllm
-from tests.helpers.reward_models import make_reward_model
+from tests.helpers.reward_models import make_language_model, make_reward_model
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,7 +34,7 @@ TEXTS = [Answered("Why is it so?", f"It is {number * 'very '}so.") for number in
 
 
 @contextmanager
-def served(model: Path, folder: Path) -> Iterator[str]:
+def served(model: Path, folder: Path, *options: str) -> Iterator[str]:
     """A reward model served with `revloop serve`; its address."""
     need_vllm()
     command = [
@@ -39,6 +42,7 @@ def served(model: Path, folder: Path) -> Iterator[str]:
         *("--served-model-name", "reward", "--port", str(free_port())),
         *("--log", str(folder / "server.log")),
         *("--", "--runner", "pooling", "--convert", "classify", "--dtype", "float32"),
+        *options,
     ]
     environment = {**os.environ, "VLLM_CPU_KVCACHE_SPACE": "1"}
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)
@@ -95,3 +99,25 @@ async def test_a_classifier_with_several_labels_is_refused(tmp_path: Path) -> No
         pytest.raises(ModelConfigError, match=r"gives 3 numbers for a text"),
     ):
         await open_judge(f"reward:{address}")
+
+
+async def test_a_reward_that_is_the_logit_of_a_token_can_be_served(tmp_path: Path) -> None:
+    folder = make_language_model(tmp_path / "logit")
+    tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
+    model = transformers.AutoModelForCausalLM.from_pretrained(folder)
+    expected = []
+    for text in TEXTS:
+        rendered = tokenizer.apply_chat_template(turns(text), tokenize=False)
+        ids = tokenizer(rendered, add_special_tokens=False, return_tensors="pt")
+        with torch.inference_mode():
+            expected.append(float(model(**ids).logits[0, -1, 0]))
+    overrides = {
+        "architectures": ["LlamaForSequenceClassification"],
+        "classifier_from_token": [tokenizer.convert_ids_to_tokens(0)],
+        "method": "no_post_processing",
+    }
+    with served(folder, tmp_path, "--hf-overrides", json.dumps(overrides)) as address:
+        found = await RewardServer.connect(address)
+        rewards = [reward for text in TEXTS for reward in await found.score([text])]
+        assert rewards == pytest.approx(expected, abs=1e-2)
+        await found.aclose()
