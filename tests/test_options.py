@@ -16,6 +16,7 @@ from revloop.engines.base import Engine
 from revloop.engines.retry import RetryPolicy
 from revloop.errors import InputError
 from revloop.options import (
+    CritiqueSource,
     EngineKind,
     EngineOptions,
     Keep,
@@ -93,6 +94,7 @@ class TestRunSettings:
             mode="json",
             exclude={
                 *("keep", "judge", "candidates", "complete_sampling", "guards", "no_guards"),
+                *("checks", "critique", "stop_verified", "check_timeout_s"),
                 "on_bad_edits",
                 *("thinking", "thinking_tokens", "unsent", "extra_body", "headers"),
             },
@@ -247,7 +249,7 @@ class TestEngineOptions:
             EngineOptions(api_key_file=tmp_path / "key")
 
 
-OWN_KEYWORDS = {"engine", "loop", "retries", "prompts", "store", "new_run", "judge"}
+OWN_KEYWORDS = {"engine", "loop", "retries", "prompts", "store", "new_run", "judge", "checks"}
 TAKEN_FOR: dict[Any, set[Any]] = {
     SecretStr: {SecretStr, str},
     Path: {Path, str},
@@ -266,7 +268,8 @@ class TestPythonsKeywords:
         here = (Engine, EngineOptions, LoopOptions, RetryPolicy, Path, SecretStr, Mapping, Sequence)
         names: dict[str, Any] = {one.__name__: one for one in here}
         names |= {"Keep": Keep, "OnBadEdits": OnBadEdits, "GuardName": GuardName}
-        names |= {"EngineKind": EngineKind, "JudgeSource": object}
+        names |= {"EngineKind": EngineKind, "CritiqueSource": CritiqueSource}
+        names |= {"JudgeSource": object, "CheckSource": object}
         return get_type_hints(ReviserOptions, None, names)
 
     def test_they_have_the_same_names(self) -> None:

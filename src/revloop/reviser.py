@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Self, Unpack
 from anyio import CancelScope, to_thread
 from pydantic import ValidationError
 
+from revloop.checks import CheckSuite, as_checkers
 from revloop.concurrency import LoopThread, check_process
 from revloop.demo import CRITIC_FOLDER
 from revloop.engines.batch_api.engine import BatchApiEngine
@@ -63,6 +64,7 @@ class AsyncReviser:
         self._store_path = rest.pop("store", None)
         self._wants_new_run = bool(rest.pop("new_run", False))
         self._judge_source: JudgeSource | None = rest.pop("judge", None)
+        self._checkers = as_checkers(rest.pop("checks", ()))
         own = {name: rest.pop(name) for name in EngineOptions.model_fields if name in rest}
         beside = [*(own if chosen else ()), *(rest if loop else ())]
         if beside:
@@ -80,6 +82,7 @@ class AsyncReviser:
         self._was_opened = False
         self._process: int | None = None
         self._judge: Judge | None = None
+        self._checks: CheckSuite | None = None
         self._store: Store | None = None
         self._run: Run | None = None
 
@@ -98,7 +101,11 @@ class AsyncReviser:
             await negotiate(self._engine, self._prompts, self._loop_options)
             await self._open_judge(opened)
             judge, engine = None if self._judge is None else self._judge.info, self._engine.info
-            self._settings = RunSettings.resolve(self._loop_options, self._prompts, engine, judge)
+            self._checks = self._open_checks(opened)
+            checks = () if self._checks is None else self._checks.infos
+            self._settings = RunSettings.resolve(
+                self._loop_options, self._prompts, engine, judge, checks
+            )
             if self._store_path is not None:
                 self._store = opened.enter_context(Store.open(self._store_path))
                 self._run = self._store.begin_run(self._settings, new=self._wants_new_run)
@@ -115,8 +122,8 @@ class AsyncReviser:
 
     def _check_judge(self) -> None:
         chooses = self._loop_options.keep != "last"
-        if self._judge_source is None and chooses:
-            raise InputError("A judge is needed to keep 'best' or 'gate'.")
+        if self._judge_source is None and not self._checkers and chooses:
+            raise InputError("A judge or a check is needed to keep 'best' or 'gate'.")
         if self._judge_source is not None and not chooses and self._loop_options.candidates == 1:
             raise InputError(
                 "A judge has nothing to choose: keep 'best' or 'gate', or request candidates."
@@ -130,10 +137,22 @@ class AsyncReviser:
             self._judge = await source()
             opened.push_async_callback(self._judge.aclose)
 
+    def _open_checks(self, opened: AsyncExitStack) -> CheckSuite | None:
+        if not self._checkers:
+            return None
+        suite = CheckSuite(self._checkers, timeout_s=self._loop_options.check_timeout_s)
+        opened.push_async_callback(suite.aclose)
+        return suite
+
     @property
     def settings(self) -> RunSettings:
         """The settings in use, including the prompt set's defaults."""
         return self._settings
+
+    @property
+    def checks(self) -> CheckSuite | None:
+        """The user's checks, if any."""
+        return self._checks
 
     @property
     def engine(self) -> Engine:
@@ -237,7 +256,8 @@ class AsyncReviser:
             StoreError: A version could not be stored.
         """
         if not trajectory.is_settled(iterations, retry=retry):
-            rounds = Rounds(trajectory, engine, self._prompts, self._settings, judge=self._judge)
+            using = (trajectory, engine, self._prompts, self._settings)
+            rounds = Rounds(*using, judge=self._judge, checks=self._checks)
             await rounds.run(iterations, on_version)
         return first_rounds(trajectory.snapshot(), self._settings, iterations)
 

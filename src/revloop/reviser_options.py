@@ -10,9 +10,17 @@ if TYPE_CHECKING:
 
     from pydantic import SecretStr
 
+    from revloop.checks.opening import CheckSource
     from revloop.engines.base import Engine
     from revloop.engines.retry import RetryPolicy
-    from revloop.options import EngineKind, EngineOptions, Keep, LoopOptions, OnBadEdits
+    from revloop.options import (
+        CritiqueSource,
+        EngineKind,
+        EngineOptions,
+        Keep,
+        LoopOptions,
+        OnBadEdits,
+    )
     from revloop.prompts.guards import GuardName
     from revloop.trajectory import Judge
 
@@ -32,6 +40,8 @@ class ReviserOptions(TypedDict, total=False):
         store: File that every version is committed to.
         new_run: Begin a new run in the store, whatever it holds.
         judge: Who compares versions: a judge, or an asynchronous function that opens one.
+        checks: What each version must pass: functions of a draft and a text, their names as
+            ``module:function``, or checkers.
     """
 
     retries: RetryPolicy | None
@@ -41,6 +51,7 @@ class ReviserOptions(TypedDict, total=False):
     store: str | Path | None
     new_run: bool
     judge: JudgeSource | None
+    checks: Sequence[CheckSource]
     base_url: str | None
     model: str | None
     kind: EngineKind | None
@@ -72,4 +83,7 @@ class ReviserOptions(TypedDict, total=False):
     keep: Keep
     candidates: int
     on_bad_edits: OnBadEdits
+    critique: CritiqueSource
+    stop_verified: bool
+    check_timeout_s: float
     no_guards: Sequence[GuardName]

@@ -230,7 +230,7 @@ class TestTheJudge:
         assert again.kept_text == "9 best"
 
     def test_it_goes_with_a_way_to_keep(self) -> None:
-        with pytest.raises(InputError, match="A judge is needed to keep 'best' or 'gate'"):
+        with pytest.raises(InputError, match="A judge or a check is needed to keep"):
             revise(DRAFT, engine=ScriptedEngine([]), keep="gate")
         with pytest.raises(InputError, match="A judge has nothing to choose"):
             revise(DRAFT, engine=ScriptedEngine([]), judge=RuleJudge(by_number))
@@ -273,5 +273,5 @@ class TestTheCommandLine:
             "revise", "a", "--keep", "best", "--base-url", "http://127.0.0.1:9"
         )
         assert finished.code == 3
-        assert "A judge is needed" in finished.err
+        assert "A judge or a check is needed" in finished.err
         assert (await revloop("revise", "a", "--keep", "worst")).code == 2

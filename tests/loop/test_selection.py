@@ -17,7 +17,7 @@ from revloop.errors import (
 )
 from revloop.loop.candidate import Candidate
 from revloop.loop.selection import choose_by_judge, choose_by_score
-from revloop.trajectory import Critique
+from revloop.trajectory import Critique, Selection
 from tests.helpers.command_line import revloop
 from tests.helpers.judges import RuleJudge, always_first, by_number
 from tests.helpers.scripted_engine import Answer, ScriptedEngine, cnr_critique
@@ -71,10 +71,18 @@ def made(*texts: str) -> list[Candidate]:
     return [Candidate(SHARED, text) for text in texts]
 
 
+async def chosen_by(judge: RuleJudge, *texts: str) -> Selection:
+    return await choose_by_judge(judge, "Count.", made(*texts), range(len(texts)))
+
+
+def scored_as(*scores: float | None) -> Selection:
+    return choose_by_score(made(*"abc"[: len(scores)]), range(len(scores)), scores)
+
+
 class TestByTheJudge:
     async def test_the_one_that_wins_a_knockout_is_chosen(self) -> None:
         judge = RuleJudge(by_number)
-        selection = await choose_by_judge(judge, "Count.", made("3 a", "9 b", "7 c"))
+        selection = await chosen_by(judge, "3 a", "9 b", "7 c")
         assert selection.chosen == 1
         assert [other.text for other in selection.others] == ["3 a", "7 c"]
         compared = [(c.incumbent, c.challenger, c.winner) for c in selection.comparisons]
@@ -82,12 +90,12 @@ class TestByTheJudge:
         assert len(judge.asked) == 4
 
     async def test_in_doubt_the_first_one_stays(self) -> None:
-        selection = await choose_by_judge(RuleJudge(always_first), "", made("3 a", "9 b"))
+        selection = await chosen_by(RuleJudge(always_first), "3 a", "9 b")
         assert selection.chosen == 0
 
     async def test_the_same_text_is_not_judged_twice(self) -> None:
         judge = RuleJudge(by_number)
-        selection = await choose_by_judge(judge, "", made("3 a", "3 a", "9 b", "3 a", "9 b"))
+        selection = await chosen_by(judge, "3 a", "3 a", "9 b", "3 a", "9 b")
         assert (selection.chosen, len(judge.asked)) == (2, 2)
 
     def test_the_chosen_candidate_becomes_the_version(self) -> None:
@@ -117,9 +125,9 @@ class TestByTheJudge:
 
 class TestByTheCriticsScore:
     def test_the_highest_is_chosen_and_the_first_of_several(self) -> None:
-        assert choose_by_score(made("a", "b", "c"), [3, 7, 7]).chosen == 1
-        assert choose_by_score(made("a", "b"), [None, 1]).chosen == 1
-        assert choose_by_score(made("a", "b"), [None, None]).chosen == 0
+        assert scored_as(3, 7, 7).chosen == 1
+        assert scored_as(None, 1).chosen == 1
+        assert scored_as(None, None).chosen == 0
 
     def test_each_different_text_is_criticised(self) -> None:
         found, engine = revised("3 a", "9 b", "3 a")

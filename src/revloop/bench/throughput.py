@@ -19,6 +19,7 @@ from revloop.bench.occupancy import occupancy_figures, watched
 from revloop.bench.oracle import exact_requests, replay
 from revloop.bench.recording import Recording, RecordingEngine
 from revloop.bench.results import BenchResult, side_of
+from revloop.checks import checkers_of
 from revloop.engines.metrics import ReportsCounters
 from revloop.errors import EngineError, RevloopError
 from revloop.evaluation import judge_opener
@@ -156,7 +157,12 @@ async def run_batch(engine: Engine, workload: Workload) -> Measurement:
         loop, bounds = workload.loop, workload.bounds
         options = BatchOptions(min_concurrency=bounds.least, max_concurrency=bounds.most)
         async with AsyncReviser(
-            engine=recorder, store=store, loop=loop, prompts=loop.prompts, judge=judge_opener(loop)
+            engine=recorder,
+            store=store,
+            loop=loop,
+            prompts=loop.prompts,
+            judge=judge_opener(loop),
+            checks=checkers_of(loop),
         ) as reviser:
             batch = Batch(
                 *(source, folder / "out.jsonl", reviser, options, Progress()),

@@ -2,7 +2,14 @@
 
 from revloop.checks.commands import CommandChecker
 from revloop.checks.functions import FunctionChecker, batched
-from revloop.checks.opening import as_checkers
+from revloop.checks.opening import as_checkers, checkers_of
 from revloop.checks.suite import CheckSuite
 
-__all__ = ["CheckSuite", "CommandChecker", "FunctionChecker", "as_checkers", "batched"]
+__all__ = [
+    "CheckSuite",
+    "CommandChecker",
+    "FunctionChecker",
+    "as_checkers",
+    "batched",
+    "checkers_of",
+]

@@ -12,7 +12,18 @@ from revloop.trajectory import Checker
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from revloop.options import RunOptions
+
     CheckSource = Checker | Callable[..., object] | str
+
+
+def checkers_of(options: RunOptions) -> list[Checker]:
+    """The checks that the options name.
+
+    Raises:
+        InputError: One cannot be loaded, or has the name of another.
+    """
+    return as_checkers(options.check)
 
 
 def as_checkers(sources: Iterable[CheckSource]) -> list[Checker]:

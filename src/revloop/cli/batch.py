@@ -12,6 +12,7 @@ import anyio
 import typer
 
 from revloop.batch import Batch, BatchOutcome, Ending, InputSource, Progress
+from revloop.checks import checkers_of
 from revloop.cli import exit_codes, output
 from revloop.cli.batch_display import follow, tell
 from revloop.cli.batch_ray import not_on_ray, one_server, run_on_ray
@@ -101,6 +102,7 @@ def batch(
         loop=loop,
         prompts=loop.prompts,
         judge=judge_opener(loop, retries=retries),
+        checks=checkers_of(loop),
         store=store_file,
         new_run=store.new_run,
         retries=retries,

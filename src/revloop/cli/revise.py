@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from revloop.checks import checkers_of
 from revloop.cli import output
 from revloop.cli.files import paths_read
 from revloop.cli.generated import with_options
@@ -60,6 +61,7 @@ def revise(
         loop=loop,
         prompts=loop.prompts,
         judge=judge_opener(loop),
+        checks=checkers_of(loop),
         store=store.store,
         new_run=store.new_run,
     )

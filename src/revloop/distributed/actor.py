@@ -12,6 +12,7 @@ import anyio
 from revloop.batch import Progress
 from revloop.batch.lockstep import HaltedError
 from revloop.batch.workers import Workers
+from revloop.checks import checkers_of
 from revloop.concurrency import task_group
 from revloop.distributed.folder import ShardFolder
 from revloop.engines.retry import RetryPolicy
@@ -149,6 +150,7 @@ class Actor:
             prompts=loop.prompts,
             judge=judge_opener(loop, retries=retries),
             retries=retries,
+            checks=checkers_of(loop),
         )
 
     async def _keep_running(self, workers: Workers, is_running: asyncio.Event) -> None:

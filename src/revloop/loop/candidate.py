@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from revloop.edits import EditResult
-    from revloop.trajectory import Critique, GuardVerdict
+    from revloop.trajectory import Check, Critique, GuardVerdict
 
 
 class Candidate(NamedTuple):
@@ -17,9 +17,11 @@ class Candidate(NamedTuple):
         text: The revised text.
         edits: The edits that made it, with their outcomes; None if the whole text was written.
         failed_guards: The guards that it fails, of those that are off.
+        checks: What the user's checks found in the text.
     """
 
     critique: Critique
     text: str
     edits: tuple[EditResult, ...] | None = None
     failed_guards: tuple[GuardVerdict, ...] = ()
+    checks: tuple[Check, ...] = ()

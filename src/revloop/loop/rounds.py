@@ -12,26 +12,25 @@ from revloop.errors import (
     EngineError,
     MissingFieldError,
     RejectedError,
-    RevloopError,
 )
+from revloop.loop.choosing import Choosing
 from revloop.loop.requests import RoundFailedError, RoundRequests
-from revloop.loop.selection import choose_by_judge, choose_by_score
-from revloop.loop.stopping import end_of, found_nothing
+from revloop.loop.stopping import end_of, found_nothing, next_base
 from revloop.loop.writing import Writing
-from revloop.trajectory import StopReason, Version, compare, kept_round
+from revloop.trajectory import StopReason, Version
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
+    from revloop.checks import CheckSuite
     from revloop.engines.base import Engine
     from revloop.loop.candidate import Candidate
     from revloop.options import RunSettings
     from revloop.prompts import PromptSet
     from revloop.trajectory import (
-        Comparison,
+        Check,
         Judge,
         OpenTrajectory,
-        Selection,
     )
 
 
@@ -47,6 +46,7 @@ class Rounds:
         prompts: Words the requests, and parses the replies.
         settings: What else decides the texts.
         judge: Chooses between versions, and between candidates.
+        checks: The user's checks; None without any.
     """
 
     def __init__(
@@ -57,15 +57,16 @@ class Rounds:
         settings: RunSettings,
         *,
         judge: Judge | None = None,
+        checks: CheckSuite | None = None,
     ) -> None:
         self._trajectory = trajectory
         self._draft = trajectory.draft
         self._engine = engine
         self._prompts = prompts
         self._settings = settings
-        self._judge = judge
-        self._prompt_text = trajectory.draft.prompt_text
+        self._checks = checks
         self._writing = Writing(trajectory.draft, engine, prompts, settings)
+        self._choosing = Choosing(trajectory.draft, self._writing, settings, judge)
 
     async def run(
         self, iterations: int, on_version: Callable[[Version], None] | None = None
@@ -87,8 +88,9 @@ class Rounds:
                     on_version(new)
 
         if not trajectory.versions:
-            now = datetime.now(UTC)
-            await append(Version(round=0, text=self._draft.response, created_at=now))
+            text = self._draft.response
+            checks, now = await self._check(text), datetime.now(UTC)
+            await append(Version(round=0, text=text, checks=checks, created_at=now))
         while (end := end_of(trajectory.versions[: iterations + 1], settings, iterations)) is None:
             try:
                 version = await self._round(trajectory.versions)
@@ -100,16 +102,15 @@ class Rounds:
             await trajectory.finish(end)
 
     async def _round(self, versions: Sequence[Version]) -> Version:
-        last = versions[-1].round
-        base = versions[kept_round(versions) if self._settings.keep == "gate" else last]
-        await self._writing.begin_round(base.text)
+        last, base = versions[-1].round, next_base(versions, self._settings)
+        await self._writing.begin_round(base.text, base.checks)
         failed = self._trajectory.end
         asked = (self._draft, self._engine, self._prompts, self._settings)
         requests = RoundRequests(*asked, last + 1, before=failed)
         try:
             self._prompts.require_fields(self._draft)
-            candidates = await self._candidates(requests, base.text)
-            selection = await self._selection(requests, candidates)
+            candidates = await self._checked(await self._candidates(requests, base), base)
+            selection = await self._choosing.selection(requests, candidates, base)
         except MissingFieldError as exc:
             raise requests.failed(StopReason.MISSING_FIELD, f"{exc}.") from exc
         except ContextFullError as exc:
@@ -121,6 +122,10 @@ class Rounds:
         except EngineError as exc:
             raise requests.failed(StopReason.ENGINE_FAILED, str(exc)) from exc
         chosen = candidates[0 if selection is None else selection.chosen]
+        veto = self._choosing.veto(versions, chosen.checks)
+        comparison = None
+        if veto is None:
+            comparison = await self._choosing.comparison(requests, versions, chosen.text)
         return Version(
             round=requests.round,
             text=chosen.text,
@@ -129,19 +134,43 @@ class Rounds:
             engine=self._engine.info,
             prompt_set=self._prompts.digest,
             base=None if base.round == last else base.round,
-            comparison=await self._compare(requests, versions, chosen.text),
+            comparison=comparison,
             selection=selection,
             edits=chosen.edits,
             failed_guards=chosen.failed_guards,
+            checks=chosen.checks,
+            veto=veto,
             created_at=datetime.now(UTC),
         )
 
-    async def _candidates(self, requests: RoundRequests, text: str) -> list[Candidate]:
+    async def _checked(self, candidates: Sequence[Candidate], base: Version) -> list[Candidate]:
+        """Candidates with what the checks find in them; an unchanged text is not checked again."""
+        found = {base.text: base.checks}
+
+        async def check(text: str) -> None:
+            found[text] = await self._check(text)
+
+        async with task_group() as tasks:
+            for text in {one.text for one in candidates} - set(found):
+                tasks.start_soon(check, text)
+        return [one._replace(checks=found[one.text]) for one in candidates]
+
+    async def _check(self, text: str) -> tuple[Check, ...]:
+        if self._checks is None:
+            return ()
+        found = await self._checks.run(self._draft, text)
+        self._writing.note_checks(text, found)
+        return found
+
+    async def _candidates(self, requests: RoundRequests, base: Version) -> list[Candidate]:
         """The revisions of a round, each with the critique that led to it."""
-        writing = self._writing
+        writing, text = self._writing, base.text
         if self._settings.single_pass:
             return await self._run_all(requests, lambda part: writing.single_pass(part, text))
-        critique, prefix = await writing.critique(requests, text)
+        if self._settings.critique == "checks":
+            critique, prefix = self._prompts.critique_by_checks(base.checks), None
+        else:
+            critique, prefix = await writing.critique(requests, text)
         if found_nothing(critique, self._settings):
             return [writing.unchanged(text, critique)]
         return await self._run_all(
@@ -171,47 +200,3 @@ class Rounds:
         if not made:
             raise requests.with_all_steps(failures[0])
         return [made[number] for number in sorted(made)]
-
-    async def _selection(
-        self, requests: RoundRequests, candidates: Sequence[Candidate]
-    ) -> Selection | None:
-        """Which of several candidates becomes the version; None if there is only one."""
-        if len(candidates) == 1:
-            return None
-        if self._judge is None:
-            scores = await self._scores(requests, [one.text for one in candidates])
-            return choose_by_score(candidates, scores)
-        try:
-            return await choose_by_judge(self._judge, self._prompt_text, candidates)
-        except RevloopError as exc:
-            raise requests.failed(StopReason.JUDGE_FAILED, f"the judge failed: {exc}") from exc
-
-    async def _scores(self, requests: RoundRequests, texts: Sequence[str]) -> list[float | None]:
-        """The critic's score of each text; None if it gives none.
-
-        A text that cannot be scored (too long for the context, say) does not fail the others; an
-        engine failure fails the round.
-        """
-        scores: dict[str, float | None] = {}
-        for text in dict.fromkeys(texts):
-            part = requests.for_candidate(0)  # same seed for all, at the critique's temperature
-            try:
-                critique, _ = await self._writing.critique(part, text)
-                scores[text] = critique.score
-            except (RoundFailedError, ContextFullError, RejectedError):
-                scores[text] = None
-            requests.steps += part.steps
-        return [scores[text] for text in texts]
-
-    async def _compare(
-        self, requests: RoundRequests, versions: Sequence[Version], text: str
-    ) -> Comparison | None:
-        """The judge's comparison of a new text with the kept version; None if they are equal."""
-        kept = versions[kept_round(versions)]
-        if self._judge is None or self._settings.keep == "last" or text == kept.text:
-            return None
-        texts, rounds = (kept.text, text), (kept.round, requests.round)
-        try:
-            return await compare(self._judge, self._prompt_text, texts, rounds)
-        except RevloopError as exc:
-            raise requests.failed(StopReason.JUDGE_FAILED, f"the judge failed: {exc}") from exc

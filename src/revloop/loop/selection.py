@@ -4,40 +4,71 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from revloop.trajectory import Comparison, OtherCandidate, Selection, compare
+from revloop.trajectory import Comparison, OtherCandidate, Selection, broken, compare
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from revloop.loop.candidate import Candidate
-    from revloop.trajectory import Judge
+    from revloop.trajectory import Judge, Version
 
 
-async def choose_by_judge(judge: Judge, prompt: str, candidates: Sequence[Candidate]) -> Selection:
+def fit_candidates(candidates: Sequence[Candidate], base: Version) -> list[int]:
+    """The numbers of the candidates that do best by the checks; all without checks.
+
+    They break the fewest checks that their base passes, and of those pass the most.
+    """
+
+    def rank(number: int) -> tuple[int, int]:
+        found = candidates[number].checks
+        return -len(broken(base.checks, found)), sum(check.passed is True for check in found)
+
+    best = max(map(rank, range(len(candidates))))
+    return [number for number in range(len(candidates)) if rank(number) == best]
+
+
+async def choose_by_judge(
+    judge: Judge, prompt: str, candidates: Sequence[Candidate], fit: Sequence[int]
+) -> Selection:
     """A knockout in candidate order; when the judge is undecided, the earlier one wins.
+
+    Args:
+        judge: The judge.
+        prompt: What the texts answer.
+        candidates: The revisions of a round.
+        fit: The numbers of those to choose from.
 
     Raises:
         RevloopError: The judge failed.
     """
-    texts, best = [one.text for one in candidates], 0
+    best, seen = fit[0], {candidates[fit[0]].text}
     comparisons: list[Comparison] = []
-    for number, text in enumerate(texts):
-        if text not in texts[:number] and number:
-            pair = (texts[best], text)
+    for number in fit[1:]:
+        text = candidates[number].text
+        if text not in seen:
+            seen.add(text)
+            pair = (candidates[best].text, text)
             comparisons.append(await compare(judge, prompt, pair, (best, number)))
             best = comparisons[-1].winner
     return _selection(candidates, best, comparisons=tuple(comparisons))
 
 
-def choose_by_score(candidates: Sequence[Candidate], scores: Sequence[float | None]) -> Selection:
+def choose_by_score(
+    candidates: Sequence[Candidate], fit: Sequence[int], scores: Sequence[float | None]
+) -> Selection:
     """The candidate with the critic's highest score; the first one among equals.
 
     Args:
         candidates: The revisions with their critiques.
-        scores: The critic's score of each; None if it gave none.
+        fit: The numbers of those to choose from.
+        scores: The critic's score of each; None if it gave none. Empty: none was asked for.
     """
-    known = [(score, -number) for number, score in enumerate(scores) if score is not None]
-    chosen = -max(known)[1] if known else 0
+    known = [
+        (score, -number)
+        for number, score in enumerate(scores)
+        if score is not None and number in fit
+    ]
+    chosen = -max(known)[1] if known else fit[0]
     return _selection(candidates, chosen, scores=tuple(scores))
 
 
@@ -50,7 +81,11 @@ def _selection(
 ) -> Selection:
     shared = all(one.critique is candidates[0].critique for one in candidates)
     others = tuple(
-        OtherCandidate(text=one.text, critique=None if shared else one.critique.raw)
+        OtherCandidate(
+            text=one.text,
+            critique=None if shared else one.critique.raw,
+            checks=one.checks,
+        )
         for number, one in enumerate(candidates)
         if number != chosen
     )

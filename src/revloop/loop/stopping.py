@@ -29,7 +29,7 @@ def end_of(versions: Sequence[Version], settings: RunSettings, iterations: int) 
         iterations: Rounds requested.
     """
     last = versions[-1]
-    early = _early_reason(versions, settings)
+    early = _verified(versions, settings) or _early_reason(versions, settings)
     if early is not None:
         reason, detail = early
         saved = settings.requests_a_round * max(0, iterations - last.round)
@@ -40,7 +40,12 @@ def end_of(versions: Sequence[Version], settings: RunSettings, iterations: int) 
     if last.round >= iterations:
         detail = f"All rounds are done ({last.round})." + _unscored(versions, settings)
         return End(reason=StopReason.ROUNDS_DONE, detail=detail)
-    return None
+    return _nothing_to_tell(next_base(versions, settings), settings)
+
+
+def next_base(versions: Sequence[Version], settings: RunSettings) -> Version:
+    """The version that the next round revises."""
+    return versions[kept_round(versions) if settings.keep == "gate" else -1]
 
 
 def first_rounds(trajectory: Trajectory, settings: RunSettings, iterations: int) -> Trajectory:
@@ -66,12 +71,34 @@ def found_nothing(critique: Critique | None, settings: RunSettings) -> bool:
     return settings.stop_score is not None and score is not None and score >= settings.stop_score
 
 
+def _nothing_to_tell(base: Version, settings: RunSettings) -> End | None:
+    """The end where checks are the critique, none of them fails, and some could not be run."""
+    if settings.critique != "checks" or any(check.passed is False for check in base.checks):
+        return None
+    unknown = [check for check in base.checks if check.passed is None]
+    if not unknown:
+        return None
+    names = ", ".join(check.name for check in unknown)
+    detail = (
+        f"Version {base.round} fails no check, but not every check could be run ({names}): "
+        f"{unknown[0].message}"
+    )
+    return End(reason=StopReason.CHECK_FAILED, detail=detail)
+
+
 def _unscored(versions: Sequence[Version], settings: RunSettings) -> str:
     """A warning if a stop score is set and no critique gave a score."""
     critiques = [version.critique for version in versions if version.critique is not None]
     if settings.stop_score is None or not critiques or any(c.score is not None for c in critiques):
         return ""
     return f" No critique gave a readable score, so none could reach {settings.stop_score:g}."
+
+
+def _verified(versions: Sequence[Version], settings: RunSettings) -> tuple[StopReason, str] | None:
+    kept = versions[kept_round(versions)]
+    if not settings.stop_verified or not kept.is_verified:
+        return None
+    return StopReason.VERIFIED, f"Version {kept.round} passes all checks."
 
 
 def _early_reason(

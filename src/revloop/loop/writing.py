@@ -16,11 +16,13 @@ from revloop.prompts.parsing import left_out
 from revloop.trajectory import StopReason
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from revloop.engines.base import Engine, TokenPrefix
     from revloop.loop.requests import RoundRequests
     from revloop.options import RunSettings
     from revloop.prompts import PromptSet
-    from revloop.trajectory import Critique, Draft, StepKind
+    from revloop.trajectory import Check, Critique, Draft, StepKind
 
     Written = tuple[Candidate, tuple[str, ...]]
     """A candidate, and what was left out of its reply."""
@@ -53,14 +55,27 @@ class Writing:
         self._prompts = prompts
         self._settings = settings
         self._counted: dict[str, int] = {}
+        self._evidence: dict[str, str] = {}
 
-    async def begin_round(self, text: str) -> None:
-        """Forget the last round's counts; count a long text in a thread, off the event loop."""
+    async def begin_round(self, text: str, checks: Sequence[Check] = ()) -> None:
+        """Forget the last round's texts; count a long text in a thread, off the event loop.
+
+        Args:
+            text: What the round revises.
+            checks: What checks found in it.
+        """
         self._counted.clear()
+        self._evidence.clear()
+        self.note_checks(text, checks)
         if len(text) > LONG_CHARS:
             count = self._engine.count_tokens
             tokens = await anyio.to_thread.run_sync(count, text, abandon_on_cancel=True)
             self._counted[text] = tokens or 0
+
+    def note_checks(self, text: str, checks: Sequence[Check]) -> None:
+        """Note what checks found in a text: a critique of it is told."""
+        if self._settings.critique == "model":
+            self._evidence[text] = self._prompts.evidence(checks)
 
     async def critique(
         self, requests: RoundRequests, text: str
@@ -68,7 +83,7 @@ class Writing:
         """A critique of a text, and the tokens that a revision's prompt extends, if known."""
         prompts, settings = self._prompts, self._settings
         request = Request(
-            prompt=prompts.critique_prompt(self._draft, text),
+            prompt=prompts.critique_prompt(self._draft, text, self._told(text)),
             sampling=settings.sampling,
             max_tokens=settings.critique_max_tokens + settings.thinking_tokens,
             room_tokens=min(SHORTEST_CRITIQUE_TOKENS, settings.critique_max_tokens),
@@ -114,7 +129,7 @@ class Writing:
         most = settings.critique_max_tokens + settings.revision_max_tokens
         needed = SHORTEST_CRITIQUE_TOKENS + self._count(prompts.bridge) + self._shortest(text)
         request = Request(
-            prompt=prompts.single_pass_prompt(self._draft, text),
+            prompt=prompts.single_pass_prompt(self._draft, text, self._told(text)),
             sampling=settings.sampling,
             max_tokens=most + settings.thinking_tokens,
             room_tokens=min(needed, most),
@@ -199,7 +214,7 @@ class Writing:
             # a limit that is low because edits are short must not cut the whole text
             most, shortest = max(most, asked.max_tokens), self._count(text)
         return Request(
-            prompt=prompts.revision_prompt_of(self._draft, text, critique.raw),
+            prompt=prompts.revision_prompt_of(self._draft, text, critique.raw, self._told(text)),
             sampling=settings.sampling,
             max_tokens=most + settings.thinking_tokens,
             room_tokens=min(max(shortest, 1), most),
@@ -233,6 +248,9 @@ class Writing:
         if prompts.has_fresh_context:
             added = max(0, added - self._count(prompts.fixed_text("critique.txt")))
         return self._shortest(text) + added
+
+    def _told(self, text: str) -> str:
+        return self._evidence.get(text, "")
 
     def _shortest(self, text: str) -> int:
         """The tokens that a revision of a text needs at least."""

@@ -22,6 +22,7 @@ HOW_TO_NAME_A_JUDGE = (
 
 Keep = Literal["last", "best", "gate"]
 OnBadEdits = Literal["rewrite", "fail"]
+CritiqueSource = Literal["model", "checks"]
 
 
 def checked_iterations(iterations: object) -> int:
@@ -86,6 +87,17 @@ class SettledOptions(Options):
         description="When no try gave edits that can be applied, with a prompt set whose "
         "revisions are edits. rewrite: ask for the whole text. fail: end the trajectory.",
     )
+    critique: Annotated[CritiqueSource, Flag(panel="Checks")] = Field(
+        default="model",
+        description="Who criticises, with checks. model: the critic, which sees the messages of "
+        "failed checks. checks: these messages are the critique, and no critique is requested.",
+    )
+    stop_verified: Annotated[bool, Flag(panel="Checks")] = Field(
+        default=True, description="End when all checks pass; before the first round, too."
+    )
+    check_timeout_s: Annotated[
+        float, Flag("--check-timeout", metavar="SECONDS", panel="Checks")
+    ] = Field(default=10.0, gt=0, description="Time limit of a check of one text.")
     no_guards: Annotated[tuple[GuardName, ...], Flag("--no-guard", metavar="NAME")] = Field(
         default=(),
         description="Switch off a guard of revisions (may be repeated): "
@@ -176,6 +188,11 @@ class RunOptions(LoopOptions):
         default=None,
         description="Who compares, for --keep best or gate and for --candidates: "
         f"{HOW_TO_NAME_A_JUDGE}.",
+    )
+    check: Annotated[tuple[str, ...], Flag(metavar="MODULE:FUNCTION", panel="Checks")] = Field(
+        default=(),
+        description="A function that checks each version (may be repeated). It is called with a "
+        "draft and a text, and returns whether the text passes, with a message for the critic.",
     )
     judge_prompts: Annotated[
         str, Flag(metavar="NAME|DIR", reads="the judges' prompts", panel="Selection")

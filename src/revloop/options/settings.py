@@ -6,9 +6,17 @@ from typing import TYPE_CHECKING, Self
 
 from pydantic import Field
 
+from revloop.errors import InputError
 from revloop.options.loop import LoopOptions, SettledOptions
 from revloop.prompts.guards import GuardName
-from revloop.trajectory import EngineInfo, JudgeInfo, Sampling, SamplingDefaults, SentSampling
+from revloop.trajectory import (
+    CheckInfo,
+    EngineInfo,
+    JudgeInfo,
+    Sampling,
+    SamplingDefaults,
+    SentSampling,
+)
 from revloop.values import digest_of
 
 if TYPE_CHECKING:
@@ -40,6 +48,7 @@ class RunSettings(SettledOptions, SentSampling):
         "``no_guards``, so they are no part of the digest.",
     )
     judge: JudgeInfo | None = None
+    checks: tuple[CheckInfo, ...] = Field(default=(), description="The user's checks, in order.")
 
     @classmethod
     def resolve(
@@ -48,14 +57,22 @@ class RunSettings(SettledOptions, SentSampling):
         prompts: PromptSet,
         engine: EngineInfo,
         judge: JudgeInfo | None = None,
+        checks: tuple[CheckInfo, ...] = (),
     ) -> Self:
         """The user's choices, and the prompt set's where the user made none.
 
         Raises:
-            PromptSetError: The prompt set has no single-pass prompt, and it is asked for.
+            PromptSetError: The prompt set has no single-pass prompt, and it is asked for; or it
+                does not show checks.
+            InputError: The options contradict each other.
         """
         if options.single_pass:
             prompts.require_single_pass()
+        if options.critique == "checks" and (options.single_pass or not checks):
+            why = "a single pass asks for a critique" if options.single_pass else "there are none"
+            raise InputError(f"Checks cannot be the critique: {why}.")
+        if checks and options.critique == "model":
+            prompts.require_checks(single_pass=options.single_pass)
         chosen = prompts.settings
         sampling = {
             name: getattr(chosen.sampling if getattr(options, name) is None else options, name)
@@ -77,6 +94,7 @@ class RunSettings(SettledOptions, SentSampling):
             revision_max_tokens=options.revision_max_tokens or chosen.revision.max_tokens,
             guards=tuple(name for name in prompts.guards if name not in options.no_guards),
             judge=judge,
+            checks=checks,
         )
 
     @property
@@ -96,7 +114,8 @@ class RunSettings(SettledOptions, SentSampling):
     def requests_a_round(self) -> int:
         """Requests that a round takes if every reply is usable."""
         scores = self.candidates if self.candidates > 1 and self.judge is None else 0
-        return self.candidates + scores + (0 if self.single_pass else 1)
+        critiques = 0 if self.single_pass or self.critique == "checks" else 1
+        return self.candidates + scores + critiques
 
     def differences(self, other: RunSettings) -> list[str]:
         """The settings that differ, as ``name: this one's value, not the other's value``."""

@@ -1,4 +1,30 @@
-"""Loads a prompt set's folder: its settings and its templates."""
+"""Loads a prompt set's folder: its settings and its templates.
+
+A prompt set is a folder of text templates (:mod:`revloop.prompts.templates`) and a
+``settings.toml``. Values are substituted in a single pass, so text from a user or a model is never
+read as a template.
+
+======================  ==========  ====================================================
+file                    kinds       content
+======================  ==========  ====================================================
+``critique.txt``        both        asks for the critique: ``${prompt}``, ``${response}``
+``bridge.txt``          both        leads from the critique to the revision; asks for it anew
+                                    with ``context = "fresh"``: ``${prompt}``, ``${response}``,
+                                    ``${critique}``
+``turn.txt``            both        one turn of a conversation: ``${role}``, ``${content}``
+``rewrite.txt``         both        with ``form = "edits"``: as ``bridge.txt``, but asks for the
+                                    whole text, when edits could not be used
+``single.txt``          chat        asks for both in one answer: as ``critique.txt``; optional
+                                    without tags
+``system.txt``          chat        the system message (optional)
+``checks.txt``          both        what stands for ``${checks}`` in ``critique.txt`` and
+                                    ``single.txt`` if checks of the text fail, with ``${checks}``
+                                    for their list (optional)
+======================  ==========  ====================================================
+
+All but ``turn.txt``, and in completion sets the bridges, may name fields of the draft, such as
+``${extra.rubric}`` (:mod:`revloop.prompts.fields`).
+"""
 
 from __future__ import annotations
 
@@ -22,11 +48,13 @@ _PLACEHOLDERS: dict[str, frozenset[str]] = {
     "single.txt": _QUESTION,
     "turn.txt": frozenset({"role", "content"}),
     "system.txt": frozenset(),
+    "checks.txt": frozenset({"checks"}),
 }
+_OPTIONAL = {"critique.txt": frozenset({"checks"}), "single.txt": frozenset({"checks"})}
 _FRESH_BRIDGE = _QUESTION | {"critique"}
 _FILES = {
-    "completion": {"critique.txt", "bridge.txt", "turn.txt"},
-    "chat": {"critique.txt", "bridge.txt", "turn.txt", "single.txt", "system.txt"},
+    "completion": {"critique.txt", "bridge.txt", "turn.txt", "checks.txt"},
+    "chat": {"critique.txt", "bridge.txt", "turn.txt", "single.txt", "system.txt", "checks.txt"},
 }
 
 
@@ -64,7 +92,12 @@ def load_set(name_or_folder: str | Path) -> LoadedSet:
     }
     with_fields = _with_fields(settings)
     templates = {
-        file: load_template(folder / file, placeholders[file], with_fields=file in with_fields)
+        file: load_template(
+            folder / file,
+            placeholders[file],
+            _OPTIONAL.get(file, frozenset()),
+            with_fields=file in with_fields,
+        )
         for file in sorted(files)
         if file not in _optional(settings) or (folder / file).exists()
     }
@@ -102,7 +135,8 @@ def _find(name_or_folder: str | Path) -> Path:
 
 def _optional(settings: PromptSettings) -> set[str]:
     """Files that may be missing; without tags, a single pass could not be taken apart."""
-    return {"system.txt"} if settings.revision.tags is not None else {"single.txt", "system.txt"}
+    always = {"system.txt", "checks.txt"}
+    return always if settings.revision.tags is not None else always | {"single.txt"}
 
 
 def _with_fields(settings: PromptSettings) -> set[str]:

@@ -1,31 +1,9 @@
 """Prompt sets: the texts that ask a critic for a critique and a revision.
 
-A prompt set is a folder of text templates (:mod:`revloop.prompts.templates`) and a
-``settings.toml``. Values are substituted in a single pass, so text from a user or a model is never
-read as a template.
-
-======================  ==========  ====================================================
-file                    kinds       content
-======================  ==========  ====================================================
-``critique.txt``        both        asks for the critique: ``${prompt}``, ``${response}``
-``bridge.txt``          both        leads from the critique to the revision; asks for it anew
-                                    with ``context = "fresh"``: ``${prompt}``, ``${response}``,
-                                    ``${critique}``
-``turn.txt``            both        one turn of a conversation: ``${role}``, ``${content}``
-``rewrite.txt``         both        with ``form = "edits"``: as ``bridge.txt``, but asks for the
-                                    whole text, when edits could not be used
-``single.txt``          chat        asks for both in one answer: as ``critique.txt``; optional
-                                    without tags
-``system.txt``          chat        the system message (optional)
-======================  ==========  ====================================================
-
-All but ``turn.txt``, and in completion sets the bridges, may name fields of the draft, such as
-``${extra.rubric}`` (:mod:`revloop.prompts.fields`).
-
-With ``kind = "completion"`` the critic continues one text: the critique prompt, the critique, the
-bridge, the revision; single-pass mode generates the same text in one request. With
-``kind = "chat"`` critique and revision are two turns of a conversation, or with
-``context = "fresh"`` two conversations.
+The files of a set are in :mod:`revloop.prompts.loading`. With ``kind = "completion"`` the critic
+continues one text: the critique prompt, the critique, the bridge, the revision; single-pass mode
+generates the same text in one request. With ``kind = "chat"`` critique and revision are two turns
+of a conversation, or with ``context = "fresh"`` two conversations.
 """
 
 from __future__ import annotations
@@ -34,6 +12,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple, Self
 
 from revloop.errors import PromptSetError
+from revloop.prompts.evidence import critique_by_checks
 from revloop.prompts.fields import field_value, field_values, fields_in, item_names
 from revloop.prompts.guards import GuardName, Revised, failures, known_guards
 from revloop.prompts.loading import load_set
@@ -51,7 +30,7 @@ from revloop.prompts.parsing import (
     without_thoughts,
 )
 from revloop.prompts.rendering import Rendered, Rendering
-from revloop.prompts.templates import fixed_lines
+from revloop.prompts.templates import fixed_lines, placeholders
 from revloop.trajectory import Critique, Draft, Message, StepKind
 from revloop.values import digest_of
 
@@ -60,7 +39,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from revloop.prompts.settings import PromptSettings
-    from revloop.trajectory import GuardVerdict
+    from revloop.trajectory import Check, GuardVerdict
 
 Kind = StepKind
 """What a request asks for."""
@@ -172,21 +151,39 @@ class PromptSet:
         """A template with nothing in place of its placeholders."""
         return self._rendering.fixed_text(template)
 
-    def critique_prompt(self, draft: Draft, response: str) -> Rendered:
-        """The prompt whose answer is a critique of ``response``."""
-        return self._rendering.first_prompt("critique.txt", draft, response)
+    def evidence(self, checks: Sequence[Check]) -> str:
+        """What a critic is told of failed checks; empty if none failed."""
+        return self._rendering.evidence(checks)
 
-    def revision_prompt_of(self, draft: Draft, response: str, critique: str) -> Rendered:
+    def critique_by_checks(self, checks: Sequence[Check]) -> Critique:
+        """A critique of what checks found, in the format of the set's critiques."""
+        return critique_by_checks(checks, self.settings.critique.labels)
+
+    def critique_prompt(self, draft: Draft, response: str, evidence: str = "") -> Rendered:
+        """The prompt whose answer is a critique of ``response``.
+
+        Args:
+            draft: What is revised.
+            response: The version to criticise.
+            evidence: From :meth:`evidence`.
+        """
+        return self._rendering.first_prompt("critique.txt", draft, response, checks=evidence)
+
+    def revision_prompt_of(
+        self, draft: Draft, response: str, critique: str, evidence: str = ""
+    ) -> Rendered:
         """The prompt whose answer is the revision.
 
         Args:
             draft: What is revised.
             response: The version that was criticised.
             critique: The critique exactly as it was generated.
+            evidence: What the critic was told.
         """
         if self.has_fresh_context:
             return self._rendering.first_prompt("bridge.txt", draft, response, critique=critique)
-        return self.revision_prompt(self.critique_prompt(draft, response), critique, draft)
+        asked = self.critique_prompt(draft, response, evidence)
+        return self.revision_prompt(asked, critique, draft)
 
     def revision_prompt(
         self, critique_prompt: Rendered, critique: str, draft: Draft | None = None
@@ -204,16 +201,28 @@ class PromptSet:
         question = Message(role="user", content=self._rendering.text("bridge.txt", draft))
         return (*critique_prompt, answer, question)
 
-    def single_pass_prompt(self, draft: Draft, response: str) -> Rendered:
+    def single_pass_prompt(self, draft: Draft, response: str, evidence: str = "") -> Rendered:
         """The prompt whose answer is a critique followed by the revision.
 
         Raises:
             PromptSetError: The set has no ``single.txt``.
         """
         self.require_single_pass()
-        return self._rendering.first_prompt(
-            "single.txt" if self.is_chat else "critique.txt", draft, response
-        )
+        template = "single.txt" if self.is_chat else "critique.txt"
+        return self._rendering.first_prompt(template, draft, response, checks=evidence)
+
+    def require_checks(self, *, single_pass: bool) -> None:
+        """Refuse checks that the critic would not see.
+
+        Raises:
+            PromptSetError: The template that asks for the critique has no ``${checks}``.
+        """
+        template = "single.txt" if single_pass and self.is_chat else "critique.txt"
+        if "checks" not in placeholders(self.templates[template]):
+            raise PromptSetError(
+                f"Prompt set '{self.name}' does not show checks to its critic: {template} has no "
+                "${checks}. Add it, take the set 'chat', or choose --critique checks."
+            )
 
     def require_single_pass(self) -> None:
         """Refuse a single pass that the set cannot ask for.

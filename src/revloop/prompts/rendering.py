@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from revloop.prompts.evidence import messages_of_failed
 from revloop.prompts.fields import field_values
 from revloop.prompts.templates import PromptTemplate, placeholders
 from revloop.trajectory import Message
@@ -12,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from revloop.prompts.settings import PromptSettings
-    from revloop.trajectory import Draft
+    from revloop.trajectory import Check, Draft
 
 Rendered = str | tuple[Message, ...]
 """A prompt as sent: a text to continue, or the messages of a chat."""
@@ -39,6 +40,7 @@ class Rendering(NamedTuple):
             more: Values of the template's other placeholders.
         """
         prompt = self._conversation(draft.conversation)
+        more = {"checks": ""} | more
         text = self.text(template, draft, prompt=prompt, response=response, **more)
         if self.settings.kind == "completion":
             return text
@@ -46,6 +48,14 @@ class Rendering(NamedTuple):
         if "system.txt" not in self.templates:
             return (question,)
         return (Message(role="system", content=self.text("system.txt", draft)), question)
+
+    def evidence(self, checks: Sequence[Check]) -> str:
+        """What stands for ``${checks}``: the failed checks in ``checks.txt``; empty without any."""
+        failed = messages_of_failed(checks)
+        if not failed:
+            return ""
+        listed = "\n".join(f"- {message}" for message in failed)
+        return self.text("checks.txt", checks=listed) if "checks.txt" in self.templates else listed
 
     def text(self, template: str, draft: Draft | None = None, **values: str) -> str:
         """A template with its values, in a single pass.

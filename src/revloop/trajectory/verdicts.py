@@ -10,6 +10,7 @@ from typing import Annotated, Literal, NamedTuple, Protocol, runtime_checkable
 
 from pydantic import Field
 
+from revloop.trajectory.checks import Check
 from revloop.values import AnyText, Frozen, Text
 
 Preference = Literal["first", "second", "tie", "unparseable"]
@@ -77,6 +78,7 @@ class OtherCandidate(Frozen):
     critique: Text | None = Field(
         default=None, description="Its raw critique; None if all candidates share one."
     )
+    checks: tuple[Check, ...] = Field(default=(), description="What the checks found in it.")
 
 
 class Selection(Frozen):
