@@ -71,6 +71,12 @@ class LanguageDetector:
         with needs(f"Detecting languages needs py3langid: {_HINT}."):
             import py3langid
         self._classify = py3langid.classify
+        self._rank = py3langid.rank
+
+    @property
+    def languages(self) -> frozenset[str]:
+        """The codes of the languages that it tells apart."""
+        return frozenset(code for code, _ in self._rank("a"))
 
     def language(self, text: str) -> str:
         """The ISO 639-1 code of the text's language; "und" if the text is too short."""

@@ -1,0 +1,150 @@
+"""Checks from a file: ``checks.toml``, or the tables ``[[check]]`` of another."""
+
+from __future__ import annotations
+
+import tomllib
+from collections import Counter
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from pydantic import Field, StringConstraints, TypeAdapter, ValidationError
+
+from revloop.checks.builtin.code import Code
+from revloop.checks.builtin.files import FOLDER
+from revloop.checks.builtin.json_schema import Json
+from revloop.checks.builtin.keeps import Keeps
+from revloop.checks.builtin.languages import Language
+from revloop.checks.builtin.length import Length
+from revloop.checks.builtin.links import Links
+from revloop.checks.builtin.markdown import Markdown
+from revloop.checks.builtin.mentions import Mentions
+from revloop.checks.builtin.patterns import Regex
+from revloop.errors import InputError, RevloopError
+from revloop.files.text import read_text
+from revloop.values import AnyText, Frozen, Text, explain
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+TABLE = "check"
+_Words = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
+
+
+class FunctionEntry(Frozen):
+    """A Python function as check."""
+
+    kind: Literal["function"] = "function"
+    name: AnyText | None = Field(default=None, description="Its name. Default: the function's.")
+    message: Text | None = Field(
+        default=None, description="What the critic is told if it fails. Default: its own message."
+    )
+    function: _Words = Field(description="module:function.")
+
+
+class CommandEntry(Frozen):
+    """A command as check."""
+
+    kind: Literal["command"] = "command"
+    name: AnyText | None = Field(default=None, description="Its name. Default: the command.")
+    message: Text | None = Field(
+        default=None, description="What the critic is told if it fails. Default: its output."
+    )
+    command: _Words = Field(description="The text is on its standard input, or in {file}.")
+
+
+CheckEntry = Annotated[
+    Json
+    | Regex
+    | Length
+    | Language
+    | Mentions
+    | Markdown
+    | Links
+    | Code
+    | Keeps
+    | FunctionEntry
+    | CommandEntry,
+    Field(discriminator="kind"),
+]
+"""One table ``[[check]]``: its kind and its settings."""
+
+_ENTRY: TypeAdapter[CheckEntry] = TypeAdapter(CheckEntry)
+
+
+def load_checks(path: Path) -> tuple[CheckEntry, ...]:
+    """Read the checks of a file that has nothing else.
+
+    Raises:
+        InputError: It cannot be read, is not TOML, has no check, or something else.
+        MissingExtraError: A check needs a package that is not installed.
+    """
+    try:
+        tables = tomllib.loads(read_text(path))
+    except tomllib.TOMLDecodeError as exc:
+        raise InputError(f"{path} is not TOML: {exc}.") from exc
+    if others := [name for name in tables if name != TABLE]:
+        raise InputError(
+            f"{path}: there is no '{others[0]}' in a file of checks. Each check is a table "
+            f"[[{TABLE}]]."
+        )
+    checks = parse_checks(tables.get(TABLE, []), path)
+    if not checks:
+        raise InputError(f"{path} has no check. Each check is a table [[{TABLE}]].")
+    return checks
+
+
+def parse_checks(tables: object, path: Path) -> tuple[CheckEntry, ...]:
+    """The checks of the tables ``[[check]]`` of a file.
+
+    Args:
+        tables: A list of them.
+        path: The file, for messages, and because files that checks name are relative to its folder.
+
+    Raises:
+        InputError: One cannot be used, or has the name of another.
+        MissingExtraError: A check needs a package that is not installed.
+    """
+    if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
+        raise InputError(f"{path}: write each check as a table [[{TABLE}]], in double brackets.")
+    checks = tuple(_entry(table, number, path) for number, table in enumerate(tables, start=1))
+    if again := _twice(check.name or check.kind for check in checks if _is_named(check)):
+        raise InputError(f"{path}: two checks are named '{again}': give each its own name.")
+    return checks
+
+
+def kinds() -> dict[str, type[Frozen]]:
+    """The model of each kind."""
+    union = CheckEntry.__args__[0]
+    return {model.model_fields["kind"].default: model for model in union.__args__}
+
+
+def _entry(table: dict[str, Any], number: int, path: Path) -> CheckEntry:
+    where = f"{path}: [[{TABLE}]] {number}"
+    try:
+        return _ENTRY.validate_python(table, context={FOLDER: path.parent})
+    except ValidationError as exc:
+        raise InputError(f"{where}: {_explained(exc, table)}.") from exc
+    except RevloopError as exc:
+        raise type(exc)(f"{where}: {exc}") from exc
+
+
+def _explained(exc: ValidationError, table: dict[str, Any]) -> str:
+    kind = table.get("kind")
+    known = kinds()
+    if kind is None:
+        return f"it has no kind. Known: {', '.join(known)}"
+    if kind not in known:
+        return f"there is no kind '{kind}'. Known: {', '.join(known)}"
+    # a discriminated union puts the kind before each field
+    return explain(exc).replace(f"{kind}.", "", 1)
+
+
+def _is_named(check: object) -> bool:
+    """Whether the name is known here: the default one of functions and commands is theirs."""
+    return getattr(check, "name", None) is not None or not isinstance(
+        check, FunctionEntry | CommandEntry
+    )
+
+
+def _twice(names: Iterable[str]) -> str | None:
+    return next((name for name, times in Counter(names).items() if times > 1), None)
