@@ -16,7 +16,7 @@ import tomllib
 import venv
 from pathlib import Path
 
-EXTRAS = ("data", "evaluate", "local", "records")
+EXTRAS = ("checks", "data", "evaluate", "local", "records")
 TEST_PACKAGES = (
     *("pytest<9.2", "pytest-asyncio", "pytest-timeout", "pytest-xdist"),
     *("hypothesis", "pyyaml"),

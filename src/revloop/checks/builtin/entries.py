@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections import Counter
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -133,10 +134,10 @@ def _explained(exc: ValidationError, table: dict[str, Any]) -> str:
     known = kinds()
     if kind is None:
         return f"it has no kind. Known: {', '.join(known)}"
-    if kind not in known:
+    if not isinstance(kind, str) or kind not in known:
         return f"there is no kind '{kind}'. Known: {', '.join(known)}"
     # a discriminated union puts the kind before each field
-    return explain(exc).replace(f"{kind}.", "", 1)
+    return re.sub(rf"(?:^|(?<=; )){kind}(?:\.|: )", "", explain(exc))
 
 
 def _is_named(check: object) -> bool:

@@ -70,9 +70,12 @@ class Json(BuiltInCheck):
 
 def _read(path: Path) -> Any:
     try:
-        return from_json(read_text(path))
+        schema = from_json(read_text(path))
     except ValueError as exc:
         raise InputError(f"The JSON schema {path} is not JSON: {exc}.") from exc
+    if not isinstance(schema, dict | bool):
+        raise InputError(f"{path} is not a JSON schema: it is no object.")
+    return schema
 
 
 def _validator_of(schema: Any, path: Path) -> Any:

@@ -21,7 +21,6 @@ _NO_NAME = re.compile(
     r"ese|ose)|it|he|she|we|you|they|my|your|our|his|her|its|their|not?|yes|ok|if|when|what|why|how|"
     r"who|where|which|t?here|step|note|example|part|chapter|section|table|figure|mrs?|ms|dr|[ap]m"
 )
-_MOST_CAPITALS_SHARE = 0.6
 
 
 def names(text: str) -> dict[str, str]:
@@ -61,8 +60,8 @@ def _names_of(text: str, start: int, end: int) -> Iterator[str]:
         return
     words = list(_WORD.finditer(text, start, end))
     long = [word for word in words if len(word[0]) > 3]
-    capitals = sum(word[0][0].isupper() for word in long)
-    if len(long) > 2 and capitals > _MOST_CAPITALS_SHARE * len(long):
+    ends = text[start:end].rstrip(" \t\r\n*_\"'\u201d\u2019)]").endswith((".", "!", "?", "\u2026"))
+    if not ends and len(long) > 2 and all(word[0][0].isupper() for word in long):
         return  # a title
     for word in words[1:]:
         if not word[0][0].isupper() or _STARTS_ANEW.search(

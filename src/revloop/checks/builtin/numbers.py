@@ -39,8 +39,9 @@ def numbers(text: str, *, with_list_numbers: bool = False) -> dict[str, str]:
     """
     found: dict[str, str] = {}
     for match in _NUMBER.finditer(text if with_list_numbers else _LIST_NUMBER.sub(" ", text)):
-        for one in _plain(match[0]):
-            found.setdefault(one, match[0])
+        written = match[0]
+        for one in _plain(written):
+            found.setdefault(one, written)
     return found
 
 
@@ -51,9 +52,7 @@ def numbers_in_words(text: str) -> set[str]:
 
 
 def _plain(written: str) -> list[str]:
-    ascii_digits = "".join(
-        str(unicodedata.digit(one)) if one.isdigit() else one for one in written
-    ).replace("\u2212", "-")
+    ascii_digits = (written if written.isascii() else _in_ascii(written)).replace("\u2212", "-")
     if _GROUPED.fullmatch(ascii_digits):
         return [_without_zeros(_SEPARATORS.sub("", ascii_digits))]
     if _GROUPED_BY_DOTS.fullmatch(ascii_digits):
@@ -62,6 +61,10 @@ def _plain(written: str) -> list[str]:
     if len(parts) == 2 and "," in ascii_digits and "." not in ascii_digits:
         return [_without_zeros(".".join(parts))]  # a decimal comma
     return [_without_zeros(part) for part in parts]
+
+
+def _in_ascii(written: str) -> str:
+    return "".join(str(unicodedata.digit(one)) if one.isdigit() else one for one in written)
 
 
 def _without_zeros(number: str) -> str:

@@ -25,7 +25,7 @@ _STARTS_A_BLOCK = re.compile(r"[ \t>]*(?:[-*+\u2022][ \t]|\d{1,9}[.)][ \t]|#{1,6
 _HEADING_OR_ROW = re.compile(r"[ \t>]*(?:#{1,6}[ \t]|\|)")
 _LAST_WORD = re.compile(r"[^\s(\[\"'\u201c]{1,12}\Z")
 _ABBREVIATION = re.compile(
-    r"(?:mrs?|ms|[djs]r|prof|st|vs|nos?|figs?|eq|vol|pp|eds?|gen|sen|rep|e\.g|i\.e|cf|approx|al|inc|"
+    r"(?:mrs?|ms|[djs]r|prof|st|vs|figs?|eq|vol|pp|eds?|gen|sen|rep|e\.g|i\.e|cf|approx|al|inc|"
     r"ltd|co|corp|dept|mt|z\.b|d\.h|bzw|[^\W\d_])\.",
     re.IGNORECASE,
 )
@@ -98,7 +98,7 @@ def part_of_a_word() -> str:
     ``\w`` alone leaves marks out, so that "cafe" would be a word of "café" and no word of Hindi
     would be whole.
     """
-    marks = [n for n in range(0x300, 0x1F000) if unicodedata.category(chr(n)).startswith("M")]
+    marks = [n for n in range(0x300, 0x10000) if unicodedata.category(chr(n)).startswith("M")]
     runs = [list(run) for _, run in groupby(enumerate(marks), lambda pair: pair[1] - pair[0])]
     return r"\w" + "".join(f"{chr(run[0][1])}-{chr(run[-1][1])}" for run in runs)
 
@@ -126,15 +126,14 @@ def _blocks(text: str) -> Iterator[tuple[int, int]]:
 
 def _ends(text: str, first: int, mark: re.Match[str], end: int) -> bool:
     """Whether a mark ends a sentence, rather than an abbreviation or a list item's number."""
-    if mark[0][0] != ".":
+    if mark[0][0] not in ".\u2026":
         return True
-    word = _LAST_WORD.search(text, max(first, mark.start() - 12), mark.start() + 1)
-    if word is not None:
-        is_short = _ABBREVIATION.fullmatch(word[0]) is not None
+    if not mark[0].startswith(".."):
+        word = _LAST_WORD.search(text, max(first, mark.start() - 12), mark.start() + 1)
+        is_short = word is not None and _ABBREVIATION.fullmatch(word[0])
         if is_short or not text[first : mark.start()].strip(" \t>*_0123456789"):
             return False
-    following = text[mark.end() : min(end, mark.end() + 20)].lstrip()
-    return not following[:1].islower()
+    return not text[mark.end() : min(end, mark.end() + 20)].lstrip()[:1].islower()
 
 
 def _with_a_word(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
