@@ -182,6 +182,12 @@ class TestMarksOfAPromptSet:
         )
         assert without_thoughts("(hm:a:hm)Good.").text == "(hm:a:hm)Good."
 
+    @pytest.mark.parametrize("closing", ["end of thought", "END OF THOUGHT", "End of Thought"])
+    def test_a_closing_mark_may_be_words_in_any_case(self, closing: str) -> None:
+        more = (ThoughtMarks(opening="my thought", closing=closing),)
+        for written in (closing.lower(), closing.upper()):
+            assert without_thoughts(f"a {written} Good.", more=more) == (" Good.", "a")
+
     def test_one_without_an_end_is_unusable(self) -> None:
         with pytest.raises(UnfinishedThoughtError):
             without_thoughts("(hm: a", more=self.MORE)

@@ -103,12 +103,15 @@ class _Marks:
         pairs: Opening and closing marks.
         bare: Those that are recognised only in pairs.
         any_closing: Any closing mark of :attr:`pairs`.
+        begin_closing: The characters that a closing mark begins with. Few texts have one, and to
+            look for them is much faster than the search for the marks.
         openings: The opening marks as written, to recognise a part of one.
     """
 
     pairs: tuple[Patterns, ...]
     bare: tuple[Patterns, ...]
     any_closing: re.Pattern[str]
+    begin_closing: frozenset[str]
     openings: tuple[str, ...]
 
 
@@ -153,6 +156,10 @@ def _patterns(more: tuple[ThoughtMarks, ...]) -> _Marks:
         pairs=tuple((re.compile(one, flags), re.compile(other, flags)) for one, other in sources),
         bare=((re.compile(_BARE[0], flags), re.compile(_BARE[1], flags)),),
         any_closing=re.compile("|".join(closing for _, closing in sources), re.IGNORECASE),
+        # that of the harmony format begins like the others
+        begin_closing=frozenset(
+            "".join(closing[0].lower() + closing[0].upper() for _, closing in written)
+        ),
         openings=(*(opening for opening, _ in written), *_HARMONY_OPENINGS, "analysis"),
     )
 
@@ -286,7 +293,7 @@ def _only_opens(given: str, opening: re.Pattern[str], closing: re.Pattern[str]) 
 
 def _last_orphan(text: str, marks: _Marks) -> tuple[int, int] | None:
     """Where the last closing mark without an opening one begins and ends."""
-    if marks.any_closing.search(text) is None:
+    if not any(map(text.__contains__, marks.begin_closing)) or not marks.any_closing.search(text):
         return None
     last: tuple[int, int] | None = None
     for opening, closing in marks.pairs:
