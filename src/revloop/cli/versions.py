@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from rich.text import Text
 
+from revloop.cli.checks import print_checks
 from revloop.cli.output import printable, report, results, shortened, width
 from revloop.report.textdiff import changes_between
 
@@ -38,6 +39,7 @@ def print_trajectory(
     for message in trajectory.draft.conversation:
         _paragraph(console, f"{message.role}:", Text(printable(message.content)))
     _paragraph(console, "version 0, the response:", Text(printable(trajectory.original)))
+    print_checks(trajectory.versions[0], console)
     for version in trajectory.versions[1:]:
         _print_refused(trajectory, version.round, console)
         _print_thoughts(version.round, version.steps, console, whole=thoughts)
@@ -49,6 +51,7 @@ def print_trajectory(
         _paragraph(console, f"version {version.round}:", _changed(before, version, console))
         _print_edits(version, console)
         _print_notes(version, console)
+        print_checks(version, console)
     _print_refused(trajectory, trajectory.rounds + 1, console)
     if trajectory.end is not None:
         _print_thoughts(trajectory.rounds + 1, trajectory.end.steps, console, whole=thoughts)
