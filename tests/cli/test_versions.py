@@ -13,7 +13,7 @@ from rich.console import Console
 from revloop import Critique, Draft, End, StopReason, Trajectory, Version
 from revloop.cli.versions import diff_text, print_trajectory, totals, version_teller
 from revloop.edits import Edit, apply
-from revloop.trajectory import Sampling, Step, Usage
+from revloop.trajectory import GuardVerdict, Refusal, Sampling, Step, Usage
 from tests.helpers.command_line import revloop
 from tests.helpers.edited_samples import edited_store
 
@@ -23,10 +23,17 @@ if TYPE_CHECKING:
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
 
 
-def console() -> Console:
-    """A console without colours that keeps what it prints."""
+def console(columns: int | None = None) -> Console:
+    """What keeps what it is given to print, without colours: a pipe, or a terminal so wide."""
     return Console(
-        file=io.StringIO(), soft_wrap=True, width=100, highlight=False, markup=False, emoji=False
+        file=io.StringIO(),
+        soft_wrap=True,
+        width=columns or 100,
+        force_terminal=columns is not None,
+        color_system=None,
+        highlight=False,
+        markup=False,
+        emoji=False,
     )
 
 
@@ -117,6 +124,39 @@ def test_totals_tell_of_the_cache_only_where_somebody_counted(
     told = totals(trajectory("a", "b", "c", cached_tokens=cached))
     assert told.startswith(f"Rounds: 2; tokens: {said}")
     assert told.endswith("10 written; engine: 1.0 s.")
+
+
+def with_long_reasons() -> Trajectory:
+    """A trajectory with a refused reply, a guard that is off, and an end, each told at length."""
+    one = trajectory("a", "b")
+    reason = "it repeats a sentence of the critique: 'The response leaves out what matters most'"
+    refusal = Refusal(reason=reason, guard="copied_critique", reply="c", characters=1)
+    refused = one.steps[0].model_copy(update={"refusal": refusal})
+    update = {
+        "steps": (refused, *one.steps),
+        "failed_guards": (GuardVerdict(guard="critique_passages", reason=reason),),
+    }
+    end = End(reason=StopReason.ENGINE_FAILED, detail=f"The server said: {reason} as well.")
+    changed = one.versions[1].model_copy(update=update)
+    return one.model_copy(update={"versions": (one.versions[0], changed), "end": end})
+
+
+@pytest.mark.parametrize("columns", [80, 41, 20])
+def test_a_terminal_breaks_no_reason_within_a_word(columns: int) -> None:
+    whole, narrow = console(), console(columns=columns)
+    print_trajectory(with_long_reasons(), console=whole)
+    print_trajectory(with_long_reasons(), console=narrow)
+    lines = printed(narrow).splitlines()
+    assert max(map(len, lines)) <= columns
+    assert printed(narrow).split() == printed(whole).split()
+    assert len(lines) > len(printed(whole).splitlines())
+
+
+def test_a_pipe_gets_each_reason_on_one_line() -> None:
+    on = console()
+    print_trajectory(with_long_reasons(), console=on)
+    (line,) = [one for one in printed(on).splitlines() if "which is off" in one]
+    assert line.endswith("what matters most'")
 
 
 def with_thoughts() -> Trajectory:

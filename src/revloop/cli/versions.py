@@ -47,7 +47,7 @@ def print_trajectory(
         if version.critique is not None:
             critique = Text(printable(version.critique.raw.strip()), style="italic")
             noted = _unread(version.critique) + _cut(version)
-            _paragraph(console, printable(f"critique of version {before.round}{noted}:"), critique)
+            _paragraph(console, f"critique of version {before.round}{noted}:", critique)
         _paragraph(console, f"version {version.round}:", _changed(before, version, console))
         _print_edits(version, console)
         _print_notes(version, console)
@@ -56,9 +56,9 @@ def print_trajectory(
     if trajectory.end is not None:
         _print_thoughts(trajectory.rounds + 1, trajectory.end.steps, console, whole=thoughts)
     if trajectory.kept != trajectory.rounds:
-        console.print(Text(f"Kept: version {trajectory.kept}.", style="dim"))
+        _print_line(console, f"Kept: version {trajectory.kept}.")
     detail = "Unfinished." if trajectory.end is None else trajectory.end.detail
-    console.print(Text(printable(f"{detail} {totals(trajectory)}"), style="dim"))
+    _print_line(console, f"{detail} {totals(trajectory)}")
 
 
 def diff_text(
@@ -134,11 +134,11 @@ def _print_refused(trajectory: Trajectory, round_: int, console: Console) -> Non
         by = "" if refusal.guard is None else f" ({refusal.guard})"
         what = f"round {number}, {step.kind}, try {step.attempt}, not used{by}: {refusal.reason}"
         if refusal.reply is None:
-            console.print(Text(printable(what), style="dim"))
+            _print_line(console, what)
             continue
         rest = refusal.characters - len(refusal.reply)
         more = f" … and {rest} characters more" if rest else ""
-        _paragraph(console, printable(f"{what}:"), Text(printable(refusal.reply) + more))
+        _paragraph(console, f"{what}:", Text(printable(refusal.reply) + more))
 
 
 def _changed(before: Version, version: Version, console: Console) -> Text:
@@ -154,7 +154,7 @@ def _print_edits(version: Version, console: Console) -> None:
     """Print how many edits made a version, and which were not applied as they were written."""
     if (refusal := version.unusable_edits) is not None:
         said = f"version {version.round} is a rewrite, because its edits could not be used"
-        console.print(Text(printable(f"{said}: {refusal.reason}"), style="dim"))
+        _print_line(console, f"{said}: {refusal.reason}")
     if not version.edits:
         return
     remarks = [(edit, edit.remark) for edit in version.edits if edit.remark is not None]
@@ -177,7 +177,7 @@ def _print_notes(version: Version, console: Console) -> None:
             _paragraph(console, "left out of the reply:", Text(printable(text), style="dim"))
     for failed in version.failed_guards:
         said = f"version {version.round} fails {failed.guard}, which is off: {failed.reason}"
-        console.print(Text(printable(said), style="dim"))
+        _print_line(console, said)
 
 
 def _print_thoughts(round_: int, steps: Sequence[Step], console: Console, *, whole: bool) -> None:
@@ -189,7 +189,7 @@ def _print_thoughts(round_: int, steps: Sequence[Step], console: Console, *, who
         if whole:
             _paragraph(console, f"{what}:", Text(printable(step.thoughts), style="dim"))
         else:
-            console.print(Text(f"{what}: {len(step.thoughts)} characters", style="dim"))
+            _print_line(console, f"{what}: {len(step.thoughts)} characters")
 
 
 def _of_thoughts(usage: Usage) -> str:
@@ -210,6 +210,11 @@ def _cut(version: Version) -> str:
 
 
 def _paragraph(console: Console, heading: str, body: Text) -> None:
-    console.print(Text(heading, style="bold cyan"))
+    _print_line(console, heading, "bold cyan")
     console.print(body)
     console.print()
+
+
+def _print_line(console: Console, line: str, style: str = "dim") -> None:
+    """Print a line of our own: whole, but a terminal would break it within words."""
+    console.print(Text(printable(line), style=style), soft_wrap=not console.is_terminal)
