@@ -223,15 +223,19 @@ class AsyncReviser:
             InputError: The run has another draft with the same id, or the reviser is not open.
             StoreError: It could not be stored.
         """
-        fields = self._prompts.fields
+        fields = self._fields_seen(draft.extra)
         trajectory_id = self.trajectory_id(draft, draft.content_with(fields))
         if self._store is None or self._run is None:
             return OpenTrajectory(trajectory_id, draft)
         return await to_thread.run_sync(self._store.begin, self._run, trajectory_id, draft, fields)
 
+    def _fields_seen(self, row: Mapping[str, Any]) -> list[str]:
+        """Those of a row's fields that decide its versions: a check may read them all."""
+        return [name for name in row if self._checks is not None or name in self._prompts.fields]
+
     def with_fields(self, draft: Draft, row: Mapping[str, Any]) -> Draft:
         """A draft with those of its row's other fields that decide its versions."""
-        seen = {name: row[name] for name in row if name in self._prompts.fields}
+        seen = {name: row[name] for name in self._fields_seen(row)}
         return draft.model_copy(update={"extra": seen}) if seen else draft
 
     async def resume(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from revloop.checks.commands import CommandChecker
 from revloop.checks.functions import FunctionChecker
 from revloop.errors import InputError
 from revloop.functions import is_function_name
@@ -23,7 +24,9 @@ def checkers_of(options: RunOptions) -> list[Checker]:
     Raises:
         InputError: One cannot be loaded, or has the name of another.
     """
-    return as_checkers(options.check)
+    limit_s = options.check_timeout_s
+    commands = [CommandChecker(line, options, timeout_s=limit_s) for line in options.check_cmd]
+    return as_checkers([*options.check, *commands])
 
 
 def as_checkers(sources: Iterable[CheckSource]) -> list[Checker]:

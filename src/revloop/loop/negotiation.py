@@ -24,7 +24,9 @@ async def negotiate(engine: Engine, prompts: PromptSet, options: LoopOptions) ->
     if not isinstance(engine, Negotiates):
         return
     draft = Draft(response="Hello.", extra=dict.fromkeys(prompts.fields, "None."))
-    settings = RunSettings.resolve(options, prompts, engine.info)
+    # the checks, which are not open yet, change no parameter
+    sampled = options.model_copy(update={"critique": "model"})
+    settings = RunSettings.resolve(sampled, prompts, engine.info)
     await engine.negotiate(
         Request(
             prompt=prompts.critique_prompt(draft, draft.response),

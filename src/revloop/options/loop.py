@@ -10,6 +10,7 @@ from pydantic import BeforeValidator, Field
 
 from revloop.errors import InputError
 from revloop.options.base import Flag, Options
+from revloop.options.commands import CommandOptions
 from revloop.prompts.guards import GuardName, known_guards
 
 DEFAULT_ITERATIONS = 5
@@ -172,7 +173,7 @@ class LoopOptions(SettledOptions):
     )
 
 
-class RunOptions(LoopOptions):
+class RunOptions(LoopOptions, CommandOptions):
     """The loop's options, and those that Python passes as objects or arguments of their own."""
 
     iterations: Annotated[
@@ -193,6 +194,13 @@ class RunOptions(LoopOptions):
         default=(),
         description="A function that checks each version (may be repeated). It is called with a "
         "draft and a text, and returns whether the text passes, with a message for the critic.",
+    )
+    check_cmd: Annotated[tuple[str, ...], Flag(metavar="COMMAND", panel="Checks")] = Field(
+        default=(),
+        description="A command that checks each version (may be repeated). It reads the text from "
+        "its standard input or from {file}; exit code 0 passes, otherwise its output is the "
+        "message for the critic. If it executes the text, set --sandbox: else a model's code runs "
+        "as you.",
     )
     judge_prompts: Annotated[
         str, Flag(metavar="NAME|DIR", reads="the judges' prompts", panel="Selection")
