@@ -94,7 +94,7 @@ class TestRunSettings:
             mode="json",
             exclude={
                 *("keep", "judge", "candidates", "complete_sampling", "guards", "no_guards"),
-                *("checks", "critique", "stop_verified", "check_timeout_s"),
+                *("selector", "checks", "critique", "stop_verified", "check_timeout_s"),
                 "on_bad_edits",
                 *("thinking", "thinking_tokens", "unsent", "extra_body", "headers"),
             },
@@ -249,7 +249,9 @@ class TestEngineOptions:
             EngineOptions(api_key_file=tmp_path / "key")
 
 
-OWN_KEYWORDS = {"engine", "loop", "retries", "prompts", "store", "new_run", "judge", "checks"}
+OWN_KEYWORDS = {
+    *("engine", "loop", "retries", "prompts", "store", "new_run", "judge", "selector", "checks")
+}
 TAKEN_FOR: dict[Any, set[Any]] = {
     SecretStr: {SecretStr, str},
     Path: {Path, str},

@@ -64,6 +64,7 @@ class AsyncReviser:
         self._store_path = rest.pop("store", None)
         self._wants_new_run = bool(rest.pop("new_run", False))
         self._judge_source: JudgeSource | None = rest.pop("judge", None)
+        self._selector_source: JudgeSource | None = rest.pop("selector", None)
         self._checkers = as_checkers(rest.pop("checks", ()))
         own = {name: rest.pop(name) for name in EngineOptions.model_fields if name in rest}
         beside = [*(own if chosen else ()), *(rest if loop else ())]
@@ -82,6 +83,7 @@ class AsyncReviser:
         self._was_opened = False
         self._process: int | None = None
         self._judge: Judge | None = None
+        self._selector: Judge | None = None
         self._checks: CheckSuite | None = None
         self._store: Store | None = None
         self._run: Run | None = None
@@ -99,12 +101,15 @@ class AsyncReviser:
                 )
                 opened.push_async_callback(self._engine.aclose)
             await negotiate(self._engine, self._prompts, self._loop_options)
-            await self._open_judge(opened)
-            judge, engine = None if self._judge is None else self._judge.info, self._engine.info
+            self._judge = await _open_judge(self._judge_source, opened)
+            self._selector = await _open_judge(self._selector_source, opened)
+            judge = None if self._judge is None else self._judge.info
+            selector = None if self._selector is None else self._selector.info
             self._checks = self._open_checks(opened)
             checks = () if self._checks is None else self._checks.infos
             self._settings = RunSettings.resolve(
-                self._loop_options, self._prompts, engine, judge, checks
+                *(self._loop_options, self._prompts, self._engine.info, judge, checks),
+                selector=selector,
             )
             if self._store_path is not None:
                 self._store = opened.enter_context(Store.open(self._store_path))
@@ -117,25 +122,24 @@ class AsyncReviser:
 
     async def __aexit__(self, *_: object) -> None:
         self._process = None
-        with CancelScope(shield=True):  # close engine, judge and store even if cancelled
+        with CancelScope(shield=True):  # close engine, judges and store even if cancelled
             await self._resources.aclose()
 
     def _check_judge(self) -> None:
-        chooses = self._loop_options.keep != "last"
-        if self._judge_source is None and not self._checkers and chooses:
+        keeps, chooses = self._loop_options.keep != "last", self._loop_options.candidates > 1
+        if self._judge_source is None and not self._checkers and keeps:
             raise InputError("A judge or a check is needed to keep 'best' or 'gate'.")
-        if self._judge_source is not None and not chooses and self._loop_options.candidates == 1:
-            raise InputError(
-                "A judge has nothing to choose: keep 'best' or 'gate', or request candidates."
-            )
-
-    async def _open_judge(self, opened: AsyncExitStack) -> None:
-        source = self._judge_source
-        if source is None or isinstance(source, Judge):
-            self._judge = source
-        else:
-            self._judge = await source()
-            opened.push_async_callback(self._judge.aclose)
+        if self._selector_source is not None and not chooses:
+            raise InputError("A selector chooses between candidates: request several.")
+        if self._judge_source is not None and not keeps:
+            if self._selector_source is not None:
+                raise InputError(
+                    "A judge beside a selector has nothing to choose: keep 'best' or 'gate'."
+                )
+            if not chooses:
+                raise InputError(
+                    "A judge has nothing to choose: keep 'best' or 'gate', or request candidates."
+                )
 
     def _open_checks(self, opened: AsyncExitStack) -> CheckSuite | None:
         if not self._checkers:
@@ -167,9 +171,9 @@ class AsyncReviser:
         return self._engine
 
     @property
-    def judge(self) -> Judge | None:
-        """The open judge, if any."""
-        return self._judge
+    def judges(self) -> tuple[Judge, ...]:
+        """The open judge and the open selector, if any."""
+        return tuple(one for one in (self._judge, self._selector) if one is not None)
 
     @property
     def store(self) -> Store | None:
@@ -261,7 +265,7 @@ class AsyncReviser:
         """
         if not trajectory.is_settled(iterations, retry=retry):
             using = (trajectory, engine, self._prompts, self._settings)
-            rounds = Rounds(*using, judge=self._judge, checks=self._checks)
+            rounds = Rounds(*using, judge=self._judge, selector=self._selector, checks=self._checks)
             await rounds.run(iterations, on_version)
         return first_rounds(trajectory.snapshot(), self._settings, iterations)
 
@@ -375,3 +379,12 @@ async def arevise(
         return await reviser.revise(
             response, prompt=prompt, iterations=rounds, on_version=on_version
         )
+
+
+async def _open_judge(source: JudgeSource | None, opened: AsyncExitStack) -> Judge | None:
+    """The judge that was given, or one that is opened now and closed with the rest."""
+    if source is None or isinstance(source, Judge):
+        return source
+    judge = await source()
+    opened.push_async_callback(judge.aclose)
+    return judge

@@ -40,6 +40,7 @@ class ReviserOptions(TypedDict, total=False):
         store: File that every version is committed to.
         new_run: Begin a new run in the store, whatever it holds.
         judge: Who compares versions: a judge, or an asynchronous function that opens one.
+        selector: Who compares candidates, in the same way; None: the judge does.
         checks: What each version must pass: functions of a draft and a text, their names as
             ``module:function``, or checkers.
     """
@@ -51,6 +52,7 @@ class ReviserOptions(TypedDict, total=False):
     store: str | Path | None
     new_run: bool
     judge: JudgeSource | None
+    selector: JudgeSource | None
     checks: Sequence[CheckSource]
     base_url: str | None
     model: str | None

@@ -6,7 +6,16 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from revloop import Draft, PromptSet, StopReason, Store, Trajectory, revise
+from revloop import (
+    AsyncReviser,
+    Draft,
+    InputError,
+    PromptSet,
+    StopReason,
+    Store,
+    Trajectory,
+    revise,
+)
 from revloop.errors import (
     AuthenticationError,
     ContextFullError,
@@ -20,6 +29,7 @@ from revloop.loop.selection import choose_by_judge, choose_by_score
 from revloop.trajectory import Critique, Selection
 from tests.helpers.command_line import revloop
 from tests.helpers.judges import RuleJudge, always_first, by_number
+from tests.helpers.reward_servers import VLLM, reward_server
 from tests.helpers.scripted_engine import Answer, ScriptedEngine, cnr_critique
 from tests.helpers.stub_server import COMPLETIONS, StubServer, completion
 
@@ -28,6 +38,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from revloop.engines import Request
+    from revloop.trajectory import Judge, Preference
 
 DRAFT = Draft(id="d", prompt="Count.", response="5 first")
 SHARED = Critique(raw="Dull.")
@@ -121,6 +132,72 @@ class TestByTheJudge:
         found, _ = revised("3 a", "9 b", "7 c", judge=judge)
         assert found.end is not None
         assert (found.end.reason, len(found.end.steps)) == (StopReason.JUDGE_FAILED, 4)
+
+
+def shortest_number(_prompt: str, first: str, second: str) -> Preference:
+    """Prefers the lower number: the opposite of the judge."""
+    return by_number("", second, first)
+
+
+class TestByASelector:
+    def test_the_selector_chooses_and_the_judge_decides_whether_it_is_kept(self) -> None:
+        judge, selector = RuleJudge(by_number), RuleJudge(shortest_number)
+        found, _ = revised("3 a", "9 b", "7 c", keep="gate", judge=judge, selector=selector)
+        (version,) = found.versions[1:]
+        assert (version.text, found.kept_text) == ("3 a", "5 first")
+        assert {text for _, *texts in selector.asked for text in texts} == {"3 a", "9 b", "7 c"}
+        assert {text for _, *texts in judge.asked for text in texts} == {"5 first", "3 a"}
+
+    def test_without_a_judge_the_last_version_is_kept(self) -> None:
+        found, engine = revised("3 a", "9 b", "7 c", selector=RuleJudge(by_number))
+        assert found.kept_text == "9 b"
+        assert len(engine.requests) == 4  # no text is scored by the critic
+
+    def test_a_selector_that_fails_ends_the_trajectory(self) -> None:
+        selector = RuleJudge(lambda *_: UnreachableError("gone"))
+        found, _ = revised("3 a", "9 b", "7 c", selector=selector)
+        assert found.end is not None
+        assert found.end.reason is StopReason.JUDGE_FAILED
+        assert found.end.detail == "Round 1: the selector failed: gone"
+
+    def test_it_needs_candidates_and_leaves_the_judge_a_way_to_keep(self) -> None:
+        judge, selector = RuleJudge(by_number), RuleJudge(by_number, "selector")
+        with pytest.raises(InputError, match="A selector chooses between candidates"):
+            revised("3 a", candidates=1, selector=selector)
+        with pytest.raises(InputError, match="A judge beside a selector has nothing to choose"):
+            revised("3 a", "9 b", candidates=2, judge=judge, selector=selector)
+
+    async def test_its_name_is_in_the_settings_and_it_is_closed_if_opened_here(self) -> None:
+        selector = RuleJudge(by_number, "selector")
+
+        async def opened() -> Judge:
+            return selector
+
+        engine = ScriptedEngine([])
+        async with AsyncReviser(engine=engine, candidates=2, selector=opened) as reviser:
+            assert (reviser.settings.selector, reviser.settings.judge) == (selector.info, None)
+            assert reviser.settings.requests_a_round == 3
+            with_selector = reviser.settings.digest
+        assert selector.is_closed
+        async with AsyncReviser(engine=engine, candidates=2) as reviser:
+            assert reviser.settings.digest != with_selector
+
+    async def test_a_reward_server_selects_with_a_key_of_its_own(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("REVLOOP_JUDGE_API_KEY", "the judge's")
+        monkeypatch.setenv("REVLOOP_SELECTOR_API_KEY", "the selector's")
+        said = [cnr_critique(3), "so", "good", "bad"]
+        async with StubServer() as server, reward_server(VLLM) as rewards:
+            server.on(COMPLETIONS, *map(completion, said))
+            finished = await revloop(
+                *("revise", "5 first", "-n", "1", "--base-url", server.base_url),
+                *("--candidates", "3", "--selector", f"reward:{rewards.base_url}"),
+                folder=tmp_path,
+            )
+            keys = {one.headers.get("Authorization") for one in rewards.asked("/classify")}
+        assert (finished.code, finished.out) == (0, "good\n"), finished.err
+        assert keys == {"Bearer the selector's"}
 
 
 class TestByTheCriticsScore:

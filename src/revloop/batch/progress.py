@@ -118,9 +118,9 @@ class Progress:
     _last_failure: str | None = None
     _moments: deque[tuple[float, int, int]] = field(default_factory=deque)
 
-    def watch(self, engine: object, judge: object = None) -> None:
-        """Report an engine's outages, waits, faults and jobs, and a judge's outages."""
-        for one in (engine, judge):
+    def watch(self, engine: object, *judges: object) -> None:
+        """Report an engine's outages, waits, faults and jobs, and the outages of judges."""
+        for one in (engine, *judges):
             if isinstance(one, WaitsForServer):
                 self._waits.append(one.waiting)
         if isinstance(engine, ObeysRateLimits):

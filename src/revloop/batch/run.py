@@ -99,7 +99,7 @@ class Batch:
         self._ending: Ending | None = None
         self._detail = ""
         self._engine = reviser.engine
-        progress.watch(reviser.engine, reviser.judge)
+        progress.watch(reviser.engine, *reviser.judges)
         self._settings = reviser.settings
         greedy = reviser.settings.sampling.temperature == 0
         self._progress.rejected = self._rows.reject_count()

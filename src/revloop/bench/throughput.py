@@ -22,7 +22,7 @@ from revloop.bench.results import BenchResult, side_of
 from revloop.checks import checkers_of
 from revloop.engines.metrics import ReportsCounters
 from revloop.errors import EngineError, RevloopError
-from revloop.evaluation import judge_opener
+from revloop.evaluation import judge_opener, selector_opener
 from revloop.options import BatchOptions, Concurrency, RunOptions
 from revloop.reviser import AsyncReviser
 from revloop.store import Store
@@ -162,6 +162,7 @@ async def run_batch(engine: Engine, workload: Workload) -> Measurement:
             loop=loop,
             prompts=loop.prompts,
             judge=judge_opener(loop),
+            selector=selector_opener(loop),
             checks=checkers_of(loop),
         ) as reviser:
             batch = Batch(

@@ -38,7 +38,11 @@ if TYPE_CHECKING:
 EXAMPLE = "Example: `revloop demo --iterations 3`"
 
 
-@with_options(loop=RunOptions, demo=DemoOptions, leave_out=("prompts", "judge", "judge_prompts"))
+@with_options(
+    loop=RunOptions,
+    demo=DemoOptions,
+    leave_out=("prompts", "judge", "selector", "judge_prompts"),
+)
 def demo(loop: RunOptions, demo: DemoOptions) -> None:
     """Serve the shipped critic with vLLM, revise a few responses, and report the figures."""
     now, iterations = datetime.now().astimezone(), loop.iterations

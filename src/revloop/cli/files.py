@@ -51,12 +51,12 @@ def named_output(path: Path) -> Path:
     return STANDARD_OUTPUT if descriptor(path) == 1 else path
 
 
-def paths_read(*models: Options, judge: str | None = None) -> dict[str, str | Path | None]:
+def paths_read(*models: Options, judges: Iterable[str | None] = ()) -> dict[str, str | Path | None]:
     """What the options of a command name to be read, by what people call it."""
     paths: dict[str, str | Path | None] = {"the options file": read_config().path}
     for model in models:
         paths |= model.paths_read()
-    return {**paths, **judges_read([judge])}
+    return {**paths, **judges_read(judges)}
 
 
 def judges_read(specs: Iterable[str | None]) -> dict[str, Path]:

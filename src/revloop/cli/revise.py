@@ -16,7 +16,7 @@ from revloop.cli.stores import tell_if_in_two_files
 from revloop.cli.versions import totals, version_teller
 from revloop.engines.factory import refuse_jobs
 from revloop.errors import EngineError, InputError
-from revloop.evaluation import judge_opener
+from revloop.evaluation import judge_opener, selector_opener
 from revloop.files.compression import STANDARD_INPUT
 from revloop.files.paths import Kind, Writes, check_paths, standard_output
 from revloop.files.text import read_text
@@ -61,12 +61,13 @@ def revise(
         loop=loop,
         prompts=loop.prompts,
         judge=judge_opener(loop),
+        selector=selector_opener(loop),
         checks=checkers_of(loop),
         store=store.store,
         new_run=store.new_run,
     )
     kept = [] if store.store is None else [Writes(store.store, "the store", Kind.STORE)]
-    reads = paths_read(engine, loop, judge=loop.judge)
+    reads = paths_read(engine, loop, judges=(loop.judge, loop.selector))
     check_paths(
         [standard_output(), *kept],
         {"the response": file, **reads},

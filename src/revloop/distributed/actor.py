@@ -17,7 +17,7 @@ from revloop.concurrency import task_group
 from revloop.distributed.folder import ShardFolder
 from revloop.engines.retry import RetryPolicy
 from revloop.errors import EngineError, RevloopError
-from revloop.evaluation import judge_opener
+from revloop.evaluation import judge_opener, selector_opener
 from revloop.options import BatchOptions, EngineOptions, RunOptions
 from revloop.reviser import AsyncReviser
 from revloop.trajectory import Draft
@@ -149,6 +149,7 @@ class Actor:
             loop=loop,
             prompts=loop.prompts,
             judge=judge_opener(loop, retries=retries),
+            selector=selector_opener(loop, retries=retries),
             retries=retries,
             checks=checkers_of(loop),
         )

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from revloop.trajectory import Judge
 
 KEY_VARIABLE = "REVLOOP_JUDGE_API_KEY"
+SELECTOR_KEY_VARIABLE = "REVLOOP_SELECTOR_API_KEY"
 
 
 async def open_judge(
@@ -34,15 +35,17 @@ async def open_judge(
     *,
     prompts: str | Path = DEFAULT_JUDGE_PROMPTS,
     retries: RetryPolicy | None = None,
+    key_variable: str = KEY_VARIABLE,
 ) -> Judge:
     """Open a judge by its name.
 
     Args:
         spec: ``demo``, ``module:function``, a server's address with or without ``#MODEL``,
             ``model:FOLDER`` (in this process, on vLLM if installed), or ``reward:`` and a reward
-            model's folder or server. A server's key is read from ``REVLOOP_JUDGE_API_KEY``.
+            model's folder or server.
         prompts: The prompt set for a model.
         retries: When to send a request to a server again.
+        key_variable: The environment variable that holds a server's key.
 
     Raises:
         InputError: The name is not a judge's.
@@ -52,13 +55,13 @@ async def open_judge(
     if spec == "demo":
         return demo_judge()
     if kind in {"http", "https"}:
-        return await _served(spec, JudgePrompts.load(prompts), retries)
+        return await _served(spec, JudgePrompts.load(prompts), retries, _key(key_variable))
     if kind == "model" and rest:
         return ModelJudge(await open_local_engine(rest), JudgePrompts.load(prompts), name=spec)
     if kind == "reward" and rest.startswith(("http://", "https://")):
         address, _, model = rest.partition("#")
         return await RewardJudge.connect(
-            address, model=model or None, api_key=_key(), retries=retries
+            address, model=model or None, api_key=_key(key_variable), retries=retries
         )
     if kind == "reward" and rest:
         load = partial(RewardJudge.load, rest, name=spec)
@@ -77,14 +80,31 @@ def judge_opener(
     return partial(open_judge, loop.judge, prompts=loop.judge_prompts, retries=retries)
 
 
-def _key() -> SecretStr | None:
-    key = os.environ.get(KEY_VARIABLE)
+def selector_opener(
+    loop: RunOptions, *, retries: RetryPolicy | None = None
+) -> Callable[[], Awaitable[Judge]] | None:
+    """The same for the selector of candidates, which has a key of its own."""
+    if loop.selector is None:
+        return None
+    return partial(
+        open_judge,
+        loop.selector,
+        prompts=loop.judge_prompts,
+        retries=retries,
+        key_variable=SELECTOR_KEY_VARIABLE,
+    )
+
+
+def _key(variable: str) -> SecretStr | None:
+    key = os.environ.get(variable)
     return SecretStr(key) if key else None
 
 
-async def _served(spec: str, prompts: JudgePrompts, retries: RetryPolicy | None) -> ModelJudge:
+async def _served(
+    spec: str, prompts: JudgePrompts, retries: RetryPolicy | None, key: SecretStr | None
+) -> ModelJudge:
     address, _, model = spec.partition("#")
-    engine = await HttpEngine.connect(address, model=model or None, api_key=_key(), retries=retries)
+    engine = await HttpEngine.connect(address, model=model or None, api_key=key, retries=retries)
     sample = Request(
         prompt=prompts.question("Hello?", "Hello.", "Hi."),
         sampling=prompts.settings.sampling.with_seed(0),

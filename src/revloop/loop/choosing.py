@@ -26,16 +26,23 @@ class Choosing:
         draft: What is revised.
         writing: Asks the critic for a score.
         settings: What else decides the texts.
-        judge: Compares texts; None without one.
+        judge: Compares versions; None without one.
+        selector: Compares candidates; None: the judge does.
     """
 
     def __init__(
-        self, draft: Draft, writing: Writing, settings: RunSettings, judge: Judge | None
+        self,
+        draft: Draft,
+        writing: Writing,
+        settings: RunSettings,
+        judge: Judge | None,
+        selector: Judge | None,
     ) -> None:
         self._prompt_text = draft.prompt_text
         self._writing = writing
         self._settings = settings
         self._judge = judge
+        self._selector = selector
 
     async def selection(
         self, requests: RoundRequests, candidates: Sequence[Candidate], base: Version
@@ -52,15 +59,17 @@ class Choosing:
         if len(candidates) == 1:
             return None
         fit = fit_candidates(candidates, base)
-        if self._judge is None:
+        chooser = self._selector or self._judge
+        if chooser is None:
             texts = [candidates[number].text for number in fit] if len(fit) > 1 else []
             scores = await self._scores(requests, texts)
             by_number = [scores.get(one.text) for one in candidates] if scores else []
             return choose_by_score(candidates, fit, by_number)
         try:
-            return await choose_by_judge(self._judge, self._prompt_text, candidates, fit)
+            return await choose_by_judge(chooser, self._prompt_text, candidates, fit)
         except RevloopError as exc:
-            raise requests.failed(StopReason.JUDGE_FAILED, f"the judge failed: {exc}") from exc
+            who = "judge" if self._selector is None else "selector"
+            raise requests.failed(StopReason.JUDGE_FAILED, f"the {who} failed: {exc}") from exc
 
     async def _scores(
         self, requests: RoundRequests, texts: Sequence[str]

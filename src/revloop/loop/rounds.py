@@ -45,7 +45,8 @@ class Rounds:
         engine: Answers the requests.
         prompts: Words the requests, and parses the replies.
         settings: What else decides the texts.
-        judge: Chooses between versions, and between candidates.
+        judge: Chooses between versions, and without a selector between candidates.
+        selector: Chooses between candidates; None: the judge does.
         checks: The user's checks; None without any.
     """
 
@@ -57,6 +58,7 @@ class Rounds:
         settings: RunSettings,
         *,
         judge: Judge | None = None,
+        selector: Judge | None = None,
         checks: CheckSuite | None = None,
     ) -> None:
         self._trajectory = trajectory
@@ -66,7 +68,7 @@ class Rounds:
         self._settings = settings
         self._checks = checks
         self._writing = Writing(trajectory.draft, engine, prompts, settings)
-        self._choosing = Choosing(trajectory.draft, self._writing, settings, judge)
+        self._choosing = Choosing(trajectory.draft, self._writing, settings, judge, selector)
 
     async def run(
         self, iterations: int, on_version: Callable[[Version], None] | None = None

@@ -80,8 +80,8 @@ class SettledOptions(Options):
         default=1,
         ge=1,
         le=64,
-        description="Revisions a round. The judge chooses one; without a judge, the critic's own "
-        "score does.",
+        description="Revisions a round. The selector chooses one; without one, the judge does; "
+        "without both, the critic's own score.",
     )
     on_bad_edits: Annotated[OnBadEdits, Flag()] = Field(
         default="rewrite",
@@ -189,6 +189,11 @@ class RunOptions(LoopOptions, CommandOptions):
         default=None,
         description="Who compares, for --keep best or gate and for --candidates: "
         f"{HOW_TO_NAME_A_JUDGE}.",
+    )
+    selector: Annotated[str | None, Flag(metavar="JUDGE", panel="Selection")] = Field(
+        default=None,
+        description="Who chooses between --candidates, named like a judge; --judge then decides "
+        "only which version is kept. By default the judge chooses.",
     )
     check: Annotated[tuple[str, ...], Flag(metavar="MODULE:FUNCTION", panel="Checks")] = Field(
         default=(),

@@ -48,6 +48,9 @@ class RunSettings(SettledOptions, SentSampling):
         "``no_guards``, so they are no part of the digest.",
     )
     judge: JudgeInfo | None = None
+    selector: JudgeInfo | None = Field(
+        default=None, description="Who chooses between candidates; None: the judge, if any."
+    )
     checks: tuple[CheckInfo, ...] = Field(default=(), description="The user's checks, in order.")
 
     @classmethod
@@ -58,6 +61,8 @@ class RunSettings(SettledOptions, SentSampling):
         engine: EngineInfo,
         judge: JudgeInfo | None = None,
         checks: tuple[CheckInfo, ...] = (),
+        *,
+        selector: JudgeInfo | None = None,
     ) -> Self:
         """The user's choices, and the prompt set's where the user made none.
 
@@ -94,6 +99,7 @@ class RunSettings(SettledOptions, SentSampling):
             revision_max_tokens=options.revision_max_tokens or chosen.revision.max_tokens,
             guards=tuple(name for name in prompts.guards if name not in options.no_guards),
             judge=judge,
+            selector=selector,
             checks=checks,
         )
 
@@ -113,7 +119,8 @@ class RunSettings(SettledOptions, SentSampling):
     @property
     def requests_a_round(self) -> int:
         """Requests that a round takes if every reply is usable."""
-        scores = self.candidates if self.candidates > 1 and self.judge is None else 0
+        is_scored = self.candidates > 1 and self.judge is None and self.selector is None
+        scores = self.candidates if is_scored else 0
         critiques = 0 if self.single_pass or self.critique == "checks" else 1
         return self.candidates + scores + critiques
 
