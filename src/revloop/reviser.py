@@ -235,7 +235,8 @@ class AsyncReviser:
 
     def _fields_seen(self, row: Mapping[str, Any]) -> list[str]:
         """Those of a row's fields that decide its versions: a check may read them all."""
-        return [name for name in row if self._checks is not None or name in self._prompts.fields]
+        shown = self._prompts.fields.union(*(judge.info.fields for judge in self.judges))
+        return [name for name in row if self._checks is not None or name in shown]
 
     def with_fields(self, draft: Draft, row: Mapping[str, Any]) -> Draft:
         """A draft with those of its row's other fields that decide its versions."""

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from revloop import InputError, Store, arevise, arevise_many
+from revloop.prompts.templates import shipped_folder
 from revloop.store import salvage
 from tests.helpers.prompt_folders import prompt_set
 from tests.helpers.running_batch import Work, work_in, write_rows
@@ -21,9 +23,20 @@ if TYPE_CHECKING:
 ASKS = "Q: ${prompt}\nA: ${response}\nBy these: ${extra.rubric}"
 
 
+CHECK = """
+from revloop.trajectory import Check
+
+def lacks(draft, text):
+    return Check(passed=draft.extra["want"] in text, message="It lacks something.")
+"""
+JUDGES = "Q: ${prompt}\nA: ${first}\nB: ${second}\nBy these: ${extra.rubric}"
+
+
 async def critique_or_revision(request: web.Request) -> web.StreamResponse:
     """A critique of a first turn, and a longer text for a second one."""
     turns = (await request.json())["messages"]
+    if "\nB: " in turns[0]["content"]:
+        return await chat_completion("Verdict: tie")(request)
     response = turns[0]["content"].partition("\nA: ")[2].partition("\nBy these: ")[0]
     text = "It lacks a plus." if len(turns) == 1 else f"{response} +"
     return await chat_completion(text)(request)
@@ -102,6 +115,35 @@ async def test_a_damaged_store_keeps_its_trajectories_with_fields(
         (found,) = store.trajectories()
     assert found.final == "Four +"
     assert found.draft.extra == {"rubric": "right"}
+
+
+async def test_a_judge_sees_the_field_of_a_row_as_well(server: StubServer, work: Work) -> None:
+    prompt_set(work.folder / "mine", files={"critique.txt": ASKS.replace("${extra.rubric}", "it")})
+    judge = shutil.copytree(shipped_folder() / "judge", work.folder / "by-field")
+    (judge / "pair.txt").write_text(JUDGES)
+    rows = [row("a", rubric="right"), row("b", rubric="short"), row("c", "Five")]
+    write_rows(work.folder / "drafts.jsonl", rows)
+    gate = ("--keep", "gate", "--judge", server.base_url, "--judge-prompts", "by-field")
+    assert await run(work, server, "--iterations", "1", *gate) == 0
+    asked = [r.body["messages"][0]["content"] for r in server.asked(CHAT)]
+    pairs = [text for text in asked if "\nB: " in text]
+    assert (
+        sorted(text.partition("By these: ")[2] for text in pairs) == ["right"] * 2 + ["short"] * 2
+    )
+    verdicts = work.rows()[2]["versions"][1]["comparison"]["verdicts"]
+    assert {one["preference"] for one in verdicts} == {"unparseable"}
+    assert "no field 'rubric'" in verdicts[0]["reason"]
+
+
+async def test_a_check_sees_all_fields_of_a_row(server: StubServer, work: Work) -> None:
+    prompt_set(work.folder / "mine", files={"critique.txt": ASKS.replace("extra.rubric", "checks")})
+    (work.folder / "wanted.py").write_text(CHECK)
+    rows = [row("a", want="+"), row("b", want="Four"), row("c", want="-")]
+    write_rows(work.folder / "drafts.jsonl", rows)
+    assert await run(work, server, "--iterations", "1", "--check", "wanted:lacks") == 0
+    found = [[v["checks"][0]["passed"] for v in one["versions"]] for one in work.rows()]
+    assert found == [[False, True], [True], [False, False]]
+    assert [one["draft"]["extra"] for one in work.rows()] == [{"want": w["want"]} for w in rows]
 
 
 async def test_a_reviser_of_single_drafts_tells_rubrics_apart(

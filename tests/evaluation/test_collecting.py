@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import itertools
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import anyio
 import pytest
 
 from revloop.errors import JudgeError, StoreError, UnreachableError
 from revloop.evaluation import Question, Verdicts, ask_judge, count_questions
+from revloop.trajectory import Verdict
 from tests.helpers.judges import RuleJudge, always_first, by_number, count_verdicts, store_of
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from revloop.evaluation import Against, VerdictCounts
-    from revloop.trajectory import Preference, Verdict
+    from revloop.trajectory import Preference
 
 BY_TURNS: tuple[Preference, ...] = ("tie", "unparseable")
 BOTH: frozenset[Against] = frozenset({"original", "previous"})
@@ -158,5 +160,54 @@ async def test_an_unreadable_store_is_a_store_error(
         await ask_judge(path, RuleJudge(by_number), rounds=1)
 
 
-def test_a_question_is_three_texts() -> None:
-    assert Question("p", "a", "b").swapped == ("p", "b", "a")
+def test_a_question_can_be_asked_in_the_other_order() -> None:
+    assert Question("p", "a", "b", {"n": 1}).swapped == Question("p", "b", "a", {"n": 1})
+
+
+class Reader(RuleJudge):
+    """A judge that is told the rubric, and prefers the second text if it is "second"."""
+
+    def __init__(self, *fields: str) -> None:
+        super().__init__(by_number)
+        self.info = self.info.model_copy(update={"fields": fields})
+        self.told: list[dict[str, Any]] = []
+
+    async def judge(
+        self, prompt: str, first: str, second: str, *, fields: Mapping[str, Any] | None = None
+    ) -> Verdict:
+        await super().judge(prompt, first, second)
+        known = dict(fields or {})
+        self.told.append(known)
+        return Verdict(preference="first" if known.get("rubric") == "first" else "second")
+
+
+class TestFields:
+    @pytest.fixture
+    def path(self, tmp_path: Path) -> Path:
+        """Three equal pairs under two rubrics."""
+        fields = [{"rubric": name, "note": name} for name in ("first", "second", "first")]
+        return store_of(tmp_path / "s.sqlite", [["1", "2"]] * 3, fields=fields)
+
+    async def test_a_judge_is_told_those_that_it_names(self, path: Path) -> None:
+        judge = Reader("rubric", "absent")
+        counts = await ask_judge(path, judge, rounds=1)
+        assert sorted(one["rubric"] for one in judge.told) == ["first"] * 2 + ["second"] * 2
+        assert all(one.keys() == {"rubric"} for one in judge.told)
+        assert (counts.new, counts.stored) == (4, 2)
+
+    async def test_verdicts_under_another_rubric_are_others(self, path: Path) -> None:
+        judge = Reader("rubric")
+        await ask_judge(path, judge, rounds=1)
+        assert (await ask_judge(path, judge, rounds=1)).new == 0
+        with Verdicts.open_to_read(path) as verdicts:
+            (info,) = verdicts.judges()
+            assert info == judge.info
+            found = [
+                verdicts.get(info, Question("Why?", "1", "2", {"rubric": name, "note": 7}))
+                for name in ("first", "second", "third")
+            ]
+        assert [one and one.preference for one in found] == ["first", "second", None]
+
+    async def test_other_judges_ask_once_about_the_same_texts(self, path: Path) -> None:
+        counts = await ask_judge(path, RuleJudge(by_number), rounds=1)
+        assert (counts.new, counts.stored) == (2, 4)

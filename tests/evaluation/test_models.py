@@ -11,7 +11,7 @@ from revloop.engines import HttpEngine
 from revloop.errors import ContentFilterError, UnreachableError
 from revloop.evaluation import JudgePrompts, ModelJudge
 from revloop.prompts.parsing import ThinkingSettings, ThoughtMarks
-from revloop.trajectory import Judge
+from revloop.trajectory import Judge, told
 from tests.helpers.scripted_engine import Answer, ScriptedEngine
 from tests.helpers.stub_server import CHAT, StubServer, chat_completion
 
@@ -55,6 +55,32 @@ async def test_after_the_last_try_it_is_unparseable_and_never_a_tie() -> None:
 async def test_a_truncated_answer_is_no_verdict() -> None:
     script = iter([Answer("Verdict: A", "length"), Answer("Verdict: B", "stop")])
     assert (await judge_of(script).judge("Why?", "a", "b")).preference == "second"
+
+
+class TestFields:
+    PROMPTS = JudgePrompts.load("judge-rubric")
+
+    async def test_the_model_is_shown_them(self) -> None:
+        engine = ScriptedEngine(["Verdict: A"])
+        judge = ModelJudge(engine, self.PROMPTS)
+        assert judge.info.fields == ("rubric",)
+        verdict = await told(judge, {"rubric": ["It is short."], "note": 1}).judge("Why?", "a", "b")
+        assert verdict.preference == "first"
+        assert "<criteria>\n- It is short.\n</criteria>" in engine.prompts[0]
+
+    @pytest.mark.parametrize("fields", [{}, {"rubric": None}, {"rubric": [[1]]}])
+    async def test_a_draft_that_lacks_one_gets_no_verdict_and_costs_no_request(
+        self, fields: dict[str, object]
+    ) -> None:
+        judge = ModelJudge(ScriptedEngine([]), self.PROMPTS)
+        verdict = await told(judge, fields).judge("Why?", "a", "b")
+        assert verdict.preference == "unparseable"
+        assert "'rubric'" in str(verdict.reason)
+
+    def test_a_judge_without_fields_is_recorded_as_before(self) -> None:
+        judge = judge_of([])
+        assert told(judge, {"rubric": "x"}) is judge
+        assert judge.info.model_dump().keys() == {"kind", "name", "digest"}
 
 
 class TestThoughts:

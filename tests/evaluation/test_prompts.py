@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from revloop.errors import PromptSetError
+from revloop.errors import MissingFieldError, PromptSetError
 from revloop.evaluation import JudgePrompts
 from revloop.prompts.templates import shipped_folder
 
@@ -50,6 +50,43 @@ class TestTheQuestion:
             "You are strict, for $1.",
             "user",
         )
+
+
+class TestFields:
+    @pytest.fixture
+    def mine(self, folder: Path) -> Path:
+        pair = "By ${extra.rubric}: ${prompt} ${first} ${second}"
+        (folder / "pair.txt").write_text(pair)
+        (folder / "system.txt").write_text("You know ${extra.reference}.")
+        return folder
+
+    def test_the_templates_show_them(self, mine: Path) -> None:
+        prompts = JudgePrompts.load(mine)
+        assert prompts.fields == {"rubric", "reference"}
+        fields = {"rubric": ["right", "${first}"], "reference": 4}
+        system, user = prompts.question("Why?", "a", "b", fields)
+        assert system.content == "You know 4."
+        assert user.content == "By - right\n- ${first}: Why? a b"
+
+    def test_the_table_of_defaults_stands_in(self, mine: Path) -> None:
+        with (mine / "judge.toml").open("a") as settings:
+            settings.write('\n[fields]\nrubric = "taste"\nreference = ""\n')
+        _, user = JudgePrompts.load(mine).question("Why?", "a", "b")
+        assert user.content == "By taste: Why? a b"
+
+    def test_without_one_the_field_is_missing(self, mine: Path) -> None:
+        with pytest.raises(MissingFieldError, match="the draft has no field 'rubric'"):
+            JudgePrompts.load(mine).question("Why?", "a", "b", {"reference": 4})
+
+    def test_a_default_that_no_template_uses_is_refused(self, folder: Path) -> None:
+        with (folder / "judge.toml").open("a") as settings:
+            settings.write('\n[fields]\nrubrik = "taste"\n')
+        with pytest.raises(PromptSetError, match=r"judge\.toml: no template uses .*rubrik"):
+            JudgePrompts.load(folder)
+
+    def test_the_digest_of_a_set_without_them_stays_as_it_was(self) -> None:
+        assert SHIPPED.digest == "308c9bd5bce32b41"
+        assert JudgePrompts.load("judge-rubric").fields == {"rubric"}
 
 
 class TestReading:

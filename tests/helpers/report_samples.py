@@ -92,7 +92,7 @@ def judged_store(path: Path) -> Path:
         for one in store.trajectories():
             for pair in pairs_of(one, 2, ORIGINAL):
                 for question in (pair.question, pair.question.swapped):
-                    said = Verdict(preference=by_number(*question), reason="By number.")
+                    said = Verdict(preference=by_number(*question[:3]), reason="By number.")
                     verdicts.add(info(), [(question, said)])
     return path
 

@@ -520,7 +520,7 @@ class TestFoldersThatCannotBeUsed:
         with pytest.raises(
             PromptSetError,
             match=r"critique\.txt: \$\{promt\} is unknown "
-            r"\(known: \$\{prompt\}, \$\{response\}, \$\{extra\.NAME\}\)",
+            r"\(known: \$\{checks\}, \$\{prompt\}, \$\{response\}, \$\{extra\.NAME\}\)",
         ):
             PromptSet.load(folder)
 

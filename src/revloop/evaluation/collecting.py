@@ -13,6 +13,7 @@ from revloop.errors import JudgeError, RevloopError, StoreError
 from revloop.evaluation.pairs import ORIGINAL, Against, pairs_of
 from revloop.evaluation.verdicts import Verdicts
 from revloop.store import Store
+from revloop.trajectory import told
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -132,17 +133,18 @@ class _Collector:
     def unanswered(self, questions: Iterable[Question]) -> Iterator[Question]:
         """The questions without a verdict; counts the others."""
         for question in questions:
-            is_pending = question.digest in self._pending
+            digest = question.digest_for(self._judge.info)
+            is_pending = digest in self._pending
             if is_pending or self._verdicts.get(self._judge.info, question) is not None:
                 self.stored += 1
             else:
-                self._pending.add(question.digest)
+                self._pending.add(digest)
                 yield question
 
     async def work(self, questions: Iterator[Question]) -> None:
         """Ask until the questions, which all workers share, run out."""
         for question in questions:
-            verdict = await self._judge.judge(*question)
+            verdict = await told(self._judge, question.fields).judge(*question[:3])
             self.new += 1
             self.unreadable += verdict.preference == "unparseable"
             self._unstored.append((question, verdict))
@@ -158,4 +160,5 @@ class _Collector:
         self._flushed_at = time.monotonic()
         if batch:
             await anyio.to_thread.run_sync(self._verdicts.add, self._judge.info, batch)
-            self._pending.difference_update(question.digest for question, _ in batch)
+            judge = self._judge.info
+            self._pending.difference_update(question.digest_for(judge) for question, _ in batch)

@@ -106,7 +106,7 @@ async def _served(
     address, _, model = spec.partition("#")
     engine = await HttpEngine.connect(address, model=model or None, api_key=key, retries=retries)
     sample = Request(
-        prompt=prompts.question("Hello?", "Hello.", "Hi."),
+        prompt=prompts.question("Hello?", "Hello.", "Hi.", dict.fromkeys(prompts.fields, "None.")),
         sampling=prompts.settings.sampling.with_seed(0),
         max_tokens=prompts.settings.max_tokens,
     )

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from revloop.engines.base import Request
 from revloop.engines.outage import WaitsForServer
 from revloop.engines.room import doubled_room, generate_within
-from revloop.errors import ContentFilterError, ContextFullError
+from revloop.errors import ContentFilterError, ContextFullError, MissingFieldError
 from revloop.trajectory import JudgeInfo, Verdict
 from revloop.values import digest_of
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from revloop.engines.base import Completion, Engine
     from revloop.engines.outage import Waiting
     from revloop.evaluation.prompts import JudgePrompts
@@ -50,19 +52,26 @@ class ModelJudge:
         model = engine.info.model
         sent = [*engine.info.unsent, *(["complete"] if engine.info.complete_sampling else ())]
         digest = digest_of("model", model, prompts.digest, tries, seed, *sent)
-        self.info = JudgeInfo(kind="model", name=name or model, digest=digest)
+        fields = tuple(sorted(prompts.fields))
+        self.info = JudgeInfo(kind="model", name=name or model, digest=digest, fields=fields)
 
-    async def judge(self, prompt: str, first: str, second: str) -> Verdict:
-        """Which text is better, in this order. See :class:`~revloop.trajectory.Judge`.
+    async def judge(
+        self, prompt: str, first: str, second: str, *, fields: Mapping[str, Any] | None = None
+    ) -> Verdict:
+        """Which text is better, in this order. See :class:`~revloop.trajectory.FieldJudge`.
 
         A truncated or unreadable answer is requested again, with twice the room if thoughts took
-        it. After the last try, or if the model refuses to answer, a content filter intervenes, or
-        the question does not fit the model's context, the verdict is ``unparseable``.
+        it. After the last try, or if the model refuses to answer, a content filter intervenes, the
+        question does not fit the model's context, or the draft lacks a field of the prompt set,
+        the verdict is ``unparseable``.
 
         Raises:
             EngineError: The engine failed.
         """
-        question = self._prompts.question(prompt, first, second)
+        try:
+            question = self._prompts.question(prompt, first, second, fields or {})
+        except MissingFieldError as exc:
+            return Verdict(preference="unparseable", reason=f"{exc}.")
         room = self._prompts.settings.max_tokens
         completion: Completion | None = None
         try:

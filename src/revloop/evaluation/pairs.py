@@ -53,13 +53,13 @@ def text_after(trajectory: Trajectory, round_: int) -> str | None:
 
 def pairs_of(trajectory: Trajectory, rounds: int, against: frozenset[Against]) -> Iterator[Pair]:
     """The pairs of a trajectory up to a round, in order."""
-    prompt = trajectory.draft.prompt_text
+    prompt, fields = trajectory.draft.prompt_text, trajectory.draft.extra
     for round_ in range(1, rounds + 1):
         later = text_after(trajectory, round_)
         if later is None:
             return
         if "original" in against:
-            yield Pair("original", round_, Question(prompt, trajectory.original, later))
+            yield Pair("original", round_, Question(prompt, trajectory.original, later, fields))
         before = text_after(trajectory, round_ - 1)
         if "previous" in against and before is not None:
-            yield Pair("previous", round_, Question(prompt, before, later))
+            yield Pair("previous", round_, Question(prompt, before, later, fields))

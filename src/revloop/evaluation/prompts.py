@@ -1,7 +1,8 @@
 """The prompt set of a model judge: a folder with ``judge.toml`` and ``pair.txt``.
 
 ``pair.txt`` asks for a verdict on two responses: ``${prompt}``, ``${first}``, ``${second}``. An
-optional ``system.txt`` holds the system message. Templates are those of
+optional ``system.txt`` holds the system message. Both may show fields of the draft, such as
+``${extra.rubric}``. Templates are those of
 :mod:`revloop.prompts.templates`: values are substituted in a single pass, so model output is never
 read as a template.
 """
@@ -10,7 +11,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from string import Template
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Annotated, Any, Self
 
 from pydantic import Field, model_validator
@@ -18,6 +19,7 @@ from pydantic import Field, model_validator
 from revloop.errors import PromptSetError
 from revloop.evaluation.reading import read_verdict
 from revloop.options import DEFAULT_JUDGE_PROMPTS
+from revloop.prompts.fields import FieldDefaults, Fields, fields_in, refuse_unused
 from revloop.prompts.parsing import (
     ThinkingSettings,
     UnfinishedThoughtError,
@@ -29,8 +31,11 @@ from revloop.trajectory import Message, SamplingDefaults
 from revloop.values import Frozen, digest_of
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from revloop.trajectory import Preference
 
+_NO_FIELDS: Mapping[str, Any] = MappingProxyType({})
 _SETTINGS, _PAIR, _SYSTEM = "judge.toml", "pair.txt", "system.txt"
 
 
@@ -63,10 +68,12 @@ class JudgeSettings(Frozen):
     words: VerdictWords
     sampling: SamplingDefaults = SamplingDefaults()
     thinking: ThinkingSettings = ThinkingSettings()
+    fields: FieldDefaults = Field(default={})
 
     def digested(self) -> dict[str, Any]:
-        """What enters the digest: thinking only where it is set, so older verdicts stay valid."""
-        return self.model_dump(mode="json", exclude=set() if self.thinking.marks else {"thinking"})
+        """What enters the digest: newer tables only where they are set, so verdicts stay valid."""
+        unset = {"thinking": not self.thinking.marks, "fields": not self.fields}
+        return self.model_dump(mode="json", exclude={name for name in unset if unset[name]})
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,21 +101,42 @@ class JudgePrompts:
         """
         folder = _find(name_or_folder)
         settings = load_settings(folder / _SETTINGS, JudgeSettings)
-        pair = load_template(folder / _PAIR, frozenset({"prompt", "first", "second"}))
+        asked = frozenset({"prompt", "first", "second"})
+        pair = load_template(folder / _PAIR, asked, with_fields=True)
         has_system = (folder / _SYSTEM).exists()
-        system = load_template(folder / _SYSTEM, frozenset()) if has_system else None
+        system = (
+            load_template(folder / _SYSTEM, frozenset(), with_fields=True) if has_system else None
+        )
+        refuse_unused(settings.fields, filter(None, (pair, system)), folder / _SETTINGS)
         digest = digest_of(settings.digested(), pair, system)
         return cls(settings, pair, system, digest)
 
-    def question(self, prompt: str, first: str, second: str) -> tuple[Message, ...]:
-        """The messages that ask for a verdict."""
-        text = Template(self.pair).substitute(
-            prompt=prompt or self.settings.missing_prompt, first=first, second=second
-        )
+    @property
+    def fields(self) -> frozenset[str]:
+        """The fields of a draft that the templates name."""
+        return fields_in(filter(None, (self.pair, self.system)))
+
+    def question(
+        self, prompt: str, first: str, second: str, fields: Mapping[str, Any] = _NO_FIELDS
+    ) -> tuple[Message, ...]:
+        """The messages that ask for a verdict.
+
+        Args:
+            prompt: What the texts answer; empty if unknown.
+            first: The text shown first.
+            second: The text shown second.
+            fields: The draft's own fields.
+
+        Raises:
+            MissingFieldError: The draft lacks a field of the templates, or it cannot be shown.
+        """
+        known = Fields(fields, self.settings.fields)
+        prompt = prompt or self.settings.missing_prompt
+        text = known.fill(self.pair, prompt=prompt, first=first, second=second)
         user = Message(role="user", content=text)
         if self.system is None:
             return (user,)
-        return (Message(role="system", content=Template(self.system).substitute()), user)
+        return (Message(role="system", content=known.fill(self.system)), user)
 
     def is_unfinished(self, answer: str, *, is_cut: bool) -> bool:
         """Whether an answer ends within a thought."""

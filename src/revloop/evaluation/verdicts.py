@@ -10,19 +10,21 @@ from __future__ import annotations
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple, Self
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from pydantic import ValidationError
 
 from revloop.errors import StoreError
 from revloop.store import StoreFile
 from revloop.trajectory import JudgeInfo, Verdict
-from revloop.values import digest_of, explain
+from revloop.values import digest_of, explain, json_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
 _DIGEST_DIGITS = 32
+_NO_FIELDS: Mapping[str, Any] = MappingProxyType({})
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS judges (
     digest TEXT PRIMARY KEY,
@@ -45,21 +47,33 @@ class Question(NamedTuple):
         prompt: What the texts answer; empty if unknown.
         first: The text shown first.
         second: The text shown second.
+        fields: The draft's own fields; a judge is told those that it names.
     """
 
     prompt: str
     first: str
     second: str
+    fields: Mapping[str, Any] = _NO_FIELDS
+
+    def __hash__(self) -> int:
+        return hash(self[:3])
 
     @property
     def digest(self) -> str:
         """Digest of prompt, texts and their order."""
-        return digest_of(*self, length=_DIGEST_DIGITS)
+        return digest_of(*self[:3], length=_DIGEST_DIGITS)
+
+    def digest_for(self, judge: JudgeInfo) -> str:
+        """Digest of prompt, texts, their order, and the fields that a judge is told."""
+        seen = judge.seen_in(self.fields)
+        if not seen:
+            return self.digest
+        return digest_of(*self[:3], json_text(seen), length=_DIGEST_DIGITS)
 
     @property
     def swapped(self) -> Question:
         """The same texts in the other order."""
-        return Question(self.prompt, self.second, self.first)
+        return self._replace(first=self.second, second=self.first)
 
     @property
     def orders(self) -> tuple[Question, Question]:
@@ -105,14 +119,14 @@ class Verdicts:
         if not self._has_verdicts():
             return None
         sql = "SELECT verdict FROM verdicts WHERE judge = ? AND question = ?"
-        rows = self._file.rows(sql, (judge.digest, question.digest))
+        rows = self._file.rows(sql, (judge.digest, question.digest_for(judge)))
         with _readable(self._file.path):
             return Verdict.model_validate_json(rows[0][0]) if rows else None
 
     def add(self, judge: JudgeInfo, given: Iterable[tuple[Question, Verdict]]) -> None:
         """Commit verdicts to disk, replacing earlier ones on the same questions."""
         now = datetime.now(UTC).isoformat()
-        rows = [(judge.digest, q.digest, v.model_dump_json(), now) for q, v in given]
+        rows = [(judge.digest, q.digest_for(judge), v.model_dump_json(), now) for q, v in given]
         with self._file.transaction():
             self._file.write(
                 "INSERT INTO judges VALUES (?, ?) "

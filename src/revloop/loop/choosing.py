@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from revloop.errors import ContextFullError, RejectedError, RevloopError
 from revloop.loop.requests import RoundFailedError
 from revloop.loop.selection import choose_by_judge, choose_by_score, fit_candidates
-from revloop.trajectory import StopReason, Veto, broken, compare, kept_round
+from revloop.trajectory import StopReason, Veto, broken, compare, kept_round, told
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -41,8 +41,8 @@ class Choosing:
         self._prompt_text = draft.prompt_text
         self._writing = writing
         self._settings = settings
-        self._judge = judge
-        self._selector = selector
+        self._judge = None if judge is None else told(judge, draft.extra)
+        self._selector = None if selector is None else told(selector, draft.extra)
 
     async def selection(
         self, requests: RoundRequests, candidates: Sequence[Candidate], base: Version

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, Self
 
-from revloop.errors import MissingFieldError
-from revloop.prompts.templates import FIELD, placeholders
+from pydantic import AfterValidator, Field
+
+from revloop.errors import MissingFieldError, PromptSetError
+from revloop.prompts.templates import FIELD, PromptTemplate, placeholders
 from revloop.values import json_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from pathlib import Path
 
     from revloop.trajectory import Draft
 
@@ -24,52 +27,61 @@ def fields_in(templates: Iterable[str]) -> frozenset[str]:
     return frozenset(name.removeprefix(FIELD) for name in names if name.startswith(FIELD))
 
 
-def field_values(template: str, draft: Draft | None, defaults: Mapping[str, Any]) -> dict[str, str]:
-    """What stands for the fields in a template, by placeholder.
+class Fields(NamedTuple):
+    """The fields that templates may show.
 
-    Args:
-        template: The template's text.
-        draft: Whose fields; None: the defaults alone.
-        defaults: Values of fields that the draft lacks.
-
-    Raises:
-        MissingFieldError: The draft lacks a field, or its value cannot be shown.
+    Attributes:
+        own: The draft's own.
+        defaults: Values of fields that it lacks.
+        owner: Names the draft in messages.
     """
-    return {
-        FIELD + name: field_text(name, draft, defaults) for name in sorted(fields_in([template]))
-    }
 
+    own: Mapping[str, Any]
+    defaults: Mapping[str, Any]
+    owner: str = "the draft"
 
-def field_value(name: str, draft: Draft | None, defaults: Mapping[str, Any]) -> Any:
-    """A field of a draft, else its default.
+    @classmethod
+    def of(cls, draft: Draft | None, defaults: Mapping[str, Any]) -> Self:
+        """The fields of a draft; without one, the defaults alone."""
+        if draft is None:
+            return cls({}, defaults)
+        return cls(draft.extra, defaults, f"draft {draft.key}")
 
-    A null, a blank text and an empty list or object count as missing.
+    def value(self, name: str) -> Any:
+        """A field's value. A null, a blank text and an empty list or object count as missing.
 
-    Raises:
-        MissingFieldError: The draft lacks it, and there is no default.
-    """
-    value = None if draft is None else draft.extra.get(name)
-    if not _is_missing(value):
-        return value
-    if name in defaults:
-        return defaults[name]
-    raise MissingFieldError(
-        f"draft {'' if draft is None else draft.key} has no field '{name}', which the prompt set "
-        "uses: fill it in, or give a default in the table [fields] of the set's settings"
-    )
+        Raises:
+            MissingFieldError: The draft lacks it, and there is no default.
+        """
+        value = self.own.get(name)
+        if not _is_missing(value):
+            return value
+        if name in self.defaults:
+            return self.defaults[name]
+        raise MissingFieldError(
+            f"{self.owner} has no field '{name}', which the prompt set uses: fill it in, or give a "
+            "default in the table [fields] of the set's settings"
+        )
 
+    def text(self, name: str) -> str:
+        """A field as it stands in a prompt.
 
-def field_text(name: str, draft: Draft | None, defaults: Mapping[str, Any]) -> str:
-    """A field of a draft as it stands in a prompt.
+        Raises:
+            MissingFieldError: The draft lacks it, or its value cannot be shown.
+        """
+        try:
+            return shown(self.value(name))
+        except ValueError as exc:
+            raise MissingFieldError(f"the field '{name}' of {self.owner} {exc}") from exc
 
-    Raises:
-        MissingFieldError: The draft lacks it, or its value cannot be shown.
-    """
-    try:
-        return shown(field_value(name, draft, defaults))
-    except ValueError as exc:
-        key = "" if draft is None else draft.key
-        raise MissingFieldError(f"the field '{name}' of draft {key} {exc}") from exc
+    def fill(self, template: str, **values: str) -> str:
+        """A template with its values, in a single pass.
+
+        Raises:
+            MissingFieldError: The draft lacks a field of the template, or it cannot be shown.
+        """
+        fields = {FIELD + name: self.text(name) for name in sorted(fields_in([template]))}
+        return PromptTemplate(template).substitute(fields, **values)
 
 
 def item_names(value: Any) -> tuple[str, ...]:
@@ -120,3 +132,33 @@ def _plain(value: Any) -> str:
 
 def _is_missing(value: Any) -> bool:
     return value is None or (isinstance(value, str) and not value.strip()) or value in ([], (), {})
+
+
+def _can_be_shown(defaults: dict[str, Any]) -> dict[str, Any]:
+    for name, value in defaults.items():
+        try:
+            shown(value)
+        except ValueError as exc:
+            raise ValueError(f"'{name}' {exc}") from exc
+    return defaults
+
+
+FieldDefaults = Annotated[
+    dict[str, Any],
+    AfterValidator(_can_be_shown),
+    Field(description="Values of ${extra.NAME} for drafts that lack the field, by name."),
+]
+"""The table ``[fields]`` of a prompt set's settings."""
+
+
+def refuse_unused(defaults: Mapping[str, Any], templates: Iterable[str], settings: Path) -> None:
+    """Refuse a default that no template uses: its name is probably misspelt.
+
+    Raises:
+        PromptSetError: There is one.
+    """
+    if unused := sorted(defaults.keys() - fields_in(templates)):
+        raise PromptSetError(
+            f"{settings}: no template uses ${{extra.{unused[0]}}}, so it needs no default in the "
+            "table [fields]."
+        )

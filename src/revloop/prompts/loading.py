@@ -32,7 +32,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from revloop.errors import PromptSetError
-from revloop.prompts.fields import fields_in
+from revloop.prompts.fields import fields_in, refuse_unused
 from revloop.prompts.settings import PromptSettings
 from revloop.prompts.shipped import shipped_prompt_sets
 from revloop.prompts.templates import (
@@ -106,11 +106,7 @@ def load_set(name_or_folder: str | Path) -> LoadedSet:
         raise PromptSetError(
             f"{folder / 'critique.txt'}: ${{extra.{form.field}}} is missing: it lists the criteria."
         )
-    if unused := sorted(settings.fields.keys() - fields_in(templates.values())):
-        raise PromptSetError(
-            f"{folder / 'settings.toml'}: no template uses ${{extra.{unused[0]}}}, so it needs no "
-            "default in the table [fields]."
-        )
+    refuse_unused(settings.fields, templates.values(), folder / "settings.toml")
     fresh = settings.revision.context == "fresh"
     if "single.txt" in templates and fresh and settings.revision.tags is None:
         raise PromptSetError(

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple, Self
 
 from revloop.errors import PromptSetError
 from revloop.prompts.evidence import critique_by_checks
-from revloop.prompts.fields import field_value, field_values, fields_in, item_names
+from revloop.prompts.fields import Fields, fields_in, item_names
 from revloop.prompts.guards import GuardName, Revised, failures, known_guards
 from revloop.prompts.loading import load_set
 from revloop.prompts.parsing import (
@@ -135,8 +135,9 @@ class PromptSet:
         Raises:
             MissingFieldError: It lacks one, or a value cannot be shown.
         """
-        for template in self.templates.values():
-            field_values(template, draft, self.settings.fields)
+        fields = Fields.of(draft, self.settings.fields)
+        for name in self.fields:
+            fields.text(name)
 
     def criteria_of(self, draft: Draft) -> tuple[str, ...]:
         """Names of a draft's criteria; empty without any, or if its rubric is a text.
@@ -144,8 +145,8 @@ class PromptSet:
         Raises:
             MissingFieldError: The draft lacks the field with its criteria.
         """
-        form, defaults = self.settings.critique.criteria, self.settings.fields
-        return () if form is None else item_names(field_value(form.field, draft, defaults))
+        form, fields = self.settings.critique.criteria, Fields.of(draft, self.settings.fields)
+        return () if form is None else item_names(fields.value(form.field))
 
     def fixed_text(self, template: str) -> str:
         """A template with nothing in place of its placeholders."""

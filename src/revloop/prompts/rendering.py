@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from revloop.prompts.evidence import messages_of_failed
-from revloop.prompts.fields import field_values
+from revloop.prompts.fields import Fields
 from revloop.prompts.templates import PromptTemplate, placeholders
 from revloop.trajectory import Message
 
@@ -63,9 +63,7 @@ class Rendering(NamedTuple):
         Raises:
             MissingFieldError: The draft lacks a field that the template names.
         """
-        text = self.templates[template]
-        fields = field_values(text, draft, self.settings.fields)
-        return PromptTemplate(text).substitute(fields, **values)
+        return Fields.of(draft, self.settings.fields).fill(self.templates[template], **values)
 
     def fixed_text(self, template: str) -> str:
         """A template with nothing in place of its placeholders."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, model_validator
 
-from revloop.prompts.fields import shown
+from revloop.prompts.fields import FieldDefaults
 from revloop.prompts.guards import GuardSettings
 from revloop.prompts.parsing import (
     CriteriaFormat,
@@ -154,19 +154,7 @@ class PromptSettings(Frozen):
     )
     thinking: ThinkingSettings = ThinkingSettings()
     guards: GuardSettings = GuardSettings()
-    fields: dict[str, Any] = Field(
-        default={}, description="Values of ${extra.NAME} for drafts that lack the field, by name."
-    )
-
-    @field_validator("fields")
-    @classmethod
-    def _can_be_shown(cls, fields: dict[str, Any]) -> dict[str, Any]:
-        for name, value in fields.items():
-            try:
-                shown(value)
-            except ValueError as exc:
-                raise ValueError(f"'{name}' {exc}") from exc
-        return fields
+    fields: FieldDefaults = Field(default={})
 
     @model_validator(mode="after")
     def _chat_only(self) -> Self:

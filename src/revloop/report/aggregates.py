@@ -120,7 +120,8 @@ def result_of(trajectory: Trajectory, source: ReportSource) -> Result:
         return "same" if trajectory.rounds or trajectory.end is not None else "unjudged"
     if source.judge is None:
         return "unjudged"
-    question = Question(trajectory.draft.prompt_text, original, kept)
+    draft = trajectory.draft
+    question = Question(draft.prompt_text, original, kept, draft.extra)
     scores = scores_of(*source.in_both_orders(source.judge, question))
     return _result_of_scores([score for score in scores if score is not None])
 

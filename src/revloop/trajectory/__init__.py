@@ -16,6 +16,7 @@ from revloop.trajectory.steps import (
 from revloop.trajectory.trajectory import End, StopReason, Trajectory
 from revloop.trajectory.verdicts import (
     Comparison,
+    FieldJudge,
     Judge,
     JudgeInfo,
     JudgeKind,
@@ -26,6 +27,7 @@ from revloop.trajectory.verdicts import (
     Verdict,
     challenger_score,
     compare,
+    told,
 )
 from revloop.trajectory.version import Criterion, Critique, EngineInfo, Version, kept_round
 
@@ -40,6 +42,7 @@ __all__ = [
     "Draft",
     "End",
     "EngineInfo",
+    "FieldJudge",
     "FinishReason",
     "GuardVerdict",
     "Judge",
@@ -71,4 +74,5 @@ __all__ = [
     "kept_round",
     "near_miss",
     "text_of",
+    "told",
 ]

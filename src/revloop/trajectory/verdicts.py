@@ -6,12 +6,26 @@ two verdicts are kept apart, never merged.
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, NamedTuple, Protocol, runtime_checkable
+from typing import (
+    TYPE_CHECKING,
+    Annotated,
+    Any,
+    Literal,
+    NamedTuple,
+    Protocol,
+    cast,
+    runtime_checkable,
+)
 
-from pydantic import Field
+from pydantic import Field, model_serializer
 
 from revloop.trajectory.checks import Check
 from revloop.values import AnyText, Frozen, Text
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from pydantic import SerializerFunctionWrapHandler
 
 Preference = Literal["first", "second", "tie", "unparseable"]
 JudgeKind = Literal["model", "function", "reward", "people"]
@@ -42,6 +56,19 @@ class JudgeInfo(Frozen):
         description="Changes with everything that decides its verdicts: judges with the same "
         "digest are interchangeable."
     )
+    fields: tuple[str, ...] = Field(
+        default=(), description="Names of the draft's fields that it is told, in order."
+    )
+
+    @model_serializer(mode="wrap")
+    def _as_before_without_fields(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leave out fields that there are not, so that the digests of older runs stay."""
+        written: dict[str, Any] = serialize(self)
+        return {name: value for name, value in written.items() if name != "fields" or value}
+
+    def seen_in(self, fields: Mapping[str, Any]) -> dict[str, Any]:
+        """Those of a draft's fields that the judge is told."""
+        return {name: fields[name] for name in self.fields if fields.get(name) is not None}
 
 
 class Comparison(Frozen):
@@ -137,6 +164,51 @@ class Judge(Protocol):
     async def aclose(self) -> None:
         """Release connections and memory. Calling it twice is harmless."""
         ...
+
+
+class FieldJudge(Judge, Protocol):
+    """A judge that is told fields of the draft: ``info.fields`` names them."""
+
+    async def judge(
+        self, prompt: str, first: str, second: str, *, fields: Mapping[str, Any] | None = None
+    ) -> Verdict:
+        """Which of two texts answers a prompt better, in this order.
+
+        Args:
+            prompt: What the texts answer; empty if unknown.
+            first: The text shown first.
+            second: The text shown second.
+            fields: Those of the draft's fields that ``info.fields`` names, if it has them.
+        """
+        ...
+
+
+class _ToldJudge:
+    """A judge that is told the fields of one draft."""
+
+    def __init__(self, judge: FieldJudge, fields: Mapping[str, Any]) -> None:
+        self._judge = judge
+        self._fields = fields
+
+    @property
+    def info(self) -> JudgeInfo:
+        """The judge's own."""
+        return self._judge.info
+
+    async def judge(self, prompt: str, first: str, second: str) -> Verdict:
+        """Which text is better, in this order."""
+        return await self._judge.judge(prompt, first, second, fields=self._fields)
+
+    async def aclose(self) -> None:
+        """Close the judge."""
+        await self._judge.aclose()
+
+
+def told(judge: Judge, fields: Mapping[str, Any]) -> Judge:
+    """A judge that is told those of a draft's fields that it names; itself if it names none."""
+    if not judge.info.fields:
+        return judge
+    return _ToldJudge(cast("FieldJudge", judge), judge.info.seen_in(fields))
 
 
 def challenger_score(verdict: Verdict, *, challenger_first: bool) -> float | None:
