@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, get_args
 
 from benchmarks.arguments import add_data_option, command_parser
@@ -39,12 +40,14 @@ def lightly_edited(text: str) -> str:
 
 
 def _with_other_words(text: str) -> str:
-    """A text with small numbers in words, except in quotations."""
+    """A text with small numbers in words and other contractions, except in quotations."""
     parts = re.split(r"(\"[^\"\n]+\")", text)
-    return "".join(
-        part if part.startswith('"') else _SMALL_NUMBER.sub(lambda one: _SMALL[one[0]], part)
-        for part in parts
-    )
+    return "".join(part if part.startswith('"') else _reworded(part) for part in parts)
+
+
+def _reworded(text: str) -> str:
+    text = text.replace(" do not ", " don't ").replace(" it's ", " it is ")
+    return _SMALL_NUMBER.sub(lambda number: _SMALL[number[0]], text)
 
 
 def _edited(text: str) -> str:
@@ -53,7 +56,6 @@ def _edited(text: str) -> str:
     text = _GROUPED.sub("", text)
     text = re.sub(r"^\d+[.)] ", "- ", text, flags=re.MULTILINE)
     text = re.sub(r"\*\*([^*\n]+)\*\*", r"\1", text)
-    text = text.replace(" do not ", " don't ").replace(" it's ", " it is ")
     paragraphs = text.split("\n\n")
     return "\n\n".join([*paragraphs[:1], *reversed(paragraphs[1:])])
 
@@ -68,15 +70,37 @@ def alarms(pairs: Iterable[Pair], kind: Kept) -> Iterator[tuple[str, Pair]]:
 
 
 def figures(pairs: list[Pair]) -> dict[str, Any]:
-    """False alarms by kind, and of all kinds together."""
+    """Failed checks by kind, and of all kinds together."""
     failed = {kind: len(list(alarms(pairs, kind))) for kind in KINDS}
     together = sum(not Keeps().result(pair.before, pair.after).passed for pair in pairs)
-    return {"pairs": len(pairs), "failed": {**failed, "all": together}}
+    respelt = sum(is_respelt(message, pair) for message, pair in alarms(pairs, "names"))
+    having = {kind: sum(1 for _ in alarms(_emptied(pairs), kind)) for kind in KINDS}
+    return {
+        "pairs": len(pairs),
+        "with any": having,
+        "failed": {**failed, "all": together},
+        "names that are only spelt otherwise": respelt,
+    }
+
+
+def is_respelt(message: str, pair: Pair) -> bool:
+    """Whether each missing name is in the revision with a few other letters."""
+    missing = message.removesuffix(".").rpartition(": ")[2].split(", ")
+    words = {word.casefold() for word in re.findall(r"\w+", pair.after)}
+    return all(get_close_matches(name.casefold(), words, n=1, cutoff=0.7) for name in missing)
+
+
+def _emptied(pairs: list[Pair]) -> Iterator[Pair]:
+    return (pair._replace(after="") for pair in pairs)
 
 
 def rates(found: dict[str, Any]) -> dict[str, str]:
-    """Shares of the pairs that failed, in percent."""
-    return {kind: f"{count / found['pairs']:.1%}" for kind, count in found["failed"].items()}
+    """Shares that failed, in percent, of the pairs with anything of a kind."""
+    having = {**found["with any"], "all": found["pairs"]}
+    return {
+        kind: f"{count / having[kind]:.1%}" if having[kind] else "none"
+        for kind, count in found["failed"].items()
+    }
 
 
 def main() -> None:

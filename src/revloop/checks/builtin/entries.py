@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import tomllib
 from collections import Counter
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field, StringConstraints, TypeAdapter, ValidationError
@@ -25,7 +26,6 @@ from revloop.values import AnyText, Frozen, Text, explain
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from pathlib import Path
 
 TABLE = "check"
 _Words = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
@@ -72,13 +72,14 @@ CheckEntry = Annotated[
 _ENTRY: TypeAdapter[CheckEntry] = TypeAdapter(CheckEntry)
 
 
-def load_checks(path: Path) -> tuple[CheckEntry, ...]:
+def load_checks(file: str | Path) -> tuple[CheckEntry, ...]:
     """Read the checks of a file that has nothing else.
 
     Raises:
         InputError: It cannot be read, is not TOML, has no check, or something else.
         MissingExtraError: A check needs a package that is not installed.
     """
+    path = Path(file)
     try:
         tables = tomllib.loads(read_text(path))
     except tomllib.TOMLDecodeError as exc:
