@@ -9,13 +9,13 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from anyio import to_thread
+from anyio import move_on_after, to_thread
 
 from revloop.concurrency import run_in_thread
 from revloop.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
 
 
 def is_function_name(spec: str) -> bool:
@@ -58,13 +58,29 @@ def source_of(function: Callable[..., Any]) -> str:
         return ""
 
 
-async def call(function: Callable[..., Any], *arguments: object) -> Any:
+async def call(
+    function: Callable[..., Any],
+    *arguments: object,
+    timeout_s: float | None = None,
+) -> Any:
     """Call a function: awaited if it is asynchronous, else in a thread, where it may block.
 
+    Args:
+        function: The user's.
+        arguments: Its arguments.
+        timeout_s: Seconds that it may take, without the wait for a free thread; None: no limit.
+
     Raises:
+        TimeoutError: It took longer.
         BaseException: Whatever the function raises.
     """
     if inspect.iscoroutinefunction(function):
-        return await function(*arguments)
+        return await _within(timeout_s, function(*arguments))
     async with to_thread.current_default_thread_limiter():
-        return await run_in_thread(partial(function, *arguments))
+        return await _within(timeout_s, run_in_thread(partial(function, *arguments)))
+
+
+async def _within(timeout_s: float | None, result: Awaitable[Any]) -> Any:
+    with move_on_after(timeout_s):
+        return await result
+    raise TimeoutError(f"it took longer than {timeout_s:g} s")

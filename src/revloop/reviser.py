@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from types import TracebackType
 
+    from revloop.checks.opening import CheckSource
     from revloop.engines.base import Engine
     from revloop.engines.retry import RetryPolicy
     from revloop.reviser_options import JudgeSource, ReviserOptions
@@ -65,7 +66,7 @@ class AsyncReviser:
         self._wants_new_run = bool(rest.pop("new_run", False))
         self._judge_source: JudgeSource | None = rest.pop("judge", None)
         self._selector_source: JudgeSource | None = rest.pop("selector", None)
-        self._checkers = as_checkers(rest.pop("checks", ()))
+        checks: Sequence[CheckSource] = rest.pop("checks", ())
         own = {name: rest.pop(name) for name in EngineOptions.model_fields if name in rest}
         beside = [*(own if chosen else ()), *(rest if loop else ())]
         if beside:
@@ -75,6 +76,8 @@ class AsyncReviser:
             self._loop_options = loop or LoopOptions.model_validate(rest)
         except ValidationError as exc:
             raise InputError(f"An option cannot be used: {explain(exc)}.") from exc
+        limit_s = self._loop_options.check_timeout_s
+        self._checkers = as_checkers(checks, timeout_s=limit_s)
         if self._engine is None:
             require_engine(self._engine_options)
             require_store(self._engine_options, self._store_path)

@@ -15,7 +15,7 @@ from revloop.checks import CheckSuite, CommandChecker, as_checkers, batched
 from revloop.checks.messages import MESSAGE_CHARACTERS, shortened
 from revloop.concurrency import task_group
 from revloop.errors import InputError
-from revloop.trajectory import Check, Draft
+from revloop.trajectory import Check, CheckInfo, Draft
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,7 +25,7 @@ DRAFT = Draft(prompt="Why?", response="Because.")
 
 
 def suite(*functions: Callable[..., object], timeout_s: float = 60) -> CheckSuite:
-    return CheckSuite(as_checkers(functions), timeout_s=timeout_s)
+    return CheckSuite(as_checkers(functions, timeout_s=timeout_s), timeout_s=timeout_s)
 
 
 def short(draft: Draft, text: str) -> Check:
@@ -68,8 +68,8 @@ async def test_the_results_stand_in_the_order_of_the_checks_with_their_names() -
     ("function", "message"),
     [
         (broken, "KeyError: 'a'"),
-        (slow, "it took longer than 0.05 s"),
-        (stuck, "it took longer than 0.05 s"),
+        (slow, "TimeoutError: it took longer than 0.05 s"),
+        (stuck, "TimeoutError: it took longer than 0.05 s"),
         (lambda _draft, _text: 7, "TypeError: it returned 7; return a Check, True or False"),
         (lambda _draft, _text: sys.exit(1), "SystemExit: 1"),
     ],
@@ -89,6 +89,24 @@ async def test_a_check_that_cannot_be_run_is_told_and_counted_and_neither_passes
     assert checks.failures == {failed.name: 2}
     assert len(caplog.messages) == 1
     assert f"The check {failed.name} could not be run: {message}" in caplog.messages[0]
+
+
+class Sleeper:
+    """A checker without a limit of its own."""
+
+    info = CheckInfo(name="sleeper", digest="1")
+
+    async def check(self, draft: Draft, text: str) -> Check:
+        await anyio.sleep_forever()
+        raise AssertionError(draft, text)
+
+    async def aclose(self) -> None:
+        pass
+
+
+async def test_a_checker_without_a_limit_of_its_own_has_the_suites() -> None:
+    (found,) = await CheckSuite([Sleeper()], timeout_s=0.05).run(DRAFT, "a")
+    assert (found.passed, found.message) == (None, "it took longer than 0.05 s")
 
 
 async def test_an_error_of_time_in_a_check_is_not_taken_for_its_limit() -> None:

@@ -64,7 +64,7 @@ class CommandChecker:
         name: str | None = None,
     ) -> None:
         self._options = options or CommandOptions()
-        self._timeout_s = timeout_s
+        self.timeout_s = timeout_s
         self._folder = Path.cwd()
         self._command = command
         self._words = _words(command)
@@ -109,7 +109,7 @@ class CommandChecker:
         files = {word: _digest_of_file(self._folder, word) for word in self._words}
         found = {word: digest for word, digest in files.items() if digest}
         limits = self._options.model_dump(mode="json", include=set(CommandOptions.model_fields))
-        return digest_of("command", self._command, limits, self._timeout_s, found)
+        return digest_of("command", self._command, limits, self.timeout_s, found)
 
     def _write_inputs(self, inputs: Path, draft: Draft, text: str) -> None:
         inputs.mkdir()
@@ -135,7 +135,7 @@ class CommandChecker:
             "stdin": os.devnull if takes_file else str(inputs / _TEXT),
             "folder": str(self._folder),
             "environment": _environment(inputs.parent if sandbox is None else SCRATCH),
-            "timeout_s": self._timeout_s,
+            "timeout_s": self.timeout_s,
             "memory_bytes": options.check_memory_mib * 2**20,
             "output_bytes": options.check_output_kib * 2**10,
             "file_bytes": options.check_file_mib * 2**20,
@@ -158,7 +158,7 @@ class CommandChecker:
         options = self._options
         if ended.limit is not None:
             return {
-                "time": f"It took longer than {self._timeout_s:g} s.",
+                "time": f"It took longer than {self.timeout_s:g} s.",
                 "memory": f"It used more than {options.check_memory_mib} MiB of memory.",
                 "output": f"It wrote more than {options.check_output_kib} KiB.",
                 "processes": f"It started more than {options.check_processes} processes.",

@@ -47,11 +47,18 @@ class FunctionChecker:
         function: May be asynchronous; otherwise it runs in a thread and may block.
         name: The name that the user gave it; None: the function's.
         digest: Changes with the function; None: computed from its module's source.
+        timeout_s: Seconds that a call may take, once it has begun.
     """
 
     def __init__(
-        self, function: Callable[..., Any], *, name: str | None = None, digest: str | None = None
+        self,
+        function: Callable[..., Any],
+        *,
+        name: str | None = None,
+        digest: str | None = None,
+        timeout_s: float = 10.0,
     ) -> None:
+        self.timeout_s = timeout_s
         name = name or getattr(function, "__name__", type(function).__name__)
         self._function = function
         size = getattr(function, _BATCH_SIZE, None)
@@ -62,13 +69,15 @@ class FunctionChecker:
         self.info = CheckInfo(name=name, digest=digest)
 
     @classmethod
-    def load(cls, spec: str) -> FunctionChecker:
+    def load(
+        cls, spec: str, *, name: str | None = None, timeout_s: float = 10.0
+    ) -> FunctionChecker:
         """Load the check ``module:function``, also from the working directory.
 
         Raises:
             InputError: There is no such module, or it has no such function.
         """
-        return cls(load_named(spec, "check"), name=spec)
+        return cls(load_named(spec, "check"), name=name or spec, timeout_s=timeout_s)
 
     async def check(self, draft: Draft, text: str) -> Check:
         """Check a text. See :class:`~revloop.trajectory.Checker`.
@@ -76,17 +85,18 @@ class FunctionChecker:
         Raises:
             Exception: The function raised it.
             TypeError: It returned no result of a check.
+            TimeoutError: It took too long.
         """
         if self._batch is not None:
             return _result(await self._batch((draft, text)))
-        return _result(await call(self._function, draft, text))
+        return _result(await call(self._function, draft, text, timeout_s=self.timeout_s))
 
     async def aclose(self) -> None:
         """Do nothing: there is nothing to release."""
 
     async def _run_batch(self, items: list[tuple[Draft, str]]) -> Sequence[object]:
         drafts, texts = zip(*items, strict=True)
-        results = await call(self._function, list(drafts), list(texts))
+        results = await call(self._function, list(drafts), list(texts), timeout_s=self.timeout_s)
         return list(results)
 
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from revloop.checks.builtin import CommandEntry, FunctionEntry, load_checks
 from revloop.checks.commands import CommandChecker
 from revloop.checks.functions import FunctionChecker
+from revloop.checks.rewording import RewordedChecker
 from revloop.errors import InputError
 from revloop.functions import is_function_name
 from revloop.trajectory import Checker
@@ -13,6 +15,7 @@ from revloop.trajectory import Checker
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from revloop.checks.builtin import CheckEntry
     from revloop.options import RunOptions
 
     CheckSource = Checker | Callable[..., object] | str
@@ -23,35 +26,53 @@ def checkers_of(options: RunOptions) -> list[Checker]:
 
     Raises:
         InputError: One cannot be loaded, or has the name of another.
+        MissingExtraError: One needs a package that is not installed.
     """
-    limit_s = options.check_timeout_s
-    commands = [CommandChecker(line, options, timeout_s=limit_s) for line in options.check_cmd]
-    return as_checkers([*options.check, *commands])
+    entries = () if options.checks is None else load_checks(options.checks)
+    functions = [FunctionEntry(function=spec) for spec in options.check]
+    commands = [CommandEntry(command=command) for command in options.check_cmd]
+    return as_checkers(_opened(entry, options) for entry in (*entries, *functions, *commands))
 
 
-def as_checkers(sources: Iterable[CheckSource]) -> list[Checker]:
+def as_checkers(sources: Iterable[CheckSource], *, timeout_s: float = 10.0) -> list[Checker]:
     """Convert functions and names of functions to checkers.
 
     Args:
         sources: Functions, names as ``module:function``, and checkers.
+        timeout_s: Seconds that a function may take for one text.
 
     Raises:
         InputError: One cannot be loaded, is no check, or has the name of another.
     """
-    checkers = [_as_checker(source) for source in sources]
+    checkers = [_as_checker(source, timeout_s) for source in sources]
     names = [checker.info.name for checker in checkers]
     if again := next((name for name in names if names.count(name) > 1), None):
         raise InputError(f"Two checks are named '{again}': give each its own name.")
     return checkers
 
 
-def _as_checker(source: object) -> Checker:
+def _as_checker(source: object, timeout_s: float) -> Checker:
     if isinstance(source, Checker):
         return source
     if isinstance(source, str):
-        if is_function_name(source):
-            return FunctionChecker.load(source)
-        raise InputError(f"'{source}' names no check. Name a module:function.")
+        return _function(source, timeout_s)
     if callable(source):
-        return FunctionChecker(source)
+        return FunctionChecker(source, timeout_s=timeout_s)
     raise InputError(f"A check must be a function or a checker, not {type(source).__name__}.")
+
+
+def _opened(entry: CheckEntry, options: RunOptions) -> Checker:
+    limit_s = options.check_timeout_s
+    if isinstance(entry, FunctionEntry):
+        checker: Checker = _function(entry.function, limit_s, entry.name)
+    elif isinstance(entry, CommandEntry):
+        checker = CommandChecker(entry.command, options, timeout_s=limit_s, name=entry.name)
+    else:
+        return entry
+    return checker if entry.message is None else RewordedChecker(checker, entry.message)
+
+
+def _function(spec: str, timeout_s: float, name: str | None = None) -> FunctionChecker:
+    if not is_function_name(spec):
+        raise InputError(f"'{spec}' names no check. Name a module:function.")
+    return FunctionChecker.load(spec, name=name, timeout_s=timeout_s)

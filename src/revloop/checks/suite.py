@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import logging
-import math
 from collections import Counter
 from typing import TYPE_CHECKING
 
 import anyio
 
-from revloop.checks.commands import CommandChecker
 from revloop.checks.messages import shortened
 from revloop.concurrency import task_group
+from revloop.errors import RevloopError
 from revloop.trajectory import Check
 
 if TYPE_CHECKING:
@@ -72,16 +71,21 @@ class CheckSuite:
 
     async def _run(self, checker: Checker, draft: Draft, text: str) -> Check:
         name = checker.info.name
-        limit_s = math.inf if isinstance(checker, CommandChecker) else self._timeout_s
         try:
-            with anyio.move_on_after(limit_s):
+            with anyio.move_on_after(self._limit_s(checker)):
                 result = await checker.check(draft, text)
                 return result.model_copy(
                     update={"name": name, "message": shortened(result.message)}
                 )
             return self._failed(name, f"it took longer than {self._timeout_s:g} s")
+        except RevloopError as exc:
+            return self._failed(name, str(exc))
         except (Exception, SystemExit) as exc:  # noqa: BLE001 - a user's code may raise anything
             return self._failed(name, f"{type(exc).__name__}: {exc}")
+
+    def _limit_s(self, checker: Checker) -> float | None:
+        """The time limit; None for a check with a limit of its own, which leaves out its waits."""
+        return None if hasattr(checker, "timeout_s") else self._timeout_s
 
     def _failed(self, name: str, why: str) -> Check:
         if not self.failures[name]:

@@ -195,6 +195,13 @@ class RunOptions(LoopOptions, CommandOptions):
         description="Who chooses between --candidates, named like a judge; --judge then decides "
         "only which version is kept. By default the judge chooses.",
     )
+    checks: Annotated[Path | None, Flag(metavar="FILE", reads="the checks", panel="Checks")] = (
+        Field(
+            default=None,
+            description="A file of checks, in TOML: length, JSON, phrases, what a revision must "
+            "keep, and more (docs/checks.md).",
+        )
+    )
     check: Annotated[tuple[str, ...], Flag(metavar="MODULE:FUNCTION", panel="Checks")] = Field(
         default=(),
         description="A function that checks each version (may be repeated). It is called with a "

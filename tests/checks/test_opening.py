@@ -1,0 +1,110 @@
+"""Checks that options and files name."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from revloop.checks import CheckSuite, checkers_of
+from revloop.errors import InputError
+from revloop.options import RunOptions
+from revloop.trajectory import Draft
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+DRAFT = Draft(prompt="Why?", response="Because of 40 things.")
+MINE = """\
+def short(draft, text):
+    return len(text) < 10, "It is too long."
+
+def broken(draft, text):
+    raise ValueError("no disk")
+"""
+FILE = """\
+[[check]]
+kind = "keeps"
+what = ["numbers"]
+
+[[check]]
+kind = "function"
+function = "opened_by_name:short"
+message = "Say it in one word."
+
+[[check]]
+kind = "function"
+name = "never"
+function = "opened_by_name:broken"
+message = "Not shown."
+
+[[check]]
+kind = "command"
+name = "shell"
+command = "{python} -c 'raise SystemExit(3)'"
+message = "The command says no."
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "opened_by_name.py").write_text(MINE, encoding="utf-8")
+    (tmp_path / "checks.toml").write_text(
+        FILE.replace("{python}", sys.executable), encoding="utf-8"
+    )
+    return tmp_path
+
+
+async def found(options: RunOptions, text: str) -> list[tuple[str, bool | None, str]]:
+    suite = CheckSuite(checkers_of(options), timeout_s=60)
+    checks = await suite.run(DRAFT, text)
+    return [(check.name, check.passed, check.message) for check in checks]
+
+
+async def test_a_file_names_built_in_checks_functions_and_commands(folder: Path) -> None:
+    options = RunOptions(checks=folder / "checks.toml", check_timeout_s=60)
+    assert await found(options, "Because of many things.") == [
+        ("keeps", False, "These numbers of the original are missing: 40."),
+        ("opened_by_name:short", False, "Say it in one word."),
+        ("never", None, "ValueError: no disk"),
+        ("shell", False, "The command says no."),
+    ]
+
+
+async def test_the_file_goes_first_then_functions_then_commands(folder: Path) -> None:
+    options = RunOptions(
+        checks=folder / "checks.toml",
+        check=("opened_by_name:broken",),
+        check_cmd=(f"{sys.executable} -c pass",),
+        check_timeout_s=60,
+    )
+    names = [name for name, _, _ in await found(options, "40")]
+    assert names[4:] == ["opened_by_name:broken", f"{sys.executable} -c pass"]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"check": ("no function",)}, "'no function' names no check. Name a module:function"),
+        ({"check": ("opened_by_name:short",) * 2}, "Two checks are named 'opened_by_name:short'"),
+        ({"checks": "no-such.toml"}, "no-such.toml"),
+    ],
+)
+def test_what_cannot_be_opened_is_refused(
+    folder: Path, options: dict[str, object], message: str
+) -> None:
+    assert folder.is_dir()
+    with pytest.raises(InputError, match=message):
+        checkers_of(RunOptions.model_validate(options))
+
+
+def test_another_message_is_another_check(folder: Path) -> None:
+    text = (folder / "checks.toml").read_text("utf-8")
+    digests = set()
+    for message in ("one", "two"):
+        (folder / "checks.toml").write_text(text.replace("Say it in one word.", message))
+        checks = checkers_of(RunOptions(checks=folder / "checks.toml"))
+        digests.add(checks[1].info.digest)
+    assert len(digests) == 2
