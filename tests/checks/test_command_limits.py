@@ -8,6 +8,7 @@ import shlex
 import shutil
 import signal
 import socket
+import subprocess
 import sys
 import textwrap
 import threading
@@ -104,6 +105,11 @@ class TestLimits:
         result = await check(python(code, marker), sandbox=sandbox, check_memory_mib=200)
         assert result.message == "It used more than 200 MiB of memory."
 
+    async def test_reserved_addresses_are_no_memory(self, sandbox: str) -> None:
+        """Node.js, Java and Go reserve gigabytes."""
+        code = "import mmap; mmap.mmap(-1, 8 << 30, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS, 0)"
+        assert (await check(python(code), sandbox=sandbox)).passed
+
     async def test_processes_that_share_their_memory_are_counted_once(self, sandbox: str) -> None:
         code = """
             import os, time
@@ -188,6 +194,18 @@ class TestWhatIsLeft:
         code = "import os, signal; os.kill(os.getppid(), signal.SIGKILL);" + SLEEP
         with pytest.raises(InputError, match="ended the process that watches it"):
             await check(python(code, marker))
+        with anyio.fail_after(60):
+            while running(marker):  # noqa: ASYNC110
+                await anyio.sleep(0.01)
+
+    async def test_a_watching_process_that_does_not_answer_is_given_up(
+        self, marker: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("revloop.checks.running._GRACE_S", 0.5)
+        monkeypatch.setattr("revloop.checks.running._STOP_S", 0.1)
+        code = "import os, signal; os.kill(os.getppid(), signal.SIGSTOP);" + SLEEP
+        with pytest.raises(InputError, match="could not be ended after"):
+            await check(python(code, marker), timeout_s=0.5)
         with anyio.fail_after(60):
             while running(marker):  # noqa: ASYNC110
                 await anyio.sleep(0.01)
@@ -368,6 +386,16 @@ class TestSandbox:
         assert "allowed" not in said
         assert "CapEff:\\t0000000000000000" in said
         assert "NoNewPrivs:\\t1" in said
+
+    async def test_it_makes_no_namespaces_of_its_own(self) -> None:
+        version = subprocess.run(["bwrap", "--version"], capture_output=True, text=True, check=True)  # noqa: ASYNC221
+        if tuple(map(int, version.stdout.split()[-1].split("."))) < (0, 8):
+            pytest.skip("bubblewrap forbids it from version 0.8 on")
+        clone_newuser = 0x10000000
+        said = await self.attack(
+            f"import ctypes; print(ctypes.CDLL(None).unshare({clone_newuser}))"
+        )
+        assert said == "-1"
 
     async def test_a_crash_in_the_sandbox_is_told(self) -> None:
         said = await self.attack("os.kill(os.getpid(), 11)")

@@ -148,7 +148,9 @@ class CommandChecker:
         if ended.limit is None and ended.exit_code == 0:
             return Check(passed=True)
         output = plain(ended.output)
-        for folder in (inputs, INPUTS, self._folder):  # they say nothing about the text
+        # its name is random, and may follow the way from another folder
+        output = re.sub(rf"[\w./-]*{inputs.parent.name}/({inputs.name}/)?", "", output)
+        for folder in (INPUTS, self._folder):  # they say nothing about the text
             output = output.replace(f"{folder}/", "")
         why = self._why(ended, has_output=bool(output))
         room = MESSAGE_CHARACTERS - len(why) - 1

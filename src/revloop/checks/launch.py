@@ -30,14 +30,15 @@ if TYPE_CHECKING:
 _PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
 _LOOK_S = 0.05
+_LONGEST_S = 1e6
 _PAUSE_S = 0.005
 _KEPT_BYTES = 16_384
 _OPEN_FILES = 256
 _SPARE_TASKS = 512
 """What the user's other programs may start meanwhile: RLIMIT_NPROC counts all tasks of a user."""
 _PAGE_BYTES = resource.getpagesize()
-_SANDBOX_PROCESSES = 2
-"""bubblewrap itself, and the first process of its namespace."""
+_SANDBOX_PROCESSES = 3
+"""bubblewrap, the first process of its namespace, and for root another bubblewrap."""
 
 
 class Launch:
@@ -110,7 +111,7 @@ class Launch:
             set_limits(task)
             os.chdir(task["folder"])
             os.execvpe(task["argv"][0], task["argv"], task["environment"])  # noqa: S606
-        except (OSError, ValueError) as exc:
+        except Exception as exc:  # noqa: BLE001 - reported, and raised by revloop
             os.write(problem, str(exc).encode("utf-8", "backslashreplace"))
         finally:
             os._exit(127)
@@ -206,19 +207,17 @@ class Launch:
 def set_limits(task: dict[str, Any]) -> None:
     """Limit this process and those that it will start."""
     spare = task["processes"] + _SPARE_TASKS
-    cpu_s = int(task["timeout_s"] * (os.cpu_count() or 1)) + 1
+    cpu_s = int(min(task["timeout_s"], _LONGEST_S) * (os.cpu_count() or 1)) + 1
     # not RLIMIT_AS: Node.js, Java and Go reserve far more addresses than they use
     _limit(resource.RLIMIT_DATA, task["memory_bytes"])
     _limit(resource.RLIMIT_FSIZE, task["file_bytes"])
     _limit(resource.RLIMIT_NOFILE, _OPEN_FILES)
     _limit(resource.RLIMIT_CPU, cpu_s)
     _limit(resource.RLIMIT_CORE, 0)
-    _limit(resource.RLIMIT_NPROC, tasks_of(task["user"]) + spare)
-    try:
-        with open("/proc/self/oom_score_adj", "w", encoding="ascii") as file:  # noqa: PTH123
+    if sys.platform == "linux":
+        _limit(resource.RLIMIT_NPROC, tasks_of(task["user"]) + spare)
+        with suppress(OSError), open("/proc/self/oom_score_adj", "w", encoding="ascii") as file:  # noqa: PTH123
             file.write("1000")  # if memory runs out, this process ends first
-    except OSError:
-        pass  # not Linux
 
 
 def _limit(what: int, most: int) -> None:

@@ -104,6 +104,8 @@ async def _stop(process: Process) -> None:
             process.terminate()
             with anyio.move_on_after(_STOP_S):
                 await process.wait()
+            if process.returncode is None:
+                process.kill()
         await process.aclose()
 
 

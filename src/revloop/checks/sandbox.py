@@ -30,6 +30,7 @@ STATUS_FD = 3
 
 NOBODY = 65_534
 _SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/etc", "/opt", "/nix/store")
+_NO_INNER_USERS = ("--unshare-user", "--disable-userns")
 _SCRATCH_BYTES = 64 * 2**20
 _PROBE_S = 20.0
 _UNREADABLE, _NO_PROGRAM = 3, 4
@@ -156,8 +157,10 @@ class Sandbox:
         line = [f"--unshare-{namespace}" for namespace in unshared]
         line += ["--die-with-parent", "--new-session", "--hostname", "sandbox"]
         if not self._is_root:
-            line += ["--disable-userns"] if self._means.no_inner_users else []
-            return [*line, "--unshare-user"]
+            return [
+                *line,
+                *(_NO_INNER_USERS if self._means.no_inner_users else _NO_INNER_USERS[:1]),
+            ]
         # what root needs to become nobody
         return [*line, "--cap-drop", "ALL", "--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID"]
 
@@ -165,7 +168,11 @@ class Sandbox:
         if not self._is_root:
             return []
         user = [f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups"]
-        return ["setpriv", *user, "--inh-caps=-all", "--bounding-set=-all", "--"]
+        line = ["setpriv", *user, "--inh-caps=-all", "--bounding-set=-all", "--"]
+        if self._means.no_inner_users:
+            # only within a namespace of users can others be forbidden
+            line += [self._program, *_NO_INNER_USERS, "--dev-bind", "/", "/", "--"]
+        return line
 
 
 def _small_tmpfs(path: Path) -> list[str]:
