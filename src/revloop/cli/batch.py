@@ -17,6 +17,7 @@ from revloop.cli import exit_codes, output
 from revloop.cli.batch_display import follow, tell
 from revloop.cli.batch_ray import not_on_ray, one_server, run_on_ray
 from revloop.cli.files import Force, named_output, paths_read
+from revloop.cli.garbage import rare_collections
 from revloop.cli.generated import with_options
 from revloop.cli.interrupts import Interrupts, run_interruptibly
 from revloop.cli.stores import tell_if_in_two_files
@@ -113,7 +114,7 @@ def batch(
     to_read.check_there()
     progress = Progress()
     run = partial(Batch, to_read, output_file, reviser, batch, progress, iterations=loop.iterations)
-    with batch_lock(store_file):
+    with batch_lock(store_file), rare_collections():
         outcome = anyio.run(_run, run, reviser, progress)
     tell(progress)
     raise typer.Exit(_tell_outcome(outcome, output_file, store_file))
