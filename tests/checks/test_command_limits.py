@@ -69,7 +69,7 @@ class TestLimits:
             timeout_s=1,
         )
         assert result.passed is False
-        assert result.message == "It took longer than 1 s.\nbegan"
+        assert result.message == "The check 'it' took longer than 1 s.\nbegan"
 
     async def test_a_text_that_ignores_signals_is_ended(self, sandbox: str, marker: str) -> None:
         code = (
@@ -77,14 +77,14 @@ class TestLimits:
             "[signal.signal(n, signal.SIG_IGN) for n in range(1, 32) if n not in (9, 19)];"
         )
         result = await check(python(code + SLEEP, marker), sandbox=sandbox, timeout_s=1)
-        assert result.message == "It took longer than 1 s."
+        assert result.message == "The check 'it' took longer than 1 s."
 
     async def test_endless_output_is_ended(self, sandbox: str, marker: str) -> None:
         result = await check(
             python("while True: print('x' * 99)", marker), sandbox=sandbox, check_output_kib=64
         )
         assert result.passed is False
-        assert result.message.startswith("It wrote more than 64 KiB.\n[…]\nxxx")
+        assert result.message.startswith("The check 'it' wrote more than 64 KiB.\n[…]\nxxx")
 
     async def test_too_much_memory_of_one_process_is_refused(self, sandbox: str) -> None:
         result = await check(
@@ -97,13 +97,13 @@ class TestLimits:
     ) -> None:
         code = "import os; [os.fork() for _ in range(3)]; x = os.urandom(60 << 20);" + SLEEP
         result = await check(python(code, marker), sandbox=sandbox, check_memory_mib=200)
-        assert result.message == "It used more than 200 MiB of memory."
+        assert result.message == "The check 'it' used more than 200 MiB of memory."
 
     async def test_shared_memory_is_limited_too(self, sandbox: str, marker: str) -> None:
         code = "import mmap; x = mmap.mmap(-1, 300 << 20);"
         code += "[x.write(bytes(1 << 20)) for _ in range(300)];" + SLEEP
         result = await check(python(code, marker), sandbox=sandbox, check_memory_mib=200)
-        assert result.message == "It used more than 200 MiB of memory."
+        assert result.message == "The check 'it' used more than 200 MiB of memory."
 
     async def test_reserved_addresses_are_no_memory(self, sandbox: str) -> None:
         """Node.js, Java and Go reserve gigabytes."""
@@ -125,7 +125,7 @@ class TestLimits:
         code = "import os\nfor _ in range(10): os.fork()\n" + SLEEP
         result = await check(python(code, marker), sandbox=sandbox, check_processes=20)
         assert result.passed is False
-        assert "It started more than 20 processes." in result.message
+        assert "The check 'it' started more than 20 processes." in result.message
 
     async def test_a_large_file_is_refused(self, sandbox: str) -> None:
         code = "import os; f = open(os.environ['HOME'] + '/f', 'wb'); f.write(bytes(2 << 20))"
@@ -399,7 +399,7 @@ class TestSandbox:
 
     async def test_a_crash_in_the_sandbox_is_told(self) -> None:
         said = await self.attack("os.kill(os.getpid(), 11)")
-        assert said == "It was ended by SIGSEGV."
+        assert said == "The check 'it' was ended by SIGSEGV."
 
     async def test_the_random_folder_of_a_file_is_left_out(self) -> None:
         assert await self.attack("print(sys.argv[1])", "{file.py}") == "text.py"

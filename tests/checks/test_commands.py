@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import anyio
 import pytest
 
+from revloop import revise
 from revloop.checks.commands import CommandChecker
 from revloop.checks.messages import MESSAGE_CHARACTERS
 from revloop.checks.running import cpus
@@ -18,6 +19,7 @@ from revloop.concurrency import task_group
 from revloop.errors import InputError
 from revloop.trajectory import Checker
 from tests.helpers.check_commands import DRAFT, check, checker_of, python
+from tests.helpers.scripted_engine import ScriptedEngine
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -106,11 +108,11 @@ class TestWhatItFinds:
 
     async def test_silence_is_told_with_the_exit_code(self) -> None:
         result = await check(python("raise SystemExit(7)"))
-        assert result.message == "It ended with exit code 7 and wrote nothing."
+        assert result.message == "The check 'it' failed with exit code 7 and no message."
 
     async def test_a_crash_is_told(self) -> None:
         result = await check(python("import os, signal; os.kill(os.getpid(), signal.SIGSEGV)"))
-        assert result.message == "It was ended by SIGSEGV."
+        assert result.message == "The check 'it' was ended by SIGSEGV."
 
     async def test_the_end_of_a_long_output_is_kept(self) -> None:
         result = await check(python("print('line\\n' * 100_000); print('the error'); exit(1)"))
@@ -134,6 +136,25 @@ class TestWhatItFinds:
         assert result.message.startswith("Traceback")
         assert result.message.endswith("AssertionError: double(4) is 8")
         assert (await check(command, CODE.replace("+", "*"))).passed
+
+
+class TestInTheLoop:
+    def test_a_synchronous_revise_runs_it_in_a_thread_of_its_own(self) -> None:
+        engine = ScriptedEngine(["A LOUD TEXT"])
+        trajectory = revise(
+            "a quiet text",
+            engine=engine,
+            checks=[CommandChecker("grep LOUD", name="loud")],
+            critique="checks",
+        )
+        assert trajectory.final == "A LOUD TEXT"
+        assert [[check.passed for check in version.checks] for version in trajectory.versions] == [
+            [False],
+            [True],
+        ]
+        assert (
+            "The check 'loud' failed with exit code 1 and no message." in engine.requests[0].prompt
+        )
 
 
 class TestWhatItIs:

@@ -39,8 +39,8 @@ DRAFTS = {
 EVIDENCE = {
     "wrong": "AssertionError: double(4) should be 8",
     "broken": "SyntaxError: expected ':'",
-    "endless": "It took longer than 3 s.",
-    "bomb": "It started more than 64 processes.",
+    "endless": " took longer than 3 s.",
+    "bomb": " started more than 64 processes.",
 }
 
 

@@ -27,7 +27,8 @@ def python(code: str, *arguments: str) -> str:
 
 def checker_of(command: str, *, timeout_s: float = PATIENT_S, **given: object) -> CommandChecker:
     """A check with some options."""
-    return CommandChecker(command, CommandOptions.model_validate(given), timeout_s=timeout_s)
+    options = CommandOptions.model_validate(given)
+    return CommandChecker(command, options, timeout_s=timeout_s, name="it")
 
 
 async def check(

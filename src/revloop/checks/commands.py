@@ -157,19 +157,19 @@ class CommandChecker:
         return Check(passed=False, message=f"{why}\n{tail(output, room)}".strip())
 
     def _why(self, ended: Ended, *, has_output: bool) -> str:
-        options = self._options
+        options, check = self._options, f"The check '{self.info.name:.80}'"
         if ended.limit is not None:
             return {
-                "time": f"It took longer than {self.timeout_s:g} s.",
-                "memory": f"It used more than {options.check_memory_mib} MiB of memory.",
-                "output": f"It wrote more than {options.check_output_kib} KiB.",
-                "processes": f"It started more than {options.check_processes} processes.",
+                "time": f"{check} took longer than {self.timeout_s:g} s.",
+                "memory": f"{check} used more than {options.check_memory_mib} MiB of memory.",
+                "output": f"{check} wrote more than {options.check_output_kib} KiB.",
+                "processes": f"{check} started more than {options.check_processes} processes.",
             }[ended.limit]
         code = ended.exit_code or 0
         number = -code if code < 0 else code - _BY_SHELL
         if number in set(signal.Signals):
-            return f"It was ended by {signal.Signals(number).name}."
-        return "" if has_output else f"It ended with exit code {code} and wrote nothing."
+            return f"{check} was ended by {signal.Signals(number).name}."
+        return "" if has_output else f"{check} failed with exit code {code} and no message."
 
 
 def _words(command: str) -> list[str]:
