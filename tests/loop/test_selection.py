@@ -24,17 +24,18 @@ from revloop.errors import (
     RunMismatchError,
     UnreachableError,
 )
+from revloop.evaluation import RewardJudge
 from revloop.loop.candidate import Candidate
 from revloop.loop.selection import choose_by_judge, choose_by_score
 from revloop.trajectory import Critique, Selection
 from tests.helpers.command_line import revloop
 from tests.helpers.judges import RuleJudge, always_first, by_number
-from tests.helpers.reward_servers import VLLM, reward_server
+from tests.helpers.reward_servers import VLLM, VLLM_PLAIN, reward_server
 from tests.helpers.scripted_engine import Answer, ScriptedEngine, cnr_critique
 from tests.helpers.stub_server import COMPLETIONS, StubServer, completion
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from revloop.engines import Request
@@ -198,6 +199,38 @@ class TestByASelector:
             keys = {one.headers.get("Authorization") for one in rewards.asked("/classify")}
         assert (finished.code, finished.out) == (0, "good\n"), finished.err
         assert keys == {"Bearer the selector's"}
+
+
+class ReadingAhead(RuleJudge):
+    """A judge that wants to know all texts first."""
+
+    async def read_ahead(self, prompt: str, texts: Sequence[str]) -> None:
+        assert not self.asked
+        self.read = (prompt, list(texts))
+
+
+class TestReadingAhead:
+    async def test_a_judge_that_wants_it_gets_all_texts_before_it_compares_any(self) -> None:
+        judge = ReadingAhead(by_number)
+        selection = await chosen_by(judge, "3 a", "9 b", "3 a", "7 c")
+        assert judge.read == ("Count.", ["3 a", "9 b", "7 c"])
+        assert selection.chosen == 1
+
+    async def test_equal_texts_are_not_read(self) -> None:
+        judge = ReadingAhead(by_number)
+        await chosen_by(judge, "3 a", "3 a")
+        assert not hasattr(judge, "read")
+
+    async def test_a_reward_model_scores_all_candidates_in_one_batch(self) -> None:
+        async with reward_server(VLLM_PLAIN) as server:
+            judge = await RewardJudge.connect(server.base_url)
+            before = len(server.requests)
+            texts = ["so", "good", "bad", "good good"]
+            selection = await choose_by_judge(judge, "Count.", made(*texts), range(4))
+            assert selection.chosen == 3
+            (request,) = server.requests[before:]
+            assert request.body["input"] == [f"Count.\n\n{text}" for text in texts]
+            await judge.aclose()
 
 
 class TestByTheCriticsScore:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from revloop.engines.accelerator import on_accelerator
 from revloop.engines.failures import not_loaded
 
 if TYPE_CHECKING:
@@ -57,16 +58,14 @@ class BatchGenerator:
             ModelConfigError: There is no such model, or it is not a causal model.
             DoesNotFitError: The memory does not suffice.
         """
-        import torch  # slow and optional
-        import transformers
+        import transformers  # slow and optional
 
         transformers.utils.logging.disable_progress_bar()
         try:
             loaded = transformers.AutoModelForCausalLM.from_pretrained(
                 model, dtype="auto", use_safetensors=True, trust_remote_code=False
             )
-            accelerator = torch.accelerator.current_accelerator(check_available=True)
-            loaded.to(accelerator if accelerator is not None else "cpu").eval()
+            loaded = on_accelerator(loaded)
         except (OSError, ValueError, KeyError, RuntimeError, MemoryError) as exc:
             raise not_loaded(exc, model) from exc
         return cls(loaded, spell, version=transformers.__version__)

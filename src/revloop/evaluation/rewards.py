@@ -13,6 +13,8 @@ from revloop.trajectory import JudgeInfo, Verdict
 from revloop.values import digest_of
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from pydantic import SecretStr
 
     from revloop.engines.outage import Waiting
@@ -54,6 +56,7 @@ class RewardJudge:
         Raises:
             MissingExtraError: torch or transformers is not installed.
             ModelConfigError: There is no such model, or it has more than one output.
+            DoesNotFitError: The memory does not suffice.
         """
         return cls(LocalRewardModel.load(model, name=name))
 
@@ -84,6 +87,10 @@ class RewardJudge:
             await RewardServer.connect(base_url, model=model, api_key=api_key, retries=retries)
         )
 
+    async def read_ahead(self, prompt: str, texts: Sequence[str]) -> None:
+        """Score texts at once. See :class:`~revloop.trajectory.ReadsAhead`."""
+        await self._rewards(prompt, texts)
+
     async def judge(self, prompt: str, first: str, second: str) -> Verdict:
         """The text with the higher reward. See :class:`~revloop.trajectory.Judge`.
 
@@ -93,19 +100,25 @@ class RewardJudge:
             JudgeError: The model in this process failed.
             EngineError: The server failed.
         """
-        asked = [Answered(prompt, first), Answered(prompt, second)]
-        left, right = await self._batcher.rewards(asked)
-        for outcome in (left, right):
+        left, right = await self._rewards(prompt, (first, second))
+        if isinstance(left, str):
+            return Verdict(preference="unparseable", reason=left)
+        if isinstance(right, str):
+            return Verdict(preference="unparseable", reason=right)
+        return _verdict(left, right)
+
+    async def _rewards(self, prompt: str, texts: Sequence[str]) -> list[float | str]:
+        """The rewards of texts; in place of one, why the text alone cannot have it."""
+        outcomes = await self._batcher.rewards([Answered(prompt, text) for text in texts])
+        rewards: list[float | str] = []
+        for outcome in outcomes:
             if isinstance(outcome, ContextFullError | ContentFilterError):
-                return Verdict(preference="unparseable", reason=str(outcome))
-        if isinstance(left, RevloopError):
-            raise left
-        if isinstance(right, RevloopError):
-            raise right
-        raw = f"{left:.6g} {right:.6g}"
-        if abs(left - right) <= TIE_MARGIN * max(1.0, abs(left), abs(right)):
-            return Verdict(preference="tie", raw=raw)
-        return Verdict(preference="first" if left > right else "second", raw=raw)
+                rewards.append(str(outcome))
+            elif isinstance(outcome, RevloopError):
+                raise outcome
+            else:
+                rewards.append(outcome)
+        return rewards
 
     def waiting(self) -> Waiting | None:
         """The current wait for the model's server; None while it answers, or without one."""
@@ -114,3 +127,10 @@ class RewardJudge:
     async def aclose(self) -> None:
         """Close the connections to a server; the memory goes with the judge."""
         await self._model.aclose()
+
+
+def _verdict(left: float, right: float) -> Verdict:
+    raw = f"{left:.6g} {right:.6g}"
+    if abs(left - right) <= TIE_MARGIN * max(1.0, abs(left), abs(right)):
+        return Verdict(preference="tie", raw=raw)
+    return Verdict(preference="first" if left > right else "second", raw=raw)

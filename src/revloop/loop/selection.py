@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from revloop.trajectory import Comparison, OtherCandidate, Selection, broken, compare
+from revloop.trajectory import Comparison, OtherCandidate, ReadsAhead, Selection, broken, compare
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -41,6 +41,9 @@ async def choose_by_judge(
     Raises:
         RevloopError: The judge failed.
     """
+    texts = list(dict.fromkeys(candidates[number].text for number in fit))
+    if len(texts) > 1 and isinstance(judge, ReadsAhead):
+        await judge.read_ahead(prompt, texts)
     best, seen = fit[0], {candidates[fit[0]].text}
     comparisons: list[Comparison] = []
     for number in fit[1:]:

@@ -23,7 +23,7 @@ from revloop.trajectory.checks import Check
 from revloop.values import AnyText, Frozen, Text
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from pydantic import SerializerFunctionWrapHandler
 
@@ -209,6 +209,23 @@ def told(judge: Judge, fields: Mapping[str, Any]) -> Judge:
     if not judge.info.fields:
         return judge
     return _ToldJudge(cast("FieldJudge", judge), judge.info.seen_in(fields))
+
+
+@runtime_checkable
+class ReadsAhead(Protocol):
+    """A judge that is faster if it knows all texts before it compares them."""
+
+    async def read_ahead(self, prompt: str, texts: Sequence[str]) -> None:
+        """Prepare for comparing texts.
+
+        Args:
+            prompt: What the texts answer; empty if unknown.
+            texts: The texts.
+
+        Raises:
+            RevloopError: The judge failed.
+        """
+        ...
 
 
 def challenger_score(verdict: Verdict, *, challenger_first: bool) -> float | None:

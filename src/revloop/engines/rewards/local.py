@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any, Self
 
 import anyio.to_thread
 
+from revloop.engines.accelerator import on_accelerator
+from revloop.engines.failures import not_loaded
 from revloop.engines.rewards.endpoints import plain, turns
 from revloop.errors import ContextFullError, JudgeError, ModelConfigError, failure_line, needs
 from revloop.models.memory import ran_out_of_memory
@@ -59,6 +61,7 @@ class LocalRewardModel:
         Raises:
             MissingExtraError: torch or transformers is not installed.
             ModelConfigError: There is no such model, or it has more than one output.
+            DoesNotFitError: The memory does not suffice.
         """
         with needs("A reward model needs torch and transformers: pip install 'revloop[local]'."):
             import torch  # noqa: F401 - heavy and optional; transformers half works without
@@ -68,13 +71,15 @@ class LocalRewardModel:
         try:
             loaded = kind.from_pretrained(model, trust_remote_code=False)
             tokenizer = transformers.AutoTokenizer.from_pretrained(model, trust_remote_code=False)
+            loaded = on_accelerator(loaded)
         except (OSError, ValueError, KeyError, AttributeError) as exc:
             raise ModelConfigError(f"{model} is no reward model: {failure_line(exc)}") from exc
+        except (RuntimeError, MemoryError) as exc:
+            raise not_loaded(exc, model) from exc
         if loaded.config.num_labels != 1:
             raise ModelConfigError(
                 f"{model} has {loaded.config.num_labels} outputs; a reward model has one."
             )
-        loaded.eval()
         config = {k: v for k, v in loaded.config.to_dict().items() if k != "_name_or_path"}
         digest = digest_of("reward", name or model, config, _weights(Path(model)))
         return cls(loaded, tokenizer, name=name or model, digest=digest)
