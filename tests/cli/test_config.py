@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
+from revloop.checks import checkers_of
 from revloop.cli.app import app
 from revloop.cli.config_file import TABLES
 from revloop.errors import InputError
+from revloop.options import RunOptions
 from tests.helpers.command_line import revloop
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 FILE = """
 [engine]
@@ -155,3 +154,29 @@ async def test_a_command_takes_its_options_from_the_file(folder: Path) -> None:
     )
     overridden = await revloop("revise", "Good.", "--top-p", "0.5", folder=folder)
     assert (overridden.code, "http://127.0.0.1:9" in overridden.err) == (4, True)
+
+
+class TestChecks:
+    """Tables ``[[check]]`` make the options file the file of checks, too."""
+
+    CHECK = '\n[[check]]\nkind = "length"\nwords_max = 3\n'
+
+    def test_they_are_the_runs_checks(self, folder: Path) -> None:
+        (folder / "revloop.toml").write_text(FILE + self.CHECK, encoding="utf-8")
+        shown = in_force()["loop"]["checks"]
+        assert shown == {"value": "revloop.toml", "source": "revloop.toml"}
+        options = RunOptions(checks=Path("revloop.toml"))
+        assert [checker.info.name for checker in checkers_of(options)] == ["length"]
+
+    def test_a_flag_names_another_file(self, folder: Path) -> None:
+        (folder / "revloop.toml").write_text(self.CHECK, encoding="utf-8")
+        assert "none.toml cannot be read" in refused("revise", "x", "--checks", "none.toml")
+
+    def test_a_wrong_one_is_told_with_its_place(self, folder: Path) -> None:
+        (folder / "revloop.toml").write_text(self.CHECK + "most = 3\n", encoding="utf-8")
+        assert "revloop.toml: [[check]] 1: most: Extra inputs" in refused("revise", "x")
+
+    def test_two_files_of_checks_are_refused(self, folder: Path) -> None:
+        both = '[loop]\nchecks = "checks.toml"\n' + self.CHECK
+        (folder / "revloop.toml").write_text(both, encoding="utf-8")
+        assert "names another file of checks ([loop] checks): put all into one." in refused()

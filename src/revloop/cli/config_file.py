@@ -9,6 +9,7 @@ from os import environ
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from revloop.checks.builtin import CHECK_TABLE
 from revloop.errors import InputError
 from revloop.files.text import read_text
 
@@ -57,6 +58,7 @@ def read_config() -> ConfigFile:
         tables = tomllib.loads(read_text(path))
     except tomllib.TOMLDecodeError as exc:
         raise InputError(f"{path} is not TOML: {exc}.") from exc
+    has_checks = tables.pop(CHECK_TABLE, None) is not None
     for name, table in tables.items():
         check_known(name, TABLES, f"{path}: there is no table [{name}]")
         if not isinstance(table, dict):
@@ -64,7 +66,18 @@ def read_config() -> ConfigFile:
         known = [key for key, flag in TABLES[name].flags().items() if not flag.only_in_python]
         for key in table:
             check_known(key, known, f"{path}: [{name}] has no key '{key}'")
-    return ConfigFile(path, tables)
+    return ConfigFile(path, _with_own_checks(tables, path) if has_checks else tables)
+
+
+def _with_own_checks(tables: dict[str, Any], path: Path) -> dict[str, Any]:
+    """The tables with the file itself as the file of checks."""
+    loop = tables.get("loop", {})
+    if "checks" in loop:
+        raise InputError(
+            f"{path} has checks ([[{CHECK_TABLE}]]) and names another file of checks ([loop] "
+            "checks): put all into one."
+        )
+    return {**tables, "loop": {**loop, "checks": str(path)}}
 
 
 def check_known(name: str, known: Collection[str], problem: str) -> None:

@@ -75,7 +75,10 @@ def test_files_are_relative_to_the_folder_of_the_file(tmp_path: Path) -> None:
     [
         ("", r"checks\.toml has no check\. Each check is a table \[\[check\]\]\."),
         ("[[check]", r"checks\.toml is not TOML"),
-        ("[checks]", r"there is no 'checks' in a file of checks"),
+        ("[checks]", r"checks\.toml has no check\."),
+        ("[[checks]]", r"'checks' is nothing that a file of checks has"),
+        ("words_max = 3", r"'words_max' is nothing that a file of checks has"),
+        ("[length]\nwords_max = 3", r"'length' is nothing that a file of checks has"),
         ('[check]\nkind = "links"', r"write each check as a table \[\[check\]\], in double"),
         (
             "[[check]]\nwords_max = 3",

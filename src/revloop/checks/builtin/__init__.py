@@ -7,6 +7,7 @@
 from revloop.checks.builtin.base import BuiltInCheck
 from revloop.checks.builtin.code import Code
 from revloop.checks.builtin.entries import (
+    CHECK_TABLE,
     CheckEntry,
     CommandEntry,
     FunctionEntry,
@@ -24,6 +25,7 @@ from revloop.checks.builtin.mentions import Mentions
 from revloop.checks.builtin.patterns import Regex
 
 __all__ = [
+    "CHECK_TABLE",
     "BuiltInCheck",
     "CheckEntry",
     "Code",

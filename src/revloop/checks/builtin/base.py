@@ -6,9 +6,9 @@ from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
+from anyio import to_thread
 from pydantic import AfterValidator, BeforeValidator, Field
 
-from revloop.concurrency import run_in_thread
 from revloop.trajectory import Check, CheckInfo, Span
 from revloop.values import AnyText, Frozen, Text, digest_of, escaped
 
@@ -59,7 +59,8 @@ class BuiltInCheck(Frozen):
         """Check a text; a long one in a thread. See :class:`~revloop.trajectory.Checker`."""
         if len(text) <= _SHORT_CHARACTERS and not self.may_take_long():
             return self.result(draft.response, text)
-        return await run_in_thread(partial(self.result, draft.response, text))
+        work = partial(self.result, draft.response, text)
+        return await to_thread.run_sync(work, abandon_on_cancel=True)
 
     async def aclose(self) -> None:
         """Do nothing: there is nothing to release."""

@@ -27,7 +27,8 @@ from revloop.values import AnyText, Frozen, Text, explain
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-TABLE = "check"
+CHECK_TABLE = "check"
+"""Name of the tables, one for each check."""
 _Words = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
 
 
@@ -73,10 +74,10 @@ _ENTRY: TypeAdapter[CheckEntry] = TypeAdapter(CheckEntry)
 
 
 def load_checks(file: str | Path) -> tuple[CheckEntry, ...]:
-    """Read the checks of a file that has nothing else.
+    """Read the checks of a file; tables of options (those of ``revloop.toml``) are passed over.
 
     Raises:
-        InputError: It cannot be read, is not TOML, has no check, or something else.
+        InputError: It cannot be read, is not TOML, has no check, or something else than tables.
         MissingExtraError: A check needs a package that is not installed.
     """
     path = Path(file)
@@ -84,14 +85,15 @@ def load_checks(file: str | Path) -> tuple[CheckEntry, ...]:
         tables = tomllib.loads(read_text(path))
     except tomllib.TOMLDecodeError as exc:
         raise InputError(f"{path} is not TOML: {exc}.") from exc
-    if others := [name for name in tables if name != TABLE]:
-        raise InputError(
-            f"{path}: there is no '{others[0]}' in a file of checks. Each check is a table "
-            f"[[{TABLE}]]."
-        )
-    checks = parse_checks(tables.get(TABLE, []), path)
+    for name, table in tables.items():
+        if name != CHECK_TABLE and (name in kinds() or not isinstance(table, dict)):
+            raise InputError(
+                f"{path}: '{name}' is nothing that a file of checks has. Each check is a table "
+                f"[[{CHECK_TABLE}]]."
+            )
+    checks = parse_checks(tables.get(CHECK_TABLE, []), path)
     if not checks:
-        raise InputError(f"{path} has no check. Each check is a table [[{TABLE}]].")
+        raise InputError(f"{path} has no check. Each check is a table [[{CHECK_TABLE}]].")
     return checks
 
 
@@ -107,7 +109,9 @@ def parse_checks(tables: object, path: Path) -> tuple[CheckEntry, ...]:
         MissingExtraError: A check needs a package that is not installed.
     """
     if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
-        raise InputError(f"{path}: write each check as a table [[{TABLE}]], in double brackets.")
+        raise InputError(
+            f"{path}: write each check as a table [[{CHECK_TABLE}]], in double brackets."
+        )
     checks = tuple(_entry(table, number, path) for number, table in enumerate(tables, start=1))
     if again := _twice(check.name or check.kind for check in checks if _is_named(check)):
         raise InputError(f"{path}: two checks are named '{again}': give each its own name.")
@@ -121,7 +125,7 @@ def kinds() -> dict[str, type[Frozen]]:
 
 
 def _entry(table: dict[str, Any], number: int, path: Path) -> CheckEntry:
-    where = f"{path}: [[{TABLE}]] {number}"
+    where = f"{path}: [[{CHECK_TABLE}]] {number}"
     try:
         return _ENTRY.validate_python(table, context={FOLDER: path.parent})
     except ValidationError as exc:
