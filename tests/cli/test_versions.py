@@ -13,7 +13,7 @@ from rich.console import Console
 from revloop import Critique, Draft, End, StopReason, Trajectory, Version
 from revloop.cli.versions import diff_text, print_trajectory, totals, version_teller
 from revloop.edits import Edit, apply
-from revloop.trajectory import GuardVerdict, Refusal, Sampling, Step, Usage
+from revloop.trajectory import Criterion, GuardVerdict, Refusal, Sampling, Step, Usage
 from tests.helpers.command_line import revloop
 from tests.helpers.edited_samples import edited_store
 
@@ -106,6 +106,28 @@ def test_a_critique_that_was_cut_and_a_score_that_was_not_read_are_told() -> Non
     print_trajectory(one.model_copy(update={"versions": (one.versions[0], changed)}), console=on)
     noted = "(unreadable score: 'eight') (cut at its token limit):"
     assert f"critique of version 0 {noted}" in printed(on)
+
+
+def with_criteria(one: Trajectory) -> Trajectory:
+    """The same with criteria in the first critique."""
+    found = (
+        Criterion(name="brevity", score=3, reason="It repeats itself.", met=False),
+        Criterion(name="tone", score=9, met=True),
+    )
+    critique = Critique(raw="Criterion: brevity ...", score=6, criteria=found)
+    changed = one.versions[1].model_copy(update={"critique": critique})
+    return one.model_copy(update={"versions": (one.versions[0], changed)})
+
+
+def test_the_criteria_of_a_critique_are_listed() -> None:
+    on = console()
+    print_trajectory(with_criteria(trajectory("a", "b")), console=on)
+    assert "version 0, criteria met: 1 of 2\n- brevity: 3, not met\n- tone: 9\n\n" in printed(on)
+
+
+def test_progress_tells_how_many_criteria_are_met(capsys: pytest.CaptureFixture[str]) -> None:
+    version_teller(1)(with_criteria(trajectory("a", "b")).versions[1])
+    assert "round 1 of 1: version 0, criteria met: 1 of 2, 5 tokens" in capsys.readouterr().err
 
 
 def test_a_trajectory_that_goes_on_is_said_to_be_unfinished() -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from revloop import StopReason
-from revloop.trajectory import End, Refusal
+from revloop.trajectory import Criterion, Critique, End, Refusal
 from tests.helpers.browser import Opened, chromium, needs_chromium
 from tests.helpers.edited_samples import APPLIED, edited_store
 from tests.helpers.report_samples import HOSTILE, judged_page, source_of, step, trajectory, write
@@ -139,6 +139,28 @@ def test_thoughts_are_folded_and_shown_as_text(
     assert not text.is_visible()
     page.locator("#details summary", has_text="Round 1, both, try 1").click()
     assert text.text_content() == HOSTILE[0]
+
+
+def test_the_criteria_of_a_rubric_are_listed_as_text(
+    open_page: Callable[..., Page], tmp_path: Path
+) -> None:
+    made = trajectory("a", "b")
+    criteria = (
+        Criterion(name=HOSTILE[0], score=3, reason="No.", met=False),
+        Criterion(name="tone", score=9.0, reason="Yes.", met=True),
+    )
+    critique = Critique(raw="Said.", score=20 / 3, criteria=criteria)
+    first = made.versions[1].model_copy(update={"critique": critique})
+    one = made.model_copy(update={"versions": (made.versions[0], first)})
+    page = open_page(write(tmp_path / "page.html", source_of([one])))
+    page.locator("#list button").first.click()
+    shown = page.locator("#details section").text_content() or ""
+    assert "Critique of the original (score 6.67)" in shown
+    assert "Criteria met: 1 of 2" in shown
+    assert page.locator("#details li").all_text_contents() == [
+        f"{HOSTILE[0]}: 3, not met",
+        "tone: 9",
+    ]
 
 
 def test_a_rejected_reply_is_shown_as_text(open_page: Callable[..., Page], tmp_path: Path) -> None:

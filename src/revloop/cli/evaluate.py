@@ -68,6 +68,8 @@ def evaluate_store(
         # opened before the work, so that an unusable path is reported first
         file = opened.enter_context(new_file(csv, force=force)) if csv else None
         judges = anyio.run(ask_all, store, evaluation, rounds)
+        if not judges and not contents.has_criteria:
+            raise InputError(f"{store} holds no verdicts yet. Add --judge: {HOW_TO_NAME_A_JUDGE}.")
         found = evaluate(store, judges, rounds=rounds, against=against, by=evaluation.by)
         if file is not None:
             write_figures(file, found)
@@ -78,10 +80,8 @@ def evaluate_store(
 
 
 async def ask_all(store: Path, options: EvaluationOptions, rounds: int) -> list[JudgeInfo]:
-    """Collect the verdicts of each judge in turn; verdicts of people are stored already."""
+    """Collect the verdicts of each judge in turn; without one, take all stored verdicts."""
     stored = stored_judges(store)
-    if not options.judge and not stored:
-        raise InputError(f"{store} holds no verdicts yet. Add --judge: {HOW_TO_NAME_A_JUDGE}.")
     if not options.judge:
         return stored
     judges: list[JudgeInfo] = []

@@ -6,7 +6,16 @@ from typing import TYPE_CHECKING
 
 from revloop.cli import output
 from revloop.cli.tables import print_heading, print_table
-from revloop.evaluation.tables import COLUMNS, cells, coverage, headed_rows, left_out, percent
+from revloop.evaluation.tables import (
+    COLUMNS,
+    CRITERIA_COLUMNS,
+    cells,
+    coverage,
+    criterion_cells,
+    headed_rows,
+    left_out,
+    percent,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,6 +34,9 @@ def print_evaluation(evaluation: Evaluation) -> None:
             print_table(COLUMNS, map(cells, rows))
             for note in _notes(rows):
                 output.results.print(note)
+    if evaluation.criteria:
+        print_heading("Criteria, as the critic scored them")
+        print_table(CRITERIA_COLUMNS, map(criterion_cells, evaluation.criteria), left=1)
     output.results.print()
     _print_agreement(evaluation)
     output.results.print(

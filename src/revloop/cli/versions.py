@@ -48,6 +48,7 @@ def print_trajectory(
             critique = Text(printable(version.critique.raw.strip()), style="italic")
             noted = _unread(version.critique) + _cut(version)
             _paragraph(console, f"critique of version {before.round}{noted}:", critique)
+            _print_criteria(version.critique, before.round, console)
         _paragraph(console, f"version {version.round}:", _changed(before, version, console))
         _print_edits(version, console)
         _print_notes(version, console)
@@ -96,6 +97,8 @@ def version_teller(iterations: int) -> Callable[[Version], None]:
             return
         score = None if version.critique is None else version.critique.score
         scored = "" if score is None else f"version {version.round - 1} scored {score:g}, "
+        if version.critique is not None and version.critique.criteria:
+            scored = f"version {version.round - 1}, {_criteria_met(version.critique)}, "
         if version.critique is not None and version.critique.unread_score is not None:
             scored = f"version {version.round - 1}{_unread(version.critique)}, "
         tokens = version.usage.generated_tokens
@@ -110,6 +113,20 @@ def version_teller(iterations: int) -> Callable[[Version], None]:
         )
 
     return tell
+
+
+def _criteria_met(critique: Critique) -> str:
+    """How many criteria a version meets, in words."""
+    return f"criteria met: {critique.criteria_met} of {len(critique.criteria)}"
+
+
+def _print_criteria(critique: Critique, round_: int, console: Console) -> None:
+    """Print the score of each criterion; the reasons stand in the critique."""
+    if critique.criteria:
+        _print_line(console, f"version {round_}, {_criteria_met(critique)}", "bold cyan")
+        for one in critique.criteria:
+            _print_line(console, f"- {one.name}: {one.score:g}{'' if one.met else ', not met'}", "")
+        console.print()
 
 
 def _edits_of(version: Version) -> str:

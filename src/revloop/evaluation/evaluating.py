@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from revloop.errors import InputError
 from revloop.evaluation.agreement import agreement
+from revloop.evaluation.criteria import criteria_after, criteria_of
 from revloop.evaluation.outcomes import Outcome, group_of, outcomes
 from revloop.evaluation.pairs import ORIGINAL, Against
 from revloop.evaluation.rounds import Evaluation, JudgeFigures, rounds_of
@@ -29,6 +30,7 @@ class StoreCounts(NamedTuple):
         unfinished: Trajectories without an end.
         rounds: The most rounds of any trajectory.
         groups: Number of records by their value in the field to split by.
+        has_criteria: Whether a critique scores criteria.
     """
 
     trajectories: int
@@ -36,6 +38,7 @@ class StoreCounts(NamedTuple):
     unfinished: int
     rounds: int
     groups: dict[str, int]
+    has_criteria: bool
 
 
 def count_store(path: str | Path, *, by: str | None = None) -> StoreCounts:
@@ -47,7 +50,7 @@ def count_store(path: str | Path, *, by: str | None = None) -> StoreCounts:
     """
     count = failed = unfinished = rounds = 0
     groups: Counter[str] = Counter()
-    has_field = False
+    has_field = has_criteria = False
     with Store.open_to_read(path) as store:
         for trajectory in store.contents():
             count += 1
@@ -55,12 +58,13 @@ def count_store(path: str | Path, *, by: str | None = None) -> StoreCounts:
             failed += trajectory.failed
             unfinished += trajectory.end is None
             has_field = has_field or by in trajectory.draft.extra
+            has_criteria = has_criteria or bool(criteria_after(trajectory, 0))
             groups["" if by is None else group_of(trajectory, by)] += 1
     if not count:
         raise InputError(f"{path} holds no trajectory: there is nothing to evaluate.")
     if by is not None and not has_field:
         raise InputError(f"No draft of {path} has a field '{by}' to split by.")
-    return StoreCounts(count, failed, unfinished, rounds, groups)
+    return StoreCounts(count, failed, unfinished, rounds, groups, has_criteria)
 
 
 def evaluate(
@@ -92,6 +96,7 @@ def evaluate(
         for judge in judges:
             found = outcomes(store.contents(), verdicts, judge, rounds=last, against=against, by=by)
             by_judge.append((judge, list(found)))
+        criteria = criteria_of(store.contents(), last) if counts.has_criteria else ()
     named = [(judge.name, known) for judge, known in by_judge]
     return Evaluation(
         trajectories=counts.trajectories,
@@ -102,6 +107,7 @@ def evaluate(
             JudgeFigures(judge=judge, rounds=rounds_of(known, rounds=last, sizes=counts.groups))
             for judge, known in by_judge
         ),
+        criteria=criteria,
         agreement=agreement(named) if len(named) > 1 else None,
     )
 

@@ -9,6 +9,7 @@ from pydantic import Field
 
 from revloop.evaluation import figures
 from revloop.evaluation.agreement import Agreement
+from revloop.evaluation.criteria import CriterionFigures
 from revloop.evaluation.length import length_controlled_win_rate
 from revloop.evaluation.pairs import Against
 from revloop.trajectory import JudgeInfo
@@ -91,6 +92,9 @@ class Evaluation(Frozen):
     unfinished: int = Field(description="Trajectories without an end.")
     split_by: str | None = Field(default=None, description="Field that the figures are split by.")
     judges: tuple[JudgeFigures, ...]
+    criteria: tuple[CriterionFigures, ...] = Field(
+        default=(), description="Criteria of rubrics, as the critic scored them; empty without any."
+    )
     agreement: Agreement | None = Field(
         default=None, description="Between several judges; None for one."
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 from itertools import groupby
+from textwrap import shorten
 from typing import TYPE_CHECKING, TextIO
 
 from revloop.evaluation.rounds import RoundFigures
@@ -11,6 +12,7 @@ from revloop.evaluation.rounds import RoundFigures
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
+    from revloop.evaluation.criteria import CriterionFigures
     from revloop.evaluation.rounds import Evaluation, JudgeFigures
 
 COLUMNS = (
@@ -30,7 +32,10 @@ COLUMNS = (
 )
 """Headings of the cells of a round."""
 
+CRITERIA_COLUMNS = ("criterion", "round", "records", "met", "share met", "95% interval")
+
 _AGAINST = {"original": "original response", "previous": "previous round"}
+_NAME_CHARACTERS = 32
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 
@@ -86,6 +91,13 @@ def cells(row: RoundFigures) -> tuple[str, ...]:
         _p_value(row.p_against),
         _p_value(row.p_previous),
     )
+
+
+def criterion_cells(row: CriterionFigures) -> tuple[str, ...]:
+    """A criterion after a round as text, one cell for each of ``CRITERIA_COLUMNS``."""
+    interval = f"{percent(row.share_low)} to {percent(row.share_high)}"
+    name = shorten(row.name, _NAME_CHARACTERS, placeholder=" …")
+    return (name, str(row.round), str(row.records), str(row.met), percent(row.share), interval)
 
 
 def left_out(row: RoundFigures) -> str:

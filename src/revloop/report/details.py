@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from revloop.edits import EditResult
     from revloop.report.source import ReportSource
-    from revloop.trajectory import Comparison, Step, Trajectory, Verdict, Version
+    from revloop.trajectory import Comparison, Critique, Step, Trajectory, Verdict, Version
 
 _KINDS = ("same", "removed", "added")
 _PASSAGE_CHARACTERS = 200
@@ -88,7 +88,8 @@ def _version(version: Version, trajectory: Trajectory) -> dict[str, Any]:
         "edits": None if version.edits is None else _edits(version.edits),
         "unusable_edits": None if unusable is None else unusable.reason,
         "critique": None if version.critique is None else version.critique.raw.strip(),
-        "score": None if version.critique is None else version.critique.score,
+        "score": None if version.critique is None else _rounded(version.critique.score),
+        "criteria": [] if version.critique is None else _criteria(version.critique),
         "unread_score": None if version.critique is None else version.critique.unread_score,
         "model": None if version.engine is None else version.engine.model,
         "tokens": [
@@ -101,6 +102,17 @@ def _version(version: Version, trajectory: Trajectory) -> dict[str, Any]:
         "failed_guards": [f"{one.guard}: {one.reason}" for one in version.failed_guards],
         "candidates": [] if selection is None else [other.text for other in selection.others],
     }
+
+
+def _rounded(score: float | None) -> float | None:
+    return None if score is None else round(score, 2)  # a mean of criteria has many digits
+
+
+def _criteria(critique: Critique) -> list[dict[str, Any]]:
+    return [
+        {"name": one.name, "score": one.score, "met": one.met, "reason": one.reason}
+        for one in critique.criteria
+    ]
 
 
 def _first_edits(trajectory: Trajectory) -> tuple[EditResult, ...] | None:

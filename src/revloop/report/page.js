@@ -203,6 +203,7 @@ function round(version, versions) {
     part.append(element("p", `Critique of ${version.base === 0 ? "the original" : `version ${version.base}`}${score}`, "quiet"));
     part.append(element("p", version.critique, "text critique"));
   }
+  part.append(...criteria(version));
   const before = versions[version.base];
   const unchanged = version.edits && !version.edits.count ? "No edits: nothing to change." : "No change.";
   if (before.text === version.text) part.append(element("p", unchanged, "quiet"));
@@ -225,6 +226,20 @@ function round(version, versions) {
     part.append(more);
   }
   return part;
+}
+
+// which criteria of a rubric the criticised version meets; the reasons stand in the critique
+function criteria(version) {
+  if (!version.criteria.length) return [];
+  const met = version.criteria.filter((one) => one.met).length;
+  const list = element("ul", undefined, "quiet edits");
+  for (const one of version.criteria) {
+    const item = element("li");
+    item.append(element("q", one.name), `: ${one.score}${one.met ? "" : ", not met"}`);
+    item.title = one.reason;
+    list.append(item);
+  }
+  return [element("p", `Criteria met: ${met} of ${version.criteria.length}`, "quiet"), list];
 }
 
 // how many edits made a version, and which were not applied as they were written

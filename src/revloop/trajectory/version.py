@@ -48,9 +48,14 @@ class Critique(Frozen):
     )
 
     @property
+    def criteria_met(self) -> int:
+        """How many of its criteria are met."""
+        return sum(one.met for one in self.criteria)
+
+    @property
     def meets_all(self) -> bool:
         """Whether it has criteria and finds all of them met."""
-        return bool(self.criteria) and all(one.met for one in self.criteria)
+        return bool(self.criteria) and self.criteria_met == len(self.criteria)
 
 
 class EngineInfo(SentSampling):
