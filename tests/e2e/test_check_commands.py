@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,7 @@ from tests.helpers.command_line import revloop
 from tests.helpers.stub_server import CHAT, StubServer, chat_completion
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from aiohttp import web
@@ -29,41 +31,57 @@ exec(compile(draft["extra"]["test"], "test.py", "exec"), names)
 """
 GOOD = "def double(x):\n    return x + x\n"
 TEST = "assert double(4) == 8, 'double(4) should be 8'"
-DRAFTS = {
-    "wrong": "def double(x):\n    return x + 2\n",
-    "broken": "def double(x)\n    return x + x\n",
-    "endless": "while True: pass\n",
-    "bomb": "import os\nfor _ in range(10): os.fork()\nimport time; time.sleep(600)\n",
-    "good": GOOD,
+FAULTY = {
+    "wrong": ("def double(x):\n    return x + 2\n", "AssertionError: double(4) should be 8"),
+    "broken": ("def double(x)\n    return x + x\n", "SyntaxError: expected ':'"),
+    "endless": ("while True: pass\n", " took longer than 3 s."),
+    "noisy": ("while True: print('x' * 1000)\n", " wrote more than 1024 KiB."),
+    "bomb": (
+        "import os\nfor _ in range(10): os.fork()\nimport time; time.sleep(600)\n",
+        " started more than 64 processes.",
+    ),
 }
-EVIDENCE = {
-    "wrong": "AssertionError: double(4) should be 8",
-    "broken": "SyntaxError: expected ':'",
-    "endless": " took longer than 3 s.",
-    "bomb": " started more than 64 processes.",
+"""Programs, and what the critic is told of them."""
+THIEVES = {
+    "reader": ("open('../secret')\n", "No such file or directory: '../secret'"),
+    "writer": ("open('run_test.py', 'w')\n", "Read-only file system: 'run_test.py'"),
+    "caller": (
+        "import socket; socket.create_connection(('127.0.0.1', PORT))\n",
+        "Connection refused",
+    ),
 }
+"""Programs that would succeed without a sandbox."""
 
 
 async def fix(request: web.Request) -> web.StreamResponse:
     """A critic that knows how to fix a program once it is told what is wrong."""
     asked = json.dumps((await request.json())["messages"])
-    is_told = any(json.dumps(message)[1:-1] in asked for message in EVIDENCE.values())
+    is_told = any(
+        json.dumps(message)[1:-1] in asked for _, message in {**FAULTY, **THIEVES}.values()
+    )
     text = GOOD if is_told else "I do not know what is wrong."
     return await chat_completion(f"<revised_response>\n{text}</revised_response>")(request)
 
 
 @pytest.fixture
-def work(tmp_path: Path) -> Path:
+def port() -> Iterator[int]:
+    """A port of this machine that accepts connections."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield server.getsockname()[1]
+
+
+def prepare(folder: Path, programs: Mapping[str, str]) -> Path:
     """A folder with drafts, and a program that tests one; anyone may read it."""
-    folder = tmp_path / "work"
-    folder.mkdir()
-    (folder / "run_test.py").write_text(RUN_TEST)
+    (folder / "secret").write_text("secret")
+    work = folder / "work"
+    work.mkdir()
+    (work / "run_test.py").write_text(RUN_TEST)
     rows = [
         {"id": name, "prompt": "Double a number.", "response": code, "test": TEST}
-        for name, code in DRAFTS.items()
+        for name, code in programs.items()
     ]
-    (folder / "drafts.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    return folder
+    (work / "drafts.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return work
 
 
 async def batch(folder: Path, *options: str) -> tuple[dict[str, Any], int]:
@@ -84,17 +102,23 @@ async def batch(folder: Path, *options: str) -> tuple[dict[str, Any], int]:
 
 
 @pytest.mark.parametrize("sandbox", ["none", "bwrap"])
-async def test_code_is_fixed_by_what_its_unit_test_says(sandbox: str, work: Path) -> None:
+async def test_code_is_fixed_by_what_its_unit_test_says(
+    sandbox: str, tmp_path: Path, port: int
+) -> None:
     if sandbox == "bwrap":
         need_bwrap()
+    faulty = {**FAULTY, **(THIEVES if sandbox == "bwrap" else {})}
+    programs = {name: code.replace("PORT", str(port)) for name, (code, _) in faulty.items()}
+    work = prepare(tmp_path, {**programs, "good": GOOD})
     found, asked = await batch(work, "--sandbox", sandbox)
-    assert asked == len(EVIDENCE), "one revision each; the good one costs no request"
+    assert asked == len(faulty), "one revision each; the good one costs no request"
+    assert found.keys() == {*faulty, "good"}
     for name, trajectory in found.items():
         assert trajectory.final.strip() == GOOD.strip()
         assert trajectory.end.reason is StopReason.VERIFIED
         first, last = trajectory.versions[0].checks[0], trajectory.versions[-1].checks[0]
-        assert EVIDENCE.get(name, "") in first.message
         assert (first.passed, last.passed) == (name == "good", True)
+        assert name == "good" or faulty[name][1] in first.message
     again, asked = await batch(work, "--sandbox", sandbox)
     assert (again, asked) == (found, 0)
 
