@@ -1,11 +1,12 @@
 """The overhead of revloop: CPU, memory, the store, the start of a resumed run.
 
     python -m benchmarks.controller cpu       CPU time of a version, everything included
+    python -m benchmarks.controller guards    CPU time of all guards of a version
     python -m benchmarks.controller memory    peak memory of many drafts above that of few
     python -m benchmarks.controller store     versions committed a second
     python -m benchmarks.controller resume    time from the command to the first new request
 
-All but ``store`` run ``revloop batch`` with an instant server in another process
+All but ``guards`` and ``store`` run ``revloop batch`` with an instant server in another process
 (``benchmarks/stub.py``). Results go to ``benchmarks/results/controller-*.json``.
 """
 
@@ -21,14 +22,16 @@ import urllib.request
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from benchmarks.arguments import command_parser
+from benchmarks.arguments import add_data_option, command_parser
 from benchmarks.processes import MIB, Finished, run_measured
 from benchmarks.saving import save, spread
 from benchmarks.stub import CRITIQUE, REVISION
 from revloop import Critique, Draft, End, PromptSet, StopReason, Store, Version
+from revloop.cli.garbage import rare_collections
 from revloop.concurrency import task_group
 from revloop.demo import CRITIC_FOLDER
 from revloop.options import LoopOptions, RunSettings
@@ -118,6 +121,53 @@ def measure_cpu(drafts: int, repeats: int) -> None:
             "ms_a_version": {kind: spread(values, digits=3) for kind, values in found.items()},
         },
     )
+
+
+def measure_guards(folder: Path, repeats: int) -> None:
+    """CPU time of all guards of a version, on the stub's texts and on real answers."""
+    prompts = PromptSet.load("cnr")
+    texts = {"the stub's": _stub_revisions(), "real answers": _revised_answers(folder)}
+    found: dict[str, list[float]] = {kind: [] for kind in texts}
+    for _ in range(repeats):
+        for kind, revisions in texts.items():
+            with rare_collections():  # as in a batch
+                started = time.process_time()
+                for draft, before, text in revisions:
+                    prompts.accept(text, Critique(raw=CRITIQUE), before, draft, guards=())
+                spent_s = time.process_time() - started
+            found[kind].append(spent_s / len(revisions) * 1000)
+    save(
+        "controller-guards",
+        {
+            "what": "CPU time of all guards a version, in ms",
+            "versions": {kind: len(revisions) for kind, revisions in texts.items()},
+            "ms_a_version": {kind: spread(values, digits=3) for kind, values in found.items()},
+        },
+    )
+
+
+Revision = tuple[Draft, str, str]
+"""A draft, the text before, and the revision of it."""
+
+
+def _stub_revisions() -> list[Revision]:
+    draft = Draft(prompt=QUESTION, response=RESPONSE)
+    texts = [REVISION.replace("{}", str(number)) for number in range(10**6, 10**6 + 201)]
+    return [(draft, before, text) for before, text in pairwise(texts)]
+
+
+def _revised_answers(folder: Path) -> list[Revision]:
+    """FastChat's answers with one sentence more."""
+    answers = folder / "fastchat80" / "chatgpt.jsonl"
+    rows = [json.loads(line) for line in answers.read_text(encoding="utf-8").splitlines()]
+    return [
+        (
+            Draft(prompt=row["prompt"], response=row["response"]),
+            row["response"],
+            f"{row['response']} That is all.",
+        )
+        for row in rows
+    ]
 
 
 def measure_memory(few: int, many: int, folder: Path) -> None:
@@ -234,16 +284,19 @@ def measure_resume(folder: Path) -> None:
 def main() -> None:
     """The command line."""
     parser = command_parser(__doc__)
-    parser.add_argument("what", choices=["cpu", "memory", "store", "resume"])
+    parser.add_argument("what", choices=["cpu", "guards", "memory", "store", "resume"])
     parser.add_argument("--drafts", type=int, help="cpu: 3000; store: 5000; memory: 1000000")
     parser.add_argument("--few", type=int, default=10_000, help="memory: the smaller number")
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument(
         "--folder", type=Path, help="memory: an empty folder; resume: a subfolder that memory left"
     )
+    add_data_option(parser, "fastchat80/*.jsonl, for guards")
     chosen = parser.parse_args()
     if chosen.what == "cpu":
         measure_cpu(chosen.drafts or 3000, chosen.repeats)
+    elif chosen.what == "guards":
+        measure_guards(chosen.data, chosen.repeats)
     elif chosen.what == "store":
         measure_store(chosen.drafts or 5000, chosen.repeats)
     elif chosen.folder is None:

@@ -8,9 +8,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from benchmarks import controller, saving
+from tests.helpers.repository import DATA
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+ANSWERS = DATA / "fastchat80"
 
 
 @pytest.fixture(autouse=True)
@@ -32,6 +35,14 @@ def test_the_cpu_time_of_a_version(results: Path) -> None:
     kinds = found(results, "cpu")["ms_a_version"]
     assert len(kinds) == 3
     assert all(kind["median"] > 0 for kind in kinds.values())
+
+
+@pytest.mark.skipif(not ANSWERS.exists(), reason="FastChat's answers are not here")
+def test_the_cpu_time_of_all_guards(results: Path) -> None:
+    controller.measure_guards(DATA, repeats=1)
+    content = found(results, "guards")
+    assert content["versions"] == {"the stub's": 200, "real answers": 80}
+    assert all(kind["median"] > 0 for kind in content["ms_a_version"].values())
 
 
 def test_versions_a_second(results: Path) -> None:
