@@ -95,6 +95,7 @@ class TestRunSettings:
             exclude={
                 *("keep", "judge", "candidates", "complete_sampling", "guards", "no_guards"),
                 *("selector", "checks", "critique", "stop_verified", "check_timeout_s"),
+                *("editor", "critique_temperature", "edit_temperature"),
                 "on_bad_edits",
                 *("thinking", "thinking_tokens", "unsent", "extra_body", "headers"),
             },
@@ -250,7 +251,8 @@ class TestEngineOptions:
 
 
 OWN_KEYWORDS = {
-    *("engine", "loop", "retries", "prompts", "store", "new_run", "judge", "selector", "checks")
+    *("engine", "loop", "retries", "prompts", "store", "new_run", "judge", "selector", "checks"),
+    *("editor", "editor_prompts"),
 }
 TAKEN_FOR: dict[Any, set[Any]] = {
     SecretStr: {SecretStr, str},

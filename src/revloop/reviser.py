@@ -19,6 +19,8 @@ from revloop.engines.factory import open_engine, refuse_jobs, require_engine, re
 from revloop.errors import InputError
 from revloop.files.paths import Kind, Writes, check_paths
 from revloop.loop import Rounds, first_rounds, negotiate
+from revloop.loop.judges import opened_judge, refuse_idle_judges
+from revloop.loop.roles import EditorSource, Role
 from revloop.options import (
     DEFAULT_ITERATIONS,
     DEFAULT_PROMPTS,
@@ -47,7 +49,7 @@ if TYPE_CHECKING:
 
 
 class AsyncReviser:
-    """Revises responses with one engine that stays open; an asynchronous context manager.
+    """Revises responses with engines that stay open; an asynchronous context manager.
 
     Any number of :meth:`revise` calls may run concurrently.
 
@@ -66,6 +68,9 @@ class AsyncReviser:
         self._wants_new_run = bool(rest.pop("new_run", False))
         self._judge_source: JudgeSource | None = rest.pop("judge", None)
         self._selector_source: JudgeSource | None = rest.pop("selector", None)
+        self._editor_source = EditorSource(
+            rest.pop("editor", None), rest.pop("editor_prompts", None)
+        )
         checks: Sequence[CheckSource] = rest.pop("checks", ())
         own = {name: rest.pop(name) for name in EngineOptions.model_fields if name in rest}
         beside = [*(own if chosen else ()), *(rest if loop else ())]
@@ -81,10 +86,13 @@ class AsyncReviser:
         if self._engine is None:
             require_engine(self._engine_options)
             require_store(self._engine_options, self._store_path)
-        self._check_judge()
+        judges = (self._judge_source, self._selector_source)
+        refuse_idle_judges(self._loop_options, *judges, self._checkers)
+        self._editor_source.check(self._engine_options, self._loop_options)
         self._resources = AsyncExitStack()
         self._was_opened = False
         self._process: int | None = None
+        self._editor: Role | None = None
         self._judge: Judge | None = None
         self._selector: Judge | None = None
         self._checks: CheckSuite | None = None
@@ -104,15 +112,24 @@ class AsyncReviser:
                 )
                 opened.push_async_callback(self._engine.aclose)
             await negotiate(self._engine, self._prompts, self._loop_options)
-            self._judge = await _open_judge(self._judge_source, opened)
-            self._selector = await _open_judge(self._selector_source, opened)
+            self._editor = await self._editor_source.open(
+                *(Role(self._engine, self._prompts), self._loop_options, opened),
+                shipped_critic=CRITIC_FOLDER,
+                retries=self._retries,
+            )
+            self._judge = await opened_judge(self._judge_source, opened)
+            self._selector = await opened_judge(self._selector_source, opened)
             judge = None if self._judge is None else self._judge.info
             selector = None if self._selector is None else self._selector.info
-            self._checks = self._open_checks(opened)
+            if self._checkers:
+                limit_s = self._loop_options.check_timeout_s
+                self._checks = CheckSuite(self._checkers, timeout_s=limit_s)
+                opened.push_async_callback(self._checks.aclose)
             checks = () if self._checks is None else self._checks.infos
             self._settings = RunSettings.resolve(
                 *(self._loop_options, self._prompts, self._engine.info, judge, checks),
                 selector=selector,
+                editor=None if self._editor is None else self._editor.identity,
             )
             if self._store_path is not None:
                 self._store = opened.enter_context(Store.open(self._store_path))
@@ -127,29 +144,6 @@ class AsyncReviser:
         self._process = None
         with CancelScope(shield=True):  # close engine, judges and store even if cancelled
             await self._resources.aclose()
-
-    def _check_judge(self) -> None:
-        keeps, chooses = self._loop_options.keep != "last", self._loop_options.candidates > 1
-        if self._judge_source is None and not self._checkers and keeps:
-            raise InputError("A judge or a check is needed to keep 'best' or 'gate'.")
-        if self._selector_source is not None and not chooses:
-            raise InputError("A selector chooses between candidates: request several.")
-        if self._judge_source is not None and not keeps:
-            if self._selector_source is not None:
-                raise InputError(
-                    "A judge beside a selector has nothing to choose: keep 'best' or 'gate'."
-                )
-            if not chooses:
-                raise InputError(
-                    "A judge has nothing to choose: keep 'best' or 'gate', or request candidates."
-                )
-
-    def _open_checks(self, opened: AsyncExitStack) -> CheckSuite | None:
-        if not self._checkers:
-            return None
-        suite = CheckSuite(self._checkers, timeout_s=self._loop_options.check_timeout_s)
-        opened.push_async_callback(suite.aclose)
-        return suite
 
     @property
     def settings(self) -> RunSettings:
@@ -172,6 +166,12 @@ class AsyncReviser:
             raise InputError("The reviser is not open: use it in a 'with' statement.")
         check_process(self._process, "The reviser")
         return self._engine
+
+    @property
+    def editor(self) -> Engine | None:
+        """The editor's open engine, if it is not the critic's."""
+        editor = self._editor
+        return None if editor is None or editor.engine is self._engine else editor.engine
 
     @property
     def judges(self) -> tuple[Judge, ...]:
@@ -238,7 +238,8 @@ class AsyncReviser:
 
     def _fields_seen(self, row: Mapping[str, Any]) -> list[str]:
         """Those of a row's fields that decide its versions: a check may read them all."""
-        shown = self._prompts.fields.union(*(judge.info.fields for judge in self.judges))
+        editor = set() if self._editor is None else self._editor.prompts.fields
+        shown = self._prompts.fields.union(editor, *(judge.info.fields for judge in self.judges))
         return [name for name in row if self._checks is not None or name in shown]
 
     def with_fields(self, draft: Draft, row: Mapping[str, Any]) -> Draft:
@@ -252,6 +253,7 @@ class AsyncReviser:
         *,
         engine: Engine,
         iterations: int,
+        editor: Engine | None = None,
         on_version: OnVersion | None = None,
         retry: bool = True,
     ) -> Trajectory:
@@ -261,6 +263,8 @@ class AsyncReviser:
             trajectory: From :meth:`begin`, or from the rows of this reviser's store.
             engine: The reviser's engine, or a wrapper of it.
             iterations: Rounds in all, at least 1.
+            editor: A wrapper of the editor's engine; None: that engine, or ``engine`` if it is the
+                critic's.
             on_version: As for :meth:`revise`.
             retry: Whether to retry after a failure that is likely to recur.
 
@@ -269,14 +273,17 @@ class AsyncReviser:
         """
         if not trajectory.is_settled(iterations, retry=retry):
             using = (trajectory, engine, self._prompts, self._settings)
-            rounds = Rounds(*using, judge=self._judge, selector=self._selector, checks=self._checks)
+            role = self._editor and Role(editor or self.editor or engine, self._editor.prompts)
+            made = partial(Rounds, *using, checks=self._checks, editor=role)
+            rounds = made(judge=self._judge, selector=self._selector)
             await rounds.run(iterations, on_version)
         return first_rounds(trajectory.snapshot(), self._settings, iterations)
 
     def trajectory_id(self, draft: Draft, content_digest: str) -> str:
         """The id of a draft's trajectory with these settings and this engine."""
-        engine = self.engine.info.model_dump()
-        return digest_of(draft.id, content_digest, self._settings.digest, engine)
+        engines = [self.engine] if self._editor is None else [self.engine, self._editor.engine]
+        infos = (engine.info.model_dump() for engine in engines)
+        return digest_of(draft.id, content_digest, self._settings.digest, *infos)
 
 
 class Reviser:
@@ -383,12 +390,3 @@ async def arevise(
         return await reviser.revise(
             response, prompt=prompt, iterations=rounds, on_version=on_version
         )
-
-
-async def _open_judge(source: JudgeSource | None, opened: AsyncExitStack) -> Judge | None:
-    """The judge that was given, or one that is opened now and closed with the rest."""
-    if source is None or isinstance(source, Judge):
-        return source
-    judge = await source()
-    opened.push_async_callback(judge.aclose)
-    return judge

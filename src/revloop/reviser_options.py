@@ -41,6 +41,9 @@ class ReviserOptions(TypedDict, total=False):
         new_run: Begin a new run in the store, whatever it holds.
         judge: Who compares versions: a judge, or an asynchronous function that opens one.
         selector: Who compares candidates, in the same way; None: the judge does.
+        editor: Who revises after the critic's critiques: an engine, or the options of one. By
+            default the critic.
+        editor_prompts: The editor's prompt set; by default the critic's.
         checks: What each version must pass: functions of a draft and a text, their names as
             ``module:function``, or checkers.
     """
@@ -53,6 +56,8 @@ class ReviserOptions(TypedDict, total=False):
     new_run: bool
     judge: JudgeSource | None
     selector: JudgeSource | None
+    editor: Engine | EngineOptions | None
+    editor_prompts: str | Path | None
     checks: Sequence[CheckSource]
     base_url: str | None
     model: str | None
@@ -73,6 +78,8 @@ class ReviserOptions(TypedDict, total=False):
     repetition_penalty: float | None
     presence_penalty: float | None
     frequency_penalty: float | None
+    critique_temperature: float | None
+    edit_temperature: float | None
     seed: int
     critique_max_tokens: int | None
     revision_max_tokens: int | None

@@ -15,6 +15,7 @@ from tests.helpers.scripted_engine import ScriptedEngine, cnr_critique
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from revloop.loop.roles import Role
     from revloop.trajectory import End, Version
 
 CNR = PromptSet.load("cnr")
@@ -30,10 +31,13 @@ def rounds_of(
     trajectory: OpenTrajectory,
     *,
     prompts: PromptSet = CNR,
+    editor: Role | None = None,
     **options: Any,
 ) -> Rounds:
-    settings = RunSettings.resolve(LoopOptions(**options), prompts, engine.info)
-    return Rounds(trajectory, engine, prompts, settings)
+    identity = None if editor is None else editor.identity
+    loop = LoopOptions(**options)
+    settings = RunSettings.resolve(loop, prompts, engine.info, editor=identity)
+    return Rounds(trajectory, engine, prompts, settings, editor=editor)
 
 
 async def run(

@@ -101,7 +101,7 @@ class Batch:
         self._engine = reviser.engine
         progress.watch(reviser.engine, *reviser.judges)
         self._settings = reviser.settings
-        greedy = reviser.settings.sampling.temperature == 0
+        greedy = reviser.settings.is_greedy
         self._progress.rejected = self._rows.reject_count()
         self._count_earlier()
         self._intake = Intake(

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from revloop.engines.base import Request
 from revloop.engines.parameters import Negotiates
-from revloop.options import RunSettings
+from revloop.options import chosen_sampling
 from revloop.trajectory import Draft
 
 if TYPE_CHECKING:
@@ -24,16 +24,13 @@ async def negotiate(engine: Engine, prompts: PromptSet, options: LoopOptions) ->
     if not isinstance(engine, Negotiates):
         return
     draft = Draft(response="Hello.", extra=dict.fromkeys(prompts.fields, "None."))
-    # the checks, which are not open yet, change no parameter
-    sampled = options.model_copy(update={"critique": "model"})
-    settings = RunSettings.resolve(sampled, prompts, engine.info)
     await engine.negotiate(
         Request(
             prompt=prompts.critique_prompt(draft, draft.response),
-            sampling=settings.sampling,
-            max_tokens=settings.critique_max_tokens,
+            sampling=chosen_sampling(options, prompts),
+            max_tokens=options.critique_max_tokens or prompts.settings.critique.max_tokens,
             stop=prompts.critique_stops(),
             prefill=draft.response if prompts.settings.begins_replies else "",
-            thinking=settings.thinking,
+            thinking=options.thinking,
         )
     )

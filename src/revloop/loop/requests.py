@@ -20,9 +20,10 @@ from revloop.values import digest_of
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from revloop.engines.base import Completion, Engine, Request
+    from revloop.engines.base import Completion, Request
+    from revloop.loop.roles import Role, Roles
     from revloop.options import RunSettings
-    from revloop.prompts import Kind, PromptSet
+    from revloop.prompts import Kind
     from revloop.trajectory import Draft, FinishReason, Sampling, Usage
 
 Parsed = TypeVar("Parsed")
@@ -68,8 +69,7 @@ class RoundRequests:
 
     Args:
         draft: What is revised.
-        engine: Answers the requests.
-        prompts: Tells thoughts from answers.
+        roles: Who answers the requests.
         settings: What else decides the texts.
         round_: The round's number.
         before: Why an earlier attempt at this round failed. After unusable replies, tries are
@@ -84,8 +84,7 @@ class RoundRequests:
     def __init__(
         self,
         draft: Draft,
-        engine: Engine,
-        prompts: PromptSet,
+        roles: Roles,
         settings: RunSettings,
         round_: int,
         *,
@@ -96,8 +95,7 @@ class RoundRequests:
         self._draft = draft
         self.candidate = 0
         self._content = draft.content_digest
-        self._engine = engine
-        self._prompts = prompts
+        self._roles = roles
         self._settings = settings
         self._before = before
 
@@ -143,13 +141,14 @@ class RoundRequests:
         """
         tries, first = self._settings.tries, self._tries_before(kind) + 1
         leeway, stop, why = self._first_leeway(kind, first, request), StopReason.UNPARSEABLE, ""
+        engine = self._roles.of(kind).engine
         guard: str | None = None
         for attempt in range(first, first + tries):
             sampling = self._sampling(kind, attempt)
             room, sends = leeway
             stops = request.stop if sends else ()
             asked = replace(request, sampling=sampling, stop=stops)
-            completion = await generate_within(self._engine, asked, room)
+            completion = await generate_within(engine, asked, room)
             reply = await self._read(kind, request, completion, given, sent_stops=bool(stops))
             completion = reply.completion
             cut, why = _cut(reply, request)
@@ -170,7 +169,7 @@ class RoundRequests:
             )
             if completion.finish_reason in _NO_ANSWER:
                 raise self.failed(stop, f"{_what(kind)} could not be used: {why}.")
-            leeway = leeway_after(self.steps[-1], request, self._engine.context_tokens)
+            leeway = leeway_after(self.steps[-1], request, engine.context_tokens)
         often = "in 1 try" if tries == 1 else f"in {tries} tries"
         hint = _hint(guard, self.steps[-1]) or self._hint_at_rewrite(kind)
         raise self.failed(stop, f"{_what(kind)} could not be used {often}: {why}{hint}.")
@@ -187,7 +186,7 @@ class RoundRequests:
 
     def _hint_at_rewrite(self, kind: Kind) -> str:
         """That edits need not be the end."""
-        has_edits = self._prompts.has_edits and kind in ("revision", "both")
+        has_edits = self._roles.of(kind).prompts.has_edits and kind in ("revision", "both")
         if not has_edits or self._settings.on_bad_edits == "rewrite":
             return ""
         return " (--on-bad-edits rewrite would ask for the whole text)"
@@ -209,7 +208,8 @@ class RoundRequests:
                 if step.attempt == first:
                     return leeway_of(step, request)
                 if step.attempt == first - 1:
-                    return leeway_after(step, request, self._engine.context_tokens)
+                    context_tokens = self._roles.of(kind).engine.context_tokens
+                    return leeway_after(step, request, context_tokens)
         return Leeway(request.max_tokens)
 
     async def _read(
@@ -225,8 +225,9 @@ class RoundRequests:
         if completion.finish_reason in _NO_ANSWER:
             return _ReadReply(completion, None, completion.thoughts)
         sent, is_cut = completion.thoughts, completion.finish_reason == "length"
+        role = self._roles.of(kind)
         try:
-            prompts = self._prompts.rewriting if kind == "rewrite" else self._prompts
+            prompts = role.prompts.rewriting if kind == "rewrite" else role.prompts
             text, inside = prompts.without_thoughts(
                 kind, completion.text, given, lead=request.prefill, is_cut=is_cut
             )
@@ -236,29 +237,29 @@ class RoundRequests:
             return _ReadReply(completion, None, sent, exc.reason)
         thoughts = _joined(sent, inside)
         may_be_thought = text.strip() and not thoughts and (is_cut or sent_stops)
-        if may_be_thought and await self._begins_in_thought(request, is_cut=is_cut):
+        if may_be_thought and await self._begins_in_thought(role, request, is_cut=is_cut):
             return _ReadReply(completion, None, text, UNFINISHED)
         if not sent_stops and (end := _first_of(request.stop, text)) is not None:
             completion = replace(completion, finish_reason="stop", prefix=None)
             text = text[:end]
         return _ReadReply(completion, text, thoughts)
 
-    async def _begins_in_thought(self, request: Request, *, is_cut: bool) -> bool:
+    async def _begins_in_thought(self, role: Role, request: Request, *, is_cut: bool) -> bool:
         """Whether a reply without marks is a thought whose opening mark is in the prompt.
 
         A reply that was cut is taken for one if the greeting does not tell.
         """
         if isinstance(request.prompt, str) or request.prefill:
             return False
-        begins = await begins_in_thought(self._engine, self._prompts, thinking=request.thinking)
+        begins = await begins_in_thought(*role, thinking=request.thinking)
         return is_cut if begins is None else begins
 
-    async def _usage(self, reply: _ReadReply) -> Usage:
+    async def _usage(self, kind: Kind, reply: _ReadReply) -> Usage:
         """The tokens of a reply; those of its thoughts are counted if they were not reported."""
         usage, thoughts = reply.completion.usage, reply.thoughts
         if usage.thinking_tokens is not None or not thoughts:
             return usage
-        count = self._engine.count_tokens
+        count = self._roles.of(kind).engine.count_tokens
         if len(thoughts) > LONG_CHARS:
             counted = await anyio.to_thread.run_sync(count, thoughts, abandon_on_cancel=True)
         else:
@@ -269,14 +270,14 @@ class RoundRequests:
             update={"thinking_tokens": min(counted, usage.generated_tokens or counted)}
         )
 
-    def _sampling(self, kind: str, attempt: int) -> Sampling:
+    def _sampling(self, kind: Kind, attempt: int) -> Sampling:
         """The sampling of one request, with its own seed.
 
         Later tries and all candidates but the first are warmer, so that they differ. The seed
         depends on the text, not on the draft's id or the time: the same work gives the same result
         in any order and after any interruption.
         """
-        base = self._settings.sampling
+        base = self._settings.sampling_of(kind)
         which = [self.candidate] if self.candidate else []
         name = digest_of(base.seed, self._content, self.round, kind, attempt, *which, length=8)
         warmest = max(base.temperature, self._settings.retry_temperature)
@@ -313,7 +314,7 @@ class RoundRequests:
                 kind=kind,
                 attempt=attempt,
                 finish_reason=completion.finish_reason,
-                usage=await self._usage(reply),
+                usage=await self._usage(kind, reply),
                 latency_s=completion.latency_s,
                 retries=completion.retries,
                 sampling=asked.sampling,

@@ -15,6 +15,7 @@ from revloop.errors import (
 )
 from revloop.loop.choosing import Choosing
 from revloop.loop.requests import RoundFailedError, RoundRequests
+from revloop.loop.roles import Role, Roles
 from revloop.loop.stopping import end_of, found_nothing, next_base
 from revloop.loop.writing import Writing
 from revloop.trajectory import StopReason, Version
@@ -42,12 +43,13 @@ class Rounds:
     Args:
         trajectory: What is revised; rounds continue from its last version. If it failed there, the
             round is retried, with new seeds if the replies were unusable.
-        engine: Answers the requests.
-        prompts: Words the requests, and parses the replies.
+        engine: The critic's: answers the requests, all but the editor's.
+        prompts: Words these requests, and parses the replies.
         settings: What else decides the texts.
         judge: Chooses between versions, and without a selector between candidates.
         selector: Chooses between candidates; None: the judge does.
         checks: The user's checks; None without any.
+        editor: Who writes revisions after the critic's critiques; None: the critic.
     """
 
     def __init__(
@@ -60,14 +62,14 @@ class Rounds:
         judge: Judge | None = None,
         selector: Judge | None = None,
         checks: CheckSuite | None = None,
+        editor: Role | None = None,
     ) -> None:
         self._trajectory = trajectory
         self._draft = trajectory.draft
-        self._engine = engine
-        self._prompts = prompts
+        self._roles = Roles(Role(engine, prompts), editor)
         self._settings = settings
         self._checks = checks
-        self._writing = Writing(trajectory.draft, engine, prompts, settings)
+        self._writing = Writing(trajectory.draft, self._roles, settings)
         self._choosing = Choosing(trajectory.draft, self._writing, settings, judge, selector)
 
     async def run(
@@ -107,10 +109,10 @@ class Rounds:
         last, base = versions[-1].round, next_base(versions, self._settings)
         await self._writing.begin_round(base.text, base.checks)
         failed = self._trajectory.end
-        asked = (self._draft, self._engine, self._prompts, self._settings)
+        asked = (self._draft, self._roles, self._settings)
         requests = RoundRequests(*asked, last + 1, before=failed)
         try:
-            self._prompts.require_fields(self._draft)
+            self._roles.require_fields(self._draft)
             candidates = await self._checked(await self._candidates(requests, base), base)
             selection = await self._choosing.selection(requests, candidates, base)
         except MissingFieldError as exc:
@@ -128,13 +130,16 @@ class Rounds:
         comparison = None
         if veto is None:
             comparison = await self._choosing.comparison(requests, versions, chosen.text)
+        critic, editor = self._roles
         return Version(
             round=requests.round,
             text=chosen.text,
             critique=chosen.critique,
             steps=tuple(requests.steps),
-            engine=self._engine.info,
-            prompt_set=self._prompts.digest,
+            engine=critic.engine.info,
+            prompt_set=critic.prompts.digest,
+            editor=None if editor is None else editor.engine.info,
+            editor_prompt_set=None if editor is None else editor.prompts.digest,
             base=None if base.round == last else base.round,
             comparison=comparison,
             selection=selection,
@@ -170,7 +175,7 @@ class Rounds:
         if self._settings.single_pass:
             return await self._run_all(requests, lambda part: writing.single_pass(part, text))
         if self._settings.critique == "checks":
-            critique, prefix = self._prompts.critique_by_checks(base.checks), None
+            critique, prefix = self._roles.critic.prompts.critique_by_checks(base.checks), None
         else:
             critique, prefix = await writing.critique(requests, text)
         if found_nothing(critique, self._settings):

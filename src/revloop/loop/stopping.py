@@ -135,7 +135,7 @@ def _after_a_version_that_lost(
     last: Version, settings: RunSettings
 ) -> tuple[StopReason, str] | None:
     """The next round starts where the last one did; at temperature 0 it would write the same."""
-    if settings.sampling.temperature > 0:
+    if not settings.is_greedy:
         return None
     detail = f"Round {last.round} improved nothing, and at temperature 0 no other would."
     return StopReason.CONVERGED, detail

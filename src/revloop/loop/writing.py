@@ -1,4 +1,4 @@
-"""What a round asks the critic for: a critique, and a revision or both in one reply."""
+"""What a round asks for: a critique, and a revision or both in one reply."""
 
 from __future__ import annotations
 
@@ -18,8 +18,9 @@ from revloop.trajectory import StopReason
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from revloop.engines.base import Engine, TokenPrefix
+    from revloop.engines.base import TokenPrefix
     from revloop.loop.requests import RoundRequests
+    from revloop.loop.roles import Roles
     from revloop.options import RunSettings
     from revloop.prompts import PromptSet
     from revloop.trajectory import Check, Critique, Draft, StepKind
@@ -38,24 +39,22 @@ _MAY_REWRITE = {StopReason.UNPARSEABLE, StopReason.TOKEN_LIMIT, StopReason.CONTE
 
 
 class Writing:
-    """Asks the critic for the texts of one draft's rounds.
+    """Asks for the texts of one draft's rounds.
 
     Args:
         draft: What is revised.
-        engine: Answers the requests.
-        prompts: Words the requests, and parses the replies.
+        roles: Who is asked for a critique, and who for a revision.
         settings: What else decides the texts.
     """
 
-    def __init__(
-        self, draft: Draft, engine: Engine, prompts: PromptSet, settings: RunSettings
-    ) -> None:
+    def __init__(self, draft: Draft, roles: Roles, settings: RunSettings) -> None:
         self._draft = draft
-        self._engine = engine
-        self._prompts = prompts
+        self._critic, self._reviser = roles.critic.prompts, roles.reviser.prompts
+        self._count_tokens = roles.reviser.engine.count_tokens
+        self._has_editor = roles.editor is not None
         self._settings = settings
         self._counted: dict[str, int] = {}
-        self._evidence: dict[str, str] = {}
+        self._checks: dict[str, Sequence[Check]] = {}
 
     async def begin_round(self, text: str, checks: Sequence[Check] = ()) -> None:
         """Forget the last round's texts; count a long text in a thread, off the event loop.
@@ -65,31 +64,32 @@ class Writing:
             checks: What checks found in it.
         """
         self._counted.clear()
-        self._evidence.clear()
+        self._checks.clear()
         self.note_checks(text, checks)
         if len(text) > LONG_CHARS:
-            count = self._engine.count_tokens
-            tokens = await anyio.to_thread.run_sync(count, text, abandon_on_cancel=True)
+            tokens = await anyio.to_thread.run_sync(
+                self._count_tokens, text, abandon_on_cancel=True
+            )
             self._counted[text] = tokens or 0
 
     def note_checks(self, text: str, checks: Sequence[Check]) -> None:
         """Note what checks found in a text: a critique of it is told."""
         if self._settings.critique == "model":
-            self._evidence[text] = self._prompts.evidence(checks)
+            self._checks[text] = checks
 
     async def critique(
         self, requests: RoundRequests, text: str
     ) -> tuple[Critique, TokenPrefix | None]:
         """A critique of a text, and the tokens that a revision's prompt extends, if known."""
-        prompts, settings = self._prompts, self._settings
+        prompts, settings = self._critic, self._settings
         request = Request(
-            prompt=prompts.critique_prompt(self._draft, text, self._told(text)),
+            prompt=prompts.critique_prompt(self._draft, text, self._told(prompts, text)),
             sampling=settings.sampling,
             max_tokens=settings.critique_max_tokens + settings.thinking_tokens,
             room_tokens=min(SHORTEST_CRITIQUE_TOKENS, settings.critique_max_tokens),
-            reserve_tokens=self._revision_tokens(text),
+            reserve_tokens=0 if self._has_editor else self._revision_tokens(text),
             stop=prompts.critique_stops(),
-            keep_prefix=not prompts.is_chat,
+            keep_prefix=not (prompts.is_chat or self._has_editor),
             prefill=prompts.settings.critique.prefill,
             thinking=settings.thinking,
         )
@@ -106,7 +106,7 @@ class Writing:
 
     def unchanged(self, text: str, critique: Critique) -> Candidate:
         """The text itself, after a critique that found nothing to improve."""
-        return Candidate(critique, text, () if self._prompts.has_edits else None)
+        return Candidate(critique, text, () if self._reviser.has_edits else None)
 
     async def revision(
         self,
@@ -125,11 +125,11 @@ class Writing:
 
     async def single_pass(self, requests: RoundRequests, text: str) -> Candidate:
         """A critique with its revision in one reply; edits that could not be used: see above."""
-        prompts, settings = self._prompts, self._settings
+        prompts, settings = self._critic, self._settings
         most = settings.critique_max_tokens + settings.revision_max_tokens
         needed = SHORTEST_CRITIQUE_TOKENS + self._count(prompts.bridge) + self._shortest(text)
         request = Request(
-            prompt=prompts.single_pass_prompt(self._draft, text, self._told(text)),
+            prompt=prompts.single_pass_prompt(self._draft, text, self._told(prompts, text)),
             sampling=settings.sampling,
             max_tokens=most + settings.thinking_tokens,
             room_tokens=min(needed, most),
@@ -157,7 +157,7 @@ class Writing:
         return candidate
 
     def _may_rewrite(self, failure: RoundFailedError) -> bool:
-        wants = self._prompts.has_edits and self._settings.on_bad_edits == "rewrite"
+        wants = self._reviser.has_edits and self._settings.on_bad_edits == "rewrite"
         return wants and failure.end.reason in _MAY_REWRITE
 
     async def _rewrite(
@@ -191,7 +191,7 @@ class Writing:
         critique: Critique,
         prefix: TokenPrefix | None,
     ) -> Candidate:
-        prompts = self._prompts.rewriting if kind == "rewrite" else self._prompts
+        prompts = self._reviser.rewriting if kind == "rewrite" else self._reviser
         request = self._revision_request(prompts, text, critique, prefix)
         given = texts_given(self._draft, text)
         _, lead = prompts.settings.revision.begun(text)
@@ -210,11 +210,13 @@ class Writing:
     ) -> Request:
         settings, asked = self._settings, prompts.settings.revision
         most, shortest = settings.revision_max_tokens, self._shortest(text)
-        if prompts is not self._prompts:
+        if prompts is not self._reviser:
             # a limit that is low because edits are short must not cut the whole text
             most, shortest = max(most, asked.max_tokens), self._count(text)
         return Request(
-            prompt=prompts.revision_prompt_of(self._draft, text, critique.raw, self._told(text)),
+            prompt=prompts.revision_prompt_of(
+                self._draft, text, critique.raw, self._told(prompts, text)
+            ),
             sampling=settings.sampling,
             max_tokens=most + settings.thinking_tokens,
             room_tokens=min(max(shortest, 1), most),
@@ -243,25 +245,25 @@ class Writing:
 
         In a fresh context the bridge takes the place of the critique's template.
         """
-        prompts = self._prompts
+        prompts = self._reviser
         added = self._count(prompts.bridge)
         if prompts.has_fresh_context:
             added = max(0, added - self._count(prompts.fixed_text("critique.txt")))
         return self._shortest(text) + added
 
-    def _told(self, text: str) -> str:
-        return self._evidence.get(text, "")
+    def _told(self, prompts: PromptSet, text: str) -> str:
+        return prompts.evidence(self._checks.get(text, ()))
 
     def _shortest(self, text: str) -> int:
         """The tokens that a revision of a text needs at least."""
         tokens = self._count(text)
-        return min(tokens, SHORTEST_EDITS_TOKENS) if self._prompts.has_edits else tokens
+        return min(tokens, SHORTEST_EDITS_TOKENS) if self._reviser.has_edits else tokens
 
     def _count(self, text: str) -> int:
-        """Tokens of a text; 0 if the engine cannot count them (the server then rejects it).
+        """Tokens of a text; 0 if its engine cannot count them (the server then rejects it).
 
         Cached, because a round needs each count several times, and tokenising is slow.
         """
         if text not in self._counted:
-            self._counted[text] = self._engine.count_tokens(text) or 0
+            self._counted[text] = self._count_tokens(text) or 0
         return self._counted[text]

@@ -26,7 +26,7 @@ from revloop.options.loop import (
     StoreOptions,
     checked_iterations,
 )
-from revloop.options.settings import RunSettings
+from revloop.options.settings import EditorSettings, RunSettings, chosen_sampling
 
 __all__ = [
     "DEFAULT_ITERATIONS",
@@ -41,6 +41,7 @@ __all__ = [
     "Concurrency",
     "CritiqueSource",
     "DemoOptions",
+    "EditorSettings",
     "EngineKind",
     "EngineOptions",
     "Flag",
@@ -56,4 +57,5 @@ __all__ = [
     "ShardFormat",
     "StoreOptions",
     "checked_iterations",
+    "chosen_sampling",
 ]

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import operator
 from pathlib import Path
-from typing import Annotated, ClassVar, Literal, SupportsIndex
+from typing import Annotated, ClassVar, Literal, Self, SupportsIndex
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, model_validator
 
 from revloop.errors import InputError
 from revloop.options.base import Flag, Options
@@ -99,6 +99,12 @@ class SettledOptions(Options):
     check_timeout_s: Annotated[
         float, Flag("--check-timeout", metavar="SECONDS", panel="Checks")
     ] = Field(default=10.0, gt=0, description="Time limit of a check of one text.")
+    critique_temperature: Annotated[float | None, Flag(metavar="T", panel="Sampling")] = Field(
+        default=None, ge=0, le=10, description="Temperature of critiques. By default --temperature."
+    )
+    edit_temperature: Annotated[float | None, Flag(metavar="T", panel="Sampling")] = Field(
+        default=None, ge=0, le=10, description="Temperature of revisions. By default --temperature."
+    )
     no_guards: Annotated[tuple[GuardName, ...], Flag("--no-guard", metavar="NAME")] = Field(
         default=(),
         description="Switch off a guard of revisions (may be repeated): "
@@ -171,6 +177,32 @@ class LoopOptions(SettledOptions):
         lt=2**31,
         description="Random seed; each request's seed is derived from it.",
     )
+
+    @model_validator(mode="after")
+    def _temperatures_of_one_reply(self) -> Self:
+        if self.single_pass and (self.critique_temperature, self.edit_temperature) != (None, None):
+            raise ValueError(
+                "--critique-temperature and --edit-temperature need critique and revision in two "
+                "requests: leave --single-pass out"
+            )
+        return self
+
+    def refuse_editor(self) -> None:
+        """Refuse an editor beside the critic where one model writes all.
+
+        Raises:
+            InputError: It does.
+        """
+        if self.single_pass:
+            raise InputError(
+                "In a single pass, one model writes critique and revision in one reply: leave "
+                "--single-pass out, or the editor."
+            )
+        if self.critique == "checks":
+            raise InputError(
+                "With --critique checks no critic is asked, so the main model is the editor: name "
+                "it with --base-url and --model, and leave --editor out."
+            )
 
 
 class RunOptions(LoopOptions, CommandOptions):

@@ -10,12 +10,14 @@ from revloop.errors import InputError
 from revloop.options.loop import LoopOptions, SettledOptions
 from revloop.prompts.guards import GuardName
 from revloop.trajectory import (
+    REVISION_KINDS,
     CheckInfo,
     EngineInfo,
     JudgeInfo,
     Sampling,
     SamplingDefaults,
     SentSampling,
+    StepKind,
 )
 from revloop.values import digest_of
 
@@ -26,6 +28,15 @@ if TYPE_CHECKING:
 _NAMED_AT_DEFAULTS = {"single_pass", "early_stop", "stop_score", "tries", "retry_temperature"}
 """Options that the digest has always held; a newer one enters it only where it is not the default,
 so that older runs can be resumed."""
+
+
+class EditorSettings(SentSampling):
+    """Who revises, if not the critic in the conversation of its critique."""
+
+    model: str = Field(description="The model's name, as the engine knows it.")
+    prompt_set: str = Field(description="Name of the prompt set.")
+    prompt_set_digest: str
+    sampling: Sampling
 
 
 class RunSettings(SettledOptions, SentSampling):
@@ -52,6 +63,11 @@ class RunSettings(SettledOptions, SentSampling):
         default=None, description="Who chooses between candidates; None: the judge, if any."
     )
     checks: tuple[CheckInfo, ...] = Field(default=(), description="The user's checks, in order.")
+    editor: EditorSettings | None = Field(
+        default=None,
+        description="Who revises; None: the critic. The limit and the guards of revisions are then "
+        "those of the editor's prompt set.",
+    )
 
     @classmethod
     def resolve(
@@ -63,8 +79,18 @@ class RunSettings(SettledOptions, SentSampling):
         checks: tuple[CheckInfo, ...] = (),
         *,
         selector: JudgeInfo | None = None,
+        editor: tuple[EngineInfo, PromptSet] | None = None,
     ) -> Self:
         """The user's choices, and the prompt set's where the user made none.
+
+        Args:
+            options: The user's choices.
+            prompts: The critic's prompt set.
+            engine: The critic's engine.
+            judge: Who compares versions, if anyone.
+            checks: The user's checks.
+            selector: Who chooses between candidates, if not the judge.
+            editor: The editor's engine and prompt set; None: the critic revises.
 
         Raises:
             PromptSetError: The prompt set has no single-pass prompt, and it is asked for; or it
@@ -78,11 +104,10 @@ class RunSettings(SettledOptions, SentSampling):
             raise InputError(f"Checks cannot be the critique: {why}.")
         if checks and options.critique == "model":
             prompts.require_checks(single_pass=options.single_pass)
+        if editor is not None:
+            options.refuse_editor()
         chosen = prompts.settings
-        sampling = {
-            name: getattr(chosen.sampling if getattr(options, name) is None else options, name)
-            for name in SamplingDefaults.model_fields
-        }
+        revising = prompts if editor is None else editor[1]
         retries = {
             name: getattr(chosen if getattr(options, name) is None else options, name)
             for name in ("tries", "retry_temperature")
@@ -94,13 +119,15 @@ class RunSettings(SettledOptions, SentSampling):
             model=engine.model,
             prompt_set=prompts.name,
             prompt_set_digest=prompts.digest,
-            sampling=Sampling(**sampling, seed=options.seed),
+            sampling=chosen_sampling(options, prompts),
             critique_max_tokens=options.critique_max_tokens or chosen.critique.max_tokens,
-            revision_max_tokens=options.revision_max_tokens or chosen.revision.max_tokens,
-            guards=tuple(name for name in prompts.guards if name not in options.no_guards),
+            revision_max_tokens=options.revision_max_tokens
+            or revising.settings.revision.max_tokens,
+            guards=tuple(name for name in revising.guards if name not in options.no_guards),
             judge=judge,
             selector=selector,
             checks=checks,
+            editor=None if editor is None else _editor_settings(options, *editor),
         )
 
     @property
@@ -116,6 +143,19 @@ class RunSettings(SettledOptions, SentSampling):
             }
         )
 
+    def sampling_of(self, kind: StepKind) -> Sampling:
+        """The sampling of a kind of request, at its first try."""
+        revises = kind in REVISION_KINDS
+        sampling = self.editor.sampling if revises and self.editor else self.sampling
+        own = self.edit_temperature if revises else self.critique_temperature
+        return sampling if own is None else sampling.model_copy(update={"temperature": own})
+
+    @property
+    def is_greedy(self) -> bool:
+        """Whether all requests are sampled at temperature 0, but for later tries."""
+        kinds: tuple[StepKind, ...] = ("critique", "revision")
+        return all(self.sampling_of(kind).temperature == 0 for kind in kinds)
+
     @property
     def requests_a_round(self) -> int:
         """Requests that a round takes if every reply is usable."""
@@ -128,3 +168,26 @@ class RunSettings(SettledOptions, SentSampling):
         """The settings that differ, as ``name: this one's value, not the other's value``."""
         mine, theirs = self.model_dump(mode="json"), other.model_dump(mode="json")
         return [f"{k}: {mine[k]!r}, not {theirs[k]!r}" for k in mine if mine[k] != theirs[k]]
+
+
+def chosen_sampling(options: LoopOptions, prompts: PromptSet) -> Sampling:
+    """The user's sampling, and a prompt set's where the user chose nothing."""
+    chosen = {
+        name: getattr(
+            prompts.settings.sampling if getattr(options, name) is None else options, name
+        )
+        for name in SamplingDefaults.model_fields
+    }
+    return Sampling(**chosen, seed=options.seed)
+
+
+def _editor_settings(
+    options: LoopOptions, engine: EngineInfo, prompts: PromptSet
+) -> EditorSettings:
+    return EditorSettings(
+        **engine.model_dump(include=set(SentSampling.model_fields)),
+        model=engine.model,
+        prompt_set=prompts.name,
+        prompt_set_digest=prompts.digest,
+        sampling=chosen_sampling(options, prompts),
+    )

@@ -79,6 +79,14 @@ class Version(Frozen):
     prompt_set: str | None = Field(
         default=None, description="Digest of the prompt set; None for version 0."
     )
+    editor: EngineInfo | None = Field(
+        default=None,
+        description="Which engine wrote the revision, if not the one that wrote the critique, or "
+        "not in the same conversation.",
+    )
+    editor_prompt_set: str | None = Field(
+        default=None, description="Digest of the editor's prompt set; None without an editor."
+    )
     base: int | None = Field(
         default=None,
         ge=0,
