@@ -91,3 +91,7 @@ def test_a_missing_extra_is_named(monkeypatch: pytest.MonkeyPatch, library: str)
     monkeypatch.setitem(sys.modules, library, None)
     with pytest.raises(MissingExtraError, match=rf"{library}: pip install 'revloop\[records\]'"):
         NearDuplicates(0.9) if library == "rensa" else LanguageDetector()
+
+
+def test_the_languages_that_are_told_apart_are_known(detector: LanguageDetector) -> None:
+    assert {"en", "de", "zh"} <= detector.languages

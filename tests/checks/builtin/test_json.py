@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pickle
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -68,6 +69,13 @@ def test_the_digest_follows_the_schema_and_not_its_path(tmp_path: Path) -> None:
     assert len({check.info.digest for check in (one, other, Json())}) == 3
 
 
+def test_a_check_with_a_schema_can_be_sent_to_another_process(tmp_path: Path) -> None:
+    check = Json(schema=schema_file(tmp_path, {"type": "object"}))
+    copy = pickle.loads(pickle.dumps(check))
+    assert copy.info == check.info
+    assert says(copy, "[]") == says(check, "[]") is not None
+
+
 def test_a_pattern_of_a_schema_has_a_time_limit(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -107,4 +115,4 @@ def test_a_schema_without_the_library_is_refused_with_how_to_install_it(
     monkeypatch.setitem(sys.modules, "jsonschema", None)
     assert says(Json(), "{}") is None
     with pytest.raises(MissingExtraError, match=r"pip install 'revloop\[checks\]'"):
-        Json(schema=schema_file(tmp_path, {}))
+        Json(schema=schema_file(tmp_path, {"title": "Never read before"}))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -32,8 +33,7 @@ class Json(BuiltInCheck):
     schema_file: FromFolder | None = Field(
         default=None, alias="schema", description="File with a JSON schema."
     )
-    _schema: Any = PrivateAttr(default=None)
-    _validator: Any = PrivateAttr(default=None)
+    _schema: str | None = PrivateAttr(default=None)
 
     def model_post_init(self, context: object, /) -> None:  # noqa: ARG002 - pydantic's signature
         """Read the schema.
@@ -44,7 +44,10 @@ class Json(BuiltInCheck):
         """
         if self.schema_file is not None:
             self._schema = _read(self.schema_file)
-            self._validator = _validator_of(self._schema, self.schema_file)
+            try:
+                _validator(self._schema)
+            except ValueError as exc:
+                raise InputError(f"{self.schema_file} is not a JSON schema: {exc}.") from exc
 
     def flaws(self, original: str, text: str) -> Iterator[Flaw]:  # noqa: ARG002 - not compared
         """The first error of the JSON, or the first ones by the schema."""
@@ -55,8 +58,8 @@ class Json(BuiltInCheck):
             hint = " Leave out the code fence around it." if is_fenced else ""
             yield Flaw(f"The text is not valid JSON: {failure_line(exc)}.{hint}")
             return
-        if self._validator is not None:
-            for error in islice(self._validator.iter_errors(value), _SHOWN):
+        if self._schema is not None:
+            for error in islice(_validator(self._schema).iter_errors(value), _SHOWN):
                 yield Flaw(f"The JSON does not match its schema at {_what(error)}.")
 
     def identity(self) -> dict[str, Any]:
@@ -65,20 +68,29 @@ class Json(BuiltInCheck):
 
     def may_take_long(self) -> bool:
         """It may, if the schema has patterns."""
-        return self._validator is not None
+        return self._schema is not None
 
 
-def _read(path: Path) -> Any:
+def _read(path: Path) -> str:
+    text = read_text(path)
     try:
-        schema = from_json(read_text(path))
+        from_json(text)
     except ValueError as exc:
         raise InputError(f"The JSON schema {path} is not JSON: {exc}.") from exc
+    return text
+
+
+@cache
+def _validator(text: str) -> Any:
+    """The validator of a schema.
+
+    Raises:
+        ValueError: It is no schema.
+        MissingExtraError: The package jsonschema is not installed.
+    """
+    schema = from_json(text)
     if not isinstance(schema, dict | bool):
-        raise InputError(f"{path} is not a JSON schema: it is no object.")
-    return schema
-
-
-def _validator_of(schema: Any, path: Path) -> Any:
+        raise ValueError("it is no object")  # noqa: TRY004 - the file's content, not an argument
     with needs("JSON schemas need the package jsonschema: pip install 'revloop[checks]'."):
         import jsonschema
         from referencing import Registry
@@ -86,7 +98,7 @@ def _validator_of(schema: Any, path: Path) -> Any:
     try:
         kind.check_schema(schema)
     except jsonschema.SchemaError as exc:
-        raise InputError(f"{path} is not a JSON schema: {_what(exc)}.") from exc
+        raise ValueError(_what(exc)) from exc
 
     def matches(_: object, pattern: str, text: object, __: object) -> Iterator[Any]:
         """The keyword ``pattern``, with a limit of its time."""
