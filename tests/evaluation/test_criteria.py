@@ -9,13 +9,18 @@ from typing import TYPE_CHECKING
 import pytest
 
 from revloop import Draft, End, StopReason, Trajectory, Version
-from revloop.evaluation import evaluate
+from revloop.evaluation import Evaluation, evaluate
 from revloop.evaluation.criteria import ALL, CriterionFigures, criteria_after, criteria_of
 from revloop.options import LoopOptions, RunSettings
 from revloop.prompts import PromptSet
+from revloop.report import aggregate, charts_of, open_source
+from revloop.report.chart_types import Lines
+from revloop.report.overview import notes_of, tables_of
 from revloop.store import Store
 from revloop.trajectory import Comparison, Criterion, Critique, EngineInfo, Verdict
 from tests.helpers.command_line import revloop
+from tests.helpers.judges import store_of
+from tests.helpers.report_samples import source_of
 from tests.helpers.stored import append, finish
 
 if TYPE_CHECKING:
@@ -180,3 +185,42 @@ async def test_the_command_prints_them(path: Path) -> None:
     ]
     as_json = json.loads((await revloop("evaluate", "s.sqlite", "--json", folder=path.parent)).out)
     assert CriterionFigures.model_validate(as_json["criteria"][0]).name == ALL
+
+
+async def test_a_store_without_criteria_still_needs_a_judge(tmp_path: Path) -> None:
+    store_of(tmp_path / "s.sqlite", [["a", "b"]])
+    printed = await revloop("evaluate", "s.sqlite", folder=tmp_path)
+    assert printed.code == 3
+    assert "holds no verdicts yet" in printed.err
+
+
+class TestReport:
+    def test_a_chart_shows_the_criteria_without_any_judge(self, path: Path) -> None:
+        with open_source(path) as source:
+            found = aggregate(source)
+            charts = {chart.name: chart for chart in charts_of(found, source.evaluation)}
+            notes = notes_of(source, found)
+            tables = tables_of(source.evaluation)
+        assert "win-rate" not in charts
+        chart = charts["criteria"]
+        assert isinstance(chart, Lines)
+        assert [series.name for series in chart.series] == [ALL, "tone"]
+        assert [point.y for point in chart.series[0].points] == [0.5, 1.0]
+        assert "round 0 50.0%, round 1 100.0%" in chart.description
+        assert "No judge has compared these versions yet" in notes
+        assert "Judged by" not in notes
+        assert "<caption>Criteria, as the critic scored them</caption>" in tables
+
+    def test_of_many_criteria_six_lines_are_drawn(self) -> None:
+        scored = {f"c{number}": True for number in range(9)}
+        found = Evaluation(
+            trajectories=1,
+            failed=0,
+            unfinished=0,
+            judges=(),
+            criteria=criteria_of([trajectory(scored)], 1),
+        )
+        charts = charts_of(aggregate(source_of([trajectory(scored)])), found)
+        (chart,) = (chart for chart in charts if isinstance(chart, Lines))
+        assert len(chart.series) == 6
+        assert "The table has 4 more criteria." in chart.caption

@@ -9,6 +9,7 @@ from revloop.cli.tables import print_heading, print_table
 from revloop.evaluation.tables import (
     COLUMNS,
     CRITERIA_COLUMNS,
+    CRITERIA_HEADING,
     cells,
     coverage,
     criterion_cells,
@@ -35,7 +36,7 @@ def print_evaluation(evaluation: Evaluation) -> None:
             for note in _notes(rows):
                 output.results.print(note)
     if evaluation.criteria:
-        print_heading("Criteria, as the critic scored them")
+        print_heading(CRITERIA_HEADING)
         print_table(CRITERIA_COLUMNS, map(criterion_cells, evaluation.criteria), left=1)
     output.results.print()
     _print_agreement(evaluation)

@@ -32,6 +32,7 @@ COLUMNS = (
 )
 """Headings of the cells of a round."""
 
+CRITERIA_HEADING = "Criteria, as the critic scored them"
 CRITERIA_COLUMNS = ("criterion", "round", "records", "met", "share met", "95% interval")
 
 _AGAINST = {"original": "original response", "previous": "previous round"}

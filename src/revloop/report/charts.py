@@ -5,12 +5,14 @@ from __future__ import annotations
 from itertools import groupby
 from typing import TYPE_CHECKING
 
+from revloop.evaluation.criteria import ALL
 from revloop.report.chart_types import Bars, Chart, Lines, Point, Segment, Series
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from revloop.evaluation import Evaluation, JudgeFigures, RoundFigures
+    from revloop.evaluation.criteria import CriterionFigures
     from revloop.report.aggregates import Aggregates, RoundCost
 
 PAPER_WIN_RATES = (0.566, 0.619, 0.622, 0.653, 0.659)
@@ -39,6 +41,8 @@ def charts_of(aggregates: Aggregates, evaluation: Evaluation | None) -> list[Cha
             is_only = len(readable) == 1
             ends = ("", "") if is_only else (f"-{number}", f", by {of_judge.judge.name}")
             charts += _charts_of_judge(of_judge, evaluation.split_by or "", *ends)
+        if evaluation.criteria:
+            charts.append(_criteria(evaluation.criteria))
     charts.append(_stop_reasons(aggregates))
     if aggregates.costs:
         charts += [_tokens(aggregates.costs), _seconds(aggregates.costs)]
@@ -149,6 +153,26 @@ def _by_group(rows: Sequence[RoundFigures], field: str, file_end: str, title_end
         series=tuple(Series(name or "", _rates(own)) for name, own in largest[:_MAX_GROUPS]),
         is_share=True,
         caption=more.strip(),
+    )
+
+
+def _criteria(figures: Sequence[CriterionFigures]) -> Lines:
+    by_name = {
+        name: tuple(Point(one.round, one.share, one.share_low, one.share_high) for one in own)
+        for name, own in groupby(figures, key=lambda one: one.name)
+    }
+    together = (f"round {one.round} {one.share:.1%}" for one in figures if one.name == ALL)
+    omitted = len(by_name) - _MAX_GROUPS
+    more = f" The table has {omitted} more criteria." if omitted > 0 else ""
+    return Lines(
+        name="criteria",
+        title="Criteria met by round",
+        description=f"Share of the trajectories that meet {ALL}: {', '.join(together)}.{more}",
+        x_label="round, 0 = originals",
+        y_label="share met",
+        series=tuple(Series(name, points) for name, points in list(by_name.items())[:_MAX_GROUPS]),
+        is_share=True,
+        caption=f"As the critic scored them, with Wilson's 95% intervals.{more}",
     )
 
 

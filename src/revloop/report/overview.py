@@ -5,13 +5,23 @@ from __future__ import annotations
 from html import escape
 from typing import TYPE_CHECKING, NamedTuple
 
-from revloop.evaluation.tables import COLUMNS, cells, coverage, headed_rows, left_out, percent
+from revloop.evaluation.tables import (
+    COLUMNS,
+    CRITERIA_COLUMNS,
+    CRITERIA_HEADING,
+    cells,
+    coverage,
+    criterion_cells,
+    headed_rows,
+    left_out,
+    percent,
+)
 from revloop.report.charts import as_words, overall
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
-    from revloop.evaluation import Evaluation, RoundFigures
+    from revloop.evaluation import Evaluation
     from revloop.report.aggregates import Aggregates
     from revloop.report.source import ReportSource
 
@@ -47,11 +57,14 @@ def tables_of(evaluation: Evaluation | None) -> str:
     if evaluation is None:
         return ""
     tables = [
-        _table(heading, rows)
+        _table(heading, COLUMNS, map(cells, rows))
         for of_judge in evaluation.judges
         if not of_judge.is_unreadable
         for heading, rows in headed_rows(of_judge, evaluation.split_by)
     ]
+    if evaluation.criteria:
+        rows = map(criterion_cells, evaluation.criteria)
+        tables.append(_table(CRITERIA_HEADING, CRITERIA_COLUMNS, rows))
     return (
         "<details><summary>All figures as a table</summary>"
         f"<p>docs/evaluation.md explains them; - is not measured.</p>{''.join(tables)}"
@@ -103,6 +116,8 @@ def _notes(source: ReportSource, aggregates: Aggregates) -> Iterator[str]:
     if evaluation is None:
         return
     names = ", ".join(of_judge.judge.name for of_judge in evaluation.judges)
+    if not names:
+        return
     yield f"Judged by {names}. Models and functions judge each pair in both orders, people in one."
     for of_judge in evaluation.judges:
         if of_judge.is_unreadable:
@@ -117,11 +132,10 @@ def _notes(source: ReportSource, aggregates: Aggregates) -> Iterator[str]:
                 yield f"{of_judge.judge.name}, round {row.round}: {absent}."
 
 
-def _table(heading: str, rows: Sequence[RoundFigures]) -> str:
-    head = "".join(f'<th scope="col">{name}</th>' for name in COLUMNS)
+def _table(heading: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    head = "".join(f'<th scope="col">{name}</th>' for name in columns)
     body = "".join(
-        "<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in cells(row)) + "</tr>"
-        for row in rows
+        "<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in rows
     )
     return (
         f'<div class="scroll" tabindex="0" role="region" aria-label="{escape(heading)}"><table>'
