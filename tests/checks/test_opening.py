@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from revloop.checks import CheckSuite, checkers_of
+from revloop.checks import CheckSuite, as_checkers, checkers_of, load_checks
 from revloop.errors import InputError
 from revloop.options import RunOptions
 from revloop.trajectory import Draft
@@ -89,15 +89,22 @@ async def test_the_file_goes_first_then_functions_then_commands(folder: Path) ->
     [
         ({"check": ("no function",)}, "'no function' names no check. Name a module:function"),
         ({"check": ("opened_by_name:short",) * 2}, "Two checks are named 'opened_by_name:short'"),
+        ({"checks": "twice.toml"}, "Two checks are named 'links': give each its own name"),
         ({"checks": "no-such.toml"}, "no-such.toml"),
     ],
 )
 def test_what_cannot_be_opened_is_refused(
     folder: Path, options: dict[str, object], message: str
 ) -> None:
-    assert folder.is_dir()
+    (folder / "twice.toml").write_text('[[check]]\nkind = "links"\n' * 2, encoding="utf-8")
     with pytest.raises(InputError, match=message):
         checkers_of(RunOptions.model_validate(options))
+
+
+async def test_a_reviser_takes_what_a_file_has(folder: Path) -> None:
+    suite = CheckSuite(as_checkers(load_checks(folder / "checks.toml")), timeout_s=60)
+    checks = await suite.run(DRAFT, "Because of many things.")
+    assert [check.passed for check in checks] == [False, False, None, False]
 
 
 def test_another_message_is_another_check(folder: Path) -> None:

@@ -17,8 +17,9 @@ if TYPE_CHECKING:
 
     from revloop.checks.builtin import CheckEntry
     from revloop.options import RunOptions
+    from revloop.options.commands import CommandOptions
 
-    CheckSource = Checker | Callable[..., object] | str
+    CheckSource = Checker | CheckEntry | Callable[..., object] | str
 
 
 def checkers_of(options: RunOptions) -> list[Checker]:
@@ -31,14 +32,18 @@ def checkers_of(options: RunOptions) -> list[Checker]:
     entries = () if options.checks is None else load_checks(options.checks)
     functions = [FunctionEntry(function=spec) for spec in options.check]
     commands = [CommandEntry(command=command) for command in options.check_cmd]
-    return as_checkers(_opened(entry, options) for entry in (*entries, *functions, *commands))
+    limit_s = options.check_timeout_s
+    return as_checkers(
+        _opened(entry, limit_s, options) for entry in (*entries, *functions, *commands)
+    )
 
 
 def as_checkers(sources: Iterable[CheckSource], *, timeout_s: float = 10.0) -> list[Checker]:
-    """Convert functions and names of functions to checkers.
+    """Convert functions, names of functions and entries of a file to checkers.
 
     Args:
-        sources: Functions, names as ``module:function``, and checkers.
+        sources: Functions, names as ``module:function``, checkers, and what
+            :func:`~revloop.checks.load_checks` returns.
         timeout_s: Seconds that a function may take for one text.
 
     Raises:
@@ -56,17 +61,18 @@ def _as_checker(source: object, timeout_s: float) -> Checker:
         return source
     if isinstance(source, str):
         return _function(source, timeout_s)
+    if isinstance(source, FunctionEntry | CommandEntry):
+        return _opened(source, timeout_s)
     if callable(source):
         return FunctionChecker(source, timeout_s=timeout_s)
     raise InputError(f"A check must be a function or a checker, not {type(source).__name__}.")
 
 
-def _opened(entry: CheckEntry, options: RunOptions) -> Checker:
-    limit_s = options.check_timeout_s
+def _opened(entry: CheckEntry, timeout_s: float, options: CommandOptions | None = None) -> Checker:
     if isinstance(entry, FunctionEntry):
-        checker: Checker = _function(entry.function, limit_s, entry.name)
+        checker: Checker = _function(entry.function, timeout_s, entry.name)
     elif isinstance(entry, CommandEntry):
-        checker = CommandChecker(entry.command, options, timeout_s=limit_s, name=entry.name)
+        checker = CommandChecker(entry.command, options, timeout_s=timeout_s, name=entry.name)
     else:
         return entry
     return checker if entry.message is None else RewordedChecker(checker, entry.message)

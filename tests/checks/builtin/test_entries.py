@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from revloop.checks import Keeps, Language, Length, Mentions, Regex, load_checks
-from revloop.checks.builtin import BuiltInCheck, CommandEntry, FunctionEntry, kinds, parse_checks
+from revloop.checks.builtin import BuiltInCheck, CommandEntry, FunctionEntry, kinds
 from revloop.errors import InputError, MissingExtraError
 
 if TYPE_CHECKING:
@@ -98,10 +98,6 @@ def test_files_are_relative_to_the_folder_of_the_file(tmp_path: Path) -> None:
             '[[check]]\nkind = "json"\nschema = "none.json"',
             r"\[\[check\]\] 1: .*none\.json cannot be read",
         ),
-        (
-            '[[check]]\nkind = "links"\n[[check]]\nkind = "links"',
-            r"two checks are named 'links': give each its own name",
-        ),
         ('[[check]]\nkind = "function"\nfunction = " "', r"\[\[check\]\] 1: function: "),
         ('[[check]]\nkind = ["links"]', r"\[\[check\]\] 1: there is no kind"),
     ],
@@ -123,12 +119,6 @@ def test_a_missing_library_keeps_its_kind_of_error(
     path = checks_file(tmp_path, '[[check]]\nkind = "regex"\nmust = "not compiled yet"')
     with pytest.raises(MissingExtraError, match=r"1: .*pip install 'revloop\[checks\]'"):
         load_checks(path)
-
-
-def test_functions_and_commands_may_share_the_default_name(tmp_path: Path) -> None:
-    tables = [{"kind": "command", "command": command} for command in ("a", "b")]
-    assert len(parse_checks(tables, tmp_path / "revloop.toml")) == 2
-    assert parse_checks([], tmp_path / "revloop.toml") == ()
 
 
 def test_every_kind_has_a_model() -> None:

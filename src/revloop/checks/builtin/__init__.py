@@ -13,7 +13,6 @@ from revloop.checks.builtin.entries import (
     FunctionEntry,
     kinds,
     load_checks,
-    parse_checks,
 )
 from revloop.checks.builtin.json_schema import Json
 from revloop.checks.builtin.keeps import Keeps
@@ -41,5 +40,4 @@ __all__ = [
     "Regex",
     "kinds",
     "load_checks",
-    "parse_checks",
 ]

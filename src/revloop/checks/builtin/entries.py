@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections import Counter
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, StringConstraints, TypeAdapter, ValidationError
 
@@ -23,9 +22,6 @@ from revloop.checks.builtin.patterns import Regex
 from revloop.errors import InputError, RevloopError
 from revloop.files.text import read_text
 from revloop.values import AnyText, Frozen, Text, explain
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
 
 CHECK_TABLE = "check"
 """Name of the tables, one for each check."""
@@ -91,31 +87,14 @@ def load_checks(file: str | Path) -> tuple[CheckEntry, ...]:
                 f"{path}: '{name}' is nothing that a file of checks has. Each check is a table "
                 f"[[{CHECK_TABLE}]]."
             )
-    checks = parse_checks(tables.get(CHECK_TABLE, []), path)
-    if not checks:
-        raise InputError(f"{path} has no check. Each check is a table [[{CHECK_TABLE}]].")
-    return checks
-
-
-def parse_checks(tables: object, path: Path) -> tuple[CheckEntry, ...]:
-    """The checks of the tables ``[[check]]`` of a file.
-
-    Args:
-        tables: A list of them.
-        path: The file, for messages, and because files that checks name are relative to its folder.
-
-    Raises:
-        InputError: One cannot be used, or has the name of another.
-        MissingExtraError: A check needs a package that is not installed.
-    """
-    if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
+    entries = tables.get(CHECK_TABLE, [])
+    if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
         raise InputError(
             f"{path}: write each check as a table [[{CHECK_TABLE}]], in double brackets."
         )
-    checks = tuple(_entry(table, number, path) for number, table in enumerate(tables, start=1))
-    if again := _twice(check.name or check.kind for check in checks if _is_named(check)):
-        raise InputError(f"{path}: two checks are named '{again}': give each its own name.")
-    return checks
+    if not entries:
+        raise InputError(f"{path} has no check. Each check is a table [[{CHECK_TABLE}]].")
+    return tuple(_entry(entry, number, path) for number, entry in enumerate(entries, start=1))
 
 
 def kinds() -> dict[str, type[Frozen]]:
@@ -143,14 +122,3 @@ def _explained(exc: ValidationError, table: dict[str, Any]) -> str:
         return f"there is no kind '{kind}'. Known: {', '.join(known)}"
     # a discriminated union puts the kind before each field
     return re.sub(rf"(?:^|(?<=; )){kind}(?:\.|: )", "", explain(exc))
-
-
-def _is_named(check: object) -> bool:
-    """Whether the name is known here: the default one of functions and commands is theirs."""
-    return getattr(check, "name", None) is not None or not isinstance(
-        check, FunctionEntry | CommandEntry
-    )
-
-
-def _twice(names: Iterable[str]) -> str | None:
-    return next((name for name, times in Counter(names).items() if times > 1), None)
