@@ -49,6 +49,21 @@ async def test_a_critique_without_headings_stays_in_free_form() -> None:
     assert (record.critique, record.score) == ("It is vague.", None)
 
 
+async def test_a_critique_by_criteria_keeps_its_words_and_its_rubric() -> None:
+    said = "Criterion: brevity\nReason: It is long.\nScore: 3"
+    tagged = "<revised_response>Better.</revised_response>"
+    draft = {"id": "d1", "prompt": "Why?", "response": "So.", "rubric": ["brevity"]}
+    engine = ScriptedEngine([said, tagged])
+    trajectory = await arevise(draft, iterations=1, engine=engine, prompts="rubric")
+    (record,) = records(trajectory)
+    assert (record.critique, record.score) == (said, 3)
+    assert record.extra == {"rubric": ["brevity"], "draft": "d1", "round": 1}
+    critique, revision = training_texts(record, PromptSet.load("rubric"))
+    assert critique.target == said
+    assert "- brevity" in str(critique.prompt)
+    assert revision.target == "<revised_response>\nBetter.\n</revised_response>"
+
+
 async def test_a_trajectory_without_rounds_has_no_records() -> None:
     trajectory = await made(*cnr_rounds("Better.", critique=CRITIQUE), iterations=1)
     begun = trajectory.model_copy(update={"versions": trajectory.versions[:1]})

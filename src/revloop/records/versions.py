@@ -34,10 +34,10 @@ def _record(
 ) -> RecordEntry | Finding:
     critique = after.critique
     parts: dict[str, object] = {}
-    if critique is not None and critique.score is not None:
+    if critique is not None and (critique.positive, critique.negative) != (None, None):
         parts = critique.model_dump(include={"score", "positive", "negative"})
     elif critique is not None:
-        parts = {"critique": critique.raw}
+        parts = {"score": critique.score, "critique": critique.raw}
     draft = trajectory.draft
     fields = {
         "id": f"{trajectory.id}/{after.round}",
@@ -46,7 +46,7 @@ def _record(
         "response": before.text,
         "revision": after.text,
         "source": STORE_SOURCE,
-        "extra": {"draft": draft.id, "round": after.round},
+        "extra": {**draft.extra, "draft": draft.id, "round": after.round},
         **parts,
     }
     return entry_of(number, fields)
