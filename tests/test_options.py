@@ -252,7 +252,7 @@ class TestEngineOptions:
 
 OWN_KEYWORDS = {
     *("engine", "loop", "retries", "prompts", "store", "new_run", "judge", "selector", "checks"),
-    *("editor", "editor_prompts"),
+    *("editor", "editor_prompts", "fresh_editor"),
 }
 TAKEN_FOR: dict[Any, set[Any]] = {
     SecretStr: {SecretStr, str},

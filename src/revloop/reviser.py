@@ -68,9 +68,8 @@ class AsyncReviser:
         self._wants_new_run = bool(rest.pop("new_run", False))
         self._judge_source: JudgeSource | None = rest.pop("judge", None)
         self._selector_source: JudgeSource | None = rest.pop("selector", None)
-        self._editor_source = EditorSource(
-            rest.pop("editor", None), rest.pop("editor_prompts", None)
-        )
+        editor = (rest.pop("editor", None), rest.pop("editor_prompts", None))
+        self._editor_source = EditorSource(*editor, bool(rest.pop("fresh_editor", False)))
         checks: Sequence[CheckSource] = rest.pop("checks", ())
         own = {name: rest.pop(name) for name in EngineOptions.model_fields if name in rest}
         beside = [*(own if chosen else ()), *(rest if loop else ())]

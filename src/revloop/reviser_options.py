@@ -44,6 +44,8 @@ class ReviserOptions(TypedDict, total=False):
         editor: Who revises after the critic's critiques: an engine, or the options of one. By
             default the critic.
         editor_prompts: The editor's prompt set; by default the critic's.
+        fresh_editor: Show the editor prompt, response and critique, not the conversation of the
+            critique.
         checks: What each version must pass: functions of a draft and a text, their names as
             ``module:function``, or checkers.
     """
@@ -58,6 +60,7 @@ class ReviserOptions(TypedDict, total=False):
     selector: JudgeSource | None
     editor: Engine | EngineOptions | None
     editor_prompts: str | Path | None
+    fresh_editor: bool
     checks: Sequence[CheckSource]
     base_url: str | None
     model: str | None

@@ -105,6 +105,7 @@ def batch(
         judge=judge_opener(loop, retries=retries),
         selector=selector_opener(loop, retries=retries),
         checks=checkers_of(loop),
+        **loop.editor_keywords,
         store=store_file,
         new_run=store.new_run,
         retries=retries,

@@ -23,7 +23,13 @@ from revloop.engines import open_engine
 from revloop.engines.factory import DEMO, SHIPPED_CRITIC, refuse_jobs, require_engine
 from revloop.errors import InputError
 from revloop.files.paths import Writes, check_paths, standard_output
-from revloop.options import BatchOptions, BenchOptions, EngineOptions, RunOptions
+from revloop.options import (
+    BatchOptions,
+    BenchOptions,
+    EditorOptions,
+    EngineOptions,
+    RunOptions,
+)
 from revloop.rows import Row
 from revloop.serving import ServerOptions, VllmServer, stopping_on_sigterm
 
@@ -58,7 +64,8 @@ app = typer.Typer(no_args_is_help=True, rich_markup_mode="markdown")
     loop=RunOptions,
     batch=BatchOptions,
     engine=EngineOptions,
-    leave_out=BatchOptions.model_fields.keys() - {"min_concurrency", "max_concurrency"},
+    leave_out=(BatchOptions.model_fields.keys() - {"min_concurrency", "max_concurrency"})
+    | EditorOptions.model_fields.keys(),  # one engine is measured
     defaults={"early_stop": False},
 )
 def throughput(

@@ -63,6 +63,7 @@ def revise(
         judge=judge_opener(loop),
         selector=selector_opener(loop),
         checks=checkers_of(loop),
+        **loop.editor_keywords,
         store=store.store,
         new_run=store.new_run,
     )

@@ -152,6 +152,7 @@ class Actor:
             selector=selector_opener(loop, retries=retries),
             retries=retries,
             checks=checkers_of(loop),
+            **loop.editor_keywords,
         )
 
     async def _keep_running(self, workers: Workers, is_running: asyncio.Event) -> None:

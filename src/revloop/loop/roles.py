@@ -9,6 +9,7 @@ from revloop.errors import InputError
 from revloop.loop.negotiation import negotiate
 from revloop.options import EngineOptions
 from revloop.prompts import PromptSet
+from revloop.prompts.contexts import in_fresh_context
 from revloop.trajectory import REVISION_KINDS
 
 if TYPE_CHECKING:
@@ -75,10 +76,12 @@ class EditorSource(NamedTuple):
     Attributes:
         engine: An engine, or the options of one; None: the critic's.
         prompts: Name or folder of a prompt set; None: the critic's.
+        is_fresh: Whether the editor is asked in a new conversation.
     """
 
     engine: Engine | EngineOptions | None = None
     prompts: str | Path | None = None
+    is_fresh: bool = False
 
     def check(self, critic: EngineOptions, loop: LoopOptions) -> None:
         """Refuse an editor that could not be asked.
@@ -124,6 +127,8 @@ class EditorSource(NamedTuple):
             RevloopError: The engine cannot be opened; the class says why.
         """
         prompts = critic.prompts if self.prompts is None else PromptSet.load(self.prompts)
+        if self.is_fresh:
+            prompts = in_fresh_context(prompts)
         engine = critic.engine if self.engine is None else self.engine
         if engine is critic.engine and prompts.digest == critic.prompts.digest:
             return None

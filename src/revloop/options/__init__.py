@@ -12,6 +12,7 @@ from revloop.options.batch import (
 )
 from revloop.options.bench import BenchOptions, DemoOptions
 from revloop.options.commands import CommandOptions, SandboxName
+from revloop.options.editor import EditorOptions
 from revloop.options.engine import EngineKind, EngineOptions
 from revloop.options.loop import (
     DEFAULT_ITERATIONS,
@@ -41,6 +42,7 @@ __all__ = [
     "Concurrency",
     "CritiqueSource",
     "DemoOptions",
+    "EditorOptions",
     "EditorSettings",
     "EngineKind",
     "EngineOptions",

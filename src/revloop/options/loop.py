@@ -11,6 +11,7 @@ from pydantic import BeforeValidator, Field, model_validator
 from revloop.errors import InputError
 from revloop.options.base import Flag, Options
 from revloop.options.commands import CommandOptions
+from revloop.options.editor import EditorOptions
 from revloop.prompts.guards import GuardName, known_guards
 
 DEFAULT_ITERATIONS = 5
@@ -205,7 +206,7 @@ class LoopOptions(SettledOptions):
             )
 
 
-class RunOptions(LoopOptions, CommandOptions):
+class RunOptions(LoopOptions, CommandOptions, EditorOptions):
     """The loop's options, and those that Python passes as objects or arguments of their own."""
 
     iterations: Annotated[

@@ -17,6 +17,8 @@ file                    kinds       content
 ``single.txt``          chat        asks for both in one answer: as ``critique.txt``; optional
                                     without tags
 ``system.txt``          chat        the system message (optional)
+``fresh.txt``           chat        as ``bridge.txt`` with ``context = "fresh"``, for
+                                    ``--fresh-editor``; not with edits (optional)
 ``checks.txt``          both        what stands for ``${checks}`` in ``critique.txt`` and
                                     ``single.txt`` if checks of the text fail, with ``${checks}``
                                     for their list (optional)
@@ -49,6 +51,7 @@ _PLACEHOLDERS: dict[str, frozenset[str]] = {
     "turn.txt": frozenset({"role", "content"}),
     "system.txt": frozenset(),
     "checks.txt": frozenset({"checks"}),
+    "fresh.txt": _QUESTION | {"critique"},
 }
 _OPTIONAL = {"critique.txt": frozenset({"checks"}), "single.txt": frozenset({"checks"})}
 _FRESH_BRIDGE = _QUESTION | {"critique"}
@@ -65,11 +68,13 @@ class LoadedSet(NamedTuple):
         name: The folder's name.
         settings: The content of ``settings.toml``.
         templates: The text of each template, by file name.
+        fresh: The text of ``fresh.txt``, if there is one.
     """
 
     name: str
     settings: PromptSettings
     templates: dict[str, str]
+    fresh: str | None
 
 
 def load_set(name_or_folder: str | Path) -> LoadedSet:
@@ -85,6 +90,8 @@ def load_set(name_or_folder: str | Path) -> LoadedSet:
     if settings.rewrite is not None:
         bridges["rewrite.txt"] = settings.rewrite
     files = _FILES[settings.kind] | set(bridges)
+    if settings.kind == "chat" and settings.rewrite is None and not _is_fresh(settings):
+        files.add("fresh.txt")
     refuse_unknown_files(folder, files)
     placeholders = _PLACEHOLDERS | {
         file: _FRESH_BRIDGE if asked.context == "fresh" else frozenset()
@@ -107,13 +114,13 @@ def load_set(name_or_folder: str | Path) -> LoadedSet:
             f"{folder / 'critique.txt'}: ${{extra.{form.field}}} is missing: it lists the criteria."
         )
     refuse_unused(settings.fields, templates.values(), folder / "settings.toml")
-    fresh = settings.revision.context == "fresh"
-    if "single.txt" in templates and fresh and settings.revision.tags is None:
+    if "single.txt" in templates and _is_fresh(settings) and settings.revision.tags is None:
         raise PromptSetError(
             f"{folder / 'single.txt'}: nothing tells the revision from the critique. Delete "
             "the file, or set [revision] tags."
         )
-    return LoadedSet(folder.name, settings, templates)
+    fresh = templates.pop("fresh.txt", None)
+    return LoadedSet(folder.name, settings, templates, fresh)
 
 
 def _find(name_or_folder: str | Path) -> Path:
@@ -129,9 +136,13 @@ def _find(name_or_folder: str | Path) -> Path:
     )
 
 
+def _is_fresh(settings: PromptSettings) -> bool:
+    return settings.revision.context == "fresh"
+
+
 def _optional(settings: PromptSettings) -> set[str]:
     """Files that may be missing; without tags, a single pass could not be taken apart."""
-    always = {"system.txt", "checks.txt"}
+    always = {"system.txt", "checks.txt", "fresh.txt"}
     return always if settings.revision.tags is not None else always | {"single.txt"}
 
 
@@ -141,4 +152,5 @@ def _with_fields(settings: PromptSettings) -> set[str]:
     In a completion set the bridges are the same for every draft: they are where a critique stops.
     """
     asking = {"critique.txt", "single.txt", "system.txt"}
-    return asking if settings.kind == "completion" else asking | {"bridge.txt", "rewrite.txt"}
+    bridges = {"bridge.txt", "rewrite.txt", "fresh.txt"}
+    return asking if settings.kind == "completion" else asking | bridges

@@ -66,24 +66,25 @@ class PromptSet:
         settings: The content of ``settings.toml``.
         templates: The text of each template, by file name.
         digest: Changes with every character of the templates and every setting.
+        fresh_bridge: The text of ``fresh.txt``, if there is one; no part of the digest.
     """
 
     name: str
     settings: PromptSettings
     templates: dict[str, str]
     digest: str
+    fresh_bridge: str | None = None
 
     @classmethod
     def load(cls, name_or_folder: str | Path) -> Self:
         """Load a prompt set that comes with revloop (``cnr``, ``chat``), or a folder of your own.
 
         Raises:
-            PromptSetError: There is no such set, or one of its files is missing, misspelt, not
-                UTF-8 or invalid.
+            PromptSetError: There is no such set, or one of its files cannot be used.
         """
-        loaded = load_set(name_or_folder)
-        digest = digest_of(loaded.settings.digested(), loaded.templates)
-        return cls(loaded.name, loaded.settings, loaded.templates, digest)
+        name, settings, templates, fresh = load_set(name_or_folder)
+        digest = digest_of(settings.digested(), templates)
+        return cls(name, settings, templates, digest, fresh)
 
     @property
     def is_chat(self) -> bool:
@@ -293,8 +294,7 @@ class PromptSet:
 
         Args:
             generated: The critic's exact text.
-            given: The texts of the draft and the response: the revision may contain tags that they
-                contain.
+            given: Texts of the draft and the response: the revision may contain tags of theirs.
 
         Raises:
             UnusableError: There is no revision or more than one, or it is blank.
