@@ -91,6 +91,11 @@ async def test_a_check_that_cannot_be_run_is_told_and_counted_and_neither_passes
     assert f"The check {failed.name} could not be run: {message}" in caplog.messages[0]
 
 
+async def test_a_message_is_kept_only_if_the_text_fails() -> None:
+    (found,) = await suite(short).run(DRAFT, "brief")
+    assert found == Check(name="short", passed=True, score=5.0)
+
+
 class Sleeper:
     """A checker without a limit of its own."""
 

@@ -10,7 +10,7 @@ from revloop import Draft, InputError, StopReason, Trajectory, revise
 from revloop.errors import PromptSetError
 from revloop.trajectory import Check
 from tests.helpers.judges import RuleJudge, by_number
-from tests.helpers.scripted_engine import Answer, ScriptedEngine
+from tests.helpers.scripted_engine import Answer, ScriptedEngine, cnr_rounds
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -152,12 +152,21 @@ class TestEvidence:
         assert engine.requests == []
 
 
+class TestABlindCritic:
+    def test_it_criticises_without_them_and_they_end_the_rounds(self) -> None:
+        engine = ScriptedEngine(cnr_rounds("5 still too long", "5 ok", "6 not asked for"))
+        options: dict[str, Any] = {"critique": "blind", "iterations": 3}
+        found = revise("5 far too long", engine=engine, checks=[short], **options)
+        assert (found.final, reason(found)) == ("5 ok", StopReason.VERIFIED)
+        assert all("characters" not in prompt for prompt in engine.prompts)
+
+
 class TestChecksAsCritique:
     def test_their_messages_are_the_critique_and_no_critique_is_requested(self) -> None:
         found, engine = checked("5 far too long", "5 ok", checks=[no_a, short])
         (prompt,) = engine.prompts
         said = (
-            "Overall score: 1\nPositive aspects:\nNegative aspects: "
+            "Overall score: 1\nPositive aspects: none\nNegative aspects: "
             "1. It contains the letter a.\n2. It has 14 characters, not under 10."
         )
         assert f"### Critique:\n{said}\n\n### Revised response:\n" in prompt

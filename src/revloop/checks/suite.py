@@ -74,9 +74,8 @@ class CheckSuite:
         try:
             with anyio.move_on_after(self._limit_s(checker)):
                 result = await checker.check(draft, text)
-                return result.model_copy(
-                    update={"name": name, "message": shortened(result.message)}
-                )
+                message = "" if result.passed else shortened(result.message)
+                return result.model_copy(update={"name": name, "message": message})
             return self._failed(name, f"it took longer than {self._timeout_s:g} s")
         except RevloopError as exc:
             return self._failed(name, str(exc))

@@ -24,7 +24,7 @@ HOW_TO_NAME_A_JUDGE = (
 
 Keep = Literal["last", "best", "gate"]
 OnBadEdits = Literal["rewrite", "fail"]
-CritiqueSource = Literal["model", "checks"]
+CritiqueSource = Literal["model", "checks", "blind"]
 
 
 def checked_iterations(iterations: object) -> int:
@@ -92,7 +92,8 @@ class SettledOptions(Options):
     critique: Annotated[CritiqueSource, Flag(panel="Checks")] = Field(
         default="model",
         description="Who criticises, with checks. model: the critic, which sees the messages of "
-        "failed checks. checks: these messages are the critique, and no critique is requested.",
+        "failed checks. checks: these messages are the critique, and no critique is requested. "
+        "blind: the critic, which sees none of them, as one that was fine-tuned without them.",
     )
     stop_verified: Annotated[bool, Flag(panel="Checks")] = Field(
         default=True, description="End when all checks pass; before the first round, too."

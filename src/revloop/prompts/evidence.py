@@ -40,5 +40,5 @@ def critique_by_checks(checks: Sequence[Check], labels: Labels | None) -> Critiq
     score = round(lowest + share * (highest - lowest), 1)
     passed = ", ".join(check.name for check in checks if check.passed)
     negative = "\n".join(f"{number}. {message}" for number, message in enumerate(failed, 1))
-    raw = write_critique(score, passed and f"Passed: {passed}.", negative or "none", labels)
+    raw = write_critique(score, passed or "none", negative or "none", labels)
     return Critique(raw=raw, score=score, positive=passed or None, negative=negative or None)

@@ -223,7 +223,7 @@ class PromptSet:
         if "checks" not in placeholders(self.templates[template]):
             raise PromptSetError(
                 f"Prompt set '{self.name}' does not show checks to its critic: {template} has no "
-                "${checks}. Add it, take the set 'chat', or choose --critique checks."
+                "${checks}. Add it, take the set 'chat', or choose --critique checks or blind."
             )
 
     def require_single_pass(self) -> None:
