@@ -78,3 +78,17 @@ async def test_the_command_shows_them(tmp_path: Path) -> None:
     assert "version 0, checks passed: 2 of 3\n- short fails: It has more than" in out
     assert "version 1, checks passed: 2 of 3\n- polite fails: line 1 of" in out
     assert "version 2, checks passed: 3 of 3\n" in out
+
+
+async def test_evaluate_tells_by_check_and_round_and_needs_no_judge(tmp_path: Path) -> None:
+    checked_store(tmp_path / "s.sqlite")
+    finished = await revloop("evaluate", "s.sqlite", folder=tmp_path)
+    assert finished.code == 0, finished.err
+    _, _, table = finished.out.partition("\ncheck polite\n")
+    rows = table.splitlines()[1:4]
+    assert [row.split()[:6] for row in rows] == [
+        ["0", "4", "2", "-", "-", "50.0%"],
+        ["1", "4", "2", "2", "2", "50.0%"],
+        ["2", "4", "2", "2", "0", "100.0%"],
+    ]
+    assert "Rounds 0, 1, 2: 1 of 4 records are not counted: the check could not be run." in table

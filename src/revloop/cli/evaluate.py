@@ -1,4 +1,4 @@
-"""``revloop evaluate``: the effect of each round, by stored verdicts and by judges."""
+"""``revloop evaluate``: the effect of each round, by stored verdicts, judges and checks."""
 
 from __future__ import annotations
 
@@ -46,10 +46,10 @@ def evaluate_store(
     ] = None,
     force: Force = False,
 ) -> None:
-    """Measure each round: win rate, harm and length, with confidence intervals.
+    """Measure each round: win rate, harm, length and checks, with confidence intervals.
 
-    Verdicts are kept in the store: a second call asks no judge again, and an interrupted one
-    resumes.
+    Checks need no judge. Verdicts are kept in the store: a second call asks no judge again, and an
+    interrupted one resumes.
     """
     check_paths(
         [standard_output() if csv is None else Writes(csv, "the table", may_replace=force)],
@@ -58,7 +58,7 @@ def evaluate_store(
     store = store_in(store)
     contents = count_store(store, by=evaluation.by)
     rounds = evaluation.rounds or contents.rounds
-    if not rounds:
+    if not (rounds or contents.has_checks):
         raise InputError(
             f"{store} holds no round to evaluate: of {contents.trajectories} trajectories, "
             f"{contents.failed} failed in round 1 and {contents.unfinished} are unfinished."
@@ -68,7 +68,7 @@ def evaluate_store(
         # opened before the work, so that an unusable path is reported first
         file = opened.enter_context(new_file(csv, force=force)) if csv else None
         judges = anyio.run(ask_all, store, evaluation, rounds)
-        if not judges and not contents.has_criteria:
+        if not (judges or contents.has_checks or contents.has_criteria):
             raise InputError(f"{store} holds no verdicts yet. Add --judge: {HOW_TO_NAME_A_JUDGE}.")
         found = evaluate(store, judges, rounds=rounds, against=against, by=evaluation.by)
         if file is not None:

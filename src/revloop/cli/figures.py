@@ -7,25 +7,29 @@ from typing import TYPE_CHECKING
 from revloop.cli import output
 from revloop.cli.tables import print_heading, print_table
 from revloop.evaluation.tables import (
+    CHECK_COLUMNS,
     COLUMNS,
     CRITERIA_COLUMNS,
     CRITERIA_HEADING,
     cells,
+    check_cells,
     coverage,
     criterion_cells,
+    headed_checks,
     headed_rows,
     left_out,
+    left_out_of_check,
     percent,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
-    from revloop.evaluation import Evaluation, JudgeFigures, RoundFigures
+    from revloop.evaluation import CheckFigures, Evaluation, JudgeFigures, RoundFigures
 
 
 def print_evaluation(evaluation: Evaluation) -> None:
-    """Print a table for each judge, group and comparison, with notes below it."""
+    """Print a table for each judge, check, group and comparison, with notes below it."""
     for of_judge in evaluation.judges:
         if of_judge.is_unreadable:
             _print_unreadable(of_judge)
@@ -38,6 +42,11 @@ def print_evaluation(evaluation: Evaluation) -> None:
     if evaluation.criteria:
         print_heading(CRITERIA_HEADING)
         print_table(CRITERIA_COLUMNS, map(criterion_cells, evaluation.criteria), left=1)
+    for heading, of_check in headed_checks(evaluation):
+        print_heading(heading)
+        print_table(CHECK_COLUMNS, map(check_cells, of_check))
+        for rounds, absent in _grouped(of_check):
+            output.results.print(f"{rounds}: {absent}.")
     output.results.print()
     _print_agreement(evaluation)
     output.results.print(
@@ -72,6 +81,16 @@ def _notes(rows: Sequence[RoundFigures]) -> list[str]:
     if None in figures:
         notes.append("-: not measured (see docs/evaluation.md).")
     return notes
+
+
+def _grouped(rows: Sequence[CheckFigures]) -> Iterator[tuple[str, str]]:
+    """What the figures of a check exclude, once for all rounds where it is the same."""
+    by_note: dict[str, list[str]] = {}
+    for row in rows:
+        if absent := left_out_of_check(row):
+            by_note.setdefault(absent, []).append(str(row.round))
+    for absent, rounds in by_note.items():
+        yield f"{'Round' if len(rounds) == 1 else 'Rounds'} {', '.join(rounds)}", absent
 
 
 def _print_agreement(evaluation: Evaluation) -> None:

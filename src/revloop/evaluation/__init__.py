@@ -1,6 +1,7 @@
 """Evaluation: judges compare the rounds of a store, and figures summarise their verdicts."""
 
 from revloop.evaluation.agreement import Agreement
+from revloop.evaluation.checks import CheckFigures
 from revloop.evaluation.collecting import (
     DEFAULT_CONCURRENCY,
     VerdictCounts,
@@ -24,6 +25,7 @@ __all__ = [
     "ORIGINAL",
     "Against",
     "Agreement",
+    "CheckFigures",
     "ComparedWith",
     "Evaluation",
     "EvaluationOptions",

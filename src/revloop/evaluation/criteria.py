@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field
 
-from revloop.evaluation.libraries import library
+from revloop.evaluation.figures import wilson_interval
 from revloop.values import Frozen
 
 if TYPE_CHECKING:
@@ -92,14 +92,13 @@ def criteria_of(trajectories: Iterable[Trajectory], rounds: int) -> tuple[Criter
 
 
 def _figures(name: str, round_: int, records: int, met: int) -> CriterionFigures:
-    proportion = library("statsmodels.stats.proportion")
-    low, high = proportion.proportion_confint(met, records, method="wilson")
+    low, high = wilson_interval(met, records)
     return CriterionFigures(
         name=name,
         round=round_,
         records=records,
         met=met,
         share=met / records,
-        share_low=max(0.0, float(low)),
-        share_high=min(1.0, float(high)),
+        share_low=low,
+        share_high=high,
     )

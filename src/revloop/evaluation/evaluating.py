@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from revloop.errors import InputError
 from revloop.evaluation.agreement import agreement
+from revloop.evaluation.checks import check_outcomes, figures_of_checks
 from revloop.evaluation.criteria import criteria_after, criteria_of
 from revloop.evaluation.outcomes import Outcome, group_of, outcomes
 from revloop.evaluation.pairs import ORIGINAL, Against
@@ -31,6 +32,7 @@ class StoreCounts(NamedTuple):
         rounds: The most rounds of any trajectory.
         groups: Number of records by their value in the field to split by.
         has_criteria: Whether a critique scores criteria.
+        has_checks: Whether any text was checked.
     """
 
     trajectories: int
@@ -39,6 +41,7 @@ class StoreCounts(NamedTuple):
     rounds: int
     groups: dict[str, int]
     has_criteria: bool
+    has_checks: bool
 
 
 def count_store(path: str | Path, *, by: str | None = None) -> StoreCounts:
@@ -50,13 +53,14 @@ def count_store(path: str | Path, *, by: str | None = None) -> StoreCounts:
     """
     count = failed = unfinished = rounds = 0
     groups: Counter[str] = Counter()
-    has_field = has_criteria = False
+    has_field = has_criteria = has_checks = False
     with Store.open_to_read(path) as store:
         for trajectory in store.contents():
             count += 1
             rounds = max(rounds, trajectory.rounds)
             failed += trajectory.failed
             unfinished += trajectory.end is None
+            has_checks = has_checks or bool(trajectory.versions[0].checks)
             has_field = has_field or by in trajectory.draft.extra
             has_criteria = has_criteria or bool(criteria_after(trajectory, 0))
             groups["" if by is None else group_of(trajectory, by)] += 1
@@ -64,7 +68,7 @@ def count_store(path: str | Path, *, by: str | None = None) -> StoreCounts:
         raise InputError(f"{path} holds no trajectory: there is nothing to evaluate.")
     if by is not None and not has_field:
         raise InputError(f"No draft of {path} has a field '{by}' to split by.")
-    return StoreCounts(count, failed, unfinished, rounds, groups, has_criteria)
+    return StoreCounts(count, failed, unfinished, rounds, groups, has_criteria, has_checks)
 
 
 def evaluate(
@@ -75,7 +79,7 @@ def evaluate(
     against: frozenset[Against] = ORIGINAL,
     by: str | None = None,
 ) -> Evaluation:
-    """Compute the figures of a store from its stored verdicts.
+    """Compute the figures of a store from its stored verdicts and checks.
 
     Args:
         path: The store.
@@ -97,6 +101,8 @@ def evaluate(
             found = outcomes(store.contents(), verdicts, judge, rounds=last, against=against, by=by)
             by_judge.append((judge, list(found)))
         criteria = criteria_of(store.contents(), last) if counts.has_criteria else ()
+        checks = check_outcomes(store.contents() if counts.has_checks else (), rounds=last, by=by)
+        of_checks = figures_of_checks(checks, rounds=last, is_split=len(counts.groups) > 1)
     named = [(judge.name, known) for judge, known in by_judge]
     return Evaluation(
         trajectories=counts.trajectories,
@@ -109,6 +115,7 @@ def evaluate(
         ),
         criteria=criteria,
         agreement=agreement(named) if len(named) > 1 else None,
+        checks=of_checks,
     )
 
 

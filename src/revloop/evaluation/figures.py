@@ -64,6 +64,18 @@ def win_rate_interval(outcomes: Sequence[Outcome]) -> Interval | None:
     return Interval(float(low), float(high))
 
 
+def wilson_interval(successes: int, records: int) -> Interval:
+    """95% interval of a share of records (E. B. Wilson, J. Am. Stat. Assoc. 22, 1927).
+
+    Args:
+        successes: Records that count.
+        records: All of them, at least 1.
+    """
+    proportion = library("statsmodels.stats.proportion")
+    low, high = proportion.proportion_confint(successes, records, 1 - CONFIDENCE, method="wilson")
+    return Interval(max(0.0, float(low)), min(1.0, float(high)))
+
+
 def order_flip_share(outcomes: Sequence[Outcome]) -> float | None:
     """Share of the changed pairs whose verdict changed when the two texts swapped places.
 

@@ -9,7 +9,7 @@ from revloop.evaluation.verdicts import Question
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from revloop.trajectory import Trajectory
+    from revloop.trajectory import Trajectory, Version
 
 Against = Literal["original", "previous"]
 
@@ -36,19 +36,25 @@ class Pair(NamedTuple):
         return self.question.first == self.question.second
 
 
-def text_after(trajectory: Trajectory, round_: int) -> str | None:
-    """The text that a trajectory keeps after a round.
+def version_after(trajectory: Trajectory, round_: int) -> Version | None:
+    """The version that a trajectory keeps after a round.
 
-    A trajectory that stopped early, because no further change was expected, keeps its last text in
-    all later rounds, as the five rounds of arXiv 2311.14543 are counted.
+    A trajectory that stopped early, because no further change was expected, keeps its last version
+    in all later rounds, as the five rounds of arXiv 2311.14543 are counted.
 
     Returns:
         None if there is no such round: the trajectory failed, or fewer rounds were requested.
     """
     if round_ <= trajectory.rounds:
-        return trajectory.versions[trajectory.kept_after(round_)].text
+        return trajectory.versions[trajectory.kept_after(round_)]
     stopped_early = trajectory.end is not None and trajectory.end.reason.is_early_stop
-    return trajectory.kept_text if stopped_early else None
+    return trajectory.versions[trajectory.kept] if stopped_early else None
+
+
+def text_after(trajectory: Trajectory, round_: int) -> str | None:
+    """The text of the version that a trajectory keeps after a round; None without one."""
+    version = version_after(trajectory, round_)
+    return None if version is None else version.text
 
 
 def pairs_of(trajectory: Trajectory, rounds: int, against: frozenset[Against]) -> Iterator[Pair]:

@@ -9,6 +9,7 @@ from pydantic import Field
 
 from revloop.evaluation import figures
 from revloop.evaluation.agreement import Agreement
+from revloop.evaluation.checks import CheckFigures
 from revloop.evaluation.criteria import CriterionFigures
 from revloop.evaluation.length import length_controlled_win_rate
 from revloop.evaluation.pairs import Against
@@ -97,6 +98,11 @@ class Evaluation(Frozen):
     )
     agreement: Agreement | None = Field(
         default=None, description="Between several judges; None for one."
+    )
+    checks: tuple[CheckFigures, ...] = Field(
+        default=(),
+        description="Of checks: all together, then one by one; in each, all records, then group by "
+        "group, round by round. Empty if no run has checks.",
     )
 
 

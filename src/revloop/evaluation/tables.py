@@ -7,6 +7,7 @@ from itertools import groupby
 from textwrap import shorten
 from typing import TYPE_CHECKING, TextIO
 
+from revloop.evaluation.checks import CheckFigures
 from revloop.evaluation.rounds import RoundFigures
 
 if TYPE_CHECKING:
@@ -34,6 +35,20 @@ COLUMNS = (
 
 CRITERIA_HEADING = "Criteria, as the critic scored them"
 CRITERIA_COLUMNS = ("criterion", "round", "records", "met", "share met", "95% interval")
+CHECK_COLUMNS = (
+    "round",
+    "records",
+    "failed before",
+    "fixed",
+    "broken",
+    "pass rate",
+    "95% interval",
+    "p",
+)
+"""Headings of the cells of a round of a check."""
+
+ALL_CHECKS = "all checks"
+"""The name of all checks of a text together."""
 
 _AGAINST = {"original": "original response", "previous": "previous round"}
 _NAME_CHARACTERS = 32
@@ -55,13 +70,24 @@ def write_rows(file: TextIO, header: Sequence[str], rows: Iterable[Sequence[obje
 
 
 def write_figures(file: TextIO, evaluation: Evaluation) -> None:
-    """Write all figures as CSV, a line for each judge and round; empty cells are not measured."""
+    """Write all figures as CSV, a line for each round of a judge or of a check.
+
+    Empty cells are not measured. Where there are checks, they have columns of their own.
+    """
     fields = list(RoundFigures.model_fields)
-    rows = (
+    rows: list[Sequence[object]] = [
         [of_judge.judge.name, *(getattr(figures, field) for field in fields)]
         for of_judge in evaluation.judges
         for figures in of_judge.rounds
-    )
+    ]
+    if evaluation.checks:
+        own = [field for field in CheckFigures.model_fields if field not in fields]
+        rows = [[*row, *(None for _ in own)] for row in rows]
+        fields += own
+        named = (
+            figures.model_dump() | {"check": check_name(figures)} for figures in evaluation.checks
+        )
+        rows += [[None, *map(values.get, fields)] for values in named]
     write_rows(file, ["judge", *fields], rows)
 
 
@@ -72,6 +98,47 @@ def headed_rows(
     for (against, group), rows in groupby(of_judge.rounds, key=lambda r: (r.against, r.group)):
         heading = f"{of_judge.judge.name}, against the {_AGAINST[against]}"
         yield heading if group is None else f"{heading}, {split_by} = {group}", list(rows)
+
+
+def headed_checks(evaluation: Evaluation) -> Iterator[tuple[str, list[CheckFigures]]]:
+    """The tables of checks, one for each check and group: heading and rows."""
+    for (name, group), rows in groupby(evaluation.checks, key=lambda r: (check_name(r), r.group)):
+        heading = name if name == ALL_CHECKS else f"check {name}"
+        yield (
+            heading if group is None else f"{heading}, {evaluation.split_by} = {group}",
+            list(rows),
+        )
+
+
+def check_name(figures: CheckFigures) -> str:
+    """The name of a check, or what all checks together are called."""
+    return ALL_CHECKS if figures.check is None else figures.check
+
+
+def check_cells(row: CheckFigures) -> tuple[str, ...]:
+    """A round of a check as text, one cell for each of ``CHECK_COLUMNS``."""
+    interval = f"{percent(row.pass_rate_low)} to {percent(row.pass_rate_high)}"
+    changes = (str(row.fixed), str(row.broken)) if row.round else ("-", "-")
+    return (
+        str(row.round),
+        str(row.records),
+        str(row.failed_before),
+        *changes,
+        percent(row.pass_rate),
+        "-" if row.pass_rate_low is None else interval,
+        _p_value(row.p),
+    )
+
+
+def left_out_of_check(row: CheckFigures) -> str:
+    """What the figures of a round of a check exclude; empty if nothing."""
+    parts = []
+    if row.missing:
+        parts.append(_lack_this_round(row.missing, row.missing + row.records + row.not_run))
+    if row.not_run:
+        of = f"{row.not_run} of {row.records + row.not_run} records"
+        parts.append(f"{of} are not counted: the check could not be run")
+    return "; ".join(parts)
 
 
 def cells(row: RoundFigures) -> tuple[str, ...]:
@@ -105,10 +172,7 @@ def left_out(row: RoundFigures) -> str:
     """What the figures of a round exclude; empty if nothing."""
     parts = []
     if row.missing:
-        parts.append(
-            f"{row.missing} of {row.records + row.missing} records lack this round and are not "
-            "counted"
-        )
+        parts.append(_lack_this_round(row.missing, row.records + row.missing))
     if row.unjudged:
         parts.append(f"{row.unjudged} of {row.records} records are not judged yet, so no figures")
     if row.unparseable:
@@ -126,6 +190,10 @@ def coverage(row: RoundFigures) -> str:
 def percent(share: float | None) -> str:
     """A share in per cent; ``-`` is not measured."""
     return "-" if share is None else f"{share:.1%}"
+
+
+def _lack_this_round(missing: int, size: int) -> str:
+    return f"{missing} of {size} records lack this round and are not counted"
 
 
 def _p_value(p: float | None) -> str:
