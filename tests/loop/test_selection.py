@@ -91,6 +91,15 @@ def scored_as(*scores: float | None) -> Selection:
     return choose_by_score(made(*"abc"[: len(scores)]), range(len(scores)), scores)
 
 
+def test_candidates_share_the_prompt_that_each_round_has() -> None:
+    _, engine = revised("3 a", "9 b", "7 c", "1 d", "2 e", "8 f", judge=RuleJudge(by_number))
+    prompts = [request.prompt for request in engine.requests if not request.stop]
+    assert len(prompts) == 6
+    assert prompts[0] is prompts[1] is prompts[2]
+    assert prompts[3] is prompts[4] is prompts[5]
+    assert prompts[0] != prompts[3]
+
+
 class TestByTheJudge:
     async def test_the_one_that_wins_a_knockout_is_chosen(self) -> None:
         judge = RuleJudge(by_number)

@@ -55,6 +55,7 @@ class Writing:
         self._settings = settings
         self._counted: dict[str, int] = {}
         self._checks: dict[str, Sequence[Check]] = {}
+        self._asked: dict[tuple[StepKind, str], Request] = {}
 
     async def begin_round(self, text: str, checks: Sequence[Check] = ()) -> None:
         """Forget the last round's texts; count a long text in a thread, off the event loop.
@@ -65,6 +66,7 @@ class Writing:
         """
         self._counted.clear()
         self._checks.clear()
+        self._asked.clear()
         self.note_checks(text, checks)
         if len(text) > LONG_CHARS:
             tokens = await anyio.to_thread.run_sync(
@@ -192,7 +194,10 @@ class Writing:
         prefix: TokenPrefix | None,
     ) -> Candidate:
         prompts = self._reviser.rewriting if kind == "rewrite" else self._reviser
-        request = self._revision_request(prompts, text, critique, prefix)
+        request = self._asked.get((kind, critique.raw))
+        if request is None or request.prefix is not prefix:  # else another candidate's
+            request = self._revision_request(prompts, text, critique, prefix)
+            self._asked[kind, critique.raw] = request
         given = texts_given(self._draft, text)
         _, lead = prompts.settings.revision.begun(text)
 
