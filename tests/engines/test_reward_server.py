@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,7 @@ from revloop.errors import (
     InputError,
     ModelConfigError,
     RejectedError,
+    RepeatedFaultError,
     UnreachableError,
     WrongAddressError,
 )
@@ -202,6 +204,39 @@ async def test_a_fault_that_passes_is_waited_for(fault: Any) -> None:
         await model.aclose()
 
 
+async def test_a_text_that_a_server_fails_on_every_time_is_told_from_a_server_that_fails() -> None:
+    def respond(body: Any) -> tuple[int, Any]:
+        return (500, {}) if "break" in str(body) else VLLM.respond(body)
+
+    many = RetryPolicy(attempts=20, first_wait_s=0, longest_wait_s=0)
+    async with reward_server(VLLM) as server:
+        model = await RewardServer.connect(server.base_url, retries=many)
+        server.on("/classify", responding(respond))
+        (outcome,) = await model.score([Answered("Why?", "break")])
+        assert isinstance(outcome, RepeatedFaultError)
+        assert await model.score(TEXTS[:1]) == REWARDS[:1]
+        await model.aclose()
+
+
+async def test_the_rate_limit_that_a_server_reports_is_obeyed() -> None:
+    names = ("limit", "remaining", "reset")
+    spent = zip((f"x-ratelimit-{name}-requests" for name in names), ("1", "0", "60s"), strict=True)
+    async with reward_server(VLLM) as server:
+        model = await connect(server)
+        _, reply = VLLM.respond({"messages": [{"content": "good"}]})
+        server.on("/classify", answer(reply, headers=dict(spent)))
+        await model.score(TEXTS[:1])
+        before = len(server.requests)
+        held = asyncio.create_task(model.score(TEXTS[:1]))
+        for _ in range(10):
+            await asyncio.sleep(0)
+        assert model.held_back() == 1
+        assert len(server.requests) == before
+        held.cancel()
+        await asyncio.wait([held])
+        await model.aclose()
+
+
 async def test_a_server_that_stays_away_ends_the_wait_at_its_limit() -> None:
     patient = RetryPolicy(first_wait_s=0, longest_wait_s=0, wait_for_server_s=0.05)
     async with reward_server(VLLM) as server:
@@ -265,7 +300,9 @@ async def test_a_pair_without_a_prompt_is_one_text() -> None:
     async with reward_server(TEI) as server:
         model = await connect(server)
         await model.score([Answered("", "So."), Answered("Why?", "So.")])
-        assert server.asked("/predict")[-1].body["inputs"] == [["So."], ["Why?", "So."]]
+        body = server.asked("/predict")[-1].body
+        assert body["inputs"] == [["So."], ["Why?", "So."]]
+        assert body["raw_scores"] is True
         await model.aclose()
 
 

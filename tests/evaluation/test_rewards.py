@@ -7,6 +7,8 @@ import shutil
 from typing import TYPE_CHECKING
 
 import pytest
+from tokenizers import Tokenizer
+from tokenizers.processors import TemplateProcessing
 
 from revloop.engines import RetryPolicy
 from revloop.engines.outage import WaitsForServer
@@ -23,6 +25,7 @@ from revloop.errors import (
 from revloop.evaluation import RewardJudge, open_judge
 from revloop.trajectory import Judge, compare
 from tests.helpers.repository import TINY_CRITIC
+from tests.helpers.reward_models import make_encoder
 from tests.helpers.reward_servers import (
     CONTEXT_WORDS,
     MODEL,
@@ -40,6 +43,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 CONTEXT_TOKENS = 64
+END = ("<|endoftext|>", 0)
 TEMPLATE = "{% for m in messages %}[{{ m['role'] }}] {{ m['content'] }}\n{% endfor %}"
 
 
@@ -166,6 +170,19 @@ async def test_a_model_that_fails_fails_the_judge(folder: Path) -> None:
         await judge.judge("Why?", "a", "b")
 
 
+async def test_a_reward_that_is_not_finite_fails_the_judge(folder: Path) -> None:
+    judge = RewardJudge.load(str(folder))
+    judge._model._model.score.weight.data.fill_(float("nan"))  # type: ignore[attr-defined]
+    with pytest.raises(JudgeError, match="gave a reward that is not finite"):
+        await judge.judge("Why?", "a", "b")
+
+
+async def test_an_encoder_does_not_see_the_padding(tmp_path: Path) -> None:
+    model = LocalRewardModel.load(str(make_encoder(tmp_path / "encoder")))
+    one_by_one = [(await model.score([text]))[0] for text in TEXTS]
+    assert await model.score(TEXTS) == pytest.approx(one_by_one, abs=1e-4)
+
+
 async def test_without_padding_texts_are_scored_one_by_one(tmp_path: Path) -> None:
     folder = make(tmp_path / "unpadded")
     config = json.loads((folder / "config.json").read_text("utf-8"))
@@ -180,6 +197,10 @@ async def test_a_chat_template_renders_prompt_and_text(tmp_path: Path, folder: P
     settings.write_text(
         json.dumps({**json.loads(settings.read_text("utf-8")), "chat_template": TEMPLATE})
     )
+    tokenizer = Tokenizer.from_file(str(copy / "tokenizer.json"))
+    # adds a token in front of each text, as Llama's does: the template has it already
+    tokenizer.post_processor = TemplateProcessing(single="<|endoftext|> $A", special_tokens=[END])
+    tokenizer.save(str(copy / "tokenizer.json"))
     rendered = "[user] Why?\n[assistant] So.\n"
     (templated,) = await LocalRewardModel.load(str(copy)).score([Answered("Why?", "So.")])
     (plain,) = await LocalRewardModel.load(str(folder)).score([Answered("", rendered)])

@@ -42,6 +42,28 @@ def make_language_model(folder: Path) -> Path:
     return folder
 
 
+def make_encoder(folder: Path) -> Path:
+    """A BERT with one output, which reads texts in both directions."""
+    import torch
+    from transformers import BertConfig, BertForSequenceClassification
+
+    torch.manual_seed(7)
+    config = BertConfig(
+        vocab_size=json.loads((TINY_CRITIC / "config.json").read_text("utf-8"))["vocab_size"],
+        hidden_size=32,
+        intermediate_size=64,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        num_labels=1,
+        pad_token_id=0,
+    )
+    model = BertForSequenceClassification(config)
+    torch.nn.init.normal_(model.classifier.weight)
+    model.save_pretrained(folder)
+    _add_tokenizer(folder, None)
+    return folder
+
+
 def _config(context_tokens: int, **more: Any) -> Any:
     from transformers import LlamaConfig
 

@@ -142,6 +142,10 @@ class RewardServer:
         """The current wait for the server; None while it answers, or without a wait limit."""
         return self._transport.waiting(self._retries)
 
+    def held_back(self) -> int:
+        """Number of requests that wait for a rate limit."""
+        return self._transport.limiter.waiting
+
     async def aclose(self) -> None:
         """Close all connections."""
         await self._transport.aclose()
