@@ -184,7 +184,7 @@ def test_every_text_stands_in_the_prompt_as_it_is(name: str) -> None:
             continue  # a blank field counts as missing
         sent = plain(prompts.critique_prompt(draft, text)[-1:]) if prompts.is_chat else None
         shown = plain(prompts.critique_prompt(draft, text)) if sent is None else sent
-        rest = after.replace("${extra.rubric}", text)
+        rest = after.replace("${checks}", "").replace("${extra.rubric}", text)
         assert shown == f"{before}{text}{between}{text}{rest}"
 
 
