@@ -61,6 +61,19 @@ def marker() -> Iterator[str]:
     assert left == []
 
 
+def files_in(folder: Path) -> list[Path]:
+    return list(folder.iterdir())
+
+
+@pytest.fixture
+def scratch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where temporary files are made."""
+    folder = tmp_path / "scratch"
+    folder.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(folder))
+    return folder
+
+
 class TestLimits:
     async def test_a_text_that_hangs_fails(self, sandbox: str, marker: str) -> None:
         result = await check(
@@ -163,7 +176,9 @@ class TestWhatIsLeft:
         """
         assert (await check(python(textwrap.dedent(code), marker), sandbox=sandbox)).passed
 
-    async def test_a_command_ends_with_a_cancelled_check(self, sandbox: str, marker: str) -> None:
+    async def test_a_command_ends_with_a_cancelled_check(
+        self, sandbox: str, marker: str, scratch: Path
+    ) -> None:
         checker = checker_of(python(SLEEP, marker), sandbox=sandbox)
         async with task_group() as tasks:
             tasks.start_soon(checker.check, DRAFT, "text")
@@ -172,22 +187,28 @@ class TestWhatIsLeft:
                     await anyio.sleep(0.01)
             tasks.cancel_scope.cancel()
         assert running(marker) == []
+        assert files_in(scratch) == []
 
-    async def test_a_command_ends_when_revloop_is_killed(self, sandbox: str, marker: str) -> None:
+    async def test_a_command_ends_when_revloop_is_killed(
+        self, sandbox: str, marker: str, scratch: Path
+    ) -> None:
         program = (
             "import asyncio, sys; from tests.helpers.check_commands import check;"
             "asyncio.run(check(sys.argv[1], sandbox=sys.argv[2]))"
         )
         path = os.pathsep.join(path for path in sys.path if path)
         line = [sys.executable, "-c", program, python(SLEEP, marker), sandbox]
-        revloop = await anyio.open_process(line, env={**os.environ, "PYTHONPATH": path})
+        revloop = await anyio.open_process(
+            line, env={**os.environ, "PYTHONPATH": path, "TMPDIR": str(scratch)}
+        )
         async with revloop:
             with anyio.fail_after(60):
                 while len(running(marker)) < 3:  # noqa: ASYNC110
                     await anyio.sleep(0.01)
+            assert files_in(scratch)
             revloop.kill()
         with anyio.fail_after(60):
-            while running(marker):  # noqa: ASYNC110
+            while running(marker) or files_in(scratch):  # noqa: ASYNC110
                 await anyio.sleep(0.01)
 
     async def test_a_command_ends_with_the_process_that_watches_it(self, marker: str) -> None:
@@ -210,14 +231,9 @@ class TestWhatIsLeft:
             while running(marker):  # noqa: ASYNC110
                 await anyio.sleep(0.01)
 
-    async def test_no_file_is_left(
-        self, sandbox: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        scratch = tmp_path / "scratch"
-        scratch.mkdir()
-        monkeypatch.setattr("tempfile.tempdir", str(scratch))
+    async def test_no_file_is_left(self, sandbox: str, scratch: Path) -> None:
         assert (await check("touch {file}x" if sandbox == "none" else "true")).passed
-        assert list(scratch.iterdir()) == []
+        assert files_in(scratch) == []
 
     @pytest.mark.parametrize(
         "attack",
@@ -228,7 +244,7 @@ class TestWhatIsLeft:
         ],
     )
     async def test_a_link_in_place_of_its_file_or_folder_harms_nothing(
-        self, attack: str, tmp_path: Path
+        self, attack: str, tmp_path: Path, scratch: Path
     ) -> None:
         (tmp_path / "kept").write_text("kept")
         code = (
@@ -237,6 +253,7 @@ class TestWhatIsLeft:
         )
         assert (await check(python(code + attack, "{file}", str(tmp_path)))).passed
         assert (tmp_path / "kept").read_text() == "kept"
+        assert files_in(scratch) == []
 
 
 class TestSecrets:

@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from anyio import to_thread
+from anyio import CancelScope, to_thread
 
 from revloop.checks.messages import MESSAGE_CHARACTERS, plain, tail
 from revloop.checks.running import run_command
@@ -84,7 +84,8 @@ class CommandChecker:
             await to_thread.run_sync(self._write_inputs, inputs, draft, text)
             ended = await run_command(self._task(inputs))
         finally:
-            await to_thread.run_sync(partial(shutil.rmtree, scratch, ignore_errors=True))
+            with CancelScope(shield=True):
+                await to_thread.run_sync(_remove, Path(scratch))
         return self._result(ended, inputs)
 
     async def aclose(self) -> None:
@@ -134,6 +135,7 @@ class CommandChecker:
             "argv": argv if sandbox is None else sandbox.wrap(argv, inputs),
             "stdin": os.devnull if takes_file else str(inputs / _TEXT),
             "folder": str(self._folder),
+            "scratch": str(inputs.parent),
             "environment": _environment(inputs.parent if sandbox is None else SCRATCH),
             "timeout_s": self.timeout_s,
             "memory_bytes": options.check_memory_mib * 2**20,
@@ -212,3 +214,10 @@ def _write(path: Path, content: str) -> None:
     """Write a new file; never through a link."""
     with path.open("x", encoding="utf-8", newline="") as file:
         file.write(content)
+
+
+def _remove(scratch: Path) -> None:
+    """Remove a command's temporary folder, or the link that it put in its place."""
+    if scratch.is_symlink():
+        scratch.unlink()
+    shutil.rmtree(scratch, ignore_errors=True)

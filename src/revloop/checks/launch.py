@@ -17,6 +17,7 @@ import json
 import os
 import resource
 import select
+import shutil
 import signal
 import sys
 import time
@@ -45,9 +46,10 @@ class Launch:
     """One run of a command.
 
     Args:
-        task: ``argv``; ``folder``; ``environment``; ``stdin``, a path; ``timeout_s``;
-            ``memory_bytes``, ``output_bytes``, ``file_bytes``, ``processes``; ``user``, who
-            runs it; and ``status_fd``, where bubblewrap reports if it runs the command, else None.
+        task: ``argv``; ``folder``; ``scratch``; ``environment``; ``stdin``, a path;
+            ``timeout_s``; ``memory_bytes``, ``output_bytes``, ``file_bytes``, ``processes``;
+            ``user``, who runs it; and ``status_fd``, where bubblewrap reports if it runs the
+            command, else None.
         parent_pid: The process that waits for the report.
     """
 
@@ -86,6 +88,8 @@ class Launch:
             self._watch(output, wake)
         finally:
             self._end_all()
+        if os.getppid() != self._parent_pid:  # which would have done it
+            shutil.rmtree(self._task["scratch"], ignore_errors=True)
         self._read(output)
         why = _all_of(problem).decode() or self._sandbox_problem(_all_of(status))
         return {
