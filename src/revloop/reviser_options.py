@@ -47,7 +47,7 @@ class ReviserOptions(TypedDict, total=False):
         fresh_editor: Show the editor prompt, response and critique, not the conversation of the
             critique.
         checks: What each version must pass: functions of a draft and a text, their names as
-            ``module:function``, or checkers.
+            ``module:function``, checkers, or what ``load_checks`` reads from a file.
     """
 
     retries: RetryPolicy | None

@@ -76,9 +76,9 @@ def test_files_are_relative_to_the_folder_of_the_file(tmp_path: Path) -> None:
         ("", r"checks\.toml has no check\. Each check is a table \[\[check\]\]\."),
         ("[[check]", r"checks\.toml is not TOML"),
         ("[checks]", r"checks\.toml has no check\."),
-        ("[[checks]]", r"'checks' is nothing that a file of checks has"),
-        ("words_max = 3", r"'words_max' is nothing that a file of checks has"),
-        ("[length]\nwords_max = 3", r"'length' is nothing that a file of checks has"),
+        ("[[checks]]", r"'checks' does not belong in a file of checks"),
+        ("words_max = 3", r"'words_max' does not belong in a file of checks"),
+        ("[length]\nwords_max = 3", r"'length' does not belong in a file of checks"),
         ('[check]\nkind = "links"', r"write each check as a table \[\[check\]\], in double"),
         (
             "[[check]]\nwords_max = 3",

@@ -46,7 +46,8 @@ def test_the_table_has_every_class() -> None:
 def test_the_false_alarms_on_the_page_are_those_that_were_measured() -> None:
     path = REPOSITORY / "benchmarks" / "results" / "keeps.json"
     measured = json.loads(path.read_text(encoding="utf-8"))
-    rows = [line for line in PAGE.splitlines() if re.search(r"\| \d+ of \d+ \|", line)]
+    section = PAGE.partition("How often it fails")[2]
+    rows = [line for line in section.splitlines() if re.search(r"\| \d+ of \d+ \|", line)]
     shown = [[cell.strip() for cell in row.strip("|").split("|")][1:] for row in rows]
     expected = []
     for name, counts in measured["sets"].items():

@@ -84,7 +84,7 @@ def load_checks(file: str | Path) -> tuple[CheckEntry, ...]:
     for name, table in tables.items():
         if name != CHECK_TABLE and (name in kinds() or not isinstance(table, dict)):
             raise InputError(
-                f"{path}: '{name}' is nothing that a file of checks has. Each check is a table "
+                f"{path}: '{name}' does not belong in a file of checks. Each check is a table "
                 f"[[{CHECK_TABLE}]]."
             )
     entries = tables.get(CHECK_TABLE, [])
