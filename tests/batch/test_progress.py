@@ -288,7 +288,7 @@ class TestWaiting:
     def test_a_server_that_is_away_is_in_the_figures(self, watched: tuple[object, object]) -> None:
         progress = Progress()
         assert progress.snapshot().server_away_s is None
-        progress.watch(*watched)
+        progress.watch(watched[0], judges=watched[1:])
         snapshot = progress.snapshot()
         assert (snapshot.server_away_s, snapshot.server_limit_s) == (35.2, 900.0)
 
@@ -307,6 +307,11 @@ class TestRateLimits:
         assert progress.snapshot().held_back == 0
         progress.watch(Limited())
         assert progress.snapshot().held_back == 12
+
+    def test_those_of_two_engines_are_added_up(self) -> None:
+        progress = Progress()
+        progress.watch(Limited(), None, Limited())
+        assert progress.snapshot().held_back == 24
 
     def test_requests_that_a_rate_limit_holds_back_are_shown(self) -> None:
         limited = replace(SNAPSHOT, held_back=12)

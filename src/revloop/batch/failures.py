@@ -21,10 +21,12 @@ class FailuresInARow:
 
     Args:
         progress: Counts successes: any reply resets the engine's count, a version the judge's.
+        engines: Number of engines; with two, a version resets their count, since it needs both.
     """
 
-    def __init__(self, progress: Progress) -> None:
+    def __init__(self, progress: Progress, *, engines: int = 1) -> None:
         self._progress = progress
+        self._engines = engines
         self._counts = dict.fromkeys(_WHO, 0)
         self._done = dict.fromkeys(_WHO, 0)
 
@@ -33,8 +35,8 @@ class FailuresInARow:
         reason = end.reason
         if reason not in _WHO:
             return None
-        is_engine = reason is StopReason.ENGINE_FAILED
-        done = self._progress.replies if is_engine else self._progress.versions
+        by_replies = reason is StopReason.ENGINE_FAILED and self._engines == 1
+        done = self._progress.replies if by_replies else self._progress.versions
         if done != self._done[reason]:
             self._counts[reason], self._done[reason] = 0, done
         self._counts[reason] += 1

@@ -196,6 +196,13 @@ class Gate:
                 self.inside += 1
 
 
+@dataclass(slots=True)
+class _Begun:
+    """The last round that a trajectory has begun, at whichever engine: -1 before the first."""
+
+    round: int = -1
+
+
 class GatedEngine(EngineWrapper):
     """An engine for one trajectory: each request waits for its turn at the gate.
 
@@ -206,6 +213,7 @@ class GatedEngine(EngineWrapper):
         iterations: Rounds that it gets in all.
         on_reply: Called with every completion, usable or not.
         lockstep: Counts the trajectories that wait for the engine.
+        begun: The round that it has begun, where another engine counts it too.
     """
 
     def __init__(
@@ -217,6 +225,7 @@ class GatedEngine(EngineWrapper):
         iterations: int,
         on_reply: OnReply | None = None,
         lockstep: Lockstep | None = None,
+        begun: _Begun | None = None,
     ) -> None:
         super().__init__(engine)
         self._lockstep = lockstep or Lockstep()
@@ -224,7 +233,22 @@ class GatedEngine(EngineWrapper):
         self._trajectory = trajectory
         self._iterations = iterations
         self._on_reply = on_reply
-        self._round_begun = -1
+        self._begun = begun or _Begun()
+
+    def beside(self, engine: Engine, gate: Gate) -> GatedEngine:
+        """Another engine of the same trajectory, behind its own gate.
+
+        A round that was begun at one of them is finished at the other after the gates are closed.
+        """
+        return GatedEngine(
+            engine,
+            gate,
+            self._trajectory,
+            iterations=self._iterations,
+            on_reply=self._on_reply,
+            lockstep=self._lockstep,
+            begun=self._begun,
+        )
 
     async def generate(self, request: Request) -> Completion:
         """Generate once, when it is this request's turn.
@@ -241,11 +265,11 @@ class GatedEngine(EngineWrapper):
             rounds_done,
             rounds_left=self._iterations - rounds_done,
             size=_size(request.prompt),
-            mid_round=self._round_begun == rounds_done,
+            mid_round=self._begun.round == rounds_done,
         )
         async with self._gate.turn(priority):
             self._check()
-            self._round_begun = rounds_done
+            self._begun.round = rounds_done
             with self._lockstep.waits(self._trajectory.id):
                 completion = await self._generate(request)
         if self._on_reply is not None:
@@ -259,7 +283,7 @@ class GatedEngine(EngineWrapper):
             raise EngineGoneError(str(exc)) from exc
 
     def _check(self) -> None:
-        if self._gate.is_closed and self._round_begun != self._trajectory.rounds:
+        if self._gate.is_closed and self._begun.round != self._trajectory.rounds:
             raise HaltedError
 
 

@@ -14,7 +14,7 @@ from revloop.options import DEFAULT_ITERATIONS
 from revloop.trajectory import StopReason
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from revloop.engines.batch_api.job import JobState
     from revloop.engines.outage import Faults, Waiting
@@ -112,23 +112,24 @@ class Progress:
     _in_round: Counter[int] = field(default_factory=Counter)
     _started: float = field(default_factory=time.monotonic)
     _waits: list[Callable[[], Waiting | None]] = field(default_factory=list)
-    _held_back: Callable[[], int] = int
-    _faults: Callable[[], Faults | None] = lambda: None
+    _held_back: list[Callable[[], int]] = field(default_factory=list)
+    _faults: list[Callable[[], Faults | None]] = field(default_factory=list)
     _jobs: Callable[[], tuple[JobState, ...]] = tuple
     _last_failure: str | None = None
     _moments: deque[tuple[float, int, int]] = field(default_factory=deque)
 
-    def watch(self, engine: object, *judges: object) -> None:
-        """Report an engine's outages, waits, faults and jobs, and the outages of judges."""
-        for one in (engine, *judges):
+    def watch(self, *engines: object, judges: Sequence[object] = ()) -> None:
+        """Report the outages, waits, faults and jobs of engines, and the outages of judges."""
+        for one in (*engines, *judges):
             if isinstance(one, WaitsForServer):
                 self._waits.append(one.waiting)
-        if isinstance(engine, ObeysRateLimits):
-            self._held_back = engine.held_back
-        if isinstance(engine, ReportsFaults):
-            self._faults = engine.faults
-        if isinstance(engine, BatchApiEngine):
-            self._jobs = engine.states
+        for engine in engines:
+            if isinstance(engine, ObeysRateLimits):
+                self._held_back.append(engine.held_back)
+            if isinstance(engine, ReportsFaults):
+                self._faults.append(engine.faults)
+            if isinstance(engine, BatchApiEngine):
+                self._jobs = engine.states
 
     def resume(self, counts: dict[tuple[StopReason | None, int], int], *, pending: int) -> None:
         """Count what earlier runs of the command did.
@@ -189,7 +190,7 @@ class Progress:
         cached, thinking = self._cached_tokens, self._thinking_tokens
         waits = (waiting() for waiting in self._waits)
         away_s, limit_s = next(filter(None, waits), (None, None))
-        retries, last_fault = self._faults() or (0, None)
+        faults = [found for faults in self._faults if (found := faults()) is not None]
         return Snapshot(
             elapsed_s=elapsed_s,
             trajectories=self.entered if self.is_whole else None,
@@ -206,9 +207,9 @@ class Progress:
             left_s=self._left_s(elapsed_s),
             server_away_s=away_s,
             server_limit_s=limit_s,
-            held_back=self._held_back(),
-            retries=retries,
-            last_fault=last_fault,
+            held_back=sum(held_back() for held_back in self._held_back),
+            retries=sum(found.retries for found in faults),
+            last_fault=faults[-1].last if faults else None,
             last_failure=self._last_failure,
             jobs=self._jobs(),
             thinking_share=None if thinking is None else thinking / max(1, self._generated_tokens),

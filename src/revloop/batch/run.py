@@ -99,7 +99,7 @@ class Batch:
         self._ending: Ending | None = None
         self._detail = ""
         self._engine = reviser.engine
-        progress.watch(reviser.engine, *reviser.judges)
+        progress.watch(reviser.engine, reviser.editor, judges=reviser.judges)
         self._settings = reviser.settings
         greedy = reviser.settings.is_greedy
         self._progress.rejected = self._rows.reject_count()

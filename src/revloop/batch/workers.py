@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from anyio.abc import TaskGroup, TaskStatus
 
     from revloop.batch.progress import Progress
+    from revloop.engines.base import Engine
     from revloop.options import Concurrency
     from revloop.reviser import AsyncReviser
     from revloop.trajectory import Draft, OpenTrajectory, Trajectory, Version
@@ -36,13 +37,15 @@ class Workers:
     """Takes trajectories through their rounds over one reviser.
 
     At most ``bounds.most`` trajectories are under way: more than the engine can hold, so that the
-    gate before it has a choice of which goes first. Memory does not grow with the input, because
-    :meth:`start` waits until one of them has ended.
+    gate before it has a choice of which goes first. With an editor on another engine, each engine
+    has its own gate, and twice as many are under way: as each waits for one engine at a time, both
+    are kept full, and one that is away holds up no request to the other. Memory does not grow with
+    the input, because :meth:`start` waits until one of them has ended.
 
     Args:
         reviser: An open reviser.
         iterations: Rounds for each.
-        bounds: Least and most requests under way.
+        bounds: Least and most requests under way at an engine.
         progress: Counts what happens.
         on_version: Called with each new version and its draft, once it is stored.
     """
@@ -61,11 +64,13 @@ class Workers:
         self._bounds = bounds
         self._progress = progress
         self._on_version = on_version
-        self._failures = FailuresInARow(progress)
-        self._gate = Gate(bounds.least)
+        self._engines = [reviser.engine, *(() if reviser.editor is None else (reviser.editor,))]
+        self._failures = FailuresInARow(progress, engines=len(self._engines))
+        self._gates = [Gate(bounds.least) for _ in self._engines]
+        self._most = bounds.most * len(self._engines)
         self._progress.iterations = iterations
-        self._progress.limit = self._gate.limit
-        self._places = anyio.Semaphore(bounds.most, fast_acquire=True)
+        self._progress.limit = sum(gate.limit for gate in self._gates)
+        self._places = anyio.Semaphore(self._most, fast_acquire=True)
         self._lockstep = Lockstep()
         self._input_ended = False
         self._under_way: dict[str, list[OnEnd]] = {}
@@ -75,7 +80,8 @@ class Workers:
 
     def stop(self) -> None:
         """Start no new rounds; those in flight are finished and stored."""
-        self._gate.close()
+        for gate in self._gates:
+            gate.close()
         self._intake.cancel()
         if self._jobs is not None:  # the jobs go on at the provider
             self._lockstep.abandon()
@@ -89,14 +95,16 @@ class Workers:
                 stored if possible.
         """
         async with task_group() as background:
-            await background.start(self._keep_limit)
+            for engine, gate in zip(self._engines, self._gates, strict=True):
+                await background.start(self._keep_limit, engine, gate)
             if self._jobs is not None:
                 background.start_soon(self._jobs.work, self._nothing_can_come)
             async with task_group() as self._tasks:
                 with self._intake:
                     try:
                         yield
-                        self._gate.input_ended()
+                        for gate in self._gates:
+                            gate.input_ended()
                         self._input_ended = True
                         self._tell_jobs()
                     except HaltedError:
@@ -107,7 +115,7 @@ class Workers:
             background.cancel_scope.cancel()
         if self._error is not None:
             raise self._error
-        if self._jobs is not None and not self._gate.is_closed:
+        if self._jobs is not None and not self._is_closed:
             await to_thread.run_sync(self._jobs.forget_ended)
 
     async def start(self, trajectory: OpenTrajectory, on_end: OnEnd) -> None:
@@ -125,7 +133,7 @@ class Workers:
         """
         await self._places.acquire()
         same = self._under_way.get(trajectory.id)
-        if self._tasks is None or self._gate.is_closed or same is not None:
+        if self._tasks is None or self._is_closed or same is not None:
             self._places.release()
             if same is None:
                 raise HaltedError
@@ -137,13 +145,16 @@ class Workers:
 
     async def _revise(self, trajectory: OpenTrajectory) -> None:
         engine = GatedEngine(
-            self._reviser.engine,
-            self._gate,
+            self._engines[0],
+            self._gates[0],
             trajectory,
             iterations=self._iterations,
             on_reply=lambda completion: self._progress.replied(completion.usage),
             lockstep=self._lockstep,
         )
+
+        more = zip(self._engines[1:], self._gates[1:], strict=True)
+        editor = next((engine.beside(*one) for one in more), None)
 
         def on_version(version: Version) -> None:
             self._progress.made(version)
@@ -153,7 +164,11 @@ class Workers:
         ended = None
         try:
             ended = await self._reviser.resume(
-                trajectory, engine=engine, iterations=self._iterations, on_version=on_version
+                trajectory,
+                engine=engine,
+                editor=editor,
+                iterations=self._iterations,
+                on_version=on_version,
             )
         except HaltedError:
             pass
@@ -173,6 +188,10 @@ class Workers:
             self._tell_jobs()
 
     @property
+    def _is_closed(self) -> bool:
+        return self._gates[0].is_closed
+
+    @property
     def _jobs(self) -> BatchApiEngine | None:
         """The engine, if it collects requests into jobs."""
         engine = self._reviser.engine
@@ -180,8 +199,8 @@ class Workers:
 
     def _nothing_can_come(self) -> bool:
         """Whether every trajectory waits for the engine, and no further one can start."""
-        under_way = self._bounds.most - self._places.value
-        is_full = under_way == self._bounds.most
+        under_way = self._most - self._places.value
+        is_full = under_way == self._most
         return self._lockstep.waiting == under_way and (self._input_ended or is_full)
 
     def _tell_jobs(self) -> None:
@@ -192,22 +211,24 @@ class Workers:
         self._error = self._error or error
         self.stop()
 
-    async def _keep_limit(self, *, task_status: TaskStatus[None]) -> None:
-        """Set the gate's limit to what the engine can hold, and keep it there."""
-        engine, bounds = self._reviser.engine, self._bounds
+    async def _keep_limit(
+        self, engine: Engine, gate: Gate, *, task_status: TaskStatus[None]
+    ) -> None:
+        """Set a gate's limit to what its engine can hold, and keep it there."""
+        bounds = self._bounds
         reports = engine if isinstance(engine, ReportsLoad) else None
         before = None if reports is None else await reports.load()
         if self._jobs is None:
-            self._allow(first_limit(bounds, before, engine.context_tokens))
+            self._allow(gate, first_limit(bounds, before, engine.context_tokens))
         else:  # a request that waits at the gate would miss its round's job
-            self._allow(bounds.most * self._reviser.settings.candidates)
+            self._allow(gate, bounds.most * self._reviser.settings.candidates)
         task_status.started()
         while reports is not None and before is not None:
             await anyio.sleep(_SAMPLE_EVERY_S)
-            now, gate = await reports.load(), self._gate
-            self._allow(next_limit(gate.limit, bounds, before, now, wanted=gate.is_full))
+            now = await reports.load()
+            self._allow(gate, next_limit(gate.limit, bounds, before, now, wanted=gate.is_full))
             before = now
 
-    def _allow(self, limit: int) -> None:
-        self._gate.allow(limit)
-        self._progress.limit = limit
+    def _allow(self, gate: Gate, limit: int) -> None:
+        gate.allow(limit)
+        self._progress.limit = sum(gate.limit for gate in self._gates)
