@@ -9,6 +9,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from revloop import Store
+from revloop.concurrency import task_group
+from revloop.engines import HttpEngine, Request
+from revloop.trajectory import Sampling
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -88,3 +91,28 @@ def cache_hits(base_url: str) -> int:
         text = answer.read().decode()
     found = re.findall(r"^vllm:prefix_cache_hits_total\{[^}]*\} (\S+)$", text, re.MULTILINE)
     return sum(int(float(value)) for value in found)
+
+
+async def test_long_prompts_of_sampled_requests_do_not_end_the_server(
+    vllm_server: Served,
+) -> None:
+    """vLLM on a CPU ends when it divides the prompt of a request with a seed among steps."""
+    engine = await HttpEngine.connect(vllm_server.base_url)
+    found: list[int] = []
+
+    async def one(number: int) -> None:
+        request = Request(
+            prompt=f"{number} " + "The train leaves at nine. " * 180,
+            sampling=Sampling(temperature=0.9, seed=number),
+            max_tokens=4,
+        )
+        found.append((await engine.generate(request)).usage.prompt_tokens)
+
+    try:
+        async with task_group() as tasks:
+            for number in range(12):
+                tasks.start_soon(one, number)
+    finally:
+        await engine.aclose()
+    assert len(found) == 12
+    assert min(found) > 1_000

@@ -139,13 +139,24 @@ def test_a_cpu_gets_what_it_needs(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(command_module, "vllm_runs_on_cpu", lambda: True)
     options = ServerOptions(model="a/b", port=1)
     assert flags(options, "--block-size") == "32"
+    assert "--no-enable-chunked-prefill" in command_line(options)
     assert child_environment(options, None, {})["VLLM_CPU_KVCACHE_SPACE"] == "1"
+
+
+@pytest.mark.parametrize("own", ["--enable-chunked-prefill", "--no-enable-chunked-prefill"])
+def test_on_a_cpu_the_user_decides_whether_prompts_are_divided(
+    monkeypatch: pytest.MonkeyPatch, own: str
+) -> None:
+    monkeypatch.setattr(command_module, "vllm_runs_on_cpu", lambda: True)
+    line = command_line(ServerOptions(model="a/b", port=1, vllm_options=(own,)))
+    assert [option for option in line if "chunked" in option][-1] == own
 
 
 def test_a_gpu_does_not_get_what_a_cpu_needs(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(command_module, "vllm_runs_on_cpu", lambda: False)
     options = ServerOptions(model="a/b", port=1)
     assert flags(options, "--block-size") is None
+    assert "--no-enable-chunked-prefill" not in command_line(options)
     assert "VLLM_CPU_KVCACHE_SPACE" not in child_environment(options, None, {})
 
 

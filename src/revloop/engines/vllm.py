@@ -98,6 +98,8 @@ class VllmEngine:
         environment = {"VLLM_LOGGING_LEVEL": "ERROR"} | account_environment(os.environ)
         if vllm_runs_on_cpu():
             settings["block_size"] = BLOCK_TOKENS
+            # vLLM 0.32 ends with an error when it divides the prompt of a request with a seed
+            settings["enable_chunked_prefill"] = False
             environment |= cpu_environment(shape, tensor_parallel_size, os.environ)
         with _in_environment(environment):
             return cls._loaded(settings | dict(options or {}), tokenizer)

@@ -180,8 +180,16 @@ def command_line(options: ServerOptions, program: tuple[str, ...] = VLLM_PROGRAM
     """The command that serves a model on this machine; its port must be set."""
     folder = local_folder(options.model)
     model = options.model if folder is None else str(folder)
-    block_size = ["--block-size", str(BLOCK_TOKENS)] if vllm_runs_on_cpu() else []
-    return [*program, "--model", model, *block_size, *vllm_options(options)]
+    for_cpu = _options_for_cpu(options.vllm_options) if vllm_runs_on_cpu() else []
+    return [*program, "--model", model, *for_cpu, *vllm_options(options)]
+
+
+def _options_for_cpu(given: tuple[str, ...]) -> list[str]:
+    ours = ["--block-size", str(BLOCK_TOKENS)]
+    if option_value(given, "--enable-chunked-prefill") is None:
+        # vLLM 0.32 ends with an error when it divides the prompt of a request with a seed
+        ours.append("--no-enable-chunked-prefill")
+    return ours
 
 
 def child_environment(
