@@ -102,7 +102,7 @@ async def test_long_prompts_of_sampled_requests_do_not_end_the_server(
 
     async def one(number: int) -> None:
         request = Request(
-            prompt=f"{number} " + "The train leaves at nine. " * 180,
+            prompt=f"{number} " + "The train leaves at nine. " * 60,
             sampling=Sampling(temperature=0.9, seed=number),
             max_tokens=4,
         )
