@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from revloop import StopReason
+from revloop.report import open_source
 from revloop.trajectory import Criterion, Critique, End, Refusal
 from tests.helpers.browser import Opened, chromium, needs_chromium
+from tests.helpers.checked_samples import OUTPUT, checked, checked_store
 from tests.helpers.edited_samples import APPLIED, edited_store
 from tests.helpers.report_samples import HOSTILE, judged_page, source_of, step, trajectory, write
 
@@ -252,6 +254,38 @@ def test_a_rewrite_after_edits_says_why(open_page: Callable[..., Page], tmp_path
     page.locator("#list button").nth(2).click()
     shown = page.locator("#details section").text_content() or ""
     assert "A rewrite, because its edits could not be used: its edit cannot be applied" in shown
+
+
+def test_a_version_shows_its_checks_as_text(open_page: Callable[..., Page], tmp_path: Path) -> None:
+    checked_store(tmp_path / "s.sqlite")
+    with open_source(tmp_path / "s.sqlite") as source:
+        page = open_page(write(tmp_path / "checks.html", source))
+    page.fill("#text", "offline")
+    expect_count(page, "1 of 4")
+    page.locator("#list button").click()
+    shown = page.locator("#details").text_content() or ""
+    for passed in ("Original, checks passed: 1", "Version 1, checks passed: 1"):
+        assert f"{passed} of 3" in shown
+    assert page.locator("#details .checks b").all_text_contents() == [
+        "short fails",
+        "reachable could not be run",
+        "polite fails",
+        "reachable could not be run",
+        "reachable could not be run",
+    ]
+    assert page.locator("#details .checks .text").nth(2).text_content() == OUTPUT
+
+
+def test_a_version_that_breaks_a_check_and_other_candidates_are_told(
+    open_page: Callable[..., Page], tmp_path: Path
+) -> None:
+    texts = ("no, please, one two", "not at all", "not at all, never")
+    one = checked(*texts, keep="gate", candidates=2, iterations=1)
+    page = open_page(write(tmp_path / "veto.html", source_of([one])))
+    page.locator("#list button").click()
+    shown = page.locator("#details").text_content() or ""
+    assert "Not kept: it breaks polite, which the original passes." in shown
+    assert "Another candidate of this round, does not pass short, polite" in shown
 
 
 def test_drafts_without_fields_have_no_filter_by_field(

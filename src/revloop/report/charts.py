@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from revloop.evaluation.criteria import ALL
 from revloop.report.chart_types import Bars, Chart, Lines, Point, Segment, Series
+from revloop.report.checks import chart_of_checks
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -43,6 +44,8 @@ def charts_of(aggregates: Aggregates, evaluation: Evaluation | None) -> list[Cha
             charts += _charts_of_judge(of_judge, evaluation.split_by or "", *ends)
         if evaluation.criteria:
             charts.append(_criteria(evaluation.criteria))
+        if evaluation.checks:
+            charts.append(chart_of_checks(evaluation))
     charts.append(_stop_reasons(aggregates))
     if aggregates.costs:
         charts += [_tokens(aggregates.costs), _seconds(aggregates.costs)]

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from revloop.evaluation import ORIGINAL, pairs_of
 from revloop.evaluation.outcomes import group_of
+from revloop.report.checks import candidates_of, checks_of
 from revloop.report.textdiff import changes_between
 
 if TYPE_CHECKING:
@@ -33,7 +34,11 @@ def details_of(trajectory: Trajectory, source: ReportSource) -> dict[str, Any]:
         "kept": trajectory.kept,
         "changes": differences(trajectory.original, trajectory.kept_text, _first_edits(trajectory)),
         "versions": [
-            {"round": 0, "text": trajectory.original},
+            {
+                "round": 0,
+                "text": trajectory.original,
+                "checks": checks_of(trajectory.versions[0]),
+            },
             *(_version(version, trajectory) for version in trajectory.versions[1:]),
         ],
         "rejected": [
@@ -78,7 +83,7 @@ def differences(old: str, new: str, edits: Sequence[EditResult] | None = None) -
 
 
 def _version(version: Version, trajectory: Trajectory) -> dict[str, Any]:
-    base, usage, selection = trajectory.base_of(version), version.usage, version.selection
+    base, usage = trajectory.base_of(version), version.usage
     unusable = version.unusable_edits
     return {
         "round": version.round,
@@ -100,7 +105,8 @@ def _version(version: Version, trajectory: Trajectory) -> dict[str, Any]:
         "seconds": round(version.latency_s, 3),
         "left_out": [text for step in version.steps for text in step.left_out],
         "failed_guards": [f"{one.guard}: {one.reason}" for one in version.failed_guards],
-        "candidates": [] if selection is None else [other.text for other in selection.others],
+        "checks": checks_of(version),
+        "candidates": candidates_of(version),
     }
 
 

@@ -6,17 +6,22 @@ from html import escape
 from typing import TYPE_CHECKING, NamedTuple
 
 from revloop.evaluation.tables import (
+    CHECK_COLUMNS,
     COLUMNS,
     CRITERIA_COLUMNS,
     CRITERIA_HEADING,
     cells,
+    check_cells,
     coverage,
     criterion_cells,
+    headed_checks,
     headed_rows,
     left_out,
+    left_out_of_check,
     percent,
 )
 from revloop.report.charts import as_words, overall
+from revloop.report.checks import by_check
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -62,6 +67,10 @@ def tables_of(evaluation: Evaluation | None) -> str:
         if not of_judge.is_unreadable
         for heading, rows in headed_rows(of_judge, evaluation.split_by)
     ]
+    tables += [
+        _table(heading, CHECK_COLUMNS, map(check_cells, of_check))
+        for heading, of_check in headed_checks(evaluation)
+    ]
     if evaluation.criteria:
         rows = map(criterion_cells, evaluation.criteria)
         tables.append(_table(CRITERIA_HEADING, CRITERIA_COLUMNS, rows))
@@ -79,6 +88,11 @@ def _tiles(source: ReportSource, aggregates: Aggregates) -> Iterator[_Tile]:
         alarm = "alarm" if last.harm_rate else ""
         yield _Tile(f"harmed after round {last.round}", percent(last.harm_rate), of, alarm)
         yield _Tile(f"win rate after round {last.round}", percent(last.win_rate), of)
+    if source.evaluation is not None and (checks := by_check(source.evaluation)):
+        name, rows_of_check = next(iter(checks.items()))
+        row, of_what = rows_of_check[-1], name if len(checks) > 1 else f"the check {name}"
+        rate = f"before: {percent(rows_of_check[0].pass_rate)}; texts: {row.records:,}"
+        yield _Tile(f"pass {of_what} after round {row.round}", percent(row.pass_rate), rate)
     total, failed = len(aggregates.rows), aggregates.results["failed"]
     yield _Tile("trajectories", f"{total:,}")
     if failed:
@@ -115,6 +129,7 @@ def _notes(source: ReportSource, aggregates: Aggregates) -> Iterator[str]:
     evaluation = source.evaluation
     if evaluation is None:
         return
+    yield from _not_checked(evaluation)
     names = ", ".join(of_judge.judge.name for of_judge in evaluation.judges)
     if not names:
         return
@@ -130,6 +145,13 @@ def _notes(source: ReportSource, aggregates: Aggregates) -> Iterator[str]:
         for row in overall(of_judge):
             if absent := left_out(row):
                 yield f"{of_judge.judge.name}, round {row.round}: {absent}."
+
+
+def _not_checked(evaluation: Evaluation) -> Iterator[str]:
+    """What the figures of checks exclude in the last round."""
+    for name, of_check in by_check(evaluation).items():
+        if absent := left_out_of_check(of_check[-1]):
+            yield f"{name}, round {of_check[-1].round}: {absent}."
 
 
 def _table(heading: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

@@ -209,6 +209,7 @@ function round(version, versions) {
   if (before.text === version.text) part.append(element("p", unchanged, "quiet"));
   else part.append(sides(before, version, version.changes, [nameOf(version.base), nameOf(version.round)]));
   part.append(...edits(version));
+  part.append(...checks(version));
   part.append(...version.thoughts.map(thoughts));
   const [prompt, cached, generated, thinking] = version.tokens;
   const saved = cached === null ? "" : ` (${cached} cached)`;
@@ -220,9 +221,10 @@ function round(version, versions) {
     more.append(element("summary", "Left out of the reply"), element("p", text, "text"));
     part.append(more);
   }
-  for (const text of version.candidates) {
+  for (const other of version.candidates) {
     const more = element("details");
-    more.append(element("summary", "Another candidate of this round"), element("p", text, "text"));
+    const without = other.others.length ? `, does not pass ${other.others.join(", ")}` : "";
+    more.append(element("summary", `Another candidate of this round${without}`), element("p", other.text, "text"));
     part.append(more);
   }
   return part;
@@ -240,6 +242,26 @@ function criteria(version) {
     list.append(item);
   }
   return [element("p", `Criteria met: ${met} of ${version.criteria.length}`, "quiet"), list];
+}
+
+// how many checks a version passes, and the others with their messages
+function checks(version) {
+  const { passed, count, others, veto } = version.checks;
+  const parts = [];
+  if (count) parts.push(element("p", `${nameOf(version.round)}, checks passed: ${passed} of ${count}`, "quiet"));
+  if (others.length) {
+    const list = element("ul", undefined, "checks");
+    for (const one of others) {
+      const item = element("li");
+      const how = one.failed ? "fails" : "could not be run";
+      item.append(element("b", `${one.name} ${how}`, one.failed ? "lost" : "tied"));
+      if (one.message) item.append(element("span", one.message, "text"));
+      list.append(item);
+    }
+    parts.push(list);
+  }
+  if (veto) parts.push(element("p", `Not kept: it breaks ${veto.checks}, which ${veto.kept === 0 ? "the original" : `version ${veto.kept}`} passes.`, "quiet"));
+  return parts;
 }
 
 // how many edits made a version, and which were not applied as they were written
@@ -316,6 +338,7 @@ function open(place) {
   parts.push(element("h3", one.kept === 0 ? "The original was kept" : "Original and kept version"));
   if (first.text === last.text) parts.push(element("p", first.text, "text version"));
   else parts.push(sides(first, last, one.changes, ["Original", nameOf(one.kept)]));
+  parts.push(...checks(first));
   if (one.verdicts.length) parts.push(element("h3", "Verdicts"), verdicts(one.verdicts));
   parts.push(...one.versions.slice(1).map((version) => round(version, one.versions)));
   parts.push(...one.rejected.map(rejected));

@@ -96,7 +96,7 @@ def _evaluation(
         return None, str(exc)
     if judges:
         return found, ""
-    return found if found.criteria else None, (
+    return found if found.criteria or found.checks else None, (
         "No judge has compared these versions yet, so there are no win rates and no harm rate. "
         f"Run a judge, then make the report again: revloop evaluate {path.name} --judge JUDGE"
     )
