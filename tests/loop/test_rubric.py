@@ -81,6 +81,12 @@ async def test_a_stop_score_counts_beside_the_criteria() -> None:
     assert end.reason is StopReason.NOTHING_TO_IMPROVE
 
 
+async def test_a_stop_score_ends_rounds_that_criteria_would_not_end() -> None:
+    engine = ScriptedEngine([critique(10, 9)])
+    _, end = await run(engine, DRAFT, prompts=RUBRIC, stop_score=9, early_stop=False)
+    assert end.reason is StopReason.NOTHING_TO_IMPROVE
+
+
 async def test_in_a_single_pass_too() -> None:
     first = f"{critique(3, 9)}\n\n{tagged('It is 4.')}"
     engine = ScriptedEngine([first, f"{critique(9, 9)}\n\n{tagged('It is 4, I say.')}"])

@@ -106,7 +106,7 @@ def _early_reason(
 ) -> tuple[StopReason, str] | None:
     last = versions[-1]
     if last.critique is not None and found_nothing(last.critique, settings):
-        return _found_nothing_because(last.critique, last.round)
+        return _found_nothing_because(last.critique, last.round, settings)
     if not settings.early_stop or len(versions) < 2:
         return None
     text, base = _words(last.text), versions[-2 if last.base is None else last.base]
@@ -122,8 +122,10 @@ def _early_reason(
     return None
 
 
-def _found_nothing_because(critique: Critique, round_: int) -> tuple[StopReason, str]:
-    if critique.meets_all:
+def _found_nothing_because(
+    critique: Critique, round_: int, settings: RunSettings
+) -> tuple[StopReason, str]:
+    if critique.meets_all and settings.early_stop:
         number = len(critique.criteria)
         met = "the criterion is" if number == 1 else f"all {number} criteria are"
         return StopReason.CRITERIA_MET, f"Round {round_}: {met} met."
