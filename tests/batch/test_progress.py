@@ -150,6 +150,15 @@ class TestCounting:
         assert (snapshot.trajectories, snapshot.done) == (15, 11)
         assert (snapshot.failed, snapshot.converged) == (2, 3)
 
+    def test_those_whose_text_passes_all_checks_are_counted(self) -> None:
+        progress = Progress(is_whole=True)
+        progress.resume({(StopReason.VERIFIED, 1): 2, (StopReason.CONVERGED, 1): 1}, pending=0)
+        progress.started(0, None)
+        progress.stopped(1, end(StopReason.VERIFIED))
+        assert progress.snapshot().verified == 3
+        progress.started(1, end(StopReason.VERIFIED))
+        assert progress.snapshot().verified == 2
+
     def test_a_retried_trajectory_no_longer_counts_as_failed(self) -> None:
         progress = Progress()
         progress.resume({(StopReason.ENGINE_FAILED, 1): 2}, pending=2)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 from typing import TYPE_CHECKING
 
 from rich.cells import cell_len
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from revloop.trajectory import Trajectory
+    from tests.helpers.stub_server import StubServer
 
 
 def shown(one: Trajectory) -> list[str]:
@@ -92,3 +94,49 @@ async def test_evaluate_tells_by_check_and_round_and_needs_no_judge(tmp_path: Pa
         ["2", "4", "2", "2", "0", "100.0%"],
     ]
     assert "Rounds 0, 1, 2: 1 of 4 records are not counted: the check could not be run." in table
+
+
+CHECKS = """
+def polite(draft, text):
+    return "please" in text
+
+def reachable(draft, text):
+    if "offline" in text:
+        raise OSError("no network")
+    return True
+"""
+
+
+async def test_a_batch_tells_how_many_are_verified_and_which_checks_could_not_be_run(
+    server: StubServer, tmp_path: Path
+) -> None:
+    (tmp_path / "mine.py").write_text(CHECKS)
+    texts = ("one please", "two please", "offline please", "please, offline")
+    rows = (json.dumps({"id": text, "response": text}) for text in texts)
+    (tmp_path / "in.jsonl").write_text("\n".join(rows))
+    finished = await revloop(
+        *("batch", "in.jsonl", "out.jsonl", "--base-url", server.base_url),
+        *("--check", "mine:polite", "--check", "mine:reachable", "--critique", "checks"),
+        folder=tmp_path,
+    )
+    said = "The check mine:reachable could not be run for 2 texts: OSError: no network"
+    assert said in finished.err.splitlines()
+    assert ", 2 failed, 2 verified, " in finished.err
+    written = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text().splitlines()]
+    assert [[check["passed"] for check in row["versions"][0]["checks"]] for row in written] == [
+        *([[True, True]] * 2),
+        *([[True, None]] * 2),
+    ]
+
+
+async def test_revise_tells_which_checks_the_result_passes(
+    server: StubServer, tmp_path: Path
+) -> None:
+    (tmp_path / "mine.py").write_text(CHECKS)
+    finished = await revloop(
+        *("revise", "one please", "--base-url", server.base_url),
+        *("--check", "mine:polite", "--critique", "checks"),
+        folder=tmp_path,
+    )
+    assert finished.out == "one please\n"
+    assert "Version 0, checks passed: 1 of 1." in finished.err.splitlines()

@@ -9,6 +9,7 @@ import pytest
 
 from revloop import Draft
 from revloop.rows import open_output
+from tests.helpers.checked_samples import checked
 from tests.helpers.row_samples import TURNS, trajectory_of
 
 if TYPE_CHECKING:
@@ -39,12 +40,35 @@ def test_a_row_is_a_trajectory_with_all_versions(tmp_path: Path) -> None:
         "response": "Good mroning.",
         "final": "Good morning.",
         "versions": [
-            {"round": 0, "text": "Good mroning.", "critique": None, "score": None},
-            {"round": 1, "text": "Good morning.", "critique": "A letter is wrong.", "score": 5.0},
+            {
+                "round": 0,
+                "text": "Good mroning.",
+                "critique": None,
+                "score": None,
+                "checks": [],
+            },
+            {
+                "round": 1,
+                "text": "Good morning.",
+                "critique": "A letter is wrong.",
+                "score": 5.0,
+                "checks": [],
+            },
         ],
         "end": "rounds_done",
         "trajectory_id": "t-1",
     }
+
+
+def test_a_version_has_what_its_checks_found(tmp_path: Path) -> None:
+    one = checked("one two three four offline", "please offline")
+    (row,) = write(tmp_path / "out.parquet", one).read().to_pylist()
+    assert [check["passed"] for check in row["versions"][0]["checks"]] == [False, False, None]
+    assert row["versions"][1]["checks"] == [
+        {"name": "short", "passed": True, "message": ""},
+        {"name": "polite", "passed": True, "message": ""},
+        {"name": "reachable", "passed": None, "message": "OSError: no network"},
+    ]
 
 
 def test_with_final_only_a_row_is_what_came_in(tmp_path: Path) -> None:

@@ -34,6 +34,7 @@ class Snapshot:
         done: Trajectories that ended, including those of earlier runs of the command.
         failed: Of these, those that ended before all rounds.
         converged: Of these, those that stopped changing.
+        verified: Of these, those whose last text passes all checks.
         rejected: Unusable rows.
         versions: Versions made since the command began (version 0 is not made).
         versions_per_s: Over the last minute.
@@ -74,6 +75,7 @@ class Snapshot:
     last_failure: str | None = None
     jobs: tuple[JobState, ...] = ()
     thinking_share: float | None = None
+    verified: int = 0
 
 
 @dataclass(slots=True)
@@ -105,6 +107,7 @@ class Progress:
     replies: int = 0
     _done_before: int = 0
     _converged: int = 0
+    _verified: int = 0
     _prompt_tokens: int = 0
     _cached_tokens: int | None = None
     _generated_tokens: int = 0
@@ -146,6 +149,7 @@ class Progress:
         self.done = self._done_before = self.entered - pending
         self.failed = sum(number for reason, number in ended.items() if reason.is_failure)
         self._converged = sum(ended[reason] for reason in _CONVERGED)
+        self._verified = ended[StopReason.VERIFIED]
 
     def started(self, rounds_done: int, end: End | None) -> None:
         """A trajectory was started; if it had ended before, that end is uncounted."""
@@ -153,6 +157,7 @@ class Progress:
         if end is not None:
             self.failed -= end.reason.is_failure
             self._converged -= end.reason in _CONVERGED
+            self._verified -= end.reason is StopReason.VERIFIED
 
     def made(self, version: Version) -> None:
         """A version was made and stored."""
@@ -181,6 +186,7 @@ class Progress:
             if end.reason.is_failure:
                 self._last_failure = end.detail
             self._converged += end.reason in _CONVERGED
+            self._verified += end.reason is StopReason.VERIFIED
 
     def snapshot(self) -> Snapshot:
         """The figures at this moment."""
@@ -193,6 +199,7 @@ class Progress:
         faults = [found for faults in self._faults if (found := faults()) is not None]
         return Snapshot(
             elapsed_s=elapsed_s,
+            verified=self._verified,
             trajectories=self.entered if self.is_whole else None,
             done=self.done,
             failed=self.failed,

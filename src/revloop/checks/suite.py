@@ -31,12 +31,14 @@ class CheckSuite:
 
     Attributes:
         failures: How often each check could not be run, by name.
+        first_failures: Why it could not be run the first time, by name.
     """
 
     def __init__(self, checkers: Sequence[Checker], *, timeout_s: float) -> None:
         self._checkers = tuple(checkers)
         self._timeout_s = timeout_s
         self.failures: Counter[str] = Counter()
+        self.first_failures: dict[str, str] = {}
 
     @property
     def infos(self) -> tuple[CheckInfo, ...]:
@@ -90,4 +92,6 @@ class CheckSuite:
         if not self.failures[name]:
             logger.warning("The check %s could not be run: %s.", name, why.rstrip("."))
         self.failures[name] += 1
-        return Check(name=name, passed=None, message=shortened(why))
+        message = shortened(why)
+        self.first_failures.setdefault(name, message)
+        return Check(name=name, passed=None, message=message)

@@ -16,6 +16,7 @@ from revloop.checks import checkers_of
 from revloop.cli import exit_codes, output
 from revloop.cli.batch_display import follow, tell
 from revloop.cli.batch_ray import not_on_ray, one_server, run_on_ray
+from revloop.cli.checks import tell_failed_checks
 from revloop.cli.files import Force, named_output, paths_read
 from revloop.cli.garbage import rare_collections
 from revloop.cli.generated import with_options
@@ -118,6 +119,7 @@ def batch(
     with batch_lock(store_file), rare_collections():
         outcome = anyio.run(_run, run, reviser, progress)
     tell(progress)
+    tell_failed_checks(reviser.checks)
     raise typer.Exit(_tell_outcome(outcome, output_file, store_file))
 
 

@@ -58,6 +58,8 @@ def tell(progress: Progress, *, since: Snapshot | None = None) -> Snapshot:
 def line(snapshot: Snapshot) -> str:
     """The progress of a batch, in one line."""
     parts = [f"{duration(snapshot.elapsed_s)}: {_done(snapshot)}", *_counts(snapshot)]
+    if snapshot.verified:
+        parts.append(f"{snapshot.verified} verified")
     parts += [f"{snapshot.versions} versions, {snapshot.versions_per_s:.1f}/s"]
     parts += [_tokens_per_s(snapshot)]
     if snapshot.cached_share is not None:
@@ -91,6 +93,8 @@ def table(snapshot: Snapshot) -> RenderableType:
     if snapshot.jobs:
         shown.add_row("jobs", _jobs(snapshot))
     shown.add_row("converged", f"{share:.0%} of those done")
+    if snapshot.verified:
+        shown.add_row("verified", f"{snapshot.verified} pass all checks")
     cached = snapshot.cached_share
     shown.add_row("prefix cache", "not counted" if cached is None else f"{cached:.0%} of prompts")
     bad = Text(", ".join(_counts(snapshot)) or "none", "red" if _counts(snapshot) else "")

@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING
 
 from rich.text import Text
 
-from revloop.cli.output import printable, width
+from revloop.cli.output import printable, report, width
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from rich.console import Console
 
+    from revloop.checks import CheckSuite
     from revloop.trajectory import Check, Version
 
 
@@ -33,8 +34,7 @@ def print_checks(version: Version, console: Console) -> None:
         _print_dim(f"{said}{version.veto.incumbent} passes", console)
     for other in () if version.selection is None else version.selection.others:
         if other.checks:
-            parts = [checks_passed(other.checks), *map(_fault, _not_passed(other.checks))]
-            _print_dim(f"another candidate, {'; '.join(parts)}", console)
+            _print_dim(f"another candidate, {checks_line(other.checks)}", console)
 
 
 def checks_passed(checks: Sequence[Check]) -> str:
@@ -42,8 +42,23 @@ def checks_passed(checks: Sequence[Check]) -> str:
     return f"checks passed: {sum(check.passed is True for check in checks)} of {len(checks)}"
 
 
-def _not_passed(checks: Sequence[Check]) -> list[Check]:
-    return [check for check in checks if not check.passed]
+def checks_line(checks: Sequence[Check]) -> str:
+    """How many checks a text passes, and the names of the others."""
+    others = (_fault(check) for check in checks if not check.passed)
+    return "; ".join([checks_passed(checks), *others])
+
+
+def tell_failed_checks(suite: CheckSuite | None) -> None:
+    """Report the checks that could not be run on some texts, with the first reason of each."""
+    for name, number in () if suite is None else suite.failures.items():
+        texts = "1 text" if number == 1 else f"{number} texts"
+        why = " ".join(suite.first_failures[name].split()) if suite is not None else ""
+        report(
+            f"The check {name} could not be run for {texts}: {why}",
+            check=name,
+            not_run=number,
+            first_reason=why,
+        )
 
 
 def _lines(check: Check, columns: int) -> Iterator[str]:

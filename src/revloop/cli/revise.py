@@ -10,6 +10,7 @@ import typer
 
 from revloop.checks import checkers_of
 from revloop.cli import output
+from revloop.cli.checks import checks_line
 from revloop.cli.files import paths_read
 from revloop.cli.generated import with_options
 from revloop.cli.stores import tell_if_in_two_files
@@ -90,6 +91,8 @@ def _print(trajectory: Trajectory, *, as_json: bool) -> None:
         output.say(f"{trajectory.end.detail} {totals(trajectory)}")
     if trajectory.kept != trajectory.rounds:
         output.say(f"Kept: version {trajectory.kept} of {trajectory.rounds}.")
+    if checks := trajectory.versions[trajectory.kept].checks:
+        output.say(f"Version {trajectory.kept}, {checks_line(checks)}.")
     if as_json:
         output.print_json(trajectory.model_dump_json(indent=2))
     else:

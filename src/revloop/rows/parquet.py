@@ -102,6 +102,10 @@ def _version(version: Version) -> dict[str, Any]:
         "text": version.text,
         "critique": critique and critique.raw,
         "score": critique and critique.score,
+        "checks": [
+            {"name": check.name, "passed": check.passed, "message": check.message}
+            for check in version.checks
+        ],
     }
 
 
@@ -116,8 +120,15 @@ def _extra(draft: Draft) -> str:
 def _schema(pa: Any, *, final_only: bool) -> Any:
     text = pa.string()
     turn = pa.struct([("role", text), ("content", text)])
+    check = pa.struct([("name", text), ("passed", pa.bool_()), ("message", text)])
     version = pa.struct(
-        [("round", pa.int32()), ("text", text), ("critique", text), ("score", pa.float64())]
+        [
+            ("round", pa.int32()),
+            ("text", text),
+            ("critique", text),
+            ("score", pa.float64()),
+            ("checks", pa.list_(check)),
+        ]
     )
     asked = [("id", text), ("prompt", text), ("messages", pa.list_(turn)), ("response", text)]
     if final_only:
