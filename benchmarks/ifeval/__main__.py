@@ -4,10 +4,11 @@ r"""IFEval with its verifiers as checks: how many prompts are followed, round by
 
 A model answers the prompts of IFEval and revises its answers, in each of these ways: with the
 messages of failed verifiers as the critique; the same behind a gate of checks; with a critique of
-its own that is told of them; and with a critique of its own alone. All share the answers, the
-prompt set `chat-plain` and the sampling. Accuracy is strict, by the verifiers of the package
-`lm-eval` (`pip install 'lm-eval[ifeval]'`). Writes `benchmarks/results/ifeval.json` and prints a
-table. With --keep, answers and stores stay in a folder, and the same command resumes.
+its own that is told of them; with one that is not told, so that checks only end the rounds; and
+without checks. All share the answers, the prompt set `chat-plain` and the sampling. Accuracy is
+strict, by the verifiers of the package `lm-eval` (`pip install 'lm-eval[ifeval]'`). Writes
+`benchmarks/results/ifeval.json` and prints a table. With --keep, answers and stores stay in a
+folder, and the same command resumes.
 """
 
 from __future__ import annotations
@@ -49,7 +50,8 @@ CONDITIONS: dict[str, dict[str, Any]] = {
     "checks": {"critique": "checks"},
     "checks, gate": {"critique": "checks", "keep": "gate"},
     "own critique, told": {},
-    "own critique": {"checks": []},
+    "own critique, not told": {"critique": "blind"},
+    "own critique, no checks": {"checks": []},
 }
 
 
