@@ -90,7 +90,7 @@ async def test_a_fresh_editor_sees_no_conversation(editor: StubServer) -> None:
     [
         (("--editor", "large"), "--editor is 'large'; it is a server's address"),
         (("--editor-rpm", "5"), "--editor-tpm are for a server: name it with --editor"),
-        (("--fresh-editor",), "Take chat, chat-plain or chat-prefill"),
+        (("--fresh-editor",), "Take chat, chat-plain, chat-prefill or chat-turns"),
     ],
 )
 async def test_what_cannot_be_done_is_told(

@@ -175,6 +175,11 @@ def test_every_text_can_be_an_id() -> None:
 @pytest.mark.parametrize("name", shipped_prompt_sets())
 def test_every_text_stands_in_the_prompt_as_it_is(name: str) -> None:
     prompts = PromptSet.load(name)
+    if prompts.settings.conversation.form == "turns":
+        for text in (*hostile.ALL, *hostile.BLANK):
+            asked = prompts.critique_prompt(Draft(prompt=text, response="x"), text)
+            assert [m.content for m in asked if isinstance(m, Message)][:-1] == [text, text]
+        return
     before, rest = prompts.templates["critique.txt"].split("${prompt}")
     between, after = rest.split("${response}")
     for text in (*hostile.ALL, *hostile.BLANK):

@@ -53,7 +53,7 @@ def test_chat_has_one_with_its_tags() -> None:
 
 @pytest.mark.parametrize("name", ["cnr", "chat-edits", "rubric"])
 def test_others_name_the_sets_that_can(name: str) -> None:
-    with pytest.raises(PromptSetError, match=f"'{name}' cannot .* Take chat, chat-plain or"):
+    with pytest.raises(PromptSetError, match=f"'{name}' cannot .* Take chat, chat-plain, "):
         in_fresh_context(PromptSet.load(name))
 
 

@@ -410,9 +410,9 @@ class TestAnyReply:
 
 
 class TestShipped:
-    def test_seven_sets_come_with_revloop(self) -> None:
-        sets = ["chat", "chat-edits", "chat-plain", "chat-prefill", "cnr", "cnr-edits", "rubric"]
-        assert shipped_prompt_sets() == sets
+    def test_eight_sets_come_with_revloop(self) -> None:
+        chat = ["chat", "chat-edits", "chat-plain", "chat-prefill", "chat-turns"]
+        assert shipped_prompt_sets() == [*chat, "cnr", "cnr-edits", "rubric"]
 
     @pytest.mark.parametrize("name", shipped_prompt_sets())
     def test_no_template_has_a_placeholder_between_tags_to_copy(self, name: str) -> None:
@@ -472,7 +472,7 @@ class TestDigest:
 
 class TestFoldersThatCannotBeUsed:
     def test_a_name_that_is_nothing_lists_the_sets_there_are(self) -> None:
-        names = r"\(chat, chat-edits, chat-plain, chat-prefill, cnr, cnr-edits, rubric\)"
+        names = r"\(chat, chat-edits, chat-plain, chat-prefill, chat-turns, cnr, "
         with pytest.raises(PromptSetError, match=f"'cnn' does not exist.*{names}"):
             PromptSet.load("cnn")
 

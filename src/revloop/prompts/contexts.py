@@ -23,8 +23,8 @@ def in_fresh_context(prompts: PromptSet) -> PromptSet:
     if prompts.fresh_bridge is None:
         raise PromptSetError(
             f"Prompt set '{prompts.name}' cannot ask for a revision in a new conversation "
-            "(--fresh-editor): it has no fresh.txt. Take chat, chat-plain or chat-prefill, or add "
-            "the file to a chat set of your own without edits."
+            "(--fresh-editor): it has no fresh.txt. Take chat, chat-plain, chat-prefill or "
+            "chat-turns, or add the file to a chat set of your own without edits."
         )
     revision = prompts.settings.revision.model_copy(update={"context": "fresh"})
     return replace(

@@ -24,6 +24,9 @@ file                    kinds       content
                                     for their list (optional)
 ======================  ==========  ====================================================
 
+With ``form = "turns"`` the conversation and the response are messages before these texts: there is
+no ``turn.txt`` and ``system.txt``, and no template has ``${prompt}`` and ``${response}``.
+
 All but ``turn.txt``, and in completion sets the bridges, may name fields of the draft, such as
 ``${extra.rubric}`` (:mod:`revloop.prompts.fields`).
 """
@@ -54,6 +57,8 @@ _PLACEHOLDERS: dict[str, frozenset[str]] = {
     "fresh.txt": _QUESTION | {"critique"},
 }
 _OPTIONAL = {"critique.txt": frozenset({"checks"}), "single.txt": frozenset({"checks"})}
+_OF_TEXTS = {"turn.txt", "system.txt"}
+"""Files of sets that show a conversation as a text; otherwise it brings its own system message."""
 _FRESH_BRIDGE = _QUESTION | {"critique"}
 _FILES = {
     "completion": {"critique.txt", "bridge.txt", "turn.txt", "checks.txt"},
@@ -90,6 +95,9 @@ def load_set(name_or_folder: str | Path) -> LoadedSet:
     if settings.rewrite is not None:
         bridges["rewrite.txt"] = settings.rewrite
     files = _FILES[settings.kind] | set(bridges)
+    has_turns = settings.conversation.form == "turns"
+    if has_turns:
+        files -= _OF_TEXTS
     if settings.kind == "chat" and settings.rewrite is None and not _is_fresh(settings):
         files.add("fresh.txt")
     refuse_unknown_files(folder, files)
@@ -97,11 +105,12 @@ def load_set(name_or_folder: str | Path) -> LoadedSet:
         file: _FRESH_BRIDGE if asked.context == "fresh" else frozenset()
         for file, asked in bridges.items()
     }
+    in_messages = _QUESTION if has_turns else frozenset[str]()
     with_fields = _with_fields(settings)
     templates = {
         file: load_template(
             folder / file,
-            placeholders[file],
+            placeholders[file] - in_messages,
             _OPTIONAL.get(file, frozenset()),
             with_fields=file in with_fields,
         )

@@ -39,8 +39,11 @@ class Rendering(NamedTuple):
             response: The version that it is about.
             more: Values of the template's other placeholders.
         """
-        prompt = self._conversation(draft.conversation)
         more = {"checks": ""} | more
+        if self.settings.conversation.form == "turns":
+            text = self.text(template, draft, **more)
+            return (*self._turns(draft, response), Message(role="user", content=text))
+        prompt = self._conversation(draft.conversation)
         text = self.text(template, draft, prompt=prompt, response=response, **more)
         if self.settings.kind == "completion":
             return text
@@ -76,9 +79,16 @@ class Rendering(NamedTuple):
             return self.settings.missing_prompt
         if len(messages) == 1 and messages[0].role == "user":
             return messages[0].content
-        roles = self.settings.conversation.roles
+        form = self.settings.conversation
         turns = [
-            self.text("turn.txt", role=getattr(roles, message.role), content=message.content)
+            self.text("turn.txt", role=getattr(form.roles, message.role), content=message.content)
             for message in messages
         ]
-        return self.settings.conversation.separator.join(turns)
+        return (form.separator or "").join(turns)
+
+    def _turns(self, draft: Draft, response: str) -> tuple[Message, ...]:
+        """The conversation as messages, with the response as the last one."""
+        unknown = Message(role="user", content=self.settings.missing_prompt)
+        turns = draft.conversation or (unknown,)
+        asked = (Message(role=turn.role, content=turn.content) for turn in turns)
+        return (*asked, Message(role="assistant", content=response))

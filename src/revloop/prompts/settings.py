@@ -41,10 +41,28 @@ class RoleNames(Frozen):
 
 
 class ConversationSettings(Frozen):
-    """How a prompt with several turns becomes one text."""
+    """How the turns of a prompt stand in a request."""
 
-    roles: RoleNames
-    separator: str = Field(description="The text between two turns.")
+    form: Literal["text", "turns"] = Field(
+        default="text",
+        description="text: several turns become one text, which stands for ${prompt}. turns: they "
+        "and the response are messages, and a template is the message after them. Chat only.",
+    )
+    roles: RoleNames | None = Field(
+        default=None, description="The name of each role in a text. Not with turns."
+    )
+    separator: str | None = Field(
+        default=None, description="What stands between two turns of a text. Not with turns."
+    )
+
+    @model_validator(mode="after")
+    def _only_what_the_form_needs(self) -> Self:
+        for name, value in (("roles", self.roles), ("separator", self.separator)):
+            if self.form == "text" and value is None:
+                raise ValueError(f"'{name}' is missing: it tells how several turns become a text")
+            if self.form == "turns" and value is not None:
+                raise ValueError(f"delete '{name}': with form = 'turns' no turn becomes a text")
+        return self
 
 
 class CritiqueSettings(Frozen):
@@ -159,7 +177,10 @@ class PromptSettings(Frozen):
     @model_validator(mode="after")
     def _chat_only(self) -> Self:
         """A completion set continues one text: what its reply begins with stands in a template."""
-        chosen = {"critique.prefill": bool(self.critique.prefill)}
+        chosen = {
+            "conversation.form": self.conversation.form != "text",
+            "critique.prefill": bool(self.critique.prefill),
+        }
         for table, asked in (("revision", self.revision), ("rewrite", self.rewrite)):
             if asked is not None:
                 chosen |= {
@@ -244,6 +265,7 @@ class PromptSettings(Frozen):
 
 _NEWER_KEYS = ("tries", "retry_temperature", "rewrite", "fields")
 _NEWER = {
+    "conversation": ("form",),
     "critique": ("criteria", "prefill", "stop"),
     "revision": ("form", "context", "prefill", "opening_words", "stop"),
 }
