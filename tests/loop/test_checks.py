@@ -131,6 +131,16 @@ class TestEvidence:
         _, engine = chatted("5 first", "# 5", checks=[has_a_title])
         assert "- The check 'has_a_title' fails." in engine.prompts[0]
 
+    def test_further_lines_of_a_message_are_indented(self) -> None:
+        def runs(draft: Draft, text: str) -> tuple[bool, str]:
+            return False, "It ends with an error:\nline 3"
+
+        _, engine = chatted("5 first", "6 second", checks=[runs, no_a])
+        assert "\n- It ends with an error:\n  line 3\n" in engine.prompts[0]
+        _, engine = checked("5 a", "6 a", checks=[runs, no_a])
+        told = "1. It ends with an error:\n   line 3\n2. It contains the letter a."
+        assert told in engine.prompts[0]
+
     @pytest.mark.parametrize("prompts", ["chat-edits", "chat-plain", "chat-prefill"])
     def test_every_set_for_chats_shows_them(self, prompts: str) -> None:
         engine = ScriptedEngine(lambda _request: Answer("none", "stop"))

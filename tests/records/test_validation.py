@@ -8,7 +8,6 @@ import pytest
 
 from revloop import PromptSet
 from revloop.records import (
-    Checks,
     Finding,
     FindingKind,
     LanguageDetector,
@@ -16,6 +15,7 @@ from revloop.records import (
     NearDuplicates,
     Record,
     RecordEntry,
+    RecordLimits,
     Report,
     training_texts,
     validate,
@@ -35,7 +35,7 @@ def report(*records: Record | Finding, **checks: Any) -> Report:
         item if isinstance(item, Finding) else RecordEntry(line, item)
         for line, item in enumerate(records, start=1)
     ]
-    return validate(entries, Checks(prompts=checks.pop("prompts", CNR), **checks))
+    return validate(entries, RecordLimits(prompts=checks.pop("prompts", CNR), **checks))
 
 
 def kinds(found: Report) -> list[tuple[int, FindingKind]]:

@@ -26,16 +26,16 @@ from revloop.records import (
     FORMATS,
     PARTS,
     STORE_SOURCE,
-    CheckOptions,
-    Checks,
     Finding,
     FindingKind,
     LanguageDetector,
     Lesson,
     NearDuplicates,
     RecordEntry,
+    RecordLimits,
     Report,
     TrainingText,
+    ValidationOptions,
     assign_parts,
     import_records,
     only_entries,
@@ -66,10 +66,10 @@ _FORMAT_NAMES = ", ".join((*FORMATS, STORE_SOURCE))
 
 
 @app.command("validate", epilog="Example: `revloop records validate records.jsonl`")
-@with_options(checks=CheckOptions)
+@with_options(validation=ValidationOptions)
 def validate_file(
     file: File,
-    checks: CheckOptions,
+    validation: ValidationOptions,
     prompts: Prompts = DEFAULT_PROMPTS,
     output_file: Annotated[
         Path | None,
@@ -79,9 +79,9 @@ def validate_file(
     as_json: Json = False,
 ) -> None:
     """Check records: missing, empty, repeated, too long or out-of-range values, by line."""
-    reads = {"the prompt set": prompts, **checks.paths_read()}
+    reads = {"the prompt set": prompts, **validation.paths_read()}
     check_paths(_written(output_file, force=force), reads, data=file)
-    chosen = _checks(checks, PromptSet.load(prompts))
+    chosen = _limits(validation, PromptSet.load(prompts))
     with ExitStack() as opened:
         # opened before the work, so that an unusable path is reported first
         out = opened.enter_context(new_file(output_file, force=force)) if output_file else None
@@ -222,9 +222,9 @@ def _rendered(
             findings.append(Finding(line=line, kind=kind, reason=str(exc)))
 
 
-def _checks(options: CheckOptions, prompts: PromptSet) -> Checks:
+def _limits(options: ValidationOptions, prompts: PromptSet) -> RecordLimits:
     folder = None if options.tokenizer is None else model_folder(options.tokenizer)
-    return Checks(
+    return RecordLimits(
         prompts=prompts,
         count_tokens=None if folder is None else PromptTokenizer.from_folder(folder).count,
         context_tokens=options.context_tokens,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from textwrap import indent
 from typing import TYPE_CHECKING
 
 from revloop.prompts.parsing import write_critique
@@ -23,6 +24,11 @@ def messages_of_failed(checks: Sequence[Check]) -> list[str]:
     ]
 
 
+def listed(messages: Sequence[str]) -> str:
+    """A list of messages, whose further lines are indented."""
+    return "\n".join(_item("- ", message) for message in messages)
+
+
 def critique_by_checks(checks: Sequence[Check], labels: Labels | None) -> Critique:
     """A critique of what checks found, in a prompt set's format.
 
@@ -34,11 +40,15 @@ def critique_by_checks(checks: Sequence[Check], labels: Labels | None) -> Critiq
     """
     failed = messages_of_failed(checks)
     if labels is None:
-        return Critique(raw="\n".join(f"- {message}" for message in failed) or "none")
+        return Critique(raw=listed(failed) or "none")
     lowest, highest = labels.scale
     share = sum(check.passed is True for check in checks) / len(checks)
     score = round(lowest + share * (highest - lowest), 1)
     passed = ", ".join(check.name for check in checks if check.passed)
-    negative = "\n".join(f"{number}. {message}" for number, message in enumerate(failed, 1))
+    negative = "\n".join(_item(f"{n}. ", message) for n, message in enumerate(failed, 1))
     raw = write_critique(score, passed or "none", negative or "none", labels)
     return Critique(raw=raw, score=score, positive=passed or None, negative=negative or None)
+
+
+def _item(mark: str, message: str) -> str:
+    return mark + indent(message, " " * len(mark)).lstrip()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from revloop.prompts.evidence import messages_of_failed
+from revloop.prompts.evidence import listed, messages_of_failed
 from revloop.prompts.fields import Fields
 from revloop.prompts.templates import PromptTemplate, placeholders
 from revloop.trajectory import Message
@@ -57,8 +57,8 @@ class Rendering(NamedTuple):
         failed = messages_of_failed(checks)
         if not failed:
             return ""
-        listed = "\n".join(f"- {message}" for message in failed)
-        return self.text("checks.txt", checks=listed) if "checks.txt" in self.templates else listed
+        found = listed(failed)
+        return self.text("checks.txt", checks=found) if "checks.txt" in self.templates else found
 
     def text(self, template: str, draft: Draft | None = None, **values: str) -> str:
         """A template with its values, in a single pass.

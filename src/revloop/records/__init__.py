@@ -2,7 +2,7 @@
 
 from revloop.records.formats import FORMATS, Format, import_records
 from revloop.records.likeness import LanguageDetector, NearDuplicates
-from revloop.records.options import CheckOptions
+from revloop.records.options import ValidationOptions
 from revloop.records.reading import (
     Finding,
     FindingKind,
@@ -18,8 +18,8 @@ from revloop.records.splitting import DEFAULT_SHARES, PARTS, assign_parts, promp
 from revloop.records.validation import (
     DEFAULT_CONTEXT_TOKENS,
     DEFAULT_LIKENESS,
-    Checks,
     LengthSummary,
+    RecordLimits,
     Report,
     validate,
 )
@@ -32,8 +32,6 @@ __all__ = [
     "FORMATS",
     "PARTS",
     "STORE_SOURCE",
-    "CheckOptions",
-    "Checks",
     "Finding",
     "FindingKind",
     "Format",
@@ -43,9 +41,11 @@ __all__ = [
     "NearDuplicates",
     "Record",
     "RecordEntry",
+    "RecordLimits",
     "RecordRow",
     "Report",
     "TrainingText",
+    "ValidationOptions",
     "assign_parts",
     "import_records",
     "only_entries",

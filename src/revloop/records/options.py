@@ -10,10 +10,10 @@ from revloop.options import Flag, Options
 from revloop.records.validation import DEFAULT_CONTEXT_TOKENS, DEFAULT_LIKENESS
 
 
-class CheckOptions(Options):
+class ValidationOptions(Options):
     """What to check records against, besides the prompt set."""
 
-    panel: ClassVar[str] = "Checks"
+    panel: ClassVar[str] = "Validation"
 
     tokenizer: Annotated[str | None, Flag(metavar="DIR", reads="the tokenizer")] = Field(
         default=None,

@@ -67,7 +67,7 @@ class Report(Frozen):
 
 
 @dataclass(frozen=True, slots=True)
-class Checks:
+class RecordLimits:
     """What to check records against.
 
     Attributes:
@@ -86,7 +86,7 @@ class Checks:
     languages: LanguageDetector | None = None
 
 
-def validate(entries: Iterable[RecordEntry | Finding], checks: Checks) -> Report:
+def validate(entries: Iterable[RecordEntry | Finding], checks: RecordLimits) -> Report:
     """Check records, one in memory at a time; only some hashes and numbers of each are kept.
 
     Args:
@@ -105,7 +105,7 @@ def validate(entries: Iterable[RecordEntry | Finding], checks: Checks) -> Report
 
 @dataclass(slots=True)
 class _Validation:
-    checks: Checks
+    checks: RecordLimits
     lines: set[int] = field(default_factory=set)
     findings: list[Finding] = field(default_factory=list)
     valid: int = 0
