@@ -94,7 +94,14 @@ class TestRunSettings:
             mode="json",
             exclude={
                 *("keep", "judge", "candidates", "complete_sampling", "guards", "no_guards"),
-                *("selector", "checks", "critique", "stop_verified", "check_timeout_s"),
+                *(
+                    "selector",
+                    "checks",
+                    "critique",
+                    "critiques",
+                    "stop_verified",
+                    "check_timeout_s",
+                ),
                 *("editor", "critique_temperature", "edit_temperature"),
                 "on_bad_edits",
                 *("thinking", "thinking_tokens", "unsent", "extra_body", "headers"),

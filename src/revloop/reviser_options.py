@@ -93,6 +93,7 @@ class ReviserOptions(TypedDict, total=False):
     thinking_tokens: int
     thinking: bool
     keep: Keep
+    critiques: int
     candidates: int
     on_bad_edits: OnBadEdits
     critique: CritiqueSource

@@ -31,7 +31,7 @@ from revloop.trajectory import Critique, Selection
 from tests.helpers.command_line import revloop
 from tests.helpers.judges import RuleJudge, always_first, by_number
 from tests.helpers.reward_servers import VLLM, VLLM_PLAIN, reward_server
-from tests.helpers.scripted_engine import Answer, ScriptedEngine, cnr_critique
+from tests.helpers.scripted_engine import Answer, ScriptedEngine, cnr_critique, plain
 from tests.helpers.stub_server import COMPLETIONS, StubServer, completion
 
 if TYPE_CHECKING:
@@ -378,3 +378,72 @@ async def test_the_command_line_has_them(tmp_path: Path) -> None:
     selection = Trajectory.model_validate_json(finished.out).versions[1].selection
     assert selection is not None
     assert sorted(score or 0 for score in selection.scores) == [2.0, 9.0]
+
+
+class TestSeveralCritiques:
+    """Each critique has revisions of its own, and all of them are one knockout."""
+
+    def script(self, request: Request) -> str:
+        if request.stop:
+            return cnr_critique(5, negative=f"Point {request.sampling.seed}.")
+        return f"{len(plain(request.prompt))} of {request.sampling.seed}"
+
+    def revised(self, **options: Any) -> tuple[Trajectory, ScriptedEngine]:
+        engine = ScriptedEngine(self.script)
+        options = {"judge": RuleJudge(by_number), "iterations": 1, **options}
+        return revise(DRAFT, engine=engine, **options), engine
+
+    def test_each_revision_follows_its_own_critique(self) -> None:
+        found, engine = self.revised(critiques=3, candidates=2)
+        asked = [plain(request.prompt) for request in engine.requests if not request.stop]
+        said = [step.sampling.seed for step in found.versions[1].steps if step.kind == "critique"]
+        assert len(set(said)) == 3
+        for seed in said:
+            assert sum(f"Point {seed}." in prompt for prompt in asked) == 2
+        selection = found.versions[1].selection
+        assert selection is not None
+        assert len(selection.others) == 5
+        assert len(engine.requests) == 9
+
+    def test_one_critique_is_as_before(self) -> None:
+        found, _ = self.revised(critiques=1, candidates=2)
+        before, _ = self.revised(candidates=2)
+        assert found.versions[1].text == before.versions[1].text
+        assert found.id == before.id
+
+    def test_a_critique_that_fails_leaves_the_others(self) -> None:
+        def reply(request: Request) -> str | Exception:
+            said = self.script(request)
+            is_first = not engine.requests[1:]
+            return RejectedError("no") if request.stop and is_first else said
+
+        engine = ScriptedEngine(reply)
+        options: dict[str, Any] = {"critiques": 2, "judge": RuleJudge(by_number)}
+        found = revise(DRAFT, engine=engine, iterations=1, **options)
+        assert found.rounds == 1
+        assert len(engine.requests) == 3
+
+    def test_one_that_finds_nothing_is_not_revised_after(self) -> None:
+        def reply(request: Request) -> str:
+            is_first = not engine.requests[1:]
+            return cnr_critique(10) if request.stop and is_first else self.script(request)
+
+        engine = ScriptedEngine(reply)
+        options: dict[str, Any] = {"critiques": 2, "judge": RuleJudge(by_number), "stop_score": 9}
+        found = revise(DRAFT, engine=engine, iterations=1, **options)
+        assert len(engine.requests) == 3
+        assert found.versions[1].critique is not None
+        assert found.versions[1].critique.score == 5
+
+    def test_where_none_finds_anything_the_text_stays(self) -> None:
+        engine = ScriptedEngine(lambda _request: cnr_critique(10))
+        options: dict[str, Any] = {"critiques": 2, "judge": RuleJudge(by_number), "stop_score": 9}
+        found = revise(DRAFT, engine=engine, iterations=3, **options)
+        assert found.final == DRAFT.response
+        assert found.end is not None
+        assert found.end.reason is StopReason.NOTHING_TO_IMPROVE
+        assert (len(engine.requests), found.end.calls_saved) == (2, 2 + 2 * 4)
+
+    def test_a_single_pass_has_its_own(self) -> None:
+        with pytest.raises(InputError, match="Several critiques of a round need a critic"):
+            self.revised(critiques=2, single_pass=True)

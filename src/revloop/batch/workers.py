@@ -221,7 +221,7 @@ class Workers:
         if self._jobs is None:
             self._allow(gate, first_limit(bounds, before, engine.context_tokens))
         else:  # a request that waits at the gate would miss its round's job
-            self._allow(gate, bounds.most * self._reviser.settings.candidates)
+            self._allow(gate, bounds.most * self._reviser.settings.revisions_a_round)
         task_status.started()
         while reports is not None and before is not None:
             await anyio.sleep(_SAMPLE_EVERY_S)

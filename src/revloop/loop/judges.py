@@ -33,7 +33,7 @@ def refuse_idle_judges(
     Raises:
         InputError: There is one of either.
     """
-    keeps, chooses = options.keep != "last", options.candidates > 1
+    keeps, chooses = options.keep != "last", options.revisions_a_round > 1
     if judge is None and not checks and keeps:
         raise InputError("A judge or a check is needed to keep 'best' or 'gate'.")
     if selector is not None and not chooses:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from revloop.concurrency import task_group
 from revloop.errors import (
@@ -24,15 +24,18 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
     from revloop.checks import CheckSuite
-    from revloop.engines.base import Engine
+    from revloop.engines.base import Engine, TokenPrefix
     from revloop.loop.candidate import Candidate
     from revloop.options import RunSettings
     from revloop.prompts import PromptSet
     from revloop.trajectory import (
         Check,
+        Critique,
         Judge,
         OpenTrajectory,
     )
+
+Made = TypeVar("Made")
 
 
 class Rounds:
@@ -171,27 +174,50 @@ class Rounds:
 
     async def _candidates(self, requests: RoundRequests, base: Version) -> list[Candidate]:
         """The revisions of a round, each with the critique that led to it."""
-        writing, text = self._writing, base.text
+        writing, text, each = self._writing, base.text, self._settings.candidates
         if self._settings.single_pass:
-            return await self._run_all(requests, lambda part: writing.single_pass(part, text))
-        if self._settings.critique == "checks":
-            critique, prefix = self._roles.critic.prompts.critique_by_checks(base.checks), None
-        else:
-            critique, prefix = await writing.critique(requests, text)
-        if found_nothing(critique, self._settings):
+            made = await self._run_all(
+                requests, range(each), lambda part: writing.single_pass(part, text)
+            )
+            return list(made.values())
+        critiques = await self._critiques(requests, base)
+        to_improve = [
+            n for n, (one, _) in critiques.items() if not found_nothing(one, self._settings)
+        ]
+        if not to_improve:
+            critique, _ = next(iter(critiques.values()))
             return [writing.unchanged(text, critique)]
+
+        async def revise(part: RoundRequests) -> Candidate:
+            critique, prefix = critiques[part.candidate // each]
+            return await writing.revision(part, text, critique, prefix)
+
+        numbers = [critique * each + n for critique in to_improve for n in range(each)]
+        return list((await self._run_all(requests, numbers, revise)).values())
+
+    async def _critiques(
+        self, requests: RoundRequests, base: Version
+    ) -> dict[int, tuple[Critique, TokenPrefix | None]]:
+        """The critiques of a round by number, and the tokens that a revision's prompt extends."""
+        if self._settings.critique == "checks":
+            return {0: (self._roles.critic.prompts.critique_by_checks(base.checks), None)}
         return await self._run_all(
-            requests, lambda part: writing.revision(part, text, critique, prefix)
+            requests,
+            range(self._settings.critiques),
+            lambda part: self._writing.critique(part, base.text),
         )
 
     async def _run_all(
-        self, requests: RoundRequests, make: Callable[[RoundRequests], Awaitable[Candidate]]
-    ) -> list[Candidate]:
-        """Run all candidates concurrently; those that fail are left out, unless all do."""
-        if self._settings.candidates == 1:
-            return [await make(requests)]
-        parts = [requests.for_candidate(number) for number in range(self._settings.candidates)]
-        made: dict[int, Candidate] = {}
+        self,
+        requests: RoundRequests,
+        numbers: Sequence[int],
+        make: Callable[[RoundRequests], Awaitable[Made]],
+    ) -> dict[int, Made]:
+        """Run requests side by side, by number; those that fail are left out, unless all do."""
+        if list(numbers) == [0]:
+            return {0: await make(requests)}
+        parts = {number: requests.for_candidate(number) for number in numbers}
+        made: dict[int, Made] = {}
         failures: dict[int, EngineError | RoundFailedError] = {}
 
         async def one(number: int) -> None:
@@ -201,9 +227,9 @@ class Rounds:
                 failures[number] = exc
 
         async with task_group() as tasks:
-            for number in range(len(parts)):
+            for number in numbers:
                 tasks.start_soon(one, number)
-        requests.steps += [step for part in parts for step in part.steps]
+        requests.steps += [step for part in parts.values() for step in part.steps]
         if not made:
-            raise requests.with_all_steps(failures[0])
-        return [made[number] for number in sorted(made)]
+            raise requests.with_all_steps(failures[numbers[0]])
+        return dict(sorted(made.items()))

@@ -35,7 +35,8 @@ def end_of(versions: Sequence[Version], settings: RunSettings, iterations: int) 
         saved = settings.requests_a_round * max(0, iterations - last.round)
         if reason in _FOUND_NOTHING and not settings.single_pass:
             # the revisions of the round whose critique found nothing
-            saved += settings.requests_a_round - (settings.critique != "checks")
+            critiques = 0 if settings.critique == "checks" else settings.critiques
+            saved += settings.requests_a_round - critiques
         return End(reason=reason, detail=detail + _unscored(versions, settings), calls_saved=saved)
     if last.round >= iterations:
         detail = f"All rounds are done ({last.round})." + _unscored(versions, settings)

@@ -77,6 +77,12 @@ class SettledOptions(Options):
         "version with the one kept so far, from version 0 on. gate: the same, and each round "
         "starts from the version kept.",
     )
+    critiques: Annotated[int, Flag(metavar="N", panel="Selection")] = Field(
+        default=1,
+        ge=1,
+        le=64,
+        description="Critiques a round, each with --candidates revisions of its own.",
+    )
     candidates: Annotated[int, Flag(metavar="N", panel="Selection")] = Field(
         default=1,
         ge=1,
@@ -112,6 +118,11 @@ class SettledOptions(Options):
         description="Switch off a guard of revisions (may be repeated): "
         f"{', '.join(known_guards())}.",
     )
+
+    @property
+    def revisions_a_round(self) -> int:
+        """Revisions that a round chooses from."""
+        return self.critiques * self.candidates
 
 
 class LoopOptions(SettledOptions):

@@ -102,6 +102,11 @@ class RunSettings(SettledOptions, SentSampling):
         if options.critique == "checks" and (options.single_pass or not checks):
             why = "a single pass asks for a critique" if options.single_pass else "there are none"
             raise InputError(f"Checks cannot be the critique: {why}.")
+        if options.critiques > 1 and (options.single_pass or options.critique == "checks"):
+            raise InputError(
+                "Several critiques of a round need a critic that is asked for them alone: leave "
+                "out --critiques, or --single-pass and --critique checks."
+            )
         if checks and options.critique == "model":
             prompts.require_checks(single_pass=options.single_pass)
         if editor is not None:
@@ -159,10 +164,11 @@ class RunSettings(SettledOptions, SentSampling):
     @property
     def requests_a_round(self) -> int:
         """Requests that a round takes if every reply is usable."""
-        is_scored = self.candidates > 1 and self.judge is None and self.selector is None
-        scores = self.candidates if is_scored else 0
-        critiques = 0 if self.single_pass or self.critique == "checks" else 1
-        return self.candidates + scores + critiques
+        revisions = self.revisions_a_round
+        is_scored = revisions > 1 and self.judge is None and self.selector is None
+        scores = revisions if is_scored else 0
+        critiques = 0 if self.single_pass or self.critique == "checks" else self.critiques
+        return revisions + scores + critiques
 
     def differences(self, other: RunSettings) -> list[str]:
         """The settings that differ, as ``name: this one's value, not the other's value``."""
