@@ -104,6 +104,7 @@ READ = {
     *("report store", "report judge_prompts"),
     "revise file",
     *("serve api_key_file", "show store"),
+    *(f"{command} sandbox_read" for command in ("revise", "batch", "bench throughput")),
 }
 """Those that name something to read, apart from those that their model says are read."""
 GIVEN_TO = {
@@ -166,7 +167,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     draft = {"prompt": "Why?", "response": "So.", "critique": "Vague.", "revision": "Because."}
     (tmp_path / "in.jsonl").write_text(json.dumps(draft) + "\n", encoding="utf-8")
-    (tmp_path / "key").write_text("secret", encoding="utf-8")
+    # a key that is a file of checks, too
+    (tmp_path / "key").write_text('check = [{ kind = "links" }]', encoding="utf-8")
     (tmp_path / "base").mkdir()
     for name in ("store", "another"):
         Store.open(tmp_path / name).close()

@@ -32,7 +32,10 @@ def trajectory(
 
 def test_each_round_is_compared_with_the_original(tmp_path: Path) -> None:
     pairs = list(pairs_of(trajectory(tmp_path, "a", "b", "c"), 2, ORIGINAL))
-    assert [tuple(pair.question) for pair in pairs] == [("Why?", "a", "b"), ("Why?", "a", "c")]
+    assert [tuple(pair.question) for pair in pairs] == [
+        ("Why?", "a", "b", {}),
+        ("Why?", "a", "c", {}),
+    ]
 
 
 def test_each_round_can_be_compared_with_the_previous_one(tmp_path: Path) -> None:

@@ -194,7 +194,8 @@ def test_letters_beyond_the_basic_plane_count_two() -> None:
 def test_details_have_critiques_tokens_and_base_versions() -> None:
     one = details_of(trajectory("a b c", "a b d", id_="x", k=1), source_of([]))
     (version,) = one["versions"][1:]
-    assert one["versions"][0] == {"round": 0, "text": "a b c"}
+    no_checks = {"count": 0, "passed": 0, "others": [], "veto": None}
+    assert one["versions"][0] == {"round": 0, "text": "a b c", "checks": no_checks}
     assert version["critique"] == "Critique of a b c"
     assert (version["base"], version["score"], version["tokens"]) == (0, 5.0, [100, 40, 20, None])
     assert one["fields"] == {"k": "1"}
@@ -249,7 +250,7 @@ def test_details_show_keep_verdicts_and_other_candidates() -> None:
         ("--keep", "the original", "could not be read"),
     ]
     assert found["kept"] == 0
-    assert found["versions"][1]["candidates"] == [HOSTILE[0]]
+    assert found["versions"][1]["candidates"] == [{"text": HOSTILE[0], "others": []}]
 
 
 def marks(one: dict[str, Any], before: str, after: str) -> list[tuple[str, str]]:

@@ -26,7 +26,7 @@ from revloop.engines.factory import DEMO, SHIPPED_CRITIC
 from revloop.errors import InputError, MissingExtraError, ServingError
 from revloop.evaluation import ask_judge, demo_judge, evaluate
 from revloop.files.paths import Kind, Writes, check_paths, standard_output
-from revloop.options import DemoOptions, EditorOptions, EngineOptions, RunOptions
+from revloop.options import CommandOptions, DemoOptions, EditorOptions, EngineOptions, RunOptions
 from revloop.report import aggregate, open_source, write_page
 from revloop.serving import ServerOptions, VllmServer, stopping_on_sigterm
 
@@ -41,7 +41,11 @@ EXAMPLE = "Example: `revloop demo --iterations 3`"
 @with_options(
     loop=RunOptions,
     demo=DemoOptions,
-    leave_out=("prompts", "judge", "selector", "judge_prompts", *EditorOptions.model_fields),
+    leave_out=(
+        *("prompts", "judge", "selector", "judge_prompts", *EditorOptions.model_fields),
+        *("checks", "check", "check_cmd", "check_timeout_s", "critique", "stop_verified"),
+        *CommandOptions.model_fields,
+    ),
 )
 def demo(loop: RunOptions, demo: DemoOptions) -> None:
     """Serve the shipped critic with vLLM, revise a few responses, and report the figures."""
