@@ -13,7 +13,7 @@ from rich.console import Console
 from revloop import Critique, Draft, End, StopReason, Trajectory, Version
 from revloop.cli.versions import diff_text, print_trajectory, totals, version_teller
 from revloop.edits import Edit, apply
-from revloop.trajectory import Criterion, GuardVerdict, Refusal, Sampling, Step, Usage
+from revloop.trajectory import Criterion, EngineInfo, GuardVerdict, Refusal, Sampling, Step, Usage
 from tests.helpers.command_line import revloop
 from tests.helpers.edited_samples import edited_store
 
@@ -146,6 +146,17 @@ def test_totals_tell_of_the_cache_only_where_somebody_counted(
     told = totals(trajectory("a", "b", "c", cached_tokens=cached))
     assert told.startswith(f"Rounds: 2; tokens: {said}")
     assert told.endswith("10 written; engine: 1.0 s.")
+
+
+def test_totals_name_both_models_where_there_are_two() -> None:
+    one = trajectory("a", "b")
+    models = {
+        name: EngineInfo(kind="http", model=model)
+        for name, model in (("engine", "falcon"), ("editor", "llama"))
+    }
+    last = one.versions[1].model_copy(update=models)
+    told = totals(one.model_copy(update={"versions": (one.versions[0], last)}))
+    assert told.endswith(" s. Critic: falcon; editor: llama.")
 
 
 def with_long_reasons() -> Trajectory:

@@ -19,6 +19,7 @@ from revloop.trajectory import (
     Comparison,
     Critique,
     End,
+    EngineInfo,
     OtherCandidate,
     Refusal,
     Selection,
@@ -234,6 +235,17 @@ def test_details_show_verdicts_on_the_later_text() -> None:
         ("earlier text first", "lost", "old is better"),
         ("later text first", "won", "new is better"),
     ]
+
+
+def test_details_name_the_editor_too() -> None:
+    one = trajectory("a b c", "a b d")
+    editor = EngineInfo(kind="http", model="the editor")
+    version = one.versions[1].model_copy(update={"editor": editor})
+    found = details_of(
+        one.model_copy(update={"versions": (one.versions[0], version)}), source_of([])
+    )
+    assert version.engine is not None
+    assert found["versions"][1]["model"] == f"{version.engine.model}, edited by the editor"
 
 
 def test_details_show_keep_verdicts_and_other_candidates() -> None:

@@ -85,8 +85,16 @@ def totals(trajectory: Trajectory) -> str:
     written = f"{usage.generated_tokens} written{_of_thoughts(usage)}"
     return (
         f"Rounds: {trajectory.rounds}; tokens: {usage.prompt_tokens} read{cached}, {written}; "
-        f"engine: {trajectory.latency_s:.1f} s."
+        f"engine: {trajectory.latency_s:.1f} s.{_roles(trajectory)}"
     )
+
+
+def _roles(trajectory: Trajectory) -> str:
+    """Which models did which part, if there were two."""
+    last = trajectory.versions[-1]
+    if last.engine is None or last.editor is None:
+        return ""
+    return printable(f" Critic: {last.engine.model}; editor: {last.editor.model}.")
 
 
 def version_teller(iterations: int) -> Callable[[Version], None]:

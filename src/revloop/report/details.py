@@ -96,7 +96,7 @@ def _version(version: Version, trajectory: Trajectory) -> dict[str, Any]:
         "score": None if version.critique is None else _rounded(version.critique.score),
         "criteria": [] if version.critique is None else _criteria(version.critique),
         "unread_score": None if version.critique is None else version.critique.unread_score,
-        "model": None if version.engine is None else version.engine.model,
+        "model": _models(version),
         "tokens": [
             *(usage.prompt_tokens, usage.cached_tokens),
             *(usage.generated_tokens, usage.thinking_tokens),
@@ -112,6 +112,14 @@ def _version(version: Version, trajectory: Trajectory) -> dict[str, Any]:
 
 def _rounded(score: float | None) -> float | None:
     return None if score is None else round(score, 2)  # a mean of criteria has many digits
+
+
+def _models(version: Version) -> str | None:
+    """The model of a version, or the critic's and the editor's."""
+    if version.engine is None:
+        return None
+    critic = version.engine.model
+    return critic if version.editor is None else f"{critic}, edited by {version.editor.model}"
 
 
 def _criteria(critique: Critique) -> list[dict[str, Any]]:
