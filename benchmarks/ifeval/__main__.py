@@ -21,7 +21,6 @@ from random import Random
 from typing import TYPE_CHECKING, Any
 
 import anyio
-from scipy.stats import binomtest
 
 from benchmarks.arguments import add_data_option, command_parser
 from benchmarks.ifeval.verifying import ARGUMENTS, IDS, checks, verified
@@ -30,6 +29,7 @@ from revloop import Draft
 from revloop.batch import arevise_many
 from revloop.concurrency import task_group
 from revloop.engines import HttpEngine, Request
+from revloop.evaluation.figures import sign_test, wilson_interval
 from revloop.trajectory import Message, Sampling
 
 if TYPE_CHECKING:
@@ -102,7 +102,7 @@ def _read(file: Path) -> list[Draft] | None:
 
 def share(part: int, whole: int) -> dict[str, float]:
     """A share with its 95% interval (Wilson)."""
-    interval = binomtest(part, whole).proportion_ci(method="wilson")
+    interval = wilson_interval(part, whole)
     values = {"share": part / whole, "low": interval.low, "high": interval.high}
     return {name: round(value, 4) for name, value in values.items()}
 
@@ -117,6 +117,7 @@ def figures(trajectories: Sequence[Trajectory], iterations: int) -> dict[str, An
         first = first or prompts
         fixed = sum(now and not before for before, now in zip(first, prompts, strict=True))
         broken = sum(before and not now for before, now in zip(first, prompts, strict=True))
+        p = sign_test(dict(enumerate(first)), dict(enumerate(prompts)))
         instructions = [one for several in followed for one in several]
         by_round.append(
             {
@@ -125,7 +126,7 @@ def figures(trajectories: Sequence[Trajectory], iterations: int) -> dict[str, An
                 "instructions": share(sum(instructions), len(instructions)),
                 "fixed": fixed,
                 "broken": broken,
-                "mcnemar_p": binomtest(fixed, fixed + broken).pvalue if fixed + broken else 1.0,
+                "mcnemar_p": 1.0 if p is None else p,
             }
         )
     tokens = sum(trajectory.usage.generated_tokens for trajectory in trajectories)

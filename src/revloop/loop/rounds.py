@@ -155,6 +155,8 @@ class Rounds:
 
     async def _checked(self, candidates: Sequence[Candidate], base: Version) -> list[Candidate]:
         """Candidates with what the checks find in them; an unchanged text is not checked again."""
+        if self._checks is None:
+            return list(candidates)
         found = {base.text: base.checks}
 
         async def check(text: str) -> None:
