@@ -142,7 +142,7 @@ def figures(trajectories: Sequence[Trajectory], iterations: int) -> dict[str, An
 def _followed(trajectory: Trajectory, rounds: int) -> list[bool]:
     version = trajectory.versions[trajectory.kept_after(min(rounds, trajectory.rounds))]
     draft = trajectory.draft
-    return list(verified(draft.extra, draft.prompt_text, version.text).values())
+    return verified(draft.extra, draft.prompt_text, version.text)
 
 
 def table(conditions: dict[str, dict[str, Any]]) -> str:

@@ -6,8 +6,10 @@ the kind's check.
 
 from __future__ import annotations
 
+import random
 from typing import TYPE_CHECKING, Any
 
+from langdetect import DetectorFactory
 from lm_eval.tasks.ifeval.instructions_registry import INSTRUCTION_DICT
 
 from revloop.checks import FunctionChecker
@@ -17,6 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from revloop.trajectory import Checker, Draft
+
+DetectorFactory.seed = 0  # else the same text may have another language each time
 
 IDS, ARGUMENTS = "instruction_id_list", "kwargs"
 """The fields of a row of IFEval that say which instructions its prompt gives."""
@@ -30,31 +34,39 @@ def checks() -> list[Checker]:
     ]
 
 
-def verified(row: Mapping[str, Any], prompt: str, text: str) -> dict[str, bool]:
-    """Whether a text follows each instruction of its prompt, strictly, by kind.
+def verified(row: Mapping[str, Any], prompt: str, text: str) -> list[bool]:
+    """Whether a text follows each instruction of its prompt, strictly.
 
     Args:
         row: The fields `instruction_id_list` and `kwargs`.
         prompt: The prompt.
         text: The answer.
     """
-    return {kind: _verify(row, kind, prompt, text)[0] for kind in row[IDS]}
+    return [
+        _verify(kind, given, prompt, text)[0]
+        for kind, given in zip(row[IDS], row[ARGUMENTS], strict=True)
+    ]
 
 
 def _check_of(kind: str) -> Any:
     def check(draft: Draft, text: str) -> tuple[bool, str]:
-        if kind not in draft.extra[IDS]:
-            return True, ""
-        follows, description = _verify(draft.extra, kind, draft.prompt_text, text)
-        return follows, f"This instruction is not followed: {description}"
+        row = draft.extra
+        found = [
+            _verify(kind, given, draft.prompt_text, text)
+            for one, given in zip(row[IDS], row[ARGUMENTS], strict=True)
+            if one == kind
+        ]
+        broken = [description for follows, description in found if not follows]
+        return not broken, f"This instruction is not followed: {' '.join(broken)}"
 
     return check
 
 
-def _verify(row: Mapping[str, Any], kind: str, prompt: str, text: str) -> tuple[bool, str]:
+def _verify(kind: str, given: Mapping[str, Any], prompt: str, text: str) -> tuple[bool, str]:
     """Whether a text follows an instruction, and the instruction in words."""
-    given = row[ARGUMENTS][row[IDS].index(kind)]
     instruction = INSTRUCTION_DICT[kind](kind)
+    # the package draws what it cannot use of the arguments, such as a letter that is a symbol
+    random.seed(prompt)
     # as in the package: arguments that are null, zero or empty are left to the instruction
     description = instruction.build_description(**{key: v for key, v in given.items() if v})
     if "prompt" in (instruction.get_instruction_args() or {}):
