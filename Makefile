@@ -63,6 +63,29 @@ critic-edits: $(INSTALLED)  ## Fine-tune the demo's critic once more, to write e
 experiment: $(INSTALLED)  ## Reproduce the paper's experiment in miniature (half an hour)
 	$(BIN)/python -m benchmarks.experiment
 
+DATA ?= ../shared/data
+SMOLLM2 := build/smollm2
+
+$(SMOLLM2)/model.safetensors: $(INSTALLED)
+	$(BIN)/python -m pip install --quiet gguf
+	$(BIN)/python -m benchmarks.smollm2 $(SMOLLM2)
+
+.PHONY: evidence
+evidence: evidence-jfleg evidence-ifeval evidence-proofreading  ## Measure on real text (docs/evidence.md), in three stages
+
+.PHONY: evidence-jfleg
+evidence-jfleg: $(SMOLLM2)/model.safetensors  ## Stage 1: learn human revisions, and revise JFLEG's test set
+	$(BIN)/python -m benchmarks.jfleg --data $(DATA) --model $(SMOLLM2) --keep build/evidence/jfleg
+
+.PHONY: evidence-ifeval
+evidence-ifeval: $(SMOLLM2)/model.safetensors  ## Stage 2: follow IFEval's instructions, with its verifiers as checks
+	$(BIN)/python -m pip install --quiet 'lm-eval[ifeval]'
+	$(BIN)/python -m benchmarks.ifeval --data $(DATA) --model $(SMOLLM2) --prompts 120 --keep build/evidence/ifeval
+
+.PHONY: evidence-proofreading
+evidence-proofreading: $(SMOLLM2)/model.safetensors  ## Stage 3: proofread anyone's English
+	$(BIN)/python -m benchmarks.proofreading --data $(DATA) --model $(SMOLLM2) --keep build/evidence/proofreading
+
 .PHONY: faults
 faults: $(INSTALLED)  ## Inject server faults and Ctrl-C into every kind of round, print what was lost (5 minutes)
 	$(BIN)/python -m tests.e2e.faults

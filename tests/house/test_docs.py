@@ -55,7 +55,7 @@ OPTIONS_OF_OTHERS = {
     *("--measure", "--minutes", "--write"),  # of benchmarks and tests.e2e.faults
     "--help",  # click adds it when a command runs
 }
-NO_TASK = {"experiment.md", "reliability.md"}  # results, not tasks
+NO_TASK = {"evidence.md", "experiment.md", "reliability.md"}  # results, not tasks
 SERVE_OPTIONS = {"--tensor-parallel-size", "--eager", "--", "--max-model-len", "--speculate"}
 
 

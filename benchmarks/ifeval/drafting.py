@@ -1,0 +1,129 @@
+"""Drafts: the one that every way starts from, and those that the best of N chooses from."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import anyio
+
+from benchmarks.ifeval.arms import AT_MOST_TOKENS, SAMPLING
+from benchmarks.ifeval.counting import Drawn, until_spent
+from benchmarks.ifeval.verifying import ARGUMENTS, IDS, verified
+from revloop import Draft
+from revloop.concurrency import task_group
+from revloop.engines import Request
+from revloop.trajectory import Message, Sampling
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from revloop.engines import HttpEngine
+
+_FIRST_TOKENS = 512
+_AT_ONCE = 96
+_SEEDS_APART = 1000
+
+
+class Pool:
+    """Drafts by prompt and number, in a file that each is added to at once.
+
+    Args:
+        file: A line of JSON for each draft.
+        engine: Who writes them.
+    """
+
+    def __init__(self, file: Path, engine: HttpEngine) -> None:
+        self._file = file
+        self._engine = engine
+        self._limiter = anyio.CapacityLimiter(_AT_ONCE)
+        lines = file.read_text("utf-8").splitlines() if file.exists() else []
+        rows = [json.loads(line) for line in lines]
+        self._found = {(row["id"], row["number"]): (row["text"], row["tokens"]) for row in rows}
+
+    async def draw(
+        self, prompts: Sequence[tuple[str, str]], number: int, sampling: Sampling, limit: int
+    ) -> list[tuple[str, int]]:
+        """Text and tokens of the drafts of some prompts with one number.
+
+        Args:
+            prompts: Ids and texts.
+            number: Of each prompt's draft.
+            sampling: The sampling.
+            limit: Most tokens of a draft.
+        """
+        async with task_group() as tasks:
+            for identity, prompt in prompts:
+                if (identity, number) not in self._found:
+                    tasks.start_soon(self._one, identity, prompt, number, sampling, limit)
+        return [self._found[identity, number] for identity, _ in prompts]
+
+    async def _one(
+        self, identity: str, prompt: str, number: int, sampling: Sampling, limit: int
+    ) -> None:
+        message = Message(role="user", content=prompt)
+        async with self._limiter:
+            asked = Request(prompt=(message,), sampling=sampling, max_tokens=limit)
+            reply = await self._engine.generate(asked)
+        text, tokens = reply.text.strip() or "(no answer)", reply.usage.generated_tokens
+        row = {"id": identity, "number": number, "text": text, "tokens": tokens}
+        async with await anyio.open_file(self._file, "a", encoding="utf-8") as file:
+            await file.write(json.dumps(row) + "\n")
+        self._found[identity, number] = text, tokens
+
+
+async def first_drafts(rows: Sequence[dict[str, Any]], pool: Pool) -> list[Draft]:
+    """The drafts that every way starts from, at temperature 0."""
+    prompts = [(row["key"], row["prompt"]) for row in rows]
+    drawn = await pool.draw(prompts, 0, Sampling(temperature=0.0, seed=0), _FIRST_TOKENS)
+    return [
+        Draft(
+            id=row["key"],
+            prompt=row["prompt"],
+            response=text,
+            extra={name: row[name] for name in (IDS, ARGUMENTS)},
+        )
+        for row, (text, _) in zip(rows, drawn, strict=True)
+    ]
+
+
+async def draw_until_spent(
+    drafts: Sequence[Draft], pool: Pool, budget: int, seed: int
+) -> list[list[Drawn]]:
+    """Draw drafts of every prompt until a budget is spent, with and without stopping.
+
+    Returns:
+        For each prompt, the first draft and then the drawn ones.
+    """
+    pools = [[_judged(draft, draft.response, 0)] for draft in drafts]
+    number = 0
+    while wanted := _wanted(pools, budget):
+        number += 1
+        sampling = Sampling(**SAMPLING, seed=seed * _SEEDS_APART + number)
+        prompts = [(str(drafts[place].id), drafts[place].prompt_text) for place in wanted]
+        drawn = await pool.draw(prompts, number, sampling, AT_MOST_TOKENS)
+        for place, (text, tokens) in zip(wanted, drawn, strict=True):
+            pools[place].append(_judged(drafts[place], text, tokens))
+    return pools
+
+
+def _wanted(pools: Sequence[Sequence[Drawn]], budget: int) -> list[int]:
+    """The prompts that need another draft, by place."""
+    unsolved = [
+        place for place, pool in enumerate(pools) if not any(all(one.followed) for one in pool)
+    ]
+    if _spent(pools, budget, stop_verified=False) < budget:
+        return list(range(len(pools)))
+    return unsolved if _spent(pools, budget, stop_verified=True) < budget else []
+
+
+def _spent(pools: Sequence[Sequence[Drawn]], budget: int, *, stop_verified: bool) -> int:
+    """Tokens drawn so far, or the budget if they exceed it."""
+    endless = until_spent(pools, 10**12, stop_verified=stop_verified)
+    return min(budget, sum(one.tokens for pool in endless for one in pool))
+
+
+def _judged(draft: Draft, text: str, tokens: int) -> Drawn:
+    followed = verified(draft.extra, draft.prompt_text, text)
+    return Drawn(text, tokens, tuple(followed))

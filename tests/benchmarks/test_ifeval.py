@@ -1,0 +1,126 @@
+"""What IFEval's figures count, and how the best of N drafts spends its tokens."""
+
+from __future__ import annotations
+
+import pytest
+
+from benchmarks.ifeval.arms import ARMS, COMMON, LOOP, file_name
+from benchmarks.ifeval.counting import (
+    Answers,
+    Drawn,
+    at_random,
+    best_of,
+    by_consensus,
+    by_verifiers,
+    figures,
+    tokens_each,
+    until_spent,
+)
+from benchmarks.ifeval.showing import rounds_table, table
+from revloop.reviser_options import ReviserOptions
+
+YES, NO = (True,), (False,)
+
+
+def drawn(*followed: bool, text: str = "", tokens: int = 10) -> Drawn:
+    return Drawn(text, tokens, followed)
+
+
+FIRST_FAILS = [drawn(False, tokens=0), drawn(True), drawn(True)]
+NEVER = [drawn(False, tokens=0), drawn(False), drawn(False)]
+
+
+def test_a_solved_prompt_costs_the_tokens_of_all_prompts() -> None:
+    solved = Answers((NO, YES), (0, 30))
+    unsolved = Answers((NO, NO), (0, 70))
+    found = figures([solved, unsolved])
+    assert found["generated_tokens"] == 100
+    assert found["tokens_a_solved_prompt"] == 100
+    assert found["tokens_a_prompt_gained"] == 100
+
+
+def test_a_prompt_that_its_draft_followed_is_solved_but_not_gained() -> None:
+    found = figures([Answers((YES, YES), (0, 0)), Answers((NO, YES), (0, 50))])
+    assert found["tokens_a_solved_prompt"] == 25
+    assert found["tokens_a_prompt_gained"] == 50
+
+
+@pytest.mark.parametrize("prompts", [0, -1])
+def test_without_a_prompt_there_is_no_cost_of_one(prompts: int) -> None:
+    assert tokens_each(100, prompts) is None
+
+
+def test_a_prompt_is_followed_when_all_of_its_instructions_are() -> None:
+    found = figures([Answers(((True, False), (True, True)), (0, 1))])["rounds"]
+    assert [row["prompts"]["share"] for row in found] == [0.0, 1.0]
+    assert [row["instructions"]["share"] for row in found] == [0.5, 1.0]
+
+
+def test_rounds_are_compared_with_the_draft() -> None:
+    answers = [Answers((NO, YES, YES), (0, 1, 1)), Answers((YES, YES, NO), (0, 1, 1))]
+    rows = figures(answers)["rounds"]
+    assert [(row["fixed"], row["broken"]) for row in rows] == [(0, 0), (1, 0), (1, 1)]
+    assert [row["generated_tokens"] for row in rows] == [0, 2, 4]
+
+
+def test_a_budget_is_spent_in_turn_on_every_prompt() -> None:
+    bought = until_spent([NEVER, FIRST_FAILS], 30, stop_verified=False)
+    assert [len(drafts) for drafts in bought] == [3, 2]
+
+
+def test_a_draft_that_costs_more_than_is_left_is_not_drawn() -> None:
+    bought = until_spent([NEVER, FIRST_FAILS], 19, stop_verified=False)
+    assert [len(drafts) for drafts in bought] == [2, 1]
+
+
+def test_a_prompt_that_a_draft_followed_costs_no_more() -> None:
+    bought = until_spent([FIRST_FAILS, NEVER], 30, stop_verified=True)
+    assert [len(drafts) for drafts in bought] == [2, 3]
+    followed = [drawn(True, tokens=0), drawn(True)]
+    assert until_spent([followed], 10, stop_verified=True) == [followed[:1]]
+
+
+def test_verifiers_choose_what_follows_most_and_the_first_of_equals() -> None:
+    drafts = [drawn(False, True), drawn(True, False), drawn(True, True)]
+    assert by_verifiers(drafts) is drafts[2]
+    assert by_verifiers(drafts[:2]) is drafts[0]
+
+
+def test_the_consensus_is_what_shares_its_words_with_the_others() -> None:
+    drafts = [
+        drawn(text="Boil the beans."),
+        drawn(text="Soak the beans, then boil them."),
+        drawn(text="Soak the beans for a night, then boil them."),
+    ]
+    assert by_consensus(drafts) is drafts[1]
+    assert by_consensus(drafts[:1]) is drafts[0]
+    assert by_consensus([drawn(text=""), drawn(text="")]) == drawn(text="")
+
+
+def test_the_best_of_n_has_the_tokens_of_each_round() -> None:
+    rows = best_of([FIRST_FAILS, NEVER], [10, 40], by_verifiers, stop_verified=False)
+    assert [row.followed for row in rows] == [(NO, YES, YES), (NO, NO, NO)]
+    assert [row.tokens for row in rows] == [(0, 10, 10), (0, 0, 20)]
+
+
+def test_a_draft_at_random_follows_as_many_as_the_mean() -> None:
+    assert at_random([FIRST_FAILS, NEVER], 40) == pytest.approx((2 / 3 + 0) / 2)
+
+
+def test_every_way_has_options_that_exist_and_a_store_of_its_own() -> None:
+    for options in (COMMON, *ARMS.values()):
+        assert options.keys() <= ReviserOptions.__annotations__.keys()
+    assert len({file_name(arm, seed) for arm in ARMS for seed in (0, 1)}) == 2 * len(ARMS)
+
+
+def test_the_gate_differs_from_the_loop_in_what_is_kept_only() -> None:
+    assert ARMS["checks, gate"] == {**ARMS[LOOP], "keep": "gate"}
+
+
+def test_tables_have_a_row_for_each_seed_and_for_each_round() -> None:
+    found = figures([Answers((NO, YES), (0, 1000)), Answers((NO, NO), (0, 1000))])
+    assert table({"0": {LOOP: found}, "1": {LOOP: found}}).splitlines()[2:] == [
+        "| checks | 0 | 50.0% (9.4% to 90.5%) | 1, 0 | 1 | 50.0% (9.4% to 90.5%) | 2,000 | 2,000 |",
+        "| checks | 1 | 50.0% (9.4% to 90.5%) | 1, 0 | 1 | 50.0% (9.4% to 90.5%) | 2,000 | 2,000 |",
+    ]
+    assert rounds_table({LOOP: found}).splitlines()[2:] == ["| 0 | 0.0% |", "| 1 | 50.0% |"]
