@@ -130,7 +130,6 @@ def model_address(arguments: Any) -> Iterator[str]:
     options = ServerOptions(
         model=str(arguments.model),
         served_model_name="smollm2",
-        enforce_eager=True,
         vllm_options=("--max-model-len", "4096"),
     )
     with VllmServer(options) as server:
