@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
     from revloop.engines import HttpEngine
 
-_FIRST_TOKENS = 512
 _AT_ONCE = 96
 _SEEDS_APART = 1000
 
@@ -76,7 +75,7 @@ class Pool:
 async def first_drafts(rows: Sequence[dict[str, Any]], pool: Pool) -> list[Draft]:
     """The drafts that every way starts from, at temperature 0."""
     prompts = [(row["key"], row["prompt"]) for row in rows]
-    drawn = await pool.draw(prompts, 0, Sampling(temperature=0.0, seed=0), _FIRST_TOKENS)
+    drawn = await pool.draw(prompts, 0, Sampling(temperature=0.0, seed=0), AT_MOST_TOKENS)
     return [
         Draft(
             id=row["key"],
