@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-AT_MOST_TOKENS = 512
-"""Of a draft, and of a revision."""
+FIRST_TOKENS = 512
+"""Most tokens of the first draft."""
+
+AT_MOST_TOKENS = 640
+"""Most tokens of a further draft, and of a revision: one that is cut is refused, a draft is not."""
 
 SAMPLING: dict[str, Any] = {"temperature": 0.7, "min_p": 0.1, "repetition_penalty": 1.05}
 """Without `min_p`, a third of the replies of so small a model run away to the token limit."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import anyio
 
-from benchmarks.ifeval.arms import AT_MOST_TOKENS, SAMPLING
+from benchmarks.ifeval.arms import AT_MOST_TOKENS, FIRST_TOKENS, SAMPLING
 from benchmarks.ifeval.counting import Drawn, until_spent
 from benchmarks.ifeval.verifying import ARGUMENTS, IDS, verified
 from revloop import Draft
@@ -75,7 +75,7 @@ class Pool:
 async def first_drafts(rows: Sequence[dict[str, Any]], pool: Pool) -> list[Draft]:
     """The drafts that every way starts from, at temperature 0."""
     prompts = [(row["key"], row["prompt"]) for row in rows]
-    drawn = await pool.draw(prompts, 0, Sampling(temperature=0.0, seed=0), AT_MOST_TOKENS)
+    drawn = await pool.draw(prompts, 0, Sampling(temperature=0.0, seed=0), FIRST_TOKENS)
     return [
         Draft(
             id=row["key"],
