@@ -1,11 +1,15 @@
-r"""Two servers in two roles: are both kept as full as one server that does everything?
+r"""Servers in several roles: is each kept as full as one server that does everything?
 
     python -m benchmarks.roles
 
 A stand-in server has a number of places and takes the same time for each reply, so that it cannot
 be faster than places / seconds. One revises a batch alone; then one criticises and another edits.
+Then one writes two revisions a round and scores both as a reward model; three servers share the
+same requests: a critic, an editor and a selector, with places in proportion to their work.
+
 The occupancy of a server is the share of its places that are busy, over the whole run and over its
-middle, between the first and the last tenth of its replies. Writes `benchmarks/results/roles.json`.
+middle, between the first and the last tenth of its replies. Trials before the run take no place.
+Writes `benchmarks/results/roles.json`.
 """
 
 from __future__ import annotations
@@ -20,7 +24,7 @@ import time
 import urllib.request
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from aiohttp import web
 
@@ -29,9 +33,23 @@ from benchmarks.saving import save
 from benchmarks.stub import CRITIQUE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
 NAME = "roles"
+
+
+class Work(NamedTuple):
+    """What is measured.
+
+    Attributes:
+        drafts: Number of drafts.
+        rounds: Rounds of each.
+        seconds: Seconds of a reply.
+    """
+
+    drafts: int
+    rounds: int
+    seconds: float
 
 
 class Places:
@@ -40,6 +58,9 @@ class Places:
     Args:
         places: Requests at a time.
         seconds: How long each takes.
+
+    Attributes:
+        spans: When each place was taken and left, by a clock in seconds.
     """
 
     def __init__(self, places: int, seconds: float) -> None:
@@ -47,15 +68,29 @@ class Places:
         self._free = asyncio.Semaphore(places)
         self._seconds = seconds
         self._numbers = itertools.count()
-        self._spans: list[tuple[float, float]] = []
+        self.spans: list[tuple[float, float]] = []
 
-    async def complete(self, request: web.Request) -> web.Response:
-        """Reply after a place was free, and the time has passed."""
-        asked = await request.json()
+    async def _work(self) -> None:
+        """Wait until a place is free, and hold it for the time of a reply."""
         async with self._free:
             begun = time.monotonic()
             await asyncio.sleep(self._seconds)
-            self._spans.append((begun, time.monotonic()))
+            self.spans.append((begun, time.monotonic()))
+
+    async def score(self, request: web.Request) -> web.Response:
+        """The reward of one text: its number."""
+        text = (await request.json())["messages"][-1]["content"]
+        numbers = [word for word in text.split() if word.isdecimal()]
+        if numbers:
+            await self._work()
+        entry = {"index": 0, "probs": [float(numbers[0]) if numbers else 0.0]}
+        return web.json_response({"data": [entry]})
+
+    async def complete(self, request: web.Request) -> web.Response:
+        """A critique or a revision."""
+        asked = await request.json()
+        if asked["max_tokens"] > 1:
+            await self._work()
         text = CRITIQUE if "stop" in asked else f"Revision {next(self._numbers)} of the answer."
         choice = {"index": 0, "text": text, "finish_reason": "stop", "stop_reason": None}
         usage = {"prompt_tokens": 700, "completion_tokens": 100, "total_tokens": 800}
@@ -63,15 +98,15 @@ class Places:
 
     async def occupancy(self, _: web.Request) -> web.Response:
         """The share of the places that was busy: of the whole run, and of its middle."""
-        ends = sorted(end for _, end in self._spans)
+        ends = sorted(end for _, end in self.spans)
         tenth = len(ends) // 10
-        whole = (min(begin for begin, _ in self._spans), ends[-1])
+        whole = (min(begin for begin, _ in self.spans), ends[-1])
         middle = (ends[tenth], ends[-1 - tenth])
         found = {"replies": len(ends), "whole": self._busy(*whole), "middle": self._busy(*middle)}
-        return web.json_response(found)
+        return web.json_response({"places": self._places, **found})
 
     def _busy(self, start: float, end: float) -> float:
-        busy_s = sum(max(0.0, min(e, end) - max(b, start)) for b, e in self._spans)
+        busy_s = sum(max(0.0, min(e, end) - max(b, start)) for b, e in self.spans)
         return round(busy_s / (self._places * (end - start)), 4)
 
 
@@ -85,6 +120,7 @@ async def serve(places: int, seconds: float) -> None:
     server = Places(places, seconds)
     app = web.Application()
     app.router.add_post("/v1/completions", server.complete)
+    app.router.add_post("/classify", server.score)
     app.router.add_get("/v1/models", models)
     app.router.add_get("/occupancy", server.occupancy)
     runner = web.AppRunner(app)
@@ -108,28 +144,38 @@ def server(places: int, seconds: float) -> Iterator[str]:
         process.wait()
 
 
-def measure(servers: int, drafts: int, rounds: int, places: int, seconds: float) -> dict[str, Any]:
-    """Revise a batch with one server, or with a critic and an editor."""
+def measure(servers: Mapping[str, int], work: Work, *options: str) -> dict[str, Any]:
+    """Revise a batch with servers that have a number of places, by role.
+
+    The first is asked for everything that has no server of its own.
+    """
     with ExitStack() as opened:
-        urls = [opened.enter_context(server(places, seconds)) for _ in range(servers)]
+        urls = {
+            role: opened.enter_context(server(places, work.seconds))
+            for role, places in servers.items()
+        }
         folder = Path(opened.enter_context(tempfile.TemporaryDirectory()))
-        lines = [json.dumps({"id": n, "prompt": "?", "response": f"{n}."}) for n in range(drafts)]
-        (folder / "in.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
+        rows = ({"id": n, "prompt": "?", "response": f"{n}."} for n in range(work.drafts))
+        lines = "".join(json.dumps(row) + "\n" for row in rows)
+        (folder / "in.jsonl").write_text(lines, encoding="utf-8")
+        first = next(iter(urls.values()))
         command = [sys.executable, "-m", "revloop", "batch", "in.jsonl", "out.jsonl", "--quiet"]
-        command += ["--base-url", urls[0], "--iterations", str(rounds), "--no-early-stop"]
-        command += ["--editor", urls[1]] if servers == 2 else []
+        command += ["--base-url", first, "--iterations", str(work.rounds), "--no-early-stop"]
+        command += ["--editor", urls["editor"]] if "editor" in urls else []
+        if options:
+            command += [*options, "--selector", f"reward:{urls.get('selector', first)}"]
         started = time.perf_counter()
         subprocess.run(command, cwd=folder, check=True)
         wall_s = time.perf_counter() - started
-        found = []
-        for url in urls:
+        found = {}
+        for role, url in urls.items():
             with urllib.request.urlopen(f"{url}/occupancy") as reply:
-                found.append(json.load(reply))
+                found[role] = json.load(reply)
     return {"wall_s": round(wall_s, 2), "servers": found}
 
 
 def main() -> None:
-    """Measure one role and two, or be a server."""
+    """Measure one role, two and three, or be a server."""
     parser = command_parser(__doc__)
     parser.add_argument("--serve", nargs=2, metavar=("PLACES", "SECONDS"))
     parser.add_argument("--drafts", type=int, default=400)
@@ -140,14 +186,17 @@ def main() -> None:
     if chosen.serve:
         asyncio.run(serve(int(chosen.serve[0]), float(chosen.serve[1])))
         return
-    work = (chosen.drafts, chosen.rounds, chosen.places, chosen.seconds)
+    work, places = Work(chosen.drafts, chosen.rounds, chosen.seconds), chosen.places
+    choose = ("--candidates", "2")
+    three = {"critic": places // 2, "editor": places, "selector": places}
     found = {
         "drafts": chosen.drafts,
         "rounds": chosen.rounds,
-        "places": chosen.places,
         "seconds_a_reply": chosen.seconds,
-        "one server": measure(1, *work),
-        "critic and editor": measure(2, *work),
+        "one server": measure({"all": places}, work),
+        "critic and editor": measure({"critic": places, "editor": places}, work),
+        "one server, candidates": measure({"all": places}, work, *choose),
+        "critic, editor and selector": measure(three, work, *choose),
     }
     save(NAME, found)
 

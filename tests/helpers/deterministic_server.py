@@ -1,8 +1,11 @@
 """A server, run as a process, that always gives the same answer to the same prompt.
 
+It is a critic, an editor and a reward model.
+
 A draft here is a text like ``Draft 7 ++``: every revision adds a ``+``, up to a number that depends
 on the text before them; then nothing changes and the trajectory converges. So a prompt alone tells
-which round it belongs to.
+which round it belongs to. Above temperature 0, where a round's further candidates are, a revision
+loses every ``+``.
 
     python deterministic_server.py PORT
 
@@ -55,7 +58,8 @@ def reply_to(body: Mapping[str, Any]) -> dict[str, Any]:
     """The reply to a request with a prompt."""
     is_critique = bool(body.get("stop"))
     name, version, _ = what_is_asked(body["prompt"], is_critique=is_critique)
-    text = CRITIQUE if is_critique else text_after(name, version + 1)
+    revised = name if body.get("temperature") else text_after(name, version + 1)
+    text = CRITIQUE if is_critique else revised
     choice = {"index": 0, "text": text, "finish_reason": "stop"}
     usage = {"prompt_tokens": 50, "completion_tokens": 20, "total_tokens": 70}
     return {"choices": [choice], "usage": usage}
@@ -79,20 +83,30 @@ class Answers:
         """Answer a prompt."""
         body = await request.json()
         is_small = body.get("max_tokens") == 1  # about parameters or faults, not about a draft
-        if not is_small:
+        asked = what_is_asked(body["prompt"], is_critique=bool(body.get("stop")))
+        await self._note(None if is_small else asked)
+        return web.json_response(reply_to(body))
+
+    async def reward(self, request: web.Request) -> web.Response:
+        """The number of ``+`` of a response."""
+        text = (await request.json())["messages"][-1]["content"]
+        name, pluses, _ = what_is_asked(text, is_critique=False)
+        await self._note(None if name == "Hello" else (name, pluses, "reward"))
+        return web.json_response({"data": [{"index": 0, "probs": [pluses]}]})
+
+    async def _note(self, asked: tuple[str, int, str] | None) -> None:
+        """Note a request, unless it is small; then keep to the session's order."""
+        if asked is not None:
             async with self.arrival:
                 self.arrived += 1
                 self.arrival.notify_all()
             await self.released.wait()
         if self.refuse_after is not None and self.arrived > self.refuse_after:
             raise web.HTTPUnauthorized
-        if is_small:
-            return web.json_response(reply_to(body))
-        name, version, kind = what_is_asked(body["prompt"], is_critique=bool(body.get("stop")))
-        self.asked.append((name, version, kind))
-        if self.after is not None and len(self.asked) == self.after:
-            os.kill(self.victim, self.signal)
-        return web.json_response(reply_to(body))
+        if asked is not None:
+            self.asked.append(asked)
+            if self.after is not None and len(self.asked) == self.after:
+                os.kill(self.victim, self.signal)
 
     async def session(self, request: web.Request) -> web.Response:
         """Start a new session."""
@@ -133,6 +147,7 @@ def app() -> web.Application:
     made = web.Application()
     made.router.add_get("/v1/models", _models)
     made.router.add_post("/v1/completions", answers.completion)
+    made.router.add_post("/classify", answers.reward)
     made.router.add_post("/session", answers.session)
     made.router.add_post("/victim", answers.name_victim)
     made.router.add_get("/asked", answers.what_was_asked)

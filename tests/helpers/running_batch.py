@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import signal
 import sys
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -17,7 +18,6 @@ from tests.helpers.command_line import Finished, start
 from tests.helpers.deterministic_server import text_after
 
 if TYPE_CHECKING:
-    import signal
     from collections.abc import AsyncIterator, Iterable, Mapping
 
     from tests.helpers.batch_api_server import BatchApiServer
@@ -53,6 +53,11 @@ class Server:
     async def kill(self) -> None:
         self.process.kill()
         await self.process.wait()
+
+    async def kill_at(self, number: int) -> None:
+        """Let it kill itself when it has been asked a number of times from now on."""
+        await self.tell("/session", signal=int(signal.SIGKILL), after=number)
+        await self.tell("/victim", pid=self.process.pid)
 
 
 @asynccontextmanager
