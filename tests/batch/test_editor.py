@@ -14,7 +14,8 @@ from revloop.batch.failures import IS_GONE_AFTER
 from revloop.batch.workers import Workers
 from revloop.errors import UnreachableError
 from revloop.options import Concurrency
-from revloop.trajectory import EngineInfo
+from revloop.trajectory import EngineInfo, Verdict
+from tests.helpers.judges import RuleJudge, always_first
 from tests.helpers.scripted_engine import ScriptedEngine, cnr_critique
 
 if TYPE_CHECKING:
@@ -94,6 +95,42 @@ async def test_the_critic_goes_on_while_the_editor_is_away() -> None:
         assert editor.inside <= 2
         editor.open.set()
     assert len(ended) == 4
+
+
+class HoldingJudge(RuleJudge):
+    """A judge behind a server, which answers nothing before it is opened."""
+
+    def __init__(self) -> None:
+        super().__init__(always_first)
+        self.open = anyio.Event()
+
+    def waiting(self) -> None:
+        return None
+
+    async def judge(self, prompt: str, first: str, second: str) -> Verdict:
+        await self.open.wait()
+        return await super().judge(prompt, first, second)
+
+
+async def test_the_engine_is_kept_full_while_a_judge_holds_as_many_drafts() -> None:
+    engine = Counting(lambda request: cnr_critique() if request.stop else "better")
+    judge, ended, progress = HoldingJudge(), Ends(), Progress()
+    engine.open.set()
+    async with AsyncReviser(engine=engine, judge=judge, keep="gate") as reviser:
+        bounds = Concurrency(1, 4)
+        workers = Workers(reviser, iterations=1, bounds=bounds, progress=progress)
+        async with workers.running():
+            for number in range(4):
+                await workers.start(await reviser.begin(Draft(id=number, response="a")), ended.add)
+            while len(engine.requests) < 8:
+                await anyio.lowlevel.checkpoint()
+            engine.open = anyio.Event()
+            for number in range(4, 8):
+                await workers.start(await reviser.begin(Draft(id=number, response="a")), ended.add)
+            await engine.until_inside(4)
+            engine.open.set()
+            judge.open.set()
+    assert len(ended) == 8
 
 
 async def test_a_round_that_the_critic_began_is_finished_by_the_editor_after_a_stop() -> None:

@@ -14,6 +14,7 @@ from revloop.batch.lockstep import HaltedError, Lockstep
 from revloop.concurrency import task_group
 from revloop.engines.batch_api.engine import BatchApiEngine
 from revloop.engines.metrics import ReportsLoad
+from revloop.engines.outage import WaitsForServer
 from revloop.errors import RevloopError
 
 if TYPE_CHECKING:
@@ -38,9 +39,10 @@ class Workers:
 
     At most ``bounds.most`` trajectories are under way: more than the engine can hold, so that the
     gate before it has a choice of which goes first. With an editor on another engine, each engine
-    has its own gate, and twice as many are under way: as each waits for one engine at a time, both
-    are kept full, and one that is away holds up no request to the other. Memory does not grow with
-    the input, because :meth:`start` waits until one of them has ended.
+    has its own gate, and twice as many are under way; each judge behind a server adds as many. As
+    each trajectory waits for one of them at a time, all are kept full, and one that is away holds
+    up no request to the others. Memory does not grow with the input, because :meth:`start` waits
+    until one of them has ended.
 
     Args:
         reviser: An open reviser.
@@ -67,7 +69,7 @@ class Workers:
         self._engines = [reviser.engine, *(() if reviser.editor is None else (reviser.editor,))]
         self._failures = FailuresInARow(progress, engines=len(self._engines))
         self._gates = [Gate(bounds.least) for _ in self._engines]
-        self._most = bounds.most * len(self._engines)
+        self._most = bounds.most * (len(self._engines) + self._judges_beside)
         self._progress.iterations = iterations
         self._progress.limit = sum(gate.limit for gate in self._gates)
         self._places = anyio.Semaphore(self._most, fast_acquire=True)
@@ -190,6 +192,13 @@ class Workers:
     @property
     def _is_closed(self) -> bool:
         return self._gates[0].is_closed
+
+    @property
+    def _judges_beside(self) -> int:
+        """Number of judges that may keep trajectories waiting while the engines work."""
+        if self._jobs is not None:  # those would wait at the gate, and miss their round's job
+            return 0
+        return sum(isinstance(judge, WaitsForServer) for judge in self._reviser.judges)
 
     @property
     def _jobs(self) -> BatchApiEngine | None:
