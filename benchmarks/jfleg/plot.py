@@ -1,0 +1,59 @@
+"""Plots of GLEU over records and over rounds."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from benchmarks.plotting import saved_figure
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from matplotlib.axes import Axes
+
+_MARKERS = {"rewrite": "o", "edits": "s"}
+_HUMANS = 62.4
+
+
+def plot(runs: Sequence[dict[str, Any]], path: Path) -> None:
+    """Draw the runs: GLEU after the last round over records, and GLEU over rounds."""
+    with saved_figure(path, 10, 4) as figure:
+        over_records, over_rounds = figure.subplots(1, 2)
+        for form, marker in _MARKERS.items():
+            chosen = [one for one in runs if one["form"] == form]
+            last = [(one["records"], one["rounds"][-1]) for one in chosen]
+            _points(over_records, form, marker, last)
+            for one in chosen:
+                rows = one["rounds"]
+                label = f"{form}, {one['records']} records, seed {one['seed']}"
+                over_rounds.plot(
+                    [row["round"] for row in rows],
+                    [row["gleu"] for row in rows],
+                    marker=marker,
+                    label=label,
+                )
+        _label(over_records, "records", "GLEU after the last round")
+        _label(over_rounds, "rounds", "GLEU")
+
+
+def _points(
+    axes: Axes, form: str, marker: str, points: Sequence[tuple[int, dict[str, Any]]]
+) -> None:
+    if not points:
+        return
+    records, rows = zip(*sorted(points, key=lambda one: one[0]), strict=True)
+    values = [row["gleu"] for row in rows]
+    below = [row["gleu"] - row["low"] for row in rows]
+    above = [row["high"] - row["gleu"] for row in rows]
+    axes.errorbar(
+        records, values, [below, above], marker=marker, linestyle="none", capsize=3, label=form
+    )
+
+
+def _label(axes: Axes, across: str, up: str) -> None:
+    axes.set_xlabel(across)
+    axes.set_ylabel(up)
+    axes.grid(visible=True, alpha=0.3)
+    if axes.get_legend_handles_labels()[0]:
+        axes.legend(fontsize=6)

@@ -1,0 +1,162 @@
+"""The stages of one run, each a command of revloop; a stage whose output is there is skipped."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from benchmarks.jfleg.feedback import make_records
+from benchmarks.jfleg.judging import FOLDER
+from benchmarks.jfleg.sentences import Sentence, read_sentences
+from revloop.serving import ServerOptions, VllmServer
+from revloop.trajectory import Trajectory
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+PROMPTS = Path(__file__).parent / "prompts"
+UNTRAINED = {"rewrite": "chat-plain", "edits": "chat-edits"}
+"""Prompt sets for the base model as it is, by form."""
+
+VLLM_OPTIONS = ("--max-num-seqs", "64", "--max-model-len", "1024")
+STAGES = ("records", "finetune", "revise", "evaluate")
+
+
+@dataclass(frozen=True)
+class Run:
+    """One critic and its revisions of the test set.
+
+    Attributes:
+        folder: Its files.
+        data: The folder of JFLEG.
+        base: The folder of the base model.
+        form: ``rewrite`` or ``edits``.
+        records: Number of records; 0: the base as it is.
+        seed: Of the choice of records and of the training.
+        rounds: Rounds of critique and revision.
+        sentences: Test sentences, from the first on; None: all.
+        critique: The form of the critiques.
+        training: Options of `revloop finetune`.
+        revising: Options of `revloop batch`.
+    """
+
+    folder: Path
+    data: Path
+    base: Path
+    form: str
+    records: int
+    seed: int
+    rounds: int
+    sentences: int | None
+    critique: str
+    training: tuple[str, ...]
+    revising: tuple[str, ...]
+
+    @property
+    def prompts(self) -> str:
+        """The prompt set that the critic is trained with and asked with."""
+        return str(PROMPTS / self.form) if self.records else UNTRAINED[self.form]
+
+    @property
+    def model(self) -> Path:
+        """The folder of the critic."""
+        return self.folder / "run" / "model" if self.records else self.base
+
+    @property
+    def test(self) -> list[Sentence]:
+        """The sentences to revise."""
+        return read_sentences(self.data, "test")[: self.sentences]
+
+    def do(self, stages: Sequence[str]) -> None:
+        """Run stages, in their order."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        steps: dict[str, tuple[Path, Callable[[Path], None]]] = {
+            "records": (self.folder / "records.jsonl", self._make_records),
+            "finetune": (self.folder / "finetune.json", self._finetune),
+            "revise": (self.folder / "revised.jsonl", self._revise),
+            "evaluate": (self.folder / "evaluation.json", self._evaluate),
+        }
+        for name in (name for name in STAGES if name in stages):
+            output, step = steps[name]
+            if not output.exists() and (self.records or name in ("revise", "evaluate")):
+                print(f"{self.folder.name}: {name}", flush=True)
+                step(output)
+
+    def trajectories(self) -> list[Trajectory]:
+        """What the revisions became, in the order of the sentences."""
+        lines = (self.folder / "revised.jsonl").read_text(encoding="utf-8").splitlines()
+        found = [Trajectory.model_validate_json(line) for line in lines]
+        return sorted(found, key=lambda one: int(one.draft.id))
+
+    def read(self, name: str) -> dict[str, Any]:
+        """The content of a stage's JSON file; empty without it."""
+        path = self.folder / f"{name}.json"
+        return json.loads(path.read_bytes()) if path.exists() else {}
+
+    def _make_records(self, output: Path) -> None:
+        dev = read_sentences(self.data, "dev")
+        _write_rows(output, make_records(dev, self.records, self.seed, self.critique))
+        _revloop("records", "validate", str(output), "--prompts", self.prompts)
+
+    def _finetune(self, output: Path) -> None:
+        run, started = self.folder / "run", time.monotonic()
+        _revloop(
+            *("finetune", str(self.folder / "records.jsonl"), "--output", str(run)),
+            *("--base", str(self.base), "--prompts", self.prompts, "--seed", str(self.seed)),
+            *(("--resume",) if run.exists() else ()),
+            *self.training,
+        )
+        steps = [json.loads(line) for line in (run / "metrics.jsonl").open(encoding="utf-8")]
+        seconds = round(time.monotonic() - started)
+        output.write_text(json.dumps({"seconds": seconds, "steps": len(steps)}), encoding="utf-8")
+
+    def _revise(self, output: Path) -> None:
+        drafts = self.folder / "drafts.jsonl"
+        rows = [{"id": str(n), "response": one.source} for n, one in enumerate(self.test)]
+        drafts.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+        options = ServerOptions(
+            model=str(self.model),
+            enforce_eager=True,
+            log_path=self.folder / "server.log",
+            vllm_options=VLLM_OPTIONS,
+        )
+        with VllmServer(options) as server:
+            _revloop(
+                *("batch", str(drafts), str(output), "--base-url", server.base_url),
+                *("--prompts", self.prompts, "--iterations", str(self.rounds)),
+                *self.revising,
+            )
+
+    def _evaluate(self, output: Path) -> None:
+        environment = {**os.environ, FOLDER: str(self.data)}
+        judge = "benchmarks.jfleg.judging:judge"
+        command = ("evaluate", f"{self.folder / 'revised.jsonl'}.sqlite", "--judge", judge)
+        found = _revloop(*command, "--against", "both", "--json", env=environment, output=True)
+        output.write_text(found, encoding="utf-8")
+
+
+def _write_rows(path: Path, rows: Sequence[Any]) -> None:
+    lines = (row.model_dump_json(exclude_none=True) + "\n" for row in rows)
+    path.write_text("".join(lines), encoding="utf-8")
+
+
+def _revloop(*arguments: str, env: dict[str, str] | None = None, output: bool = False) -> str:
+    """Run a command of revloop; it shows its own progress and errors.
+
+    Returns:
+        Its standard output, if that is asked for.
+    """
+    done = subprocess.run(
+        (sys.executable, "-m", "revloop", *arguments),
+        check=True,
+        env=env,
+        stdout=subprocess.PIPE if output else None,
+        encoding="utf-8",
+    )
+    return done.stdout or ""
