@@ -1,12 +1,12 @@
 r"""A critic of few human revisions, round by round, on JFLEG.
 
-    python -m benchmarks.jfleg --base FOLDER --work FOLDER [--data FOLDER] [--records 0 100 ...]
+    python -m benchmarks.jfleg --model FOLDER --keep FOLDER [--data FOLDER] [--records 0 100 ...]
 
-Makes records of the dev set, fine-tunes the base on them (`revloop finetune`), serves the critic,
+Makes records of the dev set, fine-tunes the model on them (`revloop finetune`), serves the critic,
 lets it revise the test sentences (`revloop batch`), and writes GLEU, win rate, harm and edits by
 round to `benchmarks/results/jfleg.json`, with a plot. A run is one form, number of records and
-seed. Its files are in a folder of --work, and a stage whose output is there is skipped; --stages
-does some of them only. The base was SmolLM2-135M-Instruct. No data of JFLEG gets into the results,
+seed. Its files are in a folder of --keep, and a stage whose output is there is skipped; --stages
+does some of them only. The model was SmolLM2-135M-Instruct. No data of JFLEG gets into the results,
 and critics trained on it must not be shipped (CC BY-NC-SA 4.0).
 """
 
@@ -49,9 +49,9 @@ def runs(arguments: argparse.Namespace) -> Iterator[Run]:
     for form, seed, records in chosen:
         name = f"{form}-{records}" if records == 0 else f"{form}-{records}-{seed}"
         yield Run(
-            folder=(arguments.work / name).resolve(),
+            folder=(arguments.keep / name).resolve(),
             data=(arguments.data / "jfleg").resolve(),
-            base=arguments.base.resolve(),
+            base=arguments.model.resolve(),
             form=form,
             records=records,
             seed=seed,
@@ -71,7 +71,7 @@ def result_of(run: Run) -> dict[str, Any]:
         "records": run.records,
         "seed": run.seed if run.records else None,
         "date": datetime.now(UTC).date().isoformat(),
-        "prompts": run.folder.name if not run.records else run.form,
+        "prompts": Path(run.prompts).name,
         "training": {**trained, **run.read("finetune")} if run.records else None,
         "revising": shlex.join(run.revising),
         **figures(run.test, run.trajectories(), run.rounds),
@@ -108,8 +108,8 @@ def main() -> None:
     """Do the stages of the runs that the command line names."""
     parser = command_parser(__doc__)
     add_data_option(parser, "the folder jfleg")
-    parser.add_argument("--base", type=Path, required=True, help="folder of the base model")
-    parser.add_argument("--work", type=Path, required=True, help="folder for the runs' files")
+    parser.add_argument("--model", type=Path, required=True, help="folder of the base model")
+    parser.add_argument("--keep", type=Path, required=True, help="folder for the runs' files")
     parser.add_argument("--forms", nargs="+", default=FORMS, choices=FORMS)
     parser.add_argument("--records", nargs="+", type=int, default=RECORDS)
     parser.add_argument("--seeds", nargs="+", type=int, default=(0, 1))

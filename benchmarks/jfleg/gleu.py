@@ -68,7 +68,7 @@ def sentence_gleu(sentence: Sentence, text: str) -> float:
 
 
 def _counts(source: str, reference: str, text: str) -> list[int]:
-    """The words of the text and of the reference; then for each order the credit and all n-grams."""
+    """Words of the text and of the reference; then for each order the credit, and all n-grams."""
     words, reference_words, source_words = text.split(), reference.split(), source.split()
     counts = [len(words), len(reference_words)]
     for order in range(1, ORDER + 1):
