@@ -287,7 +287,7 @@ class PromptSet:
             UnusableError: The text is an unfinished thought or an unusable critique.
         """
         text = self.without_thoughts("critique", generated, given).text
-        return self.settings.critique.read(text, criteria)
+        return self.settings.critique.read(text, criteria, given)
 
     def parse_revision(self, generated: str, given: Sequence[str] = ()) -> str:
         """The revision in a generated text: the text, or edits. An exact passage of it.
@@ -322,15 +322,15 @@ class PromptSet:
         text = self.without_thoughts("both", generated, given).text
         if self.has_edits and tags is not None:
             divided, edits = find_edits(text, tags, given)
-            return read(text[:divided], criteria), edits
+            return read(text[:divided], criteria, given), edits
         if self.is_chat and tags is not None:
             divided, revision = find_revision(text, tags, given)
-            return read(text[:divided], criteria), self._without_talk(revision, given)
+            return read(text[:divided], criteria, given), self._without_talk(revision, given)
         before, found, after = text.partition(self.bridge)
         if not found:
             raise UnusableError(f"there is no '{self.bridge.strip()}'")
         revision = self._without_talk(parse_revision(after, tags, given), given)
-        return read(before, criteria), revision
+        return read(before, criteria, given), revision
 
     def revised(self, written: str, before: str) -> WrittenRevision:
         """The text that a parsed revision stands for.

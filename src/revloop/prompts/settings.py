@@ -18,6 +18,7 @@ from revloop.prompts.parsing import (
     heading,
     parse_criteria,
     parse_critique,
+    refuse_invented,
 )
 from revloop.trajectory import SamplingDefaults
 from revloop.values import Frozen
@@ -79,6 +80,9 @@ class CritiqueSettings(Frozen):
         default="", description="Beginning of the critic's reply, and of the critique. Chat only."
     )
     stop: tuple[Stop, ...] = Field(default=(), description="Texts that end the critique.")
+    real_quotations: bool = Field(
+        default=False, description="Whether a critique that quotes only what is made up is refused."
+    )
 
     @model_validator(mode="after")
     def _one_layout(self) -> Self:
@@ -91,16 +95,20 @@ class CritiqueSettings(Frozen):
         """Whether a critique that was cut at its token limit can be used."""
         return self.criteria is None and (self.labels is None or not self.labels.required)
 
-    def read(self, text: str, criteria: Sequence[str] = ()) -> Critique:
+    def read(self, text: str, criteria: Sequence[str] = (), given: Sequence[str] = ()) -> Critique:
         """A critique as it was written.
 
         Args:
             text: The critic's exact text, without its thoughts.
             criteria: Names of the criteria; empty without any, or if the rubric is a text.
+            given: The texts that it may quote.
 
         Raises:
-            UnusableError: It is blank, or required parts are missing or cannot be read.
+            UnusableError: It is blank, required parts are missing or cannot be read, or what it
+                quotes is made up.
         """
+        if self.real_quotations:
+            refuse_invented(text, given)
         if self.criteria is not None:
             return parse_criteria(text, self.criteria, criteria)
         return parse_critique(text, self.labels)
@@ -266,7 +274,7 @@ class PromptSettings(Frozen):
 _NEWER_KEYS = ("tries", "retry_temperature", "rewrite", "fields")
 _NEWER = {
     "conversation": ("form",),
-    "critique": ("criteria", "prefill", "stop"),
+    "critique": ("criteria", "prefill", "stop", "real_quotations"),
     "revision": ("form", "context", "prefill", "opening_words", "stop"),
 }
 """Settings that came later than the first stored runs, by table."""

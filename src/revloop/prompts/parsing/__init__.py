@@ -14,6 +14,7 @@ from revloop.prompts.parsing.edits import (
     find_edits,
     find_untagged_edits,
 )
+from revloop.prompts.parsing.quotations import refuse_invented
 from revloop.prompts.parsing.revision import (
     RevisionTags,
     find_revision,
@@ -61,6 +62,7 @@ __all__ = [
     "parse_criteria",
     "parse_critique",
     "parse_revision",
+    "refuse_invented",
     "unless_unchanged",
     "without_talk",
     "without_thoughts",
