@@ -11,9 +11,11 @@ import pytest
 from revloop import Trajectory, revise
 from revloop.options import RunSettings
 from revloop.store import Store
-from revloop.trajectory import Draft, Version
+from revloop.trajectory import Draft, StopReason, Version
 from tests.helpers.command_line import Finished, revloop
 from tests.helpers.edited_samples import edited_store
+from tests.helpers.export_samples import judge_all_pairs
+from tests.helpers.judges import store_of
 from tests.helpers.row_samples import NOW, good
 from tests.helpers.scripted_engine import ScriptedEngine, cnr_rounds
 from tests.helpers.stored import append
@@ -146,3 +148,40 @@ async def test_edits_are_exported_with_what_became_of_them(tmp_path: Path) -> No
     assert outcomes == [[None, [applied] * 3], [None, partly, []], [None, None]]
     for row, trajectory in zip(rows, made, strict=True):
         assert Trajectory.from_json(json.dumps(row)).versions == trajectory.versions
+
+
+@pytest.fixture
+def judged(tmp_path: Path) -> Path:
+    """A trajectory that gets better, one that ends as it began, and one that is not finished."""
+    rows = [["5 a", "6 b"], ["5 a", "6 b", "5 a"], ["5 a"]]
+    reasons = [StopReason.ROUNDS_DONE, StopReason.CYCLE, None]
+    return judge_all_pairs(store_of(tmp_path / "s.sqlite", rows, reasons=reasons))
+
+
+async def test_training_data_is_written_and_what_makes_no_row_is_counted(judged: Path) -> None:
+    out = judged.with_name("pairs.jsonl")
+    finished = await revloop("export", str(judged), str(out), "--as", "dpo", "--no-chat")
+    assert (finished.code, finished.out) == (0, f"{out}: 1 row of 3 trajectories\n")
+    assert "Left out: pairs of equal texts: 1; unfinished trajectories: 1" in finished.err
+    (row,) = lines_of(out.read_text())
+    assert (row["chosen"], row["rejected"]) == ("6 b", "5 a")
+
+
+async def test_a_form_without_a_row_is_an_error_and_writes_nothing(store: Path) -> None:
+    out = store.with_name("pairs.jsonl")
+    assert_failed(await revloop("export", str(store), str(out), "--as", "dpo"), "no verdicts")
+    assert not out.exists()
+
+
+@pytest.mark.parametrize("name", ["out.csv", "out.json", "out.xlsx", "out.txt"])
+async def test_an_ending_that_is_not_written_is_refused(judged: Path, name: str) -> None:
+    finished = await revloop("export", str(judged), str(judged.with_name(name)))
+    assert_failed(finished, "cannot be written. Trajectories are JSONL", ".parquet")
+
+
+async def test_an_option_without_effect_is_refused(judged: Path) -> None:
+    out = str(judged.with_name("o.jsonl"))
+    finished = await revloop("export", str(judged), out, "--as", "versions", "--pairs", "all")
+    assert_failed(finished, "--pairs has no effect on the form 'versions'")
+    both = await revloop("export", str(judged), out, "--as", "dpo", "--final-only")
+    assert_failed(both, "--final-only has no effect")

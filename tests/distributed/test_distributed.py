@@ -214,3 +214,10 @@ async def test_options_that_make_no_sense_together_are_refused(
 def test_the_command_line_does_not_import_ray() -> None:
     code = "import sys, revloop.cli.app; sys.exit('ray' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+async def test_a_folder_of_shards_is_exported_as_one_store(tmp_path: Path) -> None:
+    shards_in(tmp_path / "out", "jsonl", [Draft(id="d0", response="Text.")], "a")
+    finished = await revloop("export", "out", "v.jsonl", "--as", "versions", folder=tmp_path)
+    assert finished.code == 0, finished.err
+    assert '"id":"d0"' in (tmp_path / "v.jsonl").read_text()

@@ -207,7 +207,10 @@ class TestPlaces:
 class TestEndings:
     @pytest.mark.parametrize(
         "name",
-        ["o.jsonl.bz2", "o.jsonl.XZ", "o.zip", "o.csv", "o.csv.gz", "o.parquet.gz", "o.xlsx"],
+        [
+            *("o.jsonl.bz2", "o.jsonl.XZ", "o.zip", "o.csv", "o.csv.gz", "o.parquet.gz", "o.xlsx"),
+            *("o.json", "o.JSON.gz", "o.txt", "o.md"),
+        ],
     )
     def test_a_format_that_trajectories_do_not_have_is_reported(
         self, tmp_path: Path, name: str
@@ -216,7 +219,8 @@ class TestEndings:
             check_paths([Writes(tmp_path / name, check_ending=check_trajectories)])
 
     @pytest.mark.parametrize(
-        "name", ["o", "o.json", "o.jsonl", "o.jsonl.gz", "o.GZ", "o.jsonl.zst", "o.parquet", "o.1"]
+        "name",
+        ["o", "o.jsonl", "o.ndjson", "o.jsonl.gz", "o.GZ", "o.jsonl.zst", "o.parquet", "o.1"],
     )
     def test_what_is_written_is_accepted(self, tmp_path: Path, name: str) -> None:
         check_paths([Writes(tmp_path / name, check_ending=check_trajectories)])

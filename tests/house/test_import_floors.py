@@ -46,6 +46,7 @@ FLOORS = {
     "evaluation": 6,
     "bench": 7,
     "distributed": 7,
+    "export": 7,
     "report": 7,
     "__main__": 8,
     "cli": 8,

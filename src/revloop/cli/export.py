@@ -10,24 +10,38 @@ import typer
 
 from revloop.cli import exit_codes, output
 from revloop.cli.files import Force, named_output
-from revloop.cli.stores import RunToRead, StoreToRead, tell_which_run
-from revloop.files.endings import check_trajectories
+from revloop.cli.generated import with_options
+from revloop.cli.stores import RunToRead, StoreOrShards, store_in, tell_which_run, what_is_read
+from revloop.export import (
+    ExportCounts,
+    ExportOptions,
+    check_ending_for,
+    check_form,
+    told,
+)
+from revloop.export import export as export_store
 from revloop.files.paths import Writes, check_paths
-from revloop.rows import STANDARD_OUTPUT, open_output
+from revloop.rows import STANDARD_OUTPUT
 from revloop.store import Losses, Store, salvage
 
-EXAMPLE = "Example: `revloop export versions.sqlite versions.jsonl`"
+EXAMPLE = (
+    "Example: `revloop export versions.sqlite versions.jsonl`, or as training data: "
+    "`revloop export versions.sqlite pairs.jsonl --as dpo`"
+)
 
 
+@with_options(export=ExportOptions)
 def export(
-    store: StoreToRead,
+    store: StoreOrShards,
     output_file: Annotated[
         Path,
         typer.Argument(
-            help="File to write: .jsonl, .jsonl.gz, .jsonl.zst or .parquet; -: stdout.",
+            help="File to write: .jsonl, .jsonl.gz, .jsonl.zst, .parquet, or .csv for flat rows; "
+            "-: stdout.",
             metavar="OUTPUT",
         ),
     ],
+    export: ExportOptions,
     final_only: Annotated[
         bool,
         typer.Option(
@@ -48,34 +62,33 @@ def export(
 ) -> None:
     """Export a store, also while a batch still writes to it."""
     output_file = named_output(output_file)
+    check_form(export, final_only=final_only)
     check_paths(
-        [Writes(output_file, may_replace=force, check_ending=check_trajectories)],
-        {"the store": store},
+        [Writes(output_file, may_replace=force, check_ending=check_ending_for(export))],
+        what_is_read(store),
     )
+    store = store_in(store)
     if not salvage_damaged:
-        _write(store, output_file, run, final_only=final_only)
+        _write(store, output_file, export, run, final_only=final_only)
         return
     with tempfile.TemporaryDirectory(prefix="revloop-salvage-") as folder:
         salvaged = Path(folder) / store.name
         losses = salvage(store, salvaged)
-        _write(salvaged, output_file, run, final_only=final_only)
+        _write(salvaged, output_file, export, run, final_only=final_only)
     _tell_losses(store, losses)
     if losses:
         raise typer.Exit(exit_codes.LOST)
 
 
-def _write(store: Path, output_file: Path, run: int | None, *, final_only: bool) -> None:
-    written = unfinished = 0
-    with (
-        Store.open_to_read(store) as opened,
-        open_output(output_file, final_only=final_only) as out,
-    ):
+def _write(
+    store: Path, output_file: Path, options: ExportOptions, run: int | None, *, final_only: bool
+) -> None:
+    with Store.open_to_read(store) as opened:
         tell_which_run(opened, run)
-        for trajectory in opened.contents(run):
-            out.write(trajectory)
-            written += 1
-            unfinished += trajectory.end is None
-    _tell(output_file, written, unfinished)
+    counts = export_store(store, output_file, options, run=run, final_only=final_only)
+    if left_out := told(counts.left_out):
+        output.say(f"Left out: {left_out}")
+    _tell(output_file, counts, is_whole=options.form == "trajectories")
 
 
 def _tell_losses(store: Path, losses: Losses) -> None:
@@ -97,10 +110,14 @@ def _tell_losses(store: Path, losses: Losses) -> None:
         output.say(f"  rebuilt from the draft: {losses.rebuilt} versions 0")
 
 
-def _tell(path: Path, written: int, unfinished: int) -> None:
-    what = output.trajectories(written)
-    not_finished = f", {unfinished} of them unfinished" if unfinished else ""
-    if path == STANDARD_OUTPUT:
-        output.say(f"{what}{not_finished}")
+def _tell(path: Path, counts: ExportCounts, *, is_whole: bool) -> None:
+    if is_whole:
+        what = output.trajectories(counts.rows)
+        what += f", {counts.unfinished} of them unfinished" if counts.unfinished else ""
     else:
-        output.results.print(output.printable(f"{path}: {what}{not_finished}"))
+        rows = "1 row" if counts.rows == 1 else f"{counts.rows} rows"
+        what = f"{rows} of {output.trajectories(counts.trajectories)}"
+    if path == STANDARD_OUTPUT:
+        output.say(what)
+    else:
+        output.results.print(output.printable(f"{path}: {what}"))

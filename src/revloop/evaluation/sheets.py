@@ -17,8 +17,8 @@ from pydantic import ValidationError
 
 from revloop.errors import InputError
 from revloop.evaluation.pairs import BOTH, Against, pairs_of
-from revloop.evaluation.tables import write_rows
 from revloop.files.text import read_text
+from revloop.rows.spreadsheets import write_rows
 from revloop.trajectory import JudgeInfo, Verdict
 from revloop.values import digest_of, explain
 

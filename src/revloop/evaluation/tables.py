@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import csv
 from itertools import groupby
 from textwrap import shorten
 from typing import TYPE_CHECKING, TextIO
 
 from revloop.evaluation.checks import CheckFigures
 from revloop.evaluation.rounds import RoundFigures
+from revloop.rows.spreadsheets import write_rows
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
     from revloop.evaluation.criteria import CriterionFigures
     from revloop.evaluation.rounds import Evaluation, JudgeFigures
@@ -52,21 +52,6 @@ ALL_CHECKS = "all checks"
 
 _AGAINST = {"original": "original response", "previous": "previous round"}
 _NAME_CHARACTERS = 32
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
-
-
-def guarded(cell: object) -> object:
-    """Put an apostrophe before a text that a spreadsheet would run (OWASP, "CSV Injection")."""
-    return f"'{cell}" if isinstance(cell, str) and cell.startswith(_FORMULA_STARTS) else cell
-
-
-def write_rows(file: TextIO, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """Write CSV (RFC 4180, but with line feeds) without formulas."""
-    # quote every text: a bare carriage return in one would end its row
-    writer = csv.writer(file, lineterminator="\n", quoting=csv.QUOTE_NONNUMERIC)
-    writer.writerow(header)
-    for row in rows:
-        writer.writerow([guarded("" if cell is None else cell) for cell in row])
 
 
 def write_figures(file: TextIO, evaluation: Evaluation) -> None:

@@ -23,7 +23,7 @@ from revloop.records.validation import (
     Report,
     validate,
 )
-from revloop.records.versions import STORE_SOURCE, records_of_trajectories
+from revloop.records.versions import STORE_SOURCE, record_of_round, records_of_trajectories
 
 __all__ = [
     "DEFAULT_CONTEXT_TOKENS",
@@ -52,6 +52,7 @@ __all__ = [
     "prompt_key",
     "read_records",
     "read_rows",
+    "record_of_round",
     "records_of_trajectories",
     "training_texts",
     "validate",

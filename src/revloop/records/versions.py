@@ -26,13 +26,18 @@ def records_of_trajectories(trajectories: Iterable[Trajectory]) -> Iterator[Reco
     """
     for number, trajectory in enumerate(trajectories, start=1):
         for after in trajectory.versions[1:]:
-            yield _record(number, trajectory, trajectory.base_of(after), after)
+            yield record_of_round(number, trajectory, after)
 
 
-def _record(
-    number: int, trajectory: Trajectory, before: Version, after: Version
-) -> RecordEntry | Finding:
-    critique = after.critique
+def record_of_round(number: int, trajectory: Trajectory, after: Version) -> RecordEntry | Finding:
+    """The record of the round that made a version.
+
+    Args:
+        number: Serves as line number.
+        trajectory: The trajectory.
+        after: The version.
+    """
+    before, critique = trajectory.base_of(after), after.critique
     parts: dict[str, object] = {}
     if critique is not None and (critique.positive, critique.negative) != (None, None):
         parts = critique.model_dump(include={"score", "positive", "negative"})

@@ -1,4 +1,4 @@
-"""Trajectories as Parquet: one row each, with the same columns for all inputs."""
+"""Rows as Parquet; trajectories have the same columns for all inputs."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from revloop.files.compression import import_pyarrow
 from revloop.values import json_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from revloop.trajectory import Draft, Trajectory, Version
@@ -26,15 +26,20 @@ _GROUP_CHARACTERS = 16 * 2**20
 class ParquetWriter:
     """Collects rows, and writes a row group per thousand rows or 16 million characters."""
 
-    def __init__(self, writer: Any, path: Path, *, final_only: bool) -> None:
-        self._writer, self._path, self._final_only = writer, path, final_only
-        self._rows: list[dict[str, Any]] = []
+    def __init__(self, writer: Any, path: Path) -> None:
+        self._writer, self._path = writer, path
+        self._rows: list[Mapping[str, Any]] = []
         self._characters = 0
 
     @classmethod
     @contextmanager
-    def on(cls, file: BinaryIO, path: Path, *, final_only: bool) -> Iterator[Self]:
+    def on(cls, file: BinaryIO, path: Path, schema: Any) -> Iterator[Self]:
         """A writer to a file, which is complete when the block ends.
+
+        Args:
+            file: One with a file descriptor.
+            path: Its name.
+            schema: An Arrow schema.
 
         Raises:
             InputError: It cannot be written.
@@ -43,9 +48,8 @@ class ParquetWriter:
         pa = import_pyarrow("Parquet")
         with duplicate_handle(file, path) as handle:
             with translate_write_errors(path):
-                schema = _schema(pa, final_only=final_only)
                 inner = pa.parquet.ParquetWriter(handle, schema, compression="zstd")
-            writer = cls(inner, path, final_only=final_only)
+            writer = cls(inner, path)
             try:
                 yield writer
                 writer.flush()
@@ -53,10 +57,10 @@ class ParquetWriter:
                 with translate_write_errors(path):
                     inner.close()
 
-    def write(self, trajectory: Trajectory) -> None:
-        """Write one trajectory."""
-        self._rows.append(columns(trajectory, final_only=self._final_only))
-        self._characters += sum(len(version.text) for version in trajectory.versions)
+    def write(self, row: Mapping[str, Any], characters: int) -> None:
+        """Write one row with about so many characters."""
+        self._rows.append(row)
+        self._characters += characters
         if len(self._rows) == _GROUP_ROWS or self._characters >= _GROUP_CHARACTERS:
             self.flush()
 
@@ -91,8 +95,7 @@ def _asked(draft: Draft) -> dict[str, Any]:
     turns = draft.messages and [
         {"role": turn.role, "content": turn.content} for turn in draft.messages
     ]
-    name = draft.id if isinstance(draft.id, str) else draft.key
-    return {"id": name, "prompt": draft.prompt, "messages": turns}
+    return {"id": draft.name, "prompt": draft.prompt, "messages": turns}
 
 
 def _version(version: Version) -> dict[str, Any]:
@@ -117,7 +120,13 @@ def _extra(draft: Draft) -> str:
     return json_text(extra)
 
 
-def _schema(pa: Any, *, final_only: bool) -> Any:
+def schema_of_trajectories(*, final_only: bool) -> Any:
+    """The Arrow schema of the rows that :func:`columns` makes.
+
+    Raises:
+        MissingExtraError: pyarrow is not installed.
+    """
+    pa = import_pyarrow("Parquet")
     text = pa.string()
     turn = pa.struct([("role", text), ("content", text)])
     check = pa.struct([("name", text), ("passed", pa.bool_()), ("message", text)])

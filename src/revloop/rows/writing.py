@@ -13,7 +13,7 @@ from revloop.errors import InputError
 from revloop.files.atomic import atomic_file, translate_write_errors
 from revloop.files.compression import STANDARD_OUTPUT, compressed
 from revloop.files.descriptors import descriptor, is_device
-from revloop.rows.parquet import ParquetWriter
+from revloop.rows.parquet import ParquetWriter, columns, schema_of_trajectories
 from revloop.values import json_text
 
 if TYPE_CHECKING:
@@ -42,6 +42,17 @@ class _JsonlWriter:
             self._file.write(f"{line}\n".encode())
 
 
+class _ParquetTrajectories:
+    """Writes a trajectory as one row of a Parquet file."""
+
+    def __init__(self, writer: ParquetWriter, *, final_only: bool) -> None:
+        self._writer, self._final_only = writer, final_only
+
+    def write(self, trajectory: Trajectory) -> None:
+        characters = sum(len(version.text) for version in trajectory.versions)
+        self._writer.write(columns(trajectory, final_only=self._final_only), characters)
+
+
 @contextmanager
 def open_output(path: Path, *, final_only: bool = False) -> Iterator[TrajectoryWriter]:
     """A file of trajectories, which gets its name when the block ends without an error.
@@ -56,15 +67,27 @@ def open_output(path: Path, *, final_only: bool = False) -> Iterator[TrajectoryW
         InputError: It cannot be written.
         MissingExtraError: A library that it needs is not installed.
     """
-    if path == STANDARD_OUTPUT:
-        if sys.stdout is None:
-            raise InputError("Standard output is closed: name a file to write.")
-        yield _JsonlWriter(sys.stdout.buffer, Path("standard output"), final_only=final_only)
-        with translate_write_errors(Path("standard output")):
-            sys.stdout.buffer.flush()
-        return
-    with atomic_file(path) as file, trajectory_writer(file, path, final_only=final_only) as writer:
+    with output_file(path) as file, trajectory_writer(file, path, final_only=final_only) as writer:
         yield writer
+
+
+@contextmanager
+def output_file(path: Path) -> Iterator[BinaryIO]:
+    """A file that gets its name when the block ends without an error; ``-``: standard output.
+
+    Raises:
+        InputError: It cannot be written.
+        ReaderGoneError: It is a pipe that nothing reads any more.
+    """
+    if path != STANDARD_OUTPUT:
+        with atomic_file(path) as file:
+            yield file
+        return
+    if sys.stdout is None:
+        raise InputError("Standard output is closed: name a file to write.")
+    yield sys.stdout.buffer
+    with translate_write_errors(Path("standard output")):
+        sys.stdout.buffer.flush()
 
 
 @contextmanager
@@ -83,8 +106,9 @@ def trajectory_writer(
         MissingExtraError: A library that it needs is not installed.
     """
     if path.suffix.lower() == ".parquet":
-        with ParquetWriter.on(file, path, final_only=final_only) as writer:
-            yield writer
+        schema = schema_of_trajectories(final_only=final_only)
+        with ParquetWriter.on(file, path, schema) as writer:
+            yield _ParquetTrajectories(writer, final_only=final_only)
     else:
         with compressed(file, path) as stream:
             yield _JsonlWriter(stream, path, final_only=final_only)

@@ -182,6 +182,11 @@ class Draft(WrittenExactly):
         return json_text(self.id)
 
     @property
+    def name(self) -> str:
+        """The id as text, for columns of strings."""
+        return self.id if isinstance(self.id, str) else self.key
+
+    @property
     def has_exact_numbers(self) -> bool:
         """Whether a user's field contains a :class:`~revloop.values.Number`."""
         turns = [message.other_fields for message in self.messages or ()]

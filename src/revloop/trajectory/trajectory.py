@@ -17,7 +17,7 @@ from pydantic import Field
 from revloop.trajectory.draft import Draft
 from revloop.trajectory.steps import Refusal, Step, Usage
 from revloop.trajectory.version import Version, kept_round
-from revloop.values import AnyText, Frozen, WrittenExactly
+from revloop.values import AnyText, Frozen, WrittenExactly, json_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -150,6 +150,52 @@ class Trajectory(WrittenExactly):
     def base_of(self, version: Version) -> Version:
         """The version that another one, not version 0, was made from."""
         return self.versions[version.round - 1 if version.base is None else version.base]
+
+    def score_of(self, round_: int) -> float | None:
+        """The critic's score of a version: it stands in the critique of a later one.
+
+        A version that changed nothing has the score of its own critique. None if it was not scored.
+        """
+        for version in self.versions[1:]:
+            base = self.base_of(version)
+            is_about_it = base.round == round_ or (
+                version.round == round_ and version.text == base.text
+            )
+            if is_about_it and version.critique is not None:
+                return version.critique.score
+        return None
+
+    def to_rows(self) -> list[dict[str, Any]]:
+        """A flat row for each version, version 0 first: see docs/data.md for the columns."""
+        about = {
+            "id": self.draft.name,
+            "trajectory_id": self.id,
+            "prompt": self.draft.prompt_text,
+        }
+        after = {
+            "end": None if self.end is None else self.end.reason.value,
+            "failed": self.failed,
+            "extra": json_text(self.draft.extra),
+        }
+        return [{**about, **self._row_of(version), **after} for version in self.versions]
+
+    def _row_of(self, version: Version) -> dict[str, Any]:
+        base = self.base_of(version) if version.round else None
+        return {
+            "round": version.round,
+            "text": version.text,
+            "characters": len(version.text),
+            "is_kept": version.round == self.kept,
+            "is_changed": base is not None and version.text != base.text,
+            "base_round": None if base is None else base.round,
+            "critique": None if version.critique is None else version.critique.raw,
+            "score": self.score_of(version.round),
+            "failed_checks": sum(check.passed is False for check in version.checks),
+            "model": None if version.engine is None else version.engine.model,
+            "prompt_tokens": version.usage.prompt_tokens,
+            "generated_tokens": version.usage.generated_tokens,
+            "latency_s": float(version.latency_s),
+        }
 
     def with_extra(self, fields: Mapping[str, Any]) -> Trajectory:
         """A copy with more fields in the draft's ``extra``."""
