@@ -42,17 +42,21 @@ async def all_of(batcher: Batcher[int, int], items: range) -> dict[int, int]:
 
 
 async def test_calls_of_the_same_moment_are_one_batch(doubling: Doubling) -> None:
-    assert await all_of(Batcher(doubling.run, size=8), range(5)) == {i: 2 * i for i in range(5)}
+    assert await all_of(Batcher(doubling.run, size=lambda: 8), range(5)) == {
+        i: 2 * i for i in range(5)
+    }
     assert doubling.batches == [[0, 1, 2, 3, 4]]
 
 
 async def test_a_batch_has_at_most_its_size(doubling: Doubling) -> None:
-    assert await all_of(Batcher(doubling.run, size=2), range(5)) == {i: 2 * i for i in range(5)}
+    assert await all_of(Batcher(doubling.run, size=lambda: 2), range(5)) == {
+        i: 2 * i for i in range(5)
+    }
     assert doubling.batches == [[0, 1], [2, 3], [4]]
 
 
 async def test_while_a_batch_runs_the_next_fills_up(doubling: Doubling) -> None:
-    batcher, results = Batcher(doubling.run, size=8), list[int]()
+    batcher, results = Batcher(doubling.run, size=lambda: 8), list[int]()
     doubling.may_go_on = anyio.Event()
 
     async def one(item: int) -> None:
@@ -71,7 +75,7 @@ async def test_while_a_batch_runs_the_next_fills_up(doubling: Doubling) -> None:
 
 
 async def test_a_failed_batch_fails_each_of_its_calls_and_no_later_one(doubling: Doubling) -> None:
-    batcher, failed = Batcher(doubling.run, size=8), list[int]()
+    batcher, failed = Batcher(doubling.run, size=lambda: 8), list[int]()
 
     async def one(item: int) -> None:
         try:
@@ -87,7 +91,7 @@ async def test_a_failed_batch_fails_each_of_its_calls_and_no_later_one(doubling:
 
 
 async def test_a_cancelled_call_does_not_cost_the_others_theirs(doubling: Doubling) -> None:
-    batcher, results = Batcher(doubling.run, size=8), list[int]()
+    batcher, results = Batcher(doubling.run, size=lambda: 8), list[int]()
     doubling.may_go_on = anyio.Event()
     leader = anyio.CancelScope()
 
@@ -116,4 +120,28 @@ async def test_too_few_results_are_an_error() -> None:
         return items[1:]
 
     with pytest.raises(ValueError, match="0 results for a batch of 1"):
-        await Batcher(run, size=8)(1)
+        await Batcher(run, size=lambda: 8)(1)
+
+
+async def test_calls_with_the_same_key_are_one_item(doubling: Doubling) -> None:
+    batcher = Batcher(doubling.run, size=lambda: 8, key=lambda item: item)
+    assert await batcher.all([1, 2, 1]) == [2, 4, 2]
+    assert doubling.batches == [[1, 2]]
+
+
+async def test_only_items_of_one_kind_share_a_batch(doubling: Doubling) -> None:
+    batcher = Batcher(doubling.run, size=lambda: 8, kind=lambda item: item % 2)
+    assert await batcher.all([1, 2, 3, 4]) == [2, 4, 6, 8]
+    assert doubling.batches == [[1, 3], [2, 4]]
+
+
+async def test_so_many_batches_run_at_once_and_no_more(doubling: Doubling) -> None:
+    doubling.may_go_on = anyio.Event()
+    batcher = Batcher(doubling.run, size=lambda: 1, at_once=2)
+    async with task_group() as tasks:
+        for item in range(3):
+            tasks.start_soon(batcher, item)
+        await anyio.wait_all_tasks_blocked()
+        assert doubling.batches == [[0], [1]]
+        doubling.may_go_on.set()
+    assert doubling.batches == [[0], [1], [2]]

@@ -64,7 +64,7 @@ class FunctionChecker:
         size = getattr(function, _BATCH_SIZE, None)
         self._batch: Batcher[tuple[Draft, str], object] | None = None
         if size is not None:
-            self._batch = Batcher(self._run_batch, size=size)
+            self._batch = Batcher(self._run_batch, size=lambda: size)
         digest = digest or digest_of("check", name, source_of(function))
         self.info = CheckInfo(name=name, digest=digest)
 
