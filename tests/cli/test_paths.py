@@ -53,6 +53,7 @@ WRITTEN = {
     "batch output_file": Command(f"batch in.jsonl {{}} --force --store new {B}", reads="in.jsonl"),
     "batch store": Command(f"batch in.jsonl out {B} --store {{}}", reads="in.jsonl", kind="store"),
     "export output_file": Command("export store {} --force", reads="store"),
+    "export card": Command("export store new --as versions --card {} --force", reads="store"),
     "report out": Command("report store -o {} --force", reads="store"),
     "report plots": Command("report store --plots {} --force", reads="store", kind="folder"),
     "evaluate csv": Command("evaluate store --judge demo --csv {} --force", reads="store"),

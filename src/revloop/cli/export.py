@@ -9,12 +9,14 @@ from typing import Annotated
 import typer
 
 from revloop.cli import exit_codes, output
-from revloop.cli.files import Force, named_output
+from revloop.cli.files import Force, named_output, new_file
 from revloop.cli.generated import with_options
 from revloop.cli.stores import RunToRead, StoreOrShards, store_in, tell_which_run, what_is_read
 from revloop.export import (
+    CARD_NAME,
     ExportCounts,
     ExportOptions,
+    card_of,
     check_ending_for,
     check_form,
     told,
@@ -37,7 +39,7 @@ def export(
         Path,
         typer.Argument(
             help="File to write: .jsonl, .jsonl.gz, .jsonl.zst, .parquet, or .csv for flat rows; "
-            "-: stdout.",
+            "-: stdout; a folder: train.jsonl and README.md in it.",
             metavar="OUTPUT",
         ),
     ],
@@ -50,6 +52,10 @@ def export(
             "Default: all versions.",
         ),
     ] = False,
+    card: Annotated[
+        Path | None,
+        typer.Option(help="Also write a data set card to this file.", metavar="FILE"),
+    ] = None,
     run: RunToRead = None,
     salvage_damaged: Annotated[
         bool,
@@ -62,14 +68,17 @@ def export(
 ) -> None:
     """Export a store, also while a batch still writes to it."""
     output_file = named_output(output_file)
-    check_form(export, final_only=final_only)
-    check_paths(
-        [Writes(output_file, may_replace=force, check_ending=check_ending_for(export))],
-        what_is_read(store),
-    )
+    check_form(export, final_only=final_only, has_card=card is not None)
+    if export.form != "trajectories" and output_file.is_dir():
+        output_file, card = output_file / "train.jsonl", card or output_file / CARD_NAME
+    rows = Writes(output_file, may_replace=force, check_ending=check_ending_for(export))
+    cards = [] if card is None else [Writes(card, "the card", may_replace=force)]
+    check_paths([rows, *cards], what_is_read(store))
     store = store_in(store)
     if not salvage_damaged:
-        _write(store, output_file, export, run, final_only=final_only)
+        counts = _write(store, output_file, export, run, final_only=final_only)
+        if card is not None:
+            _write_card(card, card_of(store, export, counts, run=run), force=force)
         return
     with tempfile.TemporaryDirectory(prefix="revloop-salvage-") as folder:
         salvaged = Path(folder) / store.name
@@ -82,13 +91,20 @@ def export(
 
 def _write(
     store: Path, output_file: Path, options: ExportOptions, run: int | None, *, final_only: bool
-) -> None:
+) -> ExportCounts:
     with Store.open_to_read(store) as opened:
         tell_which_run(opened, run)
     counts = export_store(store, output_file, options, run=run, final_only=final_only)
     if left_out := told(counts.left_out):
         output.say(f"Left out: {left_out}")
     _tell(output_file, counts, is_whole=options.form == "trajectories")
+    return counts
+
+
+def _write_card(path: Path, text: str, *, force: bool) -> None:
+    with new_file(path, force=force) as file:
+        file.write(text)
+    output.say(f"{path}: the card; fill in source, licence and language")
 
 
 def _tell_losses(store: Path, losses: Losses) -> None:

@@ -1,5 +1,6 @@
 """Export a store as training data, as rows for data frames, or as answers for benchmarks."""
 
+from revloop.export.card import CARD_NAME, card_of
 from revloop.export.exporting import (
     ExportCounts,
     check_ending_for,
@@ -11,10 +12,12 @@ from revloop.export.filters import FieldFilter, accepted, filters_of
 from revloop.export.options import ExportOptions
 
 __all__ = [
+    "CARD_NAME",
     "ExportCounts",
     "ExportOptions",
     "FieldFilter",
     "accepted",
+    "card_of",
     "check_ending_for",
     "check_form",
     "export",

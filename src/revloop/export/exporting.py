@@ -60,7 +60,7 @@ class ExportCounts:
     judges: tuple[JudgeInfo, ...] = ()
 
 
-def check_form(options: ExportOptions, *, final_only: bool = False) -> None:
+def check_form(options: ExportOptions, *, final_only: bool = False, has_card: bool = False) -> None:
     """Check that every option that was given has an effect on the form.
 
     Raises:
@@ -72,6 +72,8 @@ def check_form(options: ExportOptions, *, final_only: bool = False) -> None:
         raise InputError(f"--{flag} has no effect on the form '{options.form}': leave it out.")
     if final_only and options.form != _WHOLE:
         raise InputError(f"--final-only has no effect on the form '{options.form}': leave it out.")
+    if has_card and options.form in {_WHOLE, *BENCHMARKS}:
+        raise InputError(f"The form '{options.form}' has no card: leave out --card.")
     filters_of(options.where)
 
 
