@@ -9,12 +9,12 @@ of a conversation, or with ``context = "fresh"`` two conversations.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, NamedTuple, Self
+from typing import TYPE_CHECKING, Self
 
 from revloop.errors import PromptSetError
 from revloop.prompts.evidence import critique_by_checks
 from revloop.prompts.fields import Fields, fields_in, item_names
-from revloop.prompts.guards import GuardName, Revised, failures, known_guards
+from revloop.prompts.guards import Accepted, GuardName, Revised, failures, known_guards
 from revloop.prompts.loading import load_set
 from revloop.prompts.parsing import (
     Separated,
@@ -39,22 +39,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from revloop.prompts.settings import PromptSettings
-    from revloop.trajectory import Check, GuardVerdict
+    from revloop.trajectory import Check
 
 Kind = StepKind
 """What a request asks for."""
-
-
-class Accepted(NamedTuple):
-    """A revision that passed the guards.
-
-    Attributes:
-        text: The version's text.
-        failed_guards: The guards that it fails, of those that are off; an unchanged one fails none.
-    """
-
-    text: str
-    failed_guards: tuple[GuardVerdict, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -373,6 +361,19 @@ class PromptSet:
         text = revision if self.has_edits else unless_unchanged(revision, before)
         if text == before:
             return Accepted(text)
+        on = self.guards if guards is None else guards
+        revised = self.guarded(text, before, draft, on, critique)
+        return Accepted(text, tuple(failures(revised, set(known_guards()).difference(on))))
+
+    def guarded(
+        self,
+        text: str,
+        before: str,
+        draft: Draft,
+        guards: Collection[GuardName],
+        critique: Critique,
+    ) -> Revised:
+        """What the guards look at, if it passes these; see :meth:`accept`."""
         revised = Revised(
             text,
             before,
@@ -382,10 +383,9 @@ class PromptSet:
             template_lines=fixed_lines(*self.templates.items()),
             labels=self.settings.critique.labels,
         )
-        on = self.guards if guards is None else guards
-        for failed in failures(revised, on):
+        for failed in failures(revised, guards):
             raise UnusableError(failed.reason, failed.guard)
-        return Accepted(text, tuple(failures(revised, set(known_guards()).difference(on))))
+        return revised
 
     def _without_talk(self, revision: str, given: Sequence[str]) -> str:
         """The revision without talk around it; a fine-tuned critic writes none."""

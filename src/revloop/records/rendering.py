@@ -136,7 +136,8 @@ def _revision(record: Record, revision: str, prompts: PromptSet) -> str:
     given = texts_given(record.draft, record.response)
     try:
         read = prompts.revised(prompts.parse_revision(written, given), record.response).text
-        prompts.accept(read, Critique(raw=""), record.response, record.draft, _GUARDS)
+        if read != record.response:
+            prompts.guarded(read, record.response, record.draft, _GUARDS, Critique(raw=""))
     except UnusableError as exc:
         read, why = None, exc.reason
     else:

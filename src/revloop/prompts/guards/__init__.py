@@ -10,6 +10,6 @@ from revloop.prompts.guards.guarding import (
     failures,
     known_guards,
 )
-from revloop.prompts.guards.revised import Revised
+from revloop.prompts.guards.revised import Accepted, Revised
 
-__all__ = ["GuardName", "GuardSettings", "Revised", "failures", "known_guards"]
+__all__ = ["Accepted", "GuardName", "GuardSettings", "Revised", "failures", "known_guards"]

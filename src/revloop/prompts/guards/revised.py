@@ -1,10 +1,10 @@
-"""What a guard looks at: a revision with everything that it was made from."""
+"""What a guard looks at, a revision with everything that it was made from, and what passes it."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from revloop.prompts.guards.splitting import SplitText
 
@@ -12,7 +12,19 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from revloop.prompts.parsing import Labels
-    from revloop.trajectory import Critique
+    from revloop.trajectory import Critique, GuardVerdict
+
+
+class Accepted(NamedTuple):
+    """A revision that passed the guards.
+
+    Attributes:
+        text: The version's text.
+        failed_guards: The guards that it fails, of those that are off; an unchanged one fails none.
+    """
+
+    text: str
+    failed_guards: tuple[GuardVerdict, ...] = ()
 
 
 @dataclass(frozen=True)
