@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -185,6 +186,17 @@ async def test_the_command_prints_them(path: Path) -> None:
     ]
     as_json = json.loads((await revloop("evaluate", "s.sqlite", "--json", folder=path.parent)).out)
     assert CriterionFigures.model_validate(as_json["criteria"][0]).name == ALL
+
+
+async def test_the_csv_file_has_a_line_for_each_criterion_and_round(path: Path) -> None:
+    printed = await revloop("evaluate", "s.sqlite", "--csv", "f.csv", folder=path.parent)
+    assert printed.code == 0, printed.err
+    rows = list(csv.DictReader((path.parent / "f.csv").read_text().splitlines()))
+    found = evaluate(path, []).criteria
+    assert [(row["criterion"], row["round"], row["met"]) for row in rows] == [
+        (one.name, str(one.round), str(one.met)) for one in found
+    ]
+    assert {(row["judge"], row["win_rate"]) for row in rows} == {("", "")}
 
 
 async def test_a_store_without_criteria_still_needs_a_judge(tmp_path: Path) -> None:

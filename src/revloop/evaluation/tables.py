@@ -6,13 +6,13 @@ from itertools import groupby
 from textwrap import shorten
 from typing import TYPE_CHECKING, TextIO
 
-from revloop.evaluation.checks import CheckFigures
 from revloop.evaluation.rounds import RoundFigures
 from revloop.rows.spreadsheets import write_rows
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
 
+    from revloop.evaluation.checks import CheckFigures
     from revloop.evaluation.criteria import CriterionFigures
     from revloop.evaluation.rounds import Evaluation, JudgeFigures
 
@@ -55,25 +55,21 @@ _NAME_CHARACTERS = 32
 
 
 def write_figures(file: TextIO, evaluation: Evaluation) -> None:
-    """Write all figures as CSV, a line for each round of a judge or of a check.
+    """Write all figures as CSV, a line for each round of a judge, of a check or of a criterion.
 
-    Empty cells are not measured. Where there are checks, they have columns of their own.
+    Empty cells are not measured. Checks and criteria have columns of their own, if there are any.
     """
-    fields = list(RoundFigures.model_fields)
-    rows: list[Sequence[object]] = [
-        [of_judge.judge.name, *(getattr(figures, field) for field in fields)]
+    rows: list[dict[str, object]] = [
+        {"judge": of_judge.judge.name, **figures.model_dump()}
         for of_judge in evaluation.judges
         for figures in of_judge.rounds
     ]
-    if evaluation.checks:
-        own = [field for field in CheckFigures.model_fields if field not in fields]
-        rows = [[*row, *(None for _ in own)] for row in rows]
-        fields += own
-        named = (
-            figures.model_dump() | {"check": check_name(figures)} for figures in evaluation.checks
-        )
-        rows += [[None, *map(values.get, fields)] for values in named]
-    write_rows(file, ["judge", *fields], rows)
+    rows += [{**row.model_dump(), "check": check_name(row)} for row in evaluation.checks]
+    for row in evaluation.criteria:
+        rows.append({"criterion": row.name, **row.model_dump(exclude={"name"})})
+    own = (name for row in rows for name in row)
+    columns = list(dict.fromkeys(["judge", *RoundFigures.model_fields, *own]))
+    write_rows(file, columns, [[row.get(name) for name in columns] for row in rows])
 
 
 def headed_rows(
