@@ -93,7 +93,15 @@ class TestRunSettings:
         before = resolved().model_dump(
             mode="json",
             exclude={
-                *("keep", "judge", "candidates", "complete_sampling", "guards", "no_guards"),
+                *(
+                    "keep",
+                    "judge",
+                    "judges",
+                    "candidates",
+                    "complete_sampling",
+                    "guards",
+                    "no_guards",
+                ),
                 *(
                     "selector",
                     "checks",
@@ -113,7 +121,7 @@ class TestRunSettings:
         judge = JudgeInfo(kind="function", name="demo", digest="1")
         other = judge.model_copy(update={"digest": "2"})
         digests = {
-            RunSettings.resolve(LoopOptions(keep=keep), PROMPTS, ENGINE, by).digest
+            RunSettings.resolve(LoopOptions(keep=keep), PROMPTS, ENGINE, [by]).digest
             for keep, by in (("best", judge), ("gate", judge), ("gate", other))
         }
         assert len(digests | {resolved().digest, resolved(candidates=2).digest}) == 5

@@ -19,7 +19,7 @@ from revloop.engines.factory import open_engine, refuse_jobs, require_engine, re
 from revloop.errors import InputError
 from revloop.files.paths import Kind, Writes, check_paths
 from revloop.loop import Rounds, first_rounds, negotiate
-from revloop.loop.judges import opened_judge, refuse_idle_judges
+from revloop.loop.judges import Judges, JudgeSources
 from revloop.loop.roles import EditorSource, Role
 from revloop.options import (
     DEFAULT_ITERATIONS,
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from revloop.checks.opening import CheckSource
     from revloop.engines.base import Engine
     from revloop.engines.retry import RetryPolicy
-    from revloop.reviser_options import JudgeSource, ReviserOptions
+    from revloop.reviser_options import ReviserOptions
 
     DraftLike = str | Mapping[str, Any] | Draft
     Prompt = str | Sequence[Message | Mapping[str, str]] | None
@@ -66,8 +66,8 @@ class AsyncReviser:
         self._prompts_source = rest.pop("prompts", None) or DEFAULT_PROMPTS
         self._store_path = rest.pop("store", None)
         self._wants_new_run = bool(rest.pop("new_run", False))
-        self._judge_source: JudgeSource | None = rest.pop("judge", None)
-        self._selector_source: JudgeSource | None = rest.pop("selector", None)
+        judges = (rest.pop("judge", None), rest.pop("selector", None))
+        self._judge_sources = JudgeSources.of(*judges)
         editor = (rest.pop("editor", None), rest.pop("editor_prompts", None))
         self._editor_source = EditorSource(*editor, bool(rest.pop("fresh_editor", False)))
         checks: Sequence[CheckSource] = rest.pop("checks", ())
@@ -85,15 +85,13 @@ class AsyncReviser:
         if self._engine is None:
             require_engine(self._engine_options)
             require_store(self._engine_options, self._store_path)
-        judges = (self._judge_source, self._selector_source)
-        refuse_idle_judges(self._loop_options, *judges, self._checkers)
+        self._judge_sources.refuse_idle(self._loop_options, self._checkers)
         self._editor_source.check(self._engine_options, self._loop_options)
         self._resources = AsyncExitStack()
         self._was_opened = False
         self._process: int | None = None
         self._editor: Role | None = None
-        self._judge: Judge | None = None
-        self._selector: Judge | None = None
+        self._judges = Judges()
         self._checks: CheckSuite | None = None
         self._store: Store | None = None
         self._run: Run | None = None
@@ -116,18 +114,18 @@ class AsyncReviser:
                 shipped_critic=CRITIC_FOLDER,
                 retries=self._retries,
             )
-            self._judge = await opened_judge(self._judge_source, opened)
-            self._selector = await opened_judge(self._selector_source, opened)
-            judge = None if self._judge is None else self._judge.info
-            selector = None if self._selector is None else self._selector.info
+            writers = [self._engine, *(() if self._editor is None else (self._editor.engine,))]
+            self._judges = await self._judge_sources.open(opened, self._loop_options, writers)
+            selector = self._judges.selector
             if self._checkers:
                 limit_s = self._loop_options.check_timeout_s
                 self._checks = CheckSuite(self._checkers, timeout_s=limit_s)
                 opened.push_async_callback(self._checks.aclose)
             checks = () if self._checks is None else self._checks.infos
             self._settings = RunSettings.resolve(
-                *(self._loop_options, self._prompts, self._engine.info, judge, checks),
-                selector=selector,
+                *(self._loop_options, self._prompts, self._engine.info),
+                *(self._judges.infos, checks),
+                selector=None if selector is None else selector.info,
                 editor=None if self._editor is None else self._editor.identity,
             )
             if self._store_path is not None:
@@ -174,8 +172,8 @@ class AsyncReviser:
 
     @property
     def judges(self) -> tuple[Judge, ...]:
-        """The open judge and the open selector, if any."""
-        return tuple(one for one in (self._judge, self._selector) if one is not None)
+        """The open judges and the open selector, if any."""
+        return self._judges.all
 
     @property
     def store(self) -> Store | None:
@@ -255,6 +253,7 @@ class AsyncReviser:
         editor: Engine | None = None,
         on_version: OnVersion | None = None,
         retry: bool = True,
+        one_of_many: bool = False,
     ) -> Trajectory:
         """Do a trajectory's remaining rounds.
 
@@ -266,6 +265,7 @@ class AsyncReviser:
                 critic's.
             on_version: As for :meth:`revise`.
             retry: Whether to retry after a failure that is likely to recur.
+            one_of_many: Whether other trajectories need the judges too: see :class:`Rounds`.
 
         Raises:
             StoreError: A version could not be stored.
@@ -274,7 +274,7 @@ class AsyncReviser:
             using = (trajectory, engine, self._prompts, self._settings)
             role = self._editor and Role(editor or self.editor or engine, self._editor.prompts)
             made = partial(Rounds, *using, checks=self._checks, editor=role)
-            rounds = made(judge=self._judge, selector=self._selector)
+            rounds = made(judges=self._judges, one_of_many=one_of_many)
             await rounds.run(iterations, on_version)
         return first_rounds(trajectory.snapshot(), self._settings, iterations)
 

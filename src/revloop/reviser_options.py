@@ -39,8 +39,10 @@ class ReviserOptions(TypedDict, total=False):
         prompts: Name or folder of a prompt set.
         store: File that every version is committed to.
         new_run: Begin a new run in the store, whatever it holds.
-        judge: Who compares versions: a judge, or an asynchronous function that opens one.
-        selector: Who compares candidates, in the same way; None: the judge does.
+        judge: Who compares versions: a judge, or an asynchronous function that opens one; or a
+            sequence of several, whose majority decides.
+        selector: Who compares candidates: a judge, or a function that opens one; None: as
+            ``judge``.
         editor: Who revises after the critic's critiques: an engine, or the options of one. By
             default the critic.
         editor_prompts: The editor's prompt set; by default the critic's.
@@ -56,7 +58,7 @@ class ReviserOptions(TypedDict, total=False):
     prompts: str | Path
     store: str | Path | None
     new_run: bool
-    judge: JudgeSource | None
+    judge: JudgeSource | Sequence[JudgeSource] | None
     selector: JudgeSource | None
     editor: Engine | EngineOptions | None
     editor_prompts: str | Path | None
@@ -93,6 +95,7 @@ class ReviserOptions(TypedDict, total=False):
     thinking_tokens: int
     thinking: bool
     keep: Keep
+    self_judge: bool
     critiques: int
     candidates: int
     on_bad_edits: OnBadEdits

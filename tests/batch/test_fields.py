@@ -123,7 +123,15 @@ async def test_a_judge_sees_the_field_of_a_row_as_well(server: StubServer, work:
     (judge / "pair.txt").write_text(JUDGES)
     rows = [row("a", rubric="right"), row("b", rubric="short"), row("c", "Five")]
     write_rows(work.folder / "drafts.jsonl", rows)
-    gate = ("--keep", "gate", "--judge", server.base_url, "--judge-prompts", "by-field")
+    gate = (
+        "--keep",
+        "gate",
+        "--judge",
+        server.base_url,
+        "--judge-prompts",
+        "by-field",
+        "--self-judge",
+    )
     assert await run(work, server, "--iterations", "1", *gate) == 0
     asked = [r.body["messages"][0]["content"] for r in server.asked(CHAT)]
     pairs = [text for text in asked if "\nB: " in text]

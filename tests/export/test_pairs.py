@@ -9,7 +9,8 @@ import pytest
 from revloop.errors import InputError
 from revloop.trajectory import StopReason
 from tests.helpers.export_samples import counted, exported, judge_all_pairs
-from tests.helpers.judges import always_first, info, longer_wins, store_of
+from tests.helpers.judges import always_first, by_number, info, longer_wins, store_of
+from tests.helpers.panel_samples import lower, revised_before
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -125,6 +126,18 @@ def test_several_judges_must_agree(store: Path) -> None:
     assert len(exported(store, "b.jsonl", form="dpo", judge=["rule"])) == 2
     with pytest.raises(InputError, match="clear preference: 2"):
         exported(store, "c.jsonl", form="dpo", min_judges=2)
+
+
+def test_the_votes_of_the_runs_panel_count_without_asking_again(tmp_path: Path) -> None:
+    revised_before(by_number, by_number, store=tmp_path / "s.sqlite")
+    found = exported(tmp_path / "s.sqlite", form="dpo", min_judges=2, chat=False)
+    assert pairs(found) == [("7 up", "5 first")]
+
+
+def test_a_version_that_all_judges_of_a_panel_refused_is_a_hard_negative(tmp_path: Path) -> None:
+    revised_before(lower, lower, store=tmp_path / "s.sqlite")
+    found = exported(tmp_path / "s.sqlite", form="dpo", hard_negatives=True, chat=False)
+    assert pairs(found) == [("5 first", "7 up")]
 
 
 def test_an_unknown_judge_is_refused_with_those_that_there_are(store: Path) -> None:

@@ -24,6 +24,7 @@ from revloop.evaluation import pairs_of
 from revloop.records import records_of_trajectories
 from revloop.rows.parquet import columns
 from revloop.rows.writing import final_row
+from revloop.trajectory import Comparison
 from tests.helpers.command_line import revloop
 from tests.helpers.judges import RuleJudge, always_first, by_number
 from tests.helpers.scripted_engine import ScriptedEngine, cnr_critique, cnr_rounds
@@ -164,7 +165,7 @@ class TestStoring:
             (read,) = store.trajectories()
         assert read == found
         compared = read.versions[1].comparison
-        assert compared is not None
+        assert isinstance(compared, Comparison)
         assert [verdict.preference for verdict in compared.verdicts] == ["first", "second"]
         assert [verdict.reason for verdict in compared.verdicts] == ["By rule."] * 2
 

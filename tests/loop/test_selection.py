@@ -26,6 +26,7 @@ from revloop.errors import (
 )
 from revloop.evaluation import RewardJudge
 from revloop.loop.candidate import Candidate
+from revloop.loop.panel import Panel
 from revloop.loop.selection import choose_by_judge, choose_by_score
 from revloop.trajectory import Critique, Selection
 from tests.helpers.command_line import revloop
@@ -84,7 +85,7 @@ def made(*texts: str) -> list[Candidate]:
 
 
 async def chosen_by(judge: RuleJudge, *texts: str) -> Selection:
-    return await choose_by_judge(judge, "Count.", made(*texts), range(len(texts)))
+    return await choose_by_judge(Panel([judge]), "Count.", made(*texts), range(len(texts)))
 
 
 def scored_as(*scores: float | None) -> Selection:
@@ -235,7 +236,7 @@ class TestReadingAhead:
             judge = await RewardJudge.connect(server.base_url)
             before = len(server.requests)
             texts = ["so", "good", "bad", "good good"]
-            selection = await choose_by_judge(judge, "Count.", made(*texts), range(4))
+            selection = await choose_by_judge(Panel([judge]), "Count.", made(*texts), range(4))
             assert selection.chosen == 3
             (request,) = server.requests[before:]
             assert request.body["input"] == [f"Count.\n\n{text}" for text in texts]

@@ -10,6 +10,8 @@ import pytest
 from revloop import Draft
 from revloop.rows import open_output
 from tests.helpers.checked_samples import checked
+from tests.helpers.judges import RuleJudge, by_number
+from tests.helpers.panel_samples import revised_before, silent
 from tests.helpers.row_samples import TURNS, trajectory_of
 
 if TYPE_CHECKING:
@@ -29,6 +31,23 @@ def write(path: Path, *trajectories: Trajectory, final_only: bool = False, **res
     return pq.ParquetFile(path)
 
 
+def test_the_verdicts_of_a_judge_and_of_a_panel_are_rows_of_a_version(tmp_path: Path) -> None:
+    alone = revised_before(judge=RuleJudge(by_number))
+    panel = revised_before(by_number, silent)
+    read = write(tmp_path / "out.parquet", alone, panel).read().to_pylist()
+    of_one, of_two = (row["versions"][1]["verdicts"] for row in read)
+    told = [(v["judge"], v["against"], v["order"], v["result"]) for v in of_one + of_two]
+    assert told == [
+        (None, 0, "old first", "won"),
+        (None, 0, "new first", "won"),
+        ("judge 1", 0, "old first", "won"),
+        ("judge 1", 0, "new first", "won"),
+        ("judge 2", 0, "old first", "unreadable"),
+        ("judge 2", 0, "new first", "unreadable"),
+    ]
+    assert (of_two[2]["digest"], of_two[2]["reason"]) == ("digest of judge 2", "By rule.")
+
+
 def test_a_row_is_a_trajectory_with_all_versions(tmp_path: Path) -> None:
     file = write(tmp_path / "out.parquet", trajectory_of(None, "Good morning."), topic="hello")
     (row,) = file.read().to_pylist()
@@ -46,6 +65,7 @@ def test_a_row_is_a_trajectory_with_all_versions(tmp_path: Path) -> None:
                 "critique": None,
                 "score": None,
                 "checks": [],
+                "verdicts": [],
             },
             {
                 "round": 1,
@@ -53,6 +73,7 @@ def test_a_row_is_a_trajectory_with_all_versions(tmp_path: Path) -> None:
                 "critique": "A letter is wrong.",
                 "score": 5.0,
                 "checks": [],
+                "verdicts": [],
             },
         ],
         "end": "rounds_done",

@@ -171,6 +171,7 @@ class Workers:
                 editor=editor,
                 iterations=self._iterations,
                 on_version=on_version,
+                one_of_many=True,
             )
         except HaltedError:
             pass

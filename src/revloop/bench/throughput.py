@@ -22,7 +22,7 @@ from revloop.bench.results import BenchResult, side_of
 from revloop.checks import checkers_of
 from revloop.engines.metrics import ReportsCounters
 from revloop.errors import EngineError, RevloopError
-from revloop.evaluation import judge_opener, selector_opener
+from revloop.evaluation import judge_openers, selector_opener
 from revloop.options import BatchOptions, Concurrency, RunOptions
 from revloop.reviser import AsyncReviser
 from revloop.store import Store
@@ -161,7 +161,7 @@ async def run_batch(engine: Engine, workload: Workload) -> Measurement:
             store=store,
             loop=loop,
             prompts=loop.prompts,
-            judge=judge_opener(loop),
+            judge=judge_openers(loop),
             selector=selector_opener(loop),
             checks=checkers_of(loop),
         ) as reviser:

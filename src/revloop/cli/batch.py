@@ -24,7 +24,7 @@ from revloop.cli.interrupts import Interrupts, run_interruptibly
 from revloop.cli.stores import tell_if_in_two_files
 from revloop.engines.retry import RetryPolicy
 from revloop.errors import EngineError, InputError
-from revloop.evaluation import judge_opener, selector_opener
+from revloop.evaluation import judge_openers, selector_opener
 from revloop.files.descriptors import descriptor, is_device
 from revloop.files.endings import check_trajectories
 from revloop.files.paths import Kind, Writes, check_paths
@@ -89,7 +89,7 @@ def batch(
     """
     output_file = named_output(output_file)
     to_read = InputSource(source, form=rows.format, fields=rows.fields(), questions=rows.questions)
-    read = paths_read(rows, engine, loop, judges=(loop.judge, loop.selector))
+    read = paths_read(rows, engine, loop, judges=(*loop.judge, loop.selector))
     if ray.servers:
         engine = engine.model_copy(update={"base_url": ray.servers[0]})
     if ray.address is not None:
@@ -103,7 +103,7 @@ def batch(
         engine=engine,
         loop=loop,
         prompts=loop.prompts,
-        judge=judge_opener(loop, retries=retries),
+        judge=judge_openers(loop, retries=retries),
         selector=selector_opener(loop, retries=retries),
         checks=checkers_of(loop),
         **loop.editor_keywords,

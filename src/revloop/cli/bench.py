@@ -88,7 +88,7 @@ def throughput(
     """
     require_engine(engine)
     refuse_jobs(engine, "a measurement")
-    reads = paths_read(engine, loop, judges=(loop.judge, loop.selector))
+    reads = paths_read(engine, loop, judges=(*loop.judge, loop.selector))
     check_paths(_written(result_file, plot), reads, data=bench.input)
     if bench.input is not None:
         InputSource(bench.input).check_there()

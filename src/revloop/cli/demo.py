@@ -42,7 +42,8 @@ EXAMPLE = "Example: `revloop demo --iterations 3`"
     loop=RunOptions,
     demo=DemoOptions,
     leave_out=(
-        *("prompts", "judge", "selector", "judge_prompts", *EditorOptions.model_fields),
+        *("prompts", "judge", "self_judge", "selector", "judge_prompts"),
+        *EditorOptions.model_fields,
         *("checks", "check", "check_cmd", "check_timeout_s", "critique", "stop_verified"),
         *CommandOptions.model_fields,
     ),

@@ -98,8 +98,7 @@ def _print_agreement(evaluation: Evaluation) -> None:
     if found is None:
         return
     kappa = "undefined" if found.kappa is None else f"{found.kappa:.2f}"
-    name = "Cohen's" if len(found.judges) == 2 else "Fleiss'"
     output.results.print(
         f"The {len(found.judges)} judges agree on {percent(found.share)} of {found.verdicts} "
-        f"verdicts; {name} kappa: {kappa}."
+        f"verdicts; {found.kappa_name} kappa: {kappa}."
     )

@@ -17,7 +17,7 @@ from revloop.cli.stores import tell_if_in_two_files
 from revloop.cli.versions import totals, version_teller
 from revloop.engines.factory import refuse_jobs
 from revloop.errors import EngineError, InputError
-from revloop.evaluation import judge_opener, selector_opener
+from revloop.evaluation import judge_openers, selector_opener
 from revloop.files.compression import STANDARD_INPUT
 from revloop.files.paths import Kind, Writes, check_paths, standard_output
 from revloop.files.text import read_text
@@ -61,7 +61,7 @@ def revise(
         engine=engine,
         loop=loop,
         prompts=loop.prompts,
-        judge=judge_opener(loop),
+        judge=judge_openers(loop),
         selector=selector_opener(loop),
         checks=checkers_of(loop),
         **loop.editor_keywords,
@@ -69,7 +69,7 @@ def revise(
         new_run=store.new_run,
     )
     kept = [] if store.store is None else [Writes(store.store, "the store", Kind.STORE)]
-    reads = paths_read(engine, loop, judges=(loop.judge, loop.selector))
+    reads = paths_read(engine, loop, judges=(*loop.judge, loop.selector))
     check_paths(
         [standard_output(), *kept],
         {"the response": file, **reads},

@@ -8,6 +8,7 @@ from rich.text import Text
 
 from revloop.cli.checks import print_checks
 from revloop.cli.output import printable, report, results, shortened, width
+from revloop.cli.panel import print_votes
 from revloop.report.textdiff import changes_between
 
 if TYPE_CHECKING:
@@ -53,6 +54,7 @@ def print_trajectory(
         _print_edits(version, console)
         _print_notes(version, console)
         print_checks(version, console)
+        print_votes(version, console)
     _print_refused(trajectory, trajectory.rounds + 1, console)
     if trajectory.end is not None:
         _print_thoughts(trajectory.rounds + 1, trajectory.end.steps, console, whole=thoughts)

@@ -17,7 +17,7 @@ from revloop.concurrency import task_group
 from revloop.distributed.folder import ShardFolder
 from revloop.engines.retry import RetryPolicy
 from revloop.errors import EngineError, RevloopError
-from revloop.evaluation import judge_opener, selector_opener
+from revloop.evaluation import judge_openers, selector_opener
 from revloop.options import BatchOptions, EngineOptions, RunOptions
 from revloop.reviser import AsyncReviser
 from revloop.trajectory import Draft
@@ -148,7 +148,7 @@ class Actor:
             engine=engine,
             loop=loop,
             prompts=loop.prompts,
-            judge=judge_opener(loop, retries=retries),
+            judge=judge_openers(loop, retries=retries),
             selector=selector_opener(loop, retries=retries),
             retries=retries,
             checks=checkers_of(loop),

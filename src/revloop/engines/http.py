@@ -181,6 +181,11 @@ class HttpEngine:
         return self._tokenizer.count(text, self.context_tokens)
 
     @property
+    def address(self) -> str:
+        """The server's address, without ``/v1``."""
+        return self._transport.address
+
+    @property
     def transport(self) -> Transport:
         """The connections to the server."""
         return self._transport

@@ -30,6 +30,11 @@ class Agreement(Frozen):
         "chance. None if undefined: no verdicts, or all of them the same."
     )
 
+    @property
+    def kappa_name(self) -> str:
+        """Whose kappa it is."""
+        return "Cohen's" if len(self.judges) == 2 else "Fleiss'"
+
 
 def agreement(judges: Sequence[tuple[str, Iterable[Outcome]]]) -> Agreement:
     """Compare judges verdict by verdict; the two orders of a pair count separately.
@@ -43,11 +48,21 @@ def agreement(judges: Sequence[tuple[str, Iterable[Outcome]]]) -> Agreement:
     names = tuple(name for name, _ in judges)
     by_judge = [_verdicts(outcomes) for _, outcomes in judges]
     shared = sorted(set.intersection(*(set(verdicts) for verdicts in by_judge)))
-    rows = [[_CATEGORIES.index(verdicts[item]) for verdicts in by_judge] for item in shared]
+    return agreement_on(names, [[verdicts[item] for verdicts in by_judge] for item in shared])
+
+
+def agreement_on(judges: tuple[str, ...], scores: Iterable[Sequence[float]]) -> Agreement:
+    """Compare judges on the verdicts that all of them gave.
+
+    Args:
+        judges: Their names.
+        scores: For each verdict, what it gives the later text by each judge: 1, 0.5 or 0.
+    """
+    rows = [[_CATEGORIES.index(score) for score in row] for row in scores]
     if not rows:
-        return Agreement(judges=names, verdicts=0, share=None, kappa=None)
+        return Agreement(judges=judges, verdicts=0, share=None, kappa=None)
     same = sum(len(set(row)) == 1 for row in rows)
-    return Agreement(judges=names, verdicts=len(rows), share=same / len(rows), kappa=_kappa(rows))
+    return Agreement(judges=judges, verdicts=len(rows), share=same / len(rows), kappa=_kappa(rows))
 
 
 def _verdicts(outcomes: Iterable[Outcome]) -> dict[tuple[str, int, int, int], float]:

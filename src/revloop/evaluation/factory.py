@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from revloop.trajectory import Judge
 
 KEY_VARIABLE = "REVLOOP_JUDGE_API_KEY"
+NTH_KEY_VARIABLE = "REVLOOP_JUDGE_N_API_KEY"
+"""Of the second of several judges on, with its number for N."""
 SELECTOR_KEY_VARIABLE = "REVLOOP_SELECTOR_API_KEY"
 
 
@@ -71,13 +73,23 @@ async def open_judge(
     raise InputError(f"'{spec}' names no judge. Name {HOW_TO_NAME_A_JUDGE}.")
 
 
-def judge_opener(
+def judge_openers(
     loop: RunOptions, *, retries: RetryPolicy | None = None
-) -> Callable[[], Awaitable[Judge]] | None:
-    """What opens the judge that the options name, in the event loop that will use it."""
-    if loop.judge is None:
-        return None
-    return partial(open_judge, loop.judge, prompts=loop.judge_prompts, retries=retries)
+) -> list[Callable[[], Awaitable[Judge]]]:
+    """What opens the judges that the options name, in the event loop that will use them.
+
+    Each server gets a key of its own: no key is sent to another judge's.
+    """
+    return [
+        partial(
+            open_judge,
+            spec,
+            prompts=loop.judge_prompts,
+            retries=retries,
+            key_variable=_variable(number),
+        )
+        for number, spec in enumerate(loop.judge, start=1)
+    ]
 
 
 def selector_opener(
@@ -93,6 +105,10 @@ def selector_opener(
         retries=retries,
         key_variable=SELECTOR_KEY_VARIABLE,
     )
+
+
+def _variable(number: int) -> str:
+    return KEY_VARIABLE if number == 1 else NTH_KEY_VARIABLE.replace("_N_", f"_{number}_")
 
 
 def _key(variable: str) -> SecretStr | None:

@@ -55,6 +55,11 @@ class ModelJudge:
         fields = tuple(sorted(prompts.fields))
         self.info = JudgeInfo(kind="model", name=name or model, digest=digest, fields=fields)
 
+    @property
+    def engine(self) -> Engine:
+        """The model's engine."""
+        return self._engine
+
     async def judge(
         self, prompt: str, first: str, second: str, *, fields: Mapping[str, Any] | None = None
     ) -> Verdict:

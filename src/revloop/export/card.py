@@ -78,9 +78,10 @@ def _settings(settings: RunSettings) -> Iterator[tuple[str, object]]:
     for name in _SETTINGS:
         if (value := getattr(settings, name, None)) is not None:
             yield name.replace("_", " "), value
-    for role, judge in (("judge", settings.judge), ("selector", settings.selector)):
-        if judge is not None:
-            yield f"{role} of the rounds", judge.name
+    for judge in settings.all_judges:
+        yield "judge of the rounds", judge.name
+    if settings.selector is not None:
+        yield "selector of the rounds", settings.selector.name
     if settings.checks:
         yield "checks", ", ".join(check.name for check in settings.checks)
     yield "digest of all settings", settings.digest

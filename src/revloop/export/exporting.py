@@ -179,16 +179,16 @@ class _Rows:
             return None
         if options.prefer == "scores":
             return CriticScores()
-        known, of_loop = self._verdicts.judges(), self._judge_of_loop()
-        if of_loop is not None and all(judge.digest != of_loop.digest for judge in known):
-            known.append(of_loop)
+        known, of_loop = self._verdicts.judges(), self._judges_of_loop()
+        stored = {judge.digest for judge in known}
+        known += [judge for judge in of_loop if judge.digest not in stored]
         self.judges = tuple(judges_named(known, options.judge, self._store.path))
         return JudgedPreferences(self._verdicts.get, self.judges, options, of_loop=of_loop)
 
-    def _judge_of_loop(self) -> JudgeInfo | None:
-        """The judge that compared versions during the run, whose verdicts the versions hold."""
+    def _judges_of_loop(self) -> tuple[JudgeInfo, ...]:
+        """The judges that compared versions during the run, whose verdicts the versions hold."""
         wanted = self._store.newest_run() if self._run is None else self._run
-        return next((run.settings.judge for run in self._store.runs() if run.id == wanted), None)
+        return next((run.settings.all_judges for run in self._store.runs() if run.id == wanted), ())
 
 
 def _drawn(rows: _Rows, options: ExportOptions) -> frozenset[int] | None:

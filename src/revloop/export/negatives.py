@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from revloop.evaluation.outcomes import scores_of
 from revloop.export.pairs import EQUAL, TOO_LONG, PreferencePair, is_beyond_ratio
 
 if TYPE_CHECKING:
@@ -12,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from revloop.export.options import ExportOptions
-    from revloop.trajectory import Check, Comparison, Trajectory, Version
+    from revloop.trajectory import Check, Comparison, PanelComparison, Trajectory, Version
 
 
 def hard_negatives(
@@ -65,7 +64,7 @@ def _worse_candidates(version: Version) -> Iterator[str]:
             yield other.text
 
 
-def _beaten_by(chosen: int, comparison: Comparison) -> set[int]:
+def _beaten_by(chosen: int, comparison: Comparison | PanelComparison) -> set[int]:
     """The candidate that lost to the chosen one in every readable verdict, if one did."""
     votes = _votes(comparison)
     if comparison.incumbent == chosen and votes == {0.0}:
@@ -75,9 +74,9 @@ def _beaten_by(chosen: int, comparison: Comparison) -> set[int]:
     return set()
 
 
-def _votes(comparison: Comparison) -> set[float]:
-    """The later text's readable scores."""
-    return {score for score in scores_of(*comparison.verdicts) if score is not None}
+def _votes(comparison: Comparison | PanelComparison) -> set[float]:
+    """The later text's readable scores, by all judges."""
+    return {score for score in comparison.scores if score is not None}
 
 
 def _passed(checks: Sequence[Check]) -> int:

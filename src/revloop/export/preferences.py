@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 from revloop.errors import InputError
 from revloop.evaluation import Question
 from revloop.evaluation.outcomes import scores_of
+from revloop.trajectory import PanelComparison
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from revloop.export.options import ExportOptions
     from revloop.trajectory import JudgeInfo, Trajectory, Verdict, Version
@@ -61,7 +62,7 @@ class JudgedPreferences:
         verdict: Looks up a judge's verdict on a question.
         judges: Whose verdicts count.
         options: How many judges must agree, in which orders, and whether ties are left out.
-        of_loop: The judge whose verdicts the versions hold, from the run itself.
+        of_loop: The judges whose verdicts the versions hold, from the run itself.
     """
 
     def __init__(
@@ -70,10 +71,10 @@ class JudgedPreferences:
         judges: Sequence[JudgeInfo],
         options: ExportOptions,
         *,
-        of_loop: JudgeInfo | None = None,
+        of_loop: Sequence[JudgeInfo] = (),
     ) -> None:
         self._verdict = verdict
-        self._of_loop = None if of_loop is None else of_loop.digest
+        self._of_loop = of_loop
         self._judges = judges
         self._least = options.min_judges
         self._in_both = options.orders == "both"
@@ -83,7 +84,7 @@ class JudgedPreferences:
         """Compare two versions; unknown if no judge did, or none could be read."""
         draft = trajectory.draft
         question = Question(draft.prompt_text, earlier.text, later.text, draft.extra)
-        held = _held(trajectory, earlier, later)
+        held = _held(trajectory, earlier, later, self._of_loop)
         found = [self._scores(judge, question, held) for judge in self._judges]
         known = [score for scores in found for score in scores]
         if not known:
@@ -97,12 +98,12 @@ class JudgedPreferences:
         return self._agreed(winners, known)
 
     def _scores(
-        self, judge: JudgeInfo, question: Question, held: tuple[Verdict, Verdict] | None
+        self, judge: JudgeInfo, question: Question, held: Mapping[str, tuple[Verdict, Verdict]]
     ) -> list[float]:
         """The later text's readable scores in both orders."""
         given = [self._verdict(judge, one) for one in question.orders]
-        if given == [None, None] and held is not None and judge.digest == self._of_loop:
-            given = list(held)
+        if given == [None, None] and judge.digest in held:
+            given = list(held[judge.digest])
         both = scores_of(*given)
         return [score for score in both if score is not None]
 
@@ -144,17 +145,19 @@ def judges_named(
 
 
 def _held(
-    trajectory: Trajectory, earlier: Version, later: Version
-) -> tuple[Verdict, Verdict] | None:
-    """The verdicts of the run's own judge on two versions, if it compared them."""
+    trajectory: Trajectory, earlier: Version, later: Version, judges: Sequence[JudgeInfo]
+) -> dict[str, tuple[Verdict, Verdict]]:
+    """The verdicts of the run's own judges on two versions, by digest, if they compared them."""
     for version in trajectory.versions:
         compared = version.comparison
         if compared is None:
             continue
         before = trajectory.versions[compared.incumbent]
         if (before.text, version.text) == (earlier.text, later.text):
-            return compared.verdicts
-    return None
+            if isinstance(compared, PanelComparison):
+                return {vote.digest: vote.verdicts for vote in compared.votes}
+            return {judge.digest: compared.verdicts for judge in judges}
+    return {}
 
 
 def _decision(wins: int, known: Sequence[float]) -> Decision:

@@ -4,30 +4,38 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from revloop.errors import ContextFullError, RejectedError, RevloopError
+from revloop.errors import ContextFullError, JudgeError, RejectedError
 from revloop.loop.requests import RoundFailedError
 from revloop.loop.selection import choose_by_judge, choose_by_score, fit_candidates
-from revloop.trajectory import StopReason, Veto, broken, compare, kept_round, told
+from revloop.trajectory import StopReason, Veto, broken, kept_round
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from revloop.loop.candidate import Candidate
+    from revloop.loop.judges import Judges
     from revloop.loop.requests import RoundRequests
     from revloop.loop.writing import Writing
     from revloop.options import RunSettings
-    from revloop.trajectory import Check, Comparison, Draft, Judge, Selection, Version
+    from revloop.trajectory import (
+        Check,
+        Comparison,
+        Draft,
+        PanelComparison,
+        Selection,
+        Version,
+    )
 
 
 class Choosing:
-    """Chooses between one draft's texts, by checks, by a judge, or by the critic's own score.
+    """Chooses between one draft's texts, by checks, by judges, or by the critic's own score.
 
     Args:
         draft: What is revised.
         writing: Asks the critic for a score.
         settings: What else decides the texts.
-        judge: Compares versions; None without one.
-        selector: Compares candidates; None: the judge does.
+        judges: Compare versions and candidates.
+        one_of_many: Whether other trajectories need the judges too.
     """
 
     def __init__(
@@ -35,14 +43,17 @@ class Choosing:
         draft: Draft,
         writing: Writing,
         settings: RunSettings,
-        judge: Judge | None,
-        selector: Judge | None,
+        judges: Judges,
+        *,
+        one_of_many: bool,
     ) -> None:
         self._prompt_text = draft.prompt_text
         self._writing = writing
         self._settings = settings
-        self._judge = None if judge is None else told(judge, draft.extra)
-        self._selector = None if selector is None else told(selector, draft.extra)
+        comparing = judges.comparing(one_of_many=one_of_many)
+        selecting = judges.selecting(one_of_many=one_of_many)
+        self._panel = comparing and comparing.told(draft.extra)
+        self._selector = selecting and selecting.told(draft.extra)
 
     async def selection(
         self, requests: RoundRequests, candidates: Sequence[Candidate], base: Version
@@ -59,17 +70,15 @@ class Choosing:
         if len(candidates) == 1:
             return None
         fit = fit_candidates(candidates, base)
-        chooser = self._selector or self._judge
-        if chooser is None:
+        if self._selector is None:
             texts = [candidates[number].text for number in fit] if len(fit) > 1 else []
             scores = await self._scores(requests, texts)
             by_number = [scores.get(one.text) for one in candidates] if scores else []
             return choose_by_score(candidates, fit, by_number)
         try:
-            return await choose_by_judge(chooser, self._prompt_text, candidates, fit)
-        except RevloopError as exc:
-            who = "judge" if self._selector is None else "selector"
-            raise requests.failed(StopReason.JUDGE_FAILED, f"the {who} failed: {exc}") from exc
+            return await choose_by_judge(self._selector, self._prompt_text, candidates, fit)
+        except JudgeError as exc:
+            raise requests.failed(StopReason.JUDGE_FAILED, str(exc)) from exc
 
     async def _scores(
         self, requests: RoundRequests, texts: Sequence[str]
@@ -100,13 +109,13 @@ class Choosing:
 
     async def comparison(
         self, requests: RoundRequests, versions: Sequence[Version], text: str
-    ) -> Comparison | None:
-        """The judge's comparison of a new text with the kept version; None if they are equal."""
+    ) -> Comparison | PanelComparison | None:
+        """The judges' comparison of a new text with the kept version; None if they are equal."""
         kept = versions[kept_round(versions)]
-        if self._judge is None or self._settings.keep == "last" or text == kept.text:
+        if self._panel is None or self._settings.keep == "last" or text == kept.text:
             return None
         texts, rounds = (kept.text, text), (kept.round, requests.round)
         try:
-            return await compare(self._judge, self._prompt_text, texts, rounds)
-        except RevloopError as exc:
-            raise requests.failed(StopReason.JUDGE_FAILED, f"the judge failed: {exc}") from exc
+            return await self._panel.compare(self._prompt_text, texts, rounds)
+        except JudgeError as exc:
+            raise requests.failed(StopReason.JUDGE_FAILED, str(exc)) from exc

@@ -14,6 +14,7 @@ from revloop.errors import (
     RejectedError,
 )
 from revloop.loop.choosing import Choosing
+from revloop.loop.judges import Judges
 from revloop.loop.requests import RoundFailedError, RoundRequests
 from revloop.loop.roles import Role, Roles
 from revloop.loop.stopping import end_of, found_nothing, next_base
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
     from revloop.trajectory import (
         Check,
         Critique,
-        Judge,
         OpenTrajectory,
     )
 
@@ -49,10 +49,11 @@ class Rounds:
         engine: The critic's: answers the requests, all but the editor's.
         prompts: Words these requests, and parses the replies.
         settings: What else decides the texts.
-        judge: Chooses between versions, and without a selector between candidates.
-        selector: Chooses between candidates; None: the judge does.
+        judges: Choose between versions and between candidates; None without any.
         checks: The user's checks; None without any.
         editor: Who writes revisions after the critic's critiques; None: the critic.
+        one_of_many: Whether other trajectories need the judges too: an error of a judge that all
+            of them would meet is then raised as EngineGoneError.
     """
 
     def __init__(
@@ -62,10 +63,10 @@ class Rounds:
         prompts: PromptSet,
         settings: RunSettings,
         *,
-        judge: Judge | None = None,
-        selector: Judge | None = None,
+        judges: Judges | None = None,
         checks: CheckSuite | None = None,
         editor: Role | None = None,
+        one_of_many: bool = False,
     ) -> None:
         self._trajectory = trajectory
         self._draft = trajectory.draft
@@ -73,7 +74,10 @@ class Rounds:
         self._settings = settings
         self._checks = checks
         self._writing = Writing(trajectory.draft, self._roles, settings)
-        self._choosing = Choosing(trajectory.draft, self._writing, settings, judge, selector)
+        self._choosing = Choosing(
+            *(trajectory.draft, self._writing, settings, judges or Judges()),
+            one_of_many=one_of_many,
+        )
 
     async def run(
         self, iterations: int, on_version: Callable[[Version], None] | None = None
@@ -86,6 +90,7 @@ class Rounds:
 
         Raises:
             StoreError: A version could not be stored.
+            EngineGoneError: The server of the engine or of a judge stays away.
         """
         trajectory, settings = self._trajectory, self._settings
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from revloop.trajectory import Comparison, OtherCandidate, ReadsAhead, Selection, broken, compare
+from revloop.trajectory import OtherCandidate, Selection, broken
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from revloop.loop.candidate import Candidate
-    from revloop.trajectory import Judge, Version
+    from revloop.loop.panel import Panel
+    from revloop.trajectory import Comparison, PanelComparison, Version
 
 
 def fit_candidates(candidates: Sequence[Candidate], base: Version) -> list[int]:
@@ -28,30 +29,31 @@ def fit_candidates(candidates: Sequence[Candidate], base: Version) -> list[int]:
 
 
 async def choose_by_judge(
-    judge: Judge, prompt: str, candidates: Sequence[Candidate], fit: Sequence[int]
+    panel: Panel, prompt: str, candidates: Sequence[Candidate], fit: Sequence[int]
 ) -> Selection:
-    """A knockout in candidate order; when the judge is undecided, the earlier one wins.
+    """A knockout in candidate order; when the panel is undecided, the earlier one wins.
 
     Args:
-        judge: The judge.
+        panel: Who compares them.
         prompt: What the texts answer.
         candidates: The revisions of a round.
         fit: The numbers of those to choose from.
 
     Raises:
-        RevloopError: The judge failed.
+        EngineGoneError: A judge's server stays away.
+        JudgeError: A judge failed otherwise.
     """
     texts = list(dict.fromkeys(candidates[number].text for number in fit))
-    if len(texts) > 1 and isinstance(judge, ReadsAhead):
-        await judge.read_ahead(prompt, texts)
+    if len(texts) > 1:
+        await panel.read_ahead(prompt, texts)
     best, seen = fit[0], {candidates[fit[0]].text}
-    comparisons: list[Comparison] = []
+    comparisons: list[Comparison | PanelComparison] = []
     for number in fit[1:]:
         text = candidates[number].text
         if text not in seen:
             seen.add(text)
             pair = (candidates[best].text, text)
-            comparisons.append(await compare(judge, prompt, pair, (best, number)))
+            comparisons.append(await panel.compare(prompt, pair, (best, number)))
             best = comparisons[-1].winner
     return _selection(candidates, best, comparisons=tuple(comparisons))
 
@@ -80,7 +82,7 @@ def _selection(
     chosen: int,
     *,
     scores: tuple[float | None, ...] = (),
-    comparisons: tuple[Comparison, ...] = (),
+    comparisons: tuple[Comparison | PanelComparison, ...] = (),
 ) -> Selection:
     shared = all(one.critique is candidates[0].critique for one in candidates)
     others = tuple(

@@ -43,6 +43,11 @@ def checked_iterations(iterations: object) -> int:
     return rounds
 
 
+def _one_or_several(names: object) -> object:
+    """A single name is a list of one: ``judge = "demo"`` in a file."""
+    return (names,) if isinstance(names, str) else names
+
+
 class SettledOptions(Options):
     """Choices that enter a run's settings as they are."""
 
@@ -191,6 +196,12 @@ class LoopOptions(SettledOptions):
         description="Random seed; each request's seed is derived from it.",
     )
 
+    self_judge: Annotated[bool, Flag(panel="Selection")] = Field(
+        default=False,
+        description="Let --keep best or gate be judged by the model that writes the texts, which "
+        "tends to prefer its own. By default that is refused.",
+    )
+
     @model_validator(mode="after")
     def _temperatures_of_one_reply(self) -> Self:
         if self.single_pass and (self.critique_temperature, self.edit_temperature) != (None, None):
@@ -230,15 +241,19 @@ class RunOptions(LoopOptions, CommandOptions, EditorOptions):
         "chat-plain or chat-prefill (weak ones), cnr-edits or chat-edits (revisions as edits), or "
         "a folder of your own.",
     )
-    judge: Annotated[str | None, Flag(metavar="JUDGE", panel="Selection")] = Field(
-        default=None,
+    judge: Annotated[
+        tuple[str, ...],
+        BeforeValidator(_one_or_several),
+        Flag(metavar="JUDGE", panel="Selection"),
+    ] = Field(
+        default=(),
         description="Who compares, for --keep best or gate and for --candidates: "
-        f"{HOW_TO_NAME_A_JUDGE}.",
+        f"{HOW_TO_NAME_A_JUDGE}. May be repeated: the majority of all judges then decides.",
     )
     selector: Annotated[str | None, Flag(metavar="JUDGE", panel="Selection")] = Field(
         default=None,
         description="Who chooses between --candidates, named like a judge; --judge then decides "
-        "only which version is kept. By default the judge chooses.",
+        "only which version is kept. By default the judges choose.",
     )
     checks: Annotated[Path | None, Flag(metavar="FILE", reads="the checks", panel="Checks")] = (
         Field(

@@ -22,6 +22,8 @@ from revloop.trajectory import (
 from revloop.values import digest_of
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from revloop.prompts import PromptSet
 
 
@@ -58,9 +60,14 @@ class RunSettings(SettledOptions, SentSampling):
         description="The guards that refuse a revision, by name: the prompt set's without "
         "``no_guards``, so they are no part of the digest.",
     )
-    judge: JudgeInfo | None = None
+    judge: JudgeInfo | None = Field(
+        default=None, description="Who compares versions; None without a judge, or with several."
+    )
+    judges: tuple[JudgeInfo, ...] = Field(
+        default=(), description="The judges of a panel, in order; empty with one judge or none."
+    )
     selector: JudgeInfo | None = Field(
-        default=None, description="Who chooses between candidates; None: the judge, if any."
+        default=None, description="Who chooses between candidates; None: the judges, if any."
     )
     checks: tuple[CheckInfo, ...] = Field(default=(), description="The user's checks, in order.")
     editor: EditorSettings | None = Field(
@@ -75,7 +82,7 @@ class RunSettings(SettledOptions, SentSampling):
         options: LoopOptions,
         prompts: PromptSet,
         engine: EngineInfo,
-        judge: JudgeInfo | None = None,
+        judges: Sequence[JudgeInfo] = (),
         checks: tuple[CheckInfo, ...] = (),
         *,
         selector: JudgeInfo | None = None,
@@ -87,9 +94,9 @@ class RunSettings(SettledOptions, SentSampling):
             options: The user's choices.
             prompts: The critic's prompt set.
             engine: The critic's engine.
-            judge: Who compares versions, if anyone.
+            judges: Who compares versions, if anyone.
             checks: The user's checks.
-            selector: Who chooses between candidates, if not the judge.
+            selector: Who chooses between candidates, if not the judges.
             editor: The editor's engine and prompt set; None: the critic revises.
 
         Raises:
@@ -129,7 +136,8 @@ class RunSettings(SettledOptions, SentSampling):
             revision_max_tokens=options.revision_max_tokens
             or revising.settings.revision.max_tokens,
             guards=tuple(name for name in revising.guards if name not in options.no_guards),
-            judge=judge,
+            judge=judges[0] if len(judges) == 1 else None,
+            judges=tuple(judges) if len(judges) > 1 else (),
             selector=selector,
             checks=checks,
             editor=None if editor is None else _editor_settings(options, *editor),
@@ -156,6 +164,11 @@ class RunSettings(SettledOptions, SentSampling):
         return sampling if own is None else sampling.model_copy(update={"temperature": own})
 
     @property
+    def all_judges(self) -> tuple[JudgeInfo, ...]:
+        """Who compares versions: nobody, one judge, or the judges of a panel."""
+        return self.judges if self.judge is None else (self.judge,)
+
+    @property
     def is_greedy(self) -> bool:
         """Whether all requests are sampled at temperature 0, but for later tries."""
         kinds: tuple[StepKind, ...] = ("critique", "revision")
@@ -165,7 +178,8 @@ class RunSettings(SettledOptions, SentSampling):
     def requests_a_round(self) -> int:
         """Requests that a round takes if every reply is usable."""
         revisions = self.revisions_a_round
-        is_scored = revisions > 1 and self.judge is None and self.selector is None
+        is_judged = bool(self.all_judges) or self.selector is not None
+        is_scored = revisions > 1 and not is_judged
         scores = revisions if is_scored else 0
         critiques = 0 if self.single_pass or self.critique == "checks" else self.critiques
         return revisions + scores + critiques

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from revloop.errors import InputError
 from revloop.evaluation import Question
 from revloop.evaluation.outcomes import group_of, scores_of
+from revloop.report.panels import PanelCounts, count_votes
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -78,6 +79,7 @@ class Aggregates:
         costs: By round, from round 1.
         edits: Edits of all versions by outcome.
         rewrites: Versions that were written whole because their edits could not be used.
+        panels: The votes of panels of judges, by the judges' names.
         fields: The drafts' own fields, in order of appearance.
         rows: For each trajectory: id, reason, result, rounds, kept version, beginning of its
             prompt, and its values of the fields.
@@ -89,6 +91,7 @@ class Aggregates:
     costs: dict[int, RoundCost] = field(default_factory=dict)
     edits: Counter[EditOutcome] = field(default_factory=Counter)
     rewrites: int = 0
+    panels: dict[tuple[str, ...], PanelCounts] = field(default_factory=dict)
     fields: dict[str, None] = field(default_factory=dict)
     rows: list[dict[str, Any]] = field(default_factory=list)
 
@@ -141,6 +144,7 @@ def _add(found: Aggregates, trajectory: Trajectory, result: Result) -> None:
     reason = UNFINISHED if trajectory.end is None else trajectory.end.reason.value
     found.stop_reasons[reason] += 1
     found.results[result] += 1
+    count_votes(found.panels, trajectory.versions)
     for version in trajectory.versions[1:]:
         found.costs.setdefault(version.round, RoundCost()).add(version.steps)
         found.edits.update(edit.outcome for edit in version.edits or ())

@@ -8,13 +8,14 @@ from revloop.evaluation import ORIGINAL, pairs_of
 from revloop.evaluation.outcomes import group_of
 from revloop.report.checks import candidates_of, checks_of
 from revloop.report.textdiff import changes_between
+from revloop.trajectory import Comparison
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from revloop.edits import EditResult
     from revloop.report.source import ReportSource
-    from revloop.trajectory import Comparison, Critique, Step, Trajectory, Verdict, Version
+    from revloop.trajectory import Critique, Step, Trajectory, Verdict, Version
 
 _KINDS = ("same", "removed", "added")
 _PASSAGE_CHARACTERS = 200
@@ -177,11 +178,16 @@ def _verdicts(trajectory: Trajectory, source: ReportSource) -> Iterator[dict[str
 def _comparisons(versions: Iterable[Version]) -> Iterator[dict[str, Any]]:
     """The verdicts that chose between versions during the run."""
     for version in versions:
-        found: Comparison | None = version.comparison
-        if found is not None:
-            against = "the original" if found.incumbent == 0 else f"version {found.incumbent}"
-            shown = {"judge": "--keep", "round": version.round, "against": against}
-            yield from _orders(shown, found.verdicts)
+        found = version.comparison
+        if found is None:
+            continue
+        against = "the original" if found.incumbent == 0 else f"version {found.incumbent}"
+        shown = {"round": version.round, "against": against}
+        if isinstance(found, Comparison):
+            yield from _orders({"judge": "--keep", **shown}, found.verdicts)
+            continue
+        for vote in found.votes:
+            yield from _orders({"judge": f"{vote.judge} (--keep)", **shown}, vote.verdicts)
 
 
 def _orders(shown: dict[str, Any], verdicts: Iterable[Verdict | None]) -> Iterator[dict[str, Any]]:

@@ -22,6 +22,7 @@ from revloop.evaluation.tables import (
 )
 from revloop.report.charts import as_words, overall
 from revloop.report.checks import by_check
+from revloop.report.panels import notes_on_panels
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -126,6 +127,7 @@ def _notes(source: ReportSource, aggregates: Aggregates) -> Iterator[str]:
         yield source.note
     if not aggregates.rounds:
         yield "No trajectory has a round: the store holds original responses only."
+    yield from notes_on_panels(aggregates.panels)
     evaluation = source.evaluation
     if evaluation is None:
         return

@@ -7,18 +7,20 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Self
 
 from revloop.files.atomic import duplicate_handle, translate_write_errors
 from revloop.files.compression import import_pyarrow
+from revloop.trajectory import PanelComparison, results_of
 from revloop.values import json_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-    from revloop.trajectory import Draft, Trajectory, Version
+    from revloop.trajectory import Comparison, Draft, Trajectory, Verdict, Version
 
 TURN_FIELDS = "turn_fields"
 """Where ``extra`` has the turns' fields besides role and content: a list, null for a turn without
 any."""
 
+_ORDERS = ("old first", "new first")
 _GROUP_ROWS = 1000
 _GROUP_CHARACTERS = 16 * 2**20
 
@@ -109,7 +111,27 @@ def _version(version: Version) -> dict[str, Any]:
             {"name": check.name, "passed": check.passed, "message": check.message}
             for check in version.checks
         ],
+        "verdicts": list(_verdicts(version.comparison)),
     }
+
+
+def _verdicts(found: Comparison | PanelComparison | None) -> Iterator[dict[str, Any]]:
+    """The verdicts that decided whether a version is kept; only those of panels name the judge."""
+    given: list[tuple[str | None, str | None, tuple[Verdict, Verdict]]] = []
+    if isinstance(found, PanelComparison):
+        given += [(vote.judge, vote.digest, vote.verdicts) for vote in found.votes]
+    elif found is not None:
+        given.append((None, None, found.verdicts))
+    for judge, digest, verdicts in given:
+        for verdict, order, result in zip(verdicts, _ORDERS, results_of(verdicts), strict=True):
+            yield {
+                "judge": judge,
+                "digest": digest,
+                "against": found and found.incumbent,
+                "order": order,
+                "result": result,
+                "reason": verdict.reason,
+            }
 
 
 def _extra(draft: Draft) -> str:
@@ -130,6 +152,12 @@ def schema_of_trajectories(*, final_only: bool) -> Any:
     text = pa.string()
     turn = pa.struct([("role", text), ("content", text)])
     check = pa.struct([("name", text), ("passed", pa.bool_()), ("message", text)])
+    verdict = pa.struct(
+        [
+            *(("judge", text), ("digest", text), ("against", pa.int32())),
+            *(("order", text), ("result", text), ("reason", text)),
+        ]
+    )
     version = pa.struct(
         [
             ("round", pa.int32()),
@@ -137,6 +165,7 @@ def schema_of_trajectories(*, final_only: bool) -> Any:
             ("critique", text),
             ("score", pa.float64()),
             ("checks", pa.list_(check)),
+            ("verdicts", pa.list_(verdict)),
         ]
     )
     asked = [("id", text), ("prompt", text), ("messages", pa.list_(turn)), ("response", text)]

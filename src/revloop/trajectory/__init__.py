@@ -1,6 +1,15 @@
 """Drafts, versions, verdicts and trajectories."""
 
 from revloop.trajectory.checks import Check, Checker, CheckInfo, Span, Veto, broken
+from revloop.trajectory.comparisons import (
+    Comparison,
+    OtherCandidate,
+    PanelComparison,
+    Selection,
+    Vote,
+    compare,
+    results_of,
+)
 from revloop.trajectory.draft import Draft, Message, as_draft, near_miss, text_of
 from revloop.trajectory.open_trajectory import OpenTrajectory
 from revloop.trajectory.sampling import Sampling, SamplingDefaults, SentSampling
@@ -15,19 +24,15 @@ from revloop.trajectory.steps import (
 )
 from revloop.trajectory.trajectory import End, StopReason, Trajectory
 from revloop.trajectory.verdicts import (
-    Comparison,
     FieldJudge,
     Judge,
     JudgeInfo,
     JudgeKind,
-    OtherCandidate,
     Preference,
     ReadsAhead,
-    Selection,
     Tally,
     Verdict,
     challenger_score,
-    compare,
     told,
 )
 from revloop.trajectory.version import Criterion, Critique, EngineInfo, Version, kept_round
@@ -52,6 +57,7 @@ __all__ = [
     "Message",
     "OpenTrajectory",
     "OtherCandidate",
+    "PanelComparison",
     "Preference",
     "ReadsAhead",
     "Refusal",
@@ -69,12 +75,14 @@ __all__ = [
     "Verdict",
     "Version",
     "Veto",
+    "Vote",
     "as_draft",
     "broken",
     "challenger_score",
     "compare",
     "kept_round",
     "near_miss",
+    "results_of",
     "text_of",
     "told",
 ]

@@ -19,7 +19,6 @@ from typing import (
 
 from pydantic import Field, model_serializer
 
-from revloop.trajectory.checks import Check
 from revloop.values import AnyText, Frozen, Text
 
 if TYPE_CHECKING:
@@ -69,56 +68,6 @@ class JudgeInfo(Frozen):
     def seen_in(self, fields: Mapping[str, Any]) -> dict[str, Any]:
         """Those of a draft's fields that the judge is told."""
         return {name: fields[name] for name in self.fields if fields.get(name) is not None}
-
-
-class Comparison(Frozen):
-    """A judge's comparison of two versions of one response, in both orders."""
-
-    incumbent: Annotated[int, Field(ge=0)] = Field(
-        description="Round of the version that was kept until then."
-    )
-    challenger: Annotated[int, Field(ge=0)] = Field(description="Round of the later version.")
-    verdicts: tuple[Verdict, Verdict] = Field(
-        description="With the incumbent first, then with the challenger first."
-    )
-
-    @property
-    def winner(self) -> int:
-        """The round of the version that is kept.
-
-        The challenger wins if it is preferred in at least one order and loses in none. Where the
-        judge contradicts itself, or both verdicts are unparseable, the incumbent wins.
-        """
-        votes = [
-            challenger_score(self.verdicts[0], challenger_first=False),
-            challenger_score(self.verdicts[1], challenger_first=True),
-        ]
-        known = [vote for vote in votes if vote is not None]
-        wins = any(vote == 1.0 for vote in known) and all(vote > 0.0 for vote in known)
-        return self.challenger if wins else self.incumbent
-
-
-class OtherCandidate(Frozen):
-    """A revision of a round that was not selected."""
-
-    text: Text
-    critique: Text | None = Field(
-        default=None, description="Its raw critique; None if all candidates share one."
-    )
-    checks: tuple[Check, ...] = Field(default=(), description="What the checks found in it.")
-
-
-class Selection(Frozen):
-    """How one of several candidate revisions of a round was selected."""
-
-    chosen: Annotated[int, Field(ge=0)] = Field(description="The candidate's number, from 0.")
-    others: tuple[OtherCandidate, ...] = Field(description="The other candidates, in order.")
-    scores: tuple[float | None, ...] = Field(
-        default=(), description="The critic's score of each candidate; empty if a judge chose."
-    )
-    comparisons: tuple[Comparison, ...] = Field(
-        default=(), description="By the judge; candidate numbers stand in for rounds."
-    )
 
 
 class Tally(NamedTuple):
@@ -235,22 +184,3 @@ def challenger_score(verdict: Verdict, *, challenger_first: bool) -> float | Non
     if verdict.preference == "tie":
         return 0.5
     return float((verdict.preference == "first") == challenger_first)
-
-
-async def compare(
-    judge: Judge, prompt: str, texts: tuple[str, str], rounds: tuple[int, int]
-) -> Comparison:
-    """Ask a judge about two versions in both orders.
-
-    Args:
-        judge: The judge.
-        prompt: What the texts answer.
-        texts: The incumbent and the challenger.
-        rounds: Their rounds.
-    """
-    incumbent, challenger = texts
-    verdicts = (
-        await judge.judge(prompt, incumbent, challenger),
-        await judge.judge(prompt, challenger, incumbent),
-    )
-    return Comparison(incumbent=rounds[0], challenger=rounds[1], verdicts=verdicts)

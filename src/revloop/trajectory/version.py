@@ -9,9 +9,9 @@ from pydantic import Field
 
 from revloop.edits import EditResult
 from revloop.trajectory.checks import Check, Veto
+from revloop.trajectory.comparisons import Comparison, PanelComparison, Selection
 from revloop.trajectory.sampling import SentSampling
 from revloop.trajectory.steps import FinishReason, GuardVerdict, Refusal, Step, Usage
-from revloop.trajectory.verdicts import Comparison, Selection
 from revloop.values import AnyText, Frozen, Text
 
 if TYPE_CHECKING:
@@ -92,10 +92,10 @@ class Version(Frozen):
         ge=0,
         description="Round of the version it revises; None: the previous round.",
     )
-    comparison: Comparison | None = Field(
+    comparison: Comparison | PanelComparison | None = Field(
         default=None,
-        description="A judge's comparison with the version kept until then; None if no judge was "
-        "asked, and this version is kept.",
+        description="The comparison with the version kept until then, by a judge or a panel; None "
+        "if no judge was asked, and this version is kept.",
     )
     selection: Selection | None = Field(
         default=None, description="How it was selected; None if the round had one candidate."
@@ -150,8 +150,8 @@ class Version(Frozen):
 def kept_round(versions: Sequence[Version]) -> int:
     """The round of the version that is kept after these, version 0 first.
 
-    Each version replaces the one kept before it, unless it breaks checks or a judge preferred that
-    one.
+    Each version replaces the one kept before it, unless it breaks checks, or the judge or the
+    panel did not prefer it.
     """
     last = versions[-1]
     if last.veto is not None:

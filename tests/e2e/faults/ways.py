@@ -45,5 +45,5 @@ CANDIDATES = Way("two candidates", LoopOptions(temperature=0.7, candidates=2))
 SINGLE_PASS_CANDIDATES = Way(
     "two candidates, single pass", LoopOptions(temperature=0.7, candidates=2, single_pass=True)
 )
-GATE = Way("gate with a judge", LoopOptions(temperature=0.7, keep="gate"))
+GATE = Way("gate with a judge", LoopOptions(temperature=0.7, keep="gate", self_judge=True))
 WAYS = (TWO_PASSES, SINGLE_PASS, CANDIDATES, SINGLE_PASS_CANDIDATES, GATE)
