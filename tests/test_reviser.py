@@ -17,6 +17,7 @@ from revloop import (
     InputError,
     PromptSetError,
     Reviser,
+    RevloopWarning,
     StopReason,
     Store,
     StoreError,
@@ -320,3 +321,15 @@ async def test_a_cancelled_block_closes_what_it_opened_to_the_end() -> None:
             await anyio.sleep(60)
     assert scope.cancelled_caught
     assert judge.is_closed
+
+
+async def test_a_single_call_warns_where_rounds_are_missing() -> None:
+    with pytest.warns(RevloopWarning, match=r"rounds are missing \(rejected\).*failure") as told:
+        failed = await arevise(DRAFT, iterations=5, engine=ScriptedEngine(failing_from(3)))
+    assert told[0].filename == __file__
+    assert failed.failure is failed.end is not None
+
+
+def test_a_call_with_all_rounds_does_not_warn(recwarn: pytest.WarningsRecorder) -> None:
+    assert revise(DRAFT, iterations=2, engine=ScriptedEngine(failing_from(3))).failure is None
+    assert not recwarn.list

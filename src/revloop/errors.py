@@ -56,6 +56,10 @@ class RevloopError(Exception):
     exit_code = 1
 
 
+class RevloopWarning(UserWarning):
+    """A single call has a result that its caller may not expect: rounds are missing."""
+
+
 class InputError(RevloopError):
     """A draft, a file or an option cannot be used as given."""
 

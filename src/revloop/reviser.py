@@ -32,6 +32,7 @@ from revloop.options import (
 from revloop.prompts import PromptSet
 from revloop.store import Run, Store
 from revloop.trajectory import Draft, Judge, Message, OpenTrajectory, Trajectory, Version, as_draft
+from revloop.trajectory.warning import warn_if_failed
 from revloop.values import digest_of, explain
 
 if TYPE_CHECKING:
@@ -365,14 +366,18 @@ def revise(
         options: See :class:`ReviserOptions`.
 
     Returns:
-        All versions (0 is the original), the final text, and why the rounds ended.
+        All versions (0 is the original), the final text, and why the rounds ended; a
+        ``RevloopWarning`` is issued if rounds are missing.
 
     Raises:
         RevloopError: The input, an option, the engine or the store cannot be used.
     """
     rounds = checked_iterations(iterations)
     with Reviser(**options) as reviser:
-        return reviser.revise(response, prompt=prompt, iterations=rounds, on_version=on_version)
+        trajectory = reviser.revise(
+            response, prompt=prompt, iterations=rounds, on_version=on_version
+        )
+    return warn_if_failed(trajectory)
 
 
 async def arevise(
@@ -386,6 +391,7 @@ async def arevise(
     """The asynchronous form of :func:`revise`, with the same arguments."""
     rounds = checked_iterations(iterations)
     async with AsyncReviser(**options) as reviser:
-        return await reviser.revise(
+        trajectory = await reviser.revise(
             response, prompt=prompt, iterations=rounds, on_version=on_version
         )
+    return warn_if_failed(trajectory)

@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 
 from revloop import InputError, StopReason
 from revloop.edits import EditOutcome
+from revloop.edits.changes import is_rewritten, word_diff
 from revloop.report.aggregates import RESULTS, aggregate, result_of
 from revloop.report.chart_types import Bars
 from revloop.report.charts import charts_of
 from revloop.report.details import details_of, differences
-from revloop.report.textdiff import is_rewritten, word_diff
 from revloop.trajectory import (
     Comparison,
     Critique,

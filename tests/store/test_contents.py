@@ -55,6 +55,34 @@ def test_a_text_that_came_twice_counts_twice(store: Store) -> None:
     assert [t.draft.extra["set"] for t in store.contents()] == ["a", "b"]
 
 
+def test_a_row_that_shared_anothers_trajectory_is_found_by_its_id(store: Store) -> None:
+    rows = store.rows(store.begin_run(run_settings()))
+    first, second = new_row(1, "same", "one", set="a"), new_row(2, "same", "two", set="b")
+    for pending in enter(rows, first, second, share=True):
+        append(pending, version(0))
+    for row, value in ((first, "a"), (second, "b")):
+        (found,) = store.contents(name=str(row.draft.id))
+        assert (found.draft.id, found.draft.extra["set"]) == (row.draft.id, value)
+
+
+def test_a_trajectory_is_found_by_its_own_id(store: Store) -> None:
+    rows = store.rows(store.begin_run(run_settings()))
+    (pending,) = enter(rows, new_row(1, "text"))
+    append(pending, version(0))
+    assert [one.id for one in store.contents(name=pending.id)] == [pending.id]
+
+
+def test_the_contents_are_a_table(store: Store) -> None:
+    pytest.importorskip("pyarrow")
+    entry = store.begin(store.begin_run(run_settings()), "t-1", Draft(id="a", response="Good."))
+    append(entry, version(0))
+    append(entry, version(1))
+    frame = store.frame("versions").to_pandas()
+    assert list(zip(frame["id"], frame["round"], strict=True)) == [("a", 0), ("a", 1)]
+    (row,) = store.frame("trajectories").to_pylist()
+    assert (row["id"], len(row["versions"])) == ("a", 2)
+
+
 def test_a_run_without_a_trajectory_yet_is_passed_over(store: Store) -> None:
     one = store.begin_run(run_settings())
     append(store.begin(one, "t-1", Draft(response="Good.")), version(0))

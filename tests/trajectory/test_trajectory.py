@@ -556,6 +556,7 @@ def ended(*texts: str, reason: StopReason = StopReason.CONVERGED) -> Trajectory:
 @pytest.mark.parametrize("reason", StopReason)
 def test_a_trajectory_says_whether_it_failed(reason: StopReason) -> None:
     assert ended("a", reason=reason).failed == reason.is_failure
+    assert (ended("a", reason=reason).failure is not None) == reason.is_failure
     assert not ended("a").model_copy(update={"end": None}).failed
 
 

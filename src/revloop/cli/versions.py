@@ -9,7 +9,7 @@ from rich.text import Text
 from revloop.cli.checks import print_checks
 from revloop.cli.output import printable, report, results, shortened, width
 from revloop.cli.panel import print_votes
-from revloop.report.textdiff import changes_between
+from revloop.edits.changes import changes_between
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from revloop.edits.changes import changes_between
 from revloop.evaluation import ORIGINAL, pairs_of
 from revloop.evaluation.outcomes import group_of
 from revloop.report.checks import candidates_of, checks_of
-from revloop.report.textdiff import changes_between
 from revloop.trajectory import Comparison
 
 if TYPE_CHECKING:

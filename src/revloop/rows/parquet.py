@@ -11,7 +11,7 @@ from revloop.trajectory import PanelComparison, results_of
 from revloop.values import json_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
     from revloop.trajectory import Comparison, Draft, Trajectory, Verdict, Version
@@ -74,6 +74,17 @@ class ParquetWriter:
         with translate_write_errors(self._path):
             self._writer.write_table(table)
         self._rows, self._characters = [], 0
+
+
+def table_of_trajectories(trajectories: Iterable[Trajectory]) -> Any:
+    """Trajectories as an Arrow table.
+
+    Raises:
+        MissingExtraError: pyarrow is not installed.
+    """
+    pa = import_pyarrow("A table")
+    rows = [columns(trajectory, final_only=False) for trajectory in trajectories]
+    return pa.Table.from_pylist(rows, schema=schema_of_trajectories(final_only=False))
 
 
 def columns(trajectory: Trajectory, *, final_only: bool) -> dict[str, Any]:

@@ -47,6 +47,7 @@ _NEXT_ROWS = (
     "FROM rows r JOIN trajectories t ON t.key = r.trajectory "
     "WHERE r.run = ? AND r.number > ? ORDER BY r.number LIMIT 64"
 )
+_ROWS_NAMED = _NEXT_ROWS.replace("ORDER BY", "AND r.draft_id IN (?, ?) ORDER BY")
 _FAILURES = tuple(reason.value for reason in StopReason if reason.is_failure)
 
 
@@ -142,15 +143,18 @@ class RunRows:
             for reason, rounds, number in rows
         }
 
-    def trajectories(self) -> Iterator[Trajectory]:
+    def trajectories(self, name: str | None = None) -> Iterator[Trajectory]:
         """Each row's trajectory in input order, a few in memory at a time.
 
         Its draft has the row's own id, and the row's other fields in ``extra``. Rows without a
         version yet are left out.
+
+        Args:
+            name: Only rows with this id.
         """
         after: int | None = 0
         while after is not None:
-            found, after = self._next_rows(after)
+            found, after = self._next_rows(after, name)
             yield from found
 
     def rejects(self) -> Iterator[Rejected]:
@@ -246,10 +250,13 @@ class RunRows:
                 for key, id_, draft, ending in self._file.rows(sql, values)
             ]
 
-    def _next_rows(self, after: int) -> tuple[list[Trajectory], int | None]:
+    def _next_rows(self, after: int, name: str | None) -> tuple[list[Trajectory], int | None]:
         """The trajectories of the next rows, and the last row's number; None: no rows are left."""
         with self._file.moment(), readable(self._file.path):
-            rows = self._file.rows(_NEXT_ROWS, (self._run, after))
+            if name is None:
+                rows = self._file.rows(_NEXT_ROWS, (self._run, after))
+            else:
+                rows = self._file.rows(_ROWS_NAMED, (self._run, after, name, json_text(name)))
             found = [self._trajectory(row) for row in rows]
         last = rows[-1][0] if rows else None
         return [trajectory for trajectory in found if trajectory is not None], last

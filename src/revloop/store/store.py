@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 from revloop.errors import InputError, RunMismatchError
 from revloop.options import RunSettings
+from revloop.rows.columns import VERSION_COLUMNS, table_of
+from revloop.rows.parquet import table_of_trajectories
 from revloop.store.commits import Addition, GroupCommits, add_all
 from revloop.store.file import StoreFile, readable
 from revloop.store.rows import RunRows
@@ -224,11 +226,35 @@ class Store:
         wanted = self.newest_run() if run is None else run
         if wanted is None:
             return
-        if name is not None:
-            yield from self._found(name=name, run=wanted)
+        rows = RunRows(self._commits, wanted)
+        if name is None:
+            yield from rows.trajectories()
+            yield from self._found(run=wanted, rowless=True)
             return
-        yield from RunRows(self._commits, wanted).trajectories()
-        yield from self._found(run=wanted, rowless=True)
+        is_row = False
+        for trajectory in rows.trajectories(name):
+            is_row = True
+            yield trajectory
+        if not is_row:
+            yield from self._found(name=name, run=wanted)
+
+    def frame(
+        self, rows: Literal["versions", "trajectories"] = "versions", *, run: int | None = None
+    ) -> Any:
+        """The contents of one run as an Arrow table: ``.to_pandas()``, ``polars.from_arrow()``.
+
+        Args:
+            rows: A row for each version (:meth:`Trajectory.to_rows`), or for each trajectory.
+            run: As for :meth:`contents`.
+
+        Raises:
+            InputError: There is no such run.
+            MissingExtraError: pyarrow is not installed.
+        """
+        found = self.contents(run)
+        if rows == "versions":
+            return table_of(VERSION_COLUMNS, (row for one in found for row in one.to_rows()))
+        return table_of_trajectories(found)
 
     def run_ids(self) -> list[int]:
         """The ids of all runs, oldest first."""

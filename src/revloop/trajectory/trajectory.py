@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import Field
 
 from revloop.trajectory.draft import Draft
+from revloop.trajectory.notebook import html_of
 from revloop.trajectory.steps import Refusal, Step, Usage
 from revloop.trajectory.version import Version, kept_round
 from revloop.values import AnyText, Frozen, WrittenExactly, json_text
@@ -111,6 +112,16 @@ class Trajectory(WrittenExactly):
         )
         return "\n".join("".join(filter(str.isprintable, line)) for line in lines)
 
+    def _repr_html_(self) -> str:
+        """The versions with their critiques and changes, as notebooks show them."""
+        return html_of(
+            str(self).splitlines()[:2],
+            [
+                (version, self.base_of(version) if version.round else None)
+                for version in self.versions
+            ],
+        )
+
     def __repr_args__(self) -> Iterable[tuple[str, object]]:
         """What its ``repr`` shows: not the texts, which are long."""
         yield "id", self.id
@@ -127,6 +138,11 @@ class Trajectory(WrittenExactly):
     def failed(self) -> bool:
         """Whether it ended before all requested rounds; ``end`` says why."""
         return self.end is not None and self.end.reason.is_failure
+
+    @property
+    def failure(self) -> End | None:
+        """Why rounds are missing: the end of a trajectory that failed; None if it did not."""
+        return self.end if self.failed else None
 
     @property
     def final(self) -> str:

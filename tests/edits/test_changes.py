@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from revloop.edits import Edit, apply, replacements
-from revloop.report.textdiff import Change, changes_between, word_diff
+from revloop.edits.changes import Change, changes_between, word_diff
 
 texts = st.text(max_size=60) | st.lists(
     st.sampled_from(["the", "a", "cat", " ", "  ", "\n", ".", "!", "naïve", "\x1c", "e\u0301"]),

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
-from revloop.edits import matching_words, replacements, split_words
+from revloop.edits.applying import replacements
+from revloop.edits.words import matching_words, split_words
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from revloop.edits import EditResult
+    from revloop.edits.edit import EditResult
 
     Pair = tuple[int, int]
 
