@@ -357,6 +357,18 @@ def test_a_phone_needs_no_horizontal_scrolling(
     assert boxes[0]["x"] == boxes[1]["x"]  # one column
 
 
+@pytest.mark.parametrize("width", [1280, 390])
+def test_a_result_is_shown_whole(
+    open_page: Callable[..., Page], tmp_path: Path, width: int
+) -> None:
+    path = write(tmp_path / "unjudged.html", source_of([trajectory("a", "b")]))
+    page = open_page(path, viewport={"width": width, "height": 740})
+    page.wait_for_selector("#list .badge")
+    assert page.inner_text("#list .badge") == "Not judged"
+    needed, given = scroll_width(page, "document.querySelector('#list .badge')")
+    assert needed <= given
+
+
 def test_dark_mode_is_dark(open_page: Callable[..., Page], judged: Path) -> None:
     def brightness(page: Page, property_: str) -> int:
         colour: str = page.evaluate(f"getComputedStyle(document.body).{property_}")
