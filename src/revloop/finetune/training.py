@@ -15,6 +15,7 @@ from revloop.errors import (
     TooLittleMemoryError,
     failure_line,
 )
+from revloop.finetune.order import LengthGrouped
 from revloop.finetune.settings import NEEDS_TRAIN
 from revloop.finetune.watch import make_callback, stopping_on_request
 from revloop.models.memory import ran_out_of_memory
@@ -136,7 +137,7 @@ def train(
     """
     from transformers.trainer_callback import EarlyStoppingCallback, PrinterCallback
 
-    trl = load_trl()
+    load_trl()
     _silence_libraries()
     settings = job.settings
     # before the weights are loaded: this sets up the processes that may shard them
@@ -145,7 +146,7 @@ def train(
         callbacks = [make_callback(on_step, stop, folder.add_metrics)]
         if job.validation.sequences and settings.patience is not None:
             callbacks.append(EarlyStoppingCallback(early_stopping_patience=settings.patience))
-        trainer = trl.SFTTrainer(
+        trainer = _trainer_class(job)(
             model=_load(job.base.model, settings),
             args=arguments,
             train_dataset=_dataset(job.training),
@@ -167,6 +168,23 @@ def train(
                 "--max-tokens."
             ) from exc
         return not stop.is_made
+
+
+def _trainer_class(job: TrainingJob) -> Any:
+    """TRL's trainer, with records of about the same length in a micro-batch."""
+    order = LengthGrouped(
+        lengths=[example.tokens for example in job.training.sequences],
+        size=job.settings.micro_batch_size,
+        seed=job.settings.seed,
+    )
+
+    class OrderedTrainer(load_trl().SFTTrainer):  # type: ignore[misc]
+        """The trainer's own orders are random, or depend on what was trained before."""
+
+        def _get_train_sampler(self, *_: Any) -> LengthGrouped:
+            return order
+
+    return OrderedTrainer
 
 
 def load_causal(model: str, **options: Any) -> Any:
