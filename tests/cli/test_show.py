@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import json
 import os
 import struct
 import subprocess
@@ -12,9 +13,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from revloop import StopReason
 from revloop.cli.output import printable
 from tests.helpers.command_line import revloop
 from tests.helpers.edited_samples import edited_store
+from tests.helpers.export_samples import judge_all_pairs, scored, store_trajectories
 from tests.helpers.judges import store_of
 
 if TYPE_CHECKING:
@@ -60,7 +63,7 @@ def store(tmp_path: Path) -> Path:
 async def test_in_a_pipe_the_list_has_80_columns(store: Path) -> None:
     finished = await revloop("show", store.name, folder=store.parent)
     head, first, _ = finished.out.splitlines()
-    assert head.split() == ["id", "rounds", "ended", "last", "version"]
+    assert head.split() == ["id", "rounds", "score", "ended", "last", "version"]
     assert len(first) == 80
     assert first.endswith("…")
 
@@ -87,3 +90,67 @@ def test_a_terminal_without_colours_shows_marks_instead(tmp_path: Path) -> None:
     assert "[-Your team-]{+Your pool team+}" in "".join(plain).replace("\x1b[0m", "").replace(
         "\x1b[9m", ""
     )
+
+
+def names(out: str) -> list[str]:
+    """The ids of a list."""
+    return [line.split()[0] for line in out.splitlines()[1:]]
+
+
+@pytest.fixture
+def judged(tmp_path: Path) -> Path:
+    """Trajectories that got better, worse, and longer; one is not finished, one failed."""
+    rows = [["5 a", "6 b"], ["5 a", "4 b", "3 c"], ["5 a", "5 longer"], ["5 a"], ["5 a"]]
+    fields = [{"kind": kind, "n": n} for n, kind in enumerate(("mail", "note", "mail", "x", "x"))]
+    done = StopReason.ROUNDS_DONE
+    reasons = [done, StopReason.CONVERGED, done, None, StopReason.ENGINE_FAILED]
+    return judge_all_pairs(store_of(tmp_path / "s.sqlite", rows, fields=fields, reasons=reasons))
+
+
+@pytest.mark.parametrize(
+    ("options", "ids"),
+    [
+        (("--where", "kind=mail"), ["d1", "d3"]),
+        (("--where", "kind=mail", "--where", "n=2"), ["d3"]),
+        (("--reason", "converged"), ["d2"]),
+        (("--reason", "unfinished", "--reason", "engine_failed"), ["d4", "d5"]),
+        (("--harmed",), ["d2"]),
+        (("--harmed", "--where", "kind=mail"), []),
+        (("--sort", "length", "--where", "kind=mail"), ["d1", "d3"]),
+        (("--sort", "rounds"), ["d4", "d5", "d1", "d3", "d2"]),
+    ],
+)
+async def test_the_list_is_filtered_and_sorted(
+    judged: Path, options: tuple[str, ...], ids: list[str]
+) -> None:
+    shown = await revloop("show", judged.name, *options, folder=judged.parent)
+    assert (shown.code, names(shown.out)) == (0, ids)
+    as_json = await revloop("show", judged.name, "--json", *options, folder=judged.parent)
+    assert [json.loads(line)["draft"]["id"] for line in as_json.out.splitlines()] == ids
+
+
+async def test_a_stop_reason_that_there_is_not_is_told(judged: Path) -> None:
+    shown = await revloop("show", judged.name, "--reason", "done", folder=judged.parent)
+    assert shown.code == 3
+    assert "no stop reason 'done'. Known: rounds_done, " in shown.err
+
+
+async def test_harm_needs_verdicts(store: Path) -> None:
+    shown = await revloop("show", store.name, "--harmed", folder=store.parent)
+    assert shown.code == 3
+    assert "has no verdicts" in shown.err
+
+
+async def test_the_critics_first_and_last_scores_are_listed_and_sorted(tmp_path: Path) -> None:
+    made = [
+        scored(("a", 3.0), ("b", 4.0), ("c", 9.0), ("d", None), id_="up"),
+        scored(("a", 7.5), ("b", None), id_="once"),
+        scored(("a", None), id_="never"),
+    ]
+    store_trajectories(tmp_path / "s.sqlite", *made)
+    shown = (await revloop("show", "s.sqlite", "--sort", "score", folder=tmp_path)).out
+    assert [line.split("  ")[0].strip() for line in shown.splitlines()[1:]] == [
+        *("never", "once", "up")
+    ]
+    assert "  3 > 9  " in shown
+    assert "  7.5  " in shown

@@ -10,6 +10,7 @@ from revloop.export.exporting import (
 )
 from revloop.export.filters import FieldFilter, accepted, filters_of
 from revloop.export.options import ExportOptions
+from revloop.export.preferences import is_harmed, judged_preferences
 
 __all__ = [
     "CARD_NAME",
@@ -22,5 +23,7 @@ __all__ = [
     "check_form",
     "export",
     "filters_of",
+    "is_harmed",
+    "judged_preferences",
     "told",
 ]

@@ -13,7 +13,7 @@ from revloop.evaluation import Verdicts
 from revloop.export.benchmarks import BENCHMARKS, answer_row
 from revloop.export.filters import accepted, filters_of
 from revloop.export.forms import FORMS, FormContext
-from revloop.export.preferences import CriticScores, JudgedPreferences, judges_named
+from revloop.export.preferences import CriticScores, judged_preferences
 from revloop.files.compression import STANDARD_OUTPUT
 from revloop.files.endings import check_exactly, check_rows, check_trajectories
 from revloop.rows.columns import is_flat, open_rows
@@ -179,16 +179,9 @@ class _Rows:
             return None
         if options.prefer == "scores":
             return CriticScores()
-        known, of_loop = self._verdicts.judges(), self._judges_of_loop()
-        stored = {judge.digest for judge in known}
-        known += [judge for judge in of_loop if judge.digest not in stored]
-        self.judges = tuple(judges_named(known, options.judge, self._store.path))
-        return JudgedPreferences(self._verdicts.get, self.judges, options, of_loop=of_loop)
-
-    def _judges_of_loop(self) -> tuple[JudgeInfo, ...]:
-        """The judges that compared versions during the run, whose verdicts the versions hold."""
-        wanted = self._store.newest_run() if self._run is None else self._run
-        return next((run.settings.all_judges for run in self._store.runs() if run.id == wanted), ())
+        judged = judged_preferences(self._store, self._verdicts, options, self._run)
+        self.judges = judged.judges
+        return judged
 
 
 def _drawn(rows: _Rows, options: ExportOptions) -> frozenset[int] | None:

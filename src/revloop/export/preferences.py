@@ -12,7 +12,9 @@ from revloop.trajectory import PanelComparison
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from revloop.evaluation import Verdicts
     from revloop.export.options import ExportOptions
+    from revloop.store import Store
     from revloop.trajectory import JudgeInfo, Trajectory, Verdict, Version
 
     StoredVerdict = Callable[[JudgeInfo, Question], Verdict | None]
@@ -75,7 +77,7 @@ class JudgedPreferences:
     ) -> None:
         self._verdict = verdict
         self._of_loop = of_loop
-        self._judges = judges
+        self.judges = tuple(judges)
         self._least = options.min_judges
         self._in_both = options.orders == "both"
         self._drop_ties = options.drop_ties
@@ -85,7 +87,7 @@ class JudgedPreferences:
         draft = trajectory.draft
         question = Question(draft.prompt_text, earlier.text, later.text, draft.extra)
         held = _held(trajectory, earlier, later, self._of_loop)
-        found = [self._scores(judge, question, held) for judge in self._judges]
+        found = [self._scores(judge, question, held) for judge in self.judges]
         known = [score for scores in found for score in scores]
         if not known:
             return _UNKNOWN
@@ -93,7 +95,7 @@ class JudgedPreferences:
             return Decision(0, 0.0)
         winners = [
             self._winner(scores, 1 if judge.kind == "people" else 2)
-            for judge, scores in zip(self._judges, found, strict=True)
+            for judge, scores in zip(self.judges, found, strict=True)
         ]
         return self._agreed(winners, known)
 
@@ -122,7 +124,38 @@ class JudgedPreferences:
         return Decision(0, 0.0)
 
 
-def judges_named(
+def judged_preferences(
+    store: Store, verdicts: Verdicts, options: ExportOptions, run: int | None
+) -> JudgedPreferences:
+    """The preferences of the judges that the options name, or of all that a store knows.
+
+    Args:
+        store: Its versions hold the verdicts of the run's own judges.
+        verdicts: The store's verdicts.
+        options: Which judges, and by which rules.
+        run: The run that is read; None: the newest with a trajectory.
+
+    Raises:
+        InputError: The store has no verdict of a judge, or none at all.
+    """
+    wanted = store.newest_run() if run is None else run
+    of_loop = next((one.settings.all_judges for one in store.runs() if one.id == wanted), ())
+    known = verdicts.judges()
+    stored = {judge.digest for judge in known}
+    known += [judge for judge in of_loop if judge.digest not in stored]
+    judges = _judges_named(known, options.judge, store.path)
+    return JudgedPreferences(verdicts.get, judges, options, of_loop=of_loop)
+
+
+def is_harmed(trajectory: Trajectory, preferences: Preferences) -> bool:
+    """Whether the original is preferred to the version that was kept."""
+    first, kept = trajectory.versions[0], trajectory.versions[trajectory.kept]
+    if first.text == kept.text:
+        return False
+    return preferences.decide(trajectory, first, kept).wins < 0
+
+
+def _judges_named(
     known: Sequence[JudgeInfo], names: Sequence[str], store: object
 ) -> list[JudgeInfo]:
     """The judges with some names; all, if none is named.
