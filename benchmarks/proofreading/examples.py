@@ -43,7 +43,7 @@ def passages(*, held_out: bool) -> tuple[str, ...]:
 
 
 def examples(count: int, *, seed: int, held_out: bool) -> Iterator[Example]:
-    """Texts of one or two sentences, the same for the same seed: a third good, others not.
+    """Different texts of one or two sentences, the same for the same seed; a third is good.
 
     Args:
         count: Their number.
@@ -54,7 +54,8 @@ def examples(count: int, *, seed: int, held_out: bool) -> Iterator[Example]:
     known = _known_words()
     texts = passages(held_out=held_out)
     drawn: list[str] = []
-    for _ in range(count):
+    seen: set[str] = set()
+    while len(seen) < count:
         if not drawn:
             drawn = random.sample(texts, len(texts))
         right = drawn.pop()
@@ -64,7 +65,9 @@ def examples(count: int, *, seed: int, held_out: bool) -> Iterator[Example]:
         if random.random() >= _GOOD:
             number = max(1, round(len(right.split()) / random.uniform(*_WORDS_A_MISTAKE)))
         text, mistakes = corrupted(right, random, number, known)
-        yield Example(text, right, mistakes)
+        if text not in seen:
+            seen.add(text)
+            yield Example(text, right, mistakes)
 
 
 def records(count: int, *, seed: int) -> list[Record]:

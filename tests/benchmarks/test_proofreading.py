@@ -21,6 +21,12 @@ def test_the_same_seed_gives_the_same_texts() -> None:
     assert list(examples(20, seed=3, held_out=True)) != list(examples(20, seed=4, held_out=True))
 
 
+def test_no_text_comes_twice() -> None:
+    texts = [example.text for example in examples(900, seed=0, held_out=False)]
+
+    assert len(set(texts)) == 900
+
+
 def test_no_passage_is_both_trained_on_and_measured_on() -> None:
     trained, measured = passages(held_out=False), passages(held_out=True)
 
