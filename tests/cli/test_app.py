@@ -277,8 +277,8 @@ async def test_a_store_is_listed(tmp_path: Path) -> None:
     path = stored(tmp_path / "versions.sqlite", "It is so.", "It is so because I say so.")
     finished = await revloop("show", str(path))
     header, row = finished.out.splitlines()
-    assert header.split() == ["id", "rounds", "ended", "last", "version"]
-    assert row.split(maxsplit=3) == ["d1", "1", "rounds_done", "It is so because I say so."]
+    assert header.split() == ["id", "rounds", "score", "ended", "last", "version"]
+    assert row.split(maxsplit=4) == ["d1", "1", "4", "rounds_done", "It is so because I say …"]
 
 
 async def test_a_trajectory_is_shown_with_critiques_and_what_changed(tmp_path: Path) -> None:
