@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 import itertools
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import anyio
 import pytest
+from yarl import URL
 
 from revloop import InputError, StopReason, Store, arevise_many, revise_many
-from revloop.errors import RejectedError, StoreError
+from revloop.engines.retry import RetryPolicy
+from revloop.errors import EngineGoneError, RejectedError, StoreError
+from revloop.evaluation import open_judge
 from tests.helpers.judges import RuleJudge, always_first
 from tests.helpers.scripted_engine import ScriptedEngine, plain
+from tests.helpers.stub_server import CHAT, StubServer, chat_completion
 from tests.test_reviser import CRITIQUE
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
     from pathlib import Path
 
-    from revloop import Draft, Version
+    from revloop import Draft, Trajectory, Version
     from revloop.engines import Completion, Request
 
 
@@ -128,6 +133,38 @@ async def test_a_cancelled_caller_closes_nothing_that_is_still_in_use() -> None:
         tasks.cancel_scope.cancel()
     assert set(was_closed) == {False}
     assert judge.is_closed
+
+
+async def test_a_judges_server_that_stays_away_ends_the_call_and_the_same_call_resumes(
+    tmp_path: Path,
+) -> None:
+    options: dict[str, Any] = {"iterations": 2, "keep": "best", "store": tmp_path / "s.sqlite"}
+    options |= {"min_concurrency": 1, "max_concurrency": 1}
+    retries = RetryPolicy(attempts=20, first_wait_s=0.01, wait_for_server_s=0.2)
+
+    def many(address: str) -> AsyncIterator[Trajectory]:
+        served = partial(open_judge, address, retries=retries)
+        judges = (served, RuleJudge(always_first))
+        return arevise_many(drafts(6), engine=engine(), judge=judges, **options)
+
+    async with StubServer() as server:
+        server.on(CHAT, chat_completion("Verdict: A"))
+        running = many(server.base_url)
+        await anext(running)
+    with pytest.raises(EngineGoneError, match="The judge critic cannot be asked: The server was"):
+        async for _ in running:
+            pass
+    with Store.open_to_read(tmp_path / "s.sqlite") as store:
+        before = list(store.contents())
+    assert not any(trajectory.failed for trajectory in before)
+    async with StubServer(port=URL(server.base_url).port or 0) as server:
+        server.on(CHAT, chat_completion("Verdict: A"))
+        found = [trajectory async for trajectory in many(server.base_url)]
+        asked = server.asked(CHAT)
+    assert [trajectory.rounds for trajectory in found] == [2] * 6
+    stored = sum(trajectory.rounds for trajectory in before)
+    assert 0 < stored < 12
+    assert len(asked) == 2 * (12 - stored)
 
 
 def test_with_a_store_the_same_call_resumes(tmp_path: Path) -> None:

@@ -76,8 +76,8 @@ class Judges(NamedTuple):
         for number, info in enumerate(infos):
             if info.digest in {earlier.digest for earlier in infos[:number]}:
                 raise InputError(
-                    f"The judge {info.name} is named twice, and would have two votes: name "
-                    "each judge once."
+                    f"Two judges are the same and would have two votes: {info.name}. Name each "
+                    "judge once. Different models on two servers need different names there."
                 )
         if options.keep == "last" or options.self_judge:
             return
