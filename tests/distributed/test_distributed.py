@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from revloop import Draft, Store, revise
-from revloop.distributed import GATHERED, RayInput, ShardFolder, gathered
+from revloop.cli.batch_ray import tell_outcome
+from revloop.distributed import GATHERED, RayInput, RayOutcome, ShardFolder, gathered
 from revloop.distributed.folder import Manifest
-from revloop.distributed.shards import encoded
+from revloop.distributed.shards import counted, encoded
 from revloop.errors import InputError, RunMismatchError
 from revloop.evaluation import Question, Verdicts, stored_judges
 from revloop.options import LoopOptions, RunSettings, ShardFormat
@@ -209,6 +210,31 @@ async def test_options_that_make_no_sense_together_are_refused(
     finished = await revloop(*command, folder=tmp_path)
     assert finished.code == 3
     assert message in finished.err
+
+
+def test_checks_that_could_not_be_run_are_counted_by_text_over_all_shards() -> None:
+    def often(draft: Draft, text: str) -> bool:
+        if draft.id != "d0":
+            raise OSError(f"no network for {text}")
+        return True
+
+    made = []
+    for number in range(3):
+        engine = ScriptedEngine(cnr_rounds(f"Text {number}."))
+        draft = Draft(id=f"d{number}", response="Draft.")
+        made.append(
+            revise(draft, iterations=1, engine=engine, checks=[often], critique="blind").to_json()
+        )
+    written = counted(made[:2], ["{}"]).with_more(counted(made[2:], []))
+    assert written.counts == {"written": 3, "versions": 2, "rejected": 1}
+    assert written.not_run == {"often": 4}
+    assert written.reasons == {"often": "OSError: no network for Draft."}
+
+
+def test_the_command_tells_them_after_a_run_on_ray(capsys: pytest.CaptureFixture[str]) -> None:
+    outcome = RayOutcome(written=2, checks_not_run={"often": 4}, first_reasons={"often": "Why."})
+    assert tell_outcome(outcome, "out") == 0
+    assert "The check often could not be run for 4 texts: Why." in capsys.readouterr().err
 
 
 def test_the_command_line_does_not_import_ray() -> None:

@@ -119,7 +119,8 @@ def batch(
     with batch_lock(store_file), rare_collections():
         outcome = anyio.run(_run, run, reviser, progress)
     tell(progress)
-    tell_failed_checks(reviser.checks)
+    if (suite := reviser.checks) is not None:
+        tell_failed_checks(suite.failures, suite.first_failures)
     raise typer.Exit(_tell_outcome(outcome, output_file, store_file))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from revloop.cli import exit_codes, output
+from revloop.cli.checks import tell_failed_checks
 from revloop.cli.help import HelpfulCommand
 from revloop.distributed import LOCAL, ActorOptions, RayInput, batch_on_ray
 from revloop.engines.factory import refuse_jobs, require_engine
@@ -114,7 +115,7 @@ def run_on_ray(
     except KeyboardInterrupt:
         output.complain("Interrupted. Resume with the same command: rows in shards are done.")
         return exit_codes.INTERRUPTED
-    return _tell(outcome, name)
+    return tell_outcome(outcome, name)
 
 
 def _address(folder: Path) -> str:
@@ -123,7 +124,8 @@ def _address(folder: Path) -> str:
     return f"{scheme}://{rest.lstrip('/')}" if colon and scheme.isalnum() else str(folder)
 
 
-def _tell(outcome: RayOutcome, name: str) -> int:
+def tell_outcome(outcome: RayOutcome, name: str) -> int:
+    """Say how a run ended; returns the exit code."""
     rate = outcome.versions / max(outcome.elapsed_s, 1e-9)
     before = f", {outcome.before} rows were done before" if outcome.before else ""
     output.say(
@@ -134,6 +136,7 @@ def _tell(outcome: RayOutcome, name: str) -> int:
         output.complain(f"{outcome.rejected} rows were rejected: see {name}/*.rejected.jsonl.")
     if outcome.failed:
         output.complain(f"{outcome.failed} trajectories ended before all rounds were done.")
+    tell_failed_checks(outcome.checks_not_run, outcome.first_reasons)
     output.results.print(output.printable(f"{name}: {outcome.written} new trajectories"))
     if outcome.failed:
         return EngineError.exit_code

@@ -10,11 +10,10 @@ from rich.text import Text
 from revloop.cli.output import printable, report, width
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from rich.console import Console
 
-    from revloop.checks import CheckSuite
     from revloop.trajectory import Check, Version
 
 
@@ -48,11 +47,11 @@ def checks_line(checks: Sequence[Check]) -> str:
     return "; ".join([checks_passed(checks), *others])
 
 
-def tell_failed_checks(suite: CheckSuite | None) -> None:
+def tell_failed_checks(not_run: Mapping[str, int], first_reasons: Mapping[str, str]) -> None:
     """Report the checks that could not be run on some texts, with the first reason of each."""
-    for name, number in () if suite is None else suite.failures.items():
+    for name, number in not_run.items():
         texts = "1 text" if number == 1 else f"{number} texts"
-        why = " ".join(suite.first_failures[name].split()) if suite is not None else ""
+        why = " ".join(first_reasons[name].split())
         report(
             f"The check {name} could not be run for {texts}: {why}",
             check=name,

@@ -20,9 +20,9 @@ from revloop.errors import InputError, RevloopError, needs
 from revloop.options import EngineOptions
 
 if TYPE_CHECKING:
-    from collections import Counter
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
+    from revloop.distributed.shards import ShardsWritten
     from revloop.distributed.source import InputSplit
     from revloop.engines import Engine
     from revloop.options import RayOptions
@@ -52,6 +52,8 @@ class RayOutcome:
         versions: Versions of the trajectories written.
         before: Rows finished by earlier runs.
         elapsed_s: Duration in seconds, including the start of a local cluster.
+        checks_not_run: On how many texts each check could not be run, by its name.
+        first_reasons: Why it could not be run the first time, by its name.
     """
 
     written: int = 0
@@ -60,6 +62,8 @@ class RayOutcome:
     versions: int = 0
     before: int = 0
     elapsed_s: float = field(default=0.0, compare=False)
+    checks_not_run: Mapping[str, int] = field(default_factory=dict)
+    first_reasons: Mapping[str, str] = field(default_factory=dict)
 
 
 def batch_on_ray(source: RayInput, actor_options: ActorOptions, options: RayOptions) -> RayOutcome:
@@ -91,8 +95,14 @@ def batch_on_ray(source: RayInput, actor_options: ActorOptions, options: RayOpti
     )
     before = folder.finished()
     with _cluster(options.address or LOCAL), _unwrapped_errors():
-        counts = _run(source, splits, first, actor_options, options)
-    return RayOutcome(**counts, before=before, elapsed_s=time.perf_counter() - started)
+        written = _run(source, splits, first, actor_options, options)
+    return RayOutcome(
+        **written.counts,
+        before=before,
+        elapsed_s=time.perf_counter() - started,
+        checks_not_run=written.not_run,
+        first_reasons=written.reasons,
+    )
 
 
 def _run(
@@ -101,7 +111,7 @@ def _run(
     first: list[RawRow],
     actor_options: ActorOptions,
     options: RayOptions,
-) -> Counter[str]:
+) -> ShardsWritten:
     import ray.data
 
     engine, resources = actor_options.engine, ray.cluster_resources()
@@ -146,8 +156,8 @@ def _run(
         ray_remote_args_fn=lambda: {"runtime_env": {"env_vars": {SERVER: next(server)}}},
     )
     revised.write_datasink(sink, ray_remote_args={"num_cpus": _IO_CPUS}, concurrency=io)
-    counts: Counter[str] = sink.counts
-    return counts
+    written: ShardsWritten = sink.written
+    return written
 
 
 def _datasource(source: RayInput, splits: list[InputSplit], first: list[RawRow]) -> Any:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import posixpath
 import tempfile
 from collections import Counter
+from functools import reduce
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pydantic_core import from_json
 
@@ -15,7 +16,34 @@ from revloop.rows.writing import trajectory_writer
 from revloop.trajectory import StopReason, Trajectory
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
     from revloop.options import ShardFormat
+
+
+class ShardsWritten(NamedTuple):
+    """What a task wrote.
+
+    Attributes:
+        counts: Of trajectories, failed ones, versions and rejected rows.
+        not_run: On how many texts each check could not be run, by its name.
+        reasons: Why it could not be run the first time, by its name.
+    """
+
+    counts: Counter[str]
+    not_run: Counter[str]
+    reasons: dict[str, str]
+
+    def with_more(self, more: ShardsWritten) -> ShardsWritten:
+        """This and what another task wrote."""
+        return ShardsWritten(
+            self.counts + more.counts,
+            self.not_run + more.not_run,
+            {**more.reasons, **self.reasons},
+        )
+
+
+_NOTHING = ShardsWritten(Counter(), Counter(), {})
 
 
 def shard_sink(output: str, form: ShardFormat, *, final_only: bool, rows: int) -> Any:
@@ -39,9 +67,9 @@ def shard_sink(output: str, form: ShardFormat, *, final_only: bool, rows: int) -
 
         def __init__(self) -> None:
             super().__init__(output, file_format=form, min_rows_per_file=rows)
-            self.counts: Counter[str] = Counter()
+            self.written = _NOTHING
 
-        def write(self, blocks: Any, ctx: Any) -> Counter[str]:
+        def write(self, blocks: Any, ctx: Any) -> ShardsWritten:
             import pyarrow as pa
 
             table = pa.concat_tables([BlockAccessor.for_block(b).to_arrow() for b in blocks])
@@ -60,7 +88,7 @@ def shard_sink(output: str, form: ShardFormat, *, final_only: bool, rows: int) -
             return counted(lines, rejects)
 
         def on_write_complete(self, write_result: Any) -> None:
-            self.counts = sum(write_result.write_returns, Counter())
+            self.written = reduce(ShardsWritten.with_more, write_result.write_returns, _NOTHING)
 
     return Shards()
 
@@ -83,11 +111,25 @@ def encoded(lines: list[str], form: ShardFormat, *, final_only: bool) -> bytes:
         return file.read()
 
 
-def counted(lines: list[str], rejects: list[str]) -> Counter[str]:
-    """Counts of trajectories, failed ones, versions and rejected rows."""
+def counted(lines: list[str], rejects: list[str]) -> ShardsWritten:
+    """Count the trajectories of a shard."""
     counts = Counter(rejected=len(rejects), written=len(lines))
-    for line in lines:
-        trajectory = from_json(line)
-        counts["versions"] += len(trajectory["versions"]) - 1
-        counts["failed"] += StopReason(trajectory["end"]["reason"]).is_failure
-    return counts
+    not_run = [
+        (name, reason)
+        for trajectory in map(from_json, lines)
+        for name, reason in _count(trajectory, counts)
+    ]
+    return ShardsWritten(counts, Counter(name for name, _ in not_run), dict(reversed(not_run)))
+
+
+def _count(trajectory: Mapping[str, Any], counts: Counter[str]) -> Iterator[tuple[str, str]]:
+    """Count one; gives the name of each check that could not be run on a text, and the reason."""
+    counts["versions"] += len(trajectory["versions"]) - 1
+    counts["failed"] += StopReason(trajectory["end"]["reason"]).is_failure
+    seen = set()
+    for version in trajectory["versions"]:
+        for text in (version, *(version.get("selection") or {}).get("others", ())):
+            for check in text.get("checks", ()):
+                if check.get("passed") is None and (text["text"], check["name"]) not in seen:
+                    seen.add((text["text"], check["name"]))
+                    yield check["name"], check.get("message", "")
