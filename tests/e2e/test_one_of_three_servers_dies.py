@@ -58,7 +58,7 @@ async def test_a_server_that_comes_back_is_waited_for_while_the_others_go_on(
     assert_right(work, DRAFTS)
 
 
-@pytest.mark.parametrize("dying", ["critic", "editor"])
+@pytest.mark.parametrize("dying", ["critic", "editor", "selector"])
 async def test_without_one_that_stays_away_the_batch_ends_and_the_same_command_resumes(
     servers: Servers, tmp_path: Path, dying: str
 ) -> None:
