@@ -17,6 +17,8 @@ from revloop.cli import output
 from revloop.cli.batch_display import line, table, tell
 from revloop.engines.batch_api.job import JobState
 from revloop.engines.outage import Faults, Waiting
+from tests.helpers.judges import by_number
+from tests.helpers.panel_samples import revised_before, silent
 
 SNAPSHOT = Snapshot(
     elapsed_s=75.0,
@@ -158,6 +160,18 @@ class TestCounting:
         assert progress.snapshot().verified == 3
         progress.started(1, end(StopReason.VERIFIED))
         assert progress.snapshot().verified == 2
+
+    def test_versions_on_which_a_judge_of_a_panel_abstained_are_counted_and_shown(self) -> None:
+        progress = Progress()
+        progress.started(0, None)
+        for version in revised_before(by_number, silent, texts=("7 up", "9 up")).versions:
+            progress.made(version)
+        snapshot = progress.snapshot()
+        assert snapshot.abstained == {"judge 2": 2}
+        assert ", abstentions: judge 2 on 2 versions" in line(snapshot)
+        stream = io.StringIO()
+        Console(file=stream, width=100).print(table(snapshot))
+        assert "judge 2 on 2 versions" in stream.getvalue()
 
     def test_a_retried_trajectory_no_longer_counts_as_failed(self) -> None:
         progress = Progress()

@@ -11,7 +11,7 @@ from revloop.engines.batch_api.engine import BatchApiEngine
 from revloop.engines.outage import ReportsFaults, WaitsForServer
 from revloop.engines.rate_limiter import ObeysRateLimits
 from revloop.options import DEFAULT_ITERATIONS
-from revloop.trajectory import StopReason
+from revloop.trajectory import PanelComparison, StopReason
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -37,6 +37,7 @@ class Snapshot:
         verified: Of these, those whose last text passes all checks.
         rejected: Unusable rows.
         versions: Versions made since the command began (version 0 is not made).
+        abstained: By judge of a panel, the versions of these on which it gave no readable verdict.
         versions_per_s: Over the last minute.
         tokens_per_s: Generated tokens per second over the last minute, including unusable replies.
         in_round: Number of trajectories under way in each round.
@@ -76,6 +77,7 @@ class Snapshot:
     jobs: tuple[JobState, ...] = ()
     thinking_share: float | None = None
     verified: int = 0
+    abstained: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -112,6 +114,7 @@ class Progress:
     _cached_tokens: int | None = None
     _generated_tokens: int = 0
     _thinking_tokens: int | None = None
+    _abstained: Counter[str] = field(default_factory=Counter)
     _in_round: Counter[int] = field(default_factory=Counter)
     _started: float = field(default_factory=time.monotonic)
     _waits: list[Callable[[], Waiting | None]] = field(default_factory=list)
@@ -164,6 +167,8 @@ class Progress:
         if version.round == 0:
             return
         self.versions += 1
+        if isinstance(version.comparison, PanelComparison):
+            self._abstained.update(version.comparison.abstaining)
         self._move(version.round, self._round_after(version.round))
 
     def replied(self, usage: Usage) -> None:
@@ -200,6 +205,7 @@ class Progress:
         return Snapshot(
             elapsed_s=elapsed_s,
             verified=self._verified,
+            abstained=dict(self._abstained),
             trajectories=self.entered if self.is_whole else None,
             done=self.done,
             failed=self.failed,

@@ -62,6 +62,8 @@ def line(snapshot: Snapshot) -> str:
         parts.append(f"{snapshot.verified} verified")
     parts += [f"{snapshot.versions} versions, {snapshot.versions_per_s:.1f}/s"]
     parts += [_tokens_per_s(snapshot)]
+    if snapshot.abstained:
+        parts.append(f"abstentions: {_abstained(snapshot)}")
     if snapshot.cached_share is not None:
         parts.append(f"{snapshot.cached_share:.0%} of the prompts from the cache")
     if snapshot.left_s is not None:
@@ -95,6 +97,8 @@ def table(snapshot: Snapshot) -> RenderableType:
     shown.add_row("converged", f"{share:.0%} of those done")
     if snapshot.verified:
         shown.add_row("verified", f"{snapshot.verified} pass all checks")
+    if snapshot.abstained:
+        shown.add_row("abstentions", Text(_abstained(snapshot), "yellow"))
     cached = snapshot.cached_share
     shown.add_row("prefix cache", "not counted" if cached is None else f"{cached:.0%} of prompts")
     bad = Text(", ".join(_counts(snapshot)) or "none", "red" if _counts(snapshot) else "")
@@ -122,6 +126,16 @@ def _tokens_per_s(snapshot: Snapshot) -> str:
     share = snapshot.thinking_share
     of_thoughts = f" ({share:.0%} thoughts)" if share else ""
     return f"{snapshot.tokens_per_s:.0f} tokens/s{of_thoughts}"
+
+
+def _abstained(snapshot: Snapshot) -> str:
+    """On how many versions each judge of a panel gave no readable verdict."""
+    return output.printable(
+        ", ".join(
+            f"{judge} on {count} version{'s' * (count > 1)}"
+            for judge, count in snapshot.abstained.items()
+        )
+    )
 
 
 def _waiting(snapshot: Snapshot) -> str:

@@ -43,9 +43,7 @@ class PanelCounts:
         self.comparisons += 1
         self.kept += found.winner == found.challenger
         self.unanimous += None not in voted and len(set(voted)) == 1
-        self.abstentions.update(
-            vote.judge for vote in found.votes if vote.is_for_challenger is None
-        )
+        self.abstentions.update(found.abstaining)
         for of_all in zip(*(vote.scores for vote in found.votes), strict=True):
             given = tuple(score for score in of_all if score is not None)
             if len(given) == len(found.votes):

@@ -89,6 +89,11 @@ class PanelComparison(_Pair):
         return sum(vote.is_for_challenger is True for vote in self.votes)
 
     @property
+    def abstaining(self) -> tuple[str, ...]:
+        """The judges without a readable verdict, by name."""
+        return tuple(vote.judge for vote in self.votes if vote.is_for_challenger is None)
+
+    @property
     def winner(self) -> int:
         """The round of the version that is kept.
 
