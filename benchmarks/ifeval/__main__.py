@@ -36,7 +36,7 @@ from benchmarks.ifeval.counting import (
     by_verifiers,
     figures,
 )
-from benchmarks.ifeval.drafting import Pool, draw_until_spent, first_drafts
+from benchmarks.ifeval.drafting import FurtherDrafts, Pool, first_drafts
 from benchmarks.ifeval.showing import plot, table
 from benchmarks.ifeval.verifying import checks, verified
 from benchmarks.saving import FOLDER, save
@@ -73,6 +73,7 @@ class Run:
         self._drafts = drafts
         self._iterations = iterations
         self._seed = seed
+        self.further = FurtherDrafts(drafts, Pool(folder / f"drawn-seed{seed}.jsonl", engine), seed)
         self.found: dict[str, Any] = {}
 
     async def revise(self, arm: str) -> None:
@@ -94,8 +95,7 @@ class Run:
     async def draw(self) -> None:
         """The best of N drafts, at the tokens of the loop."""
         budgets = [row["generated_tokens"] for row in self.found[LOOP]["rounds"][1:]]
-        pool = Pool(self._folder / f"drawn-seed{self._seed}.jsonl", self._engine)
-        pools = await draw_until_spent(self._drafts, pool, budgets[-1], self._seed)
+        pools = await self.further.until_spent(budgets[-1])
         for name, choose, stop in (
             ("best of N, verifiers, stopped", by_verifiers, True),
             ("best of N, verifiers", by_verifiers, False),
@@ -157,6 +157,8 @@ async def measure(arguments: Any, address: str, folder: Path) -> dict[str, Any]:
             for run in runs.values():
                 for arm in arguments.ways:
                     tasks.start_soon(run.revise, arm)
+                if LOOP in arguments.ways:
+                    tasks.start_soon(run.further.ahead)
         if LOOP in arguments.ways:
             async with task_group() as tasks:
                 for run in runs.values():

@@ -21,8 +21,9 @@ if TYPE_CHECKING:
 
     from revloop.engines import HttpEngine
 
-_AT_ONCE = 96
+_AT_ONCE = 48
 _SEEDS_APART = 1000
+_AHEAD = 2
 
 
 class Pool:
@@ -87,24 +88,44 @@ async def first_drafts(rows: Sequence[dict[str, Any]], pool: Pool) -> list[Draft
     ]
 
 
-async def draw_until_spent(
-    drafts: Sequence[Draft], pool: Pool, budget: int, seed: int
-) -> list[list[Drawn]]:
-    """Draw drafts of every prompt until a budget is spent, with and without stopping.
+class FurtherDrafts:
+    """Drafts of every prompt beside the first, for the best of N.
 
-    Returns:
-        For each prompt, the first draft and then the drawn ones.
+    Args:
+        drafts: The first draft of every prompt.
+        pool: Where they are kept.
+        seed: Other seeds give other drafts.
     """
-    pools = [[_judged(draft, draft.response, 0)] for draft in drafts]
-    number = 0
-    while wanted := _wanted(pools, budget):
-        number += 1
-        sampling = Sampling(**SAMPLING, seed=seed * _SEEDS_APART + number)
-        prompts = [(str(drafts[place].id), drafts[place].prompt_text) for place in wanted]
-        drawn = await pool.draw(prompts, number, sampling, AT_MOST_TOKENS)
-        for place, (text, tokens) in zip(wanted, drawn, strict=True):
-            pools[place].append(_judged(drafts[place], text, tokens))
-    return pools
+
+    def __init__(self, drafts: Sequence[Draft], pool: Pool, seed: int) -> None:
+        self._drafts = drafts
+        self._pool = pool
+        self._seed = seed
+
+    async def ahead(self) -> None:
+        """Draw as many as any budget pays for, before it is known."""
+        for number in range(1, _AHEAD + 1):
+            await self._draw(number, range(len(self._drafts)))
+
+    async def until_spent(self, budget: int) -> list[list[Drawn]]:
+        """Draw until a budget is spent, with and without stopping once a prompt is followed.
+
+        Returns:
+            For each prompt, the first draft and then the drawn ones.
+        """
+        pools = [[_judged(draft, draft.response, 0)] for draft in self._drafts]
+        number = 0
+        while wanted := _wanted(pools, budget):
+            number += 1
+            drawn = await self._draw(number, wanted)
+            for place, (text, tokens) in zip(wanted, drawn, strict=True):
+                pools[place].append(_judged(self._drafts[place], text, tokens))
+        return pools
+
+    async def _draw(self, number: int, places: Sequence[int]) -> list[tuple[str, int]]:
+        sampling = Sampling(**SAMPLING, seed=self._seed * _SEEDS_APART + number)
+        prompts = [(str(self._drafts[at].id), self._drafts[at].prompt_text) for at in places]
+        return await self._pool.draw(prompts, number, sampling, AT_MOST_TOKENS)
 
 
 def _wanted(pools: Sequence[Sequence[Drawn]], budget: int) -> list[int]:
