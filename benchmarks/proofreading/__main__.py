@@ -1,128 +1,129 @@
-r"""A proofreader for anyone's English: records to train it on, and what it fixes and breaks.
+r"""A proofreader for anyone's English: what a small model learns from records without people.
 
-    python -m benchmarks.proofreading records FILE [--count N] [--seed N]
-    python -m benchmarks.proofreading measure --base-url URL [--texts N] [--seed N]
+    python -m benchmarks.proofreading --model FOLDER --keep FOLDER [--data FOLDER]
 
-`records` writes feedback records for `revloop finetune --prompts benchmarks/proofreading/prompts`:
-texts from `passages.txt`, two thirds of them with mistakes that a program put in. `measure` lets
-the model of a server proofread texts from passages that no record comes from, in one round, and
-counts the mistakes that it fixed, by kind, and the texts in which it changed anything else. Writes
-`benchmarks/results/proofreading.json` and prints a table.
+Makes records from `passages.txt` (two thirds with mistakes that a program put in), fine-tunes the
+model on them, and lets it proofread texts in one round: texts from other passages, whose mistakes
+are known; JFLEG's test sentences, by GLEU; and answers of assistants, in which little should
+change. Each is counted with all edits, and without those whose new words are unlike the old ones.
+Writes `benchmarks/results/proofreading.json` and prints a table; `changes.txt` in the folder of
+--keep lists the changes of the answers. A stage whose output is in that folder is skipped. An hour
+on one core.
 """
 
 from __future__ import annotations
 
+import shlex
 from collections import Counter
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-import anyio
-
-from benchmarks.arguments import command_parser
-from benchmarks.proofreading.counting import Outcome, outcome_of
-from benchmarks.proofreading.examples import Example, examples, records
+from benchmarks.arguments import add_data_option, command_parser
+from benchmarks.proofreading.counting import outcome_of
+from benchmarks.proofreading.figures import answers_figures, generated_figures, jfleg_figures
+from benchmarks.proofreading.likeness import only_like
+from benchmarks.proofreading.stages import Measurement
 from benchmarks.saving import save
-from revloop import Draft
-from revloop.batch import arevise_many
-from revloop.evaluation.figures import wilson_interval
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from revloop import Trajectory
+from revloop.edits import edits_between
 
 NAME = "proofreading"
-PROMPTS = Path(__file__).with_name("prompts")
-OPTIONS: dict[str, Any] = {
-    "prompts": str(PROMPTS),
-    "iterations": 1,
-    "single_pass": True,
-    "on_bad_edits": "fail",
-}
+TRAINING = (
+    "--method lora --lora-rank 16 --lora-alpha 32 --lora-dropout 0 --epochs 2 --learning-rate 8e-4"
+    " --batch-size 8 --micro-batch-size 8 --no-gradient-checkpointing --validation-share 0"
+    " --max-grad-norm 1"
+)
+WAYS = {"all edits": False, "edits with like words": True}
 
 
-def write_records(file: Path, *, count: int, seed: int) -> None:
-    """Write feedback records, one a line."""
-    lines = [
-        record.model_dump_json(exclude_none=True) + "\n" for record in records(count, seed=seed)
-    ]
-    file.write_text("".join(lines), encoding="utf-8")
-    print(f"{file}: {count} records")
-
-
-async def proofread(drawn: Sequence[Example], base_url: str) -> dict[str, Trajectory]:
-    """Let a server's model proofread texts, in one round; by id."""
-    drafts = [Draft(id=f"{at:04}", response=one.text) for at, one in enumerate(drawn)]
-    done = arevise_many(drafts, base_url=base_url, **OPTIONS)
-    return {str(one.draft.id): one async for one in done}
-
-
-def figures(drawn: Sequence[Example], outcomes: Sequence[Outcome]) -> dict[str, Any]:
-    """Shares of mistakes fixed and of texts with something else changed, with 95% intervals."""
-    fixed = Counter(mistake.kind for one in outcomes for mistake in one.fixed)
-    left = Counter(mistake.kind for one in outcomes for mistake in one.left)
-    harmed = [one.introduced > 0 for one in outcomes]
-    good = [harm for harm, example in zip(harmed, drawn, strict=True) if not example.mistakes]
+def counted(measurement: Measurement, *, only_like_edits: bool) -> dict[str, Any]:
+    """The figures of all texts."""
+    finals = {
+        name: [
+            only_like(one.original, one.final) if only_like_edits else one.final
+            for one in measurement.trajectories(name)
+        ]
+        for name in ("generated", "jfleg", "answers")
+    }
+    drawn = measurement.examples
+    pairs = zip(drawn, finals["generated"], strict=True)
+    outcomes = [outcome_of(example, text) for example, text in pairs]
     return {
-        "fixed": _share(fixed.total(), (fixed + left).total()),
-        "fixed_by_kind": {
-            kind: _share(fixed[kind], n) for kind, n in sorted((fixed + left).items())
-        },
-        "texts_with_something_introduced": _share(sum(harmed), len(harmed)),
-        "good_texts_changed": _share(sum(good), len(good)),
+        "generated": generated_figures(drawn, outcomes),
+        "jfleg": jfleg_figures(measurement.sentences, finals["jfleg"]),
+        "answers": answers_figures(measurement.answer_lines, finals["answers"]),
     }
 
 
-def table(found: dict[str, Any]) -> str:
-    """The figures as a Markdown table."""
-    kinds = {f"- {kind}": share for kind, share in found["fixed_by_kind"].items()}
-    rows = {
-        "mistakes fixed": found["fixed"],
-        **kinds,
-        "texts with something introduced": found["texts_with_something_introduced"],
-        "good texts changed": found["good_texts_changed"],
-    }
+def changes(measurement: Measurement) -> str:
+    """The edits of the answers, one a line, for reading."""
     lines = [
-        f"| {name} | {one['share']:.1%} of {one['of']} ({one['low']:.1%} to {one['high']:.1%}) |"
-        for name, one in rows.items()
+        f"{name}: {edit.find!r} -> {edit.replacement!r}"
+        for (name, line), one in zip(
+            measurement.answer_lines, measurement.trajectories("answers"), strict=True
+        )
+        for edit in edits_between(line, one.final)
     ]
-    return "\n".join(["| | share |", "| --- | ---: |", *lines])
+    return "\n".join(lines) + "\n"
 
 
-def _share(part: int, whole: int) -> dict[str, float]:
-    interval = wilson_interval(part, whole)
-    values = {"share": part / whole, "low": interval.low, "high": interval.high}
-    return {"of": whole, **{name: round(value, 4) for name, value in values.items()}}
+def table(ways: dict[str, dict[str, Any]]) -> str:
+    """The figures as a Markdown table."""
+    columns = [_rows(found) for found in ways.values()]
+    head = [f"| | {' | '.join(ways)} |", "| --- |" + " ---: |" * len(ways)]
+    rows = [f"| {name} | {' | '.join(one[name] for one in columns)} |" for name in columns[0]]
+    return "\n".join([*head, *rows])
 
 
-def measure(base_url: str, *, texts: int, seed: int) -> None:
-    """Measure the model of a server."""
-    drawn = list(examples(texts, seed=seed, held_out=True))
-    done = anyio.run(proofread, drawn, base_url)
-    outcomes = [outcome_of(one, done[f"{at:04}"].final) for at, one in enumerate(drawn)]
-    ends = Counter(one.end.reason.value for one in done.values() if one.end)
-    found = {"texts": texts, "seed": seed, **figures(drawn, outcomes), "ends": dict(ends)}
-    save(NAME, found)
-    print(table(found))
+def _rows(found: dict[str, Any]) -> dict[str, str]:
+    generated, jfleg = found["generated"], found["jfleg"]
+    shares = {
+        "mistakes fixed": generated["fixed"],
+        **{f"- {kind}": one for kind, one in generated["fixed_by_kind"].items()},
+        "texts with something introduced": generated["texts_with_something_introduced"],
+        "good texts changed": generated["good_texts_changed"],
+        "JFLEG: good sentences changed": jfleg["good_sentences_changed"],
+        "answers changed": found["answers"]["answers_changed"],
+    }
+    rows = {
+        name: f"{one['share']:.1%} of {one['of']} ({one['low']:.1%} to {one['high']:.1%})"
+        for name, one in shares.items()
+    }
+    return {**rows, "JFLEG: GLEU": f"{jfleg['gleu']} ({jfleg['low']} to {jfleg['high']})"}
 
 
 def main() -> None:
-    """Write records, or measure."""
+    """Train, proofread and count."""
     parser = command_parser(__doc__)
-    commands = parser.add_subparsers(required=True, dest="command")
-    writing = commands.add_parser("records", help="write feedback records")
-    writing.add_argument("file", type=Path)
-    writing.add_argument("--count", type=int, default=1000)
-    measuring = commands.add_parser("measure", help="measure the model of a server")
-    measuring.add_argument("--base-url", required=True, help="the server")
-    measuring.add_argument("--texts", type=int, default=200)
-    for command in (writing, measuring):
-        command.add_argument("--seed", type=int, default=0)
-    arguments = parser.parse_args()
-    if arguments.command == "records":
-        write_records(arguments.file, count=arguments.count, seed=arguments.seed)
-    else:
-        measure(arguments.base_url, texts=arguments.texts, seed=arguments.seed)
+    add_data_option(parser, "the folders jfleg and fastchat80")
+    parser.add_argument("--model", type=Path, required=True, help="folder of the base model")
+    parser.add_argument("--keep", type=Path, required=True, help="folder for the files")
+    parser.add_argument("--records", type=int, default=1000)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--texts", type=int, default=200, help="texts with known mistakes")
+    parser.add_argument("--every", type=int, default=1, help="read one of so many answers")
+    parser.add_argument("--training", default=TRAINING, help="options of revloop finetune")
+    given = parser.parse_args()
+    measurement = Measurement(
+        folder=given.keep.resolve(),
+        data=given.data.resolve(),
+        base=given.model.resolve(),
+        records=given.records,
+        seed=given.seed,
+        texts=given.texts,
+        every=given.every,
+        training=tuple(shlex.split(given.training)),
+    )
+    measurement.do()
+    ways = {name: counted(measurement, only_like_edits=like) for name, like in WAYS.items()}
+    (measurement.folder / "changes.txt").write_text(changes(measurement), encoding="utf-8")
+    reasons = Counter(
+        one.end.reason.value for one in measurement.trajectories("jfleg") if one.end is not None
+    )
+    settings = {
+        name: getattr(given, name) for name in ("records", "seed", "texts", "every", "training")
+    }
+    save(NAME, {**settings, "ways": ways, "ends_on_jfleg": dict(reasons)})
+    print(table(ways))
 
 
 if __name__ == "__main__":

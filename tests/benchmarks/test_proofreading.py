@@ -6,10 +6,15 @@ from random import Random
 
 import pytest
 
-from benchmarks.proofreading.__main__ import PROMPTS, figures
+from benchmarks.jfleg.sentences import Sentence
+from benchmarks.proofreading.answers import prose_lines
 from benchmarks.proofreading.counting import Outcome, outcome_of
 from benchmarks.proofreading.examples import Example, examples, passages, records, walk
+from benchmarks.proofreading.figures import answers_figures, generated_figures, jfleg_figures
+from benchmarks.proofreading.likeness import only_like
 from benchmarks.proofreading.mistakes import Mistake, corrupted, misspelt, pieces_of
+from benchmarks.proofreading.stages import PROMPTS
+from benchmarks.proofreading.wording import as_written, divided, revised
 from revloop.prompts import PromptSet
 from revloop.records import training_texts
 
@@ -106,8 +111,62 @@ def test_figures_count_fixed_mistakes_and_harmed_texts() -> None:
     drawn = [Example("Bad.", "Good.", mistakes), Example("Good.", "Good.", ())]
     outcomes = [Outcome(mistakes[:1], mistakes[1:], 0), Outcome((), (), 1)]
 
-    found = figures(drawn, outcomes)
+    found = generated_figures(drawn, outcomes)
     assert found["fixed"]["share"] == 0.5
     assert found["fixed_by_kind"]["spelling"]["share"] == 0
     assert found["texts_with_something_introduced"]["share"] == 0.5
     assert found["good_texts_changed"]["share"] == 1
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "kept"),
+    [
+        ("I recieve it.", "I receive it.", "I receive it."),
+        ("He is at the home.", "He is in the home.", "He is in the home."),
+        ("She go to school.", "She goes to a school.", "She goes to a school."),
+        ("A misundrestood idea.", "A wrong idea.", "A misundrestood idea."),
+    ],
+)
+def test_edits_with_unlike_words_are_left_out(before: str, after: str, kept: str) -> None:
+    assert only_like(before, after) == kept
+
+
+@pytest.mark.parametrize(
+    ("words", "text"),
+    [
+        ("I do n't know , he said .", "I don't know, he said."),
+        ("It costs 1,000 euros ( or more ) .", "It costs 1,000 euros (or more)."),
+        ("No blank before ... this", "No blank before ... this"),
+    ],
+)
+def test_a_sentence_is_read_as_people_write_it_and_written_back(words: str, text: str) -> None:
+    assert as_written(words) == text
+    assert revised(words, text) == words
+
+
+def test_a_revision_is_divided_into_words() -> None:
+    assert divided("He can't go, but they'll try.") == "He ca n't go , but they 'll try ."
+
+
+def test_only_the_prose_of_an_answer_is_read() -> None:
+    answer = (
+        "# Title\n1. Open the file with a program.\n```\nx = 1 if a else b or c\n```\n| a | b |"
+    )
+
+    assert list(prose_lines(answer)) == ["Open the file with a program."]
+
+
+def test_jfleg_counts_good_sentences_that_changed() -> None:
+    good = Sentence("This is good .", ("This is good .",) * 4)
+    bad = Sentence("This are bad .", ("This is bad .",) * 4)
+
+    found = jfleg_figures([good, bad], ["This was good.", "This is bad."])
+    assert found["good_sentences_changed"]["share"] == 1
+    assert jfleg_figures([good, bad], ["This is good.", "This is bad."])["gleu"] > found["gleu"]
+
+
+def test_an_answer_is_changed_if_one_of_its_lines_is() -> None:
+    lines = [("one", "First."), ("one", "Second."), ("two", "Third.")]
+
+    found = answers_figures(lines, ["First.", "Second!", "Third."])
+    assert found["answers_changed"] == {"of": 2, "share": 0.5, "low": 0.0945, "high": 0.9055}

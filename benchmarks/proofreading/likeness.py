@@ -1,0 +1,50 @@
+"""Edits that keep what was meant: they correct a word, or put another small word in its place.
+
+A small model takes some misspelt words for quite other ones. Leaving such edits out costs few
+corrections, because the right form of a word looks like the wrong one.
+"""
+
+from __future__ import annotations
+
+import re
+from difflib import SequenceMatcher
+
+from revloop.edits import Edit, apply, edits_between
+
+_WORD = re.compile(r"\w+(?:'\w+)?")
+_SMALL = frozenset(
+    (
+        *("a", "an", "the", "in", "on", "at", "for", "to", "of", "with", "from", "by", "about"),
+        *("into", "is", "are", "was", "were", "be", "been", "has", "have", "had", "do", "does"),
+        *("it", "they", "that", "he", "she"),
+    )
+)
+LIKENESS = 0.6
+"""Least likeness of the words before and after (`difflib`'s ratio)."""
+
+
+def only_like(before: str, after: str) -> str:
+    """The text after those edits alone whose new words are like the old ones.
+
+    Args:
+        before: The text before.
+        after: The text after all edits.
+    """
+    return apply(before, [edit for edit in edits_between(before, after) if is_like(edit)]).text
+
+
+def is_like(edit: Edit) -> bool:
+    """Whether an edit's new words are like the old ones, or are small words as these."""
+    old, new = (_WORD.findall(text.lower()) for text in (edit.find, edit.replacement))
+    changes = SequenceMatcher(None, old, new, autojunk=False).get_opcodes()
+    return all(
+        tag == "equal" or _alike(old[start:end], new[new_start:new_end])
+        for tag, start, end, new_start, new_end in changes
+    )
+
+
+def _alike(old: list[str], new: list[str]) -> bool:
+    if _SMALL.issuperset(old + new):
+        return True
+    ratio = SequenceMatcher(None, "".join(old), "".join(new), autojunk=False).ratio()
+    return ratio >= LIKENESS

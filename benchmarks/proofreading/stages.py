@@ -1,0 +1,135 @@
+"""The stages of the measurement; one whose output is there is skipped."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from benchmarks.jfleg.sentences import Sentence, read_sentences
+from benchmarks.proofreading.answers import answers, prose_lines
+from benchmarks.proofreading.examples import Example, examples, records
+from benchmarks.proofreading.wording import as_written
+from revloop.serving import ServerOptions, VllmServer
+from revloop.trajectory import Trajectory
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+PROMPTS = Path(__file__).with_name("prompts")
+VLLM_OPTIONS = ("--max-num-seqs", "128", "--max-model-len", "1024")
+REVISING = (
+    *("--iterations", "1", "--single-pass", "--on-bad-edits", "fail", "--tries", "1"),
+    *("--critique-max-tokens", "256", "--revision-max-tokens", "256", "--max-concurrency", "128"),
+)
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """A proofreader, and the texts that it reads.
+
+    Attributes:
+        folder: Its files.
+        data: Has the folders `jfleg` and `fastchat80`.
+        base: The folder of the base model.
+        records: Number of records to train on.
+        seed: Of the records, the training and the texts with mistakes.
+        texts: Number of texts with mistakes, and of good ones among them.
+        every: One of so many answers of assistants is read.
+        training: Options of `revloop finetune`.
+    """
+
+    folder: Path
+    data: Path
+    base: Path
+    records: int
+    seed: int
+    texts: int
+    every: int
+    training: tuple[str, ...]
+
+    @property
+    def examples(self) -> list[Example]:
+        """The texts with mistakes, from passages that no record comes from."""
+        return list(examples(self.texts, seed=self.seed, held_out=True))
+
+    @property
+    def sentences(self) -> list[Sentence]:
+        """JFLEG's test sentences."""
+        return read_sentences(self.data / "jfleg", "test")
+
+    @property
+    def answer_lines(self) -> list[tuple[str, str]]:
+        """Each line of the answers, with the name of its answer."""
+        every = answers(self.data / "fastchat80", self.every)
+        return [(name, line) for name, text in every for line in prose_lines(text)]
+
+    def do(self) -> None:
+        """Train and proofread."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        model = self.folder / "run" / "model"
+        if not model.exists():
+            self._finetune()
+        sources = {
+            "generated": [example.text for example in self.examples],
+            "jfleg": [as_written(sentence.source) for sentence in self.sentences],
+            "answers": [line for _, line in self.answer_lines],
+        }
+        missing = [name for name in sources if not self._revised(name).exists()]
+        if not missing:
+            return
+        options = ServerOptions(
+            model=str(model),
+            enforce_eager=True,
+            log_path=self.folder / "server.log",
+            vllm_options=VLLM_OPTIONS,
+        )
+        with VllmServer(options) as server:
+            for name in missing:
+                self._proofread(name, sources[name], server.base_url)
+
+    def trajectories(self, name: str) -> list[Trajectory]:
+        """What became of some texts, in their order."""
+        lines = self._revised(name).read_text(encoding="utf-8").splitlines()
+        found = [Trajectory.model_validate_json(line) for line in lines]
+        return sorted(found, key=lambda one: int(one.draft.id))
+
+    def _revised(self, name: str) -> Path:
+        return self.folder / f"{name}-revised.jsonl"
+
+    def _finetune(self) -> None:
+        rows, run = self.folder / "records.jsonl", self.folder / "run"
+        _write(
+            rows,
+            (
+                record.model_dump(exclude_none=True)
+                for record in records(self.records, seed=self.seed)
+            ),
+        )
+        _revloop(
+            *("finetune", str(rows), "--output", str(run), "--base", str(self.base)),
+            *("--prompts", str(PROMPTS), "--seed", str(self.seed)),
+            *(("--resume",) if run.exists() else ()),
+            *self.training,
+        )
+
+    def _proofread(self, name: str, texts: list[str], base_url: str) -> None:
+        drafts = self.folder / f"{name}.jsonl"
+        _write(drafts, ({"id": str(at), "response": text} for at, text in enumerate(texts)))
+        _revloop(
+            *("batch", str(drafts), str(self._revised(name)), "--base-url", base_url),
+            *("--prompts", str(PROMPTS), *REVISING),
+            may_fail=True,  # some trajectories may end as unusable
+        )
+
+
+def _write(path: Path, rows: Iterable[dict[str, Any]]) -> None:
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+
+
+def _revloop(*arguments: str, may_fail: bool = False) -> None:
+    """Run a command of revloop; it shows its own progress and errors."""
+    subprocess.run((sys.executable, "-m", "revloop", *arguments), check=not may_fail)
