@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from benchmarks.jfleg import fluency
 from benchmarks.jfleg.__main__ import RESULTS
 from benchmarks.jfleg.faults import changes, kinds_critique, walk_critique
 from benchmarks.jfleg.feedback import CRITIQUES, closest_first, make_records
@@ -153,7 +154,17 @@ def test_the_judge_of_evaluate_finds_the_references_by_the_sentence(
     assert judge("", "The bakery opens in seven .", GOOD)[0] == "second"
 
 
-@pytest.mark.skipif(not RESULTS.exists(), reason="no results yet")
+def test_the_judge_of_fluency_prefers_the_more_likely_text(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fluency, "score", {SOURCE: -5.2, REVISED: -3.1}.__getitem__)
+    assert fluency.judge("", SOURCE, REVISED)[0] == "second"
+    assert fluency.judge("", REVISED, SOURCE)[0] == "first"
+    assert fluency.judge("", SOURCE, SOURCE)[0] == "tie"
+
+
+def test_the_judge_of_fluency_reads_texts_as_people_write_them() -> None:
+    assert fluency.joined("I do n't know ( yet ) , sorry .") == "I don't know (yet), sorry."
+
+
 def test_the_results_hold_figures_alone() -> None:
     """No text of JFLEG gets into the repository with them."""
     content = json.loads(RESULTS.read_bytes())
