@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from revloop.export import ExportOptions, card_of, export
 from tests.helpers.export_samples import counted, judge_all_pairs, scored, store_trajectories
 from tests.helpers.tiny_falcon import make_base
 
@@ -90,3 +91,16 @@ def test_the_trainer_takes_one_step(
 ) -> None:
     rows = loaded(store, tmp_path, form, ending, chat=chat)
     assert trained(base, tmp_path, form, rows) > 0
+
+
+def test_a_folder_with_a_card_is_a_data_set(store: Path, tmp_path: Path) -> None:
+    import datasets
+
+    folder = tmp_path / "pairs"
+    folder.mkdir()
+    options = ExportOptions(form="dpo")
+    counts = export(store, folder / "train.jsonl", options)
+    (folder / "README.md").write_text(card_of(store, options, counts), encoding="utf-8")
+    found = datasets.load_dataset(str(folder), cache_dir=str(tmp_path / "cache"))
+    assert found["train"].num_rows == 4
+    assert {"prompt", "chosen", "rejected"} <= set(found["train"].column_names)
