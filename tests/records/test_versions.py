@@ -42,6 +42,15 @@ async def test_a_round_is_rendered_as_it_was_generated() -> None:
     assert text.target == f"{CRITIQUE}\n\n### Revised response:\nBetter."
 
 
+async def test_a_critique_with_reasoning_before_its_headings_keeps_it() -> None:
+    said = f"{'The response is read word by word. ' * 4}\n{CRITIQUE}"
+    trajectory = await made(*cnr_rounds("Better.", critique=said), iterations=1)
+    (record,) = records(trajectory)
+    assert (record.critique, record.score, record.has_aspects) == (said, 4, False)
+    (text,) = training_texts(record, PromptSet.load("cnr"))
+    assert text.target == f"{said}\n\n### Revised response:\nBetter."
+
+
 async def test_a_critique_without_headings_stays_in_free_form() -> None:
     tagged = "<revised_response>Better.</revised_response>"
     trajectory = await made("It is vague.", tagged, prompts="chat", iterations=1)

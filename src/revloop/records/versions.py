@@ -10,9 +10,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from revloop.records.reading import Finding, RecordEntry
-    from revloop.trajectory import Trajectory, Version
+    from revloop.trajectory import Critique, Trajectory, Version
 
 STORE_SOURCE = "store"
+
+_HEADING_WORDS = 20
+"""The most words that the headings of a critique and its score take."""
 
 
 def records_of_trajectories(trajectories: Iterable[Trajectory]) -> Iterator[RecordEntry | Finding]:
@@ -38,11 +41,7 @@ def record_of_round(number: int, trajectory: Trajectory, after: Version) -> Reco
         after: The version.
     """
     before, critique = trajectory.base_of(after), after.critique
-    parts: dict[str, object] = {}
-    if critique is not None and (critique.positive, critique.negative) != (None, None):
-        parts = critique.model_dump(include={"score", "positive", "negative"})
-    elif critique is not None:
-        parts = {"score": critique.score, "critique": critique.raw}
+    parts = {} if critique is None else _parts(critique)
     draft = trajectory.draft
     fields = {
         "id": f"{trajectory.id}/{after.round}",
@@ -55,3 +54,21 @@ def record_of_round(number: int, trajectory: Trajectory, after: Version) -> Reco
         **parts,
     }
     return entry_of(number, fields)
+
+
+def _parts(critique: Critique) -> dict[str, object]:
+    """The aspects of a critique, or its whole text if it has none, or says more than they do."""
+    if (critique.positive, critique.negative) == (None, None) or _says_more(critique):
+        return {"score": critique.score, "critique": critique.raw}
+    return critique.model_dump(include={"score", "positive", "negative"})
+
+
+def _says_more(critique: Critique) -> bool:
+    """Whether there is more text than aspects, headings and score, such as reasoning before them.
+
+    A critic that is trained without its reasoning learns to leave it out.
+    """
+    rest = critique.raw
+    for aspect in (critique.positive, critique.negative):
+        rest = rest.replace(aspect or "", "", 1)
+    return len(rest.split()) > _HEADING_WORDS
