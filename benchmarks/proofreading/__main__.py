@@ -1,18 +1,21 @@
 r"""A proofreader for anyone's English: what a small model learns from records without people.
 
-    python -m benchmarks.proofreading --model FOLDER --keep FOLDER [--data FOLDER]
+    python -m benchmarks.proofreading --model FOLDER --keep FOLDER [--form walk|kinds]
 
 Makes records from `passages.txt` (two thirds with mistakes that a program put in), fine-tunes the
 model on them, and lets it proofread texts in one round: texts from other passages, whose mistakes
 are known; JFLEG's test sentences, by GLEU; and answers of assistants, in which little should
 change. Each is counted with all edits, and without those whose new words are unlike the old ones.
-Writes `benchmarks/results/proofreading.json` and prints a table; `changes.txt` in the folder of
---keep lists the changes of the answers. A stage whose output is in that folder is skipped. An hour
-on one core.
+
+In the form `walk` the critique is a copy of the text with each mistake in brackets, and the
+revision is edits; in the form `kinds` the critique names the kinds of mistakes, and the revision is
+the whole text. The figures go to `benchmarks/results/proofreading.json`, the changes of the answers
+to `changes.txt` in a folder of --keep. A stage whose output is there is skipped.
 """
 
 from __future__ import annotations
 
+import json
 import shlex
 from collections import Counter
 from pathlib import Path
@@ -20,13 +23,15 @@ from typing import Any
 
 from benchmarks.arguments import add_data_option, command_parser
 from benchmarks.proofreading.counting import outcome_of
+from benchmarks.proofreading.examples import CRITIQUES
 from benchmarks.proofreading.figures import answers_figures, generated_figures, jfleg_figures
 from benchmarks.proofreading.likeness import only_like
 from benchmarks.proofreading.stages import Measurement
-from benchmarks.saving import save
+from benchmarks.saving import FOLDER, save
 from revloop.edits import edits_between
 
 NAME = "proofreading"
+RESULTS = FOLDER / f"{NAME}.json"
 TRAINING = (
     "--method lora --lora-rank 16 --lora-alpha 32 --lora-dropout 0 --epochs 2 --learning-rate 8e-4"
     " --batch-size 8 --micro-batch-size 8 --no-gradient-checkpointing --validation-share 0"
@@ -97,6 +102,7 @@ def main() -> None:
     add_data_option(parser, "the folders jfleg and fastchat80")
     parser.add_argument("--model", type=Path, required=True, help="folder of the base model")
     parser.add_argument("--keep", type=Path, required=True, help="folder for the files")
+    parser.add_argument("--form", default="walk", choices=CRITIQUES)
     parser.add_argument("--records", type=int, default=1000)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--texts", type=int, default=200, help="texts with known mistakes")
@@ -104,9 +110,10 @@ def main() -> None:
     parser.add_argument("--training", default=TRAINING, help="options of revloop finetune")
     given = parser.parse_args()
     measurement = Measurement(
-        folder=given.keep.resolve(),
+        folder=(given.keep / given.form).resolve(),
         data=given.data.resolve(),
         base=given.model.resolve(),
+        form=given.form,
         records=given.records,
         seed=given.seed,
         texts=given.texts,
@@ -119,10 +126,11 @@ def main() -> None:
     reasons = Counter(
         one.end.reason.value for one in measurement.trajectories("jfleg") if one.end is not None
     )
-    settings = {
-        name: getattr(given, name) for name in ("records", "seed", "texts", "every", "training")
-    }
-    save(NAME, {**settings, "ways": ways, "ends_on_jfleg": dict(reasons)})
+    names = ("records", "seed", "texts", "every", "training")
+    settings = {name: getattr(given, name) for name in names}
+    known = json.loads(RESULTS.read_bytes())["forms"] if RESULTS.exists() else {}
+    found = {**settings, "ways": ways, "ends_on_jfleg": dict(reasons)}
+    save(NAME, {"forms": {**known, given.form: found}})
     print(table(ways))
 
 

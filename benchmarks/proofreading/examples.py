@@ -13,13 +13,14 @@ from revloop.edits import edits_between
 from revloop.records import Record
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 _PASSAGES = Path(__file__).with_name("passages.txt")
 _SENTENCE_END = re.compile(r"(?<=[.!?]) (?=[A-Z])")
 _HELD_OUT = 6
 """One passage in so many is never trained on."""
 
+NONE = "none"
 _GOOD = 0.35
 _WORDS_A_MISTAKE = (4, 12)
 _ONE_SENTENCE = 0.4
@@ -70,13 +71,20 @@ def examples(count: int, *, seed: int, held_out: bool) -> Iterator[Example]:
             yield Example(text, right, mistakes)
 
 
-def records(count: int, *, seed: int) -> list[Record]:
-    """Feedback records for the prompt set in `prompts`."""
+def records(count: int, *, seed: int, form: str) -> list[Record]:
+    """Feedback records for a prompt set in `prompts`.
+
+    Args:
+        count: Their number.
+        seed: Random seed.
+        form: The name of the set: `walk` or `kinds`.
+    """
+    critique = CRITIQUES[form]
     return [
         Record(
             id=f"proofreading-{number:04}",
             response=example.text,
-            critique=walk(example.text, example.right),
+            critique=critique(example),
             revision=example.right,
         )
         for number, example in enumerate(examples(count, seed=seed, held_out=False), start=1)
@@ -91,6 +99,18 @@ def walk(text: str, right: str) -> str:
         written += [text[at:start], f"[ {edit.find} -> {edit.replacement} ]"]
         at = start + len(edit.find)
     return "".join((*written, text[at:]))
+
+
+def kinds(example: Example) -> str:
+    """The kinds of the mistakes in their order, each once; none for a good text."""
+    return ", ".join(dict.fromkeys(mistake.kind for mistake in example.mistakes)) or NONE
+
+
+CRITIQUES: dict[str, Callable[[Example], str]] = {
+    "walk": lambda example: walk(example.text, example.right),
+    "kinds": kinds,
+}
+"""How critiques are written, by the prompt set."""
 
 
 @cache

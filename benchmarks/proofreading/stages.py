@@ -35,6 +35,7 @@ class Measurement:
         folder: Its files.
         data: Has the folders `jfleg` and `fastchat80`.
         base: The folder of the base model.
+        form: The prompt set.
         records: Number of records to train on.
         seed: Of the records, the training and the texts with mistakes.
         texts: Number of texts with mistakes, and of good ones among them.
@@ -45,6 +46,7 @@ class Measurement:
     folder: Path
     data: Path
     base: Path
+    form: str
     records: int
     seed: int
     texts: int
@@ -106,12 +108,12 @@ class Measurement:
             rows,
             (
                 record.model_dump(exclude_none=True)
-                for record in records(self.records, seed=self.seed)
+                for record in records(self.records, seed=self.seed, form=self.form)
             ),
         )
         _revloop(
             *("finetune", str(rows), "--output", str(run), "--base", str(self.base)),
-            *("--prompts", str(PROMPTS), "--seed", str(self.seed)),
+            *("--prompts", str(PROMPTS / self.form), "--seed", str(self.seed)),
             *(("--resume",) if run.exists() else ()),
             *self.training,
         )
@@ -121,7 +123,7 @@ class Measurement:
         _write(drafts, ({"id": str(at), "response": text} for at, text in enumerate(texts)))
         _revloop(
             *("batch", str(drafts), str(self._revised(name)), "--base-url", base_url),
-            *("--prompts", str(PROMPTS), *REVISING),
+            *("--prompts", str(PROMPTS / self.form), *REVISING),
             may_fail=True,  # some trajectories may end as unusable
         )
 

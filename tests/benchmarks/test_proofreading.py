@@ -9,7 +9,15 @@ import pytest
 from benchmarks.jfleg.sentences import Sentence
 from benchmarks.proofreading.answers import prose_lines
 from benchmarks.proofreading.counting import Outcome, outcome_of
-from benchmarks.proofreading.examples import Example, examples, passages, records, walk
+from benchmarks.proofreading.examples import (
+    CRITIQUES,
+    Example,
+    examples,
+    kinds,
+    passages,
+    records,
+    walk,
+)
 from benchmarks.proofreading.figures import answers_figures, generated_figures, jfleg_figures
 from benchmarks.proofreading.likeness import only_like
 from benchmarks.proofreading.mistakes import Mistake, corrupted, misspelt, pieces_of
@@ -97,13 +105,21 @@ def test_a_walk_puts_each_change_in_brackets() -> None:
     assert written == "He [ go -> goes ] to school every [ days -> day ]."
 
 
-def test_every_record_can_be_trained_on() -> None:
-    prompts = PromptSet.load(PROMPTS)
+@pytest.mark.parametrize("form", CRITIQUES)
+def test_every_record_can_be_trained_on(form: str) -> None:
+    prompts = PromptSet.load(PROMPTS / form)
 
-    for record in records(50, seed=0):
+    for record in records(50, seed=0, form=form):
         (text,) = training_texts(record, prompts)
         assert text.target.startswith(record.critique or "?")
         assert text.ends
+
+
+def test_the_critique_of_kinds_names_each_once() -> None:
+    mistakes = (Mistake("number", 0, 1), Mistake("gaps", 4, 5), Mistake("number", 8, 9))
+
+    assert kinds(Example("Bad.", "Good.", mistakes)) == "number, gaps"
+    assert kinds(Example("Good.", "Good.", ())) == "none"
 
 
 def test_figures_count_fixed_mistakes_and_harmed_texts() -> None:
