@@ -21,6 +21,7 @@ from benchmarks.proofreading.examples import (
 from benchmarks.proofreading.figures import answers_figures, generated_figures, jfleg_figures
 from benchmarks.proofreading.likeness import only_like
 from benchmarks.proofreading.mistakes import Mistake, corrupted, misspelt, pieces_of
+from benchmarks.proofreading.spelling import SpellingCorrector
 from benchmarks.proofreading.stages import PROMPTS
 from benchmarks.proofreading.wording import as_written, divided, revised
 from revloop.prompts import PromptSet
@@ -186,3 +187,21 @@ def test_an_answer_is_changed_if_one_of_its_lines_is() -> None:
 
     found = answers_figures(lines, ["First.", "Second!", "Third."])
     assert found["answers_changed"] == {"of": 2, "share": 0.5, "low": 0.0945, "high": 0.9055}
+
+
+class _Checker:
+    """Knows one word."""
+
+    def known(self, words: list[str]) -> set[str]:
+        return {"house"}.intersection(words)
+
+    def correction(self, word: str) -> str | None:
+        return {"huose": "house"}.get(word)
+
+
+def test_a_spelling_checker_corrects_unknown_words_but_no_names() -> None:
+    corrected = SpellingCorrector(_Checker()).corrected
+
+    assert corrected("Huose of Huose. Huose huose house xyzzy") == (
+        "House of Huose. House house house xyzzy"
+    )
