@@ -26,6 +26,9 @@ UNTRAINED = {"rewrite": "chat-plain", "edits": "chat-edits"}
 """Prompt sets for the base model as it is, by form."""
 
 VLLM_OPTIONS = ("--max-num-seqs", "64", "--max-model-len", "1024")
+_ROUNDS_MISSING = 4
+"""The exit code of a batch in which trajectories failed; its output is complete."""
+
 STAGES = ("records", "finetune", "revise", "evaluate")
 
 
@@ -165,12 +168,17 @@ def _revloop(*arguments: str, env: dict[str, str] | None = None, output: bool = 
 
     Returns:
         Its standard output, if that is asked for.
+
+    Raises:
+        CalledProcessError: It failed. Trajectories that failed are results.
     """
     done = subprocess.run(
         (sys.executable, "-m", "revloop", *arguments),
-        check=True,
+        check=False,
         env=env,
         stdout=subprocess.PIPE if output else None,
         encoding="utf-8",
     )
+    if arguments[0] != "batch" or done.returncode != _ROUNDS_MISSING:
+        done.check_returncode()
     return done.stdout or ""
