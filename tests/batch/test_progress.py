@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import time
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -45,7 +46,7 @@ class Faulty:
     """An engine that reports its faults."""
 
     def faults(self) -> Faults:
-        return Faults(12, FAULT)
+        return Faults(12, FAULT, time.monotonic() - 75.0)
 
 
 class Limited:
@@ -130,13 +131,18 @@ class TestCounting:
         progress.stopped(0, End(reason=StopReason.REJECTED, detail="Round 1: no."))
         progress.stopped(0, End(reason=StopReason.UNPARSEABLE, detail="Round 1: no form."))
         progress.stopped(1, end(StopReason.CONVERGED))
-        assert progress.snapshot().last_failure == "Round 1: no form."
+        snapshot = progress.snapshot()
+        assert snapshot.last_failure == "Round 1: no form."
+        assert snapshot.last_failure_age_s is not None
+        assert 0 <= snapshot.last_failure_age_s <= snapshot.elapsed_s
 
     def test_what_is_sent_again_is_known(self) -> None:
         progress = Progress()
         progress.watch(Faulty())
         snapshot = progress.snapshot()
         assert (snapshot.retries, snapshot.last_fault) == (12, FAULT)
+        assert snapshot.last_fault_age_s is not None
+        assert round(snapshot.last_fault_age_s) >= 75
         assert snapshot.server_away_s is None
 
     def test_what_was_done_before_is_taken_over(self) -> None:
@@ -255,6 +261,7 @@ class TestCauses:
         SNAPSHOT,
         retries=12,
         last_fault=FAULT,
+        last_fault_age_s=75.0,
         last_failure=f"Round 1: {URL} answers 500: \x1b[31mCUDA error\nat line 3",
     )
 
@@ -276,7 +283,9 @@ class TestCauses:
         assert (
             failure == "  last failure: Round 1: the server answers 500: ␛[31mCUDA error at line 3"
         )
-        assert fault.startswith("  12 requests sent again, last: the server does not answer in JSO")
+        assert fault.startswith(
+            "  12 requests sent again, last: 75.0 s ago: the server does not an"
+        )
         assert fault.endswith("…")
         assert len(fault) == 80
 
@@ -302,7 +311,7 @@ class TestCauses:
         shown = "\n".join(lines)
         assert "Round 1: the server answers 500: ␛[31mCUDA error at line 3" in shown
         assert "12 requests" in shown
-        assert "the server does not answer in JSON: <html>Welcome!" in shown
+        assert "75.0 s ago: the server does not answer in JSON" in shown
         assert "\x1b" not in shown
 
 
@@ -322,6 +331,18 @@ class TestWaiting:
         for text in (line(away), shown.getvalue()):
             assert "waiting for the server: 35 s of 900 s" in text
         assert "waiting for the server" not in line(SNAPSHOT)
+
+
+class TestStopping:
+    def test_how_many_rounds_are_waited_for_is_shown(self) -> None:
+        stopping = replace(SNAPSHOT, is_stopping=True)
+        for text in (line(stopping), drawn(stopping)):
+            assert "waiting for 6 rounds to finish" in text
+        one = replace(stopping, in_round={2: 1})
+        assert "waiting for 1 round to finish" in line(one)
+        ended = replace(stopping, in_round={})
+        for snapshot in (SNAPSHOT, ended):
+            assert "to finish" not in line(snapshot) + drawn(snapshot)
 
 
 class TestRateLimits:

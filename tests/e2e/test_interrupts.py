@@ -88,6 +88,21 @@ class TestBatch:
         assert process.stderr is not None
         assert_in_order(code, (await process.stderr.read()).decode())
 
+    async def test_a_batch_that_was_told_to_stop_says_so_in_its_figures(
+        self, server: StubServer, tmp_path: Path
+    ) -> None:
+        process = await start(
+            *("batch", "-", "out.jsonl", "--base-url", server.base_url, "--log-json"),
+            folder=tmp_path,
+        )
+        await until_there(tmp_path / "out.jsonl.sqlite")
+        process.send_signal(signal.SIGINT)
+        assert process.stderr is not None
+        lines = (await asyncio.wait_for(process.stderr.read(), LIMIT_S)).decode().splitlines()
+        figures = [json.loads(line) for line in lines if "versions_per_s" in line]
+        assert figures[-1]["is_stopping"] is True
+        assert await process.wait() == 130
+
     async def test_once_ends_a_batch_that_waits_for_a_terminal(
         self, server: StubServer, tmp_path: Path
     ) -> None:

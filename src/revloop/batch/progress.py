@@ -50,7 +50,10 @@ class Snapshot:
         held_back: Requests that wait for a rate limit.
         retries: Requests that were sent again after a fault.
         last_fault: The last such fault, if any.
+        last_fault_age_s: Seconds since then.
         last_failure: Why the last failed trajectory ended; None if none has failed.
+        last_failure_age_s: Seconds since then.
+        is_stopping: Whether no new round starts: the batch ends after those under way.
         jobs: The jobs under way at a provider's batch API.
         thinking_share: Share of the generated tokens that are thoughts; None if not reported.
     """
@@ -74,6 +77,9 @@ class Snapshot:
     retries: int = 0
     last_fault: str | None = None
     last_failure: str | None = None
+    last_fault_age_s: float | None = None
+    last_failure_age_s: float | None = None
+    is_stopping: bool = False
     jobs: tuple[JobState, ...] = ()
     thinking_share: float | None = None
     verified: int = 0
@@ -95,6 +101,7 @@ class Progress:
         failed: Of these, those that ended before all rounds.
         versions: Versions made since the command began.
         replies: Completions since the command began, usable or not.
+        is_stopping: Whether no new round starts.
     """
 
     iterations: int = DEFAULT_ITERATIONS
@@ -107,6 +114,7 @@ class Progress:
     failed: int = 0
     versions: int = 0
     replies: int = 0
+    is_stopping: bool = False
     _done_before: int = 0
     _converged: int = 0
     _verified: int = 0
@@ -121,7 +129,7 @@ class Progress:
     _held_back: list[Callable[[], int]] = field(default_factory=list)
     _faults: list[Callable[[], Faults | None]] = field(default_factory=list)
     _jobs: Callable[[], tuple[JobState, ...]] = tuple
-    _last_failure: str | None = None
+    _last_failure: tuple[str, float] | None = None
     _moments: deque[tuple[float, int, int]] = field(default_factory=deque)
 
     def watch(self, *engines: object, judges: Sequence[object] = ()) -> None:
@@ -189,7 +197,7 @@ class Progress:
             self.done += 1
             self.failed += end.reason.is_failure
             if end.reason.is_failure:
-                self._last_failure = end.detail
+                self._last_failure = end.detail, time.monotonic()
             self._converged += end.reason in _CONVERGED
             self._verified += end.reason is StopReason.VERIFIED
 
@@ -202,6 +210,8 @@ class Progress:
         waits = (waiting() for waiting in self._waits)
         away_s, limit_s = next(filter(None, waits), (None, None))
         faults = [found for faults in self._faults if (found := faults()) is not None]
+        fault = max(faults, key=lambda found: found.last_at_s, default=None)
+        failure, failed_at_s = self._last_failure or (None, None)
         return Snapshot(
             elapsed_s=elapsed_s,
             verified=self._verified,
@@ -222,8 +232,11 @@ class Progress:
             server_limit_s=limit_s,
             held_back=sum(held_back() for held_back in self._held_back),
             retries=sum(found.retries for found in faults),
-            last_fault=faults[-1].last if faults else None,
-            last_failure=self._last_failure,
+            last_fault=None if fault is None else fault.last,
+            last_fault_age_s=None if fault is None else now - fault.last_at_s,
+            last_failure=failure,
+            last_failure_age_s=None if failed_at_s is None else now - failed_at_s,
+            is_stopping=self.is_stopping,
             jobs=self._jobs(),
             thinking_share=None if thinking is None else thinking / max(1, self._generated_tokens),
         )

@@ -82,6 +82,7 @@ class Workers:
 
     def stop(self) -> None:
         """Start no new rounds; those in flight are finished and stored."""
+        self._progress.is_stopping = True
         for gate in self._gates:
             gate.close()
         self._intake.cancel()

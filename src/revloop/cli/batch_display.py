@@ -72,6 +72,8 @@ def line(snapshot: Snapshot) -> str:
         parts.append(_waiting(snapshot))
     if snapshot.held_back:
         parts.append(_held_back(snapshot))
+    if snapshot.is_stopping and snapshot.in_round:
+        parts.append(_stopping(snapshot))
     if snapshot.jobs:
         parts.append(f"{_rounds(snapshot)}: {_jobs(snapshot)}")
     return ", ".join(parts)
@@ -104,16 +106,20 @@ def table(snapshot: Snapshot) -> RenderableType:
     bad = Text(", ".join(_counts(snapshot)) or "none", "red" if _counts(snapshot) else "")
     shown.add_row("failures", bad)
     if snapshot.last_failure is not None:
-        shown.add_row("last failure", _one_line(_cause(snapshot.last_failure), "red"))
+        said = _cause(snapshot.last_failure, snapshot.last_failure_age_s)
+        shown.add_row("last failure", _one_line(said, "red"))
     if snapshot.last_fault is not None:
         shown.add_row("sent again", _retries(snapshot))
-        shown.add_row("last fault", _one_line(_cause(snapshot.last_fault), "yellow"))
+        said = _cause(snapshot.last_fault, snapshot.last_fault_age_s)
+        shown.add_row("last fault", _one_line(said, "yellow"))
     left = "not known yet" if snapshot.left_s is None else duration(snapshot.left_s)
     shown.add_row("time", f"{duration(snapshot.elapsed_s)} so far, {left} left")
     if snapshot.server_away_s is not None:
         shown.add_row("server", Text(_waiting(snapshot), "yellow"))
     if snapshot.held_back:
         shown.add_row("rate limit", Text(_held_back(snapshot), "yellow"))
+    if snapshot.is_stopping and snapshot.in_round:
+        shown.add_row("stopping", Text(_stopping(snapshot), "yellow"))
     return shown
 
 
@@ -146,6 +152,11 @@ def _waiting(snapshot: Snapshot) -> str:
 def _held_back(snapshot: Snapshot) -> str:
     number = snapshot.held_back
     return f"{number} request{'s' * (number > 1)} held back by the rate limit"
+
+
+def _stopping(snapshot: Snapshot) -> str:
+    number = sum(snapshot.in_round.values())
+    return f"waiting for {number} round{'s' * (number != 1)} to finish"
 
 
 def _rounds(snapshot: Snapshot) -> str:
@@ -184,15 +195,17 @@ def _causes(snapshot: Snapshot, since: Snapshot | None) -> list[str]:
     causes = []
     failure, fault = snapshot.last_failure, snapshot.last_fault
     if failure is not None and (since is None or failure != since.last_failure):
-        causes.append(f"last failure: {_cause(failure)}")
+        causes.append(f"last failure: {_cause(failure, snapshot.last_failure_age_s)}")
     if fault is not None and (since is None or snapshot.retries != since.retries):
-        causes.append(f"{_retries(snapshot)} sent again, last: {_cause(fault)}")
+        said = _cause(fault, snapshot.last_fault_age_s)
+        causes.append(f"{_retries(snapshot)} sent again, last: {said}")
     return [cut(f"  {cause}", _LINE_COLUMNS) for cause in causes]
 
 
-def _cause(said: str) -> str:
-    """A failure without addresses: they fill the line, and there is only one server."""
-    return output.printable(" ".join(_ADDRESS.sub("the server", said).split()))
+def _cause(said: str, age_s: float | None) -> str:
+    """A failure and its age, without addresses: they fill the line, and there is one server."""
+    ago = "" if age_s is None else f"{duration(age_s)} ago: "
+    return output.printable(ago + " ".join(_ADDRESS.sub("the server", said).split()))
 
 
 def cut(text: str, columns: int) -> str:

@@ -41,10 +41,12 @@ class Faults(NamedTuple):
     Attributes:
         retries: Number of times a request was sent again.
         last: The message of the last fault.
+        last_at_s: When it occurred, by the monotonic clock.
     """
 
     retries: int
     last: str
+    last_at_s: float
 
 
 @runtime_checkable

@@ -7,6 +7,7 @@ The client is aiohttp: with 256 requests in flight it takes 0.3 ms of CPU per re
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
@@ -371,7 +372,7 @@ class Transport:
         if isinstance(error, OverloadedError) and error.retry_after_s:
             self.limiter.hold(min(error.retry_after_s, longest_wait_s))
         before = 0 if self.faults is None else self.faults.retries
-        self.faults = Faults(before + 1, str(error))
+        self.faults = Faults(before + 1, str(error), time.monotonic())
 
     def _without_key(self, body: bytes) -> bytes:
         """A server's words without the key and the headers, which some servers repeat."""
