@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -173,10 +174,29 @@ async def test_a_form_without_a_row_is_an_error_and_writes_nothing(store: Path) 
     assert not out.exists()
 
 
+async def test_a_benchmark_gets_an_answer_of_every_row_and_says_which_are_not_final(
+    judged: Path,
+) -> None:
+    out = judged.with_name("outputs.json")
+    finished = await revloop("export", str(judged), str(out), "--as", "alpaca-eval")
+    assert (finished.code, finished.out) == (0, f"{out}: 3 rows of 3 trajectories\n")
+    assert "1 unfinished and 0 failed trajectories answer with the version" in finished.err
+    assert [row["output"] for row in json.loads(out.read_text())] == ["6 b", "5 a", "5 a"]
+
+
 @pytest.mark.parametrize("name", ["out.csv", "out.json", "out.xlsx", "out.txt"])
 async def test_an_ending_that_is_not_written_is_refused(judged: Path, name: str) -> None:
     finished = await revloop("export", str(judged), str(judged.with_name(name)))
     assert_failed(finished, "cannot be written. Trajectories are JSONL", ".parquet")
+
+
+async def test_a_batch_refuses_the_same_endings_before_any_work(tmp_path: Path) -> None:
+    (tmp_path / "in.jsonl").write_text(json.dumps(DRAFTS[0]))
+    finished = await revloop(
+        *("batch", "in.jsonl", "out.json", "--base-url", "http://127.0.0.1:9"), folder=tmp_path
+    )
+    assert_failed(finished, "'.json' cannot be written. Trajectories are JSONL")
+    assert os.listdir(tmp_path) == ["in.jsonl"]  # noqa: PTH208 - a Path blocks
 
 
 async def test_an_option_without_effect_is_refused(judged: Path) -> None:

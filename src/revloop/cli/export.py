@@ -13,6 +13,7 @@ from revloop.cli.files import Force, named_output, new_file
 from revloop.cli.generated import with_options
 from revloop.cli.stores import RunToRead, StoreOrShards, store_in, tell_which_run, what_is_read
 from revloop.export import (
+    BENCHMARKS,
     CARD_NAME,
     ExportCounts,
     ExportOptions,
@@ -97,6 +98,11 @@ def _write(
     counts = export_store(store, output_file, options, run=run, final_only=final_only)
     if left_out := told(counts.left_out):
         output.say(f"Left out: {left_out}")
+    if options.form in BENCHMARKS and (counts.unfinished or counts.failed):
+        output.say(
+            f"{counts.unfinished} unfinished and {counts.failed} failed trajectories answer with "
+            "the version that they have."
+        )
     _tell(output_file, counts, is_whole=options.form == "trajectories")
     return counts
 

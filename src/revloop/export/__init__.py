@@ -1,5 +1,6 @@
 """Export a store as training data, as rows for data frames, or as answers for benchmarks."""
 
+from revloop.export.benchmarks import BENCHMARKS
 from revloop.export.card import CARD_NAME, card_of
 from revloop.export.exporting import (
     ExportCounts,
@@ -13,6 +14,7 @@ from revloop.export.options import ExportOptions
 from revloop.export.preferences import is_harmed, judged_preferences
 
 __all__ = [
+    "BENCHMARKS",
     "CARD_NAME",
     "ExportCounts",
     "ExportOptions",

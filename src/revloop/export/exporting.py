@@ -48,6 +48,7 @@ class ExportCounts:
     Attributes:
         trajectories: Trajectories that were read and that the filter accepts.
         unfinished: Those of them that are not finished.
+        failed: Those of them that ended with rounds missing.
         rows: Rows written.
         left_out: Number of things that made no row, by reason.
         judges: Whose verdicts decided; empty where none did.
@@ -55,6 +56,7 @@ class ExportCounts:
 
     trajectories: int = 0
     unfinished: int = 0
+    failed: int = 0
     rows: int = 0
     left_out: Counter[str] = field(default_factory=Counter)
     judges: tuple[JudgeInfo, ...] = ()
@@ -155,6 +157,7 @@ class _Rows:
             if accepted(trajectory, self._filters):
                 counts.trajectories += 1
                 counts.unfinished += trajectory.end is None
+                counts.failed += trajectory.failed
                 yield from self._rows_of(trajectory, context)
 
     def _rows_of(self, trajectory: Trajectory, context: FormContext) -> Iterable[Any]:
