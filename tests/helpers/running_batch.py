@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import aiohttp
 
 from revloop import Store
-from tests.helpers.command_line import Finished, start
+from tests.helpers.command_line import Finished, revloop, start
 from tests.helpers.deterministic_server import text_after
 
 if TYPE_CHECKING:
@@ -97,11 +97,14 @@ class Work:
         *options: str,
         environment: Mapping[str, str] | None = None,
     ) -> asyncio.subprocess.Process:
-        arguments = ("drafts.jsonl", "out.jsonl", "--base-url", server.base_url, *options)
-        return await start("batch", *arguments, folder=self.folder, environment=environment)
+        arguments = self._arguments(server, options)
+        return await start(*arguments, folder=self.folder, environment=environment)
 
     async def run(self, server: AnyServer, *options: str) -> Finished:
-        return await ended(await self.begin(server, *options))
+        return await revloop(*self._arguments(server, options), folder=self.folder)
+
+    def _arguments(self, server: AnyServer, options: Iterable[str]) -> tuple[str, ...]:
+        return ("batch", "drafts.jsonl", "out.jsonl", "--base-url", server.base_url, *options)
 
     async def run_until_signal(
         self, server: Server, number: signal.Signals, *, after: int, options: Iterable[str] = ()
