@@ -18,8 +18,8 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections import Counter
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING, Any
@@ -28,18 +28,9 @@ import anyio
 
 from benchmarks.arguments import add_data_option, command_parser
 from benchmarks.ifeval.arms import ARMS, COMMON, LOOP, file_name
-from benchmarks.ifeval.counting import (
-    Answers,
-    at_random,
-    best_of,
-    by_consensus,
-    by_verifiers,
-    figures,
-)
 from benchmarks.ifeval.drafting import FurtherDrafts, Pool, first_drafts
-from benchmarks.ifeval.showing import plot, table
-from benchmarks.ifeval.verifying import checks, verified
-from benchmarks.saving import FOLDER, save
+from benchmarks.ifeval.stored import count, drawn_name, show
+from benchmarks.ifeval.verifying import checks
 from revloop.batch import arevise_many
 from revloop.concurrency import task_group
 from revloop.engines import HttpEngine
@@ -48,77 +39,17 @@ from revloop.serving import ServerOptions, VllmServer
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from revloop import Draft, Trajectory
+    from revloop import Draft
 
-NAME = "ifeval"
 MOST_REQUESTS = 128
 
 
-class Run:
-    """One seed of all ways, in a folder.
-
-    Args:
-        folder: Where drafts and stores are.
-        engine: The model.
-        drafts: The first draft of every prompt.
-        iterations: Rounds.
-        seed: The seed of revisions and of further drafts.
-    """
-
-    def __init__(
-        self, folder: Path, engine: HttpEngine, drafts: list[Draft], iterations: int, seed: int
-    ) -> None:
-        self._folder = folder
-        self._engine = engine
-        self._drafts = drafts
-        self._iterations = iterations
-        self._seed = seed
-        self.further = FurtherDrafts(drafts, Pool(folder / f"drawn-seed{seed}.jsonl", engine), seed)
-        self.found: dict[str, Any] = {}
-
-    async def revise(self, arm: str) -> None:
-        """Revise the drafts in one way."""
-        options = {"checks": checks(), **COMMON, **ARMS[arm], "seed": self._seed}
-        done = arevise_many(
-            self._drafts,
-            iterations=self._iterations,
-            max_concurrency=MOST_REQUESTS,
-            engine=self._engine,
-            store=self._folder / file_name(arm, self._seed),
-            **options,
-        )
-        trajectories = [one async for one in done]
-        ends = Counter(one.end.reason.value for one in trajectories if one.end)
-        answers = [answers_of(one, self._iterations) for one in trajectories]
-        self.found[arm] = figures(answers) | {"ends": dict(ends)}
-
-    async def draw(self) -> None:
-        """The best of N drafts, at the tokens of the loop."""
-        budgets = [row["generated_tokens"] for row in self.found[LOOP]["rounds"][1:]]
-        pools = await self.further.until_spent(budgets[-1])
-        for name, choose, stop in (
-            ("best of N, verifiers, stopped", by_verifiers, True),
-            ("best of N, verifiers", by_verifiers, False),
-            ("best of N, consensus", by_consensus, False),
-        ):
-            self.found[name] = figures(best_of(pools, budgets, choose, stop_verified=stop))
-        self.found["best of N, consensus"]["at_random"] = at_random(pools, budgets[-1])
-
-
-def answers_of(trajectory: Trajectory, iterations: int) -> Answers:
-    """What a trajectory followed and spent; one that ended early keeps its last version."""
-    draft = trajectory.draft
-    texts = [
-        trajectory.versions[trajectory.kept_after(min(number, trajectory.rounds))].text
-        for number in range(iterations + 1)
-    ]
-    known = {text: tuple(verified(draft.extra, draft.prompt_text, text)) for text in set(texts)}
-    steps = [*(version.steps for version in trajectory.versions)]
-    if trajectory.end is not None:
-        steps.append(trajectory.end.steps)
-    steps += [()] * (iterations + 1 - len(steps))
-    tokens = [sum(step.usage.generated_tokens for step in some) for some in steps]
-    return Answers(tuple(known[text] for text in texts), tuple(tokens[: iterations + 1]))
+async def revise(drafts: list[Draft], arm: str, **options: Any) -> None:
+    """Revise the drafts in one way, into a store."""
+    settings = {"checks": checks(), **COMMON, **ARMS[arm], **options}
+    done = arevise_many(drafts, max_concurrency=MOST_REQUESTS, **settings)
+    async for _ in done:
+        pass
 
 
 @contextmanager
@@ -146,27 +77,34 @@ async def measure(arguments: Any, address: str, folder: Path) -> dict[str, Any]:
     """Draft, revise in each way, and draw, with each seed."""
     text = await anyio.Path(arguments.data / "ifeval" / "prompts.jsonl").read_text("utf-8")
     rows = chosen_rows(text.splitlines(), arguments.prompts)
+    seeds, iterations = arguments.seeds, arguments.iterations
     engine = await HttpEngine.connect(address)
     try:
         drafts = await first_drafts(rows, Pool(folder / "drafts.jsonl", engine))
-        runs = {
-            seed: Run(folder, engine, drafts, arguments.iterations, seed)
-            for seed in arguments.seeds
+        further = {
+            seed: FurtherDrafts(drafts, Pool(folder / drawn_name(seed), engine), seed)
+            for seed in seeds
         }
         async with task_group() as tasks:
-            for run in runs.values():
+            for seed in seeds:
                 for arm in arguments.ways:
-                    tasks.start_soon(run.revise, arm)
-                if LOOP in arguments.ways:
-                    tasks.start_soon(run.further.ahead)
-        if LOOP in arguments.ways:
-            async with task_group() as tasks:
-                for run in runs.values():
-                    tasks.start_soon(run.draw)
+                    options = {
+                        "iterations": iterations,
+                        "seed": seed,
+                        "engine": engine,
+                        "store": folder / file_name(arm, seed),
+                    }
+                    tasks.start_soon(partial(revise, drafts, arm, **options))
+                tasks.start_soon(further[seed].ahead)
+        loop = await anyio.to_thread.run_sync(count, folder, [LOOP], seeds, iterations)
+        async with task_group() as tasks:
+            for seed in seeds:
+                budget = loop["seeds"][str(seed)][LOOP]["generated_tokens"]
+                tasks.start_soon(further[seed].until_spent, budget)
     finally:
         await engine.aclose()
-    found = {str(seed): dict(sorted(run.found.items())) for seed, run in runs.items()}
-    return {"model": engine.info.model, "prompts": len(rows), "seeds": found}
+    found = await anyio.to_thread.run_sync(count, folder, arguments.ways, seeds, iterations)
+    return {"model": engine.info.model, **found}
 
 
 def main() -> None:
@@ -182,14 +120,14 @@ def main() -> None:
     parser.add_argument("--ways", nargs="+", default=list(ARMS), choices=ARMS)
     parser.add_argument("--keep", type=Path, help="folder for drafts and stores")
     arguments = parser.parse_args()
+    if LOOP not in arguments.ways:
+        parser.error(f"--ways must name {LOOP!r}: the best of N may spend its tokens")
     with tempfile.TemporaryDirectory() as temporary:
         folder = arguments.keep or Path(temporary)
         folder.mkdir(parents=True, exist_ok=True)
         with model_address(arguments) as address:
             found = anyio.run(measure, arguments, address, folder)
-    save(NAME, found)
-    plot(found["seeds"], FOLDER / f"{NAME}.png")
-    print(table(found["seeds"]))
+    show(found)
 
 
 if __name__ == "__main__":

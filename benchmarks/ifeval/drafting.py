@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import anyio
 
 from benchmarks.ifeval.arms import AT_MOST_TOKENS, FIRST_TOKENS, SAMPLING
-from benchmarks.ifeval.counting import Drawn, until_spent
-from benchmarks.ifeval.verifying import ARGUMENTS, IDS, verified
+from benchmarks.ifeval.counting import until_spent
+from benchmarks.ifeval.verifying import ARGUMENTS, IDS, judged
 from revloop import Draft
 from revloop.concurrency import task_group
 from revloop.engines import Request
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from benchmarks.ifeval.counting import Drawn
     from revloop.engines import HttpEngine
 
 _AT_ONCE = 48
@@ -107,20 +108,15 @@ class FurtherDrafts:
         for number in range(1, _AHEAD + 1):
             await self._draw(number, range(len(self._drafts)))
 
-    async def until_spent(self, budget: int) -> list[list[Drawn]]:
-        """Draw until a budget is spent, with and without stopping once a prompt is followed.
-
-        Returns:
-            For each prompt, the first draft and then the drawn ones.
-        """
-        pools = [[_judged(draft, draft.response, 0)] for draft in self._drafts]
+    async def until_spent(self, budget: int) -> None:
+        """Draw until a budget is spent, with and without stopping once a prompt is followed."""
+        pools = [[judged(draft, draft.response, 0)] for draft in self._drafts]
         number = 0
         while wanted := _wanted(pools, budget):
             number += 1
             drawn = await self._draw(number, wanted)
             for place, (text, tokens) in zip(wanted, drawn, strict=True):
-                pools[place].append(_judged(self._drafts[place], text, tokens))
-        return pools
+                pools[place].append(judged(self._drafts[place], text, tokens))
 
     async def _draw(self, number: int, places: Sequence[int]) -> list[tuple[str, int]]:
         sampling = Sampling(**SAMPLING, seed=self._seed * _SEEDS_APART + number)
@@ -142,8 +138,3 @@ def _spent(pools: Sequence[Sequence[Drawn]], budget: int, *, stop_verified: bool
     """Tokens drawn so far, or the budget if they exceed it."""
     endless = until_spent(pools, 10**12, stop_verified=stop_verified)
     return min(budget, sum(one.tokens for pool in endless for one in pool))
-
-
-def _judged(draft: Draft, text: str, tokens: int) -> Drawn:
-    followed = verified(draft.extra, draft.prompt_text, text)
-    return Drawn(text, tokens, tuple(followed))

@@ -12,12 +12,14 @@ from typing import TYPE_CHECKING, Any
 from langdetect import DetectorFactory
 from lm_eval.tasks.ifeval.instructions_registry import INSTRUCTION_DICT
 
+from benchmarks.ifeval.counting import Drawn
 from revloop.checks import FunctionChecker
 from revloop.values import digest_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from benchmarks.ifeval.counting import Followed
     from revloop.trajectory import Checker, Draft
 
 DetectorFactory.seed = 0  # else the same text may have another language each time
@@ -34,7 +36,7 @@ def checks() -> list[Checker]:
     ]
 
 
-def verified(row: Mapping[str, Any], prompt: str, text: str) -> list[bool]:
+def verified(row: Mapping[str, Any], prompt: str, text: str) -> Followed:
     """Whether a text follows each instruction of its prompt, strictly.
 
     Args:
@@ -42,10 +44,15 @@ def verified(row: Mapping[str, Any], prompt: str, text: str) -> list[bool]:
         prompt: The prompt.
         text: The answer.
     """
-    return [
+    return tuple(
         _verify(kind, given, prompt, text)[0]
         for kind, given in zip(row[IDS], row[ARGUMENTS], strict=True)
-    ]
+    )
+
+
+def judged(draft: Draft, text: str, tokens: int) -> Drawn:
+    """A draft that was drawn, with what it follows."""
+    return Drawn(text, tokens, verified(draft.extra, draft.prompt_text, text))
 
 
 def _check_of(kind: str) -> Any:
