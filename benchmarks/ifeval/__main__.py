@@ -16,12 +16,10 @@ also with more prompts.
 
 from __future__ import annotations
 
-import json
 import tempfile
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from random import Random
 from typing import TYPE_CHECKING, Any
 
 import anyio
@@ -29,6 +27,7 @@ import anyio
 from benchmarks.arguments import add_data_option, command_parser
 from benchmarks.ifeval.arms import ARMS, COMMON, LOOP, file_name
 from benchmarks.ifeval.drafting import FurtherDrafts, Pool, first_drafts
+from benchmarks.ifeval.prompts import chosen_rows
 from benchmarks.ifeval.stored import count, drawn_name, show
 from benchmarks.ifeval.verifying import checks
 from revloop.batch import arevise_many
@@ -37,7 +36,7 @@ from revloop.engines import HttpEngine
 from revloop.serving import ServerOptions, VllmServer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
 
     from revloop import Draft
 
@@ -67,16 +66,10 @@ def model_address(arguments: Any) -> Iterator[str]:
         yield server.base_url
 
 
-def chosen_rows(lines: Sequence[str], prompts: int | None) -> list[dict[str, Any]]:
-    """So many rows, at random; the sample of more prompts begins with that of fewer."""
-    rows: list[dict[str, Any]] = [json.loads(line) for line in lines]
-    return Random(0).sample(rows, len(rows))[:prompts]
-
-
 async def measure(arguments: Any, address: str, folder: Path) -> dict[str, Any]:
     """Draft, revise in each way, and draw, with each seed."""
-    text = await anyio.Path(arguments.data / "ifeval" / "prompts.jsonl").read_text("utf-8")
-    rows = chosen_rows(text.splitlines(), arguments.prompts)
+    rows = await anyio.to_thread.run_sync(chosen_rows, arguments.data, arguments.prompts)
+    among = {str(row["key"]) for row in rows}
     seeds, iterations = arguments.seeds, arguments.iterations
     engine = await HttpEngine.connect(address)
     try:
@@ -96,14 +89,14 @@ async def measure(arguments: Any, address: str, folder: Path) -> dict[str, Any]:
                     }
                     tasks.start_soon(partial(revise, drafts, arm, **options))
                 tasks.start_soon(further[seed].ahead)
-        loop = await anyio.to_thread.run_sync(count, folder, [LOOP], seeds, iterations)
+        loop = await anyio.to_thread.run_sync(count, folder, [LOOP], seeds, iterations, among)
         async with task_group() as tasks:
             for seed in seeds:
                 budget = loop["seeds"][str(seed)][LOOP]["generated_tokens"]
                 tasks.start_soon(further[seed].until_spent, budget)
     finally:
         await engine.aclose()
-    found = await anyio.to_thread.run_sync(count, folder, arguments.ways, seeds, iterations)
+    found = await anyio.to_thread.run_sync(count, folder, arguments.ways, seeds, iterations, among)
     return {"model": engine.info.model, **found}
 
 

@@ -1,6 +1,6 @@
 """Count what a kept folder holds, without a server.
 
-    python -m benchmarks.ifeval.stored FOLDER [--ways WAY ...] [--seeds SEED ...]
+    python -m benchmarks.ifeval.stored FOLDER --data FOLDER [--prompts N] [--ways WAY ...]
 
 Counts the prompts that are finished in all the ways named, writes the results and the plot, and
 prints the table: for a run that was stopped.
@@ -13,7 +13,7 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from benchmarks.arguments import command_parser
+from benchmarks.arguments import add_data_option, command_parser
 from benchmarks.ifeval.arms import ARMS, LOOP, file_name
 from benchmarks.ifeval.counting import (
     Answers,
@@ -24,13 +24,14 @@ from benchmarks.ifeval.counting import (
     by_verifiers,
     figures,
 )
+from benchmarks.ifeval.prompts import chosen_rows
 from benchmarks.ifeval.showing import plot, table
 from benchmarks.ifeval.verifying import judged, verified
 from benchmarks.saving import FOLDER, save
 from revloop import Store
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Collection, Iterable, Sequence
 
     from revloop import Draft, Trajectory
 
@@ -70,11 +71,23 @@ def answers_of(trajectory: Trajectory, iterations: int) -> Answers:
 
 
 def count(
-    folder: Path, ways: Sequence[str], seeds: Sequence[int], iterations: int
+    folder: Path,
+    ways: Sequence[str],
+    seeds: Sequence[int],
+    iterations: int,
+    among: Collection[str],
 ) -> dict[str, Any]:
-    """The figures of some ways and of the best of N, over the prompts that all have finished."""
+    """The figures of some ways and of the best of N, over the prompts that all have finished.
+
+    Args:
+        folder: Where drafts and stores are.
+        ways: The ways.
+        seeds: Their seeds.
+        iterations: Rounds.
+        among: The ids of the prompts to count; the folder may hold others.
+    """
     found = {(seed, way): finished(folder, way, seed, iterations) for seed in seeds for way in ways}
-    common = sorted(set.intersection(*(set(some) for some in found.values())))
+    common = sorted(set(among).intersection(*found.values()))
     counted: dict[str, dict[str, Any]] = {str(seed): {} for seed in seeds}
     for (seed, way), some in found.items():
         reasons = Counter(some[prompt].reason for prompt in common)
@@ -134,12 +147,15 @@ def show(found: dict[str, Any]) -> None:
 def main() -> None:
     """Count a folder."""
     parser = command_parser(__doc__)
+    add_data_option(parser, "the file ifeval/prompts.jsonl")
     parser.add_argument("folder", type=Path)
+    parser.add_argument("--prompts", type=int, help="as for the run")
     parser.add_argument("--iterations", type=int, default=5)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1])
     parser.add_argument("--ways", nargs="+", default=list(ARMS), choices=ARMS)
     chosen = parser.parse_args()
-    show(count(chosen.folder, chosen.ways, chosen.seeds, chosen.iterations))
+    among = {str(row["key"]) for row in chosen_rows(chosen.data, chosen.prompts)}
+    show(count(chosen.folder, chosen.ways, chosen.seeds, chosen.iterations, among))
 
 
 if __name__ == "__main__":
