@@ -78,9 +78,10 @@ evidence-jfleg: $(SMOLLM2)/model.safetensors  ## Stage 1: learn human revisions,
 	$(BIN)/python -m benchmarks.jfleg --data $(DATA) --model $(SMOLLM2) --keep build/evidence/jfleg
 
 .PHONY: evidence-ifeval
-evidence-ifeval: $(SMOLLM2)/model.safetensors  ## Stage 2: follow IFEval's instructions, with its verifiers as checks
+evidence-ifeval: $(SMOLLM2)/model.safetensors  ## Stage 2: follow IFEval's instructions, with its verifiers as checks (an hour or two)
 	$(BIN)/python -m pip install --quiet 'lm-eval[ifeval]'
-	$(BIN)/python -m benchmarks.ifeval --data $(DATA) --model $(SMOLLM2) --prompts 120 --keep build/evidence/ifeval
+	$(BIN)/python -m benchmarks.ifeval --data $(DATA) --model $(SMOLLM2) --prompts 60 \
+		--ways checks "checks, gate" "own critique, no checks" --keep build/evidence/ifeval
 
 .PHONY: evidence-proofreading
 evidence-proofreading: $(SMOLLM2)/model.safetensors  ## Stage 3: proofread anyone's English

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from benchmarks.ifeval.arms import ARMS, COMMON, LOOP, file_name
@@ -17,7 +19,9 @@ from benchmarks.ifeval.counting import (
     until_spent,
 )
 from benchmarks.ifeval.showing import rounds_table, table
+from benchmarks.saving import FOLDER
 from revloop.reviser_options import ReviserOptions
+from tests.helpers.repository import REPOSITORY
 
 YES, NO = (True,), (False,)
 
@@ -124,3 +128,9 @@ def test_tables_have_a_row_for_each_seed_and_for_each_round() -> None:
         "| checks | 1 | 50.0% (9.4% to 90.5%) | 1, 0 | 1 | 50.0% (9.4% to 90.5%) | 2,000 | 2,000 |",
     ]
     assert rounds_table({LOOP: found}).splitlines()[2:] == ["| 0 | 0.0% |", "| 1 | 50.0% |"]
+
+
+def test_the_page_of_evidence_has_the_results() -> None:
+    found = json.loads((FOLDER / "ifeval.json").read_bytes())
+    page = (REPOSITORY / "docs" / "evidence.md").read_text(encoding="utf-8")
+    assert table(found["seeds"]) in page
