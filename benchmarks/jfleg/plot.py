@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _MARKERS = {"rewrite": "o", "edits": "s"}
-_HUMANS = 62.4
 
 
 def plot(runs: Sequence[dict[str, Any]], path: Path) -> None:
@@ -22,11 +21,12 @@ def plot(runs: Sequence[dict[str, Any]], path: Path) -> None:
         over_records, over_rounds = figure.subplots(1, 2)
         for form, marker in _MARKERS.items():
             chosen = [one for one in runs if one["form"] == form]
-            last = [(one["records"], one["rounds"][-1]) for one in chosen]
+            last = [(one["records"], one["rounds"][-1]) for one in chosen if not one["variant"]]
             _points(over_records, form, marker, last)
             for one in chosen:
                 rows = one["rounds"]
-                label = f"{form}, {one['records']} records, seed {one['seed']}"
+                named = f", {one['variant']}" if one["variant"] else ""
+                label = f"{form}, {one['records']} records, seed {one['seed']}{named}"
                 over_rounds.plot(
                     [row["round"] for row in rows],
                     [row["gleu"] for row in rows],
