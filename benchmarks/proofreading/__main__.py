@@ -1,6 +1,6 @@
 r"""A proofreader for anyone's English: what a small model learns from records without people.
 
-    python -m benchmarks.proofreading --model FOLDER --keep FOLDER [--form walk|kinds]
+    python -m benchmarks.proofreading --model FOLDER --keep FOLDER [--form kinds|walk]
 
 Makes records from `passages.txt` (two thirds with mistakes that a program put in), fine-tunes the
 model on them, and lets it proofread texts in one round: texts from other passages, whose mistakes
@@ -33,7 +33,7 @@ from revloop.edits import edits_between
 NAME = "proofreading"
 RESULTS = FOLDER / f"{NAME}.json"
 TRAINING = (
-    "--method lora --lora-rank 16 --lora-alpha 32 --lora-dropout 0 --epochs 2 --learning-rate 8e-4"
+    "--method lora --lora-rank 32 --lora-alpha 32 --lora-dropout 0 --epochs 1 --learning-rate 7e-4"
     " --batch-size 8 --micro-batch-size 8 --no-gradient-checkpointing --validation-share 0"
     " --max-grad-norm 1"
 )
@@ -102,11 +102,11 @@ def main() -> None:
     add_data_option(parser, "the folders jfleg and fastchat80")
     parser.add_argument("--model", type=Path, required=True, help="folder of the base model")
     parser.add_argument("--keep", type=Path, required=True, help="folder for the files")
-    parser.add_argument("--form", default="walk", choices=CRITIQUES)
+    parser.add_argument("--form", default="kinds", choices=CRITIQUES)
     parser.add_argument("--records", type=int, default=1000)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--texts", type=int, default=200, help="texts with known mistakes")
-    parser.add_argument("--every", type=int, default=1, help="read one of so many answers")
+    parser.add_argument("--every", type=int, default=4, help="read one of so many answers")
     parser.add_argument("--training", default=TRAINING, help="options of revloop finetune")
     given = parser.parse_args()
     measurement = Measurement(

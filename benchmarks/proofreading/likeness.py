@@ -7,9 +7,14 @@ corrections, because the right form of a word looks like the wrong one.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from difflib import SequenceMatcher
+from itertools import groupby
 
 from revloop.edits import Edit, apply, edits_between
+
+_UNTOUCHED = re.compile(r"[\d*_`$\[\]{}#|<>=~\"\u201c\u201d\n]")
+"""Numbers, markup, quotation marks and line breaks."""
 
 _WORD = re.compile(r"\w+(?:'\w+)?")
 _SMALL = frozenset(
@@ -34,13 +39,28 @@ def only_like(before: str, after: str) -> str:
 
 
 def is_like(edit: Edit) -> bool:
-    """Whether an edit's new words are like the old ones, or are small words as these."""
-    old, new = (_WORD.findall(text.lower()) for text in (edit.find, edit.replacement))
+    """Whether an edit's new words are like the old ones, or are small words as these.
+
+    It may take away a doubled word, and leaves numbers, markup and quotation marks as they are.
+    """
+    marks, new_marks = (Counter(_UNTOUCHED.findall(text)) for text in _sides(edit))
+    if marks != new_marks:
+        return False
+    old, new = (_without_doubles(_WORD.findall(text.lower())) for text in _sides(edit))
     changes = SequenceMatcher(None, old, new, autojunk=False).get_opcodes()
     return all(
         tag == "equal" or _alike(old[start:end], new[new_start:new_end])
         for tag, start, end, new_start, new_end in changes
     )
+
+
+def _sides(edit: Edit) -> tuple[str, str]:
+    """The passage and what replaces it."""
+    return edit.find, edit.replacement
+
+
+def _without_doubles(words: list[str]) -> list[str]:
+    return [word for word, _ in groupby(words)]
 
 
 def _alike(old: list[str], new: list[str]) -> bool:

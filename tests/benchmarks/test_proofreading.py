@@ -141,6 +141,9 @@ def test_figures_count_fixed_mistakes_and_harmed_texts() -> None:
         ("I recieve it.", "I receive it.", "I receive it."),
         ("He is at the home.", "He is in the home.", "He is in the home."),
         ("She go to school.", "She goes to a school.", "She goes to a school."),
+        ("It is in in the box.", "It is in the box.", "It is in the box."),
+        ("It costs 240 euro.", "It costs 24 euros.", "It costs 240 euro."),
+        ("The **frist** part.", "The first part.", "The **frist** part."),
         ("A misundrestood idea.", "A wrong idea.", "A misundrestood idea."),
     ],
 )
