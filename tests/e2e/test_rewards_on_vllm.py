@@ -3,11 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
-import subprocess
-import sys
-from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import pytest
@@ -20,42 +15,15 @@ from revloop.engines.rewards.local import LocalRewardModel
 from revloop.engines.rewards.server import RewardServer
 from revloop.errors import ContextFullError, ModelConfigError
 from revloop.evaluation import open_judge
-from tests.helpers.repository import free_port, need_vllm
 from tests.helpers.reward_models import make_language_model, make_reward_model
+from tests.helpers.vllm_servers import REWARDS, served
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
 pytestmark = [pytest.mark.vllm, pytest.mark.slow, pytest.mark.timeout(1800)]
 
-STOP_S = 90.0
 TEXTS = [Answered("Why is it so?", f"It is {number * 'very '}so.") for number in range(20)]
-
-
-@contextmanager
-def served(model: Path, folder: Path, *options: str) -> Iterator[str]:
-    """A reward model served with `revloop serve`; its address."""
-    need_vllm()
-    command = [
-        *(sys.executable, "-m", "revloop", "serve", str(model), "--eager"),
-        *("--served-model-name", "reward", "--port", str(free_port())),
-        *("--log", str(folder / "server.log")),
-        *("--", "--runner", "pooling", "--convert", "classify", "--dtype", "float32"),
-        *options,
-    ]
-    environment = {**os.environ, "VLLM_CPU_KVCACHE_SPACE": "1"}
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)
-    try:
-        assert process.stdout is not None
-        announced = process.stdout.readline()
-        assert announced, f"`revloop serve` did not come up; the log: {folder / 'server.log'}"
-        yield announced.split()[-1]
-    finally:
-        process.send_signal(signal.SIGTERM)
-        process.wait(STOP_S)
-        assert process.stdout is not None
-        process.stdout.close()
 
 
 async def test_every_endpoint_of_vllm_gives_the_rewards_of_the_model_in_this_process(
@@ -67,7 +35,7 @@ async def test_every_endpoint_of_vllm_gives_the_rewards_of_the_model_in_this_pro
         "messages": await LocalRewardModel.load(str(folder)).score(TEXTS),
         "plain": await LocalRewardModel.load(str(bare)).score(TEXTS),
     }
-    with served(folder, tmp_path) as address:
+    with served(folder, tmp_path, "reward", *REWARDS) as address:
         found = await RewardServer.connect(address)
         assert (found.name, found.endpoint) == ("reward", ENDPOINTS[0])
         for endpoint in ENDPOINTS[:4]:
@@ -95,7 +63,7 @@ async def test_every_endpoint_of_vllm_gives_the_rewards_of_the_model_in_this_pro
 async def test_a_classifier_with_several_labels_is_refused(tmp_path: Path) -> None:
     folder = make_reward_model(tmp_path / "labels", outputs=3)
     with (
-        served(folder, tmp_path) as address,
+        served(folder, tmp_path, "reward", *REWARDS) as address,
         pytest.raises(ModelConfigError, match=r"gives 3 numbers for a text"),
     ):
         await open_judge(f"reward:{address}")
@@ -116,7 +84,8 @@ async def test_a_reward_that_is_the_logit_of_a_token_can_be_served(tmp_path: Pat
         "classifier_from_token": [tokenizer.convert_ids_to_tokens(0)],
         "method": "no_post_processing",
     }
-    with served(folder, tmp_path, "--hf-overrides", json.dumps(overrides)) as address:
+    hf = ("--hf-overrides", json.dumps(overrides))
+    with served(folder, tmp_path, "reward", *REWARDS, *hf) as address:
         found = await RewardServer.connect(address)
         rewards = [reward for text in TEXTS for reward in await found.score([text])]
         assert rewards == pytest.approx(expected, abs=1e-2)
