@@ -2,10 +2,12 @@ r"""A proofreader for anyone's English: what a small model learns from records w
 
     python -m benchmarks.proofreading --model FOLDER --keep FOLDER [--form kinds|walk]
 
-Makes records from `passages.txt` (two thirds with mistakes that a program put in), fine-tunes the
-model on them, and lets it proofread texts in one round: texts from other passages, whose mistakes
-are known; JFLEG's test sentences, by GLEU; and answers of assistants, in which little should
-change. Each is counted with all edits, and without those whose new words are unlike the old ones.
+Makes records from `passages.txt` and `lines.txt` (half with mistakes that a program put in),
+fine-tunes the model on them, and lets it proofread texts in one round: texts from other passages,
+whose mistakes are known; JFLEG's test sentences, by GLEU; and answers of assistants, in which
+little should change. Each is counted with all edits; without those whose new words are unlike the
+old ones; and with those of the rest that make the text more likely under the model before its
+training, by a margin that is chosen on further passages.
 
 In the form `walk` the critique is a copy of the text with each mistake in brackets, and the
 revision is edits; in the form `kinds` the critique names the kinds of mistakes, and the revision is
@@ -19,16 +21,18 @@ import json
 import shlex
 from collections import Counter
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from benchmarks.arguments import add_data_option, command_parser
 from benchmarks.proofreading.counting import outcome_of
 from benchmarks.proofreading.examples import CRITIQUES
 from benchmarks.proofreading.figures import answers_figures, generated_figures, jfleg_figures
-from benchmarks.proofreading.likeness import only_like
 from benchmarks.proofreading.stages import Measurement
+from benchmarks.proofreading.versions import TRIED, Versions
 from benchmarks.saving import FOLDER, save
-from revloop.edits import edits_between
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 NAME = "proofreading"
 RESULTS = FOLDER / f"{NAME}.json"
@@ -37,38 +41,16 @@ TRAINING = (
     " --batch-size 8 --micro-batch-size 8 --no-gradient-checkpointing --validation-share 0"
     " --max-grad-norm 1"
 )
-WAYS = {"all edits": False, "edits with like words": True}
 
 
-def counted(measurement: Measurement, *, only_like_edits: bool) -> dict[str, Any]:
+def counted(measurement: Measurement, finals: Mapping[str, list[str]]) -> dict[str, Any]:
     """The figures of all texts."""
-    finals = {
-        name: [
-            only_like(one.original, one.final) if only_like_edits else one.final
-            for one in measurement.trajectories(name)
-        ]
-        for name in ("generated", "jfleg", "answers")
-    }
-    drawn = measurement.examples
-    pairs = zip(drawn, finals["generated"], strict=True)
-    outcomes = [outcome_of(example, text) for example, text in pairs]
+    drawn = measurement.examples("measuring")
     return {
-        "generated": generated_figures(drawn, outcomes),
+        "generated": generated_figures(drawn, list(map(outcome_of, drawn, finals["generated"]))),
         "jfleg": jfleg_figures(measurement.sentences, finals["jfleg"]),
         "answers": answers_figures(measurement.answer_lines, finals["answers"]),
     }
-
-
-def changes(measurement: Measurement) -> str:
-    """The edits of the answers, one a line, for reading."""
-    lines = [
-        f"{name}: {edit.find!r} -> {edit.replacement!r}"
-        for (name, line), one in zip(
-            measurement.answer_lines, measurement.trajectories("answers"), strict=True
-        )
-        for edit in edits_between(line, one.final)
-    ]
-    return "\n".join(lines) + "\n"
 
 
 def table(ways: dict[str, dict[str, Any]]) -> str:
@@ -121,15 +103,27 @@ def main() -> None:
         training=tuple(shlex.split(given.training)),
     )
     measurement.do()
-    ways = {name: counted(measurement, only_like_edits=like) for name, like in WAYS.items()}
-    (measurement.folder / "changes.txt").write_text(changes(measurement), encoding="utf-8")
+    versions = Versions(measurement)
+    ways = {name: counted(measurement, finals) for name, finals in versions.ways().items()}
+    (measurement.folder / "changes.txt").write_text(versions.changes(), encoding="utf-8")
     reasons = Counter(
         one.end.reason.value for one in measurement.trajectories("jfleg") if one.end is not None
     )
     names = ("records", "seed", "texts", "every", "training")
     settings = {name: getattr(given, name) for name in names}
     known = json.loads(RESULTS.read_bytes())["forms"] if RESULTS.exists() else {}
-    found = {**settings, "ways": ways, "ends_on_jfleg": dict(reasons)}
+    found = {
+        **settings,
+        "ways": ways,
+        "margin": {
+            "nats": versions.margin,
+            "by_margin": {
+                str(margin): {name: each[name]["share"] for name in TRIED}
+                for margin, each in versions.chosen.items()
+            },
+        },
+        "ends_on_jfleg": dict(reasons),
+    }
     save(NAME, {"forms": {**known, given.form: found}})
     print(table(ways))
 

@@ -6,24 +6,40 @@ import re
 from functools import cache
 from pathlib import Path
 from random import Random
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from benchmarks.proofreading.mistakes import Mistake, corrupted
 from revloop.edits import edits_between
 from revloop.records import Record
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
-_PASSAGES = Path(__file__).with_name("passages.txt")
+_FILES = tuple(Path(__file__).with_name(name) for name in ("passages.txt", "lines.txt"))
+"""Plain prose; and what answers have beside it: headings, list items, formulas and the like."""
+
 _SENTENCE_END = re.compile(r"(?<=[.!?]) (?=[A-Z])")
-_HELD_OUT = 6
-"""One passage in so many is never trained on."""
+_WORDS = re.compile(r"(?<= )[a-z]{3,}(?: [a-z]{3,})?(?= )")
+_MARKS = ("**", "**", "*", "`", '"')
+
+Part = Literal["training", "choosing", "measuring"]
+_PARTS: tuple[Part, ...] = (
+    *("training",) * 4,
+    *("choosing", "measuring"),
+    *("training",) * 5,
+    "measuring",
+)
+"""What the passages are for, in their order, over and over."""
 
 NONE = "none"
-_GOOD = 0.35
+_GOOD = 0.45
+_GOOD_LINES = 0.8
 _WORDS_A_MISTAKE = (4, 12)
 _ONE_SENTENCE = 0.4
+_LONG = 0.15
+_MARKED = 0.15
+_COLON = 0.03
+_NO_MARKS = frozenset('*`"#[')
 
 
 class Example(NamedTuple):
@@ -35,40 +51,69 @@ class Example(NamedTuple):
 
 
 @cache
-def passages(*, held_out: bool) -> tuple[str, ...]:
-    """The passages to train on, or those to measure on."""
-    every = _PASSAGES.read_text(encoding="utf-8").splitlines()
-    return tuple(
-        text for at, text in enumerate(every) if (at % _HELD_OUT == _HELD_OUT - 1) == held_out
+def passages(part: Part) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The passages of prose and the other lines to train on, to choose by, or to measure on."""
+    prose, lines = (
+        tuple(
+            text
+            for at, text in enumerate(file.read_text(encoding="utf-8").splitlines())
+            if _PARTS[at % len(_PARTS)] == part
+        )
+        for file in _FILES
     )
+    return prose, lines
 
 
-def examples(count: int, *, seed: int, held_out: bool) -> Iterator[Example]:
-    """Different texts of one or two sentences, the same for the same seed; a third is good.
+def examples(count: int, *, seed: int, part: Part) -> Iterator[Example]:
+    """Different texts, the same for the same seed; two fifths are good.
 
     Args:
         count: Their number.
         seed: Random seed.
-        held_out: Whether they come from passages that no record comes from.
+        part: Which passages they come from; no passage is in two parts.
     """
-    random = Random(f"proofreading {seed} {held_out}")
+    random = Random(f"proofreading {seed} {part}")
     known = _known_words()
-    texts = passages(held_out=held_out)
+    prose, lines = passages(part)
     drawn: list[str] = []
     seen: set[str] = set()
     while len(seen) < count:
         if not drawn:
-            drawn = random.sample(texts, len(texts))
+            drawn = random.sample([*prose, *lines], len(prose) + len(lines))
         right = drawn.pop()
-        if random.random() < _ONE_SENTENCE:
-            right = random.choice(_SENTENCE_END.split(right))
+        good = _GOOD_LINES if right in lines else _GOOD
+        right = _marked(right if right in lines else _part_of(right, prose, random), random)
         number = 0
-        if random.random() >= _GOOD:
+        if random.random() >= good:
             number = max(1, round(len(right.split()) / random.uniform(*_WORDS_A_MISTAKE)))
         text, mistakes = corrupted(right, random, number, known)
         if text not in seen:
             seen.add(text)
             yield Example(text, right, mistakes)
+
+
+def _part_of(right: str, prose: Sequence[str], random: Random) -> str:
+    """One sentence of a passage, the passage, or it and two more."""
+    if random.random() < _ONE_SENTENCE:
+        return random.choice(_SENTENCE_END.split(right))
+    if random.random() < _LONG:
+        return " ".join((right, *random.sample(prose, 2)))
+    return right
+
+
+def _marked(right: str, random: Random) -> str:
+    """Some texts with words in marks, with a bold first sentence, or with a colon at the end."""
+    if _NO_MARKS.isdisjoint(right) and random.random() < _MARKED:
+        first, *rest = _SENTENCE_END.split(right)
+        words = list(_WORDS.finditer(right))
+        if rest and random.random() < _ONE_SENTENCE:
+            right = " ".join((f"**{first}**", *rest))
+        elif words:
+            (start, end), mark = random.choice(words).span(), random.choice(_MARKS)
+            right = f"{right[:start]}{mark}{right[start:end]}{mark}{right[end:]}"
+    if right.endswith(".") and random.random() < _COLON:
+        right = f"{right[:-1]}:"
+    return right
 
 
 def records(count: int, *, seed: int, form: str) -> list[Record]:
@@ -87,7 +132,7 @@ def records(count: int, *, seed: int, form: str) -> list[Record]:
             critique=critique(example),
             revision=example.right,
         )
-        for number, example in enumerate(examples(count, seed=seed, held_out=False), start=1)
+        for number, example in enumerate(examples(count, seed=seed, part="training"), start=1)
     ]
 
 
@@ -115,4 +160,5 @@ CRITIQUES: dict[str, Callable[[Example], str]] = {
 
 @cache
 def _known_words() -> frozenset[str]:
-    return frozenset(re.findall(r"\w+", _PASSAGES.read_text(encoding="utf-8").lower()))
+    texts = " ".join(file.read_text(encoding="utf-8") for file in _FILES)
+    return frozenset(re.findall(r"\w+", texts.lower()))

@@ -13,8 +13,10 @@ from itertools import groupby
 
 from revloop.edits import Edit, apply, edits_between
 
-_UNTOUCHED = re.compile(r"[\d*_`$\[\]{}#|<>=~\"\u201c\u201d\n]")
-"""Numbers, markup, quotation marks and line breaks."""
+_UNTOUCHED = re.compile(
+    r"[\d*_`$\[\]{}#|<>=~:\"\u201c\u201d\n]|(?<!\w)[+-]|(?<!\w)['\u2018]|['\u2019](?!\w)"
+)
+"""Numbers, markup, colons, quotation marks and line breaks."""
 
 _WORD = re.compile(r"\w+(?:'\w+)?")
 _SMALL = frozenset(
@@ -41,10 +43,13 @@ def only_like(before: str, after: str) -> str:
 def is_like(edit: Edit) -> bool:
     """Whether an edit's new words are like the old ones, or are small words as these.
 
-    It may take away a doubled word, and leaves numbers, markup and quotation marks as they are.
+    It may take away a doubled word, but no capital alone, which headings and names have for a
+    reason. It leaves numbers, markup, colons and quotation marks as they are.
     """
     marks, new_marks = (Counter(_UNTOUCHED.findall(text)) for text in _sides(edit))
     if marks != new_marks:
+        return False
+    if _lowers_a_capital(*(_WORD.findall(text) for text in _sides(edit))):
         return False
     old, new = (_without_doubles(_WORD.findall(text.lower())) for text in _sides(edit))
     changes = SequenceMatcher(None, old, new, autojunk=False).get_opcodes()
@@ -57,6 +62,14 @@ def is_like(edit: Edit) -> bool:
 def _sides(edit: Edit) -> tuple[str, str]:
     """The passage and what replaces it."""
     return edit.find, edit.replacement
+
+
+def _lowers_a_capital(old: list[str], new: list[str]) -> bool:
+    """Whether the words stay as they are, except that a capital is gone."""
+    same = [word.lower() for word in old] == [word.lower() for word in new]
+    return same and any(
+        before != after and after.islower() for before, after in zip(old, new, strict=True)
+    )
 
 
 def _without_doubles(words: list[str]) -> list[str]:

@@ -71,7 +71,7 @@ def main() -> None:
     given = parser.parse_args()
     checker = import_module("spellchecker").SpellChecker(distance=DISTANCE)
     corrected = SpellingCorrector(checker).corrected
-    drawn = list(examples(given.texts, seed=0, held_out=True))
+    drawn = list(examples(given.texts, seed=0, part="measuring"))
     sentences = read_sentences(given.data / "jfleg", "test")
     read = answers(given.data / "fastchat80", given.every)
     lines = [(name, line) for name, text in read for line in prose_lines(text)]

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from benchmarks.jfleg.sentences import Sentence, read_sentences
 from benchmarks.proofreading.answers import answers, prose_lines
-from benchmarks.proofreading.examples import Example, examples, records
+from benchmarks.proofreading.examples import Example, Part, examples, records
 from benchmarks.proofreading.wording import as_written
 from revloop.serving import ServerOptions, VllmServer
 from revloop.trajectory import Trajectory
@@ -38,7 +38,8 @@ class Measurement:
         form: The prompt set.
         records: Number of records to train on.
         seed: Of the records, the training and the texts with mistakes.
-        texts: Number of texts with mistakes, and of good ones among them.
+        texts: Number of texts with mistakes, and of good ones among them, to choose by and to
+            measure on.
         every: One of so many answers of assistants is read.
         training: Options of `revloop finetune`.
     """
@@ -53,10 +54,9 @@ class Measurement:
     every: int
     training: tuple[str, ...]
 
-    @property
-    def examples(self) -> list[Example]:
-        """The texts with mistakes, from passages that no record comes from."""
-        return list(examples(self.texts, seed=self.seed, held_out=True))
+    def examples(self, part: Part) -> list[Example]:
+        """Texts with mistakes, from passages that no record comes from."""
+        return list(examples(self.texts, seed=self.seed, part=part))
 
     @property
     def sentences(self) -> list[Sentence]:
@@ -76,7 +76,8 @@ class Measurement:
         if not model.exists():
             self._finetune()
         sources = {
-            "generated": [example.text for example in self.examples],
+            "choosing": [example.text for example in self.examples("choosing")],
+            "generated": [example.text for example in self.examples("measuring")],
             "jfleg": [as_written(sentence.source) for sentence in self.sentences],
             "answers": [line for _, line in self.answer_lines],
         }

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from random import Random
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -19,40 +21,62 @@ from benchmarks.proofreading.examples import (
     walk,
 )
 from benchmarks.proofreading.figures import answers_figures, generated_figures, jfleg_figures
+from benchmarks.proofreading.likelihood import Gain, Likelihood, like_edits, only_likely
 from benchmarks.proofreading.likeness import only_like
 from benchmarks.proofreading.mistakes import Mistake, corrupted, misspelt, pieces_of
 from benchmarks.proofreading.spelling import SpellingCorrector
 from benchmarks.proofreading.stages import PROMPTS
 from benchmarks.proofreading.wording import as_written, divided, revised
+from revloop.edits import apply
 from revloop.prompts import PromptSet
 from revloop.records import training_texts
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 TEXT = "She has always been interested in the history of her town, and she knows many people there."
 
 
+def _drawn(seed: int) -> list[Example]:
+    return list(examples(20, seed=seed, part="measuring"))
+
+
 def test_the_same_seed_gives_the_same_texts() -> None:
-    assert list(examples(20, seed=3, held_out=True)) == list(examples(20, seed=3, held_out=True))
-    assert list(examples(20, seed=3, held_out=True)) != list(examples(20, seed=4, held_out=True))
+    assert _drawn(3) == _drawn(3)
+    assert _drawn(3) != _drawn(4)
 
 
 def test_no_text_comes_twice() -> None:
-    texts = [example.text for example in examples(900, seed=0, held_out=False)]
+    texts = [example.text for example in examples(900, seed=0, part="training")]
 
     assert len(set(texts)) == 900
 
 
 def test_no_passage_is_both_trained_on_and_measured_on() -> None:
-    trained, measured = passages(held_out=False), passages(held_out=True)
+    trained, chosen, measured = (
+        {text for texts in passages(part) for text in texts}
+        for part in ("training", "choosing", "measuring")
+    )
 
-    assert not set(trained) & set(measured)
-    assert len(trained) > len(measured) > 50
+    assert not trained & chosen
+    assert not trained & measured
+    assert not chosen & measured
+    assert len(trained) > len(measured) > len(chosen) > 40
 
 
-def test_about_a_third_of_the_texts_is_good() -> None:
-    drawn = list(examples(600, seed=0, held_out=False))
+def test_some_texts_are_long_and_some_have_marks_as_answers_have() -> None:
+    drawn = [example.right for example in examples(300, seed=0, part="training")]
+
+    assert max(len(text.split()) for text in drawn) > 60
+    assert any(text.endswith(":") for text in drawn)
+    assert any("**" in text for text in drawn)
+
+
+def test_about_half_of_the_texts_is_good() -> None:
+    drawn = list(examples(600, seed=0, part="training"))
 
     good = [example for example in drawn if not example.mistakes]
-    assert 0.3 < len(good) / len(drawn) < 0.4
+    assert 0.4 < len(good) / len(drawn) < 0.6
     assert all(example.text == example.right for example in good)
 
 
@@ -68,7 +92,7 @@ def test_each_mistake_changes_the_text_where_it_says(seed: int) -> None:
 def test_mistakes_are_of_many_kinds() -> None:
     kinds = {
         mistake.kind
-        for example in examples(300, seed=0, held_out=False)
+        for example in examples(300, seed=0, part="training")
         for mistake in example.mistakes
     }
 
@@ -144,11 +168,30 @@ def test_figures_count_fixed_mistakes_and_harmed_texts() -> None:
         ("It is in in the box.", "It is in the box.", "It is in the box."),
         ("It costs 240 euro.", "It costs 24 euros.", "It costs 240 euro."),
         ("The **frist** part.", "The first part.", "The **frist** part."),
+        ("As follows:", "As follows.", "As follows:"),
+        ("Set it to +1.", "Set it to -1.", "Set it to +1."),
+        ("Learn to say 'no' early.", "Learn to say no early.", "Learn to say 'no' early."),
+        ("Step one: Wash it", "Step one: wash it", "Step one: Wash it"),
+        ("Weather was fine.", "The weather was fine.", "The weather was fine."),
         ("A misundrestood idea.", "A wrong idea.", "A misundrestood idea."),
     ],
 )
 def test_edits_with_unlike_words_are_left_out(before: str, after: str, kept: str) -> None:
     assert only_like(before, after) == kept
+
+
+def test_an_edit_stands_if_it_makes_its_text_more_likely_by_a_margin(tmp_path: Path) -> None:
+    before, after = "He go to school every day's.", "He goes to school every days."
+    first, second = like_edits(before, after)
+    texts = [apply(before, [edit]).text for edit in (first, second)]
+    store = tmp_path / "likelihoods.json"
+    store.write_text(json.dumps({before: -40.0, texts[0]: -35.0, texts[1]: -38.5}))
+
+    ((*gains,),) = Likelihood(tmp_path / "no model", store).gains([(before, after)])
+    assert gains == [Gain(first, 5.0), Gain(second, 1.5)]
+    assert only_likely(before, gains, 1.5) == after
+    assert only_likely(before, gains, 2.0) == "He goes to school every day's."
+    assert only_likely(before, gains, 5.1) == before
 
 
 @pytest.mark.parametrize(

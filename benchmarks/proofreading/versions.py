@@ -1,0 +1,81 @@
+"""The versions that a proofreader's edits make of texts: with all edits, or with the sure ones."""
+
+from __future__ import annotations
+
+from math import inf
+from typing import TYPE_CHECKING
+
+from benchmarks.proofreading.counting import outcome_of
+from benchmarks.proofreading.figures import generated_figures
+from benchmarks.proofreading.likelihood import Likelihood, only_likely
+
+if TYPE_CHECKING:
+    from benchmarks.proofreading.stages import Measurement
+
+MARGINS = tuple(step / 4 for step in range(33))
+"""Log-probability, in nats, that an edit must bring; tried from 0 to 8."""
+
+LEAST_FIXED = 0.6
+TRIED = ("fixed", "texts_with_something_introduced")
+
+
+class Versions:
+    """The revisions of all texts, with all edits or with some.
+
+    Args:
+        measurement: What was proofread.
+    """
+
+    def __init__(self, measurement: Measurement) -> None:
+        self._measurement = measurement
+        likelihood = Likelihood(measurement.base, measurement.folder / "likelihoods.json")
+        self._pairs = {
+            name: [(one.original, one.final) for one in measurement.trajectories(name)]
+            for name in ("choosing", "generated", "answers", "jfleg")
+        }
+        self._gains = {name: likelihood.gains(pairs) for name, pairs in self._pairs.items()}
+        drawn = measurement.examples("choosing")
+        self.chosen = {
+            margin: generated_figures(
+                drawn, list(map(outcome_of, drawn, self._likely("choosing", margin)))
+            )
+            for margin in MARGINS
+        }
+
+    @property
+    def margin(self) -> float:
+        """The largest margin with which enough mistakes of the texts to choose by are fixed."""
+        enough = [
+            margin
+            for margin, found in self.chosen.items()
+            if found["fixed"]["share"] >= LEAST_FIXED
+        ]
+        return max(enough, default=min(MARGINS))
+
+    def ways(self) -> dict[str, dict[str, list[str]]]:
+        """The texts with all edits, with those of like words, and with the likely among these."""
+        return {
+            "all edits": {
+                name: [after for _, after in pairs] for name, pairs in self._pairs.items()
+            },
+            "edits with like words": {name: self._likely(name, -inf) for name in self._pairs},
+            "more likely edits with like words": {
+                name: self._likely(name, self.margin) for name in self._pairs
+            },
+        }
+
+    def changes(self) -> str:
+        """The last way's edits of the answers, one a line, for reading."""
+        lines = self._measurement.answer_lines
+        return "".join(
+            f"{name}: {gain.nats:.2f} {gain.edit.find!r} -> {gain.edit.replacement!r} | {line}\n"
+            for (name, line), gains in zip(lines, self._gains["answers"], strict=True)
+            for gain in gains
+            if gain.nats >= self.margin
+        )
+
+    def _likely(self, name: str, margin: float) -> list[str]:
+        return [
+            only_likely(before, gains, margin)
+            for (before, _), gains in zip(self._pairs[name], self._gains[name], strict=True)
+        ]
