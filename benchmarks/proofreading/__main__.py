@@ -90,6 +90,8 @@ def main() -> None:
     parser.add_argument("--texts", type=int, default=200, help="texts with known mistakes")
     parser.add_argument("--every", type=int, default=4, help="read one of so many answers")
     parser.add_argument("--training", default=TRAINING, help="options of revloop finetune")
+    parser.add_argument("--variant", default="", help="name for another way of revising")
+    parser.add_argument("--revising", default="", help="its further options of revloop batch")
     given = parser.parse_args()
     measurement = Measurement(
         folder=(given.keep / given.form).resolve(),
@@ -101,15 +103,17 @@ def main() -> None:
         texts=given.texts,
         every=given.every,
         training=tuple(shlex.split(given.training)),
+        revising=tuple(shlex.split(given.revising)),
+        variant=given.variant,
     )
     measurement.do()
     versions = Versions(measurement)
     ways = {name: counted(measurement, finals) for name, finals in versions.ways().items()}
-    (measurement.folder / "changes.txt").write_text(versions.changes(), encoding="utf-8")
+    (measurement.results / "changes.txt").write_text(versions.changes(), encoding="utf-8")
     reasons = Counter(
         one.end.reason.value for one in measurement.trajectories("jfleg") if one.end is not None
     )
-    names = ("records", "seed", "texts", "every", "training")
+    names = ("records", "seed", "texts", "every", "training", "revising")
     settings = {name: getattr(given, name) for name in names}
     known = json.loads(RESULTS.read_bytes())["forms"] if RESULTS.exists() else {}
     found = {
@@ -124,7 +128,8 @@ def main() -> None:
         },
         "ends_on_jfleg": dict(reasons),
     }
-    save(NAME, {"forms": {**known, given.form: found}})
+    form = ", ".join(filter(None, (given.form, given.variant)))
+    save(NAME, {"forms": {**known, form: found}})
     print(table(ways))
 
 

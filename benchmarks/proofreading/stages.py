@@ -42,6 +42,8 @@ class Measurement:
             measure on.
         every: One of so many answers of assistants is read.
         training: Options of `revloop finetune`.
+        revising: Further options of `revloop batch`.
+        variant: Name of the folder in `folder` for what is revised with them; empty for `folder`.
     """
 
     folder: Path
@@ -53,6 +55,13 @@ class Measurement:
     texts: int
     every: int
     training: tuple[str, ...]
+    revising: tuple[str, ...] = ()
+    variant: str = ""
+
+    @property
+    def results(self) -> Path:
+        """What is revised with these options."""
+        return self.folder / self.variant
 
     def examples(self, part: Part) -> list[Example]:
         """Texts with mistakes, from passages that no record comes from."""
@@ -71,7 +80,7 @@ class Measurement:
 
     def do(self) -> None:
         """Train and proofread."""
-        self.folder.mkdir(parents=True, exist_ok=True)
+        self.results.mkdir(parents=True, exist_ok=True)
         model = self.folder / "run" / "model"
         if not model.exists():
             self._finetune()
@@ -87,7 +96,7 @@ class Measurement:
         options = ServerOptions(
             model=str(model),
             enforce_eager=True,
-            log_path=self.folder / "server.log",
+            log_path=self.results / "server.log",
             vllm_options=VLLM_OPTIONS,
         )
         with VllmServer(options) as server:
@@ -101,7 +110,7 @@ class Measurement:
         return sorted(found, key=lambda one: int(one.draft.id))
 
     def _revised(self, name: str) -> Path:
-        return self.folder / f"{name}-revised.jsonl"
+        return self.results / f"{name}-revised.jsonl"
 
     def _finetune(self) -> None:
         rows, run = self.folder / "records.jsonl", self.folder / "run"
@@ -120,11 +129,11 @@ class Measurement:
         )
 
     def _proofread(self, name: str, texts: list[str], base_url: str) -> None:
-        drafts = self.folder / f"{name}.jsonl"
+        drafts = self.results / f"{name}.jsonl"
         _write(drafts, ({"id": str(at), "response": text} for at, text in enumerate(texts)))
         _revloop(
             *("batch", str(drafts), str(self._revised(name)), "--base-url", base_url),
-            *("--prompts", str(PROMPTS / self.form), *REVISING),
+            *("--prompts", str(PROMPTS / self.form), *REVISING, *self.revising),
             may_fail=True,  # some trajectories may end as unusable
         )
 

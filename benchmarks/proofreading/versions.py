@@ -28,7 +28,7 @@ class Versions:
 
     def __init__(self, measurement: Measurement) -> None:
         self._measurement = measurement
-        likelihood = Likelihood(measurement.base, measurement.folder / "likelihoods.json")
+        likelihood = Likelihood(measurement.base, measurement.results / "likelihoods.json")
         self._pairs = {
             name: [(one.original, one.final) for one in measurement.trajectories(name)]
             for name in ("choosing", "generated", "answers", "jfleg")
