@@ -10,6 +10,8 @@ from benchmarks.proofreading.figures import generated_figures
 from benchmarks.proofreading.likelihood import Likelihood, only_likely
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from benchmarks.proofreading.stages import Measurement
 
 MARGINS = tuple(step / 4 for step in range(33))
@@ -17,6 +19,16 @@ MARGINS = tuple(step / 4 for step in range(33))
 
 LEAST_FIXED = 0.6
 TRIED = ("fixed", "texts_with_something_introduced")
+
+
+def largest_margin(fixed: Mapping[float, float]) -> float:
+    """The largest margin with which enough mistakes are fixed, or else the smallest.
+
+    Args:
+        fixed: The share of mistakes that are fixed, by the margin.
+    """
+    enough = [margin for margin, share in fixed.items() if share >= LEAST_FIXED]
+    return max(enough, default=min(fixed))
 
 
 class Versions:
@@ -45,12 +57,8 @@ class Versions:
     @property
     def margin(self) -> float:
         """The largest margin with which enough mistakes of the texts to choose by are fixed."""
-        enough = [
-            margin
-            for margin, found in self.chosen.items()
-            if found["fixed"]["share"] >= LEAST_FIXED
-        ]
-        return max(enough, default=min(MARGINS))
+        fixed = {margin: found["fixed"]["share"] for margin, found in self.chosen.items()}
+        return largest_margin(fixed)
 
     def ways(self) -> dict[str, dict[str, list[str]]]:
         """The texts with all edits, with those of like words, and with the likely among these."""

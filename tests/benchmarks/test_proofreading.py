@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from random import Random
 from typing import TYPE_CHECKING
 
@@ -25,7 +26,8 @@ from benchmarks.proofreading.likelihood import Gain, Likelihood, like_edits, onl
 from benchmarks.proofreading.likeness import only_like
 from benchmarks.proofreading.mistakes import Mistake, corrupted, misspelt, pieces_of
 from benchmarks.proofreading.spelling import SpellingCorrector
-from benchmarks.proofreading.stages import PROMPTS
+from benchmarks.proofreading.stages import PROMPTS, Measurement
+from benchmarks.proofreading.versions import largest_margin
 from benchmarks.proofreading.wording import as_written, divided, revised
 from revloop.edits import apply
 from revloop.prompts import PromptSet
@@ -192,6 +194,29 @@ def test_an_edit_stands_if_it_makes_its_text_more_likely_by_a_margin(tmp_path: P
     assert only_likely(before, gains, 1.5) == after
     assert only_likely(before, gains, 2.0) == "He goes to school every day's."
     assert only_likely(before, gains, 5.1) == before
+
+
+def test_the_margin_is_the_largest_that_still_fixes_enough() -> None:
+    assert largest_margin({0.0: 0.7, 1.0: 0.62, 2.0: 0.6, 3.0: 0.59}) == 2
+    assert largest_margin({0.0: 0.5, 1.0: 0.4}) == 0
+
+
+def test_another_way_of_revising_has_a_folder_of_its_own(tmp_path: Path) -> None:
+    measurement = Measurement(
+        folder=tmp_path,
+        data=tmp_path,
+        base=tmp_path,
+        form="kinds",
+        records=1,
+        seed=0,
+        texts=1,
+        every=1,
+        training=(),
+        variant="other",
+    )
+
+    assert measurement.results == tmp_path / "other"
+    assert replace(measurement, variant="").results == tmp_path
 
 
 @pytest.mark.parametrize(
