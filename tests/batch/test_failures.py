@@ -132,7 +132,7 @@ async def test_max_failures_still_ends_it(server: StubServer, tmp_path: Path) ->
     finished = await batch.run("--max-failures", "2")
     assert finished.code == 9
     assert "more than --max-failures allows" in finished.err
-    assert "last failure: Round 1: the server answers 400: No." in finished.err
+    assert " s ago: Round 1: the server answers 400: No." in finished.err
 
 
 async def test_a_bad_row_costs_a_few_requests_and_not_its_twenty_tries(

@@ -7,13 +7,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from revloop.export import ExportOptions, card_of, export
+from revloop.finetune.training import load_trl
 from tests.helpers.export_samples import counted, judge_all_pairs, scored, store_trajectories
 from tests.helpers.tiny_falcon import make_base
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-pytest.importorskip("trl")
 
 TEMPLATE = "{% for m in messages %}{{ m.role }}: {{ m.content }}\n{% endfor %}"
 HOW = {
@@ -66,10 +65,9 @@ def tokenizer_of(base: Path) -> Any:
 
 def trained(base: Path, folder: Path, form: str, rows: Any) -> float:
     """The loss of one step of the trainer that a form is for."""
-    import trl
     from transformers import AutoModelForCausalLM, AutoModelForSequenceClassification
 
-    name = {"sft": "SFT", "dpo": "DPO", "kto": "KTO", "reward": "Reward"}[form]
+    trl, name = load_trl(), {"sft": "SFT", "dpo": "DPO", "kto": "KTO", "reward": "Reward"}[form]
     trainer, config = getattr(trl, f"{name}Trainer"), getattr(trl, f"{name}Config")
     if form == "reward":
         model = AutoModelForSequenceClassification.from_pretrained(base, num_labels=1)
