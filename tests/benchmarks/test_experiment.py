@@ -68,6 +68,16 @@ def forms(corrected: list[Trajectory]) -> dict[str, Any]:
     return {"date": "2026-02-01", "forms": {"cnr": measured, "cnr-edits": measured}}
 
 
+def winners(corrected: list[Trajectory]) -> dict[str, Any]:
+    """The results of a critic that was trained on its rounds that won."""
+    measured = figures_of(Condition("held-out drafts", 16), corrected)
+    return {
+        "date": "2026-03-01",
+        "rounds": 9,
+        "critics": {"5 rounds, that won, seed 0": measured},
+    }
+
+
 def test_the_win_rate_is_the_papers_and_its_interval_holds_it(corrected: list[Trajectory]) -> None:
     rounds = figures_of(Condition("any", 16), corrected)["rounds"]
     assert [row["round"] for row in rounds] == list(range(ROUNDS + 1))
@@ -97,18 +107,20 @@ def test_the_strengths_are_the_three_that_the_page_names() -> None:
 def test_the_page_tells_each_figure_beside_the_papers(
     tmp_path: Path, corrected: list[Trajectory]
 ) -> None:
-    write_page(results(corrected), forms(corrected), tmp_path)
+    write_page(results(corrected), forms(corrected), winners(corrected), docs=tmp_path)
     page = (tmp_path / "experiment.md").read_text(encoding="utf-8")
     assert "| 1 | 8 / 8 / 0 | 75.0% (" in page
     assert f"| {PAPER_WIN_RATES[0]:.1%} |" in page
     assert "| 0 records | 16 | 75.0% |" in page
     assert "| of a version | 120.0 | 120.0 | 1.00 |" in page
     assert "| edits | 3 applied | 3 applied | |" in page
+    assert "revised 9 drafts for one round" in page
+    assert "| 5 rounds, that won, seed 0 | 16 | 75.0% |" in page
     assert "$" not in page
 
 
 def test_the_page_shows_plots_that_are_there(tmp_path: Path, corrected: list[Trajectory]) -> None:
-    write_page(results(corrected), forms(corrected), tmp_path)
+    write_page(results(corrected), forms(corrected), winners(corrected), docs=tmp_path)
     for name in ("rounds", "records", "strength", "ways"):
         picture = tmp_path / "experiment" / f"{name}.png"
         assert picture.read_bytes().startswith(b"\x89PNG")
