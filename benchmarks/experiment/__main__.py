@@ -13,8 +13,6 @@ from __future__ import annotations
 import json
 import logging
 import platform
-import subprocess
-import sys
 import tempfile
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -24,8 +22,8 @@ from typing import TYPE_CHECKING, Any
 from benchmarks.arguments import command_parser
 from benchmarks.experiment.measure import Condition, measure, served
 from benchmarks.experiment.report import write_page
+from benchmarks.product import revloop
 from revloop.demo import BASE_FOLDER, CRITIC_FOLDER
-from revloop.errors import EngineError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -64,13 +62,6 @@ def fine_tuned(records: Path, run: Path, *more: str, base: Path = BASE_FOLDER) -
     recipe = ("--recipe", "demo", "--base", str(base), "--output", str(run))
     revloop("finetune", str(records), *recipe, *more)
     return run / "model"
-
-
-def revloop(*arguments: str, may_miss_rounds: bool = False) -> None:
-    """Run the command; trajectories without all rounds are an error unless they may be."""
-    done = subprocess.run([sys.executable, "-m", "revloop", *arguments], check=False)
-    if not (may_miss_rounds and done.returncode == EngineError.exit_code):
-        done.check_returncode()
 
 
 def run(drafts: int, folder: Path) -> dict[str, Any]:

@@ -17,8 +17,9 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.arguments import command_parser
-from benchmarks.experiment.__main__ import critic_of, fine_tuned, revloop, write_docs
+from benchmarks.experiment.__main__ import critic_of, fine_tuned, write_docs
 from benchmarks.experiment.measure import Condition, measure, served
+from benchmarks.product import revloop
 from benchmarks.saving import save
 from revloop.demo import demo_drafts
 
@@ -34,8 +35,7 @@ def judged_run(critic: Path, drafts: int, folder: Path) -> Path:
     source.write_text("\n".join(rows) + "\n", encoding="utf-8")
     with served(critic, folder / "teacher.log") as engine:
         server = ("--base-url", str(engine.base_url), "--tokenizer", str(critic))
-        batch = ("batch", str(source), str(folder / "revised.jsonl"), "-n", "1", *server)
-        revloop(*batch, may_miss_rounds=True)
+        revloop("batch", str(source), str(folder / "revised.jsonl"), "-n", "1", *server)
     revloop("evaluate", str(store), "--judge", "demo")
     return store
 

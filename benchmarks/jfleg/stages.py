@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,19 +13,19 @@ from benchmarks.jfleg import fluency
 from benchmarks.jfleg.feedback import make_records
 from benchmarks.jfleg.judging import FOLDER
 from benchmarks.jfleg.sentences import Sentence, read_sentences
+from benchmarks.product import numbered_trajectories, revloop
 from revloop.serving import ServerOptions, VllmServer
-from revloop.trajectory import Trajectory
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+
+    from revloop.trajectory import Trajectory
 
 PROMPTS = Path(__file__).parent / "prompts"
 UNTRAINED = {"rewrite": "chat-plain", "edits": "chat-edits"}
 """Prompt sets for the base model as it is, by form."""
 
 VLLM_OPTIONS = ("--max-num-seqs", "64", "--max-model-len", "1024")
-_ROUNDS_MISSING = 4
-"""The exit code of a batch in which trajectories failed; its output is complete."""
 
 STAGES = ("records", "finetune", "revise", "evaluate")
 
@@ -106,9 +104,7 @@ class Run:
 
     def trajectories(self) -> list[Trajectory]:
         """What the revisions became, in the order of the sentences."""
-        lines = self.output("revised.jsonl").read_text(encoding="utf-8").splitlines()
-        found = [Trajectory.model_validate_json(line) for line in lines]
-        return sorted(found, key=lambda one: int(one.draft.id))
+        return numbered_trajectories(self.output("revised.jsonl"))
 
     def read(self, name: str) -> dict[str, Any]:
         """The content of a stage's JSON file; empty without it."""
@@ -118,11 +114,11 @@ class Run:
     def _make_records(self, output: Path) -> None:
         dev = read_sentences(self.data, "dev")
         _write_rows(output, make_records(dev, self.records, self.seed, self.critique))
-        _revloop("records", "validate", str(output), "--prompts", self.prompts)
+        revloop("records", "validate", str(output), "--prompts", self.prompts)
 
     def _finetune(self, output: Path) -> None:
         run, started = self.folder / "run", time.monotonic()
-        _revloop(
+        revloop(
             *("finetune", str(self.folder / "records.jsonl"), "--output", str(run)),
             *("--base", str(self.base), "--prompts", self.prompts, "--seed", str(self.seed)),
             *(("--resume",) if run.exists() else ()),
@@ -143,7 +139,7 @@ class Run:
             vllm_options=VLLM_OPTIONS,
         )
         with VllmServer(options) as server:
-            _revloop(
+            revloop(
                 *("batch", str(drafts), str(output), "--base-url", server.base_url),
                 *("--prompts", self.prompts, "--iterations", str(self.rounds)),
                 *self.revising,
@@ -154,31 +150,10 @@ class Run:
         environment = {**os.environ, FOLDER: str(self.data)}
         judge = "benchmarks.jfleg.judging:judge"
         command = ("evaluate", f"{self.output('revised.jsonl')}.sqlite", "--judge", judge)
-        found = _revloop(*command, "--json", env=environment, output=True)
+        found = revloop(*command, "--json", env=environment, output=True)
         output.write_text(found, encoding="utf-8")
 
 
 def _write_rows(path: Path, rows: Sequence[Any]) -> None:
     lines = (row.model_dump_json(exclude_none=True) + "\n" for row in rows)
     path.write_text("".join(lines), encoding="utf-8")
-
-
-def _revloop(*arguments: str, env: dict[str, str] | None = None, output: bool = False) -> str:
-    """Run a command of revloop; it shows its own progress and errors.
-
-    Returns:
-        Its standard output, if that is asked for.
-
-    Raises:
-        CalledProcessError: It failed. Trajectories that failed are results.
-    """
-    done = subprocess.run(
-        (sys.executable, "-m", "revloop", *arguments),
-        check=False,
-        env=env,
-        stdout=subprocess.PIPE if output else None,
-        encoding="utf-8",
-    )
-    if arguments[0] != "batch" or done.returncode != _ROUNDS_MISSING:
-        done.check_returncode()
-    return done.stdout or ""

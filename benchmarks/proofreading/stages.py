@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.jfleg.sentences import Sentence, read_sentences
+from benchmarks.product import numbered_trajectories, revloop
 from benchmarks.proofreading.answers import answers, prose_lines
 from benchmarks.proofreading.examples import Example, Part, examples, records
 from benchmarks.proofreading.wording import as_written
 from revloop.serving import ServerOptions, VllmServer
-from revloop.trajectory import Trajectory
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    from revloop.trajectory import Trajectory
 
 PROMPTS = Path(__file__).with_name("prompts")
 VLLM_OPTIONS = ("--max-num-seqs", "128", "--max-model-len", "1024")
@@ -105,9 +105,7 @@ class Measurement:
 
     def trajectories(self, name: str) -> list[Trajectory]:
         """What became of some texts, in their order."""
-        lines = self._revised(name).read_text(encoding="utf-8").splitlines()
-        found = [Trajectory.model_validate_json(line) for line in lines]
-        return sorted(found, key=lambda one: int(one.draft.id))
+        return numbered_trajectories(self._revised(name))
 
     def _revised(self, name: str) -> Path:
         return self.results / f"{name}-revised.jsonl"
@@ -121,7 +119,7 @@ class Measurement:
                 for record in records(self.records, seed=self.seed, form=self.form)
             ),
         )
-        _revloop(
+        revloop(
             *("finetune", str(rows), "--output", str(run), "--base", str(self.base)),
             *("--prompts", str(PROMPTS / self.form), "--seed", str(self.seed)),
             *(("--resume",) if run.exists() else ()),
@@ -131,17 +129,11 @@ class Measurement:
     def _proofread(self, name: str, texts: list[str], base_url: str) -> None:
         drafts = self.results / f"{name}.jsonl"
         _write(drafts, ({"id": str(at), "response": text} for at, text in enumerate(texts)))
-        _revloop(
+        revloop(
             *("batch", str(drafts), str(self._revised(name)), "--base-url", base_url),
             *("--prompts", str(PROMPTS / self.form), *REVISING, *self.revising),
-            may_fail=True,  # some trajectories may end as unusable
         )
 
 
 def _write(path: Path, rows: Iterable[dict[str, Any]]) -> None:
     path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
-
-
-def _revloop(*arguments: str, may_fail: bool = False) -> None:
-    """Run a command of revloop; it shows its own progress and errors."""
-    subprocess.run((sys.executable, "-m", "revloop", *arguments), check=not may_fail)
