@@ -7,20 +7,25 @@ import json
 import os
 import shutil
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from revloop import AsyncReviser, InputError, Reviser, arevise, arevise_many, revise, revise_many
+from revloop.cli.app import app
 from revloop.demo import demo_drafts
+from revloop.options import EngineOptions
 from tests.helpers.command_line import Finished, revloop, start
 from tests.helpers.repository import DATA, TINY_CRITIC
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
-WAYS_ON = ("--base-url", "REVLOOP_BASE_URL", "--model", "--model demo", "revloop demo")
+WAYS_ON = (
+    *("three ways on", "a server: --base-url URL", "REVLOOP_BASE_URL"),
+    *("a model in this process: --model FOLDER", "--model demo", "damages any other text"),
+)
 NO_ENGINE = "No server and no model is named"
 
 
@@ -38,6 +43,26 @@ async def assert_refused(*command: str, folder: Path, stdin: bytes = b"") -> Fin
     assert_names_the_ways_on(finished.err)
     assert sorted(os.listdir(folder)) == before  # noqa: PTH208
     return finished
+
+
+def commands_that_revise() -> set[str]:
+    """The commands that take the options of an engine."""
+    groups = [
+        ("", app),
+        *((f"{group.name} ", group.typer_instance) for group in app.registered_groups),
+    ]
+    return {
+        f"{prefix}{command.name or getattr(command.callback, '__name__', '')}"
+        for prefix, group in groups
+        for command in (group.registered_commands if group else ())
+        if EngineOptions in getattr(command.callback, "models", {}).values()
+    }
+
+
+def test_every_command_that_revises_is_tried_here() -> None:
+    tried = Path(__file__).read_text(encoding="utf-8")
+    for words in commands_that_revise():
+        assert ", ".join(f'"{word}"' for word in words.split()) in tried, words
 
 
 async def _first(drafts: Any) -> None:

@@ -27,10 +27,21 @@ DEMO = "demo"
 """The model name of the demo critic; a folder of that name is ``./demo``."""
 SHIPPED_CRITIC = "revloop-demo-critic"
 """The demo critic's name in the record."""
+NOTHING_NAMED = (
+    "No server and no model is named, so nothing can be revised. There are three ways on:\n"
+    "  a server: --base-url URL (in Python base_url=, or REVLOOP_BASE_URL)\n"
+    "  a model in this process: --model FOLDER (in Python model=, or REVLOOP_MODEL)\n"
+    "  the toy critic that ships with revloop: --model demo. It knows one kind of short message "
+    "and damages any other text; `revloop demo` shows it at work."
+)
+"""What is said in place of a default: no critic that ships is safe on any text."""
 
 
 def require_engine(options: EngineOptions) -> None:
     """Check that a server or a model is named: no critic is used by default.
+
+    Every command and every reviser goes through here; a critic that is safe on any text would
+    become the default here.
 
     Raises:
         InputError: Neither is named, or the batch API of no server.
@@ -40,13 +51,7 @@ def require_engine(options: EngineOptions) -> None:
     if options.base_url is None and (options.extra_body or options.header):
         raise InputError("--extra-body and --header are for a server: name it with --base-url.")
     if options.base_url is None and options.model is None:
-        raise InputError(
-            "No server and no model is named, so nothing can be revised. Name a server "
-            "(--base-url URL, base_url= in Python, or REVLOOP_BASE_URL), or a model to run in this "
-            "process (--model FOLDER, model= in Python, or REVLOOP_MODEL). The model 'demo' "
-            "(--model demo) is the toy critic that ships with revloop: it handles one kind of "
-            "short message and damages any other text. See it at work with `revloop demo`."
-        )
+        raise InputError(NOTHING_NAMED)
 
 
 def require_store(options: EngineOptions, store: str | Path | None) -> None:
