@@ -14,7 +14,7 @@ from benchmarks.jfleg.feedback import make_records
 from benchmarks.jfleg.judging import FOLDER
 from benchmarks.jfleg.sentences import Sentence, read_sentences
 from benchmarks.product import numbered_trajectories, revloop
-from revloop.serving import ServerOptions, VllmServer
+from benchmarks.serving import served
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -25,7 +25,7 @@ PROMPTS = Path(__file__).parent / "prompts"
 UNTRAINED = {"rewrite": "chat-plain", "edits": "chat-edits"}
 """Prompt sets for the base model as it is, by form."""
 
-VLLM_OPTIONS = ("--max-num-seqs", "64", "--max-model-len", "1024")
+CONTEXT_TOKENS = 1024
 
 STAGES = ("records", "finetune", "revise", "evaluate")
 
@@ -132,15 +132,10 @@ class Run:
         drafts = self.folder / "drafts.jsonl"
         rows = [{"id": str(n), "response": one.source} for n, one in enumerate(self.test)]
         drafts.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
-        options = ServerOptions(
-            model=str(self.model),
-            enforce_eager=True,
-            log_path=self.output("server.log"),
-            vllm_options=VLLM_OPTIONS,
-        )
-        with VllmServer(options) as server:
+        log = self.output("server.log")
+        with served(self.model, context_tokens=CONTEXT_TOKENS, log_path=log) as base_url:
             revloop(
-                *("batch", str(drafts), str(output), "--base-url", server.base_url),
+                *("batch", str(drafts), str(output), "--base-url", base_url),
                 *("--prompts", self.prompts, "--iterations", str(self.rounds)),
                 *self.revising,
                 env={**os.environ, fluency.FOLDER: str(self.base)},

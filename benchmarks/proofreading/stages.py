@@ -12,7 +12,7 @@ from benchmarks.product import numbered_trajectories, revloop
 from benchmarks.proofreading.answers import answers, prose_lines
 from benchmarks.proofreading.examples import Example, Part, examples, records
 from benchmarks.proofreading.wording import as_written
-from revloop.serving import ServerOptions, VllmServer
+from benchmarks.serving import served
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from revloop.trajectory import Trajectory
 
 PROMPTS = Path(__file__).with_name("prompts")
-VLLM_OPTIONS = ("--max-num-seqs", "128", "--max-model-len", "1024")
+CONTEXT_TOKENS = 1024
 REVISING = (
     *("--iterations", "1", "--single-pass", "--on-bad-edits", "fail", "--tries", "1"),
     *("--critique-max-tokens", "256", "--revision-max-tokens", "256", "--max-concurrency", "128"),
@@ -93,15 +93,10 @@ class Measurement:
         missing = [name for name in sources if not self._revised(name).exists()]
         if not missing:
             return
-        options = ServerOptions(
-            model=str(model),
-            enforce_eager=True,
-            log_path=self.results / "server.log",
-            vllm_options=VLLM_OPTIONS,
-        )
-        with VllmServer(options) as server:
+        log = self.results / "server.log"
+        with served(model, context_tokens=CONTEXT_TOKENS, log_path=log) as base_url:
             for name in missing:
-                self._proofread(name, sources[name], server.base_url)
+                self._proofread(name, sources[name], base_url)
 
     def trajectories(self, name: str) -> list[Trajectory]:
         """What became of some texts, in their order."""

@@ -282,6 +282,14 @@ class TestCandidates:
         assert len(engine.requests) == 3
         assert [check.passed for check in selection.others[1].checks] == [False, True]
 
+    def test_of_equals_the_first_is_chosen_and_no_critic_is_asked(self) -> None:
+        options: dict[str, Any] = {"candidates": 2, "iterations": 1}
+        found, engine = checked("5 far too long", "5 a", "6 b", checks=[short], **options)
+        selection = found.versions[1].selection
+        assert selection is not None
+        assert (found.final, selection.chosen, selection.scores) == ("5 a", 0, ())
+        assert len(engine.requests) == 2
+
     def test_a_judge_chooses_among_the_best(self) -> None:
         judge = RuleJudge(by_number)
         options: dict[str, Any] = {"candidates": 3, "iterations": 1, "judge": judge}

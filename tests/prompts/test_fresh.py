@@ -60,3 +60,16 @@ def test_others_name_the_sets_that_can(name: str) -> None:
 def test_a_set_with_a_fresh_context_needs_no_file_for_it(tmp_path: Path) -> None:
     with pytest.raises(PromptSetError, match=r"fresh\.txt"):
         prompt_set(tmp_path, revision='context = "fresh"', files={"fresh.txt": FRESH_BRIDGE})
+
+
+def test_a_fresh_bridge_without_the_response_asks_for_a_new_answer(tmp_path: Path) -> None:
+    again = "Q: ${prompt}\nAvoid this: ${critique}"
+    anew = prompt_set(tmp_path, revision='context = "fresh"', files={"bridge.txt": again})
+    assert turns(anew) == ["Q: What is 2 + 2?\nAvoid this: Dull."]
+
+
+def test_edits_are_never_asked_for_without_the_response(tmp_path: Path) -> None:
+    edits = 'context = "fresh"\nform = "edits"\n[rewrite]\nmax_tokens = 64'
+    files = {"bridge.txt": "Q: ${prompt}\nNotes: ${critique}", "rewrite.txt": FRESH_BRIDGE}
+    with pytest.raises(PromptSetError, match=r"bridge\.txt: \$\{response\} is missing"):
+        prompt_set(tmp_path, revision=edits, files=files)

@@ -83,12 +83,14 @@ class Choosing:
     async def _scores(
         self, requests: RoundRequests, texts: Sequence[str]
     ) -> dict[str, float | None]:
-        """The critic's score of each text; None if it gives none.
+        """The critic's score of each text; None if it gives none, none where checks criticise.
 
         A text that cannot be scored (too long for the context, say) does not fail the others; an
         engine failure fails the round.
         """
         scores: dict[str, float | None] = {}
+        if self._settings.critique == "checks":
+            return scores  # the critic is not asked
         for text in dict.fromkeys(texts):
             part = requests.for_candidate(0)  # same seed for all, at the critique's temperature
             try:

@@ -10,7 +10,8 @@ file                    kinds       content
 ``critique.txt``        both        asks for the critique: ``${prompt}``, ``${response}``
 ``bridge.txt``          both        leads from the critique to the revision; asks for it anew
                                     with ``context = "fresh"``: ``${prompt}``, ``${response}``,
-                                    ``${critique}``
+                                    ``${critique}``; without ``${response}``, except in edits, it
+                                    asks for another answer instead of a rewritten one
 ``turn.txt``            both        one turn of a conversation: ``${role}``, ``${content}``
 ``rewrite.txt``         both        with ``form = "edits"``: as ``bridge.txt``, but asks for the
                                     whole text, when edits could not be used
@@ -60,6 +61,7 @@ _OPTIONAL = {"critique.txt": frozenset({"checks"}), "single.txt": frozenset({"ch
 _OF_TEXTS = {"turn.txt", "system.txt"}
 """Files of sets that show a conversation as a text; otherwise it brings its own system message."""
 _FRESH_BRIDGE = _QUESTION | {"critique"}
+_SHOWN_OR_NOT = frozenset({"response"})
 _FILES = {
     "completion": {"critique.txt", "bridge.txt", "turn.txt", "checks.txt"},
     "chat": {"critique.txt", "bridge.txt", "turn.txt", "single.txt", "system.txt", "checks.txt"},
@@ -105,13 +107,17 @@ def load_set(name_or_folder: str | Path) -> LoadedSet:
         file: _FRESH_BRIDGE if asked.context == "fresh" else frozenset()
         for file, asked in bridges.items()
     }
+    optional = _OPTIONAL
+    if _is_fresh(settings) and settings.rewrite is None:
+        placeholders["bridge.txt"] = _FRESH_BRIDGE - _SHOWN_OR_NOT
+        optional = _OPTIONAL | {"bridge.txt": _SHOWN_OR_NOT}
     in_messages = _QUESTION if has_turns else frozenset[str]()
     with_fields = _with_fields(settings)
     templates = {
         file: load_template(
             folder / file,
             placeholders[file] - in_messages,
-            _OPTIONAL.get(file, frozenset()),
+            optional.get(file, frozenset()),
             with_fields=file in with_fields,
         )
         for file in sorted(files)
