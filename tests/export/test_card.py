@@ -23,9 +23,8 @@ def store(tmp_path: Path) -> Path:
 
 async def test_a_folder_gets_rows_and_a_card(store: Path) -> None:
     pytest.importorskip("statsmodels")
-    folder = store.parent / "pairs"
-    folder.mkdir()
-    finished = await revloop("export", str(store), str(folder), "--as", "dpo", "--orders", "both")
+    folder = store.parent / "new" / "pairs"
+    finished = await revloop("export", str(store), f"{folder}/", "--as", "dpo", "--orders", "both")
     assert finished.code == 0, finished.err
     assert len((folder / "train.jsonl").read_text().splitlines()) == 3
     card = (folder / "README.md").read_text(encoding="utf-8")
@@ -44,6 +43,25 @@ async def test_a_folder_gets_rows_and_a_card(store: Path) -> None:
         "| mean characters after | 4 |",
     ):
         assert line in card
+
+
+async def test_a_folder_that_is_there_is_used_and_its_card_is_not_replaced_unasked(
+    store: Path,
+) -> None:
+    command = ("export", str(store), str(store.parent / "pairs"), "--as", "versions")
+    (store.parent / "pairs").mkdir()
+    assert (await revloop(*command)).code == 0
+    again = await revloop(*command)
+    assert again.code == 3
+    assert "train.jsonl already exists" in again.err
+
+
+@pytest.mark.parametrize("form", ["trajectories", "arena-hard"])
+async def test_a_folder_is_no_place_for_what_is_one_file(store: Path, form: str) -> None:
+    finished = await revloop("export", str(store), f"{store.parent}/new/", "--as", form)
+    assert finished.code == 3
+    assert f"the form '{form}' is one file: name the file" in finished.err
+    assert not (store.parent / "new").exists()
 
 
 async def test_a_card_may_have_any_name_and_is_not_replaced_unasked(store: Path) -> None:

@@ -9,16 +9,18 @@ from typing import Annotated
 import typer
 
 from revloop.cli import exit_codes, output
-from revloop.cli.files import Force, named_output, new_file
+from revloop.cli.files import Force, make_folder, named_output, new_file
 from revloop.cli.generated import with_options
 from revloop.cli.stores import RunToRead, StoreOrShards, store_in, tell_which_run, what_is_read
 from revloop.export import (
     BENCHMARKS,
     CARD_NAME,
+    ROWS_NAME,
     ExportCounts,
     ExportOptions,
     card_of,
     check_ending_for,
+    check_folder,
     check_form,
     told,
 )
@@ -36,11 +38,11 @@ EXAMPLE = (
 @with_options(export=ExportOptions)
 def export(
     store: StoreOrShards,
-    output_file: Annotated[
-        Path,
+    output_name: Annotated[
+        str,
         typer.Argument(
             help="File to write: .jsonl, .jsonl.gz, .jsonl.zst, .parquet, or .csv for flat rows; "
-            "-: stdout; a folder: train.jsonl and README.md in it.",
+            "-: stdout; a folder (NAME/): train.jsonl and README.md in it.",
             metavar="OUTPUT",
         ),
     ],
@@ -68,26 +70,41 @@ def export(
     force: Force = False,
 ) -> None:
     """Export a store, also while a batch still writes to it."""
-    output_file = named_output(output_file)
     check_form(export, final_only=final_only, has_card=card is not None)
-    if export.form != "trajectories" and output_file.is_dir():
-        output_file, card = output_file / "train.jsonl", card or output_file / CARD_NAME
-    rows = Writes(output_file, may_replace=force, check_ending=check_ending_for(export))
-    cards = [] if card is None else [Writes(card, "the card", may_replace=force)]
-    check_paths([rows, *cards], what_is_read(store))
+    output_file = named_output(Path(output_name))
+    folder = output_file if output_name.endswith("/") or output_file.is_dir() else None
+    if folder is not None:
+        check_folder(export, folder)
+        output_file, card = folder / ROWS_NAME, card or folder / CARD_NAME
+    check_paths(_written(output_file, card, export, folder, force=force), what_is_read(store))
     store = store_in(store)
+    if folder is not None:
+        make_folder(folder)
     if not salvage_damaged:
         counts = _write(store, output_file, export, run, final_only=final_only)
         if card is not None:
             _write_card(card, card_of(store, export, counts, run=run), force=force)
         return
-    with tempfile.TemporaryDirectory(prefix="revloop-salvage-") as folder:
-        salvaged = Path(folder) / store.name
+    with tempfile.TemporaryDirectory(prefix="revloop-salvage-") as temporary:
+        salvaged = Path(temporary) / store.name
         losses = salvage(store, salvaged)
         _write(salvaged, output_file, export, run, final_only=final_only)
     _tell_losses(store, losses)
     if losses:
         raise typer.Exit(exit_codes.LOST)
+
+
+def _written(
+    rows: Path, card: Path | None, options: ExportOptions, folder: Path | None, *, force: bool
+) -> list[Writes]:
+    """What an export writes; the folder of a data set is created."""
+    check = check_ending_for(options)
+    is_inside = folder is not None
+    written = [Writes(rows, may_replace=force, makes_parents=is_inside, check_ending=check)]
+    if card is not None:
+        is_inside = card.parent == folder
+        written.append(Writes(card, "the card", may_replace=force, makes_parents=is_inside))
+    return written
 
 
 def _write(

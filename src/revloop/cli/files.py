@@ -12,6 +12,7 @@ import typer
 from revloop.cli.config_file import read_config
 from revloop.demo import CRITIC_FOLDER
 from revloop.engines.factory import DEMO
+from revloop.errors import InputError
 from revloop.files.atomic import atomic_file, translate_write_errors
 from revloop.files.descriptors import descriptor, is_special
 from revloop.files.paths import check_free
@@ -44,6 +45,18 @@ def new_file(path: Path, *, force: bool) -> Iterator[TextIO]:
         finally:
             with suppress(OSError):  # a failed write was reported before
                 text.detach()
+
+
+def make_folder(folder: Path) -> None:
+    """Create a folder with its parents, if it is not there.
+
+    Raises:
+        InputError: It cannot be created.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as exc:
+        raise InputError(f"The folder {folder} cannot be created: {exc.strerror}.") from exc
 
 
 def named_output(path: Path) -> Path:

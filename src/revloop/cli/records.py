@@ -11,7 +11,7 @@ import typer
 from pydantic import BaseModel
 
 from revloop.cli import output
-from revloop.cli.files import Force, model_folder, new_file
+from revloop.cli.files import Force, make_folder, model_folder, new_file
 from revloop.cli.findings import RecordsWritten, print_report, tell_findings, tell_outcome
 from revloop.cli.generated import with_options
 from revloop.demo.records import demo_records
@@ -161,7 +161,7 @@ def split_file(
         tell_findings(findings)
         raise _nothing_valid(file)
     parts = assign_parts(keys, shares=shares, seed=seed)
-    _make_folder(output_folder)
+    make_folder(output_folder)
     with ExitStack() as opened:
         files = [opened.enter_context(new_file(path, force=force)) for path in paths]
         entries = only_entries(read_records(file), [])
@@ -316,13 +316,6 @@ def _write_all(
     else:
         outcome = RecordsWritten(written={str(path): written}, findings=tuple(findings))
         tell_outcome(outcome, as_json=as_json)
-
-
-def _make_folder(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as exc:
-        raise InputError(f"The folder {folder} cannot be created: {exc.strerror}.") from exc
 
 
 def _nothing_valid(file: Path | str) -> InputError:

@@ -3,8 +3,10 @@
 from revloop.export.benchmarks import BENCHMARKS
 from revloop.export.card import CARD_NAME, card_of
 from revloop.export.exporting import (
+    ROWS_NAME,
     ExportCounts,
     check_ending_for,
+    check_folder,
     check_form,
     export,
     told,
@@ -16,12 +18,14 @@ from revloop.export.preferences import is_harmed, judged_preferences
 __all__ = [
     "BENCHMARKS",
     "CARD_NAME",
+    "ROWS_NAME",
     "ExportCounts",
     "ExportOptions",
     "FieldFilter",
     "accepted",
     "card_of",
     "check_ending_for",
+    "check_folder",
     "check_form",
     "export",
     "filters_of",

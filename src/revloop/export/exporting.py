@@ -28,6 +28,9 @@ if TYPE_CHECKING:
     from revloop.export.preferences import Preferences
     from revloop.trajectory import JudgeInfo, Trajectory
 
+ROWS_NAME = "train.jsonl"
+"""The name of the rows in the folder of a data set, which the hub reads as its part "train"."""
+
 UNFINISHED = "unfinished trajectories"
 FAILED = "failed trajectories"
 NO_PROMPT = "trajectories without a prompt"
@@ -77,6 +80,18 @@ def check_form(options: ExportOptions, *, final_only: bool = False, has_card: bo
     if has_card and options.form in {_WHOLE, *BENCHMARKS}:
         raise InputError(f"The form '{options.form}' has no card: leave out --card.")
     filters_of(options.where)
+
+
+def check_folder(options: ExportOptions, folder: Path) -> None:
+    """Check that the form's rows can be a data set in a folder.
+
+    Raises:
+        InputError: They are no training data.
+    """
+    if options.form not in FORMS:
+        raise InputError(
+            f"{folder} is a folder, and the form '{options.form}' is one file: name the file."
+        )
 
 
 def check_ending_for(options: ExportOptions) -> Callable[[Path], None]:
