@@ -47,7 +47,7 @@ CASES = (
             message={"reasoning_content": "Let me see."},
             usage=usage(24, 9, cached_tokens=16),
         ),
-        Answered("So.", tokens=(24, 9), thoughts="Let me see."),
+        Answered("So.", tokens=(24, 9), cached=16, thoughts="Let me see."),
     ),
     Case(
         "prompt and answer too long",

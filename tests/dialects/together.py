@@ -43,7 +43,7 @@ CASES = (
             prompt=[],
             usage=usage(24, 3, cached_tokens=0),
         ),
-        Answered("So.", tokens=(24, 3)),
+        Answered("So.", tokens=(24, 3), cached=0),
     ),
     Case(
         "chat, thoughts apart",

@@ -396,6 +396,31 @@ def test_a_completion_is_read() -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("usage", "cached"),
+    [
+        ({"prompt_tokens": 320, "prompt_tokens_details": {"cached_tokens": 192}}, 192),  # OpenAI
+        ({"prompt_tokens": 320, "prompt_tokens_details": None}, None),  # vLLM without its flag
+        (
+            {
+                "prompt_tokens": 320,
+                "prompt_cache_hit_tokens": 256,
+                "prompt_cache_miss_tokens": 64,
+            },
+            256,
+        ),  # DeepSeek
+        ({"prompt_tokens": 320, "prompt_cache_hit_tokens": 0}, 0),
+        ({"prompt_tokens": 320, "cached_tokens": 128}, 128),  # Moonshot
+        ({"prompt_tokens": 320, "cached_tokens": "many"}, None),
+    ],
+)
+def test_cached_tokens_are_read_where_a_server_reports_them(
+    usage: dict[str, object], cached: int | None
+) -> None:
+    reply = {**completion(), "usage": usage}
+    assert read_completion(reply, WHERE).usage.cached_tokens == cached
+
+
 def test_a_chat_completion_is_read() -> None:
     message = {"role": "assistant", "content": "Hello."}
     reply = {"choices": [{"message": message, "finish_reason": "length"}]}

@@ -336,9 +336,20 @@ def _usage(raw: Any) -> Usage:
     return Usage(
         prompt_tokens=_count(counts.get("prompt_tokens")) or 0,
         generated_tokens=_count(counts.get("completion_tokens")) or 0,
-        cached_tokens=_detail(counts, "prompt_tokens_details", "cached_tokens"),
+        cached_tokens=_cached(counts),
         thinking_tokens=_detail(counts, "completion_tokens_details", "reasoning_tokens"),
     )
+
+
+def _cached(counts: Mapping[str, Any]) -> int | None:
+    """Prompt tokens from the cache; None if not reported.
+
+    In OpenAI's place (vLLM fills it with ``--enable-prompt-tokens-details``), in DeepSeek's, or in
+    Moonshot's.
+    """
+    told = _detail(counts, "prompt_tokens_details", "cached_tokens")
+    beside = (counts.get("prompt_cache_hit_tokens"), counts.get("cached_tokens"))
+    return next((count for count in (told, *map(_count, beside)) if count is not None), None)
 
 
 def _detail(counts: Mapping[str, Any], group: str, name: str) -> int | None:

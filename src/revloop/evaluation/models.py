@@ -8,7 +8,7 @@ from revloop.engines.base import Request
 from revloop.engines.outage import WaitsForServer
 from revloop.engines.room import doubled_room, generate_within
 from revloop.errors import ContentFilterError, ContextFullError, MissingFieldError
-from revloop.trajectory import JudgeInfo, Verdict
+from revloop.trajectory import JudgeInfo, ModelUsage, Verdict
 from revloop.values import digest_of
 
 if TYPE_CHECKING:
@@ -79,6 +79,7 @@ class ModelJudge:
             return Verdict(preference="unparseable", reason=f"{exc}.")
         room = self._prompts.settings.max_tokens
         completion: Completion | None = None
+        spent = ModelUsage(model=self._engine.info.model)
         try:
             for attempt in range(1, self._tries + 1):
                 request = Request(
@@ -87,6 +88,8 @@ class ModelJudge:
                     max_tokens=self._prompts.settings.max_tokens,
                 )
                 completion = await generate_within(self._engine, request, room)
+                usage = spent.usage + completion.usage
+                spent = spent.model_copy(update={"requests": attempt, "usage": usage})
                 if completion.finish_reason not in _ANSWERS:
                     break
                 if completion.finish_reason == "stop":
@@ -97,12 +100,13 @@ class ModelJudge:
                             reason=found[1] or None,
                             raw=completion.text,
                             tries=attempt,
+                            spent=spent,
                         )
                 room = self._next_room(room, completion)
         except (ContextFullError, ContentFilterError) as exc:
-            return Verdict(preference="unparseable", reason=str(exc))
+            return Verdict(preference="unparseable", reason=str(exc), spent=spent)
         raw = "" if completion is None else completion.text
-        return Verdict(preference="unparseable", raw=raw, tries=attempt)
+        return Verdict(preference="unparseable", raw=raw, tries=attempt, spent=spent)
 
     def _next_room(self, room: int, completion: Completion) -> int:
         """The token limit of the next try: twice this one's if thoughts took the room."""

@@ -111,7 +111,7 @@ class RoundRequests:
         """A candidate's failure, with the requests of the whole round."""
         if isinstance(failure, EngineError):
             return failure
-        return RoundFailedError(failure.end.model_copy(update={"steps": tuple(self.steps)}))
+        return RoundFailedError(self._with_steps(failure.end))
 
     async def until_usable(
         self,
@@ -182,7 +182,19 @@ class RoundRequests:
     def failed(self, reason: StopReason, detail: str) -> RoundFailedError:
         """The error that ends the trajectory, naming the round."""
         sentence = f"Round {self.round}: {detail}"
-        return RoundFailedError(End(reason=reason, detail=sentence, steps=tuple(self.steps)))
+        return RoundFailedError(self._with_steps(End(reason=reason, detail=sentence)))
+
+    def _with_steps(self, end: End) -> End:
+        """An end with the requests so far, and who got them."""
+        if not self.steps:
+            return end
+        critic, editor = self._roles
+        asked = {
+            "steps": tuple(self.steps),
+            "engine": critic.engine.info,
+            "editor": None if editor is None else editor.engine.info,
+        }
+        return end.model_copy(update=asked)
 
     def _hint_at_rewrite(self, kind: Kind) -> str:
         """That edits need not be the end."""

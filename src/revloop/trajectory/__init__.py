@@ -13,6 +13,7 @@ from revloop.trajectory.comparisons import (
 from revloop.trajectory.draft import Draft, Message, as_draft, near_miss, text_of
 from revloop.trajectory.open_trajectory import OpenTrajectory
 from revloop.trajectory.sampling import Sampling, SamplingDefaults, SentSampling
+from revloop.trajectory.spending import ModelUsage, Spending, merged, summed
 from revloop.trajectory.steps import (
     REVISION_KINDS,
     FinishReason,
@@ -55,6 +56,7 @@ __all__ = [
     "JudgeInfo",
     "JudgeKind",
     "Message",
+    "ModelUsage",
     "OpenTrajectory",
     "OtherCandidate",
     "PanelComparison",
@@ -66,6 +68,7 @@ __all__ = [
     "Selection",
     "SentSampling",
     "Span",
+    "Spending",
     "Step",
     "StepKind",
     "StopReason",
@@ -81,8 +84,10 @@ __all__ = [
     "challenger_score",
     "compare",
     "kept_round",
+    "merged",
     "near_miss",
     "results_of",
+    "summed",
     "text_of",
     "told",
 ]

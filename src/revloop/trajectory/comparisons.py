@@ -15,6 +15,7 @@ from revloop.trajectory.verdicts import Verdict, challenger_score
 from revloop.values import AnyText, Frozen, Text
 
 if TYPE_CHECKING:
+    from revloop.trajectory.spending import ModelUsage
     from revloop.trajectory.verdicts import Judge
 
 BothOrders = Annotated[
@@ -44,6 +45,11 @@ class Comparison(_Pair):
     def scores(self) -> tuple[float | None, ...]:
         """1 where the challenger won, 0.5 for a tie, 0 where it lost; None if unreadable."""
         return _scores(self.verdicts)
+
+    @property
+    def spent(self) -> tuple[ModelUsage, ...]:
+        """What the judge took, if it is a model."""
+        return _spent(self.verdicts)
 
     @property
     def winner(self) -> int:
@@ -82,6 +88,11 @@ class PanelComparison(_Pair):
     def scores(self) -> tuple[float | None, ...]:
         """What the verdicts of all judges give the challenger: see :class:`Comparison`."""
         return tuple(score for vote in self.votes for score in vote.scores)
+
+    @property
+    def spent(self) -> tuple[ModelUsage, ...]:
+        """What those judges took that are models."""
+        return tuple(spent for vote in self.votes for spent in _spent(vote.verdicts))
 
     @property
     def votes_for_challenger(self) -> int:
@@ -126,6 +137,10 @@ class Selection(Frozen):
         default=(),
         description="By the judge or the panel; candidate numbers stand in for rounds.",
     )
+
+
+def _spent(verdicts: tuple[Verdict, Verdict]) -> tuple[ModelUsage, ...]:
+    return tuple(verdict.spent for verdict in verdicts if verdict.spent is not None)
 
 
 def prefers_challenger(verdicts: tuple[Verdict, Verdict]) -> bool | None:

@@ -16,8 +16,9 @@ from pydantic import Field
 
 from revloop.trajectory.draft import Draft
 from revloop.trajectory.notebook import html_of
+from revloop.trajectory.spending import Spending, spent_on_steps, summed
 from revloop.trajectory.steps import Refusal, Step, Usage
-from revloop.trajectory.version import Version, kept_round
+from revloop.trajectory.version import EngineInfo, Version, kept_round, models_of
 from revloop.values import AnyText, Frozen, WrittenExactly, json_text
 
 if TYPE_CHECKING:
@@ -83,6 +84,12 @@ class End(Frozen):
     calls_saved: int = Field(default=0, ge=0, description="Requests saved by stopping early.")
     steps: tuple[Step, ...] = Field(
         default=(), description="The requests of a last round that made no version."
+    )
+    engine: EngineInfo | None = Field(
+        default=None, description="Which engine got these requests; None without any."
+    )
+    editor: EngineInfo | None = Field(
+        default=None, description="Which engine got those for a revision, if not the same."
     )
 
 
@@ -258,3 +265,12 @@ class Trajectory(WrittenExactly):
     def latency_s(self) -> float:
         """Engine seconds of all requests."""
         return sum(step.latency_s for step in self.steps)
+
+    @property
+    def spending_by_round(self) -> dict[int, Spending]:
+        """What each round took, a last one that made no version included."""
+        by_round = {version.round: version.spending for version in self.versions if version.round}
+        if self.end is not None and self.end.steps:
+            models = models_of(self.end.engine, self.end.editor)
+            by_round[self.rounds + 1] = summed(spent_on_steps(self.end.steps, *models))
+        return by_round

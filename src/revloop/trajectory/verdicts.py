@@ -19,6 +19,7 @@ from typing import (
 
 from pydantic import Field, model_serializer
 
+from revloop.trajectory.spending import ModelUsage
 from revloop.values import AnyText, Frozen, Text
 
 if TYPE_CHECKING:
@@ -43,6 +44,9 @@ class Verdict(Frozen):
     )
     tries: Annotated[int, Field(ge=1)] = Field(
         default=1, description="Requests until the verdict could be parsed."
+    )
+    spent: ModelUsage | None = Field(
+        default=None, description="What a model that judges took; None for any other judge."
     )
 
 

@@ -11,6 +11,7 @@ from revloop.edits import EditResult
 from revloop.trajectory.checks import Check, Veto
 from revloop.trajectory.comparisons import Comparison, PanelComparison, Selection
 from revloop.trajectory.sampling import SentSampling
+from revloop.trajectory.spending import Spending, spent_on_steps, summed
 from revloop.trajectory.steps import FinishReason, GuardVerdict, Refusal, Step, Usage
 from revloop.values import AnyText, Frozen, Text
 
@@ -142,9 +143,31 @@ class Version(Frozen):
         return sum((step.usage for step in self.steps), Usage())
 
     @property
+    def spending(self) -> Spending:
+        """What its round took: critic, editor, selector and judges, if they are models."""
+        chosen = () if self.selection is None else self.selection.comparisons
+        compared = (*chosen, *(() if self.comparison is None else (self.comparison,)))
+        return summed(
+            [
+                *spent_on_steps(self.steps, *models_of(self.engine, self.editor)),
+                *(part for comparison in compared for part in comparison.spent),
+            ]
+        )
+
+    @property
     def latency_s(self) -> float:
         """Engine seconds of all steps."""
         return sum(step.latency_s for step in self.steps)
+
+
+def models_of(
+    engine: EngineInfo | None, editor: EngineInfo | None
+) -> tuple[str | None, str | None]:
+    """The names of the critic's and the editor's model; None where there is none."""
+    return (
+        None if engine is None else engine.model,
+        None if editor is None else editor.model,
+    )
 
 
 def kept_round(versions: Sequence[Version]) -> int:
