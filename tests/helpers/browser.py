@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import pytest
 from playwright.sync_api import sync_playwright
@@ -66,3 +67,38 @@ class Opened:
 
     def close(self) -> None:
         self.page.context.close()
+
+
+class Visited:
+    """Pages of a local server, with the console's messages and requests to anywhere else.
+
+    Attributes:
+        page: The page.
+        complaints: Console warnings and errors, uncaught exceptions, and requests to elsewhere.
+    """
+
+    def __init__(self, browser: Browser, address: str, **options: Any) -> None:
+        self.complaints: list[str] = []
+        context = browser.new_context(**options)
+        context.set_default_timeout(LIMIT_MS)
+        self.page: Page = context.new_page()
+        self.page.on("console", lambda message: self.complaints.append(message.text))
+        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        parts = urlsplit(address)
+        self.base = f"{parts.scheme}://{parts.netloc}"
+        self.page.on("request", lambda request: self._check(request.url))
+        self.page.goto(address)
+        self.page.wait_for_url(f"{self.base}/")
+
+    def open(self, path: str) -> Page:
+        """Go to another page of the server."""
+        self.page.goto(self.base + path)
+        return self.page
+
+    def close(self) -> None:
+        """Close it and its cookies."""
+        self.page.context.close()
+
+    def _check(self, address: str) -> None:
+        if not address.startswith(f"{self.base}/"):
+            self.complaints.append(f"requested {address}")

@@ -43,6 +43,8 @@ NOT_RUN = {
     "local server",
     ("README.md", "pip install '.[local]'"): "changes the environment; tests/house/test_wheel.py "
     "uses an installed package",
+    ("docs/review.md", "revloop review revised.jsonl.sqlite"): "runs until it is stopped; "
+    "tests/review tests its pages",
     ("docs/serving.md", SERVE): "runs until it is stopped; it starts the server of these tests",
     ("docs/serving.md", "revloop serve demo --eager -- --max-model-len 2048"): "runs until it is "
     "stopped; tests/serving/test_command.py checks the options",

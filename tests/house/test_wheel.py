@@ -48,6 +48,8 @@ def test_the_wheel_contains_only_the_package_and_its_data(wheel: Path) -> None:
     assert {f"revloop/prompt_sets/judge/{n}" for n in ("judge.toml", "pair.txt")} <= set(names)
     assert "revloop/finetune/recipes/falcon-40b-instruct.yaml" in names
     assert {f"revloop/report/page.{kind}" for kind in ("html", "css", "js")} <= set(names)
+    assert {f"revloop/review/assets/review.{kind}" for kind in ("css", "js")} <= set(names)
+    assert "revloop/review/templates/trajectory.html" in names
     assert "revloop/finetune/recipes/fsdp-8.accelerate" in names
     assert "revloop/planning/examples/slurm-pipeline.sh" in names
     assert all(name.startswith(("revloop/", "revloop-")) for name in names)

@@ -21,6 +21,7 @@ from revloop.cli import (
     prompts,
     records,
     report,
+    review,
     revise,
     serve,
     show,
@@ -49,6 +50,7 @@ app.command("serve", epilog=serve.EXAMPLE, context_settings=serve.PASSES_OPTIONS
 app.command("plan", epilog=plan.EXAMPLE)(plan.plan)
 app.command("evaluate", epilog=evaluate.EXAMPLE)(evaluate.evaluate_store)
 app.command("report", epilog=report.EXAMPLE)(report.report)
+app.command("review", epilog=review.EXAMPLE)(review.review)
 app.command("judge", epilog=judge.EXAMPLE)(judge.judge)
 app.command("finetune", epilog=finetune.EXAMPLE)(finetune.finetune)
 app.command("config", epilog=config.EXAMPLE)(config.config)

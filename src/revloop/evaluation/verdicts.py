@@ -135,6 +135,25 @@ class Verdicts:
             )
             self._file.write_many("INSERT OR REPLACE INTO verdicts VALUES {rows}", rows)
 
+    @property
+    def moment(self) -> int:
+        """Changes whenever another connection has committed something."""
+        return self._file.pragma("data_version")
+
+    def counts(self) -> dict[JudgeInfo, int]:
+        """Number of verdicts of each judge, in the order of their first verdict."""
+        if not self._has_verdicts():
+            return {}
+        numbers = dict(self._file.rows("SELECT judge, count(*) FROM verdicts GROUP BY judge"))
+        return {judge: numbers.get(judge.digest, 0) for judge in self.judges()}
+
+    def given_since(self, judge: JudgeInfo, time: str) -> list[tuple[str, str]]:
+        """A judge's verdicts from a time on: digest of the question, and when it was given."""
+        if not self._has_verdicts():
+            return []
+        sql = "SELECT question, given_at FROM verdicts WHERE judge = ? AND given_at >= ?"
+        return [(question, given) for question, given in self._file.rows(sql, (judge.digest, time))]
+
     def close(self) -> None:
         """Close the file."""
         self._file.close()

@@ -161,12 +161,13 @@ def _add(found: Aggregates, trajectory: Trajectory, result: Result) -> None:
             "result": result,
             "rounds": trajectory.rounds,
             "kept": trajectory.kept,
-            "preview": _preview(trajectory),
+            "preview": preview_of(trajectory),
             "values": {name: group_of(trajectory, name)[:_VALUE_CHARACTERS] for name in extra},
         }
     )
 
 
-def _preview(trajectory: Trajectory) -> str:
+def preview_of(trajectory: Trajectory) -> str:
+    """The beginning of the prompt, or of the response without one, on one line."""
     text = trajectory.draft.prompt_text or trajectory.original
     return " ".join(text[: 4 * _PREVIEW_CHARACTERS].split())[:_PREVIEW_CHARACTERS]

@@ -9,6 +9,7 @@ and how far the input has been read.
 """
 
 from revloop.store.file import StoreFile
+from revloop.store.following import StoreFollower
 from revloop.store.rows import InputState, RunRows
 from revloop.store.salvage import Losses, salvage
 from revloop.store.store import Run, Store
@@ -21,6 +22,7 @@ __all__ = [
     "RunRows",
     "Store",
     "StoreFile",
+    "StoreFollower",
     "StoredTrajectory",
     "salvage",
 ]

@@ -1,0 +1,39 @@
+"""How the review pages are served, and what they show."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar
+
+from pydantic import Field, SecretStr
+
+from revloop.options import Flag, Options
+
+DEFAULT_PORT = 8780
+PASSWORD_VARIABLE = "REVLOOP_REVIEW_PASSWORD"  # noqa: S105 - a variable's name
+
+
+class ReviewOptions(Options):
+    """How the review pages are served, and what they show."""
+
+    panel: ClassVar[str] = "Review"
+
+    host: Annotated[str, Flag(metavar="HOST")] = Field(
+        default="127.0.0.1",
+        description="Address to listen on. Others than this machine's own need a password "
+        f"({PASSWORD_VARIABLE}).",
+    )
+    port: Annotated[int | None, Flag(metavar="PORT")] = Field(
+        default=None,
+        ge=0,
+        le=65535,
+        description=f"Port to listen on; 0: any free one. Default: {DEFAULT_PORT}, or any if that "
+        "is taken.",
+    )
+    password: Annotated[SecretStr | None, Flag(variable=PASSWORD_VARIABLE, only_in_python=True)] = (
+        Field(default=None, description="Password of all reviewers; None: a token in the address.")
+    )
+    shown_judge: Annotated[str | None, Flag(name="--judge", metavar="NAME")] = Field(
+        default=None,
+        description="Stored judge whose verdicts decide the results in the list. Default: the one "
+        "with most verdicts, people excluded.",
+    )

@@ -1,0 +1,210 @@
+"""The pages in a real browser: keys, live news, hostile texts, a phone, dark mode, axe."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+
+from revloop.store import Store
+from revloop.trajectory import Draft, Version
+from tests.helpers.browser import Visited, chromium, needs_chromium
+from tests.helpers.judges import NOW, store_of
+from tests.helpers.report_samples import HOSTILE
+from tests.helpers.review_server import Reviewer, serving, until
+from tests.helpers.stored import append
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from playwright.sync_api import Browser, Page
+
+pytestmark = needs_chromium
+
+MARKDOWN = """# A title
+
+A list with a [link](https://example.com/a) and `code`:
+
+1. one
+2. **two**
+
+| a | b |
+| - | - |
+| 1 | 2 |
+
+```python
+print("<b>")
+```
+
+![a picture](https://example.com/x.png)
+
+<img src=x onerror="document.title = 1">
+
+[no script](javascript:document.title=1)
+"""
+ARABIC = "مرحبا بالعالم (hello)."
+PHONE = {"viewport": {"width": 360, "height": 740}}
+DARK = {"color_scheme": "dark"}
+PLACES = ("/", "/trajectory/1", "/trajectory/2")
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """One browser for all tests of this module."""
+    with chromium() as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def texts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The pages of a store with markdown, right-to-left and hostile texts."""
+    rows = [[MARKDOWN, MARKDOWN.replace("two", "three")], [ARABIC, f"{ARABIC}\n\n{ARABIC} 2"]]
+    rows += [[text, f"{text} two"] for text in HOSTILE]
+    fields = [{}, {}, *({text: text} for text in HOSTILE)]
+    path = store_of(tmp_path_factory.mktemp("texts") / "s.sqlite", rows, fields=fields)
+    with serving(path) as found:
+        until(lambda: Reviewer(found).json("/progress")["listed"] == len(rows))
+        yield found
+
+
+@pytest.fixture
+def visit(browser: Browser) -> Iterator[Callable[..., Visited]]:
+    """Opens pages; checks at the end for console messages and requests to elsewhere."""
+    opened: list[Visited] = []
+
+    def one(address: str, **options: Any) -> Visited:
+        opened.append(Visited(browser, address, **options))
+        return opened[-1]
+
+    yield one
+    for visited in opened:
+        visited.close()
+    assert [complaint for visited in opened for complaint in visited.complaints] == []
+
+
+def is_wider(page: Page) -> bool:
+    """Whether a page needs horizontal scrolling."""
+    return bool(
+        page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth")
+    )
+
+
+def test_the_token_is_not_left_in_the_address(visit: Callable[..., Visited], address: str) -> None:
+    page = visit(address).page
+    assert "token" not in page.url
+    assert page.locator(".list a").count() == 12
+
+
+def test_filters_apply_at_once_and_the_address_keeps_them(
+    visit: Callable[..., Visited], address: str
+) -> None:
+    page = visit(address).page
+    page.select_option("[name=result]", "better")
+    page.wait_for_url("**result=better**")
+    assert page.locator(".list .id").all_text_contents() == ["d1", "d3", "d5", "d7"]
+
+
+def test_the_list_and_trajectories_are_moved_through_by_keyboard(
+    visit: Callable[..., Visited], address: str
+) -> None:
+    page = visit(address).page
+    page.locator(".list a").first.focus()
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/trajectory/4")
+    page.keyboard.press("j")
+    page.wait_for_url("**/trajectory/6")
+    page.keyboard.press("k")
+    page.wait_for_url("**/trajectory/4")
+
+
+def test_a_deep_link_leads_to_a_version(visit: Callable[..., Visited], address: str) -> None:
+    page = visit(address).open("/trajectory/2#v2")
+    box = page.locator("#v2").bounding_box()
+    assert box is not None
+    assert box["y"] < 700
+
+
+def test_markdown_is_rendered_and_m_shows_the_source(
+    visit: Callable[..., Visited], texts: str
+) -> None:
+    page = visit(texts).open("/trajectory/1")
+    shown = page.locator("#v0 .rendered")
+    assert shown.locator("h1").text_content() == "A title"
+    assert shown.locator("li strong").text_content() == "two"
+    assert shown.locator("td").count() == 2
+    assert shown.locator("pre code").text_content() == 'print("<b>")\n'
+    link = shown.locator("a").first
+    assert link.get_attribute("rel") == "noopener noreferrer nofollow"
+    assert shown.locator("img, script").count() == 0
+    assert shown.locator("a[href^=javascript]").count() == 0
+    page.keyboard.press("m")
+    assert not shown.is_visible()
+    assert page.locator("#v0 .source").text_content() == MARKDOWN
+    page.reload()
+    assert page.locator("#v0 .source").is_visible()
+    assert page.title().startswith("d1 ")
+
+
+def test_right_to_left_text_runs_from_the_right(visit: Callable[..., Visited], texts: str) -> None:
+    page = visit(texts).open("/trajectory/2")
+    shown = page.locator("#v0 .rendered")
+    assert shown.evaluate("one => getComputedStyle(one).direction") == "rtl"
+
+
+def test_markup_in_texts_is_shown_as_text(visit: Callable[..., Visited], texts: str) -> None:
+    visited = visit(texts)
+    for number, text in enumerate(HOSTILE, start=3):
+        page = visited.open(f"/trajectory/{number}")
+        assert text in (page.locator("#v0 .source").text_content() or "")
+        assert text in page.locator(".fields dd").all_text_contents()
+        assert page.title() == f"d{number} · revloop review"
+        assert page.locator("main img, main svg, main script").count() == 0
+
+
+def test_new_trajectories_appear_without_a_reload(
+    visit: Callable[..., Visited], tmp_path: Path
+) -> None:
+    path = store_of(tmp_path / "s.sqlite", [["one", "two"]])
+    with serving(path) as address, Store.open(path) as store:
+        page = visit(address).page
+        page.locator(".list a").first.focus()
+        page.evaluate("window.isTheSamePage = true")
+        draft = Draft(id="new", prompt="Why?", response="other")
+        new = store.begin(store.runs()[0], "t-new", draft)
+        append(new, Version(round=0, text="other", created_at=NOW))
+        page.locator(".list .id", has_text="new").wait_for()
+        assert page.evaluate("document.activeElement.id") == "line-1"
+        assert page.evaluate("window.isTheSamePage")
+        assert page.locator("#progress-text").text_content() == "1 of 2 ended"
+        page.locator("#line-2").click()
+        append(new, Version(round=1, text="another", created_at=NOW))
+        page.locator("#news").wait_for()
+        page.locator("#news a").click()
+        page.locator("#v1").wait_for()
+
+
+@pytest.mark.parametrize("path", PLACES)
+def test_a_phone_needs_no_horizontal_scrolling(
+    visit: Callable[..., Visited], texts: str, path: str
+) -> None:
+    assert not is_wider(visit(texts, **PHONE).open(path))
+
+
+@pytest.mark.parametrize("options", [{}, DARK, PHONE], ids=["light", "dark", "phone"])
+def test_axe_finds_nothing_serious(
+    visit: Callable[..., Visited], texts: str, address: str, options: dict[str, Any]
+) -> None:
+    found = []
+    for base, paths in ((texts, PLACES), (address, ("/", "/trajectory/2"))):
+        visited = visit(base, **options)
+        for path in paths:
+            results = Axe().run(visited.open(path)).response["violations"]
+            found += [
+                (path, one["id"], one["nodes"][0]["html"])
+                for one in results
+                if one["impact"] in {"serious", "critical"}
+            ]
+    assert found == []
