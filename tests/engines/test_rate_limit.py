@@ -241,9 +241,10 @@ class TestEstimates:
             ({"prompt": "a" * 41}, 111),
             ({"prompt": "好" * 40}, 130),
             ({"messages": [{"content": "a" * 20}, {"content": "b" * 20}]}, 110),
+            ({"messages": [{"content": [{"text": "a" * 40}, {"url": "x" * 99}]}]}, 110),
             ({"prompt": ""}, 100),
         ],
-        ids=["ids", "text", "chinese", "chat", "empty"],
+        ids=["ids", "text", "chinese", "chat", "parts", "empty"],
     )
     def test_a_request_counts_its_prompt_and_all_it_may_generate(
         self, body: dict[str, object], tokens: int

@@ -47,6 +47,7 @@ FLOORS = {
     "bench": 7,
     "distributed": 7,
     "export": 7,
+    "gateway": 7,
     "report": 7,
     "review": 7,
     "__main__": 8,

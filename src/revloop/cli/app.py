@@ -15,6 +15,7 @@ from revloop.cli import (
     evaluate,
     export,
     finetune,
+    gateway,
     judge,
     output,
     plan,
@@ -53,6 +54,7 @@ app.command("report", epilog=report.EXAMPLE)(report.report)
 app.command("review", epilog=review.EXAMPLE)(review.review)
 app.command("judge", epilog=judge.EXAMPLE)(judge.judge)
 app.command("finetune", epilog=finetune.EXAMPLE)(finetune.finetune)
+app.command("gateway", epilog=gateway.EXAMPLE)(gateway.gateway)
 app.command("config", epilog=config.EXAMPLE)(config.config)
 app.command("demo", epilog=demo.EXAMPLE)(demo.demo)
 app.add_typer(

@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 import time
 from collections import deque
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     from revloop.engines.rate_headers import Allowance, Allowances
 
@@ -267,6 +268,14 @@ def estimated_tokens(body: Mapping[str, Any], max_tokens: int) -> int:
     prompt = body.get("prompt")
     if isinstance(prompt, list):
         return len(prompt) + max_tokens
-    texts = [prompt] if prompt else [message["content"] for message in body.get("messages", ())]
+    turns = (message.get("content") for message in body.get("messages") or ())
+    texts = [prompt] if prompt else [text for content in turns for text in _texts(content)]
     total = sum(len(text.encode("utf-8", "surrogatepass")) for text in texts)
     return math.ceil(total / _BYTES_A_TOKEN) + max_tokens
+
+
+def _texts(content: object) -> list[str]:
+    """The texts of a turn: one, or those of its parts, images and the like left out."""
+    parts = content if isinstance(content, list) else [content]
+    texts = (part.get("text") if isinstance(part, Mapping) else part for part in parts)
+    return [text for text in texts if isinstance(text, str)]

@@ -147,7 +147,7 @@ def read_completion(reply: Mapping[str, Any], where: str) -> Answer:
             finish_reason=_finish_reason(said, choice, has_text=bool(text), where=where),
             stop_text=stop_reason if isinstance(stop_reason, str) else None,
             token_ids=choice.get("token_ids") or (),
-            usage=_usage(reply.get("usage")),
+            usage=usage_in(reply),
         )
     except (KeyError, IndexError, TypeError, AttributeError) as exc:
         raise BadReplyError(f"{where} sent a malformed reply: {exc!r}.") from exc
@@ -330,8 +330,9 @@ def _streamed_error(body: bytes, where: str) -> Mapping[str, Any]:
     )
 
 
-def _usage(raw: Any) -> Usage:
-    """Token counts; an invalid one does not invalidate the answer."""
+def usage_in(reply: Mapping[str, Any]) -> Usage:
+    """The token counts of a reply; an invalid one does not invalidate the answer."""
+    raw = reply.get("usage")
     counts = raw if isinstance(raw, dict) else {}
     return Usage(
         prompt_tokens=_count(counts.get("prompt_tokens")) or 0,

@@ -14,6 +14,7 @@ from revloop.options.bench import BenchOptions, DemoOptions
 from revloop.options.commands import CommandOptions, SandboxName
 from revloop.options.editor import EditorOptions
 from revloop.options.engine import EngineKind, EngineOptions
+from revloop.options.gateway import GatewayOptions
 from revloop.options.loop import (
     DEFAULT_ITERATIONS,
     DEFAULT_JUDGE_PROMPTS,
@@ -47,6 +48,7 @@ __all__ = [
     "EngineKind",
     "EngineOptions",
     "Flag",
+    "GatewayOptions",
     "Keep",
     "LoopOptions",
     "OnBadEdits",

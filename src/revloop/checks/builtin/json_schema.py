@@ -82,13 +82,16 @@ def _read(path: Path) -> str:
 
 @cache
 def _validator(text: str) -> Any:
-    """The validator of a schema.
+    return json_validator(from_json(text))
+
+
+def json_validator(schema: object) -> Any:
+    """The validator of a schema, which reads nothing from elsewhere.
 
     Raises:
         ValueError: It is no schema.
         MissingExtraError: The package jsonschema is not installed.
     """
-    schema = from_json(text)
     if not isinstance(schema, dict | bool):
         raise ValueError("it is no object")  # noqa: TRY004 - the file's content, not an argument
     with needs("JSON schemas need the package jsonschema: pip install 'revloop[checks]'."):

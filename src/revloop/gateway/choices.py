@@ -1,0 +1,115 @@
+"""One choice of the upstream's reply: whether it can be revised, and what it is afterwards."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from pydantic import ValidationError
+from pydantic_core import from_json
+
+from revloop.checks.builtin.json_schema import json_validator
+from revloop.errors import BadReplyError
+from revloop.gateway.refusals import invalid
+from revloop.trajectory import Draft
+from revloop.values import explain
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from revloop.gateway.asked import AskedAnswer
+    from revloop.trajectory import Trajectory
+
+_CALLS = ("tool_calls", "function_call")
+
+
+def text_in(choice: Mapping[str, Any]) -> str:
+    """The text of a choice; empty if it has none."""
+    message = choice.get("message")
+    text = message.get("content") if isinstance(message, Mapping) else choice.get("text")
+    return text if isinstance(text, str) else ""
+
+
+def why_unrevised(choice: Mapping[str, Any], asked: AskedAnswer, *, revise_json: bool) -> str:
+    """Why a choice is returned as it is; empty if it is to be revised."""
+    message = choice.get("message")
+    message = message if isinstance(message, Mapping) else {}
+    if any(message.get(name) for name in _CALLS):
+        return "tool_call"
+    if message.get("refusal"):
+        return "refusal"
+    reason = choice.get("finish_reason")
+    if reason in {"length", "content_filter"}:
+        return str(reason)
+    if not text_in(choice).strip():
+        return "empty"
+    if asked.json_form is not None and not revise_json:
+        return "json"
+    return "" if asked.iterations else "not_asked"
+
+
+def with_text(choice: Mapping[str, Any], text: str) -> dict[str, Any]:
+    """The choice with another text; what was about the draft's tokens is left out."""
+    changed = {**choice, "logprobs": None}
+    message = choice.get("message")
+    if isinstance(message, Mapping):
+        changed["message"] = {**message, "content": text}
+    else:
+        changed["text"] = text
+    return {name: value for name, value in changed.items() if name != "token_ids"}
+
+
+def draft_of(choice: Mapping[str, Any], asked: AskedAnswer, name: str, model: str) -> Draft:
+    """The draft that a choice is.
+
+    Args:
+        choice: A choice with a text.
+        asked: The request.
+        name: The draft's id.
+        model: The model that wrote it.
+
+    Raises:
+        BadReplyError: The text cannot be stored.
+    """
+    fields = {"prompt": asked.prompt, "messages": asked.messages, "response": text_in(choice)}
+    try:
+        return Draft.model_validate({**fields, "id": name, "extra": {"draft_model": model}})
+    except ValidationError as exc:
+        raise BadReplyError(f"The draft cannot be used: {explain(exc)}.") from exc
+
+
+def usable_json(form: Mapping[str, Any]) -> Callable[[str], bool]:
+    """Tells whether a text is JSON of the form that a client asks for.
+
+    Raises:
+        RefusedRequestError: The form is not known, or is no schema.
+        MissingExtraError: A schema needs the package jsonschema.
+    """
+    asked = form.get("json_schema")
+    schema = asked.get("schema") if isinstance(asked, Mapping) else None
+    validator = None
+    if schema is not None:
+        try:
+            validator = json_validator(schema)
+        except ValueError as exc:
+            raise invalid(f"'response_format' has no schema: {exc}.", "response_format") from exc
+
+    def is_usable(text: str) -> bool:
+        try:
+            value = from_json(text, allow_inf_nan=False)
+        except ValueError:
+            return False
+        return validator is None or bool(validator.is_valid(value))
+
+    return is_usable
+
+
+def answered_round(trajectory: Trajectory, is_usable: Callable[[str], bool] | None) -> int:
+    """The round of the version that is answered: the kept one, or the last usable one before."""
+    kept = trajectory.kept
+    if is_usable is None:
+        return kept
+    rounds = (
+        number for number in range(kept, 0, -1) if is_usable(trajectory.versions[number].text)
+    )
+    return next(rounds, 0)
