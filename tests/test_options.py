@@ -22,6 +22,7 @@ from revloop.options import (
     Keep,
     LoopOptions,
     OnBadEdits,
+    Policy,
     RunSettings,
 )
 from revloop.prompts import PromptSet
@@ -111,7 +112,7 @@ class TestRunSettings:
                     "check_timeout_s",
                 ),
                 *("editor", "critique_temperature", "edit_temperature"),
-                "on_bad_edits",
+                *("on_bad_edits", "policy"),
                 *("thinking", "thinking_tokens", "unsent", "extra_body", "headers"),
             },
         )
@@ -174,6 +175,7 @@ class TestRunSettings:
             {"stop_score": 9},
             {"tries": 1},
             {"retry_temperature": 0.8},
+            {"policy": {"rounds": 5}},
         ],
     )
     def test_each_choice_changes_the_digest(self, choice: dict[str, Any]) -> None:
@@ -276,7 +278,7 @@ TAKEN_FOR: dict[Any, set[Any]] = {
     tuple[str, ...]: {Sequence[str]},
 }
 """What pydantic takes for a type."""
-TAKEN_BESIDES: dict[str, set[Any]] = {"extra_body": {Mapping[str, Any]}}
+TAKEN_BESIDES: dict[str, set[Any]] = {"extra_body": {Mapping[str, Any]}, "policy": {str, Path}}
 """What a field's own validator takes besides."""
 
 
@@ -286,7 +288,7 @@ class TestPythonsKeywords:
     def hints(self) -> dict[str, Any]:
         here = (Engine, EngineOptions, LoopOptions, RetryPolicy, Path, SecretStr, Mapping, Sequence)
         names: dict[str, Any] = {one.__name__: one for one in here}
-        names |= {"Keep": Keep, "OnBadEdits": OnBadEdits, "GuardName": GuardName}
+        names |= {"Keep": Keep, "OnBadEdits": OnBadEdits, "GuardName": GuardName, "Policy": Policy}
         names |= {"EngineKind": EngineKind, "CritiqueSource": CritiqueSource}
         names |= {"JudgeSource": object, "CheckSource": object}
         return get_type_hints(ReviserOptions, None, names)

@@ -238,6 +238,9 @@ class AsyncReviser:
         """Those of a row's fields that decide its versions: a check may read them all."""
         editor = set() if self._editor is None else self._editor.prompts.fields
         shown = self._prompts.fields.union(editor, *(judge.info.fields for judge in self.judges))
+        policy = self._settings.policy
+        if policy is not None and policy.field is not None:
+            shown |= {policy.field}
         return [name for name in row if self._checks is not None or name in shown]
 
     def with_fields(self, draft: Draft, row: Mapping[str, Any]) -> Draft:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
         Keep,
         LoopOptions,
         OnBadEdits,
+        Policy,
     )
     from revloop.prompts.guards import GuardName
     from revloop.trajectory import Judge
@@ -90,6 +91,7 @@ class ReviserOptions(TypedDict, total=False):
     revision_max_tokens: int | None
     early_stop: bool
     stop_score: float | None
+    policy: Policy | str | Path | None
     tries: int | None
     retry_temperature: float | None
     thinking_tokens: int

@@ -174,3 +174,20 @@ async def test_a_reviser_of_single_drafts_tells_rubrics_apart(
     assert (again.id, again.versions) == (first.id, first.versions)
     with pytest.raises(InputError, match="has another draft with the id 'right'"):
         await arevise({**drafts[0], "rubric": "kind"}, store=store, **options)
+
+
+async def test_a_policy_decides_by_a_field_of_the_rows_and_is_part_of_the_settings(
+    server: StubServer, work: Work
+) -> None:
+    write_rows(work.folder / "drafts.jsonl", [row("a", rubric="x"), row("b", rubric="y")])
+    policy = work.folder / "policy.toml"
+    policy.write_text('rounds = 1\nfield = "rubric"\nvalues = {x = 0}\n', encoding="utf-8")
+    assert await run(work, server, "--policy", "policy.toml") == 0
+    ends = [(one["end"]["reason"], len(one["versions"])) for one in work.rows()]
+    assert ends == [("not_worth_revising", 1), ("not_worth_revising", 2)]
+    asked = len(server.asked(CHAT))
+    policy.write_text("rounds = 1\n", encoding="utf-8")
+    again = await work.run(server, "--prompts", "mine", "--policy", "policy.toml")
+    assert again.code == 5
+    assert "policy: " in again.err
+    assert len(server.asked(CHAT)) == asked

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import types
+from pathlib import Path
 from typing import (
     TYPE_CHECKING,
     Annotated,
@@ -18,7 +19,7 @@ from typing import (
 )
 
 import typer
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from revloop.cli.config_file import TABLES, ConfigFile, read_config
 from revloop.errors import InputError
@@ -206,12 +207,14 @@ def _parameter(model: type[Options], name: str, default: Any) -> inspect.Paramet
 
 
 def _one_type(annotation: Any) -> Any:
-    """The type of a value on the command line: without None, and a list for a tuple."""
+    """The type of a value on the command line: a list for a tuple, a file for a model."""
     if get_origin(annotation) in {Union, types.UnionType}:
         (annotation,) = (one for one in get_args(annotation) if one is not types.NoneType)
     if get_origin(annotation) is tuple:
         (member, *_) = get_args(annotation)
         return list[str] if get_origin(member) is Literal else types.GenericAlias(list, (member,))
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return Path  # its validator reads the file
     return annotation
 
 

@@ -17,7 +17,7 @@ from revloop.loop.choosing import Choosing
 from revloop.loop.judges import Judges
 from revloop.loop.requests import RoundFailedError, RoundRequests
 from revloop.loop.roles import Role, Roles
-from revloop.loop.stopping import end_of, found_nothing, next_base
+from revloop.loop.stopping import end_of, is_enough, next_base
 from revloop.loop.writing import Writing
 from revloop.trajectory import StopReason, Version
 
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from revloop.trajectory import (
         Check,
         Critique,
+        End,
         OpenTrajectory,
     )
 
@@ -92,7 +93,7 @@ class Rounds:
             StoreError: A version could not be stored.
             EngineGoneError: The server of the engine or of a judge stays away.
         """
-        trajectory, settings = self._trajectory, self._settings
+        trajectory = self._trajectory
 
         async def append(version: Version) -> None:
             for new in await trajectory.append(version):
@@ -103,7 +104,7 @@ class Rounds:
             text = self._draft.response
             checks, now = await self._check(text), datetime.now(UTC)
             await append(Version(round=0, text=text, checks=checks, created_at=now))
-        while (end := end_of(trajectory.versions[: iterations + 1], settings, iterations)) is None:
+        while (end := self._end(iterations)) is None:
             try:
                 version = await self._round(trajectory.versions)
             except RoundFailedError as failure:
@@ -112,6 +113,10 @@ class Rounds:
             await append(version)
         if trajectory.rounds <= iterations:  # else another writer did more
             await trajectory.finish(end)
+
+    def _end(self, iterations: int) -> End | None:
+        versions = self._trajectory.versions[: iterations + 1]
+        return end_of(versions, self._settings, iterations, self._draft.extra)
 
     async def _round(self, versions: Sequence[Version]) -> Version:
         last, base = versions[-1].round, next_base(versions, self._settings)
@@ -189,7 +194,9 @@ class Rounds:
             return list(made.values())
         critiques = await self._critiques(requests, base)
         to_improve = [
-            n for n, (one, _) in critiques.items() if not found_nothing(one, self._settings)
+            n
+            for n, (one, _) in critiques.items()
+            if not is_enough(one, requests.round, self._settings, self._draft.extra)
         ]
         if not to_improve:
             critique, _ = next(iter(critiques.values()))

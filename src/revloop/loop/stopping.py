@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from revloop.trajectory import End, StopReason, kept_round
+from revloop.trajectory import REVISION_KINDS, End, StopReason, kept_round
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from revloop.options import RunSettings
     from revloop.trajectory import Critique, Trajectory, Version
@@ -17,7 +18,12 @@ _FOUND_NOTHING = {StopReason.NOTHING_TO_IMPROVE, StopReason.CRITERIA_MET}
 """Ends after a critique that asks for no revision."""
 
 
-def end_of(versions: Sequence[Version], settings: RunSettings, iterations: int) -> End | None:
+def end_of(
+    versions: Sequence[Version],
+    settings: RunSettings,
+    iterations: int,
+    fields: Mapping[str, object] = MappingProxyType({}),
+) -> End | None:
     """Why the rounds end after these versions; None if another round follows.
 
     A pure function of the versions, so that a trajectory resumed from a store ends where it would
@@ -27,13 +33,18 @@ def end_of(versions: Sequence[Version], settings: RunSettings, iterations: int) 
         versions: All versions so far, version 0 first.
         settings: Which early stops are enabled.
         iterations: Rounds requested.
+        fields: Those of the draft's row, for the policy.
     """
     last = versions[-1]
-    early = _verified(versions, settings) or _early_reason(versions, settings)
+    early = (
+        _verified(versions, settings)
+        or _left_by_policy(versions, settings, iterations, fields)
+        or _early_reason(versions, settings)
+    )
     if early is not None:
         reason, detail = early
         saved = settings.requests_a_round * max(0, iterations - last.round)
-        if reason in _FOUND_NOTHING and not settings.single_pass:
+        if last.round and _is_unrevised(reason, last) and not settings.single_pass:
             # the revisions of the round whose critique found nothing
             critiques = 0 if settings.critique == "checks" else settings.critiques
             saved += settings.requests_a_round - critiques
@@ -60,8 +71,18 @@ def first_rounds(trajectory: Trajectory, settings: RunSettings, iterations: int)
     if trajectory.rounds < iterations:
         return trajectory
     versions = trajectory.versions[: iterations + 1]
-    end = end_of(versions, settings, iterations)
+    end = end_of(versions, settings, iterations, trajectory.draft.extra)
     return trajectory.model_copy(update={"versions": versions, "end": end})
+
+
+def is_enough(
+    critique: Critique, round_: int, settings: RunSettings, fields: Mapping[str, object]
+) -> bool:
+    """Whether no revision follows a critique: it found nothing, or the policy wants none."""
+    policy = settings.policy
+    if round_ == 1 and policy is not None and policy.leaves_alone(fields, critique.score):
+        return True
+    return found_nothing(critique, settings)
 
 
 def found_nothing(critique: Critique | None, settings: RunSettings) -> bool:
@@ -70,6 +91,37 @@ def found_nothing(critique: Critique | None, settings: RunSettings) -> bool:
     if critique is not None and critique.meets_all and settings.early_stop:
         return True
     return settings.stop_score is not None and score is not None and score >= settings.stop_score
+
+
+def _left_by_policy(
+    versions: Sequence[Version],
+    settings: RunSettings,
+    iterations: int,
+    fields: Mapping[str, object],
+) -> tuple[StopReason, str] | None:
+    """The end of a draft that has had the rounds that the policy gives it."""
+    policy, done = settings.policy, versions[-1].round
+    if policy is None:
+        return None
+    rounds, why = policy.by_field(fields), f"its field '{policy.field}'"
+    if rounds is None:
+        if not done:
+            return None
+        critique = versions[1].critique
+        score = None if critique is None else critique.score
+        rounds = policy.by_score(score)
+        why = "its first critique, which has no score" if score is None else f"its score {score:g}"
+    if done < rounds or rounds >= iterations:
+        return None
+    number = "1 round" if rounds == 1 else f"{rounds or 'no'} rounds"
+    return StopReason.NOT_WORTH_REVISING, f"By {why}, the policy gives it {number}."
+
+
+def _is_unrevised(reason: StopReason, last: Version) -> bool:
+    """Whether the last round ended with its critique."""
+    if reason is StopReason.NOT_WORTH_REVISING:
+        return not any(step.kind in REVISION_KINDS for step in last.steps)
+    return reason in _FOUND_NOTHING
 
 
 def _nothing_to_tell(base: Version, settings: RunSettings) -> End | None:

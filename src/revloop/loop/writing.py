@@ -10,7 +10,7 @@ from revloop.engines.base import LONG_CHARS, Request
 from revloop.errors import ContextFullError
 from revloop.loop.candidate import Candidate
 from revloop.loop.requests import RoundFailedError
-from revloop.loop.stopping import found_nothing
+from revloop.loop.stopping import is_enough
 from revloop.prompts import texts_given
 from revloop.prompts.parsing import left_out
 from revloop.trajectory import StopReason
@@ -144,7 +144,7 @@ class Writing:
         def parse(generated: str) -> Written:
             reply = request.prefill + generated
             critique, revision = prompts.parse_single_pass(reply, given, criteria)
-            if found_nothing(critique, settings):
+            if is_enough(critique, requests.round, settings, self._draft.extra):
                 return self.unchanged(text, critique), ()
             rest = reply.removeprefix(critique.raw).removeprefix(prompts.bridge)
             return self._accepted(prompts, rest, revision, critique, text)

@@ -21,13 +21,13 @@ from revloop.options.loop import (
     DEFAULT_PROMPTS,
     HOW_TO_NAME_A_JUDGE,
     CritiqueSource,
-    Keep,
     LoopOptions,
     OnBadEdits,
     RunOptions,
     StoreOptions,
     checked_iterations,
 )
+from revloop.options.policy import Keep, Policy, ScoreBand
 from revloop.options.settings import EditorSettings, RunSettings, chosen_sampling
 
 __all__ = [
@@ -53,11 +53,13 @@ __all__ = [
     "LoopOptions",
     "OnBadEdits",
     "Options",
+    "Policy",
     "RayOptions",
     "RowOptions",
     "RunOptions",
     "RunSettings",
     "SandboxName",
+    "ScoreBand",
     "ShardFormat",
     "StoreOptions",
     "checked_iterations",

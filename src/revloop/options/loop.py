@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import operator
 from pathlib import Path
-from typing import Annotated, ClassVar, Literal, Self, SupportsIndex
+from typing import Annotated, Any, ClassVar, Literal, Self, SupportsIndex
 
 from pydantic import BeforeValidator, Field, model_validator
 
@@ -12,6 +12,7 @@ from revloop.errors import InputError
 from revloop.options.base import Flag, Options
 from revloop.options.commands import CommandOptions
 from revloop.options.editor import EditorOptions
+from revloop.options.policy import Keep, Policy, read_policy
 from revloop.prompts.guards import GuardName, known_guards
 
 DEFAULT_ITERATIONS = 5
@@ -22,7 +23,6 @@ HOW_TO_NAME_A_JUDGE = (
     "several), model:FOLDER, reward:FOLDER, or reward:http://... (the server of a reward model)"
 )
 
-Keep = Literal["last", "best", "gate"]
 OnBadEdits = Literal["rewrite", "fail"]
 CritiqueSource = Literal["model", "checks", "blind"]
 
@@ -66,6 +66,11 @@ class SettledOptions(Options):
         default=None,
         description="End when a critique gives at least this score. A critic's own score: "
         "validate it against a judge first.",
+    )
+    policy: Annotated[Policy | None, BeforeValidator(read_policy), Flag(metavar="FILE")] = Field(
+        default=None,
+        description="A policy, as revloop pilot writes it: rounds by the first critique's score or "
+        "by a field, at most --iterations (docs/when-to-revise.md).",
     )
     thinking_tokens: Annotated[int, Flag(metavar="N", panel="Sampling")] = Field(
         default=0,
@@ -201,6 +206,14 @@ class LoopOptions(SettledOptions):
         description="Let --keep best or gate be judged by the model that writes the texts, which "
         "tends to prefer its own. By default that is refused.",
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _choices_of_the_policy(cls, data: Any) -> Any:
+        if not isinstance(data, dict) or data.get("policy") is None:
+            return data
+        policy = Policy.model_validate(read_policy(data["policy"]))
+        return {**policy.choices, **data, "policy": policy}
 
     @model_validator(mode="after")
     def _temperatures_of_one_reply(self) -> Self:

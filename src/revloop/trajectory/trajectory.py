@@ -36,6 +36,7 @@ class StopReason(StrEnum):
     NOTHING_TO_IMPROVE = "nothing_to_improve"
     CRITERIA_MET = "criteria_met"
     VERIFIED = "verified"
+    NOT_WORTH_REVISING = "not_worth_revising"
     MISSING_FIELD = "missing_field"
     CONTEXT_FULL = "context_full"
     TOKEN_LIMIT = "token_limit"  # noqa: S105 - the tokens of a text, not a secret
@@ -50,7 +51,7 @@ class StopReason(StrEnum):
 
     @property
     def is_early_stop(self) -> bool:
-        """Whether the rounds left out would have changed nothing."""
+        """Whether the rounds left out are not wanted: they would change nothing worth it."""
         return self in _EARLY_STOPS
 
     @property
@@ -71,6 +72,7 @@ _EARLY_STOPS = {
     StopReason.NOTHING_TO_IMPROVE,
     StopReason.CRITERIA_MET,
     StopReason.VERIFIED,
+    StopReason.NOT_WORTH_REVISING,
 }
 
 
