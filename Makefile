@@ -102,6 +102,10 @@ fuzz: $(INSTALLED)  ## Fuzz the parsers of untrusted input with atheris (some mi
 soak: $(INSTALLED)  ## Check a long run for leaks of files, threads, tasks and memory (6 minutes)
 	$(BIN)/python -m benchmarks.soak
 
+.PHONY: soak-gateway
+soak-gateway: $(INSTALLED)  ## Check the gateway for growth under 64 clients (5 minutes)
+	$(BIN)/python -m benchmarks.gateway --soak
+
 .PHONY: lock
 lock: $(INSTALLED)  ## Update requirements-dev.lock to the newest packages, with hashes
 	$(BIN)/python -m pip install --quiet uv

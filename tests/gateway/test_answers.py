@@ -9,7 +9,7 @@ import pytest
 
 from revloop.trajectory import StopReason
 from tests.helpers.gateways import DRAFT, MODEL, QUESTION, Running, running
-from tests.helpers.stub_server import CHAT, COMPLETIONS, answer, chat_completion, error
+from tests.helpers.stub_server import CHAT, COMPLETIONS, StubServer, answer, chat_completion, error
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -88,7 +88,7 @@ async def test_the_clients_own_parameters_go_to_the_upstream_and_ours_do_not(up:
 
 async def test_usage_counts_all_calls_with_the_parts_beside_it(up: Running) -> None:
     reply = await up.ask(model=f"{MODEL}@2")
-    calls = {"draft": 1, "critique": 2, "revision": 2}
+    calls = {"draft": 1, "critique": 2, "revision": 2, "judge": 0}
     for part, usage in reply["revloop"]["usage"].items():
         assert usage["total_tokens"] == 10 * calls[part]
     assert reply["usage"] == {"prompt_tokens": 35, "completion_tokens": 15, "total_tokens": 50}
@@ -222,6 +222,16 @@ async def test_a_named_judge_decides_by_default_and_a_client_may_do_without(
         await again.ask()
         await again.ask(revloop={"gate": False})
         assert len(again.stored()) == 5
+
+
+async def test_usage_counts_a_model_that_judges(tmp_path: Path) -> None:
+    async with StubServer(models=("judge",)) as judge:
+        judge.on(CHAT, chat_completion("Verdict: B"), chat_completion("Verdict: A"))
+        async with running(tmp_path, loop={"judge": (judge.base_url,)}) as up:
+            reply = await up.ask()
+    assert text_of(reply) == "Better +"
+    assert reply["revloop"]["usage"]["judge"]["total_tokens"] == 20
+    assert reply["usage"]["total_tokens"] == 50
 
 
 async def test_the_gate_needs_a_judge(up: Running) -> None:

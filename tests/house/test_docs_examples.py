@@ -62,7 +62,7 @@ STANDS_IN = {
 """Commands that are replaced by others, and why."""
 
 ELSEWHERE = {
-    "docs/gateway.md": "tests/gateway: a gateway runs until it is stopped",
+    "docs/gateway.md": "tests/gateway/test_clients.py: a gateway runs until it is stopped",
     "docs/finetuning.md": "test_docs_finetuning.py: minutes of training, and eight GPUs",
     "docs/servers.md": "tests/dialects/test_page.py: servers that speak other dialects",
 }

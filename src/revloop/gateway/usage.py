@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from revloop.trajectory import Trajectory
 
-PARTS = ("draft", "critique", "revision")
+PARTS = ("draft", "critique", "revision", "judge")
 """What the calls of an answer are for. One reply that is critique and revision is a revision."""
 
 
@@ -23,11 +23,13 @@ def usage_parts(reply: Mapping[str, Any], trajectories: Sequence[Trajectory]) ->
         reply: The upstream's reply.
         trajectories: What became of its choices.
     """
-    parts = {"draft": usage_in(reply), "critique": Usage(), "revision": Usage()}
+    parts = dict.fromkeys(PARTS, Usage()) | {"draft": usage_in(reply)}
     for trajectory in trajectories:
         for step in trajectory.steps:
             part = "critique" if step.kind == "critique" else "revision"
             parts[part] += step.usage
+        for version in trajectory.versions:
+            parts["judge"] += version.judging.usage
     return parts
 
 

@@ -145,14 +145,15 @@ class Version(Frozen):
     @property
     def spending(self) -> Spending:
         """What its round took: critic, editor, selector and judges, if they are models."""
+        steps = spent_on_steps(self.steps, *models_of(self.engine, self.editor))
+        return summed([*steps, self.judging])
+
+    @property
+    def judging(self) -> Spending:
+        """What its selector and its judges took, if they are models."""
         chosen = () if self.selection is None else self.selection.comparisons
         compared = (*chosen, *(() if self.comparison is None else (self.comparison,)))
-        return summed(
-            [
-                *spent_on_steps(self.steps, *models_of(self.engine, self.editor)),
-                *(part for comparison in compared for part in comparison.spent),
-            ]
-        )
+        return summed(part for comparison in compared for part in comparison.spent)
 
     @property
     def latency_s(self) -> float:
