@@ -1,5 +1,6 @@
 """Revises many drafts concurrently: from a file of any size, or from any iterable."""
 
+from revloop.batch.budget import Budget
 from revloop.batch.many import arevise_many, revise_many
 from revloop.batch.output import write_output, write_rejects
 from revloop.batch.progress import Progress, Snapshot
@@ -9,6 +10,7 @@ from revloop.batch.source import InputSource
 __all__ = [
     "Batch",
     "BatchOutcome",
+    "Budget",
     "Ending",
     "InputSource",
     "Progress",

@@ -212,6 +212,7 @@ class GatedEngine(EngineWrapper):
         trajectory: The trajectory.
         iterations: Rounds that it gets in all.
         on_reply: Called with every completion, usable or not.
+        on_round: Called before a round begins; it may close the gate.
         lockstep: Counts the trajectories that wait for the engine.
         begun: The round that it has begun, where another engine counts it too.
     """
@@ -224,6 +225,7 @@ class GatedEngine(EngineWrapper):
         *,
         iterations: int,
         on_reply: OnReply | None = None,
+        on_round: Callable[[], None] | None = None,
         lockstep: Lockstep | None = None,
         begun: _Begun | None = None,
     ) -> None:
@@ -233,6 +235,7 @@ class GatedEngine(EngineWrapper):
         self._trajectory = trajectory
         self._iterations = iterations
         self._on_reply = on_reply
+        self._on_round = on_round
         self._begun = begun or _Begun()
 
     def beside(self, engine: Engine, gate: Gate) -> GatedEngine:
@@ -246,6 +249,7 @@ class GatedEngine(EngineWrapper):
             self._trajectory,
             iterations=self._iterations,
             on_reply=self._on_reply,
+            on_round=self._on_round,
             lockstep=self._lockstep,
             begun=self._begun,
         )
@@ -268,6 +272,8 @@ class GatedEngine(EngineWrapper):
             mid_round=self._begun.round == rounds_done,
         )
         async with self._gate.turn(priority):
+            if self._on_round is not None and self._begun.round != rounds_done:
+                self._on_round()
             self._check()
             self._begun.round = rounds_done
             with self._lockstep.waits(self._trajectory.id):

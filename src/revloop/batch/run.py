@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from contextlib import suppress
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from anyio import to_thread
 
+from revloop.batch.budget import Budget
 from revloop.batch.intake import Intake, in_thread
 from revloop.batch.output import write_output, write_rejects
 from revloop.batch.workers import Workers
@@ -21,6 +22,7 @@ from revloop.options import DEFAULT_ITERATIONS, checked_iterations
 from revloop.trajectory import StopReason
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
     from pathlib import Path
 
     from revloop.batch.progress import Progress
@@ -41,6 +43,7 @@ class Ending(StrEnum):
     INTERRUPTED = "interrupted"
     STOPPED = "stopped"
     ENGINE_GONE = "engine gone"
+    OUT_OF_BUDGET = "out of budget"
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,9 +77,11 @@ class Batch:
         options: The batch's options.
         progress: Counts what happens.
         iterations: Rounds for each draft.
+        budget: What it may spend; None: anything.
 
     Raises:
-        InputError: The reviser has no store, or the store's run has another input.
+        InputError: The reviser has no store, the store's run has another input, or the price of a
+            model is needed and missing.
     """
 
     def __init__(
@@ -88,6 +93,7 @@ class Batch:
         progress: Progress,
         *,
         iterations: int = DEFAULT_ITERATIONS,
+        budget: Budget | None = None,
     ) -> None:
         if reviser.store is None or reviser.run is None:
             raise InputError("A batch needs a store.")
@@ -100,10 +106,13 @@ class Batch:
         self._detail = ""
         self._engine = reviser.engine
         progress.watch(reviser.engine, reviser.editor, judges=reviser.judges)
+        self._budget = budget or Budget()
+        self._budget.watch([reviser.engine, *filter(None, [reviser.editor]), *reviser.judges])
         self._settings = reviser.settings
         greedy = reviser.settings.is_greedy
         self._progress.rejected = self._rows.reject_count()
         self._count_earlier()
+        self._is_resumed = progress.entered > 0
         self._intake = Intake(
             source,
             self._rows,
@@ -114,7 +123,11 @@ class Batch:
             on_rejects=self._on_rejects_in_thread,
         )
         self._workers = Workers(
-            reviser, iterations=iterations, bounds=options.bounds, progress=progress
+            reviser,
+            iterations=iterations,
+            bounds=options.bounds,
+            progress=progress,
+            on_round=self._check_budget,
         )
 
     def interrupt(self) -> None:
@@ -131,7 +144,7 @@ class Batch:
         self._loop = asyncio.get_running_loop()
         self._check_earlier_rejects()
         try:
-            async with self._workers.running():
+            async with self._until_deadline(), self._workers.running():
                 await self._resume_stored()
                 await self._begin_new()
         except EngineGoneError as exc:
@@ -141,6 +154,8 @@ class Batch:
                 await to_thread.run_sync(write_rejects, self._rows, self._output)
             raise
         await to_thread.run_sync(write_rejects, self._rows, self._output)
+        if self._budget.is_told and self._is_resumed:
+            self._budget.in_store = await to_thread.run_sync(self._rows.spending)
         if self._ending is None:
             await self._write_output()
         return BatchOutcome(
@@ -151,6 +166,23 @@ class Batch:
             self._progress.failed,
             next(self._rows.rejects(), None),
         )
+
+    @asynccontextmanager
+    async def _until_deadline(self) -> AsyncIterator[None]:
+        """Check the budget at the deadline too: rounds may take long, or wait for a server."""
+        left_s = self._budget.left_s
+        timer = None if left_s is None else self._loop.call_later(left_s, self._check_budget)
+        try:
+            yield
+        finally:
+            if timer is not None:
+                timer.cancel()
+
+    def _check_budget(self, under_way: int = 0) -> None:
+        if (reached := self._budget.reached(under_way)) is not None:
+            self._stop(
+                Ending.OUT_OF_BUDGET, f"{reached} The rounds that were under way are stored."
+            )
 
     async def _resume_stored(self) -> None:
         """Start the trajectories that earlier runs of the command left unfinished."""

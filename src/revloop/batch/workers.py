@@ -50,6 +50,7 @@ class Workers:
         bounds: Least and most requests under way at an engine.
         progress: Counts what happens.
         on_version: Called with each new version and its draft, once it is stored.
+        on_round: Called before a round begins, with the requests under way; it may stop the others.
     """
 
     def __init__(
@@ -60,12 +61,14 @@ class Workers:
         bounds: Concurrency,
         progress: Progress,
         on_version: OnVersion | None = None,
+        on_round: Callable[[int], None] | None = None,
     ) -> None:
         self._reviser = reviser
         self._iterations = iterations
         self._bounds = bounds
         self._progress = progress
         self._on_version = on_version
+        self._on_round = on_round
         self._engines = [reviser.engine, *(() if reviser.editor is None else (reviser.editor,))]
         self._failures = FailuresInARow(progress, engines=len(self._engines))
         self._gates = [Gate(bounds.least) for _ in self._engines]
@@ -153,6 +156,7 @@ class Workers:
             trajectory,
             iterations=self._iterations,
             on_reply=lambda completion: self._progress.replied(completion.usage),
+            on_round=None if self._on_round is None else self._before_round,
             lockstep=self._lockstep,
         )
 
@@ -190,6 +194,10 @@ class Workers:
         finally:
             self._places.release()
             self._tell_jobs()
+
+    def _before_round(self) -> None:
+        if self._on_round is not None and not self._is_closed:
+            self._on_round(sum(gate.inside for gate in self._gates) - 1)  # all but the one to begin
 
     @property
     def _is_closed(self) -> bool:

@@ -11,9 +11,10 @@ from typing import Annotated
 import anyio
 import typer
 
-from revloop.batch import Batch, BatchOutcome, Ending, InputSource, Progress
+from revloop.batch import Batch, BatchOutcome, Budget, Ending, InputSource, Progress
 from revloop.checks import checkers_of
 from revloop.cli import exit_codes, output
+from revloop.cli.batch_budget import no_budget_on_ray, tell_spending
 from revloop.cli.batch_display import follow, tell
 from revloop.cli.batch_ray import not_on_ray, one_server, run_on_ray
 from revloop.cli.checks import tell_failed_checks
@@ -31,6 +32,7 @@ from revloop.files.paths import Kind, Writes, check_paths
 from revloop.files.store_files import batch_lock
 from revloop.options import (
     BatchOptions,
+    BudgetOptions,
     EngineOptions,
     RayOptions,
     RowOptions,
@@ -64,6 +66,7 @@ Output = Annotated[
 @with_options(
     rows=RowOptions,
     batch=BatchOptions,
+    budget=BudgetOptions,
     store=StoreOptions,
     loop=RunOptions,
     ray=RayOptions,
@@ -74,6 +77,7 @@ def batch(
     context: typer.Context,
     rows: RowOptions,
     batch: BatchOptions,
+    budget: BudgetOptions,
     store: StoreOptions,
     loop: RunOptions,
     ray: RayOptions,
@@ -89,14 +93,17 @@ def batch(
     """
     output_file = named_output(output_file)
     to_read = InputSource(source, form=rows.format, fields=rows.fields(), questions=rows.questions)
-    read = paths_read(rows, engine, loop, judges=(*loop.judge, loop.selector))
+    read = paths_read(rows, budget, engine, loop, judges=(*loop.judge, loop.selector))
     if ray.servers:
         engine = engine.model_copy(update={"base_url": ray.servers[0]})
     if ray.address is not None:
         not_on_ray(store, batch, {"--force": force, "--log-json": output.mode.as_json})
+        no_budget_on_ray(budget)
         raise typer.Exit(run_on_ray(to_read, output_file, (engine, loop, batch, ray), read))
     one_server(ray.servers)
     batch = batch.for_engine(engine.kind)
+    budget.refuse_jobs(engine)
+    spent = Budget(budget, budget.read_prices())
     store_file = _store_path(store.store, output_file)
     retries = RetryPolicy.for_batch(batch.wait_for_server)
     reviser = AsyncReviser(  # before any work: an unusable option ends it at once
@@ -115,10 +122,12 @@ def batch(
     tell_if_in_two_files(context, store.store)
     to_read.check_there()
     progress = Progress()
-    run = partial(Batch, to_read, output_file, reviser, batch, progress, iterations=loop.iterations)
+    given = (to_read, output_file, reviser, batch, progress)
+    run = partial(Batch, *given, iterations=loop.iterations, budget=spent)
     with batch_lock(store_file), rare_collections():
         outcome = anyio.run(_run, run, reviser, progress)
     tell(progress)
+    tell_spending(spent)
     if (suite := reviser.checks) is not None:
         tell_failed_checks(suite.failures, suite.first_failures)
     raise typer.Exit(_tell_outcome(outcome, output_file, store_file))
@@ -153,6 +162,7 @@ def _tell_outcome(outcome: BatchOutcome | None, output_file: Path, store: Path) 
             Ending.INTERRUPTED: exit_codes.INTERRUPTED,
             Ending.STOPPED: exit_codes.STOPPED,
             Ending.ENGINE_GONE: EngineError.exit_code,
+            Ending.OUT_OF_BUDGET: exit_codes.OUT_OF_BUDGET,
         }[outcome.ending]
     rejects = rejects_path(output_file)
     if outcome.rejected:

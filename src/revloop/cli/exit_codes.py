@@ -14,6 +14,7 @@ from revloop.errors import (
 REJECTED_ROWS = 8
 STOPPED = 9
 LOST = 10
+OUT_OF_BUDGET = 11
 INTERRUPTED = 128 + 2  # as a shell reports a program that SIGINT ended
 
 MEANINGS = {
@@ -27,6 +28,7 @@ MEANINGS = {
     REJECTED_ROWS: "done, but rows were rejected",
     STOPPED: "stopped by `--strict` or `--max-failures`",
     LOST: "salvaged, but some data is lost",
+    OUT_OF_BUDGET: "a budget of `batch` is reached",
     INTERRUPTED: "interrupted",
     ReaderGoneError.exit_code: "the reader of the output is gone",
 }

@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     from revloop.engines.replies import Answer
     from revloop.engines.tokens import PromptTokenizer
     from revloop.engines.transport import Read, Reader
-    from revloop.trajectory import FinishReason, Usage
+    from revloop.trajectory import FinishReason, Spending, Usage
 
 logger = logging.getLogger("revloop.engines")
 
@@ -303,6 +303,10 @@ class HttpEngine:
     def held_back(self) -> int:
         """Number of requests that wait for a rate limit."""
         return self._transport.limiter.waiting
+
+    def spending(self) -> Spending:
+        """What its requests took so far."""
+        return self._transport.meter.spending(self._model.id)
 
     def faults(self) -> Faults | None:
         """The faults after which requests were sent again; None without any."""

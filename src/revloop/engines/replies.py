@@ -331,11 +331,14 @@ def _streamed_error(body: bytes, where: str) -> Mapping[str, Any]:
 
 
 def usage_in(reply: Mapping[str, Any]) -> Usage:
-    """The token counts of a reply; an invalid one does not invalidate the answer."""
+    """The token counts of a reply; an invalid one does not invalidate the answer.
+
+    Where there is only a total, as for rewards, it is the prompt's.
+    """
     raw = reply.get("usage")
     counts = raw if isinstance(raw, dict) else {}
     return Usage(
-        prompt_tokens=_count(counts.get("prompt_tokens")) or 0,
+        prompt_tokens=_count(counts.get("prompt_tokens", counts.get("total_tokens"))) or 0,
         generated_tokens=_count(counts.get("completion_tokens")) or 0,
         cached_tokens=_cached(counts),
         thinking_tokens=_detail(counts, "completion_tokens_details", "reasoning_tokens"),

@@ -19,9 +19,10 @@ from revloop.engines.base import Completion, Request, cut_after_stop, room_for_a
 from revloop.engines.failures import failure_of
 from revloop.engines.generation import BatchedPrompt, BatchGenerator
 from revloop.engines.local_tokens import LocalTokenizer, warn_once_of_unused_sampling
+from revloop.engines.metering import Meter
 from revloop.errors import EngineError, RejectedError, failure_line
 from revloop.models.config import read_config
-from revloop.trajectory import EngineInfo, Usage
+from revloop.trajectory import EngineInfo, Spending, Usage
 
 DEFAULT_BATCH_SIZE = 16
 _FAILURES = (RuntimeError, MemoryError, ValueError, IndexError)  # torch raises RuntimeErrors
@@ -59,6 +60,7 @@ class TransformersEngine:
         self._batch_size = self._wanted_batch_size = batch_size
         self._waiting: list[_PendingRequest] = []
         self._turn = asyncio.Lock()
+        self._meter = Meter()
         self._model_in_use = threading.Lock()  # a cancelled batch continues in its thread
 
     @classmethod
@@ -91,6 +93,7 @@ class TransformersEngine:
         if request.exact:
             raise RejectedError("Only vLLM can generate an exact number of tokens.")
         job = await self._job(request)
+        self._meter.requests += 1
         self._waiting.append(job)
         try:
             while job.result is None:
@@ -102,7 +105,12 @@ class TransformersEngine:
                 self._waiting.remove(job)
         if isinstance(job.result, EngineError):
             raise job.result
+        self._meter.note(job.result.usage)
         return job.result
+
+    def spending(self) -> Spending:
+        """What its requests took so far."""
+        return self._meter.spending(self.info.model)
 
     async def aclose(self) -> None:
         """Nothing to release but memory, which is freed with the engine."""

@@ -18,9 +18,10 @@ from yarl import URL
 
 from revloop.engines.address import Address
 from revloop.engines.blame import Blame, Health
+from revloop.engines.metering import Meter
 from revloop.engines.outage import Faults, Outage, Waiting
 from revloop.engines.rate_limiter import RateLimiter
-from revloop.engines.replies import check_reply, check_status, json_object
+from revloop.engines.replies import check_reply, check_status, json_object, usage_in
 from revloop.engines.wire import (
     Upload,
     largest_reply_bytes,
@@ -120,6 +121,7 @@ class Transport:
         refused: Requests turned away or timed out.
         outage: How long the server has been unreachable.
         limiter: Holds requests for answers back to obey rate limits.
+        meter: Counts the requests for answers, and their tokens.
         faults: The faults after which requests were sent again; None without any.
         address: The server's address, without ``/v1``.
         roots: Where the API may begin after :attr:`address`, the likeliest first.
@@ -142,6 +144,7 @@ class Transport:
         self.outage = Outage()
         self.limiter = RateLimiter(limits)
         self.faults: Faults | None = None
+        self.meter = Meter()
         self._address = Address.read(base_url)
         self.address, self.roots = self._address.server, self._address.roots
         self.root = self.roots[0]
@@ -290,6 +293,7 @@ class Transport:
         try:
             return await self._read_reply(call, read, spent)
         finally:
+            self.meter.requests += 1
             self.limiter.leave(spent)
 
     async def _read_reply(
@@ -301,6 +305,7 @@ class Transport:
         reply = json_object(raw, where, quoted=self._without_key)
         if spent is not None:
             self.limiter.note_usage(spent, reply.get("usage"))
+            self.meter.note(usage_in(reply))
         check_reply(reply, where, model=_model_in(call), quoted=self._without_key)
         answer = read(reply, where)
         self.outage.note_answer()
@@ -316,6 +321,7 @@ class Transport:
             self.outage.note_failure(exc)
             if spent is not None and isinstance(exc.__cause__, aiohttp.ClientConnectorError):
                 self.limiter.give_back(spent)
+                self.meter.requests -= 1  # it never left
             raise
         if spent is not None:
             self.limiter.note_headers(spent, response.headers)

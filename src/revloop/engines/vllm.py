@@ -16,6 +16,7 @@ import anyio.to_thread
 from revloop.engines.base import Completion, Request, room_for_answer
 from revloop.engines.failures import failure_of, not_loaded
 from revloop.engines.local_tokens import LocalTokenizer, warn_once_of_unused_sampling
+from revloop.engines.metering import Meter
 from revloop.engines.vllm_stats import EngineStats
 from revloop.errors import (
     BadReplyError,
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from revloop.engines.metrics import Counters, ServerLoad
+    from revloop.trajectory import Spending
 
 _SHUTDOWN_S = 15.0
 
@@ -69,6 +71,7 @@ class VllmEngine:
         self._tokenizer = tokenizer
         self._stats = stats
         self._ids = itertools.count()
+        self._meter = Meter()
 
     @classmethod
     def from_model(
@@ -144,8 +147,15 @@ class VllmEngine:
             output_kind=RequestOutputKind.FINAL_ONLY,
         )
         started = time.perf_counter()
+        self._meter.requests += 1
         output = await self._finished({"type": "token", "prompt_token_ids": prompt_ids}, params)
-        return self._completion(request, output, limit, time.perf_counter() - started)
+        completion = self._completion(request, output, limit, time.perf_counter() - started)
+        self._meter.note(completion.usage)
+        return completion
+
+    def spending(self) -> Spending:
+        """What its requests took so far."""
+        return self._meter.spending(self.info.model)
 
     async def load(self) -> ServerLoad:
         """The load after the engine's last step."""

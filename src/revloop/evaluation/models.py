@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from revloop.engines.base import Request
+from revloop.engines.metering import spending_of
 from revloop.engines.outage import WaitsForServer
 from revloop.engines.room import doubled_room, generate_within
 from revloop.errors import ContentFilterError, ContextFullError, MissingFieldError
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from revloop.engines.base import Completion, Engine
     from revloop.engines.outage import Waiting
     from revloop.evaluation.prompts import JudgePrompts
-    from revloop.trajectory import Sampling
+    from revloop.trajectory import Sampling, Spending
 
 DEFAULT_TRIES = 3
 _ANSWERS = ("stop", "length")
@@ -120,6 +121,10 @@ class ModelJudge:
     def waiting(self) -> Waiting | None:
         """The current wait for the engine's server; None while it answers, or without one."""
         return self._engine.waiting() if isinstance(self._engine, WaitsForServer) else None
+
+    def spending(self) -> Spending:
+        """What its requests took so far."""
+        return spending_of(self._engine)
 
     async def aclose(self) -> None:
         """Close the engine."""

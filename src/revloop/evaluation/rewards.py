@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Self
 
+from revloop.engines.metering import spending_of
 from revloop.engines.outage import WaitsForServer
 from revloop.engines.rewards.batching import Answered, RewardBatcher
 from revloop.engines.rewards.local import LocalRewardModel
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from revloop.engines.outage import Waiting
     from revloop.engines.retry import RetryPolicy
     from revloop.engines.rewards.batching import RewardModel
+    from revloop.trajectory import Spending
 
 TIE_MARGIN = 0.001
 """Rewards that differ by no more are a tie; above 1, by no more than this share of the larger one.
@@ -123,6 +125,10 @@ class RewardJudge:
     def waiting(self) -> Waiting | None:
         """The current wait for the model's server; None while it answers, or without one."""
         return self._model.waiting() if isinstance(self._model, WaitsForServer) else None
+
+    def spending(self) -> Spending:
+        """What requests to a server took so far; a model in this process takes none."""
+        return spending_of(self._model)
 
     async def aclose(self) -> None:
         """Close the connections to a server; the memory goes with the judge."""

@@ -11,6 +11,7 @@ from revloop.options.batch import (
     ShardFormat,
 )
 from revloop.options.bench import BenchOptions, DemoOptions
+from revloop.options.budget import BudgetOptions
 from revloop.options.commands import CommandOptions, SandboxName
 from revloop.options.editor import EditorOptions
 from revloop.options.engine import EngineKind, EngineOptions
@@ -28,6 +29,7 @@ from revloop.options.loop import (
     checked_iterations,
 )
 from revloop.options.policy import Keep, Policy, ScoreBand
+from revloop.options.prices import ModelPrice, Prices
 from revloop.options.settings import EditorSettings, RunSettings, chosen_sampling
 
 __all__ = [
@@ -39,6 +41,7 @@ __all__ = [
     "HOW_TO_NAME_A_JUDGE",
     "BatchOptions",
     "BenchOptions",
+    "BudgetOptions",
     "CommandOptions",
     "Concurrency",
     "CritiqueSource",
@@ -51,9 +54,11 @@ __all__ = [
     "GatewayOptions",
     "Keep",
     "LoopOptions",
+    "ModelPrice",
     "OnBadEdits",
     "Options",
     "Policy",
+    "Prices",
     "RayOptions",
     "RowOptions",
     "RunOptions",

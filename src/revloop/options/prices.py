@@ -74,6 +74,10 @@ class Prices(Frozen):
                 "to the file of --prices (0 if it costs nothing)."
             )
 
+    def covers(self, spending: Spending) -> bool:
+        """Whether every model has a price."""
+        return spending.by_model.keys() <= self.models.keys()
+
     def cost_of(self, spending: Spending) -> float:
         """The cost of the tokens that were spent.
 

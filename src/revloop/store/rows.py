@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from revloop.rows.row import Position, Rejected
 from revloop.store.file import readable
+from revloop.store.spending import stored_spending
 from revloop.store.stored_trajectory import StoredTrajectory, end_in, versions_of
 from revloop.trajectory import Draft, StopReason, Trajectory
 from revloop.values import json_text, read_json
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
     from revloop.rows.row import Row
     from revloop.store.commits import GroupCommits
+    from revloop.trajectory import Spending
 
     NameTrajectory = Callable[[Row, str], str]
 
@@ -167,6 +169,10 @@ class RunRows:
         while found := self._file.rows(sql, (self._run, after)):
             ((after, reason, raw),) = found
             yield Rejected(after, reason, raw)
+
+    def spending(self) -> Spending:
+        """What the run's rounds took, those that made no version included."""
+        return stored_spending(self._file, self._run)
 
     def reject_count(self) -> int:
         """Number of rejected rows."""

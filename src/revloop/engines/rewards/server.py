@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from revloop.engines.outage import Waiting
     from revloop.engines.rewards.batching import Outcome
     from revloop.engines.rewards.endpoints import RewardEndpoint
+    from revloop.trajectory import Spending
 
 logger = logging.getLogger("revloop.engines")
 
@@ -141,6 +142,10 @@ class RewardServer:
     def waiting(self) -> Waiting | None:
         """The current wait for the server; None while it answers, or without a wait limit."""
         return self._transport.waiting(self._retries)
+
+    def spending(self) -> Spending:
+        """What its requests took so far."""
+        return self._transport.meter.spending(self.name)
 
     def held_back(self) -> int:
         """Number of requests that wait for a rate limit."""
