@@ -101,6 +101,9 @@ async def test_too_many_requests_are_refused_with_a_time_to_come_again(tmp_path:
             assert response.status == 429
             assert int(response.headers["Retry-After"]) >= 1
             assert (await response.json())["error"]["code"] == "gateway_busy"
+        headers = {"Content-Type": "application/json"}
+        async with up.post(data=b"no JSON", headers=headers) as response:
+            assert response.status == 429  # its body is not even read
         held.set()
         for reply in await asyncio.gather(first, second):
             assert reply["choices"][0]["message"]["content"] == "Better +"

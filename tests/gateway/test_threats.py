@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import logging
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from yarl import URL
 
 from revloop.errors import InputError
 from revloop.options import GatewayOptions
@@ -165,6 +167,16 @@ async def test_a_body_that_is_too_large_is_refused(up: Running) -> None:
     async with up.post(data=body, headers=headers) as response:
         assert response.status == 413
         assert "32 MiB" in (await response.json())["error"]["message"]
+
+
+async def test_a_body_that_does_not_arrive_is_given_up(tmp_path: Path) -> None:
+    async with running(tmp_path, body_s=0.05) as up:
+        url = URL(up.gateway.address)
+        reader, writer = await asyncio.open_connection(url.host, url.port)
+        head = f"POST /v1/completions HTTP/1.1\r\nHost: {url.host}\r\n"
+        writer.write(f"{head}Content-Type: application/json\r\nContent-Length: 9\r\n\r\n".encode())
+        assert b" 408 " in await reader.readline()
+        writer.close()
 
 
 async def test_text_is_data(up: Running) -> None:

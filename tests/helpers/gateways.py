@@ -102,7 +102,9 @@ class Running:
 async def running(
     folder: Path,
     loop: dict[str, Any] | None = None,
+    *,
     heartbeat_s: float = 5.0,
+    body_s: float = 60.0,
     **options: Any,
 ) -> AsyncIterator[Running]:
     """A gateway with stand-ins behind it.
@@ -111,6 +113,7 @@ async def running(
         folder: Where the store goes.
         loop: Options of the loop; one round by default.
         heartbeat_s: Seconds between two signs of life of a stream.
+        body_s: Seconds in which the body of a request must arrive.
         options: Options of the gateway.
     """
     store = folder / "answers.sqlite"
@@ -124,6 +127,7 @@ async def running(
             RunOptions.model_validate({"iterations": 1, **(loop or {})}),
             StoreOptions(store=store),
             heartbeat_s=heartbeat_s,
+            body_s=body_s,
         )
         async with opened as gateway, aiohttp.ClientSession() as client:
             yield Running(gateway, upstream, critic, client, store)

@@ -9,7 +9,7 @@ from revloop.checks import checkers_of
 from revloop.evaluation import judge_openers, selector_opener
 from revloop.gateway.asked import MOST_ROUNDS, ServedDefaults
 from revloop.gateway.revising import Revisers
-from revloop.gateway.server import HEARTBEAT_S, Gateway
+from revloop.gateway.server import Gateway
 from revloop.gateway.upstream import Upstream
 
 if TYPE_CHECKING:
@@ -40,8 +40,7 @@ async def open_gateway(
     gateway: GatewayOptions,
     loop: RunOptions,
     store: StoreOptions,
-    *,
-    heartbeat_s: float = HEARTBEAT_S,
+    **times_s: float,
 ) -> AsyncIterator[Gateway]:
     """A gateway that is up during the block.
 
@@ -49,7 +48,7 @@ async def open_gateway(
         gateway: Where drafts and critiques come from, and who may ask.
         loop: How drafts are revised.
         store: Where versions are kept.
-        heartbeat_s: Seconds between two signs of life of a stream.
+        times_s: The times of :class:`~revloop.gateway.server.Gateway`.
 
     Raises:
         RevloopError: A server, a judge, the store or an option cannot be used.
@@ -79,5 +78,5 @@ async def open_gateway(
             deadline_s=gateway.deadline_s,
             has_judge=bool(loop.judge),
         )
-        served = Gateway(gateway, upstream, revisers, defaults, heartbeat_s=heartbeat_s)
+        served = Gateway(gateway, upstream, revisers, defaults, **times_s)
         yield await opened.enter_async_context(served)

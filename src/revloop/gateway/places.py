@@ -37,6 +37,23 @@ class Places:
         self._free = anyio.Semaphore(most, fast_acquire=True)
         self._mean_s = 1.0
 
+    def refuse_if_full(self) -> None:
+        """Refuse a request for which there is neither a place nor room to wait.
+
+        Raises:
+            RefusedRequestError: Too many wait already.
+        """
+        if self.taken < self._most or self.waiting < self._most_waiting:
+            return
+        advice_s = self._mean_s * (1 + self.waiting / self._most)
+        raise RefusedRequestError(
+            429,
+            f"The gateway is busy: {self.taken} requests are worked on and {self.waiting} wait. "
+            "Try again later.",
+            code="gateway_busy",
+            retry_after_s=min(_LONGEST_ADVICE_S, advice_s),
+        )
+
     @asynccontextmanager
     async def place(self) -> AsyncIterator[None]:
         """Wait for a place, and hold it during the block.
@@ -44,15 +61,7 @@ class Places:
         Raises:
             RefusedRequestError: Too many wait already.
         """
-        if self.taken >= self._most and self.waiting >= self._most_waiting:
-            advice_s = self._mean_s * (1 + self.waiting / self._most)
-            raise RefusedRequestError(
-                429,
-                f"The gateway is busy: {self.taken} requests are worked on and {self.waiting} "
-                "wait. Try again later.",
-                code="gateway_busy",
-                retry_after_s=min(_LONGEST_ADVICE_S, advice_s),
-            )
+        self.refuse_if_full()
         self.waiting += 1
         try:
             await self._free.acquire()

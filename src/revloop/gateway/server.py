@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hmac
 import json
 import logging
@@ -35,7 +36,8 @@ DRAFT_HEADER = "X-Revloop-Draft"
 TRAJECTORY_HEADER = "X-Revloop-Trajectory"
 _MOST_BODY_BYTES = 32 * 2**20
 """Of a request, images included."""
-HEARTBEAT_S = 5.0
+_HEARTBEAT_S = 5.0
+_BODY_S = 60.0
 _GRACE_S = 60.0
 """How long requests that are under way may take when the gateway is stopped."""
 _LISTED_ROUNDS = (0, 1, 2, 3)
@@ -52,6 +54,7 @@ class Gateway:
         revisers: Do the rounds.
         defaults: What a request gets that says nothing else.
         heartbeat_s: Seconds between two signs of life of a stream.
+        body_s: Seconds in which the body of a request must arrive.
 
     Attributes:
         address: Its address.
@@ -65,13 +68,14 @@ class Gateway:
         revisers: Revisers,
         defaults: ServedDefaults,
         *,
-        heartbeat_s: float,
+        heartbeat_s: float = _HEARTBEAT_S,
+        body_s: float = _BODY_S,
     ) -> None:
         self.address = ""
         self.places = Places(options.max_concurrency, options.max_queue)
         self._options = options
         self._defaults = defaults
-        self._heartbeat_s = heartbeat_s
+        self._heartbeat_s, self._body_s = heartbeat_s, body_s
         self._metrics = GatewayMetrics(self.places)
         self._answering = Answering(
             upstream, revisers, self._metrics, revise_json=options.revise_json
@@ -113,6 +117,8 @@ class Gateway:
             response = await handler(request)
         except web.HTTPException as exc:
             response = _refused(_of_http(exc))
+        except ConnectionError:  # the client is gone
+            raise
         except Exception as exc:  # noqa: BLE001 - a client gets an answer, whatever happens
             response = _refused(self._refusal(exc))
         resource = request.match_info.route.resource
@@ -149,7 +155,8 @@ class Gateway:
             raise RefusedRequestError(
                 415, "Send the request uncompressed.", code="unsupported_media_type"
             )
-        asked = read_request(await request.read(), kind, self._defaults)
+        self.places.refuse_if_full()  # before its body fills memory
+        asked = read_request(await self._body_of(request), kind, self._defaults)
         under_way = AnswerUnderWay(asked, arrived_at_s)
         headers = {DRAFT_HEADER: under_way.id}
         answer = partial(self._answer, under_way, self._key_of(request))
@@ -160,6 +167,15 @@ class Gateway:
         if full.trajectories:
             headers[TRAJECTORY_HEADER] = ",".join(full.trajectories)
         return web.json_response(full.reply, headers=headers)
+
+    async def _body_of(self, request: web.Request) -> bytes:
+        try:
+            async with asyncio.timeout(self._body_s):
+                return await request.read()
+        except TimeoutError as exc:
+            raise RefusedRequestError(
+                408, f"The request did not arrive within {self._body_s:g} s.", code="too_slow"
+            ) from exc
 
     async def _answer(self, under_way: AnswerUnderWay, key: SecretStr | None) -> FullAnswer:
         async with self.places.place():

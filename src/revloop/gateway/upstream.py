@@ -25,6 +25,8 @@ _MOST_KEYS = 64
 """Clients' keys with connections of their own; more are kept only while in use."""
 _LIKELY_TOKENS = 4096
 """Of an answer without a limit, for the deadline and the largest reply."""
+_RETRIES = RetryPolicy(attempts=4, longest_wait_s=5.0)
+"""A client waits: after some seconds it may better try again itself."""
 _LIMITS = ("max_completion_tokens", "max_tokens")
 
 
@@ -49,7 +51,6 @@ class Upstream:
         self.model = model
         self._base_url, self._root = base_url, root
         self._open: OrderedDict[str, _Connections] = OrderedDict()
-        self._retries = RetryPolicy()
 
     @classmethod
     async def connect(cls, base_url: str, *, model: str | None, key: SecretStr | None) -> Self:
@@ -91,7 +92,7 @@ class Upstream:
                 "POST",
                 f"{self._root}/{kind}",
                 _with_choices,
-                self._retries,
+                _RETRIES,
                 body={**body, "model": self.model},
                 max_tokens=tokens * (body.get("n") or 1),
             )
