@@ -48,6 +48,7 @@ FLOORS = {
     "distributed": 7,
     "export": 7,
     "gateway": 7,
+    "pilot": 7,
     "report": 7,
     "review": 7,
     "__main__": 8,

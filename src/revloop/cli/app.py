@@ -18,6 +18,7 @@ from revloop.cli import (
     gateway,
     judge,
     output,
+    pilot,
     plan,
     prompts,
     records,
@@ -48,6 +49,7 @@ app.command("batch", epilog=batch.EXAMPLE, cls=BatchCommand)(batch.batch)
 app.command("show", epilog=show.EXAMPLE)(show.show)
 app.command("export", epilog=export.EXAMPLE)(export.export)
 app.command("serve", epilog=serve.EXAMPLE, context_settings=serve.PASSES_OPTIONS_ON)(serve.serve)
+app.command("pilot", epilog=pilot.EXAMPLE)(pilot.pilot)
 app.command("plan", epilog=plan.EXAMPLE)(plan.plan)
 app.command("evaluate", epilog=evaluate.EXAMPLE)(evaluate.evaluate_store)
 app.command("report", epilog=report.EXAMPLE)(report.report)

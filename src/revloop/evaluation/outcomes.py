@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from revloop.trajectory import JudgeInfo, Trajectory, Verdict
 
 
+NO_VALUE = "(none)"
+"""The group of the drafts without the field."""
+
+
 class Outcome(NamedTuple):
     """One judge's verdicts on one record after one round.
 
@@ -84,7 +88,7 @@ def group_of(trajectory: Trajectory, field: str) -> str:
     """The value of a draft's field as text; ``(none)`` without one."""
     value = trajectory.draft.extra.get(field)
     if value is None:
-        return "(none)"
+        return NO_VALUE
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 

@@ -1,0 +1,175 @@
+"""From the records of a pilot to a policy, and to one sentence about it."""
+
+from __future__ import annotations
+
+from itertools import groupby, pairwise
+from statistics import fmean
+from typing import TYPE_CHECKING, NamedTuple
+
+from revloop.evaluation.figures import sign_test
+from revloop.evaluation.outcomes import NO_VALUE
+from revloop.options import Policy, ScoreBand
+from revloop.pilot.measuring import Effect, effect_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from revloop.pilot.measuring import PilotRecord
+
+FEWEST_RECORDS = 20
+"""Fewer say too little to be a band of their own."""
+
+_MOST_BANDS = 5
+_SIGNIFICANCE = 0.05
+
+
+class Part(NamedTuple):
+    """Some records of a pilot, and the rounds that they are worth.
+
+    Attributes:
+        name: For people, such as "score at most 6".
+        records: The records.
+        score_at_most: Upper end of a band of scores; None: no band.
+        effect: Of the rounds that they are worth; of the first round if that is none.
+        rounds: How many.
+    """
+
+    name: str
+    records: Sequence[PilotRecord]
+    score_at_most: float | None
+    effect: Effect
+    rounds: int
+
+    @property
+    def is_undecided(self) -> bool:
+        """Whether a larger sample could find that a round pays."""
+        return not self.rounds and self.effect.break_even == "too few to tell"
+
+
+class Recommendation(NamedTuple):
+    """What a pilot recommends.
+
+    Attributes:
+        policy: The policy.
+        by_score: The bands of scores, from the lowest on, then the records without a score.
+        by_value: The values of the field; empty without one.
+        expected: What the policy does to the pilot's own records.
+        all_rounds: What all rounds for all do.
+    """
+
+    policy: Policy
+    by_score: tuple[Part, ...]
+    by_value: tuple[Part, ...]
+    expected: Effect
+    all_rounds: Effect
+
+
+def recommend(
+    records: Sequence[PilotRecord], rounds: int, field: str | None = None
+) -> Recommendation:
+    """The rounds that each band of scores, and each value of the field, is worth.
+
+    A part is worth the fewest rounds that fix more than they break (with 95% confidence) and that
+    no later round beats (sign test at 5%); none if no number of rounds does.
+
+    Args:
+        records: At least one.
+        rounds: How many each has.
+        field: By which they are split; None: by none.
+    """
+    by_score = tuple(_part(name, top, found, rounds) for name, top, found in _bands(records))
+    by_value = () if field is None else tuple(_by_value(records, rounds))
+    policy = _policy(by_score, field, by_value)
+    planned = [(one, min(rounds, rounds_for(one, policy))) for one in records]
+    return Recommendation(
+        policy,
+        by_score,
+        by_value,
+        effect_of(planned),
+        effect_of([(one, rounds) for one in records]),
+    )
+
+
+def rounds_for(record: PilotRecord, policy: Policy) -> int:
+    """The rounds that a policy gives a record."""
+    fields = {} if policy.field is None else {policy.field: record.value}
+    decided = policy.by_field(fields)
+    return policy.by_score(record.score) if decided is None else decided
+
+
+def _part(name: str, top: float | None, records: Sequence[PilotRecord], rounds: int) -> Part:
+    effects = [effect_of([(one, n) for one in records]) for n in range(rounds + 1)]
+    paying = [n for n in range(1, rounds + 1) if effects[n].break_even == "met"]
+    best = next((n for n in paying if not _is_beaten(records, n, rounds)), 0)
+    return Part(name, records, top, effects[best or 1], best)
+
+
+def _is_beaten(records: Sequence[PilotRecord], round_: int, rounds: int) -> bool:
+    """Whether a later round wins more often than this one."""
+    mine = _scores(records, round_)
+    for later in range(round_ + 1, rounds + 1):
+        theirs = _scores(records, later)
+        p_value = sign_test(mine, theirs)
+        is_higher = fmean(theirs.values()) > fmean(mine.values())
+        if p_value is not None and p_value < _SIGNIFICANCE and is_higher:
+            return True
+    return False
+
+
+def _scores(records: Sequence[PilotRecord], round_: int) -> dict[int, float]:
+    return {n: fmean(one.outcome(round_).readable) for n, one in enumerate(records)}
+
+
+def _bands(
+    records: Sequence[PilotRecord],
+) -> Iterator[tuple[str, float | None, Sequence[PilotRecord]]]:
+    """Bands of the first score with enough records each, then the records without a score."""
+    scored = sorted((one for one in records if one.score is not None), key=_score)
+    fewest = max(FEWEST_RECORDS, len(scored) / _MOST_BANDS)
+    bands: list[list[PilotRecord]] = []
+    for _, same in groupby(scored, key=_score):
+        if not bands or len(bands[-1]) >= fewest:
+            bands.append([])
+        bands[-1] += same
+    if len(bands) > 1 and len(bands[-1]) < FEWEST_RECORDS:
+        last = bands.pop()
+        bands[-1] += last
+    for number, band in enumerate(bands):
+        top = _score(band[-1])
+        is_last = number == len(bands) - 1
+        name = f"above {_score(bands[number - 1][-1]):g}" if number and is_last else f"to {top:g}"
+        yield f"score {name}" if len(bands) > 1 else "any score", top, band
+    if unscored := [one for one in records if one.score is None]:
+        yield "no score", None, unscored
+
+
+def _score(record: PilotRecord) -> float:
+    return record.score or 0.0
+
+
+def _by_value(records: Sequence[PilotRecord], rounds: int) -> Iterator[Part]:
+    ordered = sorted(records, key=lambda one: one.value)
+    for value, same in groupby(ordered, key=lambda one: one.value):
+        found = list(same)
+        if value != NO_VALUE and len(found) >= FEWEST_RECORDS:
+            yield _part(value, None, found, rounds)
+
+
+def _policy(by_score: Sequence[Part], field: str | None, by_value: Sequence[Part]) -> Policy:
+    """The policy; a value of the field decides only where the part is decided."""
+    bands = [part for part in by_score if part.score_at_most is not None]
+    unscored = [part.rounds for part in by_score if part.score_at_most is None]
+    kept = [
+        ScoreBand(score_at_most=part.score_at_most or 0.0, rounds=part.rounds)
+        for part, following in pairwise(bands)
+        if part.rounds != following.rounds
+    ]
+    values = {part.name: part.rounds for part in by_value if not part.is_undecided}
+    above = bands[-1].rounds if bands else unscored[0]
+    return Policy(
+        rounds=above,
+        unscored=unscored[0] if unscored and unscored[0] != above else None,
+        bands=tuple(kept),
+        field=field if values else None,
+        values=values,
+    )

@@ -1,0 +1,97 @@
+"""`revloop pilot` as a user meets it: a sample is revised and judged, and a policy comes out."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING
+
+import pytest
+
+from revloop.options import Policy, ScoreBand
+from revloop.options.policy import read_policy
+from tests.helpers.command_line import Finished, revloop
+from tests.helpers.stub_server import CHAT, StubServer, chat_completion
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from pathlib import Path
+
+    from aiohttp import web
+
+pytest.importorskip("statsmodels")
+
+JUDGE = """
+def higher(prompt, first, second):
+    left, right = (int(text.split()[0]) for text in (first, second))
+    return "tie" if left == right else "first" if left > right else "second"
+"""
+
+
+async def improve_the_low(request: web.Request) -> web.StreamResponse:
+    """The number in a text is its score; low ones are raised, and high ones are lowered."""
+    turns = (await request.json())["messages"]
+    found = re.search(r"<response>\s*(\d+) points", turns[0]["content"])
+    assert found is not None
+    number = int(found[1])
+    if len(turns) == 1:
+        said = f"Overall score: {number}\\nPositive aspects: a number.\\nNegative aspects: low."
+        return await chat_completion(said.replace("\\n", "\n"))(request)
+    better = number + 1 if number < 5 else number - 1
+    text = f"<revised_response>{better} points</revised_response>"
+    return await chat_completion(text)(request)
+
+
+@pytest.fixture
+async def server() -> AsyncIterator[StubServer]:
+    async with StubServer() as server:
+        server.on(CHAT, improve_the_low)
+        yield server
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    rows = [
+        {"id": str(n), "prompt": f"How many, {n}?", "response": f"{2 if n % 2 else 8} points"}
+        for n in range(80)
+    ]
+    (tmp_path / "drafts.jsonl").write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+    (tmp_path / "mine.py").write_text(JUDGE, encoding="utf-8")
+    return tmp_path
+
+
+async def pilot(folder: Path, server: StubServer, *options: str) -> Finished:
+    command = ("pilot", "drafts.jsonl", "policy.toml", "--prompts", "chat", "--iterations", "1")
+    return await revloop(*command, "--base-url", server.base_url, *options, folder=folder)
+
+
+async def test_a_sample_says_who_gains_and_a_batch_obeys(server: StubServer, folder: Path) -> None:
+    finished = await pilot(folder, server, "--judge", "mine:higher", "--sample", "60")
+    assert finished.code == 0, finished.err
+    assert "60 of 80 rows are drawn" in finished.err
+    assert "1 round where the first score is at most 2; no rounds above" in finished.out
+    policy = read_policy(folder / "policy.toml")
+    assert policy == Policy(rounds=0, bands=(ScoreBand(score_at_most=2, rounds=1),))
+    assert max(map(len, finished.out.splitlines())) <= 80 or "Expected" in finished.out
+    asked = len(server.asked(CHAT))
+    again = await pilot(folder, server, "--judge", "mine:higher", "--sample", "60", "--force")
+    assert (again.code, again.out) == (0, finished.out)
+    assert len(server.asked(CHAT)) == asked, "what is in the store is not asked again"
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ((), "Name one judge"),
+        (("--judge", "mine:higher", "--by", "topic"), "has a field 'topic'"),
+        (("--judge", "mine:nothing"), "mine"),
+    ],
+)
+async def test_what_cannot_work_is_told(
+    server: StubServer, folder: Path, options: tuple[str, ...], says: str
+) -> None:
+    finished = await pilot(folder, server, *options)
+    assert finished.code == 3
+    assert says in finished.err
+    assert "Traceback" not in finished.err
+    assert not (folder / "policy.toml").exists()

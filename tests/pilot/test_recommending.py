@@ -1,0 +1,127 @@
+"""A pilot's records become a policy: rounds only where they fix more than they break."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+pytest.importorskip("statsmodels")
+
+from revloop.evaluation import Outcome
+from revloop.options import Policy, ScoreBand
+from revloop.options.policy import read_policy
+from revloop.pilot import PilotRecord, effect_of, policy_toml, recommend, sentences
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+TOKENS = 10
+SIGNS = {"+": (1.0, 1.0), "-": (0.0, 0.0), "=": (0.5, 0.5), "?": (1.0, 0.0)}
+
+
+def record(signs: str, score: float | None = 5, value: str = "") -> PilotRecord:
+    """A record that each round made better (+), worse (-), neither (=) or unclear (?)."""
+    outcomes = tuple(
+        Outcome(0, value, "original", round_, SIGNS[sign], 0, True, sign == "=", (1, 1))
+        for round_, sign in enumerate(signs, start=1)
+    )
+    tokens = tuple(TOKENS * n for n in range(len(signs) + 1))
+    return PilotRecord(score, value, outcomes, tokens, TOKENS // 2)
+
+
+def many(number: int, signs: str, score: float | None = 5, value: str = "") -> list[PilotRecord]:
+    return [record(signs, score, value)] * number
+
+
+def test_only_what_wins_in_both_orders_is_fixed() -> None:
+    found = effect_of([(record(sign), 1) for sign in "++-=?"])
+    assert (found.records, found.fixed, found.broken) == (5, 2, 1)
+    assert found.win_rate == (2 * 2 + 1 + 1) / 10
+
+
+@pytest.mark.parametrize(
+    ("fixed", "broken", "says"),
+    [
+        (12, 2, "met"),
+        (2, 12, "not met"),
+        (4, 2, "too few to tell"),
+        (0, 0, "nothing changed"),
+    ],
+)
+def test_the_break_even_condition_counts_fixed_against_broken(
+    fixed: int, broken: int, says: str
+) -> None:
+    records = [*many(fixed, "+"), *many(broken, "-"), *many(20, "=")]
+    assert effect_of([(one, 1) for one in records]).break_even == says
+
+
+def test_the_number_that_would_tell_falls_with_the_share_that_changes() -> None:
+    few = effect_of([(one, 1) for one in [*many(4, "+"), *many(2, "-"), *many(54, "=")]])
+    more = effect_of([(one, 1) for one in [*many(4, "+"), *many(2, "-")]])
+    assert few.needed is not None
+    assert more.needed is not None
+    assert few.needed == pytest.approx(10 * more.needed, rel=0.02)
+    assert 60 < more.needed < 80  # two thirds against one half: about 70 by any table of power
+    assert effect_of([(record("+"), 1), (record("-"), 1)]).needed is None
+
+
+def test_bands_that_gain_get_rounds_and_bands_that_lose_get_none() -> None:
+    records = [*many(30, "++", 3), *many(30, "--", 9)]
+    policy = recommend(records, 2).policy
+    assert policy == Policy(rounds=0, bands=(ScoreBand(score_at_most=3, rounds=1),))
+
+
+def test_a_later_round_is_paid_for_only_if_it_wins_more() -> None:
+    same, better = many(30, "+++"), [*many(15, "+++"), *many(15, "=++")]
+    assert recommend(same, 3).policy.rounds == 1
+    assert recommend(better, 3).policy.rounds == 2
+
+
+def test_records_without_a_score_have_rounds_of_their_own() -> None:
+    records = [*many(30, "+", 3), *many(30, "-", None)]
+    assert recommend(records, 1).policy == Policy(rounds=1, unscored=0)
+    assert recommend(many(30, "+", None), 1).policy == Policy(rounds=1)
+
+
+def test_a_value_of_the_field_decides_where_it_has_enough_records() -> None:
+    records = [
+        *many(30, "+", 5, "letter"),
+        *many(30, "=", 5, "poem"),
+        *many(5, "+", 5, "note"),
+        *many(30, "+", 5, "(none)"),
+    ]
+    policy = recommend(records, 1, "topic").policy
+    assert (policy.field, policy.values) == ("topic", {"letter": 1, "poem": 0})
+
+
+def test_the_policy_costs_a_critique_where_it_gives_no_round() -> None:
+    found = recommend([*many(30, "+", 3), *many(30, "=", 9)], 1)
+    assert found.expected.tokens == (TOKENS + TOKENS / 2) / 2
+    assert found.all_rounds.tokens == TOKENS
+    assert (found.expected.fixed, found.expected.broken) == (30, 0)
+
+
+def test_too_few_to_tell_names_the_sample_that_would() -> None:
+    records = [*many(4, "+", 3), *many(2, "-", 3), *many(34, "=", 3), *many(40, "+", 9)]
+    found = recommend(records, 1)
+    told = " ".join(sentences(found))
+    assert found.policy == Policy(rounds=1, bands=(ScoreBand(score_at_most=3, rounds=0),))
+    assert "Recommended: no rounds where the first score is at most 3; 1 round above." in told
+    needed = found.by_score[0].effect.needed or 0
+    assert (
+        f"Too few to tell for score to 3, so it gets none: a sample of about {2 * needed:,}" in told
+    )
+
+
+def test_the_file_is_the_policy(tmp_path: Path) -> None:
+    policy = Policy(
+        rounds=0,
+        unscored=1,
+        bands=(ScoreBand(score_at_most=6.5, rounds=2),),
+        field='a "b"',
+        values={"x\ny": 3, "2": 0},
+    )
+    file = tmp_path / "policy.toml"
+    file.write_text(policy_toml(policy, ["made by hand"]), encoding="utf-8")
+    assert read_policy(file) == policy
