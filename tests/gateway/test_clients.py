@@ -6,8 +6,10 @@ import asyncio
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
+import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +20,7 @@ from anyio.from_thread import start_blocking_portal
 from revloop.gateway import open_gateway
 from revloop.options import GatewayOptions, RunOptions, StoreOptions
 from revloop.store import Store
+from tests.helpers.command_line import start
 from tests.helpers.gateways import DRAFT, MODEL, running
 from tests.helpers.repository import REPOSITORY, TINY_CRITIC
 from tests.helpers.vllm_servers import served
@@ -35,6 +38,8 @@ TURNS: list[ChatCompletionMessageParam] = [{"role": "user", "content": "Say hell
 PROMPT = "Say hello to Klara."
 CLIENTS = "REVLOOP_TEST_CLIENTS"
 """Names a Python that has LiteLLM and LangChain's client, which are heavy and pin much."""
+MINUTES = "REVLOOP_TEST_MINUTES"
+"""How long a client chats beside a batch; five minutes by default."""
 LITELLM = """
 import json, sys, litellm
 turns = [{"role": "user", "content": "Hi"}]
@@ -140,8 +145,8 @@ async def test_the_program_in_the_docs_works(tmp_path: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def chatty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A gateway before a vLLM server that chats: the tiny critic with a chat template."""
+def chatty_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A vLLM server that chats: the tiny critic with a chat template."""
     folder = tmp_path_factory.mktemp("chatty")
     model = folder / "model"
     shutil.copytree(TINY_CRITIC, model)
@@ -149,10 +154,15 @@ def chatty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     template = "{% for m in messages %}{{ m.content }}\n{% endfor %}### Revised response:\n"
     settings = json.loads(path.read_bytes()) | {"chat_template": template}
     path.write_text(json.dumps(settings), encoding="utf-8")
-    with (
-        served(model, folder, "chatty") as base_url,
-        gateway_before(base_url, folder / "answers.sqlite") as address,
-    ):
+    with served(model, folder, "chatty") as base_url:
+        yield base_url
+
+
+@pytest.fixture(scope="module")
+def chatty(chatty_server: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A gateway before that server."""
+    store = tmp_path_factory.mktemp("chats") / "answers.sqlite"
+    with gateway_before(chatty_server, store) as address:
         yield address
 
 
@@ -173,8 +183,45 @@ def test_other_clients_get_answers_too(chatty: str, program: str) -> None:
     if python is None:
         pytest.skip(f"{CLIENTS} names no Python with litellm and langchain-openai")
     done = subprocess.run(
-        [python, "-c", program, chatty], capture_output=True, text=True, check=False
+        [python, "-c", program, chatty],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "LITELLM_LOCAL_MODEL_COST_MAP": "True"},  # it would be downloaded
     )
     assert done.returncode == 0, done.stderr
     answer, streamed = json.loads(done.stdout.splitlines()[-1])
     assert answer == streamed != ""
+
+
+@pytest.mark.slow
+async def test_a_chat_client_is_served_beside_a_running_batch(
+    chatty_server: str, chatty: str, tmp_path: Path
+) -> None:
+    rows = [{"id": n, "prompt": f"Say {n}.", "response": f"This is {n}. " * 5} for n in range(5000)]
+    drafts = tmp_path / "drafts.jsonl"
+    drafts.write_text("".join(f"{json.dumps(row)}\n" for row in rows), encoding="utf-8")
+    batch = await start(
+        *("batch", str(drafts), "out.jsonl", "--base-url", chatty_server, "--quiet"),
+        *("--max-concurrency", "8"),
+        folder=tmp_path,
+    )
+    ends_at = time.monotonic() + 60 * float(os.environ.get(MINUTES, "5"))
+    answers = 0
+    try:
+        async with openai.AsyncOpenAI(base_url=chatty, api_key="k", max_retries=0) as client:
+            while time.monotonic() < ends_at:
+                answer = await client.chat.completions.create(
+                    model="chatty@1", messages=TURNS, max_tokens=24
+                )
+                assert answer.choices[0].message.content
+                answers += 1
+        assert batch.returncode is None, "the batch ended too early"
+    finally:
+        batch.send_signal(signal.SIGINT)
+        await batch.communicate()
+    with Store.open_to_read(tmp_path / "out.jsonl.sqlite") as store:
+        made = sum(one.rounds for one in store.trajectories())
+    print(f"{answers} answers beside {made} versions")  # noqa: T201 - the figures of the run
+    assert answers
+    assert made

@@ -16,11 +16,15 @@ from tests.e2e.fuzz.targets import RUNS
 from tests.helpers.repository import REPOSITORY
 
 PAGE = (REPOSITORY / "docs" / "reliability.md").read_text(encoding="utf-8")
-NAMED = re.findall(r"`([\w/]+/test_\w+\.py)::(test_\w+)`", PAGE)
+_TEST = re.compile(r"`([\w/]+/test_\w+\.py)::(test_\w+)`")
+NAMED = _TEST.findall(PAGE)
+OF_THREATS = _TEST.findall((REPOSITORY / "SECURITY.md").read_text(encoding="utf-8"))
 PROMISES = re.compile(r"^\| (?P<promise>[^|]+\.) \| (?P<test>[^|]+) \|$", re.MULTILINE)
 
 
-@pytest.mark.parametrize(("file", "name"), NAMED, ids=[name for _, name in NAMED])
+@pytest.mark.parametrize(
+    ("file", "name"), [*NAMED, *OF_THREATS], ids=[name for _, name in [*NAMED, *OF_THREATS]]
+)
 def test_a_named_test_exists(file: str, name: str) -> None:
     tree = ast.parse((REPOSITORY / "tests" / file).read_text(encoding="utf-8"))
     functions = (ast.FunctionDef, ast.AsyncFunctionDef)
