@@ -12,52 +12,47 @@ and critics trained on it must not be shipped (CC BY-NC-SA 4.0).
 
 from __future__ import annotations
 
-import json
 import shlex
 from datetime import UTC, datetime
-from importlib.metadata import version
 from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.arguments import add_data_option, command_parser
-from benchmarks.jfleg.feedback import CRITIQUES
+from benchmarks.jfleg.feedback import CRITIQUES, MORE
 from benchmarks.jfleg.figures import figures
-from benchmarks.jfleg.judging import TIE_MARGIN
 from benchmarks.jfleg.plot import plot
-from benchmarks.jfleg.stages import STAGES, Run
-from benchmarks.saving import FOLDER
-from revloop.bench.machine import machine
+from benchmarks.jfleg.results import RESULTS, add_result, gleu_table, harm_table, known_runs
+from benchmarks.jfleg.stages import STAGES, USUAL, Run
 
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Iterator
 
-RESULTS = FOLDER / "jfleg.json"
 FORMS = ("rewrite", "edits")
 RECORDS = (0, 100, 300, 700, 1000)
 TRAINING = (
     "--epochs 2 --learning-rate 7e-4 --lora-rank 32 --lora-alpha 32 --lora-dropout 0 --batch-size 8"
     " --micro-batch-size 8 --no-gradient-checkpointing --validation-share 0 --max-grad-norm 1"
 )
-LIBRARIES = ("trl", "peft")
 
 
 def runs(arguments: argparse.Namespace) -> Iterator[Run]:
     """The runs that the command line names."""
     chosen = product(arguments.forms, arguments.seeds, arguments.records)
     for form, seed, records in chosen:
-        name = f"{form}-{records}-{seed}"
         yield Run(
-            folder=(arguments.keep / name).resolve(),
+            keep=arguments.keep.resolve(),
             data=(arguments.data / "jfleg").resolve(),
             base=arguments.model.resolve(),
             form=form,
             records=records,
             seed=seed,
             rounds=arguments.rounds,
+            part=arguments.part,
             sentences=arguments.sentences,
             critique=arguments.critique,
+            more=arguments.more,
             variant=arguments.variant,
             training=tuple(shlex.split(arguments.training)),
             revising=tuple(shlex.split(arguments.revising)),
@@ -66,17 +61,18 @@ def runs(arguments: argparse.Namespace) -> Iterator[Run]:
 
 def result_of(run: Run) -> dict[str, Any]:
     """A run's figures, with what they depend on."""
-    trained = {"critique": run.critique, "options": shlex.join(run.training)}
+    trained = {"critique": run.critique, "more": run.more, "options": shlex.join(run.training)}
     return {
         "form": run.form,
         "records": run.records,
         "seed": run.seed if run.records else None,
+        "recipe": run.recipe,
         "date": datetime.now(UTC).date().isoformat(),
         "prompts": Path(run.prompts).name,
         "training": {**trained, **run.read("finetune")} if run.records else None,
         "variant": run.variant,
         "revising": shlex.join(run.revising),
-        **figures(run.test, run.trajectories(), run.rounds),
+        **figures(run.texts, run.trajectories(), run.rounds),
         "evaluation": evaluated(run.read(f"evaluation{run.suffix}")),
     }
 
@@ -86,32 +82,6 @@ def evaluated(evaluation: dict[str, Any]) -> list[dict[str, Any]]:
     names = ("round", "win_rate", "win_rate_low", "win_rate_high", "length_controlled_win_rate")
     judges = evaluation.get("judges", [])
     return [{name: row[name] for name in names} for one in judges for row in one["rounds"]]
-
-
-def add_result(result: dict[str, Any]) -> None:
-    """Put a run's figures in the file with the results, in place of earlier ones."""
-    known = json.loads(RESULTS.read_bytes())["runs"] if RESULTS.exists() else []
-    keys = ("records", "form", "seed", "variant")
-    key = [result[name] for name in keys]
-    rest = [one for one in known if [one[name] for name in keys] != key]
-    content = {
-        "machine": machine(),
-        "versions": {name: version(name) for name in LIBRARIES},
-        "tie_margin": TIE_MARGIN,
-        "runs": sorted([*rest, result], key=lambda one: [str(one[name]).zfill(4) for name in keys]),
-    }
-    RESULTS.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
-
-
-def table(results: list[dict[str, Any]]) -> str:
-    """GLEU by round as a Markdown table."""
-    rounds = max(len(one["rounds"]) for one in results)
-    head = ["form", "records", "seed", *(f"round {number}" for number in range(1, rounds))]
-    lines = [f"| {' | '.join(head)} |", "| --- |" + " ---: |" * (len(head) - 1)]
-    for one in results:
-        cells = [f"{row['gleu']} ({row['low']} to {row['high']})" for row in one["rounds"][1:]]
-        lines.append(f"| {one['form']} | {one['records']} | {one['seed']} | {' | '.join(cells)} |")
-    return "\n".join(lines)
 
 
 def main() -> None:
@@ -124,8 +94,14 @@ def main() -> None:
     parser.add_argument("--records", nargs="+", type=int, default=RECORDS)
     parser.add_argument("--seeds", nargs="+", type=int, default=(0, 1))
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--sentences", type=int, help="only the first so many test sentences")
-    parser.add_argument("--critique", choices=CRITIQUES, default="kinds")
+    parser.add_argument("--sentences", type=int, help="only the first so many sentences")
+    parser.add_argument(
+        "--part", choices=("test", "dev"), default="test", help="dev: what no record has, not kept"
+    )
+    parser.add_argument("--critique", choices=CRITIQUES, default=USUAL[0])
+    parser.add_argument(
+        "--more", choices=MORE, default=USUAL[1], help="records beyond one for each sentence"
+    )
     parser.add_argument("--training", default=TRAINING, help="options of revloop finetune")
     parser.add_argument("--variant", default="", help="name of a way to revise")
     parser.add_argument("--revising", default="", help="options of revloop batch for it")
@@ -133,13 +109,13 @@ def main() -> None:
     arguments = parser.parse_args()
     for run in runs(arguments):
         run.do(arguments.stages)
-        if run.output("revised.jsonl").exists():
+        if run.output("evaluation.json").exists():
             result = result_of(run)
-            print(table([result]), flush=True)
-            if arguments.sentences is None:
+            print(gleu_table([result]), harm_table([result]), sep="\n", flush=True)
+            if arguments.sentences is None and run.part == "test":
                 add_result(result)
     if RESULTS.exists():
-        plot(json.loads(RESULTS.read_bytes())["runs"], RESULTS.with_suffix(".png"))
+        plot(known_runs(), RESULTS.with_suffix(".png"))
 
 
 if __name__ == "__main__":

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import re
 from difflib import SequenceMatcher
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from revloop.edits import matching_words
+
+if TYPE_CHECKING:
+    import random
 
 NONE = "none"
 _ARTICLES = {"a", "an", "the"}
@@ -69,12 +72,40 @@ def _kind_of_words(old: str, new: str) -> str:
 def changes(before: str, after: str) -> list[Change]:
     """The stretches of words that differ, in order."""
     old, new = before.split(), after.split()
+    found = []
+    for one in _stretches(old, new):
+        left, right = old[max(one.start - 1, 0) : one.start], old[one.stop : one.stop + 1]
+        texts = (old[one.start : one.stop], new[one.new_start : one.new_stop], left, right)
+        found.append(Change(*map(" ".join, texts)))
+    return found
+
+
+def partly_revised(before: str, after: str, generator: random.Random) -> str:
+    """A text with half of its changes, taken at random; with one of one."""
+    old, new = before.split(), after.split()
+    stretches = _stretches(old, new)
+    chosen = sorted(generator.sample(range(len(stretches)), (len(stretches) + 1) // 2))
+    words, at = [], 0
+    for one in (stretches[number] for number in chosen):
+        words += [*old[at : one.start], *new[one.new_start : one.new_stop]]
+        at = one.stop
+    return " ".join([*words, *old[at:]])
+
+
+class _Stretch(NamedTuple):
+    """Positions of words that differ, in the text and in its revision."""
+
+    start: int
+    stop: int
+    new_start: int
+    new_stop: int
+
+
+def _stretches(old: list[str], new: list[str]) -> list[_Stretch]:
     found, at, new_at = [], 0, 0
     for place, new_place in [*matching_words(old, new), (len(old), len(new))]:
         if (place, new_place) != (at, new_at):
-            left, right = old[at - 1 : at] if at else [], old[place : place + 1]
-            texts = (old[at:place], new[new_at:new_place], left, right)
-            found.append(Change(*map(" ".join, texts)))
+            found.append(_Stretch(at, place, new_at, new_place))
         at, new_at = place + 1, new_place + 1
     return found
 

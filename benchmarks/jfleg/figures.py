@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 from collections import Counter
+from random import Random
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.jfleg.faults import changes
-from benchmarks.jfleg.gleu import corpus_gleu
+from benchmarks.jfleg.gleu import corpus_gleu, sentence_gleu
 from benchmarks.jfleg.judging import compare
+from benchmarks.jfleg.sentences import PEOPLE
+from revloop.evaluation.figures import wilson_interval
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from benchmarks.jfleg.sentences import Sentence
     from revloop.trajectory import Trajectory
+
+SAMPLE = 10
+"""Trajectories that are shown one by one."""
 
 
 def figures(
@@ -27,9 +33,31 @@ def figures(
     return {
         "sentences": len(sentences),
         "rounds": by_round,
+        "sample": sample(sentences, trajectories, rounds),
         "ends": dict(Counter(one.end.reason.value for one in trajectories if one.end)),
         "generated_tokens": sum(one.usage.generated_tokens for one in trajectories),
     }
+
+
+def sample(
+    sentences: Sequence[Sentence], trajectories: Sequence[Trajectory], rounds: int
+) -> list[dict[str, Any]]:
+    """Some trajectories at random, the same sentences in each run, without their texts."""
+    numbers = range(len(sentences))
+    rows = []
+    for number in sorted(Random(0).sample(numbers, min(SAMPLE, len(numbers)))):
+        sentence, trajectory = sentences[number], trajectories[number]
+        texts = [text_after(trajectory, done) for done in range(rounds + 1)]
+        rows.append(
+            {
+                "line": number + 1,
+                "gleu": [round(100 * sentence_gleu(sentence, text), 1) for text in texts],
+                "people_that_changed_nothing": sentence.unchanged,
+                "edits": len(changes(sentence.source, texts[-1])),
+                "verdict": compare(sentence, texts[-1], sentence.source)[0],
+            }
+        )
+    return rows
 
 
 def text_after(trajectory: Trajectory, rounds: int) -> str:
@@ -46,7 +74,6 @@ def round_figures(sentences: Sequence[Sentence], texts: Sequence[str]) -> dict[s
         for sentence, text in zip(sentences, texts, strict=True)
     )
     pairs = list(zip(sentences, texts, strict=True))
-    good = [(one.source, text) for one, text in pairs if one.is_good]
     edits = [len(changes(one.source, text)) for one, text in pairs]
     return {
         "gleu": round(gleu.value, 2),
@@ -56,10 +83,25 @@ def round_figures(sentences: Sequence[Sentence], texts: Sequence[str]) -> dict[s
         "won": verdicts["first"],
         "tied": verdicts["tie"],
         "lost": verdicts["second"],
-        "good_sentences": len(good),
-        "good_sentences_changed": sum(source != text for source, text in good),
+        **harm("good_sentences", [pair for pair in pairs if pair[0].is_good]),
+        **harm(
+            "mostly_good_sentences", [pair for pair in pairs if pair[0].unchanged >= PEOPLE - 1]
+        ),
         "changed": sum(one.source != text for one, text in pairs),
         "edits_a_sentence": round(sum(edits) / len(edits), 2),
+    }
+
+
+def harm(name: str, pairs: Sequence[tuple[Sentence, str]]) -> dict[str, Any]:
+    """How many sentences became what nobody made of them, with Wilson's 95% interval in percent."""
+    changed = sum(text not in (one.source, *one.references) for one, text in pairs)
+    interval = wilson_interval(changed, len(pairs)) if pairs else (0.0, 1.0)
+    low, high = (round(100 * share, 1) for share in interval)
+    return {
+        name: len(pairs),
+        f"{name}_changed": changed,
+        f"{name}_changed_low": low,
+        f"{name}_changed_high": high,
     }
 
 

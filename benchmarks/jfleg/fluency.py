@@ -15,12 +15,13 @@ from typing import Any
 
 FOLDER = "REVLOOP_JFLEG_BASE"
 _JOINED = re.compile(r" (n't|'s|'re|'ve|'ll|'d|'m)\b| ([,.;:?!%)])")
-_LOCK = Lock()
+LOCK = Lock()
+"""Held by whoever uses a model: one text at a time."""
 
 
 def judge(_prompt: str, first: str, second: str) -> tuple[str, str]:
     """The text with the higher mean log-probability of its tokens."""
-    with _LOCK:
+    with LOCK:
         scores = score(first), score(second)
     reason = f"log-probability {scores[0]:.3f} and {scores[1]:.3f} a token"
     if scores[0] == scores[1]:
@@ -33,7 +34,7 @@ def score(text: str) -> float:
     """Mean log-probability of a text's tokens under the base model, after a line break."""
     import torch
 
-    tokenizer, model = _loaded(os.environ[FOLDER])
+    tokenizer, model = loaded(os.environ[FOLDER])
     ids = tokenizer("\n" + joined(text), return_tensors="pt").input_ids
     with torch.inference_mode():
         return -float(model(input_ids=ids, labels=ids).loss)
@@ -45,7 +46,8 @@ def joined(text: str) -> str:
 
 
 @cache
-def _loaded(folder: str) -> tuple[Any, Any]:
+def loaded(folder: str) -> tuple[Any, Any]:
+    """Tokenizer and model of a folder."""
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter
+from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -67,7 +68,8 @@ def sentence_gleu(sentence: Sentence, text: str) -> float:
     return float(np.mean(scores))
 
 
-def _counts(source: str, reference: str, text: str) -> list[int]:
+@cache  # most texts stay the same from round to round
+def _counts(source: str, reference: str, text: str) -> tuple[int, ...]:
     """Words of the text and of the reference; then for each order the credit, and all n-grams."""
     words, reference_words, source_words = text.split(), reference.split(), source.split()
     counts = [len(words), len(reference_words)]
@@ -77,7 +79,7 @@ def _counts(source: str, reference: str, text: str) -> list[int]:
         right = sum(min(times, wanted[one]) for one, times in found.items())
         kept = sum(min(times, unwanted[one]) for one, times in found.items() if one not in wanted)
         counts += [max(right - kept, 0), max(len(words) + 1 - order, 0)]
-    return counts
+    return tuple(counts)
 
 
 def _ngrams(words: list[str], order: int) -> Counter[tuple[str, ...]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from benchmarks.jfleg.results import way_of
 from benchmarks.plotting import saved_figure
 
 if TYPE_CHECKING:
@@ -21,12 +22,11 @@ def plot(runs: Sequence[dict[str, Any]], path: Path) -> None:
         over_records, over_rounds = figure.subplots(1, 2)
         for form, marker in _MARKERS.items():
             chosen = [one for one in runs if one["form"] == form]
-            last = [(one["records"], one["rounds"][-1]) for one in chosen if not one["variant"]]
+            last = [(one["records"], one["rounds"][-1]) for one in chosen if is_usual(one)]
             _points(over_records, form, marker, last)
             for one in chosen:
                 rows = one["rounds"]
-                named = f", {one['variant']}" if one["variant"] else ""
-                label = f"{form}, {one['records']} records, seed {one['seed']}{named}"
+                label = f"{form}, {one['records']}, seed {one['seed']}, {way_of(one)}"
                 over_rounds.plot(
                     [row["round"] for row in rows],
                     [row["gleu"] for row in rows],
@@ -35,6 +35,11 @@ def plot(runs: Sequence[dict[str, Any]], path: Path) -> None:
                 )
         _label(over_records, "records", "GLEU after the last round")
         _label(over_rounds, "rounds", "GLEU")
+
+
+def is_usual(run: dict[str, Any]) -> bool:
+    """Whether only form, number of records and seed tell a run from others."""
+    return not run["recipe"] and not run["variant"]
 
 
 def _points(

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from benchmarks.jfleg import fluency
+from benchmarks.jfleg import confidence, fluency
 from benchmarks.jfleg.feedback import make_records
 from benchmarks.jfleg.judging import FOLDER
 from benchmarks.jfleg.sentences import Sentence, read_sentences
@@ -27,6 +27,9 @@ UNTRAINED = {"rewrite": "chat-plain", "edits": "chat-edits"}
 
 CONTEXT_TOKENS = 1024
 
+USUAL = ("kinds", "second")
+"""The form of critiques and of more records that needs no name."""
+
 STAGES = ("records", "finetune", "revise", "evaluate")
 
 
@@ -35,32 +38,42 @@ class Run:
     """One critic and its revisions of the test set.
 
     Attributes:
-        folder: Its files.
+        keep: The folder of all runs.
         data: The folder of JFLEG.
         base: The folder of the base model.
         form: ``rewrite`` or ``edits``.
         records: Number of records; 0: the base as it is.
         seed: Of the choice of records and of the training.
         rounds: Rounds of critique and revision.
-        sentences: Test sentences, from the first on; None: all.
+        part: ``test``, or ``dev`` for the sentences of the dev set that no record has.
+        sentences: How many sentences, from the first on; None: all.
         critique: The form of the critiques.
+        more: What the records beyond the first one of each sentence are.
         variant: Names a way to revise; its files have the name in theirs.
         training: Options of `revloop finetune`.
         revising: Options of `revloop batch`.
     """
 
-    folder: Path
+    keep: Path
     data: Path
     base: Path
     form: str
     records: int
     seed: int
     rounds: int
+    part: str
     sentences: int | None
     critique: str
+    more: str
     variant: str
     training: tuple[str, ...]
     revising: tuple[str, ...]
+
+    @property
+    def folder(self) -> Path:
+        """The run's files."""
+        parts = (self.form, str(self.records), str(self.seed), self.recipe)
+        return self.keep / "-".join(filter(None, parts))
 
     @property
     def prompts(self) -> str:
@@ -68,9 +81,15 @@ class Run:
         return str(PROMPTS / self.form) if self.records else UNTRAINED[self.form]
 
     @property
+    def recipe(self) -> str:
+        """What is unusual about the records."""
+        return "-".join(one for one in (self.critique, self.more) if one not in USUAL)
+
+    @property
     def suffix(self) -> str:
-        """Ends the names of the files that depend on the way to revise."""
-        return f"-{self.variant}" if self.variant else ""
+        """Ends the names of the files that depend on what is revised, and how."""
+        part = "" if self.part == "test" else self.part
+        return "".join(f"-{one}" for one in (part, self.variant) if one)
 
     def output(self, name: str) -> Path:
         """A file that depends on the way to revise."""
@@ -83,9 +102,14 @@ class Run:
         return self.folder / "run" / "model" if self.records else self.base
 
     @property
-    def test(self) -> list[Sentence]:
+    def texts(self) -> list[Sentence]:
         """The sentences to revise."""
-        return read_sentences(self.data, "test")[: self.sentences]
+        if self.part == "test":
+            return read_sentences(self.data, "test")[: self.sentences]
+        dev = read_sentences(self.data, "dev")
+        records = make_records(dev, self.records, self.seed, self.critique, self.more)
+        taught = {one.response for one in records}
+        return [one for one in dev if one.source not in taught][: self.sentences]
 
     def do(self, stages: Sequence[str]) -> None:
         """Run stages, in their order."""
@@ -113,7 +137,7 @@ class Run:
 
     def _make_records(self, output: Path) -> None:
         dev = read_sentences(self.data, "dev")
-        _write_rows(output, make_records(dev, self.records, self.seed, self.critique))
+        _write_rows(output, make_records(dev, self.records, self.seed, self.critique, self.more))
         revloop("records", "validate", str(output), "--prompts", self.prompts)
 
     def _finetune(self, output: Path) -> None:
@@ -129,8 +153,8 @@ class Run:
         output.write_text(json.dumps({"seconds": seconds, "steps": len(steps)}), encoding="utf-8")
 
     def _revise(self, output: Path) -> None:
-        drafts = self.folder / "drafts.jsonl"
-        rows = [{"id": str(n), "response": one.source} for n, one in enumerate(self.test)]
+        drafts = self.output("drafts.jsonl")
+        rows = [{"id": str(n), "response": one.source} for n, one in enumerate(self.texts)]
         drafts.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
         log = self.output("server.log")
         with served(self.model, context_tokens=CONTEXT_TOKENS, log_path=log) as base_url:
@@ -138,7 +162,8 @@ class Run:
                 *("batch", str(drafts), str(output), "--base-url", base_url),
                 *("--prompts", self.prompts, "--iterations", str(self.rounds)),
                 *self.revising,
-                env={**os.environ, fluency.FOLDER: str(self.base)},
+                env=os.environ
+                | {fluency.FOLDER: str(self.base), confidence.FOLDER: str(self.model)},
             )
 
     def _evaluate(self, output: Path) -> None:

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import json
 import math
+import random
 from typing import TYPE_CHECKING
 
 import pytest
 
 from benchmarks.jfleg import fluency
-from benchmarks.jfleg.__main__ import RESULTS
-from benchmarks.jfleg.faults import changes, kinds_critique, walk_critique
-from benchmarks.jfleg.feedback import CRITIQUES, closest_first, make_records
+from benchmarks.jfleg.faults import changes, kinds_critique, partly_revised, walk_critique
+from benchmarks.jfleg.feedback import CRITIQUES, MORE, closest_first, make_records
 from benchmarks.jfleg.figures import round_figures, win_rate
 from benchmarks.jfleg.gleu import corpus_gleu, sentence_gleu
 from benchmarks.jfleg.judging import FOLDER, TIE_MARGIN, compare, judge
+from benchmarks.jfleg.results import RESULTS, known_runs, tables
 from benchmarks.jfleg.sentences import Sentence, read_sentences
 from benchmarks.jfleg.stages import PROMPTS
 from revloop.prompts import PromptSet
@@ -111,11 +111,29 @@ def test_smaller_sets_of_records_are_parts_of_larger_ones_and_second_revisions_c
     assert make_records(many, 9, 1, "walk") != records[:9]
 
 
+def test_more_records_may_leave_good_texts_alone() -> None:
+    *_, good, _ = make_records(SENTENCES, 4, 0, "kinds", "good")
+    assert (good.response, good.critique, good.revision) == (OTHER, "none", OTHER)
+
+
+def test_more_records_may_start_from_a_text_that_is_corrected_in_part() -> None:
+    *_, partly, _ = make_records(SENTENCES, 4, 0, "kinds", "partly")
+    assert partly.revision == OTHER
+    assert len(changes(SOURCE, str(partly.response))) == 2
+    assert len(changes(str(partly.response), OTHER)) == 2
+
+
+def test_the_only_change_is_taken_when_half_are() -> None:
+    assert partly_revised("my cat", "my cats", random.Random(0)) == "my cats"
+    assert partly_revised(GOOD, GOOD, random.Random(0)) == GOOD
+
+
 @pytest.mark.parametrize("form", ["rewrite", "edits"])
 @pytest.mark.parametrize("critique", CRITIQUES)
-def test_records_fit_the_prompt_set_of_their_form(form: str, critique: str) -> None:
+@pytest.mark.parametrize("more", MORE)
+def test_records_fit_the_prompt_set_of_their_form(form: str, critique: str, more: str) -> None:
     prompts = PromptSet.load(PROMPTS / form)
-    for record in make_records(SENTENCES, 4, 0, critique):
+    for record in make_records(SENTENCES, 4, 0, critique, more):
         (text,) = training_texts(record, prompts)
         assert text.ends
 
@@ -137,8 +155,20 @@ def test_figures_count_harm_on_sentences_that_nobody_changed() -> None:
     assert (unharmed["good_sentences"], unharmed["good_sentences_changed"]) == (1, 0)
     assert (unharmed["won"], unharmed["tied"], unharmed["lost"]) == (1, 1, 0)
     assert (harmed["good_sentences_changed"], harmed["lost"]) == (1, 1)
+    assert (harmed["good_sentences_changed_low"], harmed["good_sentences_changed_high"]) > (0, 99)
     assert unharmed["edits_a_sentence"] == 2
     assert unharmed["win_rate"] == 0.75
+
+
+def test_what_one_of_four_people_wrote_is_no_harm() -> None:
+    mostly_good = [Sentence(GOOD, (GOOD, GOOD, GOOD, "The bakery opens at 7 ."))]
+    for text, harmed in [("The bakery opens at 7 .", 0), ("The bakery opens at 6 .", 1)]:
+        found = round_figures(mostly_good, [text])
+        assert (found["mostly_good_sentences"], found["mostly_good_sentences_changed"]) == (
+            1,
+            harmed,
+        )
+        assert found["good_sentences"] == 0
 
 
 def test_the_judge_of_evaluate_finds_the_references_by_the_sentence(
@@ -167,6 +197,15 @@ def test_the_judge_of_fluency_reads_texts_as_people_write_them() -> None:
 
 def test_the_results_hold_figures_alone() -> None:
     """No text of JFLEG gets into the repository with them."""
-    content = json.loads(RESULTS.read_bytes())
-    for run in content["runs"]:
+    for run in known_runs():
         assert {type(value) for row in run["rounds"] for value in row.values()} <= {int, float}
+        assert {row.pop("verdict") for row in run["sample"]} <= {"first", "second", "tie"}
+        assert {type(value) for row in run["sample"] for value in row.values()} <= {int, list}
+        assert {type(value) for row in run["sample"] for value in row["gleu"]} == {float}
+
+
+def test_the_page_has_the_tables_of_the_results() -> None:
+    """`python -m benchmarks.jfleg.results` prints them."""
+    page = (RESULTS.parents[2] / "docs" / "evidence.md").read_text(encoding="utf-8")
+    for table in tables():
+        assert table in page

@@ -1,0 +1,125 @@
+"""Weight and margin of the gate, chosen on sentences that the critic has not seen.
+
+    python -m benchmarks.jfleg.choosing REVISED.jsonl --critic FOLDER --model FOLDER [--data FOLDER]
+
+Reads the trajectories of a run without a gate, asks the judges of `benchmarks.jfleg.confidence`
+about each round, and prints what the gate would have kept: a refused version ends a trajectory,
+since its round, done again at temperature 0, gives the same text. Writes
+`benchmarks/results/jfleg-gate.json`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from benchmarks.arguments import add_data_option, command_parser
+from benchmarks.jfleg import confidence, fluency
+from benchmarks.jfleg.figures import text_after
+from benchmarks.jfleg.gleu import corpus_gleu, sentence_gleu
+from benchmarks.jfleg.judging import TIE_MARGIN
+from benchmarks.jfleg.sentences import PEOPLE, Sentence, read_sentences
+from benchmarks.product import numbered_trajectories
+from benchmarks.saving import FOLDER
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from revloop.trajectory import Trajectory
+
+RESULTS = FOLDER / "jfleg-gate.json"
+WEIGHTS = (0.0, 2.0, 5.0, 10.0, 20.0)
+MARGINS = (0.0, 0.5, 1.0, 1.5, 2.0, 2.5, 3.0, 4.0)
+
+
+class Step(NamedTuple):
+    """One round.
+
+    Attributes:
+        text: The version after it.
+        gain: By how many nats the critic prefers it to the version before.
+        likelier: By how much its tokens are likelier under the untrained model.
+    """
+
+    text: str
+    gain: float
+    likelier: float
+
+
+def steps_of(trajectory: Trajectory) -> list[Step]:
+    """The rounds that changed something, up to the first that did not."""
+    found = []
+    before = text_after(trajectory, 0)
+    for number in range(1, trajectory.rounds + 1):
+        text = text_after(trajectory, number)
+        if text == before:
+            break
+        likelier = fluency.score(text) - fluency.score(before)
+        found.append(Step(text, confidence.gain(before, text), likelier))
+        before = text
+    return found
+
+
+def kept(source: str, steps: Sequence[Step], weight: float, margin: float) -> str:
+    """What the gate keeps."""
+    text = source
+    for step in steps:
+        if step.gain + weight * step.likelier <= margin:
+            break
+        text = step.text
+    return text
+
+
+def row(
+    sentences: Sequence[Sentence], steps: Sequence[Sequence[Step]], weight: float, margin: float
+) -> dict[str, Any]:
+    """The figures of one weight and margin."""
+    pairs = zip(sentences, steps, strict=True)
+    texts = [kept(one.source, its, weight, margin) for one, its in pairs]
+    pairs_after = list(zip(sentences, texts, strict=True))
+    losses = [
+        sentence_gleu(one, one.source) - sentence_gleu(one, text) for one, text in pairs_after
+    ]
+    harmed = [one for one, text in pairs_after if text not in (one.source, *one.references)]
+    return {
+        "weight": weight,
+        "margin": margin,
+        "gleu": round(corpus_gleu(sentences, texts).value, 2),
+        "lost": sum(loss > TIE_MARGIN for loss in losses),
+        "good_sentences_changed": sum(one.is_good for one in harmed),
+        "mostly_good_sentences_changed": sum(one.unchanged >= PEOPLE - 1 for one in harmed),
+    }
+
+
+def main() -> None:
+    """Compare weights and margins."""
+    parser = command_parser(__doc__)
+    add_data_option(parser, "the folder jfleg")
+    parser.add_argument("revised", type=Path, help="trajectories of a run without a gate")
+    parser.add_argument("--critic", type=Path, required=True, help="folder of the critic")
+    parser.add_argument("--model", type=Path, required=True, help="folder of the base model")
+    arguments = parser.parse_args()
+    os.environ[fluency.FOLDER] = str(arguments.model)
+    os.environ[confidence.FOLDER] = str(arguments.critic)
+    folder = arguments.data / "jfleg"
+    known = {one.source: one for part in ("dev", "test") for one in read_sentences(folder, part)}
+    trajectories = numbered_trajectories(arguments.revised)
+    sentences = [known[text_after(one, 0)] for one in trajectories]
+    steps = [steps_of(one) for one in trajectories]
+    grid = [row(sentences, steps, weight, margin) for weight in WEIGHTS for margin in MARGINS]
+    content = {
+        "sentences": len(sentences),
+        "good_sentences": sum(one.is_good for one in sentences),
+        "mostly_good_sentences": sum(one.unchanged >= PEOPLE - 1 for one in sentences),
+        "without_gate": row(sentences, steps, 0.0, float("-inf")) | {"margin": None},
+        "grid": grid,
+    }
+    for one in (content["without_gate"], *grid):
+        print(json.dumps(one))
+    RESULTS.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,81 @@
+"""Judges that know no reference: how sure the critic is of its own change.
+
+For `revloop batch --keep gate --judge benchmarks.jfleg.confidence:judge`. A critic that rewrites a
+text as another has a probability for that, and one for leaving it as it was; the change must be
+the likelier one by a margin, after what the untrained model says of both texts is added.
+`REVLOOP_JFLEG_CRITIC` and `REVLOOP_JFLEG_BASE` name the models' folders. Critics of errors are
+tuned in the same way elsewhere (GECToR's confidence bias: K. Omelianchuk et al., arXiv 2005.12592).
+"""
+
+from __future__ import annotations
+
+import os
+from functools import cache
+from pathlib import Path
+
+from benchmarks.jfleg import fluency
+from revloop.prompts import PromptSet
+from revloop.records import Record, training_texts
+
+FOLDER = "REVLOOP_JFLEG_CRITIC"
+CRITIQUE = "wording, spelling"
+"""The critique that both probabilities are of: the one that critics give most."""
+
+WEIGHT = 5.0
+"""Of a difference of mean log-probability a token under the untrained model."""
+MARGIN = 2.0
+"""Least sum, in nats, of a change that is kept."""
+
+CAREFUL_MARGIN = 2.0
+"""The same for the critic alone."""
+
+_PROMPTS = Path(__file__).parent / "prompts" / "rewrite"
+
+
+def judge(_prompt: str, first: str, second: str) -> tuple[str, str]:
+    """The text that the other one should be changed to, by critic and untrained model."""
+    return _verdict(first, second, WEIGHT, MARGIN)
+
+
+def careful_judge(_prompt: str, first: str, second: str) -> tuple[str, str]:
+    """The same by the critic alone, whose margin spares good sentences."""
+    return _verdict(first, second, 0.0, CAREFUL_MARGIN)
+
+
+def gain(text: str, revision: str) -> float:
+    """By how many nats the critic prefers a change to leaving a text alone."""
+    return log_probability(text, revision) - log_probability(text, text)
+
+
+def _verdict(first: str, second: str, weight: float, margin: float) -> tuple[str, str]:
+    with fluency.LOCK:
+        likelier = weight * (fluency.score(second) - fluency.score(first)) if weight else 0.0
+        gains = gain(second, first) - likelier, gain(first, second) + likelier
+    reason = f"gain {gains[0]:.2f} and {gains[1]:.2f} nats"
+    best = max(gains)
+    if best <= margin:
+        return "tie", reason
+    return ("first" if best == gains[0] else "second"), reason
+
+
+@cache
+def log_probability(text: str, revision: str) -> float:
+    """Of the critic's whole reply to a text, with the usual critique and this revision."""
+    import torch
+
+    record = Record(id="pair", response=text, critique=CRITIQUE, revision=revision)
+    (whole,) = training_texts(record, _prompts())
+    tokenizer, model = fluency.loaded(os.environ[FOLDER])
+    asked, reply = (
+        tokenizer(part, add_special_tokens=False).input_ids for part in (whole.prompt, whole.target)
+    )
+    ids = torch.tensor([[*asked, *reply, tokenizer.eos_token_id]])
+    with torch.inference_mode():
+        logits = model(input_ids=ids[:, :-1], logits_to_keep=len(reply) + 1).logits[0].float()
+    wanted = ids[0, len(asked) :, None]
+    return float(logits.log_softmax(-1).gather(-1, wanted).sum())
+
+
+@cache
+def _prompts() -> PromptSet:
+    return PromptSet.load(_PROMPTS)
