@@ -67,6 +67,14 @@ async def test_a_client_chooses_the_rounds(
     assert stored.rounds == rounds
 
 
+async def test_thoughts_before_a_draft_are_not_revised(up: Running) -> None:
+    thoughtful = f"<think>\nHm.\n</think>\n\n{DRAFT}"
+    up.upstream.on(CHAT, chat_completion(thoughtful))
+    assert text_of(await up.ask()) == "Better +"
+    assert text_of(await up.ask(model=f"{MODEL}@0")) == thoughtful
+    assert [one.original for one in up.stored()] == [DRAFT, DRAFT]
+
+
 async def test_the_same_question_twice_is_answered_twice(up: Running) -> None:
     first, second = await up.ask(), await up.ask()
     assert first["id"] != second["id"]

@@ -12,9 +12,9 @@ from anyio import to_thread
 
 from revloop.concurrency import task_group
 from revloop.gateway.choices import (
+    answer_in,
     answered_round,
     draft_of,
-    text_in,
     usable_json,
     why_unrevised,
     with_text,
@@ -162,7 +162,7 @@ class Answering:
         asked = under_way.asked
         why = why_unrevised(choice, asked, revise_json=self._revise_json)
         about: dict[str, Any] = {"draft_id": name, "trajectory_id": None, "version": 0, "rounds": 0}
-        if not text_in(choice).strip():
+        if not answer_in(choice).strip():
             return AnsweredChoice(dict(choice), about | _ended(why, _WHY_UNREVISED[why]))
         ends_at_s = None if asked.deadline_s is None else under_way.arrived_at_s + asked.deadline_s
         revised = await self._revisers.revise(

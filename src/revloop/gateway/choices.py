@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
@@ -11,6 +12,7 @@ from pydantic_core import from_json
 from revloop.checks.builtin.json_schema import json_validator
 from revloop.errors import BadReplyError
 from revloop.gateway.refusals import invalid
+from revloop.prompts.parsing import UnusableError, without_thoughts
 from revloop.trajectory import Draft
 from revloop.values import explain
 
@@ -30,6 +32,14 @@ def text_in(choice: Mapping[str, Any]) -> str:
     return text if isinstance(text, str) else ""
 
 
+def answer_in(choice: Mapping[str, Any]) -> str:
+    """The text of a choice without the thoughts before it, if the server did not part them."""
+    text = text_in(choice)
+    with suppress(UnusableError):  # not to be told apart: all of it is the answer
+        return without_thoughts(text).text
+    return text
+
+
 def why_unrevised(choice: Mapping[str, Any], asked: AskedAnswer, *, revise_json: bool) -> str:
     """Why a choice is returned as it is; empty if it is to be revised."""
     message = choice.get("message")
@@ -41,7 +51,7 @@ def why_unrevised(choice: Mapping[str, Any], asked: AskedAnswer, *, revise_json:
     reason = choice.get("finish_reason")
     if reason in {"length", "content_filter"}:
         return str(reason)
-    if not text_in(choice).strip():
+    if not answer_in(choice).strip():
         return "empty"
     if asked.json_form is not None and not revise_json:
         return "json"
@@ -71,7 +81,7 @@ def draft_of(choice: Mapping[str, Any], asked: AskedAnswer, name: str, model: st
     Raises:
         BadReplyError: The text cannot be stored.
     """
-    fields = {"prompt": asked.prompt, "messages": asked.messages, "response": text_in(choice)}
+    fields = {"prompt": asked.prompt, "messages": asked.messages, "response": answer_in(choice)}
     try:
         return Draft.model_validate({**fields, "id": name, "extra": {"draft_model": model}})
     except ValidationError as exc:
