@@ -8,6 +8,7 @@ import time
 import urllib.error
 import urllib.request
 from contextlib import contextmanager
+from functools import cached_property
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlencode, urlsplit
@@ -86,7 +87,7 @@ class Reviewer:
         found: dict[str, Any] = json.loads(self.get(path, **query))
         return found
 
-    @property
+    @cached_property
     def csrf(self) -> str:
         """What forms bring; every page has it."""
         found = re.search(r'name="csrf" value="([0-9a-f]+)"', self.get("/"))

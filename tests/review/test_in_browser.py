@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 
+from revloop.evaluation import Verdicts
+from revloop.evaluation.sheets import human_judge
 from revloop.store import Store
 from revloop.trajectory import Draft, Version
 from tests.helpers.browser import Visited, chromium, needs_chromium
@@ -184,6 +186,38 @@ def test_new_trajectories_appear_without_a_reload(
         page.locator("#news").wait_for()
         page.locator("#news a").click()
         page.locator("#v1").wait_for()
+
+
+NEXT_PAIR = "before => document.querySelector('[name=pair]')?.value !== before"
+
+
+def test_thirty_pairs_are_voted_on_by_keyboard(
+    visit: Callable[..., Visited], tmp_path: Path
+) -> None:
+    rows = [[f"old text {n}", f"new text {n}"] for n in range(31)]
+    path = store_of(tmp_path / "s.sqlite", rows)
+    with serving(path) as address:
+        until(lambda: Reviewer(address).json("/progress")["listed"] == 31)
+        page = visit(address).open("/vote")
+        page.fill("main [name=name]", "anna")
+        page.keyboard.press("Enter")
+        page.locator("#done", has_text="0 of 31").wait_for()
+        page.keyboard.press("d")
+        assert page.locator(".marked mark").first.is_visible()
+        page.keyboard.press("m")
+        page.keyboard.press("n")
+        page.keyboard.type("a tie, but a good one")
+        page.keyboard.press("Enter")
+        assert page.locator("#done").text_content() == "0 of 31"
+        for key in "tabuas" + "ab" * 14 + "u":
+            before = page.evaluate("document.querySelector('[name=pair]')?.value")
+            page.keyboard.press(key)
+            page.wait_for_function(NEXT_PAIR, arg=before)
+        assert page.locator("#done").text_content() == "30 of 31"
+    with Verdicts.open_to_read(path) as verdicts:
+        given = list(verdicts.given_by(human_judge("anna")).values())
+    assert len(given) == 30
+    assert given[0].verdict.reason == "a tie, but a good one"
 
 
 @pytest.mark.parametrize("path", PLACES)

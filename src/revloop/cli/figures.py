@@ -72,11 +72,7 @@ def _notes(rows: Sequence[RoundFigures]) -> list[str]:
         notes.append(
             f"After round {last.round}: {percent(last.win_rate)} {coverage(last)} trajectories."
         )
-    notes += [
-        f"Round {row.round}: {left_out(row)}."
-        for row in rows
-        if row.missing or row.unjudged or row.unparseable
-    ]
+    notes += [f"Round {row.round}: {left_out(row)}." for row in rows if left_out(row)]
     figures = [figure for row in rows for figure in (row.win_rate, row.win_rate_low)]
     if None in figures:
         notes.append("-: not measured (see docs/evaluation.md).")

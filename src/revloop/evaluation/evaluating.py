@@ -12,6 +12,7 @@ from revloop.evaluation.criteria import criteria_after, criteria_of
 from revloop.evaluation.outcomes import Outcome, group_of, outcomes
 from revloop.evaluation.pairs import ORIGINAL, Against
 from revloop.evaluation.rounds import Evaluation, JudgeFigures, rounds_of
+from revloop.evaluation.samples import Samples
 from revloop.evaluation.verdicts import Verdicts
 from revloop.store import Store
 
@@ -96,9 +97,17 @@ def evaluate(
     counts = count_store(path, by=by)
     last = counts.rounds if rounds is None else rounds
     by_judge: list[tuple[JudgeInfo, list[Outcome]]] = []
+    with Samples.open_to_read(path) as declared:
+        samples = declared.latest()
     with Store.open_to_read(path) as store, Verdicts.open_to_read(path) as verdicts:
         for judge in judges:
-            found = outcomes(store.contents(), verdicts, judge, rounds=last, against=against, by=by)
+            found = outcomes(
+                *(store.contents(), verdicts, judge),
+                rounds=last,
+                against=against,
+                by=by,
+                samples=samples,
+            )
             by_judge.append((judge, list(found)))
         criteria = criteria_of(store.contents(), last) if counts.has_criteria else ()
         checks = check_outcomes(store.contents() if counts.has_checks else (), rounds=last, by=by)
@@ -110,7 +119,15 @@ def evaluate(
         unfinished=counts.unfinished,
         split_by=by,
         judges=tuple(
-            JudgeFigures(judge=judge, rounds=rounds_of(known, rounds=last, sizes=counts.groups))
+            JudgeFigures(
+                judge=judge,
+                rounds=rounds_of(
+                    known,
+                    rounds=last,
+                    sizes=counts.groups,
+                    sampled=samples if judge.kind == "people" else (),
+                ),
+            )
             for judge, known in by_judge
         ),
         criteria=criteria,

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import json
+from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
 from revloop.evaluation.pairs import Against, pairs_of
+from revloop.evaluation.samples import SampleKey
 from revloop.trajectory import challenger_score
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
     from revloop.evaluation.pairs import Pair
+    from revloop.evaluation.samples import Sample
     from revloop.evaluation.verdicts import Verdicts
     from revloop.trajectory import JudgeInfo, Trajectory, Verdict
+
+_NO_SAMPLES: Mapping[SampleKey, Sample] = MappingProxyType({})
 
 
 NO_VALUE = "(none)"
@@ -35,6 +40,7 @@ class Outcome(NamedTuple):
         is_judged: Whether all expected verdicts were given, unreadable ones included.
         is_unchanged: Whether the two texts are the same: a tie that no judge is asked about.
         characters: Lengths of the earlier and the later text.
+        is_sampled: Whether it belongs to the sample that was declared for people, if any.
     """
 
     record: int
@@ -46,6 +52,7 @@ class Outcome(NamedTuple):
     is_judged: bool
     is_unchanged: bool
     characters: tuple[int, int]
+    is_sampled: bool = True
 
     @property
     def readable(self) -> tuple[float, ...]:
@@ -67,6 +74,7 @@ def outcomes(
     rounds: int,
     against: frozenset[Against],
     by: str | None = None,
+    samples: Mapping[SampleKey, Sample] = _NO_SAMPLES,
 ) -> Iterator[Outcome]:
     """The outcomes of all records, from stored verdicts.
 
@@ -77,11 +85,16 @@ def outcomes(
         rounds: Number of rounds.
         against: What each round is compared with.
         by: The field of the drafts to group by; None: no groups.
+        samples: What people were asked about; used for them alone.
     """
     for record, trajectory in enumerate(trajectories):
         group = "" if by is None else group_of(trajectory, by)
         for pair in pairs_of(trajectory, rounds, against):
-            yield _outcome(record, group, pair, verdicts, judge)
+            outcome = _outcome(record, group, pair, verdicts, judge)
+            sample = samples.get(SampleKey(pair.against, pair.round))
+            if judge.kind == "people" and sample is not None:
+                outcome = outcome._replace(is_sampled=sample.has(pair.question.digest))
+            yield outcome
 
 
 def group_of(trajectory: Trajectory, field: str) -> str:

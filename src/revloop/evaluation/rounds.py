@@ -13,11 +13,12 @@ from revloop.evaluation.checks import CheckFigures
 from revloop.evaluation.criteria import CriterionFigures
 from revloop.evaluation.length import length_controlled_win_rate
 from revloop.evaluation.pairs import Against
+from revloop.evaluation.samples import SampleKey
 from revloop.trajectory import JudgeInfo
 from revloop.values import Frozen
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Collection, Iterable, Sequence
 
     from revloop.evaluation.outcomes import Outcome
 
@@ -38,8 +39,10 @@ class RoundFigures(Frozen):
     )
     unchanged: int = Field(description="Records whose text is the same: ties without a question.")
     unjudged: int = Field(
-        description="Records still without a verdict. Until there are none, all figures from "
-        "verdicts are None: the records judged first may differ from the rest."
+        description="Records still without a verdict, of those that the judge is to judge. Until "
+        "there are none, all figures from verdicts are None: the records judged first may differ "
+        "from the rest. If people judge a declared sample, which they see in random order, ten "
+        "records are enough, and the figures are about those."
     )
     wins: int = Field(description="Verdicts for the round's text, both orders counted.")
     ties: int
@@ -84,6 +87,11 @@ class JudgeFigures(Frozen):
         unparseable = any(row.unparseable for row in self.rounds)
         return unparseable and not any(row.readable for row in self.rounds)
 
+    @property
+    def has_win_rate(self) -> bool:
+        """Whether there are verdicts enough for a win rate of any round."""
+        return any(row.win_rate is not None and row.readable for row in self.rounds)
+
 
 class Evaluation(Frozen):
     """What rounds of revision did to the records of a store."""
@@ -107,7 +115,11 @@ class Evaluation(Frozen):
 
 
 def rounds_of(
-    outcomes: Iterable[Outcome], *, rounds: int, sizes: dict[str, int]
+    outcomes: Iterable[Outcome],
+    *,
+    rounds: int,
+    sizes: dict[str, int],
+    sampled: Collection[SampleKey] = (),
 ) -> tuple[RoundFigures, ...]:
     """The figures of each round, for all records and for each group.
 
@@ -115,17 +127,22 @@ def rounds_of(
         outcomes: Of one judge.
         rounds: Number of rounds.
         sizes: Number of records in each group; a single group gets no figures of its own.
+        sampled: Rounds of which the judge, a person, sees the records in random order.
     """
     known = list(outcomes)
-    rows = _rows(known, rounds, None, sum(sizes.values()))
+    rows = _rows(known, rounds, None, sum(sizes.values()), sampled)
     if len(sizes) > 1:
         for group, size in sorted(sizes.items()):
-            rows += _rows([o for o in known if o.group == group], rounds, group, size)
+            rows += _rows([o for o in known if o.group == group], rounds, group, size, sampled)
     return tuple(rows)
 
 
 def _rows(
-    outcomes: Sequence[Outcome], rounds: int, group: str | None, size: int
+    outcomes: Sequence[Outcome],
+    rounds: int,
+    group: str | None,
+    size: int,
+    sampled: Collection[SampleKey],
 ) -> list[RoundFigures]:
     rows: list[RoundFigures] = []
     ordered = sorted(outcomes, key=lambda o: o.against)
@@ -133,11 +150,17 @@ def _rows(
         by_round: dict[int, list[Outcome]] = {round_: [] for round_ in range(1, rounds + 1)}
         for outcome in compared:
             by_round[outcome.round].append(outcome)
-        p_against, p_previous = _p_values(against, list(by_round.values()))
+        used = [
+            judged_part(known, is_sample=SampleKey(against, round_) in sampled)
+            for round_, known in by_round.items()
+        ]
+        p_against, p_previous = _p_values(against, used)
         for index, (round_, known) in enumerate(by_round.items()):
             tests = {"p_against": p_against[index], "p_previous": p_previous[index]}
             names = {"against": against, "group": group, "round": round_}
-            rows.append(RoundFigures.model_validate(names | _figures(known, size) | tests))
+            rows.append(
+                RoundFigures.model_validate(names | _figures(known, used[index], size) | tests)
+            )
     return rows
 
 
@@ -145,26 +168,46 @@ def _p_values(
     against: Against, by_round: Sequence[Sequence[Outcome]]
 ) -> tuple[list[float | None], list[float | None]]:
     scores = [figures.record_scores(known) for known in by_round]
-    is_complete = [all(outcome.is_judged for outcome in known) for known in by_round]
     tests = [
-        figures.sign_test(dict.fromkeys(score, 0.5), score) if complete else None
-        for score, complete in zip(scores, is_complete, strict=True)
+        figures.sign_test(dict.fromkeys(score, 0.5), score) if score else None for score in scores
     ]
     steps: list[float | None] = [None] * len(scores)
     if against == "original":
         for index in range(1, len(scores)):
-            if is_complete[index - 1] and is_complete[index]:
+            if scores[index - 1] and scores[index]:
                 steps[index] = figures.sign_test(scores[index - 1], scores[index])
     return figures.holm(tests), figures.holm(steps)
 
 
-def _figures(outcomes: Sequence[Outcome], size: int) -> dict[str, object]:
-    counted = figures.tally(outcomes)
-    unjudged = sum(not outcome.is_judged for outcome in outcomes)
+def judged_part(outcomes: Sequence[Outcome], *, is_sample: bool) -> Sequence[Outcome]:
+    """The outcomes that figures from verdicts are about; none if they would mislead.
+
+    Of a sample, those judged so far: at least ten, or all of it. Unchanged records, which are not
+    asked about, stay in proportion.
+
+    Args:
+        outcomes: Of one round.
+        is_sample: Whether those with ``is_sampled`` are judged in random order.
+    """
+    changed = [outcome for outcome in outcomes if not outcome.is_unchanged]
+    if all(outcome.is_judged for outcome in changed):
+        return outcomes
+    wanted = [outcome for outcome in changed if is_sample and outcome.is_sampled]
+    judged = [outcome for outcome in wanted if outcome.is_judged]
+    if len(judged) < max(1, min(figures.MIN_RECORDS, len(wanted))):
+        return []
+    unchanged = [outcome for outcome in outcomes if outcome.is_unchanged]
+    share = len(judged) / len(changed)
+    return [*judged, *unchanged[: round(share * len(unchanged))]]
+
+
+def _figures(outcomes: Sequence[Outcome], used: Sequence[Outcome], size: int) -> dict[str, object]:
+    counted = figures.tally(used or outcomes)
+    unjudged = sum(outcome.is_sampled and not outcome.is_judged for outcome in outcomes)
     readable = sum(len(o.readable) for o in outcomes if not o.is_unchanged)
     unreadable = sum(outcome.unparseable for outcome in outcomes)
     # unchanged texts alone say nothing about the judge
-    judged = [] if unjudged or (unreadable and not readable) else outcomes
+    judged = [] if unreadable and not readable else used
     low, high = figures.win_rate_interval(judged) or (None, None)
     earlier, later = figures.mean_characters(outcomes) or (None, None)
     return {

@@ -154,7 +154,12 @@ def left_out(row: RoundFigures) -> str:
     parts = []
     if row.missing:
         parts.append(_lack_this_round(row.missing, row.records + row.missing))
-    if row.unjudged:
+    if row.win_rate is not None and row.counted < row.records and not row.unparseable:
+        parts.append(
+            f"the figures are about {row.counted} of {row.records} records: those that were judged "
+            "of a random sample"
+        )
+    elif row.unjudged:
         parts.append(f"{row.unjudged} of {row.records} records are not judged yet, so no figures")
     if row.unparseable:
         asked = row.readable + row.unparseable

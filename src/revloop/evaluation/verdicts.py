@@ -81,6 +81,13 @@ class Question(NamedTuple):
         return (self, self.swapped)
 
 
+class GivenVerdict(NamedTuple):
+    """A stored verdict, and when it was given, with its time zone."""
+
+    verdict: Verdict
+    given_at: datetime
+
+
 class Verdicts:
     """The verdicts of a store; thread-safe. Make one with :meth:`open`."""
 
@@ -134,6 +141,26 @@ class Verdicts:
                 (judge.digest, judge.model_dump_json()),
             )
             self._file.write_many("INSERT OR REPLACE INTO verdicts VALUES {rows}", rows)
+
+    def remove(self, judge: JudgeInfo, question: str) -> None:
+        """Take a verdict back, by the digest of its question."""
+        sql = "DELETE FROM verdicts WHERE judge = ? AND question = ?"
+        with self._file.transaction():
+            self._file.write(sql, (judge.digest, question))
+
+    def given_by(self, judge: JudgeInfo) -> dict[str, GivenVerdict]:
+        """All verdicts of a judge by the digest of their question, in the order they were given."""
+        if not self._has_verdicts():
+            return {}
+        sql = "SELECT question, verdict, given_at FROM verdicts WHERE judge = ? ORDER BY given_at"
+        rows = self._file.rows(sql, (judge.digest,))
+        with _readable(self._file.path):
+            return {
+                question: GivenVerdict(
+                    Verdict.model_validate_json(text), datetime.fromisoformat(time)
+                )
+                for question, text, time in rows
+            }
 
     @property
     def moment(self) -> int:

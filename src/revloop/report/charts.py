@@ -68,11 +68,15 @@ def _charts_of_judge(
     rows = overall(of_judge)
     if not rows:
         return
-    yield _win_rate(rows, file_end, title_end)
-    yield _won_tied_lost(rows, file_end, title_end)
-    yield _length(rows, file_end, title_end)
+    has_rates = any(row.win_rate is not None for row in rows)
+    if has_rates:
+        yield _win_rate(rows, file_end, title_end)
+    if any(row.wins + row.ties + row.losses for row in rows):
+        yield _won_tied_lost(rows, file_end, title_end)
+    if has_rates:
+        yield _length(rows, file_end, title_end)
     groups = [row for row in of_judge.rounds if row.group is not None]
-    if groups:
+    if any(row.win_rate is not None for row in groups):
         yield _by_group(groups, field, file_end, title_end)
 
 

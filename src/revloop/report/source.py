@@ -27,7 +27,8 @@ class ReportSource(NamedTuple):
     Attributes:
         name: The store's file name.
         trajectories: Reads all trajectories in order, at every call.
-        judges: Whose verdicts are shown; the first one decides which trajectories were harmed.
+        judges: Whose verdicts are shown; the first one with enough of them decides which
+            trajectories were harmed.
         verdict: Looks up a judge's verdict on a question.
         evaluation: The figures of the rounds, if available.
         note: Why there are no figures, and what to do about it.
@@ -42,13 +43,15 @@ class ReportSource(NamedTuple):
 
     @property
     def figures(self) -> JudgeFigures | None:
-        """The figures of the first judge with readable verdicts."""
-        known = [] if self.evaluation is None else self.evaluation.judges
-        return next((figures for figures in known if not figures.is_unreadable), None)
+        """The figures of the first judge with verdicts enough; of the first readable one else."""
+        judges = [] if self.evaluation is None else self.evaluation.judges
+        known = [figures for figures in judges if not figures.is_unreadable]
+        first = known[0] if known else None
+        return next((figures for figures in known if figures.has_win_rate), first)
 
     @property
     def judge(self) -> JudgeInfo | None:
-        """The judge who decides which trajectories were harmed: the first readable one."""
+        """The judge who decides which trajectories were harmed: that of the figures."""
         if self.figures is not None:
             return self.figures.judge
         return self.judges[0] if self.judges else None

@@ -12,22 +12,20 @@ import sqlite3
 import threading
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
-from revloop.evaluation import Question
-from revloop.evaluation.outcomes import group_of
-from revloop.report.aggregates import RESULTS, UNFINISHED, preview_of, result_of
+from revloop.report.aggregates import UNFINISHED
 from revloop.report.source import ReportSource
+from revloop.review.lines import Lines
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from revloop.evaluation import Verdicts
     from revloop.store import StoreFollower
-    from revloop.trajectory import JudgeInfo, Trajectory
+    from revloop.trajectory import JudgeInfo
 
 SortedBy = Literal["harm", "order", "newest", "score", "length"]
 PAGE = 50
 _AT_ONCE = 100
-_VALUE_CHARACTERS = 80
 _SORTS: dict[SortedBy, str] = {
     "harm": "rank, key",
     "order": "key",
@@ -35,7 +33,6 @@ _SORTS: dict[SortedBy, str] = {
     "score": "score IS NULL, score, key",
     "length": "growth DESC, key",
 }
-_RANKS = {result: rank for rank, result in enumerate(RESULTS)}
 _TABLES = """
 CREATE TABLE lines (
     key INTEGER PRIMARY KEY, version INTEGER, id TEXT, reason TEXT, result TEXT, rank INTEGER,
@@ -46,6 +43,12 @@ CREATE INDEX by_reason ON lines (reason);
 CREATE TABLE questions (digest TEXT, key INTEGER);
 CREATE INDEX by_digest ON questions (digest);
 CREATE INDEX by_key ON questions (key);
+CREATE TABLE texts (
+    key INTEGER, round INTEGER, until INTEGER, pair TEXT, swapped TEXT, stratum TEXT
+);
+CREATE INDEX by_pair ON texts (pair);
+CREATE INDEX by_swapped ON texts (swapped);
+CREATE INDEX texts_by_key ON texts (key);
 CREATE TABLE fields (name TEXT, value TEXT, key INTEGER);
 CREATE INDEX by_name ON fields (name, value);
 CREATE INDEX fields_by_key ON fields (key);
@@ -124,6 +127,22 @@ class Listed(NamedTuple):
     pages: int
 
 
+class ChangedPair(NamedTuple):
+    """A text that differs from the original.
+
+    Attributes:
+        key: The trajectory's key.
+        digest: Digest of the question about it, the original first.
+        swapped: Digest of the question with the original second.
+        stratum: What a stratified sample is drawn by.
+    """
+
+    key: int
+    digest: str
+    swapped: str
+    stratum: str
+
+
 class Listing:
     """The list of a run's trajectories. Safe to use from several threads.
 
@@ -132,16 +151,23 @@ class Listing:
         verdicts: The stored verdicts.
         judge: Name of the judge that decides the results; None: the one with most verdicts that is
             not a person, so that nobody sees a person's votes in the list.
+        by: A field of the drafts that the strata of samples are split by.
     """
 
     def __init__(
-        self, follower: StoreFollower, verdicts: Verdicts, judge: str | None = None
+        self,
+        follower: StoreFollower,
+        verdicts: Verdicts,
+        judge: str | None = None,
+        *,
+        by: str | None = None,
     ) -> None:
         self.judge: JudgeInfo | None = None
         self.mark = 0
         self._follower = follower
         self._verdicts = verdicts
         self._judge_name = judge
+        self._by = by
         self._seen: tuple[int, int] | None = None
         self._last = 0
         self._judged_until = ""
@@ -182,6 +208,19 @@ class Listing:
         before = self._rows(_BESIDE.format(sign="<", way="DESC"), [key])
         after = self._rows(_BESIDE.format(sign=">", way="ASC"), [key])
         return before[0][0] if before else None, after[0][0] if after else None
+
+    def pairs(self, round_: int) -> list[ChangedPair]:
+        """The changed texts after a round, each with the original."""
+        sql = (
+            "SELECT key, pair, swapped, stratum FROM texts WHERE round <= ? AND until >= ? "
+            "GROUP BY pair ORDER BY key"
+        )
+        return [ChangedPair(*row) for row in self._rows(sql, [round_, round_])]
+
+    def most_rounds(self) -> int:
+        """The most rounds of any trajectory."""
+        rounds: int = self._rows("SELECT coalesce(max(rounds), 0) FROM lines")[0][0]
+        return rounds
 
     def counts(self, column: Literal["result", "reason"]) -> dict[str, int]:
         """Number of trajectories by result or by stop reason."""
@@ -252,15 +291,18 @@ class Listing:
         """Read trajectories and write their lines, in one transaction."""
         found = [(key, self._follower.trajectory(key)) for key in keys]
         lines = [
-            _Made(key, one, self._last, self.source()) for key, one in found if one is not None
+            Lines.of(key, one, self._last, self.source(), self._by)
+            for key, one in found
+            if one is not None
         ]
         with self._lock:
             self._database.execute("BEGIN")
-            for table in ("lines", "questions", "fields"):
+            for table in ("lines", "questions", "fields", "texts"):
                 self._database.executemany(_FORGET.format(table=table), [(key,) for key in keys])
-            self._insert("lines", (made.line for made in lines))
+            self._insert("lines", [made.line for made in lines])
             self._insert("questions", (row for made in lines for row in made.questions))
             self._insert("fields", (row for made in lines for row in made.fields))
+            self._insert("texts", (row for made in lines for row in made.texts))
             self._database.execute("COMMIT")
 
     def _insert(self, table: str, rows: Iterable[tuple[object, ...]]) -> None:
@@ -291,30 +333,3 @@ class Listing:
             keys = json.dumps(self._follower.holding(text))
             self._searches = {**dict(list(self._searches.items())[-3:]), wanted: keys}
         return self._searches[wanted]
-
-
-class _Made:
-    """The rows that the list keeps of a trajectory."""
-
-    def __init__(
-        self, key: int, trajectory: Trajectory, version: int, source: ReportSource
-    ) -> None:
-        end, kept = trajectory.end, trajectory.kept
-        result = result_of(trajectory, source)
-        original, text = trajectory.original, trajectory.kept_text
-        draft = trajectory.draft
-        self.line = (
-            *(key, version, str(draft.id)),
-            UNFINISHED if end is None else end.reason.value,
-            *(result, _RANKS[result], trajectory.rounds, kept),
-            trajectory.score_of(kept),
-            len(text) / max(1, len(original)),
-            preview_of(trajectory),
-        )
-        question = Question(draft.prompt_text, original, text, draft.extra)
-        judged = [] if source.judge is None or original == text else question.orders
-        judge = source.judge
-        self.questions = [(q.digest_for(judge), key) for q in judged if judge is not None]
-        self.fields = [
-            (name, group_of(trajectory, name)[:_VALUE_CHARACTERS], key) for name in draft.extra
-        ]

@@ -37,3 +37,20 @@ class ReviewOptions(Options):
         description="Stored judge whose verdicts decide the results in the list. Default: the one "
         "with most verdicts, people excluded.",
     )
+    sample: Annotated[int | None, Flag(metavar="N")] = Field(
+        default=None,
+        ge=1,
+        description="Ask for votes on this many pairs, a stratified random sample. Default: all.",
+    )
+    seed: int = Field(default=0, ge=0, description="Random seed of the sample and of the order.")
+    by: Annotated[str | None, Flag(metavar="FIELD")] = Field(
+        default=None,
+        description="Draw the sample in proportion to this field of the drafts, besides the stop "
+        "reason.",
+    )
+    vote_round: Annotated[int | None, Flag(name="--round", metavar="N")] = Field(
+        default=None,
+        ge=1,
+        description="Vote on this round's texts against the originals. Default: the last round "
+        "there is at the start.",
+    )

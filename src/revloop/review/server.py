@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from aiohttp import web
 
 from revloop.errors import InputError
-from revloop.review import browsing, entering
+from revloop.review import browsing, entering, vote_pages
 from revloop.review.access import (
     ACCESS,
     MOST_BYTES,
@@ -65,7 +65,7 @@ class ReviewServer:
             InputError: There is no such run, or the port is taken.
             MissingExtraError: jinja2 or nh3 is not installed.
         """
-        site = Site.open(self._path, run=self._run, judge=self._options.shown_judge)
+        site = Site.open(self._path, self._options, run=self._run)
         try:
             runner = web.AppRunner(
                 self._application(site), access_log=None, handle_signals=False, shutdown_timeout=2.0
@@ -92,6 +92,7 @@ class ReviewServer:
         app.router.add_get("/assets/{name}", asset)
         entering.add_to(app)
         browsing.add_to(app)
+        vote_pages.add_to(app)
         return app
 
     async def _listen(self, runner: web.AppRunner) -> int:

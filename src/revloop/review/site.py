@@ -15,11 +15,14 @@ from revloop.report.aggregates import RESULTS
 from revloop.review.access import ACCESS, name_of
 from revloop.review.listing import Listing
 from revloop.review.markup import HOW_TO_INSTALL, pieces, rendered
+from revloop.review.voting import Voting
 from revloop.store import StoreFollower
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Self, TypeVar
+
+    from revloop.review.options import ReviewOptions
 
     T = TypeVar("T")
 
@@ -39,18 +42,23 @@ class Site:
         follower: Reads its trajectories.
         verdicts: Reads its verdicts.
         listing: The list of its trajectories.
+        voting: The votes of people.
     """
 
     def __init__(
-        self, path: Path, follower: StoreFollower, verdicts: Verdicts, listing: Listing
+        self, path: Path, follower: StoreFollower, verdicts: Verdicts, options: ReviewOptions
     ) -> None:
         self.path = path
         self.follower = follower
         self.verdicts = verdicts
-        self.listing = listing
+        self.listing = Listing(follower, verdicts, options.shown_judge, by=options.by)
+        self.voting = Voting(
+            *(path, follower, verdicts, self.listing),
+            *(options.sample, options.seed, options.vote_round),
+        )
 
     @classmethod
-    def open(cls, path: Path, *, run: int | None = None, judge: str | None = None) -> Self:
+    def open(cls, path: Path, options: ReviewOptions, *, run: int | None = None) -> Self:
         """Open a store to review.
 
         Raises:
@@ -62,7 +70,7 @@ class Site:
         rendered("")
         follower = StoreFollower.open(path, run=run)
         verdicts = Verdicts.open_to_read(path)
-        return cls(path, follower, verdicts, Listing(follower, verdicts, judge))
+        return cls(path, follower, verdicts, options)
 
     async def follow(self, pause_s: float) -> None:
         """Keep the list up to date until cancelled."""
@@ -72,6 +80,7 @@ class Site:
 
     def close(self) -> None:
         """Close everything."""
+        self.voting.close()
         self.listing.close()
         self.verdicts.close()
         self.follower.close()

@@ -12,7 +12,7 @@ function show(view) {
   for (const button of document.querySelectorAll("[data-view]:is(button)")) {
     button.setAttribute("aria-pressed", String(button.dataset.view === view));
   }
-  try { localStorage.setItem("view", view); } catch { /* storage is off */ }
+  try { if (view !== "marked") localStorage.setItem("view", view); } catch { /* storage is off */ }
 }
 
 function viewBefore() {
@@ -29,6 +29,9 @@ show(viewBefore());
 const isWriting = (target) => target.closest("input, textarea, select, [contenteditable]") !== null;
 
 function press(key) {
+  if (key === "d" && document.querySelector("button[data-view=marked]")) {
+    return show(document.body.dataset.view === "marked" ? "rendered" : "marked");
+  }
   if (key === "m") return show(document.body.dataset.view === "source" ? "rendered" : "source");
   const target = [...document.querySelectorAll(`[data-key="${CSS.escape(key)}"]`)]
     .find((one) => one.matches("button, a, textarea, input") && !one.disabled);
@@ -40,6 +43,7 @@ function press(key) {
 document.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey || event.repeat) return;
   if (event.key === "Escape" && isWriting(event.target)) return event.target.blur();
+  if (event.key === "Enter" && event.target.closest(".ballot input")) return event.target.blur();
   if (isWriting(event.target)) return;
   if (/^[a-z?]$/.test(event.key)) {
     event.preventDefault();

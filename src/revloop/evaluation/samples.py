@@ -1,0 +1,162 @@
+"""What people are asked to judge: declared in the store, so that figures can be about it.
+
+People judge few pairs, in random order. If the store says which pairs of a round they were asked
+about, the pairs judged so far are a random sample of the round, and figures about them mean
+something; without that, the first verdicts could be about anything.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from datetime import UTC, datetime
+from pathlib import Path
+from random import Random
+from typing import TYPE_CHECKING, NamedTuple, Self
+
+from revloop.store import StoreFile
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from revloop.evaluation.pairs import Against
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS samples (
+    id INTEGER PRIMARY KEY,
+    against TEXT NOT NULL,
+    round INTEGER NOT NULL,
+    size INTEGER,           -- NULL: all pairs of the round
+    seed INTEGER NOT NULL,
+    declared_at TEXT NOT NULL
+) STRICT;
+CREATE TABLE IF NOT EXISTS sampled (
+    sample INTEGER NOT NULL REFERENCES samples (id),
+    question TEXT NOT NULL,
+    PRIMARY KEY (sample, question)
+) STRICT, WITHOUT ROWID;
+"""
+_SAME = "SELECT id FROM samples WHERE against = ? AND round = ? AND size IS ? AND seed = ?"
+_ADD = "INSERT INTO samples (against, round, size, seed, declared_at) VALUES (?, ?, ?, ?, ?)"
+_ADD_PAIRS = "INSERT OR IGNORE INTO sampled VALUES {rows}"
+_PAIRS = "SELECT question FROM sampled WHERE sample = ?"
+
+
+class SampleKey(NamedTuple):
+    """What a sample is drawn from: a round, and what its texts are compared with."""
+
+    against: Against
+    round: int
+
+
+class Sample(NamedTuple):
+    """The pairs that people are asked about.
+
+    Attributes:
+        size: Number of pairs; None: all of the round.
+        pairs: Digests of their questions, the earlier text first; empty if all are meant.
+    """
+
+    size: int | None
+    pairs: frozenset[str]
+
+    def has(self, pair: str) -> bool:
+        """Whether a pair belongs to it, by the digest of its question."""
+        return self.size is None or pair in self.pairs
+
+
+class Samples:
+    """The declared samples of a store."""
+
+    def __init__(self, file: StoreFile) -> None:
+        self._file = file
+
+    @classmethod
+    def open(cls, path: str | Path) -> Self:
+        """Open the samples of an existing store, to read and write.
+
+        Raises:
+            StoreError: There is no such store, or it cannot be written.
+        """
+        return cls(StoreFile.open(Path(path), more_tables=_SCHEMA))
+
+    @classmethod
+    def open_to_read(cls, path: str | Path) -> Self:
+        """Open the samples of a store to read; there may be none.
+
+        Raises:
+            StoreError: There is no such store.
+        """
+        return cls(StoreFile.open_to_read(Path(path)))
+
+    def declare(
+        self, key: SampleKey, size: int | None, seed: int, strata: Mapping[str, str]
+    ) -> Sample:
+        """Declare a sample, or find it if it was declared before.
+
+        Args:
+            key: The round.
+            size: Number of pairs; None: all.
+            seed: Random seed.
+            strata: The stratum of each pair, by the digest of its question.
+        """
+        with self._file.transaction():
+            found = self._file.rows(_SAME, (*key, size, seed))
+            if found:
+                (id_,) = found[0]
+            else:
+                now = datetime.now(UTC).isoformat()
+                id_ = self._file.write(_ADD, (*key, size, seed, now))
+                drawn = [] if size is None else draw(strata, size, seed)
+                self._file.write_many(_ADD_PAIRS, [(id_, pair) for pair in drawn])
+        return Sample(size, self._pairs(id_))
+
+    def latest(self) -> dict[SampleKey, Sample]:
+        """The last declared sample of each round."""
+        if not self._file.rows("SELECT 1 FROM sqlite_schema WHERE name = 'samples'"):
+            return {}
+        rows = self._file.rows("SELECT against, round, size, id FROM samples ORDER BY id")
+        newest = {SampleKey(against, round_): (size, id_) for against, round_, size, id_ in rows}
+        return {key: Sample(size, self._pairs(id_)) for key, (size, id_) in newest.items()}
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _pairs(self, sample: int) -> frozenset[str]:
+        return frozenset(pair for (pair,) in self._file.rows(_PAIRS, (sample,)))
+
+
+def draw(strata: Mapping[str, str], size: int, seed: int) -> list[str]:
+    """A stratified random sample: from each stratum its share, rounded by largest remainders.
+
+    Args:
+        strata: The stratum of each item.
+        size: Number of items to draw; all, if there are fewer.
+        seed: Random seed.
+    """
+    random = Random(f"sample {seed}")
+    members: dict[str, list[str]] = defaultdict(list)
+    for item in sorted(strata):
+        members[strata[item]].append(item)
+    wanted = min(size, len(strata))
+    numbers = _shares({name: len(items) for name, items in members.items()}, wanted)
+    return [
+        item for name in sorted(members) for item in random.sample(members[name], numbers[name])
+    ]
+
+
+def _shares(sizes: Mapping[str, int], wanted: int) -> dict[str, int]:
+    """How many items to take from each stratum."""
+    total = sum(sizes.values())
+    exact = {name: wanted * size / total for name, size in sizes.items()}
+    taken = {name: int(share) for name, share in exact.items()}
+    by_remainder = sorted(exact, key=lambda name: (taken[name] - exact[name], name))
+    for name in by_remainder[: wanted - sum(taken.values())]:
+        taken[name] += 1
+    return taken
