@@ -14,11 +14,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
     from revloop.evaluation.pairs import Pair
-    from revloop.evaluation.samples import Sample
+    from revloop.evaluation.samples import DeclaredSample
     from revloop.evaluation.verdicts import Verdicts
     from revloop.trajectory import JudgeInfo, Trajectory, Verdict
 
-_NO_SAMPLES: Mapping[SampleKey, Sample] = MappingProxyType({})
+_NO_SAMPLES: Mapping[SampleKey, DeclaredSample] = MappingProxyType({})
 
 
 NO_VALUE = "(none)"
@@ -74,7 +74,7 @@ def outcomes(
     rounds: int,
     against: frozenset[Against],
     by: str | None = None,
-    samples: Mapping[SampleKey, Sample] = _NO_SAMPLES,
+    samples: Mapping[SampleKey, DeclaredSample] = _NO_SAMPLES,
 ) -> Iterator[Outcome]:
     """The outcomes of all records, from stored verdicts.
 

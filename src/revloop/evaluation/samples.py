@@ -48,7 +48,7 @@ class SampleKey(NamedTuple):
     round: int
 
 
-class Sample(NamedTuple):
+class DeclaredSample(NamedTuple):
     """The pairs that people are asked about.
 
     Attributes:
@@ -90,7 +90,7 @@ class Samples:
 
     def declare(
         self, key: SampleKey, size: int | None, seed: int, strata: Mapping[str, str]
-    ) -> Sample:
+    ) -> DeclaredSample:
         """Declare a sample, or find it if it was declared before.
 
         Args:
@@ -108,15 +108,15 @@ class Samples:
                 id_ = self._file.write(_ADD, (*key, size, seed, now))
                 drawn = [] if size is None else draw(strata, size, seed)
                 self._file.write_many(_ADD_PAIRS, [(id_, pair) for pair in drawn])
-        return Sample(size, self._pairs(id_))
+        return DeclaredSample(size, self._pairs(id_))
 
-    def latest(self) -> dict[SampleKey, Sample]:
+    def latest(self) -> dict[SampleKey, DeclaredSample]:
         """The last declared sample of each round."""
         if not self._file.rows("SELECT 1 FROM sqlite_schema WHERE name = 'samples'"):
             return {}
         rows = self._file.rows("SELECT against, round, size, id FROM samples ORDER BY id")
         newest = {SampleKey(against, round_): (size, id_) for against, round_, size, id_ in rows}
-        return {key: Sample(size, self._pairs(id_)) for key, (size, id_) in newest.items()}
+        return {key: DeclaredSample(size, self._pairs(id_)) for key, (size, id_) in newest.items()}
 
     def close(self) -> None:
         """Close the file."""

@@ -23,7 +23,7 @@ _ALL_LATER = 10**6
 """A round beyond any: after an early stop the kept text stands for all later rounds."""
 
 
-class Lines(NamedTuple):
+class ListedRows(NamedTuple):
     """The rows of one trajectory in the tables of the list.
 
     Attributes:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from revloop.report.aggregates import UNFINISHED
 from revloop.report.source import ReportSource
-from revloop.review.lines import Lines
+from revloop.review.lines import ListedRows
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -291,7 +291,7 @@ class Listing:
         """Read trajectories and write their lines, in one transaction."""
         found = [(key, self._follower.trajectory(key)) for key in keys]
         lines = [
-            Lines.of(key, one, self._last, self.source(), self._by)
+            ListedRows.of(key, one, self._last, self.source(), self._by)
             for key, one in found
             if one is not None
         ]

@@ -13,7 +13,7 @@ from revloop.errors import MissingExtraError
 from revloop.evaluation import Question, Verdicts
 from revloop.evaluation.agreement import agreement_on
 from revloop.evaluation.pairs import text_after
-from revloop.evaluation.samples import Sample, SampleKey, Samples
+from revloop.evaluation.samples import DeclaredSample, SampleKey, Samples
 from revloop.evaluation.sheets import WORDS, human_judge
 from revloop.trajectory import Verdict, challenger_score
 from revloop.values import digest_of
@@ -87,7 +87,7 @@ class Voting:
     size: int | None = None
     seed: int = 0
     round: int | None = None
-    _sample: Sample | None = None
+    _sample: DeclaredSample | None = None
     _writer: Verdicts | None = None
     _skipped: dict[str, dict[str, datetime]] = field(default_factory=dict)
     _lock: threading.RLock = field(default_factory=threading.RLock)
