@@ -69,10 +69,11 @@ async def test_a_sample_says_who_gains_and_a_batch_obeys(server: StubServer, fol
     finished = await pilot(folder, server, "--judge", "mine:higher", "--sample", "60")
     assert finished.code == 0, finished.err
     assert "60 of 80 rows are drawn" in finished.err
-    assert "1 round where the first score is at most 2; no rounds above" in finished.out
+    told = " ".join(finished.out.split())
+    assert "1 round where the first score is at most 2; no rounds above" in told
     policy = read_policy(folder / "policy.toml")
     assert policy == Policy(rounds=0, bands=(ScoreBand(score_at_most=2, rounds=1),))
-    assert max(map(len, finished.out.splitlines())) <= 80 or "Expected" in finished.out
+    assert max(map(len, finished.out.splitlines())) <= 80
     asked = len(server.asked(CHAT))
     again = await pilot(folder, server, "--judge", "mine:higher", "--sample", "60", "--force")
     assert (again.code, again.out) == (0, finished.out)

@@ -27,7 +27,7 @@ def record(signs: str, score: float | None = 5, value: str = "") -> PilotRecord:
         for round_, sign in enumerate(signs, start=1)
     )
     tokens = tuple(TOKENS * n for n in range(len(signs) + 1))
-    return PilotRecord(score, value, outcomes, tokens, TOKENS // 2)
+    return PilotRecord("d", score, value, outcomes, tokens, TOKENS // 2)
 
 
 def many(number: int, signs: str, score: float | None = 5, value: str = "") -> list[PilotRecord]:
@@ -72,6 +72,11 @@ def test_bands_that_gain_get_rounds_and_bands_that_lose_get_none() -> None:
     assert policy == Policy(rounds=0, bands=(ScoreBand(score_at_most=3, rounds=1),))
 
 
+def test_a_frequent_score_is_a_band_of_its_own() -> None:
+    records = [*many(12, "+", 6), *many(3, "+", 8), *many(60, "-", 10)]
+    assert [len(part.records) for part in recommend(records, 1).by_score] == [15, 60]
+
+
 def test_a_later_round_is_paid_for_only_if_it_wins_more() -> None:
     same, better = many(30, "+++"), [*many(15, "+++"), *many(15, "=++")]
     assert recommend(same, 3).policy.rounds == 1
@@ -84,7 +89,7 @@ def test_records_without_a_score_have_rounds_of_their_own() -> None:
     assert recommend(many(30, "+", None), 1).policy == Policy(rounds=1)
 
 
-def test_a_value_of_the_field_decides_where_it_has_enough_records() -> None:
+def test_a_value_of_the_field_that_gains_nothing_saves_the_critique() -> None:
     records = [
         *many(30, "+", 5, "letter"),
         *many(30, "=", 5, "poem"),
@@ -92,7 +97,7 @@ def test_a_value_of_the_field_decides_where_it_has_enough_records() -> None:
         *many(30, "+", 5, "(none)"),
     ]
     policy = recommend(records, 1, "topic").policy
-    assert (policy.field, policy.values) == ("topic", {"letter": 1, "poem": 0})
+    assert (policy.field, policy.values, policy.rounds) == ("topic", {"poem": 0}, 1)
 
 
 def test_the_policy_costs_a_critique_where_it_gives_no_round() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from pathlib import Path
 from typing import Annotated
 
@@ -22,15 +23,18 @@ from revloop.evaluation import EvaluationOptions
 from revloop.files.paths import Kind, Writes, check_paths
 from revloop.options import EngineOptions, RowOptions, RunOptions, StoreOptions
 from revloop.pilot import (
-    COLUMNS,
+    PART_COLUMNS,
+    ROUND_COLUMNS,
     PilotOptions,
     Recommendation,
     Sample,
+    check_libraries,
     draw,
     part_cells,
     policy_toml,
     recommend,
     records_of,
+    round_cells,
     sentences,
 )
 from revloop.trajectory import Draft
@@ -68,6 +72,7 @@ def pilot(
     """
     if len(loop.judge) != 1:
         raise InputError("Name one judge (--judge JUDGE): it says what is fixed and what broken.")
+    check_libraries()
     store_file = store.store or policy_file.with_name(f"{policy_file.name}.sqlite")
     read = paths_read(rows, engine, loop, judges=loop.judge)
     policy = Writes(policy_file, "the policy", may_replace=force, check_ending=_check_ending)
@@ -125,13 +130,15 @@ def _tell_sample(sample: Sample, by: str | None) -> None:
 
 
 def _tell(found: Recommendation, failed: int, by: str | None) -> None:
+    print_heading("All drafts, by round")
+    print_table(ROUND_COLUMNS, (round_cells(n, one) for n, one in enumerate(found.by_round, 1)))
     print_heading("By the first score")
-    print_table(COLUMNS, map(part_cells, found.by_score), left=1)
+    print_table(PART_COLUMNS, map(part_cells, found.by_score), left=1)
     if found.by_value:
         print_heading(f"By {by}")
-        print_table(COLUMNS, map(part_cells, found.by_value), left=1)
+        print_table(PART_COLUMNS, map(part_cells, found.by_value), left=1)
     output.results.print()
     if failed:
         output.say(f"{failed} drafts are left out: they failed, or a verdict is missing.")
     for sentence in sentences(found):
-        output.results.print(output.printable(sentence))
+        output.results.print(textwrap.fill(output.printable(sentence), output.width()))

@@ -23,10 +23,21 @@ _SIGNIFICANCE = 0.05
 BreakEven = Literal["met", "not met", "nothing changed", "too few to tell"]
 
 
+def check_libraries() -> None:
+    """Check that the libraries of the figures are there, before anything is paid for.
+
+    Raises:
+        MissingExtraError: One is not installed.
+    """
+    for name in ("numpy", "scipy.stats", "statsmodels.stats.power"):
+        library(name)
+
+
 class PilotRecord(NamedTuple):
     """A draft of the pilot after each of its rounds.
 
     Attributes:
+        name: The draft's id.
         score: The first critique's; None: it has none.
         value: Of the field that the pilot splits by.
         outcomes: Of the rounds from 1 on, against the original.
@@ -34,6 +45,7 @@ class PilotRecord(NamedTuple):
         critique_tokens: Spent on the first critique.
     """
 
+    name: str
     score: float | None
     value: str
     outcomes: tuple[Outcome, ...]
@@ -93,6 +105,7 @@ def _record(trajectory: Trajectory, made: Sequence[Outcome], rounds: int) -> Pil
     first = versions[1].steps if len(versions) > 1 else ()
     critiques = [step.usage for step in first if step.kind in {"critique", "both"}]
     return PilotRecord(
+        name=trajectory.draft.name,
         score=trajectory.score_of(0),
         value=made[0].group,
         outcomes=tuple(made),

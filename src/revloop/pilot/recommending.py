@@ -53,15 +53,20 @@ class Recommendation(NamedTuple):
         policy: The policy.
         by_score: The bands of scores, from the lowest on, then the records without a score.
         by_value: The values of the field; empty without one.
+        by_round: What each number of rounds does to all records, from 1 on.
         expected: What the policy does to the pilot's own records.
-        all_rounds: What all rounds for all do.
     """
 
     policy: Policy
     by_score: tuple[Part, ...]
     by_value: tuple[Part, ...]
+    by_round: tuple[Effect, ...]
     expected: Effect
-    all_rounds: Effect
+
+    @property
+    def all_rounds(self) -> Effect:
+        """What all rounds for all do."""
+        return self.by_round[-1]
 
 
 def recommend(
@@ -85,8 +90,8 @@ def recommend(
         policy,
         by_score,
         by_value,
+        tuple(effect_of([(one, n) for one in records]) for n in range(1, rounds + 1)),
         effect_of(planned),
-        effect_of([(one, rounds) for one in records]),
     )
 
 
@@ -128,9 +133,13 @@ def _bands(
     fewest = max(FEWEST_RECORDS, len(scored) / _MOST_BANDS)
     bands: list[list[PilotRecord]] = []
     for _, same in groupby(scored, key=_score):
-        if not bands or len(bands[-1]) >= fewest:
+        found = list(same)
+        is_full = bool(bands) and len(bands[-1]) >= (
+            fewest if len(found) < fewest else FEWEST_RECORDS / 2
+        )
+        if not bands or is_full:
             bands.append([])
-        bands[-1] += same
+        bands[-1] += found
     if len(bands) > 1 and len(bands[-1]) < FEWEST_RECORDS:
         last = bands.pop()
         bands[-1] += last
@@ -156,7 +165,10 @@ def _by_value(records: Sequence[PilotRecord], rounds: int) -> Iterator[Part]:
 
 
 def _policy(by_score: Sequence[Part], field: str | None, by_value: Sequence[Part]) -> Policy:
-    """The policy; a value of the field decides only where the part is decided."""
+    """The policy. A value of the field decides only where it gives no round.
+
+    Then it saves the first critique; where a value gains, its drafts' scores say which of them do.
+    """
     bands = [part for part in by_score if part.score_at_most is not None]
     unscored = [part.rounds for part in by_score if part.score_at_most is None]
     kept = [
@@ -164,7 +176,7 @@ def _policy(by_score: Sequence[Part], field: str | None, by_value: Sequence[Part
         for part, following in pairwise(bands)
         if part.rounds != following.rounds
     ]
-    values = {part.name: part.rounds for part in by_value if not part.is_undecided}
+    values = {part.name: 0 for part in by_value if not (part.rounds or part.is_undecided)}
     above = bands[-1].rounds if bands else unscored[0]
     return Policy(
         rounds=above,

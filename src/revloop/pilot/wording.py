@@ -11,23 +11,27 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from revloop.options import Policy
+    from revloop.pilot.measuring import Effect
     from revloop.pilot.recommending import Part, Recommendation
 
-COLUMNS = (
-    *("", "records", "rounds", "fixed", "95% interval", "broken", "95% interval"),
-    *("win rate", "break-even"),
-)
-"""Headings of :func:`part_cells`."""
+EFFECT_COLUMNS = ("fixed", "95% interval", "broken", "95% interval", "win rate", "break-even")
+PART_COLUMNS = ("", "records", "rounds", *EFFECT_COLUMNS)
+ROUND_COLUMNS = ("round", "tokens a draft", *EFFECT_COLUMNS)
 
 
 def part_cells(part: Part) -> tuple[str, ...]:
     """A part of the records as the cells of a table's row."""
-    effect = part.effect
+    return (part.name, str(part.effect.records), str(part.rounds), *_effect_cells(part.effect))
+
+
+def round_cells(round_: int, effect: Effect) -> tuple[str, ...]:
+    """What a number of rounds does to all records, as the cells of a table's row."""
+    return (str(round_), f"{effect.tokens:,.0f}", *_effect_cells(effect))
+
+
+def _effect_cells(effect: Effect) -> tuple[str, ...]:
     fixed, broken = effect.fixed_interval, effect.broken_interval
     return (
-        part.name,
-        str(effect.records),
-        str(part.rounds),
         percent(effect.fixed / effect.records),
         f"{percent(fixed.low)} to {percent(fixed.high)}",
         percent(effect.broken / effect.records),
