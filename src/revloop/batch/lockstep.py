@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 class HaltedError(Exception):
     """A round or a trajectory was about to start after the batch was told to stop."""
 
+    is_fault = False
+    """For traces: nothing went wrong."""
+
 
 class Lockstep:
     """Counts the trajectories that wait for the engine, and lets them go if the batch stops.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
 from typing import Annotated
@@ -14,7 +15,6 @@ import typer
 from revloop.batch import Batch, BatchOutcome, Budget, Ending, InputSource, Progress
 from revloop.checks import checkers_of
 from revloop.cli import exit_codes, output
-from revloop.cli.batch_budget import no_budget_on_ray, tell_spending
 from revloop.cli.batch_display import follow, tell
 from revloop.cli.batch_ray import not_on_ray, one_server, run_on_ray
 from revloop.cli.checks import tell_failed_checks
@@ -22,6 +22,7 @@ from revloop.cli.files import Force, named_output, paths_read
 from revloop.cli.garbage import rare_collections
 from revloop.cli.generated import with_options
 from revloop.cli.interrupts import Interrupts, run_interruptibly
+from revloop.cli.spending import no_budget_on_ray, tell_spending
 from revloop.cli.stores import tell_if_in_two_files
 from revloop.engines.retry import RetryPolicy
 from revloop.errors import EngineError, InputError
@@ -38,9 +39,11 @@ from revloop.options import (
     RowOptions,
     RunOptions,
     StoreOptions,
+    TracingOptions,
 )
 from revloop.reviser import AsyncReviser
 from revloop.rows import STANDARD_OUTPUT, rejects_path
+from revloop.tracing import exporting_traces
 
 EXAMPLE = (
     "Example: `revloop batch drafts.jsonl revised.jsonl --base-url http://127.0.0.1:8000`. The "
@@ -70,6 +73,7 @@ Output = Annotated[
     store=StoreOptions,
     loop=RunOptions,
     ray=RayOptions,
+    tracing=TracingOptions,
     engine=EngineOptions,
     without_flag=("base_url",),  # which may be given several times here: see RayOptions
 )
@@ -81,6 +85,7 @@ def batch(
     store: StoreOptions,
     loop: RunOptions,
     ray: RayOptions,
+    tracing: TracingOptions,
     engine: EngineOptions,
     source: Input,
     output_file: Output,
@@ -97,7 +102,11 @@ def batch(
     if ray.servers:
         engine = engine.model_copy(update={"base_url": ray.servers[0]})
     if ray.address is not None:
-        not_on_ray(store, batch, {"--force": force, "--log-json": output.mode.as_json})
+        not_on_ray(
+            store,
+            batch,
+            {"--force": force, "--log-json": output.mode.as_json, "--otel": tracing.otel},
+        )
         no_budget_on_ray(budget)
         raise typer.Exit(run_on_ray(to_read, output_file, (engine, loop, batch, ray), read))
     one_server(ray.servers)
@@ -124,7 +133,8 @@ def batch(
     progress = Progress()
     given = (to_read, output_file, reviser, batch, progress)
     run = partial(Batch, *given, iterations=loop.iterations, budget=spent)
-    with batch_lock(store_file), rare_collections():
+    traces = exporting_traces(content=tracing.otel_content) if tracing.otel else nullcontext()
+    with batch_lock(store_file), rare_collections(), traces:
         outcome = anyio.run(_run, run, reviser, progress)
     tell(progress)
     tell_spending(spent)

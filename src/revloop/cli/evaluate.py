@@ -55,7 +55,7 @@ def evaluate_store(
         [standard_output() if csv is None else Writes(csv, "the table", may_replace=force)],
         {**what_is_read(store), **evaluation.paths_read(), **judges_read(evaluation.judge)},
     )
-    store = store_in(store)
+    store, prices = store_in(store), evaluation.read_prices()
     contents = count_store(store, by=evaluation.by)
     rounds = evaluation.rounds or contents.rounds
     if not (rounds or contents.has_checks):
@@ -70,7 +70,9 @@ def evaluate_store(
         judges = anyio.run(ask_all, store, evaluation, rounds)
         if not (judges or contents.has_checks or contents.has_criteria):
             raise InputError(f"{store} holds no verdicts yet. Add --judge: {HOW_TO_NAME_A_JUDGE}.")
-        found = evaluate(store, judges, rounds=rounds, against=against, by=evaluation.by)
+        found = evaluate(
+            store, judges, rounds=rounds, against=against, by=evaluation.by, prices=prices
+        )
         if file is not None:
             write_figures(file, found)
     if as_json:

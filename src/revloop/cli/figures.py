@@ -11,15 +11,20 @@ from revloop.evaluation.tables import (
     COLUMNS,
     CRITERIA_COLUMNS,
     CRITERIA_HEADING,
+    SPENDING_COLUMNS,
+    SPENDING_HEADING,
+    WORTH_COLUMNS,
     cells,
     check_cells,
     coverage,
     criterion_cells,
     headed_checks,
     headed_rows,
+    headed_worths,
     left_out,
     left_out_of_check,
     percent,
+    spending_cells,
 )
 
 if TYPE_CHECKING:
@@ -47,12 +52,24 @@ def print_evaluation(evaluation: Evaluation) -> None:
         print_table(CHECK_COLUMNS, map(check_cells, of_check))
         for rounds, absent in _grouped(of_check):
             output.results.print(f"{rounds}: {absent}.")
+    _print_spending(evaluation)
     output.results.print()
     _print_agreement(evaluation)
     output.results.print(
         f"Trajectories: {evaluation.trajectories}; failed: {evaluation.failed}; "
         f"not finished: {evaluation.unfinished}."
     )
+
+
+def _print_spending(evaluation: Evaluation) -> None:
+    if not evaluation.spending:
+        return
+    cells_of = [spending_cells(row, evaluation.currency) for row in evaluation.spending]
+    print_heading(SPENDING_HEADING)
+    print_table(SPENDING_COLUMNS, cells_of)
+    for heading, rows in headed_worths(evaluation):
+        print_heading(heading)
+        print_table(WORTH_COLUMNS, rows)
 
 
 def _print_unreadable(of_judge: JudgeFigures) -> None:

@@ -56,14 +56,14 @@ def report(
     else:
         check_plots()
         check_paths([page, Writes(plots, "the folder of charts", Kind.FOLDER)], reads)
-    store = store_in(store)
+    store, prices = store_in(store), evaluation.read_prices()
     contents = count_store(store, by=evaluation.by)
     rounds = evaluation.rounds or contents.rounds
     with new_file(out, force=force) as file:
         judges = None
         if evaluation.judge and rounds:
             judges = anyio.run(ask_all, store, evaluation, rounds)
-        with open_source(store, judges, rounds=rounds, by=evaluation.by) as source:
+        with open_source(store, judges, rounds=rounds, by=evaluation.by, prices=prices) as source:
             aggregates = aggregate(source)
             if plots is not None:
                 _save(source, aggregates, plots, force=force)

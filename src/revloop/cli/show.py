@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from operator import itemgetter
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
 
 import typer
@@ -24,6 +25,7 @@ from revloop.export import (
     judged_preferences,
 )
 from revloop.files.paths import check_paths, standard_output
+from revloop.options import Prices
 from revloop.store import Store
 from revloop.trajectory import StopReason, Trajectory
 
@@ -93,10 +95,15 @@ def show(
     thoughts: Annotated[
         bool, typer.Option("--thoughts", help="Print a reasoning model's thoughts too.")
     ] = False,
+    prices: Annotated[
+        Path | None,
+        typer.Option(help="TOML file of prices by model, to print costs.", metavar="FILE"),
+    ] = None,
     run: RunToRead = None,
 ) -> None:
     """List the trajectories of a store, or print one with its versions and critiques."""
-    check_paths([standard_output()], {"the store": store})
+    check_paths([standard_output()], {"the store": store, "the prices": prices})
+    known = None if prices is None else Prices.load(prices)
     with ExitStack() as opened:
         read = opened.enter_context(Store.open_to_read(store))
         tell_which_run(read, run)
@@ -111,7 +118,7 @@ def show(
         _print(
             filter(wanted.accepts, contents),
             sort,
-            _Printing(as_json=as_json, is_list=draft_id is None, thoughts=thoughts),
+            _Printing(as_json=as_json, is_list=draft_id is None, thoughts=thoughts, prices=known),
         )
 
 
@@ -122,11 +129,13 @@ class _Printing(NamedTuple):
         as_json: As lines of JSON.
         is_list: As a line each.
         thoughts: With the thoughts of a reasoning model.
+        prices: The prices of the models, to print costs.
     """
 
     as_json: bool
     is_list: bool
     thoughts: bool
+    prices: Prices | None
 
 
 def _found(store: Store, contents: Iterable[Trajectory], name: str) -> list[Trajectory]:
@@ -145,7 +154,7 @@ def _print(trajectories: Iterable[Trajectory], sort: SortKey | None, printing: _
     """Print trajectories as they are read; of sorted ones, the lines are held until all are."""
     if not (printing.as_json or printing.is_list):
         for trajectory in trajectories:
-            print_trajectory(trajectory, thoughts=printing.thoughts)
+            print_trajectory(trajectory, thoughts=printing.thoughts, prices=printing.prices)
         return
     key = _SORT_KEYS[sort] if sort is not None else lambda _: 0
     lines: Iterable[tuple[Any, str]] = (

@@ -9,6 +9,7 @@ from rich.text import Text
 from revloop.cli.checks import print_checks
 from revloop.cli.output import printable, report, results, shortened, width
 from revloop.cli.panel import print_votes
+from revloop.cli.spending import in_words
 from revloop.edits.changes import changes_between
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from revloop.edits import EditResult
+    from revloop.options import Prices
     from revloop.trajectory import Critique, Step, Trajectory, Usage, Version
 
 _STYLES = {"same": "", "removed": "red strike", "added": "green"}
@@ -28,7 +30,11 @@ _SHORTEST_PASSAGE = 16
 
 
 def print_trajectory(
-    trajectory: Trajectory, *, console: Console = results, thoughts: bool = False
+    trajectory: Trajectory,
+    *,
+    console: Console = results,
+    thoughts: bool = False,
+    prices: Prices | None = None,
 ) -> None:
     """Print every version with its critique and its changes.
 
@@ -36,6 +42,7 @@ def print_trajectory(
         trajectory: What is printed.
         console: Where.
         thoughts: Whether thoughts are printed too, not only their lengths.
+        prices: The prices of the models, to print what each round cost.
     """
     for message in trajectory.draft.conversation:
         _paragraph(console, f"{message.role}:", Text(printable(message.content)))
@@ -60,6 +67,8 @@ def print_trajectory(
         _print_thoughts(trajectory.rounds + 1, trajectory.end.steps, console, whole=thoughts)
     if trajectory.kept != trajectory.rounds:
         _print_line(console, f"Kept: version {trajectory.kept}.")
+    for number, spent in trajectory.spending_by_round.items():
+        _print_line(console, f"Round {number}: {in_words(spent, prices)}.")
     detail = "Unfinished." if trajectory.end is None else trajectory.end.detail
     _print_line(console, f"{detail} {totals(trajectory)}")
 

@@ -24,6 +24,7 @@ from revloop.engines.metrics import Counters, ServerLoad, read_counters, read_lo
 from revloop.engines.parameters import Parameters
 from revloop.engines.replies import ServedModel, read_completion
 from revloop.engines.retry import RetryPolicy
+from revloop.engines.traced import traced
 from revloop.engines.transport import Deadlines, Transport
 from revloop.errors import (
     BadReplyError,
@@ -190,6 +191,7 @@ class HttpEngine:
         """The connections to the server."""
         return self._transport
 
+    @traced
     async def generate(self, request: Request) -> Completion:
         """Generate once, with retries. See :class:`~revloop.engines.base.Engine`."""
         prepared = await self.prepare(request)

@@ -20,6 +20,7 @@ from revloop.engines.failures import failure_of
 from revloop.engines.generation import BatchedPrompt, BatchGenerator
 from revloop.engines.local_tokens import LocalTokenizer, warn_once_of_unused_sampling
 from revloop.engines.metering import Meter
+from revloop.engines.traced import traced
 from revloop.errors import EngineError, RejectedError, failure_line
 from revloop.models.config import read_config
 from revloop.trajectory import EngineInfo, Spending, Usage
@@ -88,6 +89,7 @@ class TransformersEngine:
         """Number of tokens of ``text``."""
         return self._tokenizer.count(text, self.context_tokens)
 
+    @traced
     async def generate(self, request: Request) -> Completion:
         """Generate once. See :class:`~revloop.engines.base.Engine`."""
         if request.exact:

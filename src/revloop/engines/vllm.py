@@ -17,6 +17,7 @@ from revloop.engines.base import Completion, Request, room_for_answer
 from revloop.engines.failures import failure_of, not_loaded
 from revloop.engines.local_tokens import LocalTokenizer, warn_once_of_unused_sampling
 from revloop.engines.metering import Meter
+from revloop.engines.traced import traced
 from revloop.engines.vllm_stats import EngineStats
 from revloop.errors import (
     BadReplyError,
@@ -130,6 +131,7 @@ class VllmEngine:
         """Number of tokens of ``text``."""
         return self._tokenizer.count(text, self.context_tokens)
 
+    @traced
     async def generate(self, request: Request) -> Completion:
         """Generate once. See :class:`~revloop.engines.base.Engine`."""
         from vllm import SamplingParams  # slow and optional

@@ -14,12 +14,14 @@ from revloop.evaluation.pairs import ORIGINAL, Against
 from revloop.evaluation.rounds import Evaluation, JudgeFigures, rounds_of
 from revloop.evaluation.samples import Samples
 from revloop.evaluation.verdicts import Verdicts
+from revloop.evaluation.worth import spending_figures
 from revloop.store import Store
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from revloop.options.prices import Prices
     from revloop.trajectory import JudgeInfo
 
 
@@ -79,6 +81,7 @@ def evaluate(
     rounds: int | None = None,
     against: frozenset[Against] = ORIGINAL,
     by: str | None = None,
+    prices: Prices | None = None,
 ) -> Evaluation:
     """Compute the figures of a store from its stored verdicts and checks.
 
@@ -88,10 +91,12 @@ def evaluate(
         rounds: Number of rounds; None: the most rounds of any trajectory.
         against: What each round is compared with.
         by: A field of the drafts to split by.
+        prices: The prices of the models, to count money too.
 
     Raises:
         StoreError: The store cannot be read.
-        InputError: It holds no trajectory, or none with the field to split by.
+        InputError: It holds no trajectory, none with the field to split by, or a model without a
+            price.
         MissingExtraError: The statistics libraries are not installed.
     """
     counts = count_store(path, by=by)
@@ -112,13 +117,7 @@ def evaluate(
         criteria = criteria_of(store.contents(), last) if counts.has_criteria else ()
         checks = check_outcomes(store.contents() if counts.has_checks else (), rounds=last, by=by)
         of_checks = figures_of_checks(checks, rounds=last, is_split=len(counts.groups) > 1)
-    named = [(judge.name, known) for judge, known in by_judge]
-    return Evaluation(
-        trajectories=counts.trajectories,
-        failed=counts.failed,
-        unfinished=counts.unfinished,
-        split_by=by,
-        judges=tuple(
+        of_judges = tuple(
             JudgeFigures(
                 judge=judge,
                 rounds=rounds_of(
@@ -129,10 +128,20 @@ def evaluate(
                 ),
             )
             for judge, known in by_judge
-        ),
+        )
+        spending = spending_figures(store.contents(), of_judges, rounds=last, prices=prices)
+    named = [(judge.name, known) for judge, known in by_judge]
+    return Evaluation(
+        trajectories=counts.trajectories,
+        failed=counts.failed,
+        unfinished=counts.unfinished,
+        split_by=by,
+        judges=of_judges,
         criteria=criteria,
         agreement=agreement(named) if len(named) > 1 else None,
         checks=of_checks,
+        spending=spending,
+        currency=None if prices is None else prices.currency,
     )
 
 

@@ -9,6 +9,7 @@ from revloop.engines.metering import spending_of
 from revloop.engines.outage import WaitsForServer
 from revloop.engines.room import doubled_room, generate_within
 from revloop.errors import ContentFilterError, ContextFullError, MissingFieldError
+from revloop.tracing import asking
 from revloop.trajectory import JudgeInfo, ModelUsage, Verdict
 from revloop.values import digest_of
 
@@ -88,7 +89,8 @@ class ModelJudge:
                     sampling=self._sampling(attempt, prompt, first, second),
                     max_tokens=self._prompts.settings.max_tokens,
                 )
-                completion = await generate_within(self._engine, request, room)
+                with asking("verdict"):
+                    completion = await generate_within(self._engine, request, room)
                 usage = spent.usage + completion.usage
                 spent = spent.model_copy(update={"requests": attempt, "usage": usage})
                 if completion.finish_reason not in _ANSWERS:

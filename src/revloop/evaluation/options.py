@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
 from revloop.evaluation.collecting import DEFAULT_CONCURRENCY
 from revloop.evaluation.pairs import BOTH, Against
-from revloop.options import DEFAULT_JUDGE_PROMPTS, HOW_TO_NAME_A_JUDGE, Flag, Options
+from revloop.options import DEFAULT_JUDGE_PROMPTS, HOW_TO_NAME_A_JUDGE, Flag, Options, Prices
 
 ComparedWith = Literal["original", "previous", "both"]
 """What each round is compared with."""
@@ -41,6 +42,18 @@ class EvaluationOptions(Options):
     rounds: Annotated[int | None, Flag(metavar="N")] = Field(
         default=None, ge=1, description="Rounds to cover; by default all."
     )
+    prices: Annotated[Path | None, Flag(metavar="FILE", reads="the prices")] = Field(
+        default=None,
+        description="TOML file of prices by model, to count money: see docs/budgets.md.",
+    )
     concurrency: Annotated[int, Flag(metavar="N")] = Field(
         default=DEFAULT_CONCURRENCY, ge=1, description="Concurrent requests to a judge."
     )
+
+    def read_prices(self) -> Prices | None:
+        """The prices; None without any.
+
+        Raises:
+            InputError: The file cannot be used.
+        """
+        return None if self.prices is None else Prices.load(self.prices)

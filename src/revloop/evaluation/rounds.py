@@ -14,6 +14,7 @@ from revloop.evaluation.criteria import CriterionFigures
 from revloop.evaluation.length import length_controlled_win_rate
 from revloop.evaluation.pairs import Against
 from revloop.evaluation.samples import SampleKey
+from revloop.evaluation.spending import SpendingFigures
 from revloop.trajectory import JudgeInfo
 from revloop.values import Frozen
 
@@ -112,6 +113,10 @@ class Evaluation(Frozen):
         description="Of checks: all together, then one by one; in each, all records, then group by "
         "group, round by round. Empty if no run has checks.",
     )
+    spending: tuple[SpendingFigures, ...] = Field(
+        default=(), description="What each round took; empty if no request is recorded."
+    )
+    currency: str | None = Field(default=None, description="Of costs; None without prices.")
 
 
 def rounds_of(

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from revloop.evaluation.checks import CheckFigures
     from revloop.evaluation.criteria import CriterionFigures
     from revloop.evaluation.rounds import Evaluation, JudgeFigures
+    from revloop.evaluation.spending import SpendingFigures
 
 COLUMNS = (
     "round",
@@ -47,6 +48,11 @@ CHECK_COLUMNS = (
 )
 """Headings of the cells of a round of a check."""
 
+SPENDING_HEADING = "What the rounds took"
+SPENDING_COLUMNS = ("round", "requests", "input tokens", "cached", "output tokens", "cost")
+WORTH_COLUMNS = ("round", "net wins", "a million tokens", "added by the round, a million tokens")
+"""Headings of the cells of what a round took, and of what its tokens bought."""
+
 ALL_CHECKS = "all checks"
 """The name of all checks of a text together."""
 
@@ -65,11 +71,21 @@ def write_figures(file: TextIO, evaluation: Evaluation) -> None:
         for figures in of_judge.rounds
     ]
     rows += [{**row.model_dump(), "check": check_name(row)} for row in evaluation.checks]
+    rows += _spending_rows(evaluation)
     for row in evaluation.criteria:
         rows.append({"criterion": row.name, **row.model_dump(exclude={"name"})})
     own = (name for row in rows for name in row)
     columns = list(dict.fromkeys(["judge", *RoundFigures.model_fields, *own]))
     write_rows(file, columns, [[row.get(name) for name in columns] for row in rows])
+
+
+def _spending_rows(evaluation: Evaluation) -> Iterator[dict[str, object]]:
+    """What each round took, and what each judge makes of it."""
+    for row in evaluation.spending:
+        taken = row.model_dump(exclude={"worth"}) | {"currency": evaluation.currency}
+        yield taken
+        for worth in row.worth:
+            yield {"round": row.round, **worth.model_dump()}
 
 
 def headed_rows(
@@ -149,6 +165,36 @@ def criterion_cells(row: CriterionFigures) -> tuple[str, ...]:
     return (name, str(row.round), str(row.records), str(row.met), percent(row.share), interval)
 
 
+def spending_cells(row: SpendingFigures, currency: str | None) -> tuple[str, ...]:
+    """What a round took as text, one cell for each of ``SPENDING_COLUMNS``."""
+    return (
+        str(row.round),
+        f"{row.requests:,}",
+        f"{row.prompt_tokens:,}",
+        "-" if row.cached_tokens is None else f"{row.cached_tokens:,}",
+        f"{row.generated_tokens:,}",
+        "-" if row.cost is None else f"{row.cost:,.4f} {currency}",
+    )
+
+
+def headed_worths(evaluation: Evaluation) -> Iterator[tuple[str, list[tuple[str, ...]]]]:
+    """For each judge: heading, and a row of ``WORTH_COLUMNS`` for each round."""
+    for index in range(min((len(row.worth) for row in evaluation.spending), default=0)):
+        worths = [(row.round, row.worth[index]) for row in evaluation.spending]
+        yield (
+            f"What the tokens bought, by {worths[0][1].judge}",
+            [
+                (
+                    str(number),
+                    _number(worth.net_wins),
+                    _number(worth.net_wins_a_million_tokens),
+                    _number(worth.added_a_million_tokens),
+                )
+                for number, worth in worths
+            ],
+        )
+
+
 def left_out(row: RoundFigures) -> str:
     """What the figures of a round exclude; empty if nothing."""
     parts = []
@@ -180,6 +226,10 @@ def percent(share: float | None) -> str:
 
 def _lack_this_round(missing: int, size: int) -> str:
     return f"{missing} of {size} records lack this round and are not counted"
+
+
+def _number(value: float | None) -> str:
+    return "-" if value is None else f"{value:,.1f}"
 
 
 def _p_value(p: float | None) -> str:

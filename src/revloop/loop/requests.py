@@ -14,6 +14,7 @@ from revloop.errors import EngineError
 from revloop.loop.greeting import begins_in_thought
 from revloop.loop.room import Leeway, leeway_after, leeway_of, thoughts_left_no_answer
 from revloop.prompts.parsing import UNFINISHED, UnfinishedThoughtError, UnusableError
+from revloop.tracing import asking
 from revloop.trajectory import End, Refusal, Step, StopReason
 from revloop.values import digest_of
 
@@ -148,7 +149,8 @@ class RoundRequests:
             room, sends = leeway
             stops = request.stop if sends else ()
             asked = replace(request, sampling=sampling, stop=stops)
-            completion = await generate_within(engine, asked, room)
+            with asking(kind):
+                completion = await generate_within(engine, asked, room)
             reply = await self._read(kind, request, completion, given, sent_stops=bool(stops))
             completion = reply.completion
             cut, why = _cut(reply, request)

@@ -19,6 +19,7 @@ from revloop.loop.requests import RoundFailedError, RoundRequests
 from revloop.loop.roles import Role, Roles
 from revloop.loop.stopping import end_of, is_enough, next_base
 from revloop.loop.writing import Writing
+from revloop.tracing import span
 from revloop.trajectory import StopReason, Version
 
 if TYPE_CHECKING:
@@ -94,6 +95,17 @@ class Rounds:
             EngineGoneError: The server of the engine or of a judge stays away.
         """
         trajectory = self._trajectory
+        with span("trajectory", revloop__trajectory__id=trajectory.id) as traced:
+            await self._run(iterations, on_version)
+            end = trajectory.end
+            traced.note(
+                revloop__draft__id=self._draft.name,
+                revloop__rounds=trajectory.rounds,
+                revloop__stop_reason=None if end is None else end.reason.value,
+            )
+
+    async def _run(self, iterations: int, on_version: Callable[[Version], None] | None) -> None:
+        trajectory = self._trajectory
 
         async def append(version: Version) -> None:
             for new in await trajectory.append(version):
@@ -106,7 +118,8 @@ class Rounds:
             await append(Version(round=0, text=text, checks=checks, created_at=now))
         while (end := self._end(iterations)) is None:
             try:
-                version = await self._round(trajectory.versions)
+                with span("round", revloop__round=trajectory.rounds + 1):
+                    version = await self._round(trajectory.versions)
             except RoundFailedError as failure:
                 end = failure.end
                 break

@@ -31,6 +31,7 @@ from revloop.options.loop import (
 from revloop.options.policy import Keep, Policy, ScoreBand
 from revloop.options.prices import ModelPrice, Prices
 from revloop.options.settings import EditorSettings, RunSettings, chosen_sampling
+from revloop.options.tracing import TracingOptions
 
 __all__ = [
     "DEFAULT_ITERATIONS",
@@ -67,6 +68,7 @@ __all__ = [
     "ScoreBand",
     "ShardFormat",
     "StoreOptions",
+    "TracingOptions",
     "checked_iterations",
     "chosen_sampling",
 ]

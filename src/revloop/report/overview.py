@@ -10,15 +10,20 @@ from revloop.evaluation.tables import (
     COLUMNS,
     CRITERIA_COLUMNS,
     CRITERIA_HEADING,
+    SPENDING_COLUMNS,
+    SPENDING_HEADING,
+    WORTH_COLUMNS,
     cells,
     check_cells,
     coverage,
     criterion_cells,
     headed_checks,
     headed_rows,
+    headed_worths,
     left_out,
     left_out_of_check,
     percent,
+    spending_cells,
 )
 from revloop.report.charts import as_words, overall
 from revloop.report.checks import by_check
@@ -72,6 +77,10 @@ def tables_of(evaluation: Evaluation | None) -> str:
         _table(heading, CHECK_COLUMNS, map(check_cells, of_check))
         for heading, of_check in headed_checks(evaluation)
     ]
+    if evaluation.spending:
+        taken = [spending_cells(row, evaluation.currency) for row in evaluation.spending]
+        tables.append(_table(SPENDING_HEADING, SPENDING_COLUMNS, taken))
+        tables += [_table(name, WORTH_COLUMNS, rows) for name, rows in headed_worths(evaluation)]
     if evaluation.criteria:
         rows = map(criterion_cells, evaluation.criteria)
         tables.append(_table(CRITERIA_HEADING, CRITERIA_COLUMNS, rows))
@@ -104,6 +113,9 @@ def _tiles(source: ReportSource, aggregates: Aggregates) -> Iterator[_Tile]:
     thinking = sum(cost.thinking_tokens for cost in aggregates.costs.values())
     of = f"{thinking:,} of them thoughts" if thinking else ""
     yield _Tile("generated tokens", f"{generated:,}", of)
+    costs = [row.cost for row in source.evaluation.spending] if source.evaluation else []
+    if source.evaluation and (known := [cost for cost in costs if cost is not None]):
+        yield _Tile("cost", f"{sum(known):,.2f} {source.evaluation.currency}")
 
 
 def _of_edits(aggregates: Aggregates) -> Iterator[_Tile]:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from revloop.evaluation import Evaluation, JudgeFigures, Question
+    from revloop.options import Prices
     from revloop.trajectory import JudgeInfo, Trajectory, Verdict
 
 
@@ -70,6 +71,7 @@ def open_source(
     *,
     rounds: int | None = None,
     by: str | None = None,
+    prices: Prices | None = None,
 ) -> Iterator[ReportSource]:
     """Open a store to report on.
 
@@ -78,6 +80,7 @@ def open_source(
         judges: Whose verdicts to show; None: all judges with stored verdicts.
         rounds: Number of rounds; None: the most rounds of any trajectory.
         by: A field of the drafts to split the figures by.
+        prices: The prices of the models, to count money too.
 
     Raises:
         StoreError: The store cannot be read.
@@ -85,21 +88,25 @@ def open_source(
     """
     path = Path(path)
     known = stored_judges(path) if judges is None else list(judges)
-    evaluation, note = _evaluation(path, known, rounds, by)
+    evaluation, note = _evaluation(path, known, rounds, by, prices)
     with Store.open_to_read(path) as store, Verdicts.open_to_read(path) as verdicts:
         yield ReportSource(path.name, store.contents, known, verdicts.get, evaluation, note)
 
 
 def _evaluation(
-    path: Path, judges: Sequence[JudgeInfo], rounds: int | None, by: str | None
+    path: Path,
+    judges: Sequence[JudgeInfo],
+    rounds: int | None,
+    by: str | None,
+    prices: Prices | None,
 ) -> tuple[Evaluation | None, str]:
     try:
-        found = evaluate(path, judges, rounds=rounds, by=by)
+        found = evaluate(path, judges, rounds=rounds, by=by, prices=prices)
     except MissingExtraError as exc:
         return None, str(exc)
     if judges:
         return found, ""
-    return found if found.criteria or found.checks else None, (
+    return found if found.criteria or found.checks or found.spending else None, (
         "No judge has compared these versions yet, so there are no win rates and no harm rate. "
         f"Run a judge, then make the report again: revloop evaluate {path.name} --judge JUDGE"
     )

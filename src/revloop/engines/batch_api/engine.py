@@ -18,6 +18,7 @@ from revloop.engines.batch_api.job import ProviderJob
 from revloop.engines.batch_api.journal import Journal
 from revloop.engines.batch_api.lines import answer_in
 from revloop.engines.batch_api.protocol import MOST_BYTES, MOST_REQUESTS, BatchApi
+from revloop.engines.traced import traced
 from revloop.engines.wrapper import EngineWrapper
 from revloop.errors import (
     EngineGoneError,
@@ -95,6 +96,7 @@ class BatchApiEngine(EngineWrapper):
         """Find out which parameters are accepted, with a request that is no job."""
         await self._http.negotiate(sample)
 
+    @traced
     async def generate(self, request: Request) -> Completion:
         """Generate once: wait for a job that has the request.
 

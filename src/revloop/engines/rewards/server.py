@@ -24,6 +24,7 @@ from revloop.errors import (
     UnusableEngineError,
     WrongAddressError,
 )
+from revloop.tracing import CLIENT, span
 from revloop.values import digest_of
 
 if TYPE_CHECKING:
@@ -128,8 +129,12 @@ class RewardServer:
             EngineError: The server failed, or refuses every request.
             EngineGoneError: The server was unreachable past the wait limit.
         """
+        about = {"gen_ai__operation__name": "score", "gen_ai__request__model": self.name}
         try:
-            return [*await _ask(self._transport, self.name, self.endpoint, texts, self._retries)]
+            with span(f"score {self.name}", CLIENT, revloop__texts=len(texts), **about):
+                return [
+                    *await _ask(self._transport, self.name, self.endpoint, texts, self._retries)
+                ]
         except (ContextFullError, RejectedError) as exc:
             if len(texts) == 1:
                 return [exc]

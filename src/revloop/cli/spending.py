@@ -1,4 +1,4 @@
-"""What a batch spent, and what is left of its budget."""
+"""What models took, in words, and what is left of a budget."""
 
 from __future__ import annotations
 
