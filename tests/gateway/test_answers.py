@@ -248,6 +248,8 @@ async def test_the_gate_needs_a_judge(up: Running) -> None:
 
 async def test_an_upstream_without_a_critic_beside_it_reviews_itself(tmp_path: Path) -> None:
     async with running(tmp_path, critic=None) as up:
+        said = f"Drafts: {MODEL}. Critic: {MODEL}, prompt set chat. Rounds: 1."
+        assert up.gateway.about == said
         up.upstream.on(
             CHAT,
             chat_completion(DRAFT),

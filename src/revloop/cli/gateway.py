@@ -48,7 +48,7 @@ async def _run(gateway: GatewayOptions, loop: RunOptions, store: StoreOptions) -
         async with open_gateway(gateway, loop, store) as running:
             interrupts.on_first(stopped.set)
             output.results.print(f"The gateway is at {running.address}/v1")
-            output.say("Ctrl-C stops it.")
+            output.say(f"{running.about} Ctrl-C stops it.")
             await stopped.wait()
 
     await run_interruptibly(work, anyio.sleep_forever, interrupts)

@@ -14,7 +14,7 @@ from revloop.reviser import AsyncReviser
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from revloop.options import Keep, LoopOptions
+    from revloop.options import Keep, LoopOptions, RunSettings
     from revloop.trajectory import Draft, Trajectory, Version
 
 
@@ -59,6 +59,11 @@ class Revisers:
 
     async def __aexit__(self, *_: object) -> None:
         await self._resources.aclose()
+
+    @property
+    def settings(self) -> RunSettings:
+        """The default settings."""
+        return self._main.settings
 
     async def revise(
         self,

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from revloop.gateway.asked import Kind
     from revloop.gateway.revising import Revisers
     from revloop.gateway.upstream import Upstream
-    from revloop.options import GatewayOptions
+    from revloop.options import GatewayOptions, RunSettings
 
 logger = logging.getLogger("revloop.gateway")
 
@@ -58,6 +58,7 @@ class Gateway:
 
     Attributes:
         address: Its address.
+        about: Who drafts, who revises, and how often.
         places: How many requests are worked on, and how many wait.
     """
 
@@ -73,6 +74,7 @@ class Gateway:
     ) -> None:
         self.address = ""
         self.places = Places(options.max_concurrency, options.max_queue)
+        self.about = _about(upstream.model, revisers.settings, defaults.iterations)
         self._options = options
         self._defaults = defaults
         self._heartbeat_s, self._body_s = heartbeat_s, body_s
@@ -224,6 +226,16 @@ class Gateway:
         return web.Response(
             body=self._metrics.text(), headers={"Content-Type": self._metrics.content_type}
         )
+
+
+def _about(upstream: str, settings: RunSettings, rounds: int) -> str:
+    """Who drafts, who revises, and how often, in a sentence."""
+    editor = "" if settings.editor is None else f" and {settings.editor.model}"
+    kept = "" if not settings.all_judges else f" Kept: {settings.keep}, by a judge."
+    return (
+        f"Drafts: {upstream}. Critic: {settings.model}{editor}, prompt set {settings.prompt_set}. "
+        f"Rounds: {rounds}.{kept}"
+    )
 
 
 def _refused(refusal: RefusedRequestError) -> web.Response:
