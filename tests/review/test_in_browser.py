@@ -220,6 +220,30 @@ def test_thirty_pairs_are_voted_on_by_keyboard(
     assert given[0].verdict.reason == "a tie, but a good one"
 
 
+def test_a_version_is_corrected_in_place_by_keyboard(
+    visit: Callable[..., Visited], tmp_path: Path
+) -> None:
+    path = store_of(tmp_path / "s.sqlite", [["one", "A text with a mistaek."]])
+    with serving(path) as address:
+        visited = visit(address)
+        page = visited.open("/critique/1/1")
+        page.fill("main [name=name]", "anna")
+        page.keyboard.press("Enter")
+        page.locator("[name=score]").wait_for()
+        page = visited.open("/trajectory/1")
+        page.keyboard.press("c")
+        page.locator("[name=score]").fill("6")
+        page.locator("[name=negative]").fill("A typing error.")
+        text = page.locator("[name=revision]")
+        assert text.input_value() == "A text with a mistaek."
+        text.fill("A text with a mistake.")
+        page.keyboard.press("Control+Enter")
+        page.locator(".person ins", has_text="mistake").wait_for()
+        assert page.url.endswith("/trajectory/1#v1")
+        results = Axe().run(page).response["violations"]
+        assert [one["id"] for one in results if one["impact"] in {"serious", "critical"}] == []
+
+
 @pytest.mark.parametrize("path", PLACES)
 def test_a_phone_needs_no_horizontal_scrolling(
     visit: Callable[..., Visited], texts: str, path: str

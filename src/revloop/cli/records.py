@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
+from itertools import chain
 from pathlib import Path
 from typing import Annotated, TextIO
 
@@ -42,12 +43,13 @@ from revloop.records import (
     prompt_key,
     read_records,
     read_rows,
+    records_of_people,
     records_of_trajectories,
     training_texts,
     validate,
 )
 from revloop.rows.unusable import Defect, refuse_if_all_unusable
-from revloop.store import Store
+from revloop.store import Feedback, Store
 
 Prompts = Annotated[
     str, typer.Option(help=RunOptions.model_fields["prompts"].description, metavar="NAME|DIR")
@@ -106,10 +108,18 @@ def import_file(
         typer.Argument(metavar="FILE", help="Data set (JSONL, plain, .gz or .zst) or store."),
     ],
     output_file: Output = None,
+    people: Annotated[
+        bool, typer.Option("--people", help="From a store: only the feedback of people.")
+    ] = False,
     force: Force = False,
     as_json: Json = False,
 ) -> None:
-    """Convert the rows of a public data set, or the rounds of a store, to records."""
+    """Convert the rows of a public data set, or the rounds of a store, to records.
+
+    From a store come its rounds, and what people wrote on its versions in `revloop review`.
+    """
+    if people and format_name != STORE_SOURCE:
+        raise InputError(f"--people needs the format {STORE_SOURCE}.")
     if format_name not in {*FORMATS, STORE_SOURCE}:
         raise InputError(f"There is no format '{format_name}'. Known: {_FORMAT_NAMES}.")
     _check_destination(output_file, as_json=as_json)
@@ -118,7 +128,10 @@ def import_file(
     with ExitStack() as opened:
         if format_name == STORE_SOURCE:
             store = opened.enter_context(Store.open_to_read(file))
-            imported = records_of_trajectories(store.contents())
+            feedback = opened.enter_context(Feedback.open_to_read(file))
+            of_people = records_of_people(store.contents(), feedback.of_run(store.newest_run()))
+            rounds = records_of_trajectories(() if people else store.contents())
+            imported: Iterable[RecordEntry | Finding] = chain(rounds, of_people)
         else:
             imported = refuse_if_all_unusable(
                 import_records(format_name, read_rows(file)), _defect, str(file), _OTHER_FORMAT

@@ -27,7 +27,7 @@ def review(
         bool, typer.Option("--open/--no-open", help="Open the pages in the browser.")
     ] = True,
 ) -> None:
-    """Browse a store's versions and vote on them in the browser, also while a batch writes.
+    """Browse, vote on and correct a store's versions in the browser, also while a batch writes.
 
     The pages are served on this machine until Ctrl-C. Nothing is loaded from elsewhere.
     """

@@ -18,7 +18,7 @@ from revloop.files.compression import STANDARD_OUTPUT
 from revloop.files.endings import check_exactly, check_rows, check_trajectories
 from revloop.rows.columns import is_flat, open_rows
 from revloop.rows.writing import open_output
-from revloop.store import Store
+from revloop.store import Feedback, Store
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from revloop.export.options import ExportOptions
     from revloop.export.preferences import Preferences
+    from revloop.records import PersonFeedback
     from revloop.trajectory import JudgeInfo, Trajectory
 
 ROWS_NAME = "train.jsonl"
@@ -167,7 +168,7 @@ class _Rows:
 
     def of(self, counts: ExportCounts) -> Iterator[Any]:
         """The rows; counts what is read and what is left out."""
-        context = FormContext(self._options, self._preferences, counts.left_out)
+        context = FormContext(self._options, self._preferences, counts.left_out, self._feedback())
         for trajectory in self._store.contents(self._run):
             if accepted(trajectory, self._filters):
                 counts.trajectories += 1
@@ -189,6 +190,11 @@ class _Rows:
                 context.left_out[NO_PROMPT] += 1
                 return ()
         return FORMS[name].make(trajectory, context)
+
+    def _feedback(self) -> dict[str, list[PersonFeedback]]:
+        run = self._store.newest_run() if self._run is None else self._run
+        with Feedback.open_to_read(self._store.path) as feedback:
+            return feedback.of_run(run)
 
     def _chosen_preferences(self) -> Preferences | None:
         options = self._options

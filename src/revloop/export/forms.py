@@ -18,7 +18,7 @@ from revloop.export.pairs import (
     pairs_of_versions,
     preferred,
 )
-from revloop.records import Finding, record_of_round
+from revloop.records import Finding, record_of_round, records_of_people
 from revloop.rows.columns import VERSION_COLUMNS, Columns
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from revloop.export.options import ExportOptions
     from revloop.export.preferences import Preferences
+    from revloop.records import PersonFeedback
     from revloop.trajectory import Draft, Trajectory, Version
 
 Row = Mapping[str, Any]
@@ -43,11 +44,13 @@ class FormContext(NamedTuple):
         options: The user's choices.
         preferences: Decides which version is better; None where the form needs no preference.
         left_out: Counts what makes no row, by reason.
+        of_people: Feedback of people by the trajectory's id; each is used once.
     """
 
     options: ExportOptions
     preferences: Preferences | None
     left_out: Counter[str]
+    of_people: dict[str, list[PersonFeedback]]
 
 
 MakeRows = Callable[["Trajectory", FormContext], Iterator[Row]]
@@ -166,7 +169,17 @@ def _steps(trajectory: Trajectory, context: FormContext) -> Iterator[Row]:
 
 
 def _critic(trajectory: Trajectory, context: FormContext) -> Iterator[Row]:
-    """The rounds whose revision is preferred to the version that it revises, as records."""
+    """The rounds whose revision is preferred to the version that it revises, as records.
+
+    What people wrote on the versions is taken without a judge.
+    """
+    of_people = list(records_of_people([trajectory], context.of_people))
+    context.of_people.pop(trajectory.id, None)
+    for entry in of_people:
+        if isinstance(entry, Finding):
+            context.left_out[NO_RECORD] += 1
+        else:
+            yield entry.record.model_dump(mode="json", exclude_defaults=True)
     for version in trajectory.versions[1:]:
         verdict = _verdict(trajectory, version, context)
         if verdict != "better":

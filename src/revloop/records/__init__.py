@@ -3,6 +3,11 @@
 from revloop.records.formats import FORMATS, Format, import_records
 from revloop.records.likeness import LanguageDetector, NearDuplicates
 from revloop.records.options import ValidationOptions
+from revloop.records.people import (
+    PersonFeedback,
+    record_of_person,
+    records_of_people,
+)
 from revloop.records.reading import (
     Finding,
     FindingKind,
@@ -39,6 +44,7 @@ __all__ = [
     "LengthSummary",
     "Lesson",
     "NearDuplicates",
+    "PersonFeedback",
     "Record",
     "RecordEntry",
     "RecordLimits",
@@ -52,7 +58,9 @@ __all__ = [
     "prompt_key",
     "read_records",
     "read_rows",
+    "record_of_person",
     "record_of_round",
+    "records_of_people",
     "records_of_trajectories",
     "training_texts",
     "validate",

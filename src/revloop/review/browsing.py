@@ -146,6 +146,7 @@ def _values_of(
         "key": key,
         "one": details_of(trajectory, _source_for(site, trajectory, name)),
         "trajectory": trajectory,
+        "feedback": site.feedback.on_trajectory(key),
         "sides": sides,
         "changes": pieces(left.text, right.text, edits),
         "rounds": [(version, trajectory.base_of(version)) for version in versions[1:]],

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from aiohttp import web
 
 from revloop.errors import InputError
-from revloop.review import browsing, entering, vote_pages
+from revloop.review import browsing, critique_pages, entering, vote_pages
 from revloop.review.access import (
     ACCESS,
     MOST_BYTES,
@@ -93,6 +93,7 @@ class ReviewServer:
         entering.add_to(app)
         browsing.add_to(app)
         vote_pages.add_to(app)
+        critique_pages.add_to(app)
         return app
 
     async def _listen(self, runner: web.AppRunner) -> int:

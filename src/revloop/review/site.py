@@ -16,12 +16,13 @@ from revloop.review.access import ACCESS, name_of
 from revloop.review.listing import Listing
 from revloop.review.markup import HOW_TO_INSTALL, pieces, rendered
 from revloop.review.voting import Voting
-from revloop.store import StoreFollower
+from revloop.store import Feedback, StoreFollower
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Self, TypeVar
 
+    from revloop.records import PersonFeedback
     from revloop.review.options import ReviewOptions
 
     T = TypeVar("T")
@@ -42,6 +43,7 @@ class Site:
         follower: Reads its trajectories.
         verdicts: Reads its verdicts.
         listing: The list of its trajectories.
+        feedback: Reads what people said about versions.
         voting: The votes of people.
     """
 
@@ -52,6 +54,7 @@ class Site:
         self.follower = follower
         self.verdicts = verdicts
         self.listing = Listing(follower, verdicts, options.shown_judge, by=options.by)
+        self.feedback = Feedback.open_to_read(path)
         self.voting = Voting(
             *(path, follower, verdicts, self.listing),
             *(options.sample, options.seed, options.vote_round),
@@ -78,8 +81,14 @@ class Site:
             await asyncio.to_thread(self.listing.update)
             await asyncio.sleep(pause_s)
 
+    def write_feedback(self, key: int, given: PersonFeedback) -> None:
+        """Store feedback on a trajectory; when this returns, it is on disk."""
+        with Feedback.open(self.path) as feedback:
+            feedback.add(key, given)
+
     def close(self) -> None:
         """Close everything."""
+        self.feedback.close()
         self.voting.close()
         self.listing.close()
         self.verdicts.close()

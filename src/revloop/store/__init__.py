@@ -8,6 +8,7 @@ A batch also keeps its input's rows here: each row's trajectory and other fields
 and how far the input has been read.
 """
 
+from revloop.store.feedback import Feedback
 from revloop.store.file import StoreFile
 from revloop.store.following import StoreFollower
 from revloop.store.rows import InputState, RunRows
@@ -16,6 +17,7 @@ from revloop.store.store import Run, Store
 from revloop.store.stored_trajectory import StoredTrajectory
 
 __all__ = [
+    "Feedback",
     "InputState",
     "Losses",
     "Run",

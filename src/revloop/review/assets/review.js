@@ -41,6 +41,7 @@ function press(key) {
 }
 
 document.addEventListener("keydown", (event) => {
+  if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) return event.target.closest(".critic")?.requestSubmit();
   if (event.ctrlKey || event.metaKey || event.altKey || event.repeat) return;
   if (event.key === "Escape" && isWriting(event.target)) return event.target.blur();
   if (event.key === "Enter" && event.target.closest(".ballot input")) return event.target.blur();

@@ -1,0 +1,110 @@
+"""Feedback of people on versions: a table in the store's file, created when first needed."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Self
+
+from revloop.records.people import PersonFeedback
+from revloop.store.file import StoreFile, readable
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS feedback (
+    trajectory INTEGER NOT NULL REFERENCES trajectories (key),
+    round INTEGER NOT NULL,
+    author TEXT NOT NULL,
+    edition INTEGER NOT NULL,  -- earlier ones are kept
+    given TEXT NOT NULL,
+    given_at TEXT NOT NULL,
+    PRIMARY KEY (trajectory, round, author, edition)
+) STRICT, WITHOUT ROWID;
+"""
+_LAST_EDITION = (
+    "SELECT coalesce(max(edition), 0) FROM feedback "
+    "WHERE trajectory = ? AND round = ? AND author = ?"
+)
+_ON_TRAJECTORY = (
+    "SELECT given FROM feedback f WHERE trajectory = ? AND edition = ("
+    "SELECT max(edition) FROM feedback WHERE trajectory = f.trajectory AND round = f.round "
+    "AND author = f.author) ORDER BY round, given_at"
+)
+_OF_RUN = (
+    "SELECT t.id, f.given FROM feedback f JOIN trajectories t ON t.key = f.trajectory "
+    "WHERE t.run = ? AND f.edition = ("
+    "SELECT max(edition) FROM feedback WHERE trajectory = f.trajectory AND round = f.round "
+    "AND author = f.author) ORDER BY f.trajectory, f.round, f.given_at"
+)
+
+
+class Feedback:
+    """The feedback of people in a store. Safe to use from several threads."""
+
+    def __init__(self, file: StoreFile) -> None:
+        self._file = file
+
+    @classmethod
+    def open(cls, path: str | Path) -> Self:
+        """Open the feedback of an existing store, to read and write.
+
+        Raises:
+            StoreError: There is no such store, or it cannot be written.
+        """
+        return cls(StoreFile.open(Path(path), more_tables=_SCHEMA))
+
+    @classmethod
+    def open_to_read(cls, path: str | Path) -> Self:
+        """Open the feedback of a store to read; there may be none.
+
+        Raises:
+            StoreError: There is no such store.
+        """
+        return cls(StoreFile.open_to_read(Path(path)))
+
+    def add(self, key: int, given: PersonFeedback) -> PersonFeedback:
+        """Commit feedback to disk as the author's newest on that version.
+
+        Args:
+            key: The trajectory's key.
+            given: The feedback; its edition and time are set here.
+        """
+        now = datetime.now(UTC)
+        with self._file.transaction():
+            place = (key, given.round, given.author)
+            ((last,),) = self._file.rows(_LAST_EDITION, place)
+            stored = given.model_copy(update={"edition": last + 1, "given_at": now})
+            self._file.write(
+                "INSERT INTO feedback VALUES (?, ?, ?, ?, ?, ?)",
+                (*place, stored.edition, stored.model_dump_json(), now.isoformat()),
+            )
+        return stored
+
+    def on_trajectory(self, key: int) -> list[PersonFeedback]:
+        """The newest feedback of each person on each version of a trajectory."""
+        if not self._has_table():
+            return []
+        with readable(self._file.path):
+            rows = self._file.rows(_ON_TRAJECTORY, (key,))
+            return [PersonFeedback.model_validate_json(text) for (text,) in rows]
+
+    def of_run(self, run: int | None) -> dict[str, list[PersonFeedback]]:
+        """The newest feedback of each person on each version of a run, by trajectory id."""
+        found: dict[str, list[PersonFeedback]] = {}
+        if self._has_table():
+            with readable(self._file.path):
+                for id_, text in self._file.rows(_OF_RUN, (run,)):
+                    found.setdefault(id_, []).append(PersonFeedback.model_validate_json(text))
+        return found
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _has_table(self) -> bool:
+        return bool(self._file.rows("SELECT 1 FROM sqlite_schema WHERE name = 'feedback'"))
