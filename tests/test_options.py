@@ -112,7 +112,7 @@ class TestRunSettings:
                     "check_timeout_s",
                 ),
                 *("editor", "critique_temperature", "edit_temperature"),
-                *("on_bad_edits", "policy"),
+                *("on_bad_edits", "policy", "no_change"),
                 *("thinking", "thinking_tokens", "unsent", "extra_body", "headers"),
             },
         )

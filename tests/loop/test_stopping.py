@@ -13,10 +13,13 @@ from revloop.loop.stopping import end_of
 from revloop.options import LoopOptions, RunSettings
 from revloop.prompts import PromptSet
 from revloop.trajectory import Critique, EngineInfo, StopReason, Version
+from tests.helpers.scripted_engine import ScriptedEngine
+from tests.helpers.scripted_loop import CHAT, DRAFT, run, tagged
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 ENGINE = EngineInfo(kind="scripted", model="script")
 PROMPTS = PromptSet.load("cnr")
+VERIFY = PromptSet.load("chat-verify")
 
 
 def run_settings(**options: Any) -> RunSettings:
@@ -170,3 +173,33 @@ def test_a_stop_score_compared_or_not_set_is_not_reported() -> None:
     ):
         assert end is not None
         assert "score" not in end.detail
+
+
+NO_CHANGE = "Overall score: 7\nPositive aspects: All verified.\nNegative aspects: none\n"
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["No change needed", "no change needed.", '**"No change needed."**', "- No change needed\n"],
+)
+async def test_a_critique_that_wants_no_change_ends_it_without_a_revision(line: str) -> None:
+    engine = ScriptedEngine([NO_CHANGE + line])
+    versions, end = await run(engine, prompts=VERIFY)
+    assert [version.text for version in versions] == [DRAFT.response] * 2
+    assert (end.reason, end.calls_saved) == (StopReason.NOTHING_TO_IMPROVE, 9)
+    assert end.detail == "Round 1: the critique wants no change."
+
+
+@pytest.mark.parametrize(
+    "said", ["No change needed but one: it lacks a plus.", "No change needed.\nWell, one: a plus."]
+)
+async def test_a_critique_that_still_wants_one_is_followed(said: str) -> None:
+    engine = ScriptedEngine([NO_CHANGE + said, tagged("5 +")])
+    versions, _ = await run(engine, prompts=VERIFY, iterations=1)
+    assert versions[1].text == "5 +"
+
+
+async def test_other_sets_read_no_such_line() -> None:
+    engine = ScriptedEngine([NO_CHANGE + "No change needed", tagged("5 +")])
+    versions, _ = await run(engine, prompts=CHAT, iterations=1)
+    assert versions[1].text == "5 +"

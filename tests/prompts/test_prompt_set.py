@@ -410,8 +410,8 @@ class TestAnyReply:
 
 
 class TestShipped:
-    def test_eight_sets_come_with_revloop(self) -> None:
-        chat = ["chat", "chat-edits", "chat-plain", "chat-prefill", "chat-turns"]
+    def test_nine_sets_come_with_revloop(self) -> None:
+        chat = ["chat", "chat-edits", "chat-plain", "chat-prefill", "chat-turns", "chat-verify"]
         assert shipped_prompt_sets() == [*chat, "cnr", "cnr-edits", "rubric"]
 
     @pytest.mark.parametrize("name", shipped_prompt_sets())
@@ -472,7 +472,7 @@ class TestDigest:
 
 class TestFoldersThatCannotBeUsed:
     def test_a_name_that_is_nothing_lists_the_sets_there_are(self) -> None:
-        names = r"\(chat, chat-edits, chat-plain, chat-prefill, chat-turns, cnr, "
+        names = r"\(chat, chat-edits, chat-plain, chat-prefill, chat-turns, chat-verify, cnr, "
         with pytest.raises(PromptSetError, match=f"'cnn' does not exist.*{names}"):
             PromptSet.load("cnn")
 

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from revloop.trajectory import Critique, Trajectory, Version
 
 
+_AROUND = " \t\r*_\"'`.!-"
+"""What models put around a line."""
+
 _FOUND_NOTHING = {StopReason.NOTHING_TO_IMPROVE, StopReason.CRITERIA_MET}
 """Ends after a critique that asks for no revision."""
 
@@ -86,11 +89,21 @@ def is_enough(
 
 
 def found_nothing(critique: Critique | None, settings: RunSettings) -> bool:
-    """Whether a critique's score is high enough to stop, or all of its criteria are met."""
+    """Whether a critique's score is high enough, all of its criteria are met, or it says so."""
     score = None if critique is None else critique.score
     if critique is not None and critique.meets_all and settings.early_stop:
         return True
+    if critique is not None and _says_so(critique, settings):
+        return True
     return settings.stop_score is not None and score is not None and score >= settings.stop_score
+
+
+def _says_so(critique: Critique, settings: RunSettings) -> bool:
+    """Whether the last line of a critique is the prompt set's for "nothing to change"."""
+    if not settings.no_change:
+        return False
+    last = critique.raw.rstrip().rpartition("\n")[2]
+    return last.strip(_AROUND).casefold() == settings.no_change.strip(_AROUND).casefold()
 
 
 def _left_by_policy(
@@ -182,6 +195,8 @@ def _found_nothing_because(
         number = len(critique.criteria)
         met = "the criterion is" if number == 1 else f"all {number} criteria are"
         return StopReason.CRITERIA_MET, f"Round {round_}: {met} met."
+    if _says_so(critique, settings):
+        return StopReason.NOTHING_TO_IMPROVE, f"Round {round_}: the critique wants no change."
     detail = f"Round {round_}: the critique's score is {critique.score:g}."
     return StopReason.NOTHING_TO_IMPROVE, detail
 

@@ -251,8 +251,8 @@ class RunOptions(LoopOptions, CommandOptions, EditorOptions):
     prompts: Annotated[str, Flag(metavar="NAME|DIR", reads="the prompt set")] = Field(
         default=DEFAULT_PROMPTS,
         description="Prompt set: cnr (a fine-tuned critic), chat (any instruction-tuned model), "
-        "chat-plain or chat-prefill (weak ones), cnr-edits or chat-edits (revisions as edits), or "
-        "a folder of your own.",
+        "chat-verify (one that may leave a response as it is), chat-plain or chat-prefill (weak "
+        "ones), cnr-edits or chat-edits (revisions as edits), or a folder of your own.",
     )
     judge: Annotated[
         tuple[str, ...],

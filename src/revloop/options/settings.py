@@ -60,6 +60,10 @@ class RunSettings(SettledOptions, SentSampling):
         description="The guards that refuse a revision, by name: the prompt set's without "
         "``no_guards``, so they are no part of the digest.",
     )
+    no_change: str = Field(
+        default="",
+        description="The prompt set's last line of a critique that wants nothing changed.",
+    )
     judge: JudgeInfo | None = Field(
         default=None, description="Who compares versions; None without a judge, or with several."
     )
@@ -135,6 +139,7 @@ class RunSettings(SettledOptions, SentSampling):
             critique_max_tokens=options.critique_max_tokens or chosen.critique.max_tokens,
             revision_max_tokens=options.revision_max_tokens
             or revising.settings.revision.max_tokens,
+            no_change=chosen.critique.no_change,
             guards=tuple(name for name in revising.guards if name not in options.no_guards),
             judge=judges[0] if len(judges) == 1 else None,
             judges=tuple(judges) if len(judges) > 1 else (),

@@ -84,6 +84,12 @@ class CritiqueSettings(Frozen):
         default=False, description="Whether a critique that quotes only what is made up is refused."
     )
 
+    no_change: str = Field(
+        default="",
+        description="The last line of a critique that wants nothing changed, which ends the "
+        "rounds; empty: none does.",
+    )
+
     @model_validator(mode="after")
     def _one_layout(self) -> Self:
         if self.labels is not None and self.criteria is not None:
@@ -274,7 +280,7 @@ class PromptSettings(Frozen):
 _NEWER_KEYS = ("tries", "retry_temperature", "rewrite", "fields")
 _NEWER = {
     "conversation": ("form",),
-    "critique": ("criteria", "prefill", "stop", "real_quotations"),
+    "critique": ("criteria", "prefill", "stop", "real_quotations", "no_change"),
     "revision": ("form", "context", "prefill", "opening_words", "stop"),
 }
 """Settings that came later than the first stored runs, by table."""
