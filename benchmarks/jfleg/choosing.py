@@ -10,7 +10,6 @@ since its round, done again at temperature 0, gives the same text. Writes
 
 from __future__ import annotations
 
-import json
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -20,16 +19,15 @@ from benchmarks.jfleg import confidence, fluency
 from benchmarks.jfleg.figures import text_after
 from benchmarks.jfleg.gleu import corpus_gleu, sentence_gleu
 from benchmarks.jfleg.judging import TIE_MARGIN
+from benchmarks.jfleg.results import add_gate_result, gate_table
 from benchmarks.jfleg.sentences import PEOPLE, Sentence, read_sentences
 from benchmarks.product import numbered_trajectories
-from benchmarks.saving import FOLDER
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from revloop.trajectory import Trajectory
 
-RESULTS = FOLDER / "jfleg-gate.json"
 WEIGHTS = (0.0, 2.0, 5.0, 10.0, 20.0)
 MARGINS = (0.0, 0.5, 1.0, 1.5, 2.0, 2.5, 3.0, 4.0)
 
@@ -110,15 +108,16 @@ def main() -> None:
     steps = [steps_of(one) for one in trajectories]
     grid = [row(sentences, steps, weight, margin) for weight in WEIGHTS for margin in MARGINS]
     content = {
+        "critic": arguments.critic.resolve().parents[1].name,
+        "part": "dev" if arguments.revised.stem.endswith("-dev") else "test",
         "sentences": len(sentences),
         "good_sentences": sum(one.is_good for one in sentences),
         "mostly_good_sentences": sum(one.unchanged >= PEOPLE - 1 for one in sentences),
         "without_gate": row(sentences, steps, 0.0, float("-inf")) | {"margin": None},
         "grid": grid,
     }
-    for one in (content["without_gate"], *grid):
-        print(json.dumps(one))
-    RESULTS.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+    print(gate_table([content]))
+    add_gate_result(content)
 
 
 if __name__ == "__main__":

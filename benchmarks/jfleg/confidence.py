@@ -21,12 +21,12 @@ FOLDER = "REVLOOP_JFLEG_CRITIC"
 CRITIQUE = "wording, spelling"
 """The critique that both probabilities are of: the one that critics give most."""
 
-WEIGHT = 5.0
+WEIGHT = 10.0
 """Of a difference of mean log-probability a token under the untrained model."""
 MARGIN = 2.0
 """Least sum, in nats, of a change that is kept."""
 
-CAREFUL_MARGIN = 2.0
+CAREFUL_MARGIN = 2.5
 """The same for the critic alone."""
 
 _PROMPTS = Path(__file__).parent / "prompts" / "rewrite"

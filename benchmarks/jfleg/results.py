@@ -17,12 +17,16 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
 RESULTS = FOLDER / "jfleg.json"
+GATE_RESULTS = FOLDER / "jfleg-gate.json"
 LIBRARIES = ("trl", "peft")
 KEYS = ("records", "form", "seed", "recipe", "variant")
 """What tells runs apart."""
 
 SHOWN = [1000, "rewrite", 0, "", ""]
 """The run whose trajectories docs/evidence.md shows."""
+
+_MARGINS = (0.0, 1.0, 2.0, 2.5, 3.0)
+"""Those that docs/evidence.md shows."""
 
 _HEADS = ("form", "way", "records", "seed")
 
@@ -57,6 +61,21 @@ def add_result(result: dict[str, Any]) -> None:
     RESULTS.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
 
 
+def known_grids() -> list[dict[str, Any]]:
+    """What weights and margins of the gate gave, for each critic and part of JFLEG so far."""
+    grids: list[dict[str, Any]] = json.loads(GATE_RESULTS.read_bytes())["grids"]
+    return grids
+
+
+def add_gate_result(content: dict[str, Any]) -> None:
+    """Put what weights and margins gave in the file, in place of an earlier result."""
+    known = known_grids() if GATE_RESULTS.exists() else []
+    key = (content["critic"], content["part"])
+    rest = [one for one in known if (one["critic"], one["part"]) != key]
+    grids = sorted([*rest, content], key=lambda one: (one["part"], one["critic"]))
+    GATE_RESULTS.write_text(json.dumps({"grids": grids}, indent=1) + "\n", encoding="utf-8")
+
+
 def gleu_table(runs: Iterable[dict[str, Any]]) -> str:
     """GLEU by round, win rate, losses and edits as a Markdown table."""
     rows = []
@@ -83,6 +102,24 @@ def harm_table(runs: Iterable[dict[str, Any]]) -> str:
             cells.append(f"{count} of {last[name]}: {share}")
         rows.append((*_named(one), *cells))
     return _markdown((*_HEADS, "four of four left alone", "three or four"), rows)
+
+
+def gate_table(grids: Iterable[dict[str, Any]]) -> str:
+    """What weights and margins of the gate give, as a Markdown table: GLEU, lost, harm."""
+    rows = []
+    for one in grids:
+        good = one["mostly_good_sentences"]
+        cells = {
+            (row["weight"], row["margin"]): f"{row['gleu']:.1f}, {row['lost']},"
+            f" {row['mostly_good_sentences_changed']} of {good}"
+            for row in (one["without_gate"] | {"weight": None}, *one["grid"])
+        }
+        for weight in sorted({row["weight"] for row in one["grid"]}):
+            by_margin = (cells[weight, margin] for margin in _MARGINS)
+            name = f"{one['critic']}, {one['part']}"
+            rows.append((name, f"{weight:g}", cells[None, None], *by_margin))
+    heads = ("critic, part", "weight", "no gate", *(f"margin {one:g}" for one in _MARGINS))
+    return _markdown(heads, rows, texts=1)
 
 
 def sample_table(run: dict[str, Any]) -> str:
@@ -122,7 +159,7 @@ def tables() -> list[str]:
     """The tables of docs/evidence.md."""
     runs = known_runs()
     (shown,) = (one for one in runs if [one[name] for name in KEYS] == SHOWN)
-    return [gleu_table(runs), harm_table(runs), sample_table(shown)]
+    return [gleu_table(runs), harm_table(runs), sample_table(shown), gate_table(known_grids())]
 
 
 def main() -> None:

@@ -37,7 +37,7 @@ def sure_of(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
 def test_a_change_that_the_critic_is_sure_of_wins_in_both_orders(
     sure_of: Callable[[float], None],
 ) -> None:
-    sure_of(2.5)
+    sure_of(confidence.CAREFUL_MARGIN + 0.5)
     assert confidence.careful_judge("", SOURCE, BETTER)[0] == "second"
     assert confidence.careful_judge("", BETTER, SOURCE)[0] == "first"
 
@@ -45,15 +45,16 @@ def test_a_change_that_the_critic_is_sure_of_wins_in_both_orders(
 def test_a_change_within_the_margin_ties_so_the_gate_keeps_the_text(
     sure_of: Callable[[float], None],
 ) -> None:
-    sure_of(1.5)
+    sure_of(confidence.CAREFUL_MARGIN - 0.5)
     assert confidence.careful_judge("", SOURCE, BETTER)[0] == "tie"
     assert confidence.careful_judge("", BETTER, SOURCE)[0] == "tie"
 
 
 def test_likelihood_adds_to_what_the_critic_is_sure_of(sure_of: Callable[[float], None]) -> None:
-    sure_of(1.5)
+    likelier = 0.2 * confidence.WEIGHT
+    sure_of(confidence.MARGIN - likelier + 0.5)
     assert confidence.judge("", SOURCE, BETTER)[0] == "second"
-    sure_of(0.5)
+    sure_of(confidence.MARGIN - likelier - 0.5)
     assert confidence.judge("", SOURCE, BETTER)[0] == "tie"
 
 
