@@ -47,6 +47,7 @@ OPTIONS_OF_OTHERS = {
     # of vLLM
     *(
         "--enable-expert-parallel",
+        "--enable-prompt-tokens-details",
         "--generation-config",
         "--load-format",
         "--speculative-config",
@@ -59,10 +60,10 @@ NO_TASK = {"evidence.md", "experiment.md", "reliability.md"}  # results, not tas
 SERVE_OPTIONS = {"--tensor-parallel-size", "--eager", "--", "--max-model-len", "--speculate"}
 
 
-def blocks(language: str) -> list[ParameterSet]:
-    """The code blocks in one language, named by page and line."""
+def blocks(language: str, *pages: str) -> list[ParameterSet]:
+    """The code blocks in one language, named by page and line: of some pages, or of all."""
     found = []
-    for page in PAGES:
+    for page in [REPOSITORY / one for one in pages] or PAGES:
         content = page.read_text(encoding="utf-8")
         for match in BLOCK.finditer(content):
             if match["language"] == language:
@@ -149,14 +150,14 @@ def test_the_demo_runs_from_start_to_stop(tmp_path: Path) -> None:
 
 async def test_the_vllm_command_in_the_docs_is_the_one_that_plan_prints(tmp_path: Path) -> None:
     (tmp_path / "falcon-40b-instruct").symlink_to(FALCON_40B)  # the config is all that it needs
-    (block,) = blocks("bash")
+    (block,) = blocks("bash", "docs/serving.md")
     (command,) = (c for c in commands() if "--gpus 16" in c and c.endswith("--emit ray"))
     printed = await revloop(*shlex.split(command)[1:], folder=tmp_path)
     assert str(block.values[0]) in printed.out
 
 
 def test_the_settings_in_the_docs_are_those_of_cnr() -> None:
-    (block,) = blocks("toml")
+    (block,) = blocks("toml", "docs/prompts.md")
     shown = PromptSettings.model_validate(tomllib.loads(str(block.values[0])))
     assert shown == PromptSet.load("cnr").settings
 
