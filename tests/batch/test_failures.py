@@ -211,3 +211,16 @@ class TestFailuresInARow:
         assert noted(failures, StopReason.JUDGE_FAILED, IS_GONE_AFTER - 1) == []
         progress.replies += 1
         assert len(noted(failures, StopReason.JUDGE_FAILED, 1)) == 1
+
+
+async def test_a_budget_of_tokens_is_not_kept_in_silence_where_none_are_reported(
+    tmp_path: Path,
+) -> None:
+    async with StubServer() as server:
+        texts = {"object": "text_completion", "choices": [{"text": GOOD, "finish_reason": "stop"}]}
+        server.on(COMPLETIONS, answer(texts))
+        batch = Batch(tmp_path, server, [GOOD] * 9)
+        options = ("--min-concurrency", "1", "--max-concurrency", "1")
+        finished = await batch.run("--max-tokens-total", "1000000", *options)
+    assert finished.code == 11, finished.err
+    assert "does not report the tokens of its replies" in finished.err.replace("\n", " ")

@@ -60,6 +60,12 @@ class Budget:
         return bool(self._options.limits) or self.prices is not None
 
     @property
+    def counts_tokens(self) -> bool:
+        """Whether a limit needs the tokens of requests."""
+        limits = self._options
+        return limits.max_tokens_total is not None or limits.max_cost is not None
+
+    @property
     def spending(self) -> Spending:
         """What all of them took so far, in this run."""
         return summed(map(spending_of, self._parts))

@@ -201,6 +201,11 @@ class Progress:
             self._converged += end.reason in _CONVERGED
             self._verified += end.reason is StopReason.VERIFIED
 
+    @property
+    def lacks_tokens(self) -> bool:
+        """Whether there were replies, and none reported its tokens."""
+        return self.replies > 0 and not self._prompt_tokens + self._generated_tokens
+
     def snapshot(self) -> Snapshot:
         """The figures at this moment."""
         now = time.monotonic()

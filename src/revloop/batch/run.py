@@ -179,7 +179,13 @@ class Batch:
                 timer.cancel()
 
     def _check_budget(self, under_way: int = 0) -> None:
-        if (reached := self._budget.reached(under_way)) is not None:
+        reached = self._budget.reached(under_way)
+        if self._budget.counts_tokens and self._progress.lacks_tokens:
+            reached = (
+                "The server does not report the tokens of its replies, so a budget of tokens or "
+                "money cannot be kept: use --max-requests."
+            )
+        if reached is not None:
             self._stop(
                 Ending.OUT_OF_BUDGET, f"{reached} The rounds that were under way are stored."
             )
