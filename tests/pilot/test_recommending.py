@@ -75,6 +75,9 @@ def test_bands_that_gain_get_rounds_and_bands_that_lose_get_none() -> None:
 def test_a_frequent_score_is_a_band_of_its_own() -> None:
     records = [*many(12, "+", 6), *many(3, "+", 8), *many(60, "-", 10)]
     assert [len(part.records) for part in recommend(records, 1).by_score] == [15, 60]
+    few, fewer = [*many(30, "+", 6), *many(12, "=", 10)], [*many(30, "+", 6), *many(9, "=", 10)]
+    assert [len(part.records) for part in recommend(few, 1).by_score] == [30, 12]
+    assert [len(part.records) for part in recommend(fewer, 1).by_score] == [39]
 
 
 def test_a_later_round_is_paid_for_only_if_it_wins_more() -> None:

@@ -140,7 +140,7 @@ def _bands(
         if not bands or is_full:
             bands.append([])
         bands[-1] += found
-    if len(bands) > 1 and len(bands[-1]) < FEWEST_RECORDS:
+    if len(bands) > 1 and len(bands[-1]) < FEWEST_RECORDS / 2:
         last = bands.pop()
         bands[-1] += last
     for number, band in enumerate(bands):
