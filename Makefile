@@ -111,6 +111,11 @@ lock: $(INSTALLED)  ## Update requirements-dev.lock to the newest packages, with
 	$(BIN)/python -m pip install --quiet uv
 	$(BIN)/python -m tools.lock
 
+.PHONY: pictures
+pictures: $(INSTALLED)  ## Take the pictures of docs/review.md (needs Chromium)
+	$(BIN)/revloop demo --store build/review-demo.sqlite
+	$(BIN)/python -m tools.review_pictures build/review-demo.sqlite
+
 .PHONY: audit
 audit:  ## Report known vulnerabilities of locked packages in audit.log; never fails
 	@$(PYTHON) tools/audit.py $(VENV)-audit

@@ -26,7 +26,7 @@ def test_nothing_is_shown_without_the_token(address: str, path: str) -> None:
     answer = Reviewer(address, enters=False).request(path)
     assert answer.status == 401
     assert "Open the address that revloop review printed" in answer.text
-    assert "d1" not in answer.text
+    assert ">d1<" not in answer.text
 
 
 def test_a_wrong_token_does_not_enter(address: str) -> None:

@@ -8,12 +8,21 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from revloop import revise
 from revloop.export import ExportOptions, export
-from revloop.records import Finding, read_records, records_of_people
-from revloop.store import Feedback, Store
+from revloop.records import (
+    Finding,
+    PersonFeedback,
+    read_records,
+    records_of_people,
+    records_of_trajectories,
+)
+from revloop.store import Feedback, Store, add_version_of_person
+from revloop.trajectory import StopReason
 from tests.helpers.command_line import revloop
-from tests.helpers.judges import store_of
+from tests.helpers.judges import NOW, store_of
 from tests.helpers.review_server import Reviewer, serving, until
+from tests.helpers.scripted_engine import ScriptedEngine
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -155,3 +164,55 @@ async def test_records_import_has_peoples_feedback_alone_or_with_the_rounds(
     wrong = await revloop("records", "import", "aligner", str(store), "--people")
     assert wrong.code == 3
     assert "--people needs the format store" in wrong.err
+
+
+def test_a_corrected_text_can_be_the_next_version(address: str, store: Path) -> None:
+    anna = Reviewer(address, name="anna")
+    page = anna.post("/critique/1/1", **FORM, next="yes")
+    assert "Written by anna." in page.text
+    with Store.open_to_read(store) as read:
+        first, second = read.contents()
+    made = first.versions[3]
+    assert (made.text, made.base, first.kept) == ("A better\ntext.", 1, 3)
+    assert made.engine is not None
+    assert (made.engine.kind, made.engine.model) == ("human", "anna")
+    assert made.critique is not None
+    assert made.critique.negative == "The reason\nis wrong."
+    assert first.end is not None
+    assert first.end.reason is StopReason.ROUNDS_DONE
+    assert second.rounds == 2
+    with Store.open_to_read(store) as read:
+        found = list(records_of_trajectories(read.contents()))
+    rounds = [one.record.revision for one in found if not isinstance(one, Finding)]
+    assert rounds == ["two", "three", "2", "3"]
+
+
+def test_without_a_correction_there_is_no_next_version(address: str, store: Path) -> None:
+    Reviewer(address, name="anna").post("/critique/1/1", **{**FORM, "revision": "two"}, next="yes")
+    with Store.open_to_read(store) as read:
+        assert next(read.contents()).rounds == 2
+
+
+def test_more_rounds_go_on_from_a_persons_version(tmp_path: Path) -> None:
+    path = tmp_path / "s.sqlite"
+    draft = {"id": "d", "prompt": "Why?", "response": "First."}
+    critique = "Overall score: 5\nPositive aspects: Short.\nNegative aspects: Vague."
+    replies = {True: critique, False: "By the model."}
+    engine = ScriptedEngine(lambda request: replies[bool(request.stop)])
+    revise(draft, iterations=1, store=path, engine=engine)
+    given = PersonFeedback(round=1, author="anna", given_at=NOW, revision="By anna.")
+    assert add_version_of_person(path, 1, given) == 2
+    one = revise(draft, iterations=3, store=path, engine=engine)
+    texts = [version.text for version in one.versions]
+    assert texts == ["First.", "By the model.", "By anna.", "By the model."]
+    assert "By anna." in engine.prompts[-1]
+
+
+def test_each_correction_makes_its_own_version(address: str, store: Path) -> None:
+    anna = Reviewer(address, name="anna")
+    with pytest.raises(ValueError, match="no corrected text"):
+        add_version_of_person(store, 1, PersonFeedback(round=1, author="anna", given_at=NOW))
+    for _ in range(2):
+        anna.post("/critique/1/1", **FORM, next="yes")
+    with Store.open_to_read(store) as read:
+        assert next(read.contents()).rounds == 4

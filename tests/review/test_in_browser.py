@@ -204,6 +204,8 @@ def test_thirty_pairs_are_voted_on_by_keyboard(
         page.locator("#done", has_text="0 of 31").wait_for()
         page.keyboard.press("d")
         assert page.locator(".marked mark").first.is_visible()
+        assert page.locator(".prompt .rendered").is_visible()
+        assert page.locator("[value=undo]").is_disabled()
         page.keyboard.press("m")
         page.keyboard.press("n")
         page.keyboard.type("a tie, but a good one")

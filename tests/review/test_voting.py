@@ -12,9 +12,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from revloop.evaluation import Verdicts, evaluate
+from revloop.evaluation.samples import SampleKey, Samples
 from revloop.evaluation.sheets import human_judge
 from revloop.export import ExportOptions, judged_preferences
-from revloop.store import Store
+from revloop.review.listing import Listing
+from revloop.review.voting import Voting
+from revloop.store import Store, StoreFollower
 from tests.helpers.judges import store_of
 from tests.helpers.review_server import Reviewer, serving, until
 
@@ -91,7 +94,7 @@ def test_a_vote_is_stored_as_a_persons_verdict_that_other_commands_read(
 def test_nothing_on_a_ballot_tells_which_text_is_later(voting: str) -> None:
     page = Reviewer(voting, name="anna").get("/vote")
     main = page.partition("<main")[2]
-    for word in ("Original", "Version", "trajectory/", "kept", "d1"):
+    for word in ("Original", "Version", "trajectory/", "kept", ">d1"):
         assert word not in main
 
 
@@ -195,3 +198,23 @@ def test_a_killed_server_loses_no_vote_that_it_acknowledged(store: Path) -> None
             vote(anna, "a")
         process.send_signal(signal.SIGKILL)
     assert votes_of(store, "anna") == 3
+
+
+def test_no_sample_is_drawn_before_the_whole_store_is_read(store: Path) -> None:
+    with StoreFollower.open(store) as follower, Verdicts.open_to_read(store) as verdicts:
+        listing = Listing(follower, verdicts)
+        voting = Voting(store, follower, verdicts, listing, 5)
+        assert voting.ballot("anna").pairs == []
+        listing.update()
+        assert len(voting.ballot("anna").pairs) == 5
+        voting.close()
+        listing.close()
+    with Samples.open_to_read(store) as samples:
+        assert samples.latest().keys() == {SampleKey("original", 1)}
+
+
+def test_the_time_left_is_told_from_the_last_votes(voting: str) -> None:
+    anna = Reviewer(voting, name="anna")
+    for _ in range(3):
+        vote(anna, "a")
+    assert "about 1 min left" in anna.get("/vote")

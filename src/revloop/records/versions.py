@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from revloop.records.reading import entry_of
+from revloop.trajectory import HUMAN
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -29,6 +30,8 @@ def records_of_trajectories(trajectories: Iterable[Trajectory]) -> Iterator[Reco
     """
     for number, trajectory in enumerate(trajectories, start=1):
         for after in trajectory.versions[1:]:
+            if after.engine is not None and after.engine.kind == HUMAN:
+                continue  # the feedback that made it is a record of its own
             yield record_of_round(number, trajectory, after)
 
 

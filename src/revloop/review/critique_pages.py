@@ -52,8 +52,8 @@ async def take_feedback(request: web.Request) -> web.Response:
     if isinstance(given, str):
         values = _values(key, round_, trajectory, typed, wrong=given)
         return await page(request, "critique.html", 422, **values)
-    await in_thread(site.write_feedback, key, given)
-    raise web.HTTPSeeOther(f"/trajectory/{key}#v{round_}")
+    shown = await in_thread(site.write_feedback, key, given, is_next="next" in form)
+    raise web.HTTPSeeOther(f"/trajectory/{key}#v{shown}")
 
 
 async def _version(request: web.Request) -> tuple[int, int, Trajectory]:

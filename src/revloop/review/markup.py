@@ -33,7 +33,7 @@ def _parser() -> Any:
 
     # HTML in a text is shown as text, and so are images: fetching one would tell who reads
     return (
-        MarkdownIt("commonmark", {"html": False})
+        MarkdownIt("commonmark", {"html": False, "breaks": True})
         .enable(["table", "strikethrough"])
         .disable("image")
     )

@@ -16,7 +16,7 @@ from revloop.review.access import ACCESS, name_of
 from revloop.review.listing import Listing
 from revloop.review.markup import HOW_TO_INSTALL, pieces, rendered
 from revloop.review.voting import Voting
-from revloop.store import Feedback, StoreFollower
+from revloop.store import Feedback, StoreFollower, add_version_of_person
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -81,10 +81,23 @@ class Site:
             await asyncio.to_thread(self.listing.update)
             await asyncio.sleep(pause_s)
 
-    def write_feedback(self, key: int, given: PersonFeedback) -> None:
-        """Store feedback on a trajectory; when this returns, it is on disk."""
+    def write_feedback(self, key: int, given: PersonFeedback, *, is_next: bool = False) -> int:
+        """Store feedback on a trajectory; when this returns, it is on disk.
+
+        Args:
+            key: The trajectory's key.
+            given: The feedback.
+            is_next: Whether the corrected text, if there is one, becomes the next version.
+
+        Returns:
+            The round of the version to show: the new one, or the one that the feedback is about.
+        """
         with Feedback.open(self.path) as feedback:
-            feedback.add(key, given)
+            stored = feedback.add(key, given)
+        made = None
+        if is_next and stored.revision is not None:
+            made = add_version_of_person(self.path, key, stored)
+        return stored.round if made is None else made
 
     def close(self) -> None:
         """Close everything."""

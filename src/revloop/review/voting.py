@@ -89,6 +89,9 @@ class Voting:
     round: int | None = None
     _sample: DeclaredSample | None = None
     _writer: Verdicts | None = None
+    _mark: int = 0  # the list has been read once when its mark is 1
+    _asked: list[ChangedPair] = field(default_factory=list)
+    _orders: dict[str, list[ChangedPair]] = field(default_factory=dict)
     _skipped: dict[str, dict[str, datetime]] = field(default_factory=dict)
     _lock: threading.RLock = field(default_factory=threading.RLock)
 
@@ -101,7 +104,7 @@ class Voting:
         """
         given = self.verdicts.given_by(human_judge(name))
         skipped = self._skipped.get(name, {})
-        pairs = sorted(self._pairs(), key=lambda pair: digest_of(self.seed, name, pair.digest))
+        pairs = self._in_order_of(name)
         left = [pair for pair in pairs if pair.digest not in given and pair.swapped not in given]
         left.sort(key=lambda pair: skipped.get(pair.digest, datetime.min.replace(tzinfo=UTC)))
         asked = [pair for pair in left if pair.digest == wanted]
@@ -178,9 +181,9 @@ class Voting:
     def key(self) -> SampleKey:
         """What is voted on."""
         with self._lock:
-            if self.round is None:
+            if self.round is None and self.listing.mark:
                 self.round = max(1, self.listing.most_rounds())
-            return SampleKey("original", self.round)
+            return SampleKey("original", self.round or 1)
 
     def close(self) -> None:
         """Close what was opened to write."""
@@ -202,14 +205,29 @@ class Voting:
 
     def _pairs(self) -> list[ChangedPair]:
         """The pairs that people are asked about; the first call declares them in the store."""
-        key, known = self.key, self.listing.pairs(self.key.round)
+        mark = self.listing.mark
         with self._lock:
-            if self._sample is None and known:
-                strata = {pair.digest: pair.stratum for pair in known}
-                with Samples.open(self.path) as samples:
-                    self._sample = samples.declare(key, self.size, self.seed, strata)
-            sample = self._sample
-        return known if sample is None else [pair for pair in known if sample.has(pair.digest)]
+            if mark != self._mark:
+                known = self.listing.pairs(self.key.round)
+                if self._sample is None and known:
+                    strata = {pair.digest: pair.stratum for pair in known}
+                    with Samples.open(self.path) as samples:
+                        self._sample = samples.declare(self.key, self.size, self.seed, strata)
+                sample = self._sample
+                self._asked = [one for one in known if sample is None or sample.has(one.digest)]
+                self._orders.clear()
+                self._mark = mark
+            return self._asked
+
+    def _in_order_of(self, name: str) -> list[ChangedPair]:
+        """The pairs in the random order in which a person sees them."""
+        with self._lock:
+            pairs = self._pairs()
+            if name not in self._orders:
+                self._orders[name] = sorted(
+                    pairs, key=lambda pair: digest_of(self.seed, name, pair.digest)
+                )
+            return self._orders[name]
 
     def _original_first(self, trajectory: Trajectory) -> Question | None:
         later = text_after(trajectory, self.key.round)

@@ -11,6 +11,7 @@ and how far the input has been read.
 from revloop.store.feedback import Feedback
 from revloop.store.file import StoreFile
 from revloop.store.following import StoreFollower
+from revloop.store.people import add_version_of_person
 from revloop.store.rows import InputState, RunRows
 from revloop.store.salvage import Losses, salvage
 from revloop.store.store import Run, Store
@@ -26,5 +27,6 @@ __all__ = [
     "StoreFile",
     "StoreFollower",
     "StoredTrajectory",
+    "add_version_of_person",
     "salvage",
 ]

@@ -36,9 +36,10 @@ from revloop.trajectory.verdicts import (
     challenger_score,
     told,
 )
-from revloop.trajectory.version import Criterion, Critique, EngineInfo, Version, kept_round
+from revloop.trajectory.version import HUMAN, Criterion, Critique, EngineInfo, Version, kept_round
 
 __all__ = [
+    "HUMAN",
     "REVISION_KINDS",
     "Check",
     "CheckInfo",

@@ -18,6 +18,9 @@ from revloop.values import AnyText, Frozen, Text
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+HUMAN = "human"
+"""The kind of engine of a version that a person wrote; its model is the person's name."""
+
 _WITH_EDITS = {"revision", "both"}
 
 
@@ -62,7 +65,9 @@ class Critique(Frozen):
 class EngineInfo(SentSampling):
     """Which engine and which model generated a text."""
 
-    kind: str = Field(description="'http', 'openai-batch', 'vllm' or 'transformers'.")
+    kind: str = Field(
+        description="'http', 'openai-batch', 'vllm' or 'transformers'; 'human' for a person."
+    )
     model: AnyText = Field(description="The model's name, as the engine knows it.")
     version: AnyText | None = Field(default=None, description="The engine's version, if known.")
 
