@@ -142,6 +142,11 @@ async def test_throughput_is_not_measured_on_a_critic_that_nobody_named(tmp_path
     await assert_refused("bench", "throughput", "-o", "r.json", folder=tmp_path)
 
 
+async def test_a_pilot_without_a_server_or_a_model_measures_nothing(tmp_path: Path) -> None:
+    (tmp_path / "in.jsonl").write_text('{"response": "Good."}\n')
+    await assert_refused("pilot", "in.jsonl", "policy.toml", "--judge", "demo", folder=tmp_path)
+
+
 def test_the_demo_critic_is_used_where_it_is_named() -> None:
     trajectory = revise(demo_drafts(1)[0], iterations=1, model="demo")
     engine = trajectory.versions[1].engine
