@@ -13,9 +13,11 @@ from rich.console import Console
 from revloop import Critique, Draft, End, StopReason, Trajectory, Version
 from revloop.cli.versions import diff_text, print_trajectory, totals, version_teller
 from revloop.edits import Edit, apply
+from revloop.options import ModelPrice, Prices
 from revloop.trajectory import Criterion, EngineInfo, GuardVerdict, Refusal, Sampling, Step, Usage
 from tests.helpers.command_line import revloop
 from tests.helpers.edited_samples import edited_store
+from tests.helpers.report_samples import trajectory as with_requests
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -240,7 +242,19 @@ def shown(one: Trajectory) -> str:
     on = console()
     print_trajectory(one, console=on)
     _, _, after = printed(on).partition("version 1:\n")
-    return after.partition("\nAll rounds are done.")[0]
+    return after.partition("\nRound 1: ")[0]
+
+
+def test_what_each_round_took_is_printed_and_what_it_cost() -> None:
+    on, free = console(), console()
+    prices = Prices(currency="USD", models={"script": ModelPrice(input=10, output=100)})
+    print_trajectory(with_requests("a", "b", "c"), console=on, prices=prices)
+    assert "Round 1: 1 request, 100 input tokens (40 cached), 20 output tokens, 0.0030 USD." in (
+        printed(on)
+    )
+    assert "Round 2: " in printed(on)
+    print_trajectory(with_requests("a", "b"), console=free)
+    assert "20 output tokens.\n" in printed(free)
 
 
 class TestEdits:

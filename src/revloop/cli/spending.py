@@ -51,8 +51,9 @@ def in_words(spending: Spending, prices: Prices | None) -> str:
     cached = "" if usage.cached_tokens is None else f" ({usage.cached_tokens:,} cached)"
     cost = _cost(spending, prices)
     money = "" if prices is None or cost is None else f", {prices.amount(cost)}"
+    requests = f"{spending.requests:,} request{'s' * (spending.requests != 1)}"
     return (
-        f"{spending.requests:,} requests, {usage.prompt_tokens:,} input tokens{cached}, "
+        f"{requests}, {usage.prompt_tokens:,} input tokens{cached}, "
         f"{usage.generated_tokens:,} output tokens{money}"
     )
 
