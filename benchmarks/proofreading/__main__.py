@@ -27,6 +27,7 @@ from benchmarks.arguments import add_data_option, command_parser
 from benchmarks.proofreading.counting import outcome_of
 from benchmarks.proofreading.examples import CRITIQUES
 from benchmarks.proofreading.figures import answers_figures, generated_figures, jfleg_figures
+from benchmarks.proofreading.reading import read_figures, verdicts
 from benchmarks.proofreading.stages import Measurement
 from benchmarks.proofreading.versions import TRIED, Versions
 from benchmarks.saving import FOLDER, save
@@ -88,7 +89,7 @@ def main() -> None:
     parser.add_argument("--records", type=int, default=1000)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--texts", type=int, default=200, help="texts with known mistakes")
-    parser.add_argument("--every", type=int, default=4, help="read one of so many answers")
+    parser.add_argument("--every", type=int, default=1, help="read one of so many answers")
     parser.add_argument("--training", default=TRAINING, help="options of revloop finetune")
     parser.add_argument("--variant", default="", help="name for another way of revising")
     parser.add_argument("--revising", default="", help="its further options of revloop batch")
@@ -109,7 +110,7 @@ def main() -> None:
     measurement.do()
     versions = Versions(measurement)
     ways = {name: counted(measurement, finals) for name, finals in versions.ways().items()}
-    (measurement.results / "changes.txt").write_text(versions.changes(), encoding="utf-8")
+    read = read_figures(versions.changes(), len(measurement.answer_names), verdicts())
     reasons = Counter(
         one.end.reason.value for one in measurement.trajectories("jfleg") if one.end is not None
     )
@@ -126,6 +127,7 @@ def main() -> None:
                 for margin, each in versions.chosen.items()
             },
         },
+        "answers_read": read,
         "ends_on_jfleg": dict(reasons),
     }
     form = ", ".join(filter(None, (given.form, given.variant)))

@@ -1,9 +1,8 @@
-"""The prose of assistants' answers, line by line: good text, in which nothing should change."""
+"""Answers of assistants: good text, in which nothing should change."""
 
 from __future__ import annotations
 
 import json
-import re
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -11,10 +10,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 FILES = ("chatgpt", "bard", "vicuna-13b")
-_FENCE = "```"
-_ITEM = re.compile(r"\s*(?:[-*+]|\d+[.)])?\s*")
-_WORD = re.compile(r"[a-z]{3}")
-_FEWEST_WORDS = 5
 
 
 def answers(folder: Path, every: int) -> Iterator[tuple[str, str]]:
@@ -23,15 +18,3 @@ def answers(folder: Path, every: int) -> Iterator[tuple[str, str]]:
         lines = (folder / f"{name}.jsonl").read_text(encoding="utf-8").splitlines()
         for number, line in enumerate(lines[::every]):
             yield f"{name} {number * every}", json.loads(line)["response"]
-
-
-def prose_lines(text: str) -> Iterator[str]:
-    """The lines to proofread: no code, tables or short lines, and no list marks."""
-    is_code = False
-    for line in text.splitlines():
-        if line.lstrip().startswith(_FENCE):
-            is_code = not is_code
-        elif not is_code and "|" not in line:
-            prose = _ITEM.sub("", line, count=1).rstrip()
-            if len(prose.split()) >= _FEWEST_WORDS and _WORD.search(prose):
-                yield prose

@@ -1,4 +1,4 @@
-"""Texts with mistakes, and records that teach a critic to find and correct them."""
+"""Texts with mistakes, and critiques of them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from benchmarks.proofreading.mistakes import Mistake, corrupted
 from revloop.edits import edits_between
-from revloop.records import Record
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -18,7 +17,8 @@ if TYPE_CHECKING:
 _FILES = tuple(Path(__file__).with_name(name) for name in ("passages.txt", "lines.txt"))
 """Plain prose; and what answers have beside it: headings, list items, formulas and the like."""
 
-_SENTENCE_END = re.compile(r"(?<=[.!?]) (?=[A-Z])")
+SENTENCE_END = re.compile(r"(?<=[.!?]) (?=[A-Z])")
+"""The blank between two sentences."""
 _WORDS = re.compile(r"(?<= )[a-z]{3,}(?: [a-z]{3,})?(?= )")
 _MARKS = ("**", "**", "*", "`", '"')
 
@@ -73,7 +73,7 @@ def examples(count: int, *, seed: int, part: Part) -> Iterator[Example]:
         part: Which passages they come from; no passage is in two parts.
     """
     random = Random(f"proofreading {seed} {part}")
-    known = _known_words()
+    known = known_words()
     prose, lines = passages(part)
     drawn: list[str] = []
     seen: set[str] = set()
@@ -82,7 +82,7 @@ def examples(count: int, *, seed: int, part: Part) -> Iterator[Example]:
             drawn = random.sample([*prose, *lines], len(prose) + len(lines))
         right = drawn.pop()
         good = _GOOD_LINES if right in lines else _GOOD
-        right = _marked(right if right in lines else _part_of(right, prose, random), random)
+        right = marked(right if right in lines else _part_of(right, prose, random), random)
         number = 0
         if random.random() >= good:
             number = max(1, round(len(right.split()) / random.uniform(*_WORDS_A_MISTAKE)))
@@ -95,16 +95,16 @@ def examples(count: int, *, seed: int, part: Part) -> Iterator[Example]:
 def _part_of(right: str, prose: Sequence[str], random: Random) -> str:
     """One sentence of a passage, the passage, or it and two more."""
     if random.random() < _ONE_SENTENCE:
-        return random.choice(_SENTENCE_END.split(right))
+        return random.choice(SENTENCE_END.split(right))
     if random.random() < _LONG:
         return " ".join((right, *random.sample(prose, 2)))
     return right
 
 
-def _marked(right: str, random: Random) -> str:
+def marked(right: str, random: Random) -> str:
     """Some texts with words in marks, with a bold first sentence, or with a colon at the end."""
     if _NO_MARKS.isdisjoint(right) and random.random() < _MARKED:
-        first, *rest = _SENTENCE_END.split(right)
+        first, *rest = SENTENCE_END.split(right)
         words = list(_WORDS.finditer(right))
         if rest and random.random() < _ONE_SENTENCE:
             right = " ".join((f"**{first}**", *rest))
@@ -114,26 +114,6 @@ def _marked(right: str, random: Random) -> str:
     if right.endswith(".") and random.random() < _COLON:
         right = f"{right[:-1]}:"
     return right
-
-
-def records(count: int, *, seed: int, form: str) -> list[Record]:
-    """Feedback records for a prompt set in `prompts`.
-
-    Args:
-        count: Their number.
-        seed: Random seed.
-        form: The name of the set: `walk` or `kinds`.
-    """
-    critique = CRITIQUES[form]
-    return [
-        Record(
-            id=f"proofreading-{number:04}",
-            response=example.text,
-            critique=critique(example),
-            revision=example.right,
-        )
-        for number, example in enumerate(examples(count, seed=seed, part="training"), start=1)
-    ]
 
 
 def walk(text: str, right: str) -> str:
@@ -159,6 +139,7 @@ CRITIQUES: dict[str, Callable[[Example], str]] = {
 
 
 @cache
-def _known_words() -> frozenset[str]:
+def known_words() -> frozenset[str]:
+    """The words of all passages and lines, in small letters."""
     texts = " ".join(file.read_text(encoding="utf-8") for file in _FILES)
     return frozenset(re.findall(r"\w+", texts.lower()))

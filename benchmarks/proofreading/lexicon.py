@@ -5,6 +5,8 @@ from __future__ import annotations
 import tomllib
 from pathlib import Path
 
+from revloop.engines.english.words import groups
+
 _LISTS: dict[str, str] = tomllib.loads(
     Path(__file__).with_suffix(".toml").read_text(encoding="utf-8")
 )
@@ -26,7 +28,7 @@ def _table(name: str) -> dict[str, tuple[str, ...]]:
 MISSPELT = _table("misspelt")
 """Common misspellings, by the right word."""
 
-CONFUSED = _groups("confused")
+CONFUSED = groups("confused")
 """Words taken for one another."""
 
 AGREEMENT = {one: other for pair in _groups("agreement") for one, other in (pair, pair[::-1])}
@@ -35,7 +37,7 @@ AGREEMENT = {one: other for pair in _groups("agreement") for one, other in (pair
 PLURALS = _table("plurals")
 """Irregular plurals and nouns without one, with what learners write."""
 
-IRREGULAR = {base: (past, participle) for base, past, participle in _groups("irregular")}
+IRREGULAR = {base: (past, participle) for base, past, participle in groups("irregular")}
 """Irregular verbs: past and participle, by base form."""
 
 REGULAR = frozenset(_words("regular"))

@@ -15,12 +15,13 @@ from typing import Any
 
 from benchmarks.arguments import add_data_option, command_parser
 from benchmarks.jfleg.sentences import read_sentences
-from benchmarks.proofreading.answers import answers, prose_lines
+from benchmarks.proofreading.answers import answers
 from benchmarks.proofreading.counting import outcome_of
 from benchmarks.proofreading.examples import examples
 from benchmarks.proofreading.figures import answers_figures, generated_figures, jfleg_figures
 from benchmarks.proofreading.wording import as_written
 from benchmarks.saving import save
+from revloop.engines.english.lines import passages
 
 NAME = "proofreading-spelling"
 DISTANCE = 1
@@ -67,14 +68,14 @@ def main() -> None:
     parser = command_parser(__doc__)
     add_data_option(parser, "the folders jfleg and fastchat80")
     parser.add_argument("--texts", type=int, default=200, help="texts with known mistakes")
-    parser.add_argument("--every", type=int, default=4, help="read one of so many answers")
+    parser.add_argument("--every", type=int, default=1, help="read one of so many answers")
     given = parser.parse_args()
     checker = import_module("spellchecker").SpellChecker(distance=DISTANCE)
     corrected = SpellingCorrector(checker).corrected
     drawn = list(examples(given.texts, seed=0, part="measuring"))
     sentences = read_sentences(given.data / "jfleg", "test")
     read = answers(given.data / "fastchat80", given.every)
-    lines = [(name, line) for name, text in read for line in prose_lines(text)]
+    lines = [(name, text[start:end]) for name, text in read for start, end in passages(text)]
     found = {
         "pyspellchecker": version("pyspellchecker"),
         "distance": DISTANCE,

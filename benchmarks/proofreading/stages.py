@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 from benchmarks.jfleg.sentences import Sentence, read_sentences
 from benchmarks.product import numbered_trajectories, revloop
-from benchmarks.proofreading.answers import answers, prose_lines
-from benchmarks.proofreading.examples import Example, Part, examples, records
+from benchmarks.proofreading.answers import answers
+from benchmarks.proofreading.examples import Example, Part, examples
+from benchmarks.proofreading.teaching import records
 from benchmarks.proofreading.wording import as_written
 from benchmarks.serving import served
+from revloop.engines.english.lines import passages
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -73,10 +75,15 @@ class Measurement:
         return read_sentences(self.data / "jfleg", "test")
 
     @property
+    def answer_names(self) -> list[str]:
+        """The name of each answer that is read."""
+        return [name for name, _ in answers(self.data / "fastchat80", self.every)]
+
+    @property
     def answer_lines(self) -> list[tuple[str, str]]:
         """Each line of the answers, with the name of its answer."""
         every = answers(self.data / "fastchat80", self.every)
-        return [(name, line) for name, text in every for line in prose_lines(text)]
+        return [(name, text[start:end]) for name, text in every for start, end in passages(text)]
 
     def do(self) -> None:
         """Train and proofread."""

@@ -1,4 +1,4 @@
-"""The versions that a proofreader's edits make of texts: with all edits, or with the sure ones."""
+"""The versions that a proofreader's changes make of texts: with all, or with the sure ones."""
 
 from __future__ import annotations
 
@@ -7,7 +7,10 @@ from typing import TYPE_CHECKING
 
 from benchmarks.proofreading.counting import outcome_of
 from benchmarks.proofreading.figures import generated_figures
-from benchmarks.proofreading.likelihood import Likelihood, only_likely
+from benchmarks.proofreading.likelihood import KnownLikelihood, only_likely
+from benchmarks.proofreading.reading import Changed
+from revloop.edits import edits_between
+from revloop.engines.english.changes import changed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -15,7 +18,7 @@ if TYPE_CHECKING:
     from benchmarks.proofreading.stages import Measurement
 
 MARGINS = tuple(step / 4 for step in range(33))
-"""Log-probability, in nats, that an edit must bring; tried from 0 to 8."""
+"""Log-probability, in nats, that a change must bring; tried from 0 to 8."""
 
 LEAST_FIXED = 0.6
 TRIED = ("fixed", "texts_with_something_introduced")
@@ -32,7 +35,7 @@ def largest_margin(fixed: Mapping[float, float]) -> float:
 
 
 class Versions:
-    """The revisions of all texts, with all edits or with some.
+    """The revisions of all texts, with all changes or with some.
 
     Args:
         measurement: What was proofread.
@@ -40,7 +43,7 @@ class Versions:
 
     def __init__(self, measurement: Measurement) -> None:
         self._measurement = measurement
-        likelihood = Likelihood(measurement.base, measurement.results / "likelihoods.json")
+        likelihood = KnownLikelihood(measurement.base, measurement.results / "likelihoods.json")
         self._pairs = {
             name: [(one.original, one.final) for one in measurement.trajectories(name)]
             for name in ("choosing", "generated", "answers", "jfleg")
@@ -61,26 +64,27 @@ class Versions:
         return largest_margin(fixed)
 
     def ways(self) -> dict[str, dict[str, list[str]]]:
-        """The texts with all edits, with those of like words, and with the likely among these."""
+        """The texts with all changes, with the small ones, and with the likely among these."""
         return {
-            "all edits": {
+            "all changes": {
                 name: [after for _, after in pairs] for name, pairs in self._pairs.items()
             },
-            "edits with like words": {name: self._likely(name, -inf) for name in self._pairs},
-            "more likely edits with like words": {
+            "small changes": {name: self._likely(name, -inf) for name in self._pairs},
+            "small and likely changes": {
                 name: self._likely(name, self.margin) for name in self._pairs
             },
         }
 
-    def changes(self) -> str:
-        """The last way's edits of the answers, one a line, for reading."""
+    def changes(self) -> list[Changed]:
+        """The last way's changes of the answers, each with the words beside it."""
         lines = self._measurement.answer_lines
-        return "".join(
-            f"{name}: {gain.nats:.2f} {gain.edit.find!r} -> {gain.edit.replacement!r} | {line}\n"
+        return [
+            Changed(name, edit.find, edit.replacement)
             for (name, line), gains in zip(lines, self._gains["answers"], strict=True)
             for gain in gains
             if gain.nats >= self.margin
-        )
+            for edit in edits_between(line, changed(line, [gain.change]))
+        ]
 
     def _likely(self, name: str, margin: float) -> list[str]:
         return [

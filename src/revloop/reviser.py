@@ -15,7 +15,13 @@ from revloop.checks import CheckSuite, as_checkers
 from revloop.concurrency import LoopThread, check_process
 from revloop.demo import CRITIC_FOLDER
 from revloop.engines.batch_api.engine import BatchApiEngine
-from revloop.engines.factory import open_engine, refuse_jobs, require_engine, require_store
+from revloop.engines.factory import (
+    open_engine,
+    prompts_for,
+    refuse_jobs,
+    require_engine,
+    require_store,
+)
 from revloop.errors import InputError
 from revloop.files.paths import Kind, Writes, check_paths
 from revloop.loop import Rounds, first_rounds, negotiate
@@ -64,7 +70,7 @@ class AsyncReviser:
         chosen = engine if isinstance(engine, EngineOptions) else None
         self._engine: Engine | None = None if chosen else engine
         self._retries: RetryPolicy | None = rest.pop("retries", None)
-        self._prompts_source = rest.pop("prompts", None) or DEFAULT_PROMPTS
+        prompts = rest.pop("prompts", None) or DEFAULT_PROMPTS
         self._store_path = rest.pop("store", None)
         self._wants_new_run = bool(rest.pop("new_run", False))
         judges = (rest.pop("judge", None), rest.pop("selector", None))
@@ -81,6 +87,7 @@ class AsyncReviser:
             self._loop_options = loop or LoopOptions.model_validate(rest)
         except ValidationError as exc:
             raise InputError(f"An option cannot be used: {explain(exc)}.") from exc
+        self._prompts_source = prompts_for(self._engine_options, prompts)
         limit_s = self._loop_options.check_timeout_s
         self._checkers = as_checkers(checks, timeout_s=limit_s)
         if self._engine is None:

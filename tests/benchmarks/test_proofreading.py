@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 import pytest
 
 from benchmarks.jfleg.sentences import Sentence
-from benchmarks.proofreading.answers import prose_lines
 from benchmarks.proofreading.counting import Outcome, outcome_of
 from benchmarks.proofreading.examples import (
     CRITIQUES,
@@ -18,18 +17,24 @@ from benchmarks.proofreading.examples import (
     examples,
     kinds,
     passages,
-    records,
     walk,
 )
 from benchmarks.proofreading.figures import answers_figures, generated_figures, jfleg_figures
-from benchmarks.proofreading.likelihood import Gain, Likelihood, like_edits, only_likely
-from benchmarks.proofreading.likeness import only_like
+from benchmarks.proofreading.likelihood import (
+    Gain,
+    KnownLikelihood,
+    only_likely,
+    small_changes,
+)
 from benchmarks.proofreading.mistakes import Mistake, corrupted, misspelt, pieces_of
+from benchmarks.proofreading.reading import Changed, read_figures, verdicts
 from benchmarks.proofreading.spelling import SpellingCorrector
 from benchmarks.proofreading.stages import PROMPTS, Measurement
+from benchmarks.proofreading.teaching import lessons, records, stretches
 from benchmarks.proofreading.versions import largest_margin
 from benchmarks.proofreading.wording import as_written, divided, revised
-from revloop.edits import apply
+from benchmarks.proofreading.writing import good_lines
+from revloop.engines.english.changes import changed
 from revloop.prompts import PromptSet
 from revloop.records import training_texts
 
@@ -72,6 +77,46 @@ def test_some_texts_are_long_and_some_have_marks_as_answers_have() -> None:
     assert max(len(text.split()) for text in drawn) > 60
     assert any(text.endswith(":") for text in drawn)
     assert any("**" in text for text in drawn)
+
+
+def test_records_have_several_mistakes_and_two_fifths_are_good() -> None:
+    drawn = list(lessons(300, seed=0))
+
+    bad = [example for example in drawn if example.mistakes]
+    assert len({example.text for example in drawn}) == 300
+    assert 0.5 < len(bad) / len(drawn) < 0.7
+    assert sum(len(example.mistakes) for example in bad) / len(bad) > 4
+    assert max(len(example.right.split()) for example in drawn) < 110
+
+
+def test_no_record_comes_from_a_passage_to_measure_on() -> None:
+    texts = [example.right for example in lessons(300, seed=0)]
+    others = {
+        text for part in ("choosing", "measuring") for texts in passages(part) for text in texts
+    }
+
+    assert not any(other in text for text in texts for other in others)
+
+
+def test_a_long_line_is_divided_between_sentences() -> None:
+    line = " ".join(f"Sentence {number} has only a few words." for number in range(40))
+
+    divided_line = list(stretches(line))
+    assert " ".join(divided_line) == line
+    assert all(len(one.split()) <= 95 for one in divided_line)
+
+
+def test_of_what_a_model_wrote_the_lines_of_good_prose_are_kept_once() -> None:
+    answer = (
+        "- **Sun:** Put it into the sun in the morning.\n- A link: see http of it for more.\n"
+        "It was very very very very very good.\n1. It\u2019s a good idea to wait.\n"
+        "It's a good idea to wait.\nIt was cut in the"
+    )
+
+    assert list(good_lines([(answer, True)])) == [
+        "**Sun:** Put it into the sun in the morning.",
+        "It's a good idea to wait.",
+    ]
 
 
 def test_about_half_of_the_texts_is_good() -> None:
@@ -161,39 +206,35 @@ def test_figures_count_fixed_mistakes_and_harmed_texts() -> None:
     assert found["good_texts_changed"]["share"] == 1
 
 
-@pytest.mark.parametrize(
-    ("before", "after", "kept"),
-    [
-        ("I recieve it.", "I receive it.", "I receive it."),
-        ("He is at the home.", "He is in the home.", "He is in the home."),
-        ("She go to school.", "She goes to a school.", "She goes to a school."),
-        ("It is in in the box.", "It is in the box.", "It is in the box."),
-        ("It costs 240 euro.", "It costs 24 euros.", "It costs 240 euro."),
-        ("The **frist** part.", "The first part.", "The **frist** part."),
-        ("As follows:", "As follows.", "As follows:"),
-        ("Set it to +1.", "Set it to -1.", "Set it to +1."),
-        ("Learn to say 'no' early.", "Learn to say no early.", "Learn to say 'no' early."),
-        ("Step one: Wash it", "Step one: wash it", "Step one: Wash it"),
-        ("Weather was fine.", "The weather was fine.", "The weather was fine."),
-        ("A misundrestood idea.", "A wrong idea.", "A misundrestood idea."),
-    ],
-)
-def test_edits_with_unlike_words_are_left_out(before: str, after: str, kept: str) -> None:
-    assert only_like(before, after) == kept
-
-
-def test_an_edit_stands_if_it_makes_its_text_more_likely_by_a_margin(tmp_path: Path) -> None:
+def test_a_change_stands_if_it_makes_its_text_more_likely_by_a_margin(tmp_path: Path) -> None:
     before, after = "He go to school every day's.", "He goes to school every days."
-    first, second = like_edits(before, after)
-    texts = [apply(before, [edit]).text for edit in (first, second)]
+    first, second = small_changes(before, after)
+    texts = [changed(before, [change]) for change in (first, second)]
     store = tmp_path / "likelihoods.json"
     store.write_text(json.dumps({before: -40.0, texts[0]: -35.0, texts[1]: -38.5}))
 
-    ((*gains,),) = Likelihood(tmp_path / "no model", store).gains([(before, after)])
+    ((*gains,),) = KnownLikelihood(tmp_path / "no model", store).gains([(before, after)])
     assert gains == [Gain(first, 5.0), Gain(second, 1.5)]
     assert only_likely(before, gains, 1.5) == after
     assert only_likely(before, gains, 2.0) == "He goes to school every day's."
     assert only_likely(before, gains, 5.1) == before
+
+
+def test_an_answer_with_a_wrong_change_counts_once_and_unread_changes_are_listed() -> None:
+    first, second, third = (
+        Changed("one", "a", "b"),
+        Changed("one", "c", "d"),
+        Changed("two", "e", "f"),
+    )
+
+    found = read_figures([first, second, third], 4, {first: "wrong", second: "wrong"})
+    assert found["verdicts"] == {"wrong": 2, "unread": 1}
+    assert found["answers_with_a_wrong_change"]["share"] == 0.25
+    assert found["changes"][-1] == ["two", "e", "f", "unread"]
+
+
+def test_each_verdict_is_one_of_three() -> None:
+    assert set(verdicts().values()) <= {"wrong", "preference", "right"}
 
 
 def test_the_margin_is_the_largest_that_still_fixes_enough() -> None:
@@ -234,14 +275,6 @@ def test_a_sentence_is_read_as_people_write_it_and_written_back(words: str, text
 
 def test_a_revision_is_divided_into_words() -> None:
     assert divided("He can't go, but they'll try.") == "He ca n't go , but they 'll try ."
-
-
-def test_only_the_prose_of_an_answer_is_read() -> None:
-    answer = (
-        "# Title\n1. Open the file with a program.\n```\nx = 1 if a else b or c\n```\n| a | b |"
-    )
-
-    assert list(prose_lines(answer)) == ["Open the file with a program."]
 
 
 def test_jfleg_counts_good_sentences_that_changed() -> None:

@@ -410,9 +410,9 @@ class TestAnyReply:
 
 
 class TestShipped:
-    def test_nine_sets_come_with_revloop(self) -> None:
+    def test_ten_sets_come_with_revloop(self) -> None:
         chat = ["chat", "chat-edits", "chat-plain", "chat-prefill", "chat-turns", "chat-verify"]
-        assert shipped_prompt_sets() == [*chat, "cnr", "cnr-edits", "rubric"]
+        assert shipped_prompt_sets() == [*chat, "cnr", "cnr-edits", "english", "rubric"]
 
     @pytest.mark.parametrize("name", shipped_prompt_sets())
     def test_no_template_has_a_placeholder_between_tags_to_copy(self, name: str) -> None:

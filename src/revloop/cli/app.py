@@ -11,6 +11,7 @@ from revloop.cli import (
     batch,
     bench,
     config,
+    critic,
     demo,
     evaluate,
     export,
@@ -74,7 +75,8 @@ app.add_typer(
     cls=HelpfulGroup,
     help="List, show and copy the prompt sets that come with revloop.",
 )
-for group in (app, bench.app, records.app, prompts.app):
+app.add_typer(critic.app, name="critic", cls=HelpfulGroup, help="Install the proofreader.")
+for group in (app, bench.app, records.app, prompts.app, critic.app):
     for command in group.registered_commands:
         command.cls = BatchCommand if command.cls is BatchCommand else HelpfulCommand
         if command.callback is not None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import anyio.to_thread
 
 from revloop.engines.batch_api.engine import BatchApiEngine
+from revloop.engines.english import ENGLISH, open_proofreader
 from revloop.engines.http import HttpEngine
 from revloop.engines.rate_limit import RateLimits
 from revloop.engines.retry import RetryPolicy
@@ -54,6 +55,17 @@ def require_engine(options: EngineOptions) -> None:
         raise InputError(NOTHING_NAMED)
 
 
+def prompts_for(options: EngineOptions, prompts: str | Path) -> str | Path:
+    """The prompt set for a model: the proofreader has one of its own, and answers no other.
+
+    Args:
+        options: The user's choice of a model.
+        prompts: The user's choice of a prompt set, or the default.
+    """
+    is_proofreader = options.base_url is None and options.model == ENGLISH
+    return ENGLISH if is_proofreader else prompts
+
+
 def require_store(options: EngineOptions, store: str | Path | None) -> None:
     """Check that jobs of a batch API have a store to be recorded in.
 
@@ -91,7 +103,8 @@ async def open_engine(
     """Open the engine that the options name: a server, or a model in this process.
 
     Args:
-        options: The user's choice. Without a server, the model ``demo`` is the demo critic.
+        options: The user's choice. Without a server, the model ``demo`` is the demo critic, and
+            ``english`` the proofreader.
         shipped_critic: Folder of the demo critic.
         retries: Retry policy for a server; None: the engine's default.
 
@@ -116,6 +129,8 @@ async def open_engine(
     if model == DEMO:
         load = partial(TransformersEngine.from_model, str(shipped_critic), name=SHIPPED_CRITIC)
         return await anyio.to_thread.run_sync(load)
+    if model == ENGLISH:
+        return await anyio.to_thread.run_sync(open_proofreader)
     return await open_local_engine(model, tensor_parallel_size=options.tensor_parallel_size)
 
 

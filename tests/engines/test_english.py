@@ -1,0 +1,208 @@
+"""The model `english`: which passages it reads, which changes it keeps, and how it answers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from revloop import AsyncReviser
+from revloop.engines.base import Completion, Request
+from revloop.engines.english.changes import changed, changes_between, is_small
+from revloop.engines.english.engine import ENGLISH, ProofreadingEngine
+from revloop.engines.english.lines import MOST_WORDS, passages
+from revloop.engines.english.reader import Reader
+from revloop.engines.factory import prompts_for
+from revloop.errors import RejectedError
+from revloop.options import EngineOptions
+from revloop.trajectory import EngineInfo, FinishReason, Sampling, StopReason, Usage
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+
+def _kept(before: str, after: str) -> str:
+    """The text after its small changes."""
+    changes = changes_between(before, after)
+    return changed(before, [one for one in changes if is_small(before, one)])
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("I recieve it.", "I receive it."),
+        ("He is at the home.", "He is in the home."),
+        ("She go to school.", "She goes to a school."),
+        ("It is in in the box.", "It is in the box."),
+        ("It is big big.", "It is big."),
+        ("Yesterday she go home.", "Yesterday she went home."),
+        ("Two childs play here.", "Two children play here."),
+        ("weather was fine.", "The weather was fine."),
+        ("It costed alot.", "It cost a lot."),
+        ("I know there house.", "I know their house."),
+        ("He came , and left", "He came, and left."),
+    ],
+)
+def test_a_corrected_word_and_a_swapped_small_word_are_small_changes(
+    before: str, after: str
+) -> None:
+    assert _kept(before, after) == after
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("It costs 240 euro now.", "It costs 24 euro now."),
+        ("The **frist** part.", "The first part."),
+        ("As follows:", "As follows."),
+        ("Set it to +1.", "Set it to -1."),
+        ("Learn to say 'no' early.", "Learn to say no early."),
+        ("Step one: Wash it", "Step one: wash it"),
+        ("A misundrestood idea.", "A wrong idea."),
+        ("They did not come.", "They did come."),
+        ("Read Dune by Herbert.", "Read Dunes by Herbert."),
+        ("The old man left.", "The man left."),
+    ],
+)
+def test_numbers_markup_names_negations_and_other_words_stay(before: str, after: str) -> None:
+    assert _kept(before, after) == before
+
+
+def test_of_two_changes_side_by_side_only_the_small_one_is_kept() -> None:
+    before, after = "She go to the cinema on 3 May.", "She goes to the opera on 3 May."
+
+    assert _kept(before, after) == "She goes to the cinema on 3 May."
+
+
+def test_all_changes_of_a_text_make_the_other() -> None:
+    before, after = "He  go to , school every days", "Yes, he goes to the school, every day."
+
+    assert changed(before, changes_between(before, after)) == after
+
+
+def test_only_prose_is_read() -> None:
+    answer = (
+        "# A title of five words\n\n- Open the file with a program.\n> It were a good day.\n"
+        "```\nx = 1 if a else b or c\n```\n| a | b |\n\n    an indented line of some code\nShort.\n"
+    )
+
+    assert [answer[start:end] for start, end in passages(answer)] == [
+        "A title of five words",
+        "Open the file with a program.",
+        "It were a good day.",
+    ]
+
+
+def test_a_long_line_is_read_a_few_sentences_at_a_time() -> None:
+    line = " ".join(f"Sentence {number} has only a few words." for number in range(40))
+
+    read = [line[start:end] for start, end in passages(line)]
+    assert " ".join(read) == line
+    assert all(len(one.split()) <= MOST_WORDS for one in read)
+    assert all(one.endswith(".") for one in read)
+
+
+class _Critic:
+    """Writes the correction of each passage that it knows, and a copy of the others."""
+
+    def __init__(self, known: Mapping[str, str], finish: FinishReason = "stop") -> None:
+        self.info = EngineInfo(kind="transformers", model="stand-in")
+        self.context_tokens = 8192
+        self.asked: list[str] = []
+        self._known, self._finish = known, finish
+
+    def count_tokens(self, text: str) -> int:
+        return len(text.split())
+
+    async def generate(self, request: Request) -> Completion:
+        assert isinstance(request.prompt, str)
+        passage = request.prompt.removeprefix("Correct this:\n").removesuffix("\n\nFaults:\n")
+        self.asked.append(passage)
+        return Completion(
+            text=f"spelling\n\nCorrected:\n{self._known.get(passage, passage)}",
+            finish_reason=self._finish,
+            limit_tokens=request.max_tokens,
+            usage=Usage(prompt_tokens=7, generated_tokens=5),
+            latency_s=0.0,
+        )
+
+    async def aclose(self) -> None:
+        """Nothing to close."""
+
+
+class _Likelihood:
+    """Finds texts with certain words unlikely."""
+
+    def __init__(self, *unlikely: str) -> None:
+        self._unlikely = unlikely
+
+    def nats(self, texts: Sequence[str]) -> list[float]:
+        return [-float(sum(text.count(word) for word in self._unlikely)) for text in texts]
+
+
+TEXT = (
+    "The frist line is of some words.\n\n```\nthe frist line of the code\n```\n"
+    "It were here for hours."
+)
+CORRECTED = {
+    "The frist line is of some words.": "The first line is of some worlds.",
+    "It were here for hours.": "It was here for hours.",
+}
+
+
+def _engine(critic: _Critic) -> ProofreadingEngine:
+    likelihood = _Likelihood("frist", "were", "worlds")
+    return ProofreadingEngine(Reader(critic, likelihood), critic, version="1")
+
+
+async def test_what_makes_a_passage_likelier_is_corrected_and_nothing_else_changes() -> None:
+    critic = _Critic(CORRECTED)
+
+    async with AsyncReviser(engine=_engine(critic), prompts=ENGLISH) as reviser:
+        trajectory = await reviser.revise(TEXT)
+    assert trajectory.final == TEXT.replace("The frist", "The first").replace("were", "was")
+    first = trajectory.versions[1]
+    assert first.critique is not None
+    assert first.critique.raw == (
+        '"The frist line" should be "The first line".\n"were" should be "was".'
+    )
+    assert [edit.find for edit in first.edits or ()] == ["The frist line", "were"]
+    assert trajectory.end is not None
+    assert trajectory.end.reason is StopReason.CONVERGED
+
+
+async def test_critique_and_revision_can_come_in_one_reply() -> None:
+    critic = _Critic(CORRECTED)
+
+    async with AsyncReviser(engine=_engine(critic), prompts=ENGLISH, single_pass=True) as reviser:
+        trajectory = await reviser.revise(TEXT, iterations=1)
+    assert "first" in trajectory.final
+    assert sorted(critic.asked) == sorted(CORRECTED)  # each passage once
+
+
+async def test_the_tokens_of_a_reading_count_once() -> None:
+    async with AsyncReviser(engine=_engine(_Critic(CORRECTED)), prompts=ENGLISH) as reviser:
+        trajectory = await reviser.revise(TEXT, iterations=1)
+    usages = [step.usage for step in trajectory.versions[1].steps]
+    assert [usage and usage.generated_tokens for usage in usages] == [10, 0]
+
+
+async def test_a_reply_that_was_cut_changes_nothing() -> None:
+    critic = _Critic(CORRECTED, finish="length")
+
+    async with AsyncReviser(engine=_engine(critic), prompts=ENGLISH) as reviser:
+        trajectory = await reviser.revise(TEXT)
+    assert trajectory.final == TEXT
+
+
+async def test_other_prompts_are_refused() -> None:
+    request = Request(prompt="Hello?", sampling=Sampling(), max_tokens=10)
+
+    with pytest.raises(RejectedError, match="proofreads: it answers its own prompt set alone"):
+        await _engine(_Critic({})).generate(request)
+
+
+def test_the_proofreader_brings_its_prompt_set() -> None:
+    assert prompts_for(EngineOptions(model=ENGLISH), "cnr") == ENGLISH
+    assert prompts_for(EngineOptions(model="demo"), "cnr") == "cnr"
+    assert prompts_for(EngineOptions(base_url="http://127.0.0.1:1", model=ENGLISH), "cnr") == "cnr"
