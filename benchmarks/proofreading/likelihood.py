@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, NamedTuple
 
-from revloop.engines.english.changes import Change, changed, changes_between, is_small
+from revloop.engines.english.changes import WordChange, changed, changes_between, is_small
 from revloop.engines.english.likelihood import Likelihood
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 class Gain(NamedTuple):
     """A small change, and by how much the text's total log-probability rises with it."""
 
-    change: Change
+    change: WordChange
     nats: float
 
 
@@ -30,7 +30,7 @@ def only_likely(text: str, gains: Iterable[Gain], margin: float) -> str:
     return changed(text, [change for change, nats in gains if nats >= margin])
 
 
-def small_changes(before: str, after: str) -> list[Change]:
+def small_changes(before: str, after: str) -> list[WordChange]:
     """The changes that only correct words, or swap small ones."""
     return [change for change in changes_between(before, after) if is_small(before, change)]
 

@@ -15,13 +15,8 @@ from revloop.checks import CheckSuite, as_checkers
 from revloop.concurrency import LoopThread, check_process
 from revloop.demo import CRITIC_FOLDER
 from revloop.engines.batch_api.engine import BatchApiEngine
-from revloop.engines.factory import (
-    open_engine,
-    prompts_for,
-    refuse_jobs,
-    require_engine,
-    require_store,
-)
+from revloop.engines.english import prompts_for
+from revloop.engines.factory import open_engine, refuse_jobs, require_engine, require_store
 from revloop.errors import InputError
 from revloop.files.paths import Kind, Writes, check_paths
 from revloop.loop import Rounds, first_rounds, negotiate

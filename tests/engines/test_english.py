@@ -10,9 +10,10 @@ from revloop import AsyncReviser
 from revloop.engines.base import Completion, Request
 from revloop.engines.english.changes import changed, changes_between, is_small
 from revloop.engines.english.engine import ENGLISH, ProofreadingEngine
+from revloop.engines.english.likelihood import Likelihood
 from revloop.engines.english.lines import MOST_WORDS, passages
+from revloop.engines.english.opening import prompts_for
 from revloop.engines.english.reader import Reader
-from revloop.engines.factory import prompts_for
 from revloop.errors import RejectedError
 from revloop.options import EngineOptions
 from revloop.trajectory import EngineInfo, FinishReason, Sampling, StopReason, Usage
@@ -130,10 +131,11 @@ class _Critic:
         """Nothing to close."""
 
 
-class _Likelihood:
+class _Likelihood(Likelihood):
     """Finds texts with certain words unlikely."""
 
     def __init__(self, *unlikely: str) -> None:
+        super().__init__(None, None)
         self._unlikely = unlikely
 
     def nats(self, texts: Sequence[str]) -> list[float]:
@@ -184,7 +186,7 @@ async def test_the_tokens_of_a_reading_count_once() -> None:
     async with AsyncReviser(engine=_engine(_Critic(CORRECTED)), prompts=ENGLISH) as reviser:
         trajectory = await reviser.revise(TEXT, iterations=1)
     usages = [step.usage for step in trajectory.versions[1].steps]
-    assert [usage and usage.generated_tokens for usage in usages] == [10, 0]
+    assert [usage.generated_tokens for usage in usages] == [10, 0]
 
 
 async def test_a_reply_that_was_cut_changes_nothing() -> None:

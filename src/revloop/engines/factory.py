@@ -55,17 +55,6 @@ def require_engine(options: EngineOptions) -> None:
         raise InputError(NOTHING_NAMED)
 
 
-def prompts_for(options: EngineOptions, prompts: str | Path) -> str | Path:
-    """The prompt set for a model: the proofreader has one of its own, and answers no other.
-
-    Args:
-        options: The user's choice of a model.
-        prompts: The user's choice of a prompt set, or the default.
-    """
-    is_proofreader = options.base_url is None and options.model == ENGLISH
-    return ENGLISH if is_proofreader else prompts
-
-
 def require_store(options: EngineOptions, store: str | Path | None) -> None:
     """Check that jobs of a batch API have a store to be recorded in.
 

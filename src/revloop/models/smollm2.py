@@ -9,6 +9,7 @@ import subprocess
 import sys
 import zipfile
 from hashlib import file_digest
+from importlib import import_module
 from pathlib import Path
 
 from revloop.errors import ModelConfigError, needs
@@ -51,9 +52,10 @@ def convert(file: Path, folder: Path) -> None:
         MissingExtraError: gguf, torch or transformers is not installed.
     """
     with needs("Reading SmolLM2's weights needs more libraries: pip install 'revloop[critic]'."):
-        import gguf  # noqa: F401 - transformers needs it
         import torch
         from transformers import AutoModelForCausalLM, AutoTokenizer
+
+        import_module("gguf")  # transformers reads the weights with it
 
     source = {"pretrained_model_name_or_path": str(file.parent), "gguf_file": file.name}
     tokenizer = AutoTokenizer.from_pretrained(**source)

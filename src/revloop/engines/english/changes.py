@@ -27,7 +27,7 @@ LIKENESS = 0.6
 """Least likeness of the words before and after (`difflib`'s ratio)."""
 
 
-class Change(NamedTuple):
+class WordChange(NamedTuple):
     """A stretch of a text that another text has in another form.
 
     Attributes:
@@ -41,19 +41,19 @@ class Change(NamedTuple):
     new: str
 
 
-def changes_between(before: str, after: str) -> list[Change]:
+def changes_between(before: str, after: str) -> list[WordChange]:
     """The changes that make one text of another; those with only a blank between them are one."""
     old, new = _PIECES.findall(before), _PIECES.findall(after)
     starts = [0]
     for piece in old:
         starts.append(starts[-1] + len(piece))
     return [
-        Change(starts[start], starts[end], "".join(new[new_start:new_end]))
+        WordChange(starts[start], starts[end], "".join(new[new_start:new_end]))
         for start, end, new_start, new_end in _joined(_differences(old, new), old)
     ]
 
 
-def changed(text: str, changes: Collection[Change]) -> str:
+def changed(text: str, changes: Collection[WordChange]) -> str:
     """The text after some of its changes."""
     written, at = [], 0
     for start, end, new in sorted(changes):
@@ -62,7 +62,7 @@ def changed(text: str, changes: Collection[Change]) -> str:
     return "".join((*written, text[at:]))
 
 
-def is_small(text: str, change: Change) -> bool:
+def is_small(text: str, change: WordChange) -> bool:
     """Whether a change corrects a word, or puts, takes away or swaps small words.
 
     It may take away a doubled word. Numbers, markup, colons and quotation marks stay, as do names,
@@ -129,7 +129,7 @@ def _changes_a_name(before: str, old: Sequence[str], new: Sequence[str]) -> bool
     )
 
 
-def _neighbours(text: str, change: Change) -> set[str]:
+def _neighbours(text: str, change: WordChange) -> set[str]:
     before = _WORD.findall(text[: change.start].lower())[-1:]
     return {*before, *_WORD.findall(text[change.end :].lower())[:1]}
 

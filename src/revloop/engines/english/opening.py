@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from revloop.engines.english.engine import ENGLISH, ProofreadingEngine
 from revloop.engines.english.installed import adapter_version, installed
 from revloop.engines.english.likelihood import Likelihood
 from revloop.engines.english.reader import Reader
 from revloop.engines.transformers import TransformersEngine
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from revloop.options import EngineOptions
 
 
 def open_proofreader() -> ProofreadingEngine:
@@ -20,3 +27,14 @@ def open_proofreader() -> ProofreadingEngine:
     critic = TransformersEngine.from_model(str(folders.critic), name=ENGLISH)
     reader = Reader(critic, Likelihood.load(folders.base))
     return ProofreadingEngine(reader, critic, version=adapter_version())
+
+
+def prompts_for(options: EngineOptions, prompts: str | Path) -> str | Path:
+    """The prompt set for a model: the proofreader has one of its own, and answers no other.
+
+    Args:
+        options: The user's choice of a model.
+        prompts: The user's choice of a prompt set, or the default.
+    """
+    is_proofreader = options.base_url is None and options.model == ENGLISH
+    return ENGLISH if is_proofreader else prompts

@@ -8,7 +8,7 @@ import anyio.to_thread
 
 from revloop.concurrency import task_group
 from revloop.engines.base import Completion, Request
-from revloop.engines.english.changes import Change, changed, changes_between, is_small
+from revloop.engines.english.changes import WordChange, changed, changes_between, is_small
 from revloop.engines.english.lines import Passage, passages
 from revloop.trajectory import Sampling, Usage
 
@@ -33,7 +33,7 @@ class Reading(NamedTuple):
         usage: Tokens that it took.
     """
 
-    changes: tuple[Change, ...]
+    changes: tuple[WordChange, ...]
     usage: Usage
 
 
@@ -81,7 +81,7 @@ class Reader:
             Request(prompt=_ASKED.format(passage), sampling=_GREEDY, max_tokens=_MOST_TOKENS)
         )
 
-    async def _likely(self, passage: str, start: int, reply: Completion) -> list[Change]:
+    async def _likely(self, passage: str, start: int, reply: Completion) -> list[WordChange]:
         """The changes of a passage that only correct words, and that make it more likely."""
         _, bridge, after = reply.text.partition(_BRIDGE)
         if not bridge or reply.finish_reason != "stop":
@@ -93,7 +93,7 @@ class Reader:
         async with self._scoring:
             before, *each = await anyio.to_thread.run_sync(self._likelihood.nats, texts)
         return [
-            Change(one.start + start, one.end + start, one.new)
+            WordChange(one.start + start, one.end + start, one.new)
             for one, nats in zip(small, each, strict=True)
             if nats - before >= MARGIN
         ]
