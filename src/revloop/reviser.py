@@ -15,7 +15,7 @@ from revloop.checks import CheckSuite, as_checkers
 from revloop.concurrency import LoopThread, check_process
 from revloop.demo import CRITIC_FOLDER
 from revloop.engines.batch_api.engine import BatchApiEngine
-from revloop.engines.english import prompts_for
+from revloop.engines.english import load_prompts
 from revloop.engines.factory import open_engine, refuse_jobs, require_engine, require_store
 from revloop.errors import InputError
 from revloop.files.paths import Kind, Writes, check_paths
@@ -30,7 +30,6 @@ from revloop.options import (
     RunSettings,
     checked_iterations,
 )
-from revloop.prompts import PromptSet
 from revloop.store import Run, Store
 from revloop.trajectory import Draft, Judge, Message, OpenTrajectory, Trajectory, Version, as_draft
 from revloop.trajectory.warning import warn_if_failed
@@ -65,7 +64,7 @@ class AsyncReviser:
         chosen = engine if isinstance(engine, EngineOptions) else None
         self._engine: Engine | None = None if chosen else engine
         self._retries: RetryPolicy | None = rest.pop("retries", None)
-        prompts = rest.pop("prompts", None) or DEFAULT_PROMPTS
+        self._prompts_source = rest.pop("prompts", None) or DEFAULT_PROMPTS
         self._store_path = rest.pop("store", None)
         self._wants_new_run = bool(rest.pop("new_run", False))
         judges = (rest.pop("judge", None), rest.pop("selector", None))
@@ -82,7 +81,6 @@ class AsyncReviser:
             self._loop_options = loop or LoopOptions.model_validate(rest)
         except ValidationError as exc:
             raise InputError(f"An option cannot be used: {explain(exc)}.") from exc
-        self._prompts_source = prompts_for(self._engine_options, prompts)
         limit_s = self._loop_options.check_timeout_s
         self._checkers = as_checkers(checks, timeout_s=limit_s)
         if self._engine is None:
@@ -105,7 +103,7 @@ class AsyncReviser:
         if self._store_path is not None:  # before an engine is started, which takes minutes
             check_paths([Writes(Path(self._store_path), "the store", Kind.STORE)])
         async with AsyncExitStack() as opened:
-            self._prompts = PromptSet.load(self._prompts_source)
+            self._prompts = load_prompts(self._prompts_source, self._engine_options)
             if self._engine is None:
                 self._engine = await open_engine(
                     self._engine_options, shipped_critic=CRITIC_FOLDER, retries=self._retries

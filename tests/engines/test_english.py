@@ -12,7 +12,7 @@ from revloop.engines.english.changes import changed, changes_between, is_small
 from revloop.engines.english.engine import ENGLISH, ProofreadingEngine
 from revloop.engines.english.likelihood import Likelihood
 from revloop.engines.english.lines import MOST_WORDS, passages
-from revloop.engines.english.opening import prompts_for
+from revloop.engines.english.opening import load_prompts
 from revloop.engines.english.reader import Reader
 from revloop.errors import RejectedError
 from revloop.options import EngineOptions
@@ -204,7 +204,13 @@ async def test_other_prompts_are_refused() -> None:
         await _engine(_Critic({})).generate(request)
 
 
-def test_the_proofreader_brings_its_prompt_set() -> None:
-    assert prompts_for(EngineOptions(model=ENGLISH), "cnr") == ENGLISH
-    assert prompts_for(EngineOptions(model="demo"), "cnr") == "cnr"
-    assert prompts_for(EngineOptions(base_url="http://127.0.0.1:1", model=ENGLISH), "cnr") == "cnr"
+@pytest.mark.parametrize(
+    ("options", "name"),
+    [
+        ({"model": ENGLISH}, ENGLISH),
+        ({"model": "demo"}, "cnr"),
+        ({"model": ENGLISH, "base_url": "http://127.0.0.1:1"}, "cnr"),
+    ],
+)
+def test_the_proofreader_brings_its_prompt_set(options: dict[str, str], name: str) -> None:
+    assert load_prompts("cnr", EngineOptions.model_validate(options)).name == name

@@ -2,6 +2,6 @@
 
 from revloop.engines.english.engine import ENGLISH
 from revloop.engines.english.installed import install
-from revloop.engines.english.opening import open_proofreader, prompts_for
+from revloop.engines.english.opening import load_prompts, open_proofreader
 
-__all__ = ["ENGLISH", "install", "open_proofreader", "prompts_for"]
+__all__ = ["ENGLISH", "install", "load_prompts", "open_proofreader"]

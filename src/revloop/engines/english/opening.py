@@ -9,6 +9,7 @@ from revloop.engines.english.installed import adapter_version, installed
 from revloop.engines.english.likelihood import Likelihood
 from revloop.engines.english.reader import Reader
 from revloop.engines.transformers import TransformersEngine
+from revloop.prompts import PromptSet
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -29,12 +30,15 @@ def open_proofreader() -> ProofreadingEngine:
     return ProofreadingEngine(reader, critic, version=adapter_version())
 
 
-def prompts_for(options: EngineOptions, prompts: str | Path) -> str | Path:
-    """The prompt set for a model: the proofreader has one of its own, and answers no other.
+def load_prompts(prompts: str | Path, options: EngineOptions) -> PromptSet:
+    """The prompt set for a model: the proofreader answers its own alone.
 
     Args:
-        options: The user's choice of a model.
         prompts: The user's choice of a prompt set, or the default.
+        options: The user's choice of a model.
+
+    Raises:
+        PromptSetError: There is no such set, or it cannot be used.
     """
     is_proofreader = options.base_url is None and options.model == ENGLISH
-    return ENGLISH if is_proofreader else prompts
+    return PromptSet.load(ENGLISH if is_proofreader else prompts)
