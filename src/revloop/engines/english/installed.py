@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import tempfile
@@ -20,7 +21,6 @@ ADAPTER = Path(__file__).with_name("adapter")
 """The LoRA adapter: `adapter_model.safetensors`, its configuration, and its card."""
 
 _WEIGHTS = "adapter_model.safetensors"
-_ALPHA_OVER_RANK = "lora_alpha_over_rank"
 _PREFIX = "base_model.model."
 
 
@@ -83,37 +83,39 @@ def install(package: Path | None = None) -> Path:
     with tempfile.TemporaryDirectory(dir=folder.parent) as temporary:
         made = Path(temporary) / "english"
         convert(fetch(Path(temporary), package), made / "base")
-        _merge(made / "base", made / "critic")
+        merge(made / "base", ADAPTER, made / "critic")
         with translate_write_errors(folder):
             made.rename(folder)
     return folder
 
 
-def _merge(base: Path, folder: Path) -> None:
-    """Write a copy of the base whose weights W are W + alpha / rank * B A."""
-    import json
+def merge(base: Path, adapter: Path, folder: Path) -> None:
+    """Write a copy of the base whose weights W are W + alpha / rank * B A.
 
+    Raises:
+        MissingExtraError: A library is missing.
+    """
     with needs("The model 'english' needs more libraries: pip install 'revloop[critic]'."):
         from safetensors.torch import load_file, save_file
 
     shutil.copytree(base, folder)
-    settings = json.loads((ADAPTER / "adapter_config.json").read_bytes())
+    settings = json.loads((adapter / "adapter_config.json").read_bytes())
     scale = settings["lora_alpha"] / settings["r"]
     weights = load_file(folder / "model.safetensors")
-    adapter = load_file(ADAPTER / _WEIGHTS)
-    for name, (down, up) in _pairs(adapter).items():
+    matrices = load_file(adapter / _WEIGHTS)
+    for name, (down, up) in _pairs(matrices).items():
         weight = weights[name]
         weights[name] = (weight.float() + scale * (up.float() @ down.float())).to(weight.dtype)
     save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
 
 
-def _pairs(adapter: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
+def _pairs(matrices: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
     """The two matrices of each adapted weight, by the weight's name."""
-    names = [name for name in adapter if name.endswith(".lora_A.weight")]
+    names = [name for name in matrices if name.endswith(".lora_A.weight")]
     return {
         name.removeprefix(_PREFIX).replace(".lora_A.weight", ".weight"): (
-            adapter[name],
-            adapter[name.replace(".lora_A.", ".lora_B.")],
+            matrices[name],
+            matrices[name.replace(".lora_A.", ".lora_B.")],
         )
         for name in names
     }
