@@ -2,17 +2,18 @@ r"""A proofreader for anyone's English: what a small model learns from records w
 
     python -m benchmarks.proofreading --model FOLDER --keep FOLDER [--form kinds|walk]
 
-Makes records from `passages.txt` and `lines.txt` (half with mistakes that a program put in),
-fine-tunes the model on them, and lets it proofread texts in one round: texts from other passages,
-whose mistakes are known; JFLEG's test sentences, by GLEU; and answers of assistants, in which
-little should change. Each is counted with all edits; without those whose new words are unlike the
-old ones; and with those of the rest that make the text more likely under the model before its
-training, by a margin that is chosen on further passages.
+Makes records of texts into which a program put mistakes, fine-tunes the model on them, shrinks the
+adapter to what ships, and lets it proofread texts in one round: texts from other passages, whose
+mistakes are known; JFLEG's test sentences, by GLEU; and answers of assistants, in which little
+should change. Counted are the trained model with all of its changes, with the small ones, and with
+those of them that make a text more likely under the model before its training; and the model
+`english`, which corrects misspelt words first. The changes of answers are listed with the verdicts
+of `verdicts.toml`.
 
 In the form `walk` the critique is a copy of the text with each mistake in brackets, and the
 revision is edits; in the form `kinds` the critique names the kinds of mistakes, and the revision is
-the whole text. The figures go to `benchmarks/results/proofreading.json`, the changes of the answers
-to `changes.txt` in a folder of --keep. A stage whose output is there is skipped.
+the whole text. The figures go to `benchmarks/results/proofreading.json`. A stage whose output is
+there is skipped.
 """
 
 from __future__ import annotations
@@ -21,37 +22,22 @@ import json
 import shlex
 from collections import Counter
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from benchmarks.arguments import add_data_option, command_parser
-from benchmarks.proofreading.counting import outcome_of
 from benchmarks.proofreading.examples import CRITIQUES
-from benchmarks.proofreading.figures import answers_figures, generated_figures, jfleg_figures
 from benchmarks.proofreading.reading import read_figures, verdicts
 from benchmarks.proofreading.stages import Measurement
-from benchmarks.proofreading.versions import TRIED, Versions
+from benchmarks.proofreading.versions import Versions
 from benchmarks.saving import FOLDER, save
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 NAME = "proofreading"
 RESULTS = FOLDER / f"{NAME}.json"
 TRAINING = (
-    "--method lora --lora-rank 32 --lora-alpha 32 --lora-dropout 0 --epochs 1 --learning-rate 7e-4"
-    " --batch-size 8 --micro-batch-size 8 --no-gradient-checkpointing --validation-share 0"
+    "--method lora --lora-rank 16 --lora-alpha 32 --lora-dropout 0 --epochs 1 --learning-rate 5e-4"
+    " --batch-size 4 --micro-batch-size 4 --no-gradient-checkpointing --validation-share 0"
     " --max-grad-norm 1"
 )
-
-
-def counted(measurement: Measurement, finals: Mapping[str, list[str]]) -> dict[str, Any]:
-    """The figures of all texts."""
-    drawn = measurement.examples("measuring")
-    return {
-        "generated": generated_figures(drawn, list(map(outcome_of, drawn, finals["generated"]))),
-        "jfleg": jfleg_figures(measurement.sentences, finals["jfleg"]),
-        "answers": answers_figures(measurement.answer_lines, finals["answers"]),
-    }
 
 
 def table(ways: dict[str, dict[str, Any]]) -> str:
@@ -109,8 +95,7 @@ def main() -> None:
     )
     measurement.do()
     versions = Versions(measurement)
-    ways = {name: counted(measurement, finals) for name, finals in versions.ways().items()}
-    read = read_figures(versions.changes(), len(measurement.answer_names), verdicts())
+    ways = versions.ways()
     reasons = Counter(
         one.end.reason.value for one in measurement.trajectories("jfleg") if one.end is not None
     )
@@ -120,14 +105,8 @@ def main() -> None:
     found = {
         **settings,
         "ways": ways,
-        "margin": {
-            "nats": versions.margin,
-            "by_margin": {
-                str(margin): {name: each[name]["share"] for name in TRIED}
-                for margin, each in versions.chosen.items()
-            },
-        },
-        "answers_read": read,
+        "by_margin": versions.by_margin(),
+        "answers_read": read_figures(versions.changes(), len(measurement.answers), verdicts()),
         "ends_on_jfleg": dict(reasons),
     }
     form = ", ".join(filter(None, (given.form, given.variant)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,15 +10,22 @@ from typing import TYPE_CHECKING, Any
 
 from benchmarks.jfleg.sentences import Sentence, read_sentences
 from benchmarks.product import numbered_trajectories, revloop
+from benchmarks.proofreading.adapter import shrink
 from benchmarks.proofreading.answers import answers
 from benchmarks.proofreading.examples import Example, Part, examples
 from benchmarks.proofreading.teaching import records
 from benchmarks.proofreading.wording import as_written
 from benchmarks.serving import served
+from revloop.engines.english.changes import changed
+from revloop.engines.english.installed import merge
+from revloop.engines.english.likelihood import Likelihood
 from revloop.engines.english.lines import passages
+from revloop.engines.english.reader import Reader
+from revloop.engines.english.spelling import vocabulary_of
+from revloop.engines.http import HttpEngine
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from revloop.trajectory import Trajectory
 
@@ -75,39 +83,56 @@ class Measurement:
         return read_sentences(self.data / "jfleg", "test")
 
     @property
-    def answer_names(self) -> list[str]:
-        """The name of each answer that is read."""
-        return [name for name, _ in answers(self.data / "fastchat80", self.every)]
+    def answers(self) -> list[tuple[str, str]]:
+        """Each answer that is read, with its name."""
+        return list(answers(self.data / "fastchat80", self.every))
 
     @property
     def answer_lines(self) -> list[tuple[str, str]]:
         """Each line of the answers, with the name of its answer."""
-        every = answers(self.data / "fastchat80", self.every)
-        return [(name, text[start:end]) for name, text in every for start, end in passages(text)]
+        return [
+            (name, text[start:end]) for name, text in self.answers for start, end in passages(text)
+        ]
 
     def do(self) -> None:
         """Train and proofread."""
         self.results.mkdir(parents=True, exist_ok=True)
-        model = self.folder / "run" / "model"
-        if not model.exists():
+        model = self.folder / "critic"
+        if not (self.folder / "run" / "model").exists():
             self._finetune()
+        if not model.exists():
+            shrink(self.folder / "run" / "adapter", self.folder / "adapter")
+            merge(self.base, self.folder / "adapter", model)
         sources = {
             "choosing": [example.text for example in self.examples("choosing")],
             "generated": [example.text for example in self.examples("measuring")],
             "jfleg": [as_written(sentence.source) for sentence in self.sentences],
             "answers": [line for _, line in self.answer_lines],
         }
+        whole = sources | {"answers": [text for _, text in self.answers]}
         missing = [name for name in sources if not self._revised(name).exists()]
-        if not missing:
+        unread = [name for name in sources if not self._read(name).exists()]
+        if not missing and not unread:
             return
         log = self.results / "server.log"
         with served(model, context_tokens=CONTEXT_TOKENS, log_path=log) as base_url:
             for name in missing:
                 self._proofread(name, sources[name], base_url)
+            for name in unread:
+                read = asyncio.run(read_all(whole[name], base_url, self.base))
+                self._read(name).write_text(json.dumps(read), encoding="utf-8")
 
     def trajectories(self, name: str) -> list[Trajectory]:
         """What became of some texts, in their order."""
         return numbered_trajectories(self._revised(name))
+
+    def read(self, name: str) -> list[str]:
+        """What the model `english` makes of texts: of whole answers, not of their lines."""
+        texts: list[str] = json.loads(self._read(name).read_bytes())
+        return texts
+
+    def _read(self, name: str) -> Path:
+        return self.results / f"{name}-read.json"
 
     def _revised(self, name: str) -> Path:
         return self.results / f"{name}-revised.jsonl"
@@ -139,3 +164,18 @@ class Measurement:
 
 def _write(path: Path, rows: Iterable[dict[str, Any]]) -> None:
     path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+
+
+async def read_all(texts: Sequence[str], base_url: str, base: Path) -> list[str]:
+    """Texts after the changes of the model `english`, whose trained model a server has."""
+    likelihood = Likelihood.load(base)
+    critic = await HttpEngine.connect(base_url)
+    reader = Reader(critic, likelihood, vocabulary_of(likelihood.tokens))
+
+    async def after(text: str) -> str:
+        return changed(text, (await reader.read(text)).changes)
+
+    try:
+        return list(await asyncio.gather(*map(after, texts)))
+    finally:
+        await critic.aclose()

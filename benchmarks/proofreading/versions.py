@@ -1,41 +1,30 @@
-"""The versions that a proofreader's changes make of texts: with all, or with the sure ones."""
+"""The versions that a proofreader makes of texts: with all changes, with some, and `english`."""
 
 from __future__ import annotations
 
 from math import inf
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from benchmarks.proofreading.counting import outcome_of
-from benchmarks.proofreading.figures import generated_figures
+from benchmarks.proofreading.figures import answers_figures, generated_figures, jfleg_figures
 from benchmarks.proofreading.likelihood import KnownLikelihood, only_likely
 from benchmarks.proofreading.reading import Changed
 from revloop.edits import edits_between
-from revloop.engines.english.changes import changed
+from revloop.engines.english.changes import changed, changes_between
+from revloop.engines.english.reader import CHANGE_NATS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from benchmarks.proofreading.stages import Measurement
 
-MARGINS = tuple(step / 4 for step in range(33))
-"""Log-probability, in nats, that a change must bring; tried from 0 to 8."""
+MARGINS = (0.0, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0)
+"""Log-probability, in nats, that a change must bring."""
 
-LEAST_FIXED = 0.6
 TRIED = ("fixed", "texts_with_something_introduced")
-
-
-def largest_margin(fixed: Mapping[float, float]) -> float:
-    """The largest margin with which enough mistakes are fixed, or else the smallest.
-
-    Args:
-        fixed: The share of mistakes that are fixed, by the margin.
-    """
-    enough = [margin for margin, share in fixed.items() if share >= LEAST_FIXED]
-    return max(enough, default=min(fixed))
+_SETS = ("choosing", "generated", "answers", "jfleg")
 
 
 class Versions:
-    """The revisions of all texts, with all changes or with some.
+    """What became of all texts.
 
     Args:
         measurement: What was proofread.
@@ -46,45 +35,66 @@ class Versions:
         likelihood = KnownLikelihood(measurement.base, measurement.results / "likelihoods.json")
         self._pairs = {
             name: [(one.original, one.final) for one in measurement.trajectories(name)]
-            for name in ("choosing", "generated", "answers", "jfleg")
+            for name in _SETS
         }
         self._gains = {name: likelihood.gains(pairs) for name, pairs in self._pairs.items()}
-        drawn = measurement.examples("choosing")
-        self.chosen = {
-            margin: generated_figures(
-                drawn, list(map(outcome_of, drawn, self._likely("choosing", margin)))
-            )
-            for margin in MARGINS
-        }
 
-    @property
-    def margin(self) -> float:
-        """The largest margin with which enough mistakes of the texts to choose by are fixed."""
-        fixed = {margin: found["fixed"]["share"] for margin, found in self.chosen.items()}
-        return largest_margin(fixed)
-
-    def ways(self) -> dict[str, dict[str, list[str]]]:
-        """The texts with all changes, with the small ones, and with the likely among these."""
-        return {
+    def ways(self) -> dict[str, dict[str, Any]]:
+        """The figures of the trained model with all, small, or likely changes, and of `english`."""
+        lines = self._measurement.answer_lines
+        finals = {
             "all changes": {
                 name: [after for _, after in pairs] for name, pairs in self._pairs.items()
             },
             "small changes": {name: self._likely(name, -inf) for name in self._pairs},
             "small and likely changes": {
-                name: self._likely(name, self.margin) for name in self._pairs
+                name: self._likely(name, CHANGE_NATS) for name in self._pairs
             },
+        }
+        found = {way: self._counted(texts, lines) for way, texts in finals.items()}
+        read = {name: self._measurement.read(name) for name in _SETS}
+        return {**found, "the model english": self._counted(read, self._measurement.answers)}
+
+    def by_margin(self) -> dict[str, dict[str, float]]:
+        """What is fixed and introduced in the texts to choose by, with each margin."""
+        drawn = self._measurement.examples("choosing")
+        tried = {
+            str(margin): generated_figures(
+                drawn, list(map(outcome_of, drawn, self._likely("choosing", margin)))
+            )
+            for margin in MARGINS
+        }
+        return {
+            margin: {name: found[name]["share"] for name in TRIED}
+            for margin, found in tried.items()
         }
 
     def changes(self) -> list[Changed]:
-        """The last way's changes of the answers, each with the words beside it."""
-        lines = self._measurement.answer_lines
+        """What `english` changes in the answers, with the words beside it."""
+        pairs = zip(self._measurement.answers, self._measurement.read("answers"), strict=True)
         return [
             Changed(name, edit.find, edit.replacement)
-            for (name, line), gains in zip(lines, self._gains["answers"], strict=True)
-            for gain in gains
-            if gain.nats >= self.margin
-            for edit in edits_between(line, changed(line, [gain.change]))
+            for (name, before), after in pairs
+            for change in changes_between(before, after)
+            for edit in edits_between(before, changed(before, [change]))
         ]
+
+    def _counted(
+        self, finals: dict[str, list[str]], answers: list[tuple[str, str]]
+    ) -> dict[str, Any]:
+        measurement = self._measurement
+        figures = {
+            name: generated_figures(drawn, list(map(outcome_of, drawn, finals[name])))
+            for name, drawn in (
+                ("choosing", measurement.examples("choosing")),
+                ("generated", measurement.examples("measuring")),
+            )
+        }
+        return {
+            **figures,
+            "jfleg": jfleg_figures(measurement.sentences, finals["jfleg"]),
+            "answers": answers_figures(answers, finals["answers"]),
+        }
 
     def _likely(self, name: str, margin: float) -> list[str]:
         return [

@@ -8,8 +8,11 @@ from random import Random
 from typing import TYPE_CHECKING
 
 import pytest
+import torch
+from safetensors.torch import load_file, save_file
 
 from benchmarks.jfleg.sentences import Sentence
+from benchmarks.proofreading.adapter import shrink
 from benchmarks.proofreading.counting import Outcome, outcome_of
 from benchmarks.proofreading.examples import (
     CRITIQUES,
@@ -31,7 +34,6 @@ from benchmarks.proofreading.reading import Changed, read_figures, verdicts
 from benchmarks.proofreading.spelling import SpellingCorrector
 from benchmarks.proofreading.stages import PROMPTS, Measurement
 from benchmarks.proofreading.teaching import lessons, records, stretches
-from benchmarks.proofreading.versions import largest_margin
 from benchmarks.proofreading.wording import as_written, divided, revised
 from benchmarks.proofreading.writing import good_lines
 from revloop.engines.english.changes import changed
@@ -237,9 +239,21 @@ def test_each_verdict_is_one_of_three() -> None:
     assert set(verdicts().values()) <= {"wrong", "preference", "right"}
 
 
-def test_the_margin_is_the_largest_that_still_fixes_enough() -> None:
-    assert largest_margin({0.0: 0.7, 1.0: 0.62, 2.0: 0.6, 3.0: 0.59}) == 2
-    assert largest_margin({0.0: 0.5, 1.0: 0.4}) == 0
+def test_a_smaller_adapter_is_the_nearest_of_its_rank(tmp_path: Path) -> None:
+    before, after = tmp_path / "before", tmp_path / "after"
+    before.mkdir()
+    (before / "adapter_config.json").write_text(json.dumps({"r": 2, "lora_alpha": 4.0}))
+    down, up = torch.tensor([[3.0, 0, 0], [0, 1, 0]]), torch.tensor([[2.0, 0], [0, 1]])
+    save_file(
+        {"x.lora_A.weight": down, "x.lora_B.weight": up}, before / "adapter_model.safetensors"
+    )
+
+    shrink(before, after, rank=1)
+    smaller = load_file(after / "adapter_model.safetensors")
+    product = smaller["x.lora_B.weight"].float() @ smaller["x.lora_A.weight"].float()
+    settings = json.loads((after / "adapter_config.json").read_text())
+    assert torch.allclose(product, torch.tensor([[6.0, 0, 0], [0, 0, 0]]), atol=0.05)
+    assert settings["lora_alpha"] / settings["r"] == 2
 
 
 def test_another_way_of_revising_has_a_folder_of_its_own(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from revloop.engines.english.likelihood import Likelihood
 from revloop.engines.english.lines import MOST_WORDS, passages
 from revloop.engines.english.opening import load_prompts
 from revloop.engines.english.reader import Reader
+from revloop.engines.english.spelling import misspellings, vocabulary_of
 from revloop.errors import RejectedError
 from revloop.options import EngineOptions
 from revloop.trajectory import EngineInfo, FinishReason, Sampling, StopReason, Usage
@@ -103,6 +104,32 @@ def test_a_long_line_is_read_a_few_sentences_at_a_time() -> None:
     assert all(one.endswith(".") for one in read)
 
 
+def test_a_word_that_no_vocabulary_has_may_stand_for_those_one_slip_away() -> None:
+    text = "Teh hoise and the huose and some xyzzy."
+
+    found = [(text[one.start : one.end], one.words) for one in misspellings(text, VOCABULARY)]
+    assert found == [("Teh", ("The",)), ("hoise", ("house",)), ("huose", ("house",))]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "We met Hause there.",
+        "Type `hoise` or **hoise** or hoise.py or x_hoise.",
+        "The centre of colour is organised.",
+        "The house's isn't hou.",
+    ],
+)
+def test_names_code_other_spellings_and_parts_of_words_are_no_misspellings(text: str) -> None:
+    known = frozenset({"center", "color", "organized", "house", "is", "of"})
+
+    assert list(misspellings(text, known)) == []
+
+
+def test_the_vocabulary_is_the_words_after_a_blank() -> None:
+    assert vocabulary_of(["\u0120house", "\u0120House", "hou", "\u01201", "\u0120o'"]) == {"house"}
+
+
 class _Critic:
     """Writes the correction of each passage that it knows, and a copy of the others."""
 
@@ -139,7 +166,7 @@ class _Likelihood(Likelihood):
         self._unlikely = unlikely
 
     def nats(self, texts: Sequence[str]) -> list[float]:
-        return [-float(sum(text.count(word) for word in self._unlikely)) for text in texts]
+        return [-9.0 * float(sum(text.count(word) for word in self._unlikely)) for text in texts]
 
 
 TEXT = (
@@ -147,14 +174,19 @@ TEXT = (
     "It were here for hours."
 )
 CORRECTED = {
-    "The frist line is of some words.": "The first line is of some worlds.",
+    "The first line is of some words.": "The first line is of some worlds.",
     "It were here for hours.": "It was here for hours.",
 }
 
 
+VOCABULARY = frozenset(
+    ("the", "first", "line", "of", "some", "words", "were", "here", "for", "hours", "house")
+)
+
+
 def _engine(critic: _Critic) -> ProofreadingEngine:
     likelihood = _Likelihood("frist", "were", "worlds")
-    return ProofreadingEngine(Reader(critic, likelihood), critic, version="1")
+    return ProofreadingEngine(Reader(critic, likelihood, VOCABULARY), critic, version="1")
 
 
 async def test_what_makes_a_passage_likelier_is_corrected_and_nothing_else_changes() -> None:
@@ -173,13 +205,22 @@ async def test_what_makes_a_passage_likelier_is_corrected_and_nothing_else_chang
     assert trajectory.end.reason is StopReason.CONVERGED
 
 
+async def test_the_trained_model_sees_misspelt_words_corrected() -> None:
+    critic = _Critic({})
+
+    async with AsyncReviser(engine=_engine(critic), prompts=ENGLISH) as reviser:
+        trajectory = await reviser.revise("Here is the huose of the frist hours.", iterations=1)
+    assert trajectory.final == "Here is the huose of the first hours."  # huose: no likelier
+    assert critic.asked == [trajectory.final]
+
+
 async def test_critique_and_revision_can_come_in_one_reply() -> None:
     critic = _Critic(CORRECTED)
 
     async with AsyncReviser(engine=_engine(critic), prompts=ENGLISH, single_pass=True) as reviser:
         trajectory = await reviser.revise(TEXT, iterations=1)
     assert "first" in trajectory.final
-    assert sorted(critic.asked) == sorted(CORRECTED)  # each passage once
+    assert len(critic.asked) == len(CORRECTED)  # each passage once
 
 
 async def test_the_tokens_of_a_reading_count_once() -> None:
@@ -189,12 +230,12 @@ async def test_the_tokens_of_a_reading_count_once() -> None:
     assert [usage.generated_tokens for usage in usages] == [10, 0]
 
 
-async def test_a_reply_that_was_cut_changes_nothing() -> None:
+async def test_of_a_reply_that_was_cut_nothing_is_taken() -> None:
     critic = _Critic(CORRECTED, finish="length")
 
     async with AsyncReviser(engine=_engine(critic), prompts=ENGLISH) as reviser:
         trajectory = await reviser.revise(TEXT)
-    assert trajectory.final == TEXT
+    assert trajectory.final == TEXT.replace("The frist", "The first")  # misspelt
 
 
 async def test_other_prompts_are_refused() -> None:

@@ -36,7 +36,8 @@ class EngineOptions(Options):
     ] = Field(
         default=None,
         description="With a server: the model it serves; by default its only one. Without: a model "
-        "folder or hub id to run in this process; demo is the toy critic that ships with revloop.",
+        "folder or hub id to run in this process; english proofreads (after revloop critic "
+        "install), demo is the toy critic that ships with revloop.",
     )
     tensor_parallel_size: Annotated[int, Flag(short="-tp", metavar="N")] = Field(
         default=1, ge=1, description="GPUs that share a model in this process."

@@ -12,7 +12,7 @@ from revloop.edits import matching_words
 from revloop.engines.english.words import CONFUSED, FORMS, SMALL
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Sequence
 
 _PIECES = re.compile(r"\w+(?:[^\w\s]\w+)*|\s+|[^\w\s]")
 _WORD = re.compile(r"\w+(?:['\u2019]\w+)?")
@@ -53,7 +53,7 @@ def changes_between(before: str, after: str) -> list[WordChange]:
     ]
 
 
-def changed(text: str, changes: Collection[WordChange]) -> str:
+def changed(text: str, changes: Iterable[WordChange]) -> str:
     """The text after some of its changes."""
     written, at = [], 0
     for start, end, new in sorted(changes):

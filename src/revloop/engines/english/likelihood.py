@@ -43,6 +43,11 @@ class Likelihood:
             raise not_loaded(exc, str(folder)) from exc
         return cls(model, tokenizer)
 
+    @property
+    def tokens(self) -> list[str]:
+        """The tokenizer's tokens, as it writes them."""
+        return list(self._tokenizer.get_vocab())
+
     def nats(self, texts: Sequence[str]) -> list[float]:
         """The total log-probability of each text after a line break."""
         found = dict.fromkeys(texts, 0.0)

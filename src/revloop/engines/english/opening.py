@@ -8,6 +8,7 @@ from revloop.engines.english.engine import ENGLISH, ProofreadingEngine
 from revloop.engines.english.installed import adapter_version, installed
 from revloop.engines.english.likelihood import Likelihood
 from revloop.engines.english.reader import Reader
+from revloop.engines.english.spelling import vocabulary_of
 from revloop.engines.transformers import TransformersEngine
 from revloop.prompts import PromptSet
 
@@ -26,7 +27,8 @@ def open_proofreader() -> ProofreadingEngine:
     """
     folders = installed()
     critic = TransformersEngine.from_model(str(folders.critic), name=ENGLISH)
-    reader = Reader(critic, Likelihood.load(folders.base))
+    likelihood = Likelihood.load(folders.base)
+    reader = Reader(critic, likelihood, vocabulary_of(likelihood.tokens))
     return ProofreadingEngine(reader, critic, version=adapter_version())
 
 

@@ -7,12 +7,15 @@ from typing import TYPE_CHECKING, NamedTuple
 import anyio.to_thread
 
 from revloop.concurrency import task_group
-from revloop.engines.base import Completion, Request
+from revloop.engines.base import Request
 from revloop.engines.english.changes import WordChange, changed, changes_between, is_small
 from revloop.engines.english.lines import Passage, passages
+from revloop.engines.english.spelling import misspellings
 from revloop.trajectory import Sampling, Usage
 
 if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+
     from revloop.engines.base import Engine
     from revloop.engines.english.likelihood import Likelihood
 
@@ -21,8 +24,11 @@ _BRIDGE = "\n\nCorrected:\n"
 _MOST_TOKENS = 420
 _GREEDY = Sampling(temperature=0.0)
 
-MARGIN = 0.0
-"""Log-probability, in nats, that a change must bring."""
+SPELLING_NATS = 2.0
+"""Log-probability that a respelt word must bring."""
+
+CHANGE_NATS = 0.0
+"""Log-probability that a change of the trained model must bring."""
 
 
 class Reading(NamedTuple):
@@ -43,31 +49,29 @@ class Reader:
     Args:
         critic: The trained model.
         likelihood: The model before its training.
+        vocabulary: Known words in small letters.
     """
 
-    def __init__(self, critic: Engine, likelihood: Likelihood) -> None:
-        self._critic, self._likelihood = critic, likelihood
+    def __init__(self, critic: Engine, likelihood: Likelihood, vocabulary: Collection[str]) -> None:
+        self._critic, self._likelihood, self._vocabulary = critic, likelihood, vocabulary
         self._scoring = anyio.Lock()
 
     async def read(self, text: str) -> Reading:
         """Proofread a text."""
-        found = list(passages(text))
-        replies: dict[Passage, Completion] = {}
+        found: dict[Passage, tuple[list[WordChange], Usage]] = {}
 
-        async def correct(passage: Passage) -> None:
-            replies[passage] = await self._corrected(text[passage.start : passage.end])
+        async def proofread(passage: Passage) -> None:
+            found[passage] = await self._proofread(text[passage.start : passage.end])
 
         async with task_group() as tasks:
-            for passage in found:
-                tasks.start_soon(correct, passage)
+            for passage in passages(text):
+                tasks.start_soon(proofread, passage)
         changes = [
-            change
-            for passage in found
-            for change in await self._likely(
-                text[passage.start : passage.end], passage.start, replies[passage]
-            )
+            WordChange(one.start + passage.start, one.end + passage.start, one.new)
+            for passage, (each, _) in sorted(found.items())
+            for one in each
         ]
-        usages = [reply.usage for reply in replies.values()]
+        usages = [usage for _, usage in found.values()]
         return Reading(
             tuple(changes),
             Usage(
@@ -76,24 +80,36 @@ class Reader:
             ),
         )
 
-    async def _corrected(self, passage: str) -> Completion:
-        return await self._critic.generate(
-            Request(prompt=_ASKED.format(passage), sampling=_GREEDY, max_tokens=_MOST_TOKENS)
+    async def _proofread(self, passage: str) -> tuple[list[WordChange], Usage]:
+        spelt = await self._spelt(passage)
+        reply = await self._critic.generate(
+            Request(prompt=_ASKED.format(spelt), sampling=_GREEDY, max_tokens=_MOST_TOKENS)
         )
-
-    async def _likely(self, passage: str, start: int, reply: Completion) -> list[WordChange]:
-        """The changes of a passage that only correct words, and that make it more likely."""
         _, bridge, after = reply.text.partition(_BRIDGE)
-        if not bridge or reply.finish_reason != "stop":
+        if bridge and reply.finish_reason == "stop":
+            small = [one for one in changes_between(spelt, after) if is_small(spelt, one)]
+            spelt = changed(spelt, await self._likelier(spelt, small, CHANGE_NATS))
+        return changes_between(passage, spelt), reply.usage
+
+    async def _spelt(self, passage: str) -> str:
+        """The passage with each misspelt word as the likeliest of those that it may stand for."""
+        found = [
+            WordChange(one.start, one.end, word)
+            for one in misspellings(passage, self._vocabulary)
+            for word in one.words
+        ]
+        likelier = await self._likelier(passage, found, SPELLING_NATS)
+        best = {one.start: one for one in reversed(likelier)}
+        return changed(passage, best.values())
+
+    async def _likelier(
+        self, passage: str, changes: Sequence[WordChange], margin: float
+    ) -> list[WordChange]:
+        """Those changes that make the passage more likely by a margin, the likeliest first."""
+        if not changes:
             return []
-        small = [one for one in changes_between(passage, after) if is_small(passage, one)]
-        if not small:
-            return []
-        texts = [passage, *(changed(passage, [one]) for one in small)]
+        texts = [passage, *(changed(passage, [one]) for one in changes)]
         async with self._scoring:
             before, *each = await anyio.to_thread.run_sync(self._likelihood.nats, texts)
-        return [
-            WordChange(one.start + start, one.end + start, one.new)
-            for one, nats in zip(small, each, strict=True)
-            if nats - before >= MARGIN
-        ]
+        gains = sorted(zip(each, changes, strict=True), reverse=True)
+        return [one for nats, one in gains if nats - before >= margin]
