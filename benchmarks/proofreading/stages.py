@@ -116,11 +116,11 @@ class Measurement:
             return
         log = self.results / "server.log"
         with served(model, context_tokens=CONTEXT_TOKENS, log_path=log) as base_url:
-            for name in missing:
-                self._proofread(name, sources[name], base_url)
             for name in unread:
                 read = asyncio.run(read_all(whole[name], base_url, self.base))
                 self._read(name).write_text(json.dumps(read), encoding="utf-8")
+            for name in missing:
+                self._proofread(name, sources[name], base_url)
 
     def trajectories(self, name: str) -> list[Trajectory]:
         """What became of some texts, in their order."""

@@ -24,10 +24,10 @@ _BRIDGE = "\n\nCorrected:\n"
 _MOST_TOKENS = 420
 _GREEDY = Sampling(temperature=0.0)
 
-SPELLING_NATS = 2.0
+SPELLING_NATS = 6.0
 """Log-probability that a respelt word must bring."""
 
-CHANGE_NATS = 0.0
+CHANGE_NATS = 2.0
 """Log-probability that a change of the trained model must bring."""
 
 
