@@ -14,7 +14,7 @@ from tests.helpers.repository import REPOSITORY
 if TYPE_CHECKING:
     from pathlib import Path
 
-LARGEST_BYTES = 14 * 2**20
+LARGEST_BYTES = 16 * 2**20
 USE = """
 import pathlib, revloop, revloop.evaluation
 from revloop.demo import BASE_FOLDER, CRITIC_FOLDER, demo_drafts
@@ -44,6 +44,10 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_the_wheel_contains_only_the_package_and_its_data(wheel: Path) -> None:
     names = zipfile.ZipFile(wheel).namelist()
     assert "revloop/py.typed" in names
+    assert {
+        f"revloop/engines/english/{name}"
+        for name in ("words.toml", "adapter/adapter_model.safetensors", "adapter/README.md")
+    } <= set(names)
     assert "revloop/prompt_sets/cnr/critique.txt" in names
     assert {f"revloop/prompt_sets/judge/{n}" for n in ("judge.toml", "pair.txt")} <= set(names)
     assert "revloop/finetune/recipes/falcon-40b-instruct.yaml" in names

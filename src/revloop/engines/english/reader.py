@@ -27,7 +27,7 @@ _GREEDY = Sampling(temperature=0.0)
 SPELLING_NATS = 6.0
 """Log-probability that a respelt word must bring."""
 
-CHANGE_NATS = 2.0
+CHANGE_NATS = 3.0
 """Log-probability that a change of the trained model must bring."""
 
 
