@@ -64,7 +64,6 @@ STANDS_IN = {
 ELSEWHERE = {
     "docs/gateway.md": "tests/gateway/test_clients.py: a gateway runs until it is stopped",
     "docs/english.md": "tests/engines/test_english.py: its model has to be downloaded",
-    "docs/gateway.md": "tests/gateway: a gateway runs until it is stopped",
     "docs/finetuning.md": "test_docs_finetuning.py: minutes of training, and eight GPUs",
     "docs/servers.md": "tests/dialects/test_page.py: servers that speak other dialects",
 }
