@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import http.client
+import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -160,3 +162,17 @@ def test_a_taken_port_is_told(tmp_path: Path, address: str) -> None:
         serving(store, port=port),
     ):
         pass
+
+
+def test_wrong_passwords_wait_for_each_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("revloop.review.access._PAUSE_S", 0.2)
+    store = judged_store(tmp_path / "s.sqlite")
+    with serving(store, password=PASSWORD) as address, ThreadPoolExecutor(3) as pool:
+        stranger = Reviewer(address, enters=False)
+        began = time.monotonic()
+        bodies = [b"password=guess"] * 3
+        answers = list(pool.map(lambda body: stranger.request("/enter", body), bodies))
+        assert time.monotonic() - began >= 3 * 0.2
+    assert [answer.status for answer in answers] == [403] * 3
