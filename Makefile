@@ -70,22 +70,37 @@ $(SMOLLM2)/model.safetensors: $(INSTALLED)
 	$(BIN)/python -m pip install --quiet gguf
 	$(BIN)/python -m benchmarks.smollm2 $(SMOLLM2)
 
+PUNKT := build/nltk/tokenizers/punkt_tab/english/abbrev_types.txt
+
+$(PUNKT): $(INSTALLED)
+	$(BIN)/python -m pip install --quiet 'lm-eval[ifeval]'
+	$(BIN)/python -m benchmarks.ifeval.punkt build/nltk
+
+JFLEG := $(BIN)/python -m benchmarks.jfleg --data $(DATA) --model $(SMOLLM2)
+IFEVAL := NLTK_DATA=build/nltk $(BIN)/python -m benchmarks.ifeval --data $(DATA) --model $(SMOLLM2)
+PROOFREADING := $(BIN)/python -m benchmarks.proofreading --data $(DATA) --model $(SMOLLM2)
+
 .PHONY: evidence
 evidence: evidence-jfleg evidence-ifeval evidence-proofreading  ## Measure on real text (docs/evidence.md), in three stages
 
 .PHONY: evidence-jfleg
 evidence-jfleg: $(SMOLLM2)/model.safetensors  ## Stage 1: learn human revisions, and revise JFLEG's test set
-	$(BIN)/python -m benchmarks.jfleg --data $(DATA) --model $(SMOLLM2) --keep build/evidence/jfleg
+	$(JFLEG) --keep build/evidence/jfleg
 
 .PHONY: evidence-ifeval
-evidence-ifeval: $(SMOLLM2)/model.safetensors  ## Stage 2: follow IFEval's instructions, with its verifiers as checks (an hour or two)
-	$(BIN)/python -m pip install --quiet 'lm-eval[ifeval]'
-	$(BIN)/python -m benchmarks.ifeval --data $(DATA) --model $(SMOLLM2) --prompts 60 \
-		--ways checks "checks, gate" "own critique, no checks" --keep build/evidence/ifeval
+evidence-ifeval: $(SMOLLM2)/model.safetensors $(PUNKT)  ## Stage 2: follow IFEval's instructions, with its verifiers as checks
+	$(IFEVAL) --prompts 60 --keep build/evidence/ifeval
 
 .PHONY: evidence-proofreading
 evidence-proofreading: $(SMOLLM2)/model.safetensors  ## Stage 3: proofread anyone's English
-	$(BIN)/python -m benchmarks.proofreading --data $(DATA) --model $(SMOLLM2) --keep build/evidence/proofreading
+	$(PROOFREADING) --keep build/evidence/proofreading
+
+.PHONY: evidence-trial
+evidence-trial: export REVLOOP_RESULTS = build/trial/results
+evidence-trial: $(SMOLLM2)/model.safetensors $(PUNKT)  ## Run the three stages in miniature, to see that they work
+	$(JFLEG) --keep build/trial/jfleg --forms rewrite --records 16 --seeds 0 --rounds 1 --sentences 16
+	$(IFEVAL) --keep build/trial/ifeval --prompts 2 --seeds 0 --iterations 1
+	$(PROOFREADING) --keep build/trial/proofreading --records 16 --texts 8 --every 240
 
 .PHONY: faults
 faults: $(INSTALLED)  ## Inject server faults and Ctrl-C into every kind of round, print what was lost (5 minutes)

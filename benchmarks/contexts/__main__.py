@@ -22,22 +22,32 @@ import anyio
 from benchmarks.arguments import add_data_option, command_parser
 from benchmarks.contexts.counting import Rated, figures
 from benchmarks.contexts.rating import Rater
-from benchmarks.ifeval.__main__ import MOST_REQUESTS, model_address
-from benchmarks.ifeval.arms import COMMON
+from benchmarks.ifeval.__main__ import model_address
+from benchmarks.ifeval.arms import SAMPLING
 from benchmarks.ifeval.drafting import Pool, first_drafts
 from benchmarks.ifeval.prompts import chosen_rows
 from benchmarks.ifeval.verifying import verified
 from benchmarks.saving import save
+from benchmarks.serving import MOST_REQUESTS
 from revloop import PromptSet, arevise_many
 from revloop.concurrency import task_group
 from revloop.engines import HttpEngine
 from revloop.prompts.contexts import in_fresh_context
+from revloop.trajectory import Sampling
 
 if TYPE_CHECKING:
     from revloop import Trajectory
 
 NAME = "contexts"
 FOLDER = Path(__file__).parent
+DRAFT_TOKENS = 512
+OPTIONS: dict[str, Any] = {
+    **SAMPLING,
+    "revision_max_tokens": 640,
+    "tries": 3,
+    # a revision may have to be shorter, or to lose a list, to follow its prompt
+    "no_guards": ["too_short", "lost_list", "lost_numbers", "about_itself"],
+}
 
 
 def prompt_set(folder: Path) -> PromptSet:
@@ -74,12 +84,13 @@ async def measure(arguments: Any, address: str, folder: Path) -> dict[str, Any]:
     """Draft, revise in both contexts, and rate."""
     rows = await anyio.to_thread.run_sync(chosen_rows, arguments.data, arguments.prompts)
     prompts = prompt_set(folder)
-    options = {**COMMON, "prompts": folder / NAME, "iterations": arguments.iterations}
+    options = {**OPTIONS, "prompts": folder / NAME, "iterations": arguments.iterations}
     engine = await HttpEngine.connect(address)
     rater = Rater(address, arguments.model, engine.info.model)
     found: dict[str, Any] = {}
     try:
-        drafts = await first_drafts(rows, Pool(folder / "drafts.jsonl", engine))
+        pool, sampling = Pool(folder / "drafts.jsonl", engine), Sampling(temperature=0.0, seed=0)
+        drafts = await first_drafts(rows, pool, sampling, DRAFT_TOKENS)
 
         async def revise(way: str) -> None:
             is_fresh, store = way == "fresh", folder / f"{way}.sqlite"

@@ -2,16 +2,16 @@ r"""IFEval: how many prompts are followed, by round, and at how many tokens.
 
     python -m benchmarks.ifeval --data FOLDER --model FOLDER [--prompts N] [--keep FOLDER]
 
-A model answers the prompts of IFEval and revises its answers, in each of these ways: with the
-messages of failed verifiers as the critique; the same behind a gate of checks; with a critique of
-its own that is told of them (and the same without stopping once all pass); with one that is not
-told, so that checks only end the rounds; and without checks. Against them: the best of N drafts,
-at the tokens that the first way spent, chosen by the verifiers, by the words that the drafts share,
+A model answers the prompts of IFEval and improves its answers, in each of these ways: it answers
+anew, told which instructions its last answer did not follow (and the same with two candidates a
+round); it rewrites its answer, told so (and the same behind a gate of checks); it rewrites after a
+critique of its own that is told so; and after one without checks. Against them: the best of N
+drafts, at the tokens that a way spent, chosen by the verifiers, by the words that the drafts share,
 or at random. All have the first draft, the sampling and the token limit in common, and run at the
 same time, which keeps the server busy. Accuracy is strict, by the verifiers of the package
 `lm-eval` (`pip install 'lm-eval[ifeval]'`). Writes `benchmarks/results/ifeval.json` and a plot,
-and prints a table. With --keep, drafts and stores stay in a folder, and the same command resumes,
-also with more prompts.
+and prints the tables. With --keep, drafts and stores stay in a folder, and the same command
+resumes, also with more prompts.
 """
 
 from __future__ import annotations
@@ -25,27 +25,27 @@ from typing import TYPE_CHECKING, Any
 import anyio
 
 from benchmarks.arguments import add_data_option, command_parser
-from benchmarks.ifeval.arms import ARMS, COMMON, LOOP, file_name
-from benchmarks.ifeval.drafting import FurtherDrafts, Pool, first_drafts
+from benchmarks.ifeval.arms import ARMS, COMMON, LOOP, file_name, message
+from benchmarks.ifeval.drafting import FurtherDrafts, Pool, first_drafts, sampling_of
 from benchmarks.ifeval.prompts import chosen_rows
-from benchmarks.ifeval.stored import count, drawn_name, show
+from benchmarks.ifeval.stored import count, drawn_name, finished, show
 from benchmarks.ifeval.verifying import checks
+from benchmarks.serving import MOST_REQUESTS, served
 from revloop.batch import arevise_many
 from revloop.concurrency import task_group
 from revloop.engines import HttpEngine
-from revloop.serving import ServerOptions, VllmServer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from revloop import Draft
 
-MOST_REQUESTS = 128
+CONTEXT_TOKENS = 4096
 
 
 async def revise(drafts: list[Draft], arm: str, **options: Any) -> None:
     """Revise the drafts in one way, into a store."""
-    settings = {"checks": checks(), **COMMON, **ARMS[arm], **options}
+    settings = {"checks": checks(message(arm)), **COMMON, **ARMS[arm], **options}
     done = arevise_many(drafts, max_concurrency=MOST_REQUESTS, **settings)
     async for _ in done:
         pass
@@ -57,47 +57,41 @@ def model_address(arguments: Any) -> Iterator[str]:
     if arguments.base_url is not None:
         yield arguments.base_url
         return
-    options = ServerOptions(
-        model=str(arguments.model),
-        served_model_name="smollm2",
-        vllm_options=("--max-model-len", "4096"),
-    )
-    with VllmServer(options) as server:
-        yield server.base_url
+    with served(arguments.model, context_tokens=CONTEXT_TOKENS) as address:
+        yield address
 
 
 async def measure(arguments: Any, address: str, folder: Path) -> dict[str, Any]:
     """Draft, revise in each way, and draw, with each seed."""
     rows = await anyio.to_thread.run_sync(chosen_rows, arguments.data, arguments.prompts)
-    among = {str(row["key"]) for row in rows}
-    seeds, iterations = arguments.seeds, arguments.iterations
     engine = await HttpEngine.connect(address)
     try:
-        drafts = await first_drafts(rows, Pool(folder / "drafts.jsonl", engine))
-        further = {
-            seed: FurtherDrafts(drafts, Pool(folder / drawn_name(seed), engine), seed)
-            for seed in seeds
-        }
         async with task_group() as tasks:
-            for seed in seeds:
-                for arm in arguments.ways:
-                    options = {
-                        "iterations": iterations,
-                        "seed": seed,
-                        "engine": engine,
-                        "store": folder / file_name(arm, seed),
-                    }
-                    tasks.start_soon(partial(revise, drafts, arm, **options))
-                tasks.start_soon(further[seed].ahead)
-        loop = await anyio.to_thread.run_sync(count, folder, [LOOP], seeds, iterations, among)
-        async with task_group() as tasks:
-            for seed in seeds:
-                budget = loop["seeds"][str(seed)][LOOP]["generated_tokens"]
-                tasks.start_soon(further[seed].until_spent, budget)
+            for seed in arguments.seeds:
+                tasks.start_soon(partial(_one_seed, rows, seed, engine, arguments, folder))
     finally:
         await engine.aclose()
-    found = await anyio.to_thread.run_sync(count, folder, arguments.ways, seeds, iterations, among)
-    return {"model": engine.info.model, **found}
+    counted = (folder, arguments.ways, arguments.seeds, arguments.iterations)
+    found = await anyio.to_thread.run_sync(count, *counted, {str(row["key"]) for row in rows})
+    return {"model": Path(engine.info.model).name, **found}
+
+
+async def _one_seed(
+    rows: list[dict[str, Any]], seed: int, engine: HttpEngine, arguments: Any, folder: Path
+) -> None:
+    pool = Pool(folder / drawn_name(seed), engine)
+    drafts = await first_drafts(rows, pool, sampling_of(seed, 0))
+    further = FurtherDrafts(drafts, pool, seed)
+    options = {"iterations": arguments.iterations, "seed": seed, "engine": engine}
+    async with task_group() as tasks:
+        for arm in arguments.ways:
+            store = folder / file_name(arm, seed)
+            tasks.start_soon(partial(revise, drafts, arm, store=store, **options))
+        tasks.start_soon(further.ahead)
+    ended = await anyio.to_thread.run_sync(finished, folder, LOOP, seed, arguments.iterations)
+    among = {str(draft.id) for draft in drafts}
+    spent = [sum(one.answers.tokens) for prompt, one in ended.items() if prompt in among]
+    await further.until_spent(sum(spent))
 
 
 def main() -> None:

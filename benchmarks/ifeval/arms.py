@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
-FIRST_TOKENS = 512
-"""Most tokens of the first draft."""
-
-AT_MOST_TOKENS = 640
-"""Most tokens of a further draft, and of a revision: one that is cut is refused, a draft is not."""
+TOKEN_LIMIT = 448
+"""Most tokens of any answer. A revision that is cut is refused; of drafts, cut ones count too."""
 
 SAMPLING: dict[str, Any] = {"temperature": 0.7, "min_p": 0.1, "repetition_penalty": 1.05}
 """Without `min_p`, a third of the replies of so small a model run away to the token limit."""
@@ -16,24 +14,41 @@ SAMPLING: dict[str, Any] = {"temperature": 0.7, "min_p": 0.1, "repetition_penalt
 COMMON: dict[str, Any] = {
     **SAMPLING,
     "prompts": "chat-plain",
-    "revision_max_tokens": AT_MOST_TOKENS,
+    "revision_max_tokens": TOKEN_LIMIT,
     "tries": 3,
-    # a revision may have to be shorter, or to lose a list, to follow its prompt
-    "no_guards": ["too_short", "lost_list", "lost_numbers", "about_itself"],
+    # what these guards refuse is what prompts of IFEval ask for
+    "no_guards": [
+        *("too_short", "lost_list", "lost_numbers", "lost_code", "about_itself", "placeholder"),
+        *("prompt_as_answer", "copied_prompt", "copied_critique", "critique_passages"),
+    ],
 }
 
-LOOP = "checks"
+ANEW = Path(__file__).with_name("anew")
+"""The prompt set that asks for a new answer: first what the last one lacked, then the prompt."""
+
+_ANEW: dict[str, Any] = {
+    "critique": "checks",
+    "prompts": ANEW,
+    "early_stop": False,  # the same answer twice says nothing about the next
+}
+
+LOOP = "checks, anew"
 """The way whose tokens the best of N may spend."""
 
 ARMS: dict[str, dict[str, Any]] = {
-    LOOP: {"critique": "checks"},
-    "checks, gate": {"critique": "checks", "keep": "gate"},
+    LOOP: _ANEW,
+    "checks, anew, 2 candidates": {**_ANEW, "candidates": 2},
+    "checks, rewritten": {"critique": "checks"},
+    "checks, rewritten, gate": {"critique": "checks", "keep": "gate"},
     "own critique, told": {},
-    "own critique, told, not stopped": {"stop_verified": False},
-    "own critique, not told": {"critique": "blind"},
     "own critique, no checks": {"checks": []},
 }
 """The options of the loop, by the name of the way."""
+
+
+def message(arm: str) -> str:
+    """What a way is told of an instruction that is not followed, which stands for `{}`."""
+    return "{}" if ARMS[arm].get("prompts") == ANEW else "This instruction is not followed: {}"
 
 
 def file_name(arm: str, seed: int) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from itertools import accumulate
 from statistics import fmean
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -46,10 +47,11 @@ def figures(answers: Sequence[Answers]) -> dict[str, Any]:
     """Strict accuracy by round, against the draft, and tokens.
 
     Returns:
-        For each round: the shares of prompts and of instructions that are followed, prompts that
-        are followed and were not ("fixed") and the reverse ("broken"), McNemar's exact test
-        against the draft, and the tokens generated so far. Then the tokens of all rounds for each
-        prompt that is followed at the end, and for each gained; None where there is none.
+        The number of prompts. For each round: the shares of prompts and of instructions that are
+        followed, prompts that are followed and were not ("fixed") and the reverse ("broken"),
+        McNemar's exact test against the draft, and the tokens generated so far. Then the tokens of
+        all rounds for each prompt that is followed at the end, and for each gained; None where
+        there is none.
     """
     first = [all(one.followed[0]) for one in answers]
     by_round, spent = list[dict[str, Any]](), 0
@@ -59,11 +61,18 @@ def figures(answers: Sequence[Answers]) -> dict[str, Any]:
         by_round.append({"round": number, **_compared(first, followed), "generated_tokens": spent})
     solved = sum(all(one.followed[-1]) for one in answers)
     return {
+        "prompts": len(answers),
         "rounds": by_round,
         "generated_tokens": spent,
         "tokens_a_solved_prompt": tokens_each(spent, solved),
         "tokens_a_prompt_gained": tokens_each(spent, solved - sum(first)),
     }
+
+
+def spent_by_round(answers: Sequence[Answers]) -> list[int]:
+    """Tokens that all prompts together had cost after each round, the draft's left out."""
+    rounds = zip(*(one.tokens for one in answers), strict=True)
+    return list(accumulate(map(sum, rounds)))[1:]
 
 
 def tokens_each(tokens: int, prompts: int) -> int | None:

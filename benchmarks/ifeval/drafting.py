@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import anyio
 
-from benchmarks.ifeval.arms import AT_MOST_TOKENS, FIRST_TOKENS, SAMPLING
+from benchmarks.ifeval.arms import SAMPLING, TOKEN_LIMIT
 from benchmarks.ifeval.counting import until_spent
 from benchmarks.ifeval.verifying import ARGUMENTS, IDS, judged
 from revloop import Draft
@@ -74,10 +74,17 @@ class Pool:
         self._found[identity, number] = text, tokens
 
 
-async def first_drafts(rows: Sequence[dict[str, Any]], pool: Pool) -> list[Draft]:
-    """The drafts that every way starts from, at temperature 0."""
+def sampling_of(seed: int, number: int) -> Sampling:
+    """The sampling of a draft with this number; other seeds and numbers give other drafts."""
+    return Sampling(**SAMPLING, seed=seed * _SEEDS_APART + number)
+
+
+async def first_drafts(
+    rows: Sequence[dict[str, Any]], pool: Pool, sampling: Sampling, limit: int = TOKEN_LIMIT
+) -> list[Draft]:
+    """The drafts that every way starts from."""
     prompts = [(row["key"], row["prompt"]) for row in rows]
-    drawn = await pool.draw(prompts, 0, Sampling(temperature=0.0, seed=0), FIRST_TOKENS)
+    drawn = await pool.draw(prompts, 0, sampling, limit)
     return [
         Draft(
             id=row["key"],
@@ -119,9 +126,8 @@ class FurtherDrafts:
                 pools[place].append(judged(self._drafts[place], text, tokens))
 
     async def _draw(self, number: int, places: Sequence[int]) -> list[tuple[str, int]]:
-        sampling = Sampling(**SAMPLING, seed=self._seed * _SEEDS_APART + number)
         prompts = [(str(self._drafts[at].id), self._drafts[at].prompt_text) for at in places]
-        return await self._pool.draw(prompts, number, sampling, AT_MOST_TOKENS)
+        return await self._pool.draw(prompts, number, sampling_of(self._seed, number), TOKEN_LIMIT)
 
 
 def _wanted(pools: Sequence[Sequence[Drawn]], budget: int) -> list[int]:

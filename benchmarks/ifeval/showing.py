@@ -12,42 +12,72 @@ if TYPE_CHECKING:
 
     Seeds = Mapping[str, Mapping[str, Any]]
 
+_LEFT_OUT = "best of N, verifiers"
+_ALL_SPENT = 0.95
 _COLUMNS = (
     "way",
     "seed",
-    "prompts followed (95%)",
-    "fixed, broken",
+    "prompts",
+    "followed (95%)",
+    "best of N at its tokens",
+    "more, fewer",
     "p",
-    "instructions followed (95%)",
+    "fixed, broken",
+    "instructions followed",
     "tokens",
     "a solved prompt",
 )
-_LEFT_OUT = "best of N, verifiers"
 
 
 def table(seeds: Seeds) -> str:
     """The last round of every way, for each seed, as a Markdown table."""
     lines = [f"| {' | '.join(_COLUMNS)} |", "| --- |" + " --- |" * (len(_COLUMNS) - 1)]
-    names = sorted({name for ways in seeds.values() for name in ways})
+    names = dict.fromkeys(name for ways in seeds.values() for name in ways)
     for name in names:
         lines += [_row(name, seed, ways[name]) for seed, ways in seeds.items() if name in ways]
     return "\n".join(lines)
 
 
 def _row(name: str, seed: str, found: Mapping[str, Any]) -> str:
-    last = found["rounds"][-1]
+    last, rival = found["rounds"][-1], found.get("best_of_n")
     each = found["tokens_a_solved_prompt"]
+    against = ["", "", ""]
+    if rival is not None:
+        # with fewer tokens than the way had, the best of N would have found at least as many
+        mark = "" if rival["generated_tokens"] >= _ALL_SPENT * found["generated_tokens"] else "≥ "
+        against = [
+            f"{mark}{rival['prompts']['share']:.1%}",
+            f"{rival['more']}, {rival['fewer']}",
+            f"{rival['mcnemar_p']:.2g}",
+        ]
     cells = [
         name,
         seed,
+        str(found["prompts"]),
         interval(last["prompts"]),
+        *against,
         f"{last['fixed']}, {last['broken']}",
-        f"{last['mcnemar_p']:.2g}",
-        interval(last["instructions"]),
+        f"{last['instructions']['share']:.1%}",
         f"{found['generated_tokens']:,}",
         "" if each is None else f"{each:,}",
     ]
     return f"| {' | '.join(cells)} |"
+
+
+def gains_table(gains: Mapping[str, Any]) -> str:
+    """Points gained over the drafts and over the best of N, all seeds together."""
+    lines = [
+        "| way | points over its drafts | points over the best of N |",
+        "| --- | ---: | ---: |",
+    ]
+    for way, found in gains.items():
+        cells = [_points(found[name]) for name in ("over_draft", "over_best_of_n")]
+        lines.append(f"| {way} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def _points(found: Mapping[str, float]) -> str:
+    return f"{found['points']:+.1f} ({found['low']:+.1f} to {found['high']:+.1f})"
 
 
 def interval(share: Mapping[str, float]) -> str:
@@ -65,7 +95,7 @@ def rounds_table(ways: Mapping[str, Any]) -> str:
 
 
 def plot(seeds: Seeds, path: Path) -> None:
-    """Prompts followed against tokens, one panel for each seed."""
+    """Prompts followed against tokens a prompt, one panel for each seed."""
     with saved_figure(path, 5.2 * len(seeds), 4.6) as figure:
         panels = figure.subplots(1, len(seeds), sharey=True, squeeze=False)[0]
         for panel, (seed, ways) in zip(panels, seeds.items(), strict=True):
@@ -74,14 +104,14 @@ def plot(seeds: Seeds, path: Path) -> None:
                     continue
                 rows = found["rounds"]
                 panel.plot(
-                    [row["generated_tokens"] / 1000 for row in rows],
+                    [row["generated_tokens"] / found["prompts"] for row in rows],
                     [100 * row["prompts"]["share"] for row in rows],
                     linestyle="--" if name.startswith("best of N") else "-",
                     marker="o",
                     markersize=3,
                     label=name,
                 )
-            panel.set(title=f"seed {seed}", xlabel="generated tokens (thousands)")
+            panel.set(title=f"seed {seed}", xlabel="generated tokens a prompt")
             panel.grid(alpha=0.3)
         panels[0].set_ylabel("prompts followed (%)")
         panels[-1].legend(fontsize=7)

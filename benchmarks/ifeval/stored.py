@@ -2,8 +2,9 @@
 
     python -m benchmarks.ifeval.stored FOLDER --data FOLDER [--prompts N] [--ways WAY ...]
 
-Counts the prompts that are finished in all the ways named, writes the results and the plot, and
-prints the table: for a run that was stopped.
+Counts the prompts that each way has finished, writes the results and the plot, and prints the
+tables: for a run that was stopped. Of a way that was stopped, the prompts with short answers are
+finished first: let it finish fewer (`--prompts`) rather than count such a sample.
 """
 
 from __future__ import annotations
@@ -23,9 +24,12 @@ from benchmarks.ifeval.counting import (
     by_consensus,
     by_verifiers,
     figures,
+    share,
+    spent_by_round,
 )
+from benchmarks.ifeval.gains import compared, difference
 from benchmarks.ifeval.prompts import chosen_rows
-from benchmarks.ifeval.showing import plot, table
+from benchmarks.ifeval.showing import gains_table, plot, rounds_table, table
 from benchmarks.ifeval.verifying import judged, verified
 from benchmarks.saving import FOLDER, save
 from revloop import Store
@@ -77,7 +81,10 @@ def count(
     iterations: int,
     among: Collection[str],
 ) -> dict[str, Any]:
-    """The figures of some ways and of the best of N, over the prompts that all have finished.
+    """The figures of some ways and of the best of N.
+
+    Each way is counted over the prompts that it has finished with all seeds, and so is the best of
+    N at its tokens.
 
     Args:
         folder: Where drafts and stores are.
@@ -86,26 +93,65 @@ def count(
         iterations: Rounds.
         among: The ids of the prompts to count; the folder may hold others.
     """
-    found = {(seed, way): finished(folder, way, seed, iterations) for seed in seeds for way in ways}
-    common = sorted(set(among).intersection(*found.values()))
+    drawn = {seed: read_drawn(folder / drawn_name(seed)) for seed in seeds}
     counted: dict[str, dict[str, Any]] = {str(seed): {} for seed in seeds}
-    for (seed, way), some in found.items():
-        reasons = Counter(some[prompt].reason for prompt in common)
-        values = figures([some[prompt].answers for prompt in common])
-        counted[str(seed)][way] = values | {"ends": dict(reasons)}
-    for seed in seeds:
-        if LOOP in ways:
-            drafts = [found[seed, LOOP][prompt].draft for prompt in common]
-            pools = read_pools(folder / drawn_name(seed), drafts)
-            counted[str(seed)] |= _best_of_n(pools, counted[str(seed)][LOOP]["rounds"])
-    return {"prompts": len(common), "seeds": counted}
+    gains = dict[str, Any]()
+    for way in ways:
+        found = [finished(folder, way, seed, iterations) for seed in seeds]
+        common = sorted(set(among).intersection(*found))
+        both = list[Compared]()
+        for seed, ended in zip(seeds, found, strict=True):
+            some = [ended[prompt] for prompt in common]
+            pools = pools_of([one.draft for one in some], drawn[seed])
+            both.append(_compared([one.answers for one in some], pools))
+            counted[str(seed)][way] = {
+                **figures(both[-1].answers),
+                "ends": dict(Counter(one.reason for one in some)),
+                "best_of_n": _against(both[-1]),
+            }
+            if way == LOOP:
+                counted[str(seed)] |= _best_of_n(pools, spent_by_round(both[-1].answers))
+        gains[way] = _gains(both)
+    return {"gains": gains, "seeds": counted}
 
 
-def _best_of_n(
-    pools: Sequence[Sequence[Drawn]], rounds: Sequence[dict[str, Any]]
-) -> dict[str, Any]:
+class Compared(NamedTuple):
+    """The answers of a way with one seed, and the best of N drafts at the same tokens."""
+
+    answers: list[Answers]
+    rival: list[Answers]
+
+
+def _compared(answers: list[Answers], pools: Sequence[Sequence[Drawn]]) -> Compared:
+    budgets = spent_by_round(answers)
+    return Compared(answers, best_of(pools, budgets, by_verifiers, stop_verified=True))
+
+
+def _gains(seeds: Sequence[Compared]) -> dict[str, Any]:
+    """How many prompts more a way solves than its drafts, and than the best of N."""
+    ended = [_solved(one.answers) for one in seeds]
+    return {
+        "over_draft": difference([_solved(one.answers, 0) for one in seeds], ended),
+        "over_best_of_n": difference([_solved(one.rival) for one in seeds], ended),
+    }
+
+
+def _solved(answers: Sequence[Answers], number: int = -1) -> dict[str, bool]:
+    return {str(place): all(one.followed[number]) for place, one in enumerate(answers)}
+
+
+def _against(one: Compared) -> dict[str, Any]:
+    """The best of N at the tokens of a way, and which prompts only one of them solves."""
+    solved = _solved(one.rival)
+    return {
+        "prompts": share(sum(solved.values()), len(solved)),
+        "generated_tokens": sum(sum(row.tokens) for row in one.rival),
+        **compared(solved, _solved(one.answers)),
+    }
+
+
+def _best_of_n(pools: Sequence[Sequence[Drawn]], budgets: Sequence[int]) -> dict[str, Any]:
     """The best of N drafts, at the tokens of each round of the loop."""
-    budgets = [row["generated_tokens"] for row in rounds[1:]]
     found = {
         name: figures(best_of(pools, budgets, choose, stop_verified=stop))
         for name, choose, stop in (
@@ -124,10 +170,18 @@ def drawn_name(seed: int) -> str:
     return f"drawn-seed{seed}.jsonl"
 
 
-def read_pools(file: Path, drafts: Iterable[Draft]) -> list[list[Drawn]]:
-    """For each prompt the first draft, which costs nothing here, and the drawn ones in turn."""
+Drafts = dict[tuple[str, int], tuple[str, int]]
+"""Text and tokens of drafts, by prompt and number."""
+
+
+def read_drawn(file: Path) -> Drafts:
+    """The drafts in a file."""
     rows = [json.loads(line) for line in file.read_text("utf-8").splitlines()]
-    drawn = {(row["id"], row["number"]): (row["text"], row["tokens"]) for row in rows}
+    return {(str(row["id"]), row["number"]): (row["text"], row["tokens"]) for row in rows}
+
+
+def pools_of(drafts: Iterable[Draft], drawn: Drafts) -> list[list[Drawn]]:
+    """For each prompt the first draft, which costs nothing here, and the drawn ones in turn."""
     pools = []
     for draft in drafts:
         pool = [judged(draft, draft.response, 0)]
@@ -138,10 +192,12 @@ def read_pools(file: Path, drafts: Iterable[Draft]) -> list[list[Drawn]]:
 
 
 def show(found: dict[str, Any]) -> None:
-    """Write the results and the plot, and print the table."""
+    """Write the results and the plot, and print the tables."""
     save(NAME, found)
     plot(found["seeds"], FOLDER / f"{NAME}.png")
-    print(table(found["seeds"]))
+    print(gains_table(found["gains"]), table(found["seeds"]), sep="\n\n")
+    for seed, ways in found["seeds"].items():
+        print(f"\nseed {seed}\n{rounds_table(ways)}")
 
 
 def main() -> None:

@@ -28,10 +28,16 @@ IDS, ARGUMENTS = "instruction_id_list", "kwargs"
 """The fields of a row of IFEval that say which instructions its prompt gives."""
 
 
-def checks() -> list[Checker]:
-    """A check for each kind of instruction."""
+def checks(message: str) -> list[Checker]:
+    """A check for each kind of instruction.
+
+    Args:
+        message: Its message if an instruction is not followed, which stands for `{}`.
+    """
     return [
-        FunctionChecker(_check_of(kind), name=kind, digest=digest_of("ifeval", kind))
+        FunctionChecker(
+            _check_of(kind, message), name=kind, digest=digest_of("ifeval", kind, message)
+        )
         for kind in sorted(INSTRUCTION_DICT)
     ]
 
@@ -55,7 +61,7 @@ def judged(draft: Draft, text: str, tokens: int) -> Drawn:
     return Drawn(text, tokens, verified(draft.extra, draft.prompt_text, text))
 
 
-def _check_of(kind: str) -> Any:
+def _check_of(kind: str, message: str) -> Any:
     def check(draft: Draft, text: str) -> tuple[bool, str]:
         row = draft.extra
         found = [
@@ -64,7 +70,7 @@ def _check_of(kind: str) -> Any:
             if one == kind
         ]
         broken = [description for follows, description in found if not follows]
-        return not broken, f"This instruction is not followed: {' '.join(broken)}"
+        return not broken, message.format(" ".join(broken))
 
     return check
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 
-from benchmarks.ifeval.arms import ARMS, COMMON, LOOP, file_name
+from benchmarks.ifeval.arms import ARMS, COMMON, LOOP, file_name, message
 from benchmarks.ifeval.counting import (
     Answers,
     Drawn,
@@ -15,11 +16,15 @@ from benchmarks.ifeval.counting import (
     by_consensus,
     by_verifiers,
     figures,
+    share,
+    spent_by_round,
     tokens_each,
     until_spent,
 )
-from benchmarks.ifeval.showing import rounds_table, table
+from benchmarks.ifeval.gains import compared, difference
+from benchmarks.ifeval.showing import gains_table, rounds_table, table
 from benchmarks.saving import FOLDER
+from revloop import Draft, PromptSet
 from revloop.reviser_options import ReviserOptions
 from tests.helpers.repository import REPOSITORY
 
@@ -117,20 +122,81 @@ def test_every_way_has_options_that_exist_and_a_store_of_its_own() -> None:
     assert len({file_name(arm, seed) for arm in ARMS for seed in (0, 1)}) == 2 * len(ARMS)
 
 
-def test_the_gate_differs_from_the_loop_in_what_is_kept_only() -> None:
-    assert ARMS["checks, gate"] == {**ARMS[LOOP], "keep": "gate"}
+def test_the_gate_differs_from_rewriting_in_what_is_kept_only() -> None:
+    assert ARMS["checks, rewritten, gate"] == {**ARMS["checks, rewritten"], "keep": "gate"}
+
+
+def test_the_candidates_differ_from_the_loop_in_their_number_only() -> None:
+    assert ARMS["checks, anew, 2 candidates"] == {**ARMS[LOOP], "candidates": 2}
+
+
+def test_a_new_answer_is_told_the_instruction_and_a_rewritten_one_what_is_wrong() -> None:
+    assert message(LOOP).format("Use no comma.") == "Use no comma."
+    assert "not followed: Use no" in message("checks, rewritten").format("Use no comma.")
+
+
+def test_a_new_answer_is_asked_for_without_the_last_one() -> None:
+    prompts = PromptSet.load(ARMS[LOOP]["prompts"])
+    asked = prompts.revision_prompt_of(
+        Draft(prompt="Name a tree.", response="An oak, perhaps."), "An oak, perhaps.", "No comma."
+    )
+    words = str(asked)
+    assert "Name a tree." in words
+    assert "No comma." in words
+    assert "oak" not in words
+
+
+def test_tokens_by_round_leave_the_draft_out() -> None:
+    rows = [Answers((NO, NO, YES), (0, 5, 7)), Answers((NO, YES, YES), (0, 1, 0))]
+    assert spent_by_round(rows) == [6, 13]
+
+
+def test_a_difference_counts_the_seeds_of_a_prompt_together() -> None:
+    draft = {str(place): False for place in range(20)}
+    all_solved, half = dict.fromkeys(draft, True), {key: int(key) % 2 == 0 for key in draft}
+    assert difference([draft, draft], [all_solved, all_solved]) == {
+        "points": 100.0,
+        "low": 100.0,
+        "high": 100.0,
+    }
+    found = difference([draft, draft], [half, half])
+    assert found["points"] == 50.0
+    assert 20 <= found["low"] < 40
+    assert 60 < found["high"] <= 80
+
+
+def test_prompts_that_only_one_way_solves_are_counted() -> None:
+    before = {"a": True, "b": False, "c": False, "d": True}
+    found = compared(before, {"a": False, "b": True, "c": True, "d": True})
+    assert (found["more"], found["fewer"], found["mcnemar_p"]) == (2, 1, 1.0)
+
+
+def counted_row(rival_tokens: int) -> dict[str, Any]:
+    found = figures([Answers((NO, YES), (0, 1000)), Answers((NO, NO), (0, 1000))])
+    rival = {"prompts": share(1, 2), "generated_tokens": rival_tokens}
+    return {**found, "best_of_n": {**rival, "more": 0, "fewer": 0, "mcnemar_p": 1.0}}
 
 
 def test_tables_have_a_row_for_each_seed_and_for_each_round() -> None:
-    found = figures([Answers((NO, YES), (0, 1000)), Answers((NO, NO), (0, 1000))])
-    assert table({"0": {LOOP: found}, "1": {LOOP: found}}).splitlines()[2:] == [
-        "| checks | 0 | 50.0% (9.4% to 90.5%) | 1, 0 | 1 | 50.0% (9.4% to 90.5%) | 2,000 | 2,000 |",
-        "| checks | 1 | 50.0% (9.4% to 90.5%) | 1, 0 | 1 | 50.0% (9.4% to 90.5%) | 2,000 | 2,000 |",
+    rows = table({"0": {LOOP: counted_row(2000)}, "1": {LOOP: counted_row(900)}}).splitlines()[2:]
+    ends = "| 0, 0 | 1 | 1, 0 | 50.0% | 2,000 | 2,000 |"
+    assert rows == [
+        f"| {LOOP} | 0 | 2 | 50.0% (9.4% to 90.5%) | 50.0% {ends}",
+        f"| {LOOP} | 1 | 2 | 50.0% (9.4% to 90.5%) | ≥ 50.0% {ends}",
     ]
-    assert rounds_table({LOOP: found}).splitlines()[2:] == ["| 0 | 0.0% |", "| 1 | 50.0% |"]
+    by_round = rounds_table({LOOP: counted_row(2000)}).splitlines()[2:]
+    assert by_round == ["| 0 | 0.0% |", "| 1 | 50.0% |"]
+
+
+def test_the_gains_of_a_way_stand_with_their_intervals() -> None:
+    points = {"points": 12.5, "low": 6.0, "high": 19.0}
+    less = {"points": -1.0, "low": -5.0, "high": 3.0}
+    rows = gains_table({LOOP: {"over_draft": points, "over_best_of_n": less}}).splitlines()
+    assert rows[2] == f"| {LOOP} | +12.5 (+6.0 to +19.0) | -1.0 (-5.0 to +3.0) |"
 
 
 def test_the_page_of_evidence_has_the_results() -> None:
     found = json.loads((FOLDER / "ifeval.json").read_bytes())
     page = (REPOSITORY / "docs" / "evidence.md").read_text(encoding="utf-8")
     assert table(found["seeds"]) in page
+    assert gains_table(found["gains"]) in page
