@@ -28,7 +28,7 @@ from benchmarks.arguments import add_data_option, command_parser
 from benchmarks.ifeval.arms import ARMS, COMMON, LOOP, file_name, message
 from benchmarks.ifeval.drafting import FurtherDrafts, Pool, first_drafts, sampling_of
 from benchmarks.ifeval.prompts import chosen_rows
-from benchmarks.ifeval.stored import count, drawn_name, finished, show
+from benchmarks.ifeval.stored import count, drawn_name, finished, refuse_without_loop, show
 from benchmarks.ifeval.verifying import checks
 from benchmarks.serving import MOST_REQUESTS, served
 from revloop.batch import arevise_many
@@ -81,17 +81,20 @@ async def _one_seed(
 ) -> None:
     pool = Pool(folder / drawn_name(seed), engine)
     drafts = await first_drafts(rows, pool, sampling_of(seed, 0))
-    further = FurtherDrafts(drafts, pool, seed)
     options = {"iterations": arguments.iterations, "seed": seed, "engine": engine}
+    stores = {arm: folder / file_name(arm, seed) for arm in arguments.ways}
+
+    async def loop_and_its_rival() -> None:
+        await revise(drafts, LOOP, store=stores[LOOP], **options)
+        counted = (folder, LOOP, seed, arguments.iterations)
+        ended = await anyio.to_thread.run_sync(finished, *counted)
+        spent = [sum(ended[str(one.id)].answers.tokens) for one in drafts if str(one.id) in ended]
+        await FurtherDrafts(drafts, pool, seed).until_spent(sum(spent))
+
     async with task_group() as tasks:
-        for arm in arguments.ways:
-            store = folder / file_name(arm, seed)
-            tasks.start_soon(partial(revise, drafts, arm, store=store, **options))
-        tasks.start_soon(further.ahead)
-    ended = await anyio.to_thread.run_sync(finished, folder, LOOP, seed, arguments.iterations)
-    among = {str(draft.id) for draft in drafts}
-    spent = [sum(one.answers.tokens) for prompt, one in ended.items() if prompt in among]
-    await further.until_spent(sum(spent))
+        tasks.start_soon(loop_and_its_rival)
+        for arm in stores.keys() - {LOOP}:
+            tasks.start_soon(partial(revise, drafts, arm, store=stores[arm], **options))
 
 
 def main() -> None:
@@ -107,8 +110,7 @@ def main() -> None:
     parser.add_argument("--ways", nargs="+", default=list(ARMS), choices=ARMS)
     parser.add_argument("--keep", type=Path, help="folder for drafts and stores")
     arguments = parser.parse_args()
-    if LOOP not in arguments.ways:
-        parser.error(f"--ways must name {LOOP!r}: the best of N may spend its tokens")
+    refuse_without_loop(parser, arguments.ways)
     with tempfile.TemporaryDirectory() as temporary:
         folder = arguments.keep or Path(temporary)
         folder.mkdir(parents=True, exist_ok=True)

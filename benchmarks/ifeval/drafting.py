@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
 _AT_ONCE = 48
 _SEEDS_APART = 1000
-_AHEAD = 2
 
 
 class Pool:
@@ -109,11 +108,6 @@ class FurtherDrafts:
         self._drafts = drafts
         self._pool = pool
         self._seed = seed
-
-    async def ahead(self) -> None:
-        """Draw as many as any budget pays for, before it is known."""
-        for number in range(1, _AHEAD + 1):
-            await self._draw(number, range(len(self._drafts)))
 
     async def until_spent(self, budget: int) -> None:
         """Draw until a budget is spent, with and without stopping once a prompt is followed."""

@@ -11,6 +11,8 @@ from revloop.evaluation.figures import sign_test
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from benchmarks.ifeval.counting import Answers
+
     Solved = Mapping[str, bool]
 
 RESAMPLES = 10_000
@@ -53,3 +55,23 @@ def compared(before: Solved, after: Solved) -> dict[str, Any]:
         "fewer": sum(solved and not after[prompt] for prompt, solved in before.items()),
         "mcnemar_p": 1.0 if p is None else p,
     }
+
+
+def by_instruction(
+    kinds: Sequence[Sequence[str]], answers: Sequence[Answers], rival: Sequence[Answers]
+) -> dict[str, dict[str, int]]:
+    """Instructions of each kind that are followed by the drafts, by a way, and by the best of N.
+
+    Args:
+        kinds: The kinds of each prompt's instructions.
+        answers: The answers to the prompts in a way.
+        rival: The best of N drafts.
+    """
+    found: dict[str, dict[str, int]] = {}
+    for names, mine, other in zip(kinds, answers, rival, strict=True):
+        rows = zip(names, mine.followed[0], mine.followed[-1], other.followed[-1], strict=True)
+        for name, *followed in rows:
+            row = found.setdefault(name, dict.fromkeys(("given", "draft", "way", "best_of_n"), 0))
+            for column, value in zip(row, (1, *followed), strict=True):
+                row[column] += value
+    return dict(sorted(found.items()))

@@ -27,19 +27,23 @@ from benchmarks.ifeval.counting import (
     share,
     spent_by_round,
 )
-from benchmarks.ifeval.gains import compared, difference
+from benchmarks.ifeval.gains import by_instruction, compared, difference
 from benchmarks.ifeval.prompts import chosen_rows
 from benchmarks.ifeval.showing import gains_table, plot, rounds_table, table
-from benchmarks.ifeval.verifying import judged, verified
+from benchmarks.ifeval.verifying import IDS, judged, verified
 from benchmarks.saving import FOLDER, save
 from revloop import Store
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Sequence
+    from argparse import ArgumentParser
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from revloop import Draft, Trajectory
 
 NAME = "ifeval"
+
+Drafts = dict[tuple[str, int], tuple[str, int]]
+"""Text and tokens of drafts, by prompt and number."""
 
 
 class Finished(NamedTuple):
@@ -88,46 +92,78 @@ def count(
 
     Args:
         folder: Where drafts and stores are.
-        ways: The ways.
+        ways: The ways, with that whose tokens the best of N may spend.
         seeds: Their seeds.
         iterations: Rounds.
         among: The ids of the prompts to count; the folder may hold others.
     """
     drawn = {seed: read_drawn(folder / drawn_name(seed)) for seed in seeds}
-    counted: dict[str, dict[str, Any]] = {str(seed): {} for seed in seeds}
-    gains = dict[str, Any]()
-    for way in ways:
-        found = [finished(folder, way, seed, iterations) for seed in seeds]
-        common = sorted(set(among).intersection(*found))
-        both = list[Compared]()
-        for seed, ended in zip(seeds, found, strict=True):
-            some = [ended[prompt] for prompt in common]
-            pools = pools_of([one.draft for one in some], drawn[seed])
-            both.append(_compared([one.answers for one in some], pools))
-            counted[str(seed)][way] = {
-                **figures(both[-1].answers),
-                "ends": dict(Counter(one.reason for one in some)),
-                "best_of_n": _against(both[-1]),
-            }
-            if way == LOOP:
-                counted[str(seed)] |= _best_of_n(pools, spent_by_round(both[-1].answers))
-        gains[way] = _gains(both)
-    return {"gains": gains, "seeds": counted}
+    found = {
+        way: _with_seeds(
+            {seed: finished(folder, way, seed, iterations) for seed in seeds}, drawn, among
+        )
+        for way in ways
+    }
+    by_seed = {
+        str(seed): {
+            **{way: _figures(both[place]) for way, both in found.items()},
+            **_best_of_n(found[LOOP][place]),
+        }
+        for place, seed in enumerate(seeds)
+    }
+    return {
+        "gains": {way: _gains(both) for way, both in found.items()},
+        "instructions": _instructions(found[LOOP]),
+        "seeds": by_seed,
+    }
 
 
-class Compared(NamedTuple):
-    """The answers of a way with one seed, and the best of N drafts at the same tokens."""
+class OneSeed(NamedTuple):
+    """A way with one seed, and the best of N drafts at the same tokens.
 
-    answers: list[Answers]
+    Attributes:
+        ended: What it finished.
+        pools: The drafts of each prompt.
+        rival: The best of them, chosen by the verifiers.
+    """
+
+    ended: list[Finished]
+    pools: list[list[Drawn]]
     rival: list[Answers]
 
+    @property
+    def answers(self) -> list[Answers]:
+        """The answers in the way."""
+        return [one.answers for one in self.ended]
 
-def _compared(answers: list[Answers], pools: Sequence[Sequence[Drawn]]) -> Compared:
-    budgets = spent_by_round(answers)
-    return Compared(answers, best_of(pools, budgets, by_verifiers, stop_verified=True))
+
+def _with_seeds(
+    found: Mapping[int, Mapping[str, Finished]], drawn: Mapping[int, Drafts], among: Collection[str]
+) -> list[OneSeed]:
+    common = sorted(set(among).intersection(*found.values()))
+    seeds = []
+    for seed, by_prompt in found.items():
+        ended = [by_prompt[prompt] for prompt in common]
+        pools = pools_of([one.draft for one in ended], drawn[seed])
+        budgets = spent_by_round([one.answers for one in ended])
+        rival = best_of(pools, budgets, by_verifiers, stop_verified=True)
+        seeds.append(OneSeed(ended, pools, rival))
+    return seeds
 
 
-def _gains(seeds: Sequence[Compared]) -> dict[str, Any]:
+def _figures(one: OneSeed) -> dict[str, Any]:
+    """The figures of a way with one seed, and of the best of N beside it."""
+    solved = _solved(one.rival)
+    rival = {
+        "prompts": share(sum(solved.values()), len(solved)),
+        "generated_tokens": sum(sum(row.tokens) for row in one.rival),
+        **compared(solved, _solved(one.answers)),
+    }
+    reasons = Counter(ended.reason for ended in one.ended)
+    return {**figures(one.answers), "ends": dict(reasons), "best_of_n": rival}
+
+
+def _gains(seeds: Sequence[OneSeed]) -> dict[str, Any]:
     """How many prompts more a way solves than its drafts, and than the best of N."""
     ended = [_solved(one.answers) for one in seeds]
     return {
@@ -140,38 +176,30 @@ def _solved(answers: Sequence[Answers], number: int = -1) -> dict[str, bool]:
     return {str(place): all(one.followed[number]) for place, one in enumerate(answers)}
 
 
-def _against(one: Compared) -> dict[str, Any]:
-    """The best of N at the tokens of a way, and which prompts only one of them solves."""
-    solved = _solved(one.rival)
-    return {
-        "prompts": share(sum(solved.values()), len(solved)),
-        "generated_tokens": sum(sum(row.tokens) for row in one.rival),
-        **compared(solved, _solved(one.answers)),
-    }
+def _instructions(seeds: Sequence[OneSeed]) -> dict[str, dict[str, int]]:
+    kinds = [ended.draft.extra[IDS] for one in seeds for ended in one.ended]
+    answers = [answer for one in seeds for answer in one.answers]
+    return by_instruction(kinds, answers, [answer for one in seeds for answer in one.rival])
 
 
-def _best_of_n(pools: Sequence[Sequence[Drawn]], budgets: Sequence[int]) -> dict[str, Any]:
-    """The best of N drafts, at the tokens of each round of the loop."""
+def _best_of_n(one: OneSeed) -> dict[str, Any]:
+    """The best of N drafts, at the tokens of each round of a way."""
+    budgets = spent_by_round(one.answers)
     found = {
-        name: figures(best_of(pools, budgets, choose, stop_verified=stop))
+        name: figures(best_of(one.pools, budgets, choose, stop_verified=stop))
         for name, choose, stop in (
             ("best of N, verifiers, stopped", by_verifiers, True),
             ("best of N, verifiers", by_verifiers, False),
             ("best of N, consensus", by_consensus, False),
         )
     }
-    expected = at_random(pools, budgets[-1])
-    found["best of N, consensus"]["at_random"] = round(expected, 4)
+    found["best of N, consensus"]["at_random"] = round(at_random(one.pools, budgets[-1]), 4)
     return found
 
 
 def drawn_name(seed: int) -> str:
     """The name of the file with a seed's further drafts."""
     return f"drawn-seed{seed}.jsonl"
-
-
-Drafts = dict[tuple[str, int], tuple[str, int]]
-"""Text and tokens of drafts, by prompt and number."""
 
 
 def read_drawn(file: Path) -> Drafts:
@@ -200,6 +228,12 @@ def show(found: dict[str, Any]) -> None:
         print(f"\nseed {seed}\n{rounds_table(ways)}")
 
 
+def refuse_without_loop(parser: ArgumentParser, ways: Sequence[str]) -> None:
+    """End with an error if the ways lack the one that the best of N is measured by."""
+    if LOOP not in ways:
+        parser.error(f"--ways must name {LOOP!r}: the best of N may spend its tokens")
+
+
 def main() -> None:
     """Count a folder."""
     parser = command_parser(__doc__)
@@ -210,6 +244,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1])
     parser.add_argument("--ways", nargs="+", default=list(ARMS), choices=ARMS)
     chosen = parser.parse_args()
+    refuse_without_loop(parser, chosen.ways)
     among = {str(row["key"]) for row in chosen_rows(chosen.data, chosen.prompts)}
     show(count(chosen.folder, chosen.ways, chosen.seeds, chosen.iterations, among))
 

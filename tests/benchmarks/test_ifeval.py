@@ -21,7 +21,7 @@ from benchmarks.ifeval.counting import (
     tokens_each,
     until_spent,
 )
-from benchmarks.ifeval.gains import compared, difference
+from benchmarks.ifeval.gains import by_instruction, compared, difference
 from benchmarks.ifeval.showing import gains_table, rounds_table, table
 from benchmarks.saving import FOLDER
 from revloop import Draft, PromptSet
@@ -169,6 +169,18 @@ def test_prompts_that_only_one_way_solves_are_counted() -> None:
     before = {"a": True, "b": False, "c": False, "d": True}
     found = compared(before, {"a": False, "b": True, "c": True, "d": True})
     assert (found["more"], found["fewer"], found["mcnemar_p"]) == (2, 1, 1.0)
+
+
+def test_instructions_are_counted_by_kind() -> None:
+    answers = [
+        Answers(((True, False), (True, True)), (0, 1)),
+        Answers(((False,), (False,)), (0, 1)),
+    ]
+    rival = [Answers(((True, False), (False, False)), (0, 1)), Answers(((False,), (True,)), (0, 1))]
+    assert by_instruction([["title", "comma"], ["comma"]], answers, rival) == {
+        "comma": {"given": 2, "draft": 0, "way": 1, "best_of_n": 1},
+        "title": {"given": 1, "draft": 1, "way": 1, "best_of_n": 0},
+    }
 
 
 def counted_row(rival_tokens: int) -> dict[str, Any]:
