@@ -84,20 +84,20 @@ PROOFREADING := $(BIN)/python -m benchmarks.proofreading --data $(DATA) --model 
 evidence: evidence-jfleg evidence-ifeval evidence-proofreading  ## Measure on real text (docs/evidence.md), in three stages
 
 .PHONY: evidence-jfleg
-evidence-jfleg: $(SMOLLM2)/model.safetensors  ## Stage 1: learn human revisions, and revise JFLEG's test set
+evidence-jfleg: $(SMOLLM2)/model.safetensors  ## Stage 1: learn human revisions, and revise JFLEG's test set (three to four hours)
 	$(JFLEG) --keep build/evidence/jfleg
 
 .PHONY: evidence-ifeval
-evidence-ifeval: $(SMOLLM2)/model.safetensors $(PUNKT)  ## Stage 2: follow IFEval's instructions, with its verifiers as checks
+evidence-ifeval: $(SMOLLM2)/model.safetensors $(PUNKT)  ## Stage 2: follow IFEval's instructions, with its verifiers as checks (an hour)
 	$(IFEVAL) --prompts 60 --keep build/evidence/ifeval
 
 .PHONY: evidence-proofreading
-evidence-proofreading: $(SMOLLM2)/model.safetensors  ## Stage 3: proofread anyone's English
+evidence-proofreading: $(SMOLLM2)/model.safetensors  ## Stage 3: proofread anyone's English (twenty minutes)
 	$(PROOFREADING) --keep build/evidence/proofreading
 
 .PHONY: evidence-trial
 evidence-trial: export REVLOOP_RESULTS = build/trial/results
-evidence-trial: $(SMOLLM2)/model.safetensors $(PUNKT)  ## Run the three stages in miniature, to see that they work
+evidence-trial: $(SMOLLM2)/model.safetensors $(PUNKT)  ## Run the three stages in miniature, to see that they work (ten minutes)
 	$(JFLEG) --keep build/trial/jfleg --forms rewrite --records 16 --seeds 0 --rounds 1 --sentences 16
 	$(IFEVAL) --keep build/trial/ifeval --prompts 2 --seeds 0 --iterations 1
 	$(PROOFREADING) --keep build/trial/proofreading --records 16 --texts 8 --every 240
