@@ -98,7 +98,7 @@ evidence-proofreading: $(SMOLLM2)/model.safetensors  ## Stage 3: proofread anyon
 .PHONY: evidence-trial
 evidence-trial: export REVLOOP_RESULTS = build/trial/results
 evidence-trial: $(SMOLLM2)/model.safetensors $(PUNKT)  ## Run the three stages in miniature, to see that they work (ten minutes)
-	$(JFLEG) --keep build/trial/jfleg --forms rewrite --records 16 --seeds 0 --rounds 1 --sentences 16
+	$(JFLEG) --keep build/trial/jfleg --forms rewrite --records 16 --seeds 0 --sentences 16
 	$(IFEVAL) --keep build/trial/ifeval --prompts 2 --seeds 0 --iterations 1
 	$(PROOFREADING) --keep build/trial/proofreading --records 16 --texts 8 --every 240
 
