@@ -12,6 +12,7 @@ and critics trained on it must not be shipped (CC BY-NC-SA 4.0).
 
 from __future__ import annotations
 
+import json
 import shlex
 from datetime import UTC, datetime
 from itertools import product
@@ -111,8 +112,11 @@ def main() -> None:
         run.do(arguments.stages)
         if run.output("evaluation.json").exists():
             result = result_of(run)
+            if arguments.sentences is not None:  # too few for the tables' intervals
+                print(json.dumps(result["rounds"], indent=1), flush=True)
+                continue
             print(gleu_table([result]), harm_table([result]), sep="\n", flush=True)
-            if arguments.sentences is None and run.part == "test":
+            if run.part == "test":
                 add_result(result)
     if RESULTS.exists():
         plot(known_runs(), RESULTS.with_suffix(".png"))
