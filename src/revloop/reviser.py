@@ -16,7 +16,7 @@ from revloop.concurrency import LoopThread, check_process
 from revloop.demo import CRITIC_FOLDER
 from revloop.engines.batch_api.engine import BatchApiEngine
 from revloop.engines.english import load_prompts
-from revloop.engines.factory import open_engine, refuse_jobs, require_engine, require_store
+from revloop.engines.factory import open_engine, refuse_jobs, require_store, with_default
 from revloop.errors import InputError
 from revloop.files.paths import Kind, Writes, check_paths
 from revloop.loop import Rounds, first_rounds, negotiate
@@ -84,7 +84,7 @@ class AsyncReviser:
         limit_s = self._loop_options.check_timeout_s
         self._checkers = as_checkers(checks, timeout_s=limit_s)
         if self._engine is None:
-            require_engine(self._engine_options)
+            self._engine_options = with_default(self._engine_options)
             require_store(self._engine_options, self._store_path)
         self._judge_sources.refuse_idle(self._loop_options, self._checkers)
         self._editor_source.check(self._engine_options, self._loop_options)

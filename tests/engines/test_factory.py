@@ -1,4 +1,4 @@
-"""No critic is used by default: the error if neither a server nor a model is named."""
+"""The proofreader is the only default; without it, naming neither server nor model is an error."""
 
 from __future__ import annotations
 
@@ -15,6 +15,9 @@ import pytest
 from revloop import AsyncReviser, InputError, Reviser, arevise, arevise_many, revise, revise_many
 from revloop.cli.app import app
 from revloop.demo import demo_drafts
+from revloop.engines.english import ENGLISH
+from revloop.engines.english.installed import cache_folder
+from revloop.engines.factory import PROOFREADS, with_default
 from revloop.options import EngineOptions
 from tests.helpers.command_line import Finished, revloop, start
 from tests.helpers.repository import DATA, TINY_CRITIC
@@ -23,10 +26,18 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 WAYS_ON = (
-    *("three ways on", "a server: --base-url URL", "REVLOOP_BASE_URL"),
+    *("four ways on", "a server: --base-url URL", "REVLOOP_BASE_URL", "revloop critic install"),
     *("a model in this process: --model FOLDER", "--model demo", "damages any other text"),
 )
 NO_ENGINE = "No server and no model is named"
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A user's cache folder without the proofreader, whatever this machine has."""
+    folder = tmp_path_factory.mktemp("cache")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(folder))
+    return folder
 
 
 def assert_names_the_ways_on(message: str) -> None:
@@ -96,6 +107,34 @@ def test_many_drafts_without_a_server_or_a_model_are_not_even_read(tmp_path: Pat
     with pytest.raises(InputError, match=NO_ENGINE):
         asyncio.run(_first(drafts()))
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.usefixtures("cache")
+def test_the_proofreader_is_the_default_where_it_is_installed(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    cache_folder().mkdir(parents=True)
+    named = (EngineOptions(model="demo"), EngineOptions(base_url="http://127.0.0.1:1"))
+    assert [with_default(one) for one in named] == list(named)
+    assert caplog.messages == []
+    assert with_default(EngineOptions()).model == ENGLISH
+    assert caplog.messages == [PROOFREADS]
+
+
+@pytest.mark.parametrize(
+    "options", [EngineOptions(kind="openai-batch"), EngineOptions(extra_body='{"a": 1}')]
+)
+def test_options_of_a_server_do_not_mean_the_proofreader(options: EngineOptions) -> None:
+    cache_folder().mkdir(parents=True)
+    with pytest.raises(InputError, match="name it with --base-url"):
+        with_default(options)
+
+
+def test_the_proofreader_refuses_another_prompt_set(caplog: pytest.LogCaptureFixture) -> None:
+    cache_folder().mkdir(parents=True)
+    with pytest.raises(InputError, match="leave --prompts chat out"):
+        revise("Good.", prompts="chat")
+    assert caplog.messages == [PROOFREADS]
 
 
 def test_an_empty_name_in_the_environment_names_nothing(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 
+from revloop.engines.english import is_installed
 from tests.helpers.repository import REPOSITORY, free_port, need_vllm
 
 if TYPE_CHECKING:
@@ -41,8 +42,10 @@ JOBS = (
 NOT_RUN = {
     ("docs/batch.md", JOBS): "needs an account; tests/e2e/test_jobs_killed.py runs it against a "
     "local server",
-    ("README.md", "pip install '.[local]'"): "changes the environment; tests/house/test_wheel.py "
+    ("README.md", "pip install '.[critic]'"): "changes the environment; tests/house/test_wheel.py "
     "uses an installed package",
+    ("README.md", "revloop critic install"): "downloads a model; "
+    "tests/engines/test_english_installed.py",
     ("docs/review.md", "revloop review revised.jsonl.sqlite"): "runs until it is stopped; "
     "tests/review tests its pages",
     ("docs/serving.md", SERVE): "runs until it is stopped; it starts the server of these tests",
@@ -52,6 +55,9 @@ NOT_RUN = {
     "tests/serving/test_speculation.py runs it",
 }
 """Commands that are not run here, by page, and why."""
+
+PROOFREADER = "print(revise(text).final)"
+"""Stands in examples of the proofreader, which are run where it is installed: it is downloaded."""
 
 STANDS_IN = {
     "hf download tiiuae/falcon-40b-instruct config.json --local-dir falcon-40b-instruct": (
@@ -195,6 +201,8 @@ def test_every_example_of_a_page_prints_what_the_page_shows(
 ) -> None:
     address = request.getfixturevalue("address") if needs_server(page) else ADDRESS
     for example in examples(page):
+        if PROOFREADER in example.words and not is_installed():
+            continue
         if (name_of(page), example.words) in NOT_RUN:
             continue
         instead, _ = STANDS_IN.get(example.words, (example.words, ""))

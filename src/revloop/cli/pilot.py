@@ -18,7 +18,7 @@ from revloop.cli.evaluate import ask_all
 from revloop.cli.files import Force, new_file, paths_read
 from revloop.cli.generated import with_options
 from revloop.cli.tables import print_heading, print_table
-from revloop.engines.factory import require_engine
+from revloop.engines.factory import with_default
 from revloop.errors import InputError
 from revloop.evaluation import EvaluationOptions
 from revloop.files.paths import Kind, Writes, check_paths
@@ -71,7 +71,7 @@ def pilot(
 
     The versions and verdicts stay in the store: the same command resumes where it ended.
     """
-    require_engine(engine)
+    engine = with_default(engine)
     if len(loop.judge) != 1:
         raise InputError("Name one judge (--judge JUDGE): it says what is fixed and what broken.")
     check_libraries()

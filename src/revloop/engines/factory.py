@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import importlib.util
+import logging
 from functools import partial
 from typing import TYPE_CHECKING
 
 import anyio.to_thread
 
 from revloop.engines.batch_api.engine import BatchApiEngine
-from revloop.engines.english import ENGLISH, open_proofreader
+from revloop.engines.english import ENGLISH, is_installed, open_proofreader
 from revloop.engines.http import HttpEngine
 from revloop.engines.rate_limit import RateLimits
 from revloop.engines.retry import RetryPolicy
@@ -24,25 +25,46 @@ if TYPE_CHECKING:
     from revloop.engines.base import Engine
     from revloop.options import EngineOptions
 
+logger = logging.getLogger("revloop.engines")
+
 DEMO = "demo"
 """The model name of the demo critic; a folder of that name is ``./demo``."""
 SHIPPED_CRITIC = "revloop-demo-critic"
 """The demo critic's name in the record."""
 NOTHING_NAMED = (
-    "No server and no model is named, so nothing can be revised. There are three ways on:\n"
+    "No server and no model is named, so nothing can be revised. There are four ways on:\n"
     "  a server: --base-url URL (in Python base_url=, or REVLOOP_BASE_URL)\n"
     "  a model in this process: --model FOLDER (in Python model=, or REVLOOP_MODEL)\n"
+    "  the proofreader of English that ships with revloop, --model english: install it with "
+    "`revloop critic install`, and it is used where nothing else is named\n"
     "  the toy critic that ships with revloop: --model demo. It knows one kind of short message "
     "and damages any other text; `revloop demo` shows it at work."
 )
-"""What is said in place of a default: no critic that ships is safe on any text."""
+PROOFREADS = (
+    "No server and no model is named: the proofreader 'english' corrects mistakes in English and "
+    "leaves the rest as it is. To choose it without this message: --model english, or model="
+    "'english' in Python."
+)
+
+
+def with_default(options: EngineOptions) -> EngineOptions:
+    """The options, with the proofreader where nothing is named and it is installed.
+
+    No other model is ever a default: the proofreader alone is safe on any text.
+
+    Raises:
+        InputError: Nothing is named, and the proofreader is not installed or cannot be meant.
+    """
+    for_a_server = options.kind is not None or options.extra_body or options.header
+    if options.base_url or options.model or for_a_server or not is_installed():
+        require_engine(options)
+        return options
+    logger.warning(PROOFREADS)
+    return options.model_copy(update={"model": ENGLISH})
 
 
 def require_engine(options: EngineOptions) -> None:
-    """Check that a server or a model is named: no critic is used by default.
-
-    Every command and every reviser goes through here; a critic that is safe on any text would
-    become the default here.
+    """Check that a server or a model is named.
 
     Raises:
         InputError: Neither is named, or the batch API of no server.

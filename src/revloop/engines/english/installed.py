@@ -47,6 +47,11 @@ def cache_folder() -> Path:
     return Path(root) / "revloop" / f"english-{adapter_version()}"
 
 
+def is_installed() -> bool:
+    """Whether the model folders are there."""
+    return cache_folder().is_dir()
+
+
 def installed() -> Folders:
     """The model folders.
 
@@ -54,7 +59,7 @@ def installed() -> Folders:
         ModelConfigError: They are not there.
     """
     folder = cache_folder()
-    if not folder.is_dir():
+    if not is_installed():
         raise ModelConfigError(
             "The model 'english' is not installed yet: revloop critic install (it downloads 93 MB "
             f"and keeps 540 MB in {folder})."

@@ -10,6 +10,8 @@ from revloop.engines.english.likelihood import Likelihood
 from revloop.engines.english.reader import Reader
 from revloop.engines.english.spelling import vocabulary_of
 from revloop.engines.transformers import TransformersEngine
+from revloop.errors import InputError
+from revloop.options import DEFAULT_PROMPTS
 from revloop.prompts import PromptSet
 
 if TYPE_CHECKING:
@@ -41,6 +43,13 @@ def load_prompts(prompts: str | Path, options: EngineOptions) -> PromptSet:
 
     Raises:
         PromptSetError: There is no such set, or it cannot be used.
+        InputError: Another set than its own is chosen for the proofreader.
     """
-    is_proofreader = options.base_url is None and options.model == ENGLISH
-    return PromptSet.load(ENGLISH if is_proofreader else prompts)
+    if options.base_url is not None or options.model != ENGLISH:
+        return PromptSet.load(prompts)
+    if str(prompts) not in {DEFAULT_PROMPTS, ENGLISH}:
+        raise InputError(
+            f"The model {ENGLISH} answers its own prompt set alone: leave --prompts {prompts} out "
+            "(in Python prompts=), or name a server or another model."
+        )
+    return PromptSet.load(ENGLISH)
