@@ -17,6 +17,7 @@ from revloop.prompts.parsing import (
     write_critique,
     write_revision,
 )
+from revloop.prompts.parsing.thoughts import marks_shown
 from revloop.trajectory import Critique
 
 STRICT = Labels(
@@ -29,7 +30,8 @@ STRICT = Labels(
 LENIENT = STRICT.model_copy(update={"required": False})
 TAGS = RevisionTags(opening="<revised>", closing="</revised>")
 
-texts = st.text(max_size=60)
+# no marks of thoughts (test_thoughts.py): Hypothesis also draws constants of the source
+texts = st.text(max_size=60).filter(lambda text: marks_shown(text) is None)
 
 
 def said(score: str = "7", positive: str = "Short.", negative: str = "Dull.") -> str:
