@@ -16,6 +16,7 @@ from benchmarks.proofreading.examples import Example, Part, examples
 from benchmarks.proofreading.teaching import records
 from benchmarks.proofreading.wording import as_written
 from benchmarks.serving import served
+from revloop.concurrency import task_group
 from revloop.engines.english.changes import changed
 from revloop.engines.english.installed import merge
 from revloop.engines.english.likelihood import Likelihood
@@ -172,10 +173,15 @@ async def read_all(texts: Sequence[str], base_url: str, base: Path) -> list[str]
     critic = await HttpEngine.connect(base_url)
     reader = Reader(critic, likelihood, vocabulary_of(likelihood.tokens))
 
-    async def after(text: str) -> str:
-        return changed(text, (await reader.read(text)).changes)
+    found = dict.fromkeys(texts, "")
+
+    async def proofread(text: str) -> None:
+        found[text] = changed(text, (await reader.read(text)).changes)
 
     try:
-        return list(await asyncio.gather(*map(after, texts)))
+        async with task_group() as tasks:
+            for text in found:
+                tasks.start_soon(proofread, text)
+        return [found[text] for text in texts]
     finally:
         await critic.aclose()

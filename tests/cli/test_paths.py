@@ -52,7 +52,7 @@ WRITTEN = {
     "revise store": Command(f"revise Hello {B} --store {{}}", kind="store"),
     "batch output_file": Command(f"batch in.jsonl {{}} --force --store new {B}", reads="in.jsonl"),
     "batch store": Command(f"batch in.jsonl out {B} --store {{}}", reads="in.jsonl", kind="store"),
-    "export output_file": Command("export store {} --force", reads="store"),
+    "export output_name": Command("export store {} --force", reads="store"),
     "export card": Command("export store new --as versions --card {} --force", reads="store"),
     "report out": Command("report store -o {} --force", reads="store"),
     "report plots": Command("report store --plots {} --force", reads="store", kind="folder"),
@@ -83,6 +83,13 @@ WRITTEN = {
     ),
     "prompts copy folder": Command("prompts copy cnr {} --force", kind="folder"),
     "demo store": Command("demo --in-process --store {}", kind="store"),
+    "pilot policy_file": Command(
+        f"pilot in.jsonl {{}} --judge demo --store new --force {B}", reads="in.jsonl"
+    ),
+    "pilot store": Command(
+        f"pilot in.jsonl new.toml --judge demo --store {{}} {B}", reads="in.jsonl", kind="store"
+    ),
+    "gateway store": Command(f"gateway --upstream {NOBODY} --store {{}}", kind="store"),
 }
 """Each option or argument that names something to write, by command and parameter."""
 ON_RAY = Command(f"batch in.jsonl {{}} --ray=local {B}", reads="in.jsonl", kind="folder")
@@ -103,9 +110,14 @@ READ = {
     *("records import file", "records render file", "records render prompts"),
     "records split file",
     *("report store", "report judge_prompts"),
-    "revise file",
-    *("serve api_key_file", "show store"),
-    *(f"{command} sandbox_read" for command in ("revise", "batch", "bench throughput")),
+    *("revise file", "pilot source", "review store", "critic install package"),
+    *("serve api_key_file", "show store", "show prices"),
+    *(
+        f"{command} {name}"
+        for command in ("revise", "batch", "bench throughput", "pilot", "gateway", "demo")
+        for name in ("sandbox_read", "policy")
+        if f"{command} {name}" not in {"demo sandbox_read", "pilot policy"}
+    ),
 }
 """Those that name something to read, apart from those that their model says are read."""
 GIVEN_TO = {
@@ -115,6 +127,8 @@ GIVEN_TO = {
     "records validate": "records validate output_file",
     "report": "report out",
     "bench throughput": "bench throughput result_file",
+    "pilot": "pilot policy_file",
+    "gateway": "gateway store",
 }
 """An output for each command that is made from models."""
 PATH_WORDS = {"PATH", "DIR", "FILE", "SHEET", "STORE", "JSON", "INPUT", "OUTPUT", "BEFORE", "AFTER"}
@@ -269,7 +283,8 @@ def test_a_full_device_is_refused(folder: Path, command: Command) -> None:
 def test_a_missing_folder_is_refused_where_none_is_made(folder: Path, command: Command) -> None:
     makes_it = command.kind == "folder" or command.words.startswith("bench")
     if not makes_it:
-        assert_refused(command, "missing/x", folder, "missing", "No such file")
+        name = "missing/x.toml" if command.words.startswith("pilot") else "missing/x"
+        assert_refused(command, name, folder, "missing", "No such file")
 
 
 CLASHES = (

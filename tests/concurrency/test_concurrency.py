@@ -44,6 +44,7 @@ ALLOWED = {
     "src/revloop/distributed/actor.py: create_task",  # works for as long as the actor lives
     "benchmarks/ray_memory.py: Thread",  # samplers
     "benchmarks/stepping.py: Thread",
+    "benchmarks/tracing.py: Thread",  # a collector that takes everything
     "benchmarks/versus/sides.py: Thread",
 }
 

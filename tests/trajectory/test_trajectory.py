@@ -513,7 +513,14 @@ class TestStopReason:
     def test_each_reason_is_one_of_three_kinds(self) -> None:
         early = {reason for reason in StopReason if reason.is_early_stop}
         failures = {reason for reason in StopReason if reason.is_failure}
-        assert early == {"converged", "cycle", "nothing_to_improve", "criteria_met", "verified"}
+        assert early == {
+            "converged",
+            "cycle",
+            "nothing_to_improve",
+            "criteria_met",
+            "verified",
+            "not_worth_revising",
+        }
         assert failures == {
             "missing_field",
             "context_full",

@@ -112,7 +112,6 @@ def batch(
     one_server(ray.servers)
     batch = batch.for_engine(engine.kind)
     budget.refuse_jobs(engine)
-    spent = Budget(budget, budget.read_prices())
     store_file = _store_path(store.store, output_file)
     retries = RetryPolicy.for_batch(batch.wait_for_server)
     reviser = AsyncReviser(  # before any work: an unusable option ends it at once
@@ -130,6 +129,7 @@ def batch(
     check_paths(_written(output_file, store_file, force=force), read, data=source)
     tell_if_in_two_files(context, store.store)
     to_read.check_there()
+    spent = Budget(budget, budget.read_prices())
     progress = Progress()
     given = (to_read, output_file, reviser, batch, progress)
     run = partial(Batch, *given, iterations=loop.iterations, budget=spent)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from pathlib import Path
 from typing import Annotated
@@ -72,7 +73,9 @@ def export(
     """Export a store, also while a batch still writes to it."""
     check_form(export, final_only=final_only, has_card=card is not None)
     output_file = named_output(Path(output_name))
-    folder = output_file if output_name.endswith("/") or output_file.is_dir() else None
+    # unlike Path.is_dir, os.path.isdir accepts any name
+    is_folder = output_name.endswith("/") or os.path.isdir(output_file)  # noqa: PTH112
+    folder = output_file if is_folder else None
     if folder is not None:
         check_folder(export, folder)
         output_file, card = folder / ROWS_NAME, card or folder / CARD_NAME

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import errno
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 from aiohttp import web
 
+from revloop.concurrency import task_group
 from revloop.errors import InputError
 from revloop.review import browsing, critique_pages, entering, vote_pages
 from revloop.review.access import (
@@ -73,13 +73,10 @@ class ReviewServer:
             await runner.setup()
             try:
                 port = await self._listen(runner)
-                following = asyncio.create_task(site.follow(_PAUSE_S))
-                try:
+                async with task_group() as tasks:
+                    tasks.start_soon(site.follow, _PAUSE_S)
                     yield self._printed(port)
-                finally:
-                    following.cancel()
-                    with suppress(asyncio.CancelledError):
-                        await following
+                    tasks.cancel_scope.cancel()
             finally:
                 await runner.cleanup()
         finally:
