@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 
+from revloop.demo import demo_drafts
+from revloop.errors import StoreError
 from revloop.evaluation import Verdicts
 from revloop.evaluation.sheets import human_judge
 from revloop.store import Store
 from revloop.trajectory import Draft, Version
 from tests.helpers.browser import Visited, chromium, needs_chromium
 from tests.helpers.judges import NOW, store_of
+from tests.helpers.record_samples import write_jsonl
 from tests.helpers.report_samples import HOSTILE
 from tests.helpers.review_server import Reviewer, serving, until
 from tests.helpers.stored import append
@@ -50,6 +56,7 @@ ARABIC = "مرحبا بالعالم (hello)."
 PHONE = {"viewport": {"width": 360, "height": 740}}
 DARK = {"color_scheme": "dark"}
 PLACES = ("/", "/trajectory/1", "/trajectory/2")
+FORMS = ("/vote", "/critique/1/1", "/critique/2/1")
 
 
 @pytest.fixture(scope="module")
@@ -188,6 +195,38 @@ def test_new_trajectories_appear_without_a_reload(
         page.locator("#v1").wait_for()
 
 
+def has_begun(path: Path) -> bool:
+    """Whether a batch has made its store and begun its run."""
+    with suppress(StoreError), Store.open_to_read(path) as store:
+        return bool(store.runs())
+    return False
+
+
+@pytest.mark.slow
+def test_a_running_batch_is_watched_to_its_end(
+    visit: Callable[..., Visited], tmp_path: Path
+) -> None:
+    drafts = tmp_path / "drafts.jsonl"
+    write_jsonl(drafts, [draft.model_dump() for draft in demo_drafts(24, seed=1)])
+    store = tmp_path / "s.sqlite"
+    words = ("batch", drafts, tmp_path / "out.jsonl", "--store", store, "--model", "demo")
+    few = ("--min-concurrency", "1", "--max-concurrency", "2")
+    command = [sys.executable, "-m", "revloop", *map(str, words), *few]
+    with subprocess.Popen(command, stderr=subprocess.DEVNULL) as batch:
+        try:
+            until(lambda: has_begun(store) or batch.poll() is not None)
+            with serving(store) as address:
+                page = visit(address).page
+                page.evaluate("window.isTheSamePage = true")
+                assert batch.poll() is None
+                page.locator("#progress-text", has_text="24 of 24 ended").wait_for(timeout=120_000)
+                assert page.evaluate("window.isTheSamePage")
+                assert page.locator(".list a").count() == 24
+            assert batch.wait(60) == 0
+        finally:
+            batch.kill()
+
+
 NEXT_PAIR = "before => document.querySelector('[name=pair]')?.value !== before"
 
 
@@ -246,11 +285,18 @@ def test_a_version_is_corrected_in_place_by_keyboard(
         assert [one["id"] for one in results if one["impact"] in {"serious", "critical"}] == []
 
 
-@pytest.mark.parametrize("path", PLACES)
-def test_a_phone_needs_no_horizontal_scrolling(
-    visit: Callable[..., Visited], texts: str, path: str
-) -> None:
-    assert not is_wider(visit(texts, **PHONE).open(path))
+def say_ones_name(visited: Visited) -> None:
+    """Enter a name, without which the forms are not shown."""
+    page = visited.open("/vote")
+    page.fill("main [name=name]", "anna")
+    page.keyboard.press("Enter")
+    page.locator("#done").wait_for()
+
+
+def test_a_phone_needs_no_horizontal_scrolling(visit: Callable[..., Visited], texts: str) -> None:
+    visited = visit(texts, **PHONE)
+    say_ones_name(visited)
+    assert [path for path in (*PLACES, *FORMS) if is_wider(visited.open(path))] == []
 
 
 @pytest.mark.parametrize("options", [{}, DARK, PHONE], ids=["light", "dark", "phone"])
@@ -258,8 +304,9 @@ def test_axe_finds_nothing_serious(
     visit: Callable[..., Visited], texts: str, address: str, options: dict[str, Any]
 ) -> None:
     found = []
-    for base, paths in ((texts, PLACES), (address, ("/", "/trajectory/2"))):
+    for base, paths in ((texts, (*PLACES, *FORMS)), (address, ("/", "/trajectory/2"))):
         visited = visit(base, **options)
+        say_ones_name(visited)
         for path in paths:
             results = Axe().run(visited.open(path)).response["violations"]
             found += [
