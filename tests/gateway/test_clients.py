@@ -212,7 +212,7 @@ async def test_a_chat_client_is_served_beside_a_running_batch(
         async with openai.AsyncOpenAI(base_url=chatty, api_key="k", max_retries=0) as client:
             while time.monotonic() < ends_at:
                 answer = await client.chat.completions.create(
-                    model="chatty@1", messages=TURNS, max_tokens=24
+                    model="chatty@1", messages=TURNS, max_tokens=24, temperature=0
                 )
                 assert answer.choices[0].message.content
                 answers += 1
