@@ -9,11 +9,10 @@ from __future__ import annotations
 
 from collections import defaultdict
 from datetime import UTC, datetime
-from pathlib import Path
 from random import Random
-from typing import TYPE_CHECKING, NamedTuple, Self
+from typing import TYPE_CHECKING, NamedTuple
 
-from revloop.store import StoreFile
+from revloop.store import StoreTables
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -64,29 +63,10 @@ class DeclaredSample(NamedTuple):
         return self.size is None or pair in self.pairs
 
 
-class Samples:
+class Samples(StoreTables):
     """The declared samples of a store."""
 
-    def __init__(self, file: StoreFile) -> None:
-        self._file = file
-
-    @classmethod
-    def open(cls, path: str | Path) -> Self:
-        """Open the samples of an existing store, to read and write.
-
-        Raises:
-            StoreError: There is no such store, or it cannot be written.
-        """
-        return cls(StoreFile.open(Path(path), more_tables=_SCHEMA))
-
-    @classmethod
-    def open_to_read(cls, path: str | Path) -> Self:
-        """Open the samples of a store to read; there may be none.
-
-        Raises:
-            StoreError: There is no such store.
-        """
-        return cls(StoreFile.open_to_read(Path(path)))
+    schema = _SCHEMA
 
     def declare(
         self, key: SampleKey, size: int | None, seed: int, strata: Mapping[str, str]
@@ -112,21 +92,11 @@ class Samples:
 
     def latest(self) -> dict[SampleKey, DeclaredSample]:
         """The last declared sample of each round."""
-        if not self._file.rows("SELECT 1 FROM sqlite_schema WHERE name = 'samples'"):
+        if not self._has("samples"):
             return {}
         rows = self._file.rows("SELECT against, round, size, id FROM samples ORDER BY id")
         newest = {SampleKey(against, round_): (size, id_) for against, round_, size, id_ in rows}
         return {key: DeclaredSample(size, self._pairs(id_)) for key, (size, id_) in newest.items()}
-
-    def close(self) -> None:
-        """Close the file."""
-        self._file.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
     def _pairs(self, sample: int) -> frozenset[str]:
         return frozenset(pair for (pair,) in self._file.rows(_PAIRS, (sample,)))

@@ -9,19 +9,19 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pydantic import ValidationError
 
 from revloop.errors import StoreError
-from revloop.store import StoreFile
+from revloop.store import StoreTables
 from revloop.trajectory import JudgeInfo, Verdict
 from revloop.values import digest_of, explain, json_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
+    from pathlib import Path
 
 _DIGEST_DIGITS = 32
 _NO_FIELDS: Mapping[str, Any] = MappingProxyType({})
@@ -88,34 +88,14 @@ class GivenVerdict(NamedTuple):
     given_at: datetime
 
 
-class Verdicts:
+class Verdicts(StoreTables):
     """The verdicts of a store; thread-safe. Make one with :meth:`open`."""
 
-    def __init__(self, file: StoreFile) -> None:
-        self._file = file
-        self._has_tables = False
-
-    @classmethod
-    def open(cls, path: str | Path) -> Self:
-        """Open the verdicts of an existing store, to read and write.
-
-        Raises:
-            StoreError: There is no such store, or it cannot be written.
-        """
-        return cls(StoreFile.open(Path(path), more_tables=_SCHEMA))
-
-    @classmethod
-    def open_to_read(cls, path: str | Path) -> Self:
-        """Open the verdicts of a store to read; there may be none.
-
-        Raises:
-            StoreError: There is no such store.
-        """
-        return cls(StoreFile.open_to_read(Path(path)))
+    schema = _SCHEMA
 
     def judges(self) -> list[JudgeInfo]:
         """The judges of all verdicts, in the order of their first verdict."""
-        if not self._has_verdicts():
+        if not self._has("verdicts"):
             return []
         rows = self._file.rows("SELECT info FROM judges ORDER BY rowid")
         with _readable(self._file.path):
@@ -123,7 +103,7 @@ class Verdicts:
 
     def get(self, judge: JudgeInfo, question: Question) -> Verdict | None:
         """A judge's verdict on a question; None if it gave none."""
-        if not self._has_verdicts():
+        if not self._has("verdicts"):
             return None
         sql = "SELECT verdict FROM verdicts WHERE judge = ? AND question = ?"
         rows = self._file.rows(sql, (judge.digest, question.digest_for(judge)))
@@ -150,7 +130,7 @@ class Verdicts:
 
     def given_by(self, judge: JudgeInfo) -> dict[str, GivenVerdict]:
         """All verdicts of a judge by the digest of their question, in the order they were given."""
-        if not self._has_verdicts():
+        if not self._has("verdicts"):
             return {}
         sql = "SELECT question, verdict, given_at FROM verdicts WHERE judge = ? ORDER BY given_at"
         rows = self._file.rows(sql, (judge.digest,))
@@ -162,42 +142,19 @@ class Verdicts:
                 for question, text, time in rows
             }
 
-    @property
-    def moment(self) -> int:
-        """Changes whenever another connection has committed something."""
-        return self._file.pragma("data_version")
-
     def counts(self) -> dict[JudgeInfo, int]:
         """Number of verdicts of each judge, in the order of their first verdict."""
-        if not self._has_verdicts():
+        if not self._has("verdicts"):
             return {}
         numbers = dict(self._file.rows("SELECT judge, count(*) FROM verdicts GROUP BY judge"))
         return {judge: numbers.get(judge.digest, 0) for judge in self.judges()}
 
     def given_since(self, judge: JudgeInfo, time: str) -> list[tuple[str, str]]:
         """A judge's verdicts from a time on: digest of the question, and when it was given."""
-        if not self._has_verdicts():
+        if not self._has("verdicts"):
             return []
         sql = "SELECT question, given_at FROM verdicts WHERE judge = ? AND given_at >= ?"
         return [(question, given) for question, given in self._file.rows(sql, (judge.digest, time))]
-
-    def close(self) -> None:
-        """Close the file."""
-        self._file.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    def _has_verdicts(self) -> bool:
-        """Whether the tables exist: the first verdict creates them."""
-        if not self._has_tables:
-            self._has_tables = bool(
-                self._file.rows("SELECT 1 FROM sqlite_schema WHERE name = 'verdicts'")
-            )
-        return self._has_tables
 
 
 @contextmanager

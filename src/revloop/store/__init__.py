@@ -16,6 +16,7 @@ from revloop.store.rows import InputState, RunRows
 from revloop.store.salvage import Losses, salvage
 from revloop.store.store import Run, Store
 from revloop.store.stored_trajectory import StoredTrajectory
+from revloop.store.tables import StoreTables
 
 __all__ = [
     "Feedback",
@@ -26,6 +27,7 @@ __all__ = [
     "Store",
     "StoreFile",
     "StoreFollower",
+    "StoreTables",
     "StoredTrajectory",
     "add_version_of_person",
     "salvage",

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from pathlib import Path
-from typing import Self
 
 from revloop.records.people import PersonFeedback
-from revloop.store.file import StoreFile, readable
+from revloop.store.file import readable
+from revloop.store.tables import StoreTables
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS feedback (
@@ -37,29 +36,10 @@ _OF_RUN = (
 )
 
 
-class Feedback:
+class Feedback(StoreTables):
     """The feedback of people in a store. Safe to use from several threads."""
 
-    def __init__(self, file: StoreFile) -> None:
-        self._file = file
-
-    @classmethod
-    def open(cls, path: str | Path) -> Self:
-        """Open the feedback of an existing store, to read and write.
-
-        Raises:
-            StoreError: There is no such store, or it cannot be written.
-        """
-        return cls(StoreFile.open(Path(path), more_tables=_SCHEMA))
-
-    @classmethod
-    def open_to_read(cls, path: str | Path) -> Self:
-        """Open the feedback of a store to read; there may be none.
-
-        Raises:
-            StoreError: There is no such store.
-        """
-        return cls(StoreFile.open_to_read(Path(path)))
+    schema = _SCHEMA
 
     def add(self, key: int, given: PersonFeedback) -> PersonFeedback:
         """Commit feedback to disk as the author's newest on that version.
@@ -81,7 +61,7 @@ class Feedback:
 
     def on_trajectory(self, key: int) -> list[PersonFeedback]:
         """The newest feedback of each person on each version of a trajectory."""
-        if not self._has_table():
+        if not self._has("feedback"):
             return []
         with readable(self._file.path):
             rows = self._file.rows(_ON_TRAJECTORY, (key,))
@@ -90,21 +70,8 @@ class Feedback:
     def of_run(self, run: int | None) -> dict[str, list[PersonFeedback]]:
         """The newest feedback of each person on each version of a run, by trajectory id."""
         found: dict[str, list[PersonFeedback]] = {}
-        if self._has_table():
+        if self._has("feedback"):
             with readable(self._file.path):
                 for id_, text in self._file.rows(_OF_RUN, (run,)):
                     found.setdefault(id_, []).append(PersonFeedback.model_validate_json(text))
         return found
-
-    def close(self) -> None:
-        """Close the file."""
-        self._file.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    def _has_table(self) -> bool:
-        return bool(self._file.rows("SELECT 1 FROM sqlite_schema WHERE name = 'feedback'"))

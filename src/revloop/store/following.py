@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple, Self
 from revloop.errors import InputError
 from revloop.store.file import StoreFile, readable
 from revloop.store.stored_trajectory import end_in, versions_of
+from revloop.store.tables import StoreConnection
 from revloop.trajectory import Draft, Trajectory
 from revloop.values import json_text, read_json
 
@@ -58,7 +59,7 @@ class Contents(NamedTuple):
     rejected: int
 
 
-class StoreFollower:
+class StoreFollower(StoreConnection):
     """One run of a store, read trajectory by trajectory. Safe to use from several threads.
 
     Args:
@@ -67,7 +68,7 @@ class StoreFollower:
     """
 
     def __init__(self, file: StoreFile, run: int | None = None) -> None:
-        self._file = file
+        super().__init__(file)
         self._run = run
 
     @classmethod
@@ -92,11 +93,6 @@ class StoreFollower:
         if self._run is None and (found := self._file.rows(_NEWEST_RUN)):
             self._run = found[0][0]
         return self._run
-
-    @property
-    def moment(self) -> int:
-        """Changes whenever another connection has committed something."""
-        return self._file.pragma("data_version")
 
     def last_version(self) -> int:
         """The number of the newest version; later ones have higher numbers."""
@@ -160,16 +156,6 @@ class StoreFollower:
         whole = self._file.rows("SELECT is_whole FROM inputs WHERE run = ?", (self.run,))
         ((rejected,),) = self._file.rows("SELECT count(*) FROM rejects WHERE run = ?", (self.run,))
         return Contents(begun, ended, bool(whole) and not whole[0][0], rejected)
-
-    def close(self) -> None:
-        """Close the file."""
-        self._file.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
 
 def _literally(text: str) -> str:
