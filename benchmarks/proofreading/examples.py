@@ -82,14 +82,36 @@ def examples(count: int, *, seed: int, part: Part) -> Iterator[Example]:
             drawn = random.sample([*prose, *lines], len(prose) + len(lines))
         right = drawn.pop()
         good = _GOOD_LINES if right in lines else _GOOD
-        right = marked(right if right in lines else _part_of(right, prose, random), random)
-        number = 0
-        if random.random() >= good:
-            number = max(1, round(len(right.split()) / random.uniform(*_WORDS_A_MISTAKE)))
-        text, mistakes = corrupted(right, random, number, known)
-        if text not in seen:
-            seen.add(text)
-            yield Example(text, right, mistakes)
+        right = right if right in lines else _part_of(right, prose, random)
+        made = example_of(right, random, known, good=good, words_a_mistake=_WORDS_A_MISTAKE)
+        if made.text not in seen:
+            seen.add(made.text)
+            yield made
+
+
+def example_of(
+    right: str,
+    random: Random,
+    known: frozenset[str],
+    *,
+    good: float,
+    words_a_mistake: tuple[int, int],
+) -> Example:
+    """A text with marks and, if it is not to stay good, with mistakes.
+
+    Args:
+        right: What it should be.
+        random: Decides.
+        known: Words that no misspelling may become.
+        good: Probability that it gets no mistakes.
+        words_a_mistake: Fewest and most words for each mistake.
+    """
+    right = marked(right, random)
+    number = 0
+    if random.random() >= good:
+        number = max(1, round(len(right.split()) / random.uniform(*words_a_mistake)))
+    text, mistakes = corrupted(right, random, number, known)
+    return Example(text, right, mistakes)
 
 
 def _part_of(right: str, prose: Sequence[str], random: Random) -> str:

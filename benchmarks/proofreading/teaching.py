@@ -15,11 +15,10 @@ from benchmarks.proofreading.examples import (
     CRITIQUES,
     SENTENCE_END,
     Example,
+    example_of,
     known_words,
-    marked,
     passages,
 )
-from benchmarks.proofreading.mistakes import corrupted
 from revloop.records import Record
 
 if TYPE_CHECKING:
@@ -64,15 +63,10 @@ def lessons(count: int, *, seed: int) -> Iterator[Example]:
     seen: set[str] = set()
     while len(seen) < count:
         right, good = deal.text()
-        random = deal.random
-        right = marked(right, random)
-        number = 0
-        if random.random() >= good:
-            number = max(1, round(len(right.split()) / random.uniform(*_WORDS_A_MISTAKE)))
-        text, mistakes = corrupted(right, random, number, known)
-        if text not in seen:
-            seen.add(text)
-            yield Example(text, right, mistakes)
+        made = example_of(right, deal.random, known, good=good, words_a_mistake=_WORDS_A_MISTAKE)
+        if made.text not in seen:
+            seen.add(made.text)
+            yield made
 
 
 def stretches(line: str) -> Iterator[str]:

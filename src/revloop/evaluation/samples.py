@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import defaultdict
 from datetime import UTC, datetime
 from random import Random
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from revloop.store import StoreTables
 
@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from revloop.evaluation.pairs import Against
+
+Stratum = TypeVar("Stratum", bound=Any)
+"""A stratum's name; names are put in order."""
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS samples (
@@ -114,16 +117,21 @@ def draw(strata: Mapping[str, str], size: int, seed: int) -> list[str]:
     members: dict[str, list[str]] = defaultdict(list)
     for item in sorted(strata):
         members[strata[item]].append(item)
-    wanted = min(size, len(strata))
-    numbers = _shares({name: len(items) for name, items in members.items()}, wanted)
+    numbers = proportional({name: len(items) for name, items in members.items()}, size)
     return [
         item for name in sorted(members) for item in random.sample(members[name], numbers[name])
     ]
 
 
-def _shares(sizes: Mapping[str, int], wanted: int) -> dict[str, int]:
-    """How many items to take from each stratum."""
+def proportional(sizes: Mapping[Stratum, int], wanted: int) -> dict[Stratum, int]:
+    """How many items to take from each stratum: its share, rounded by largest remainders.
+
+    Args:
+        sizes: The size of each stratum.
+        wanted: Items to take in all; all of them if there are fewer.
+    """
     total = sum(sizes.values())
+    wanted = min(wanted, total)
     exact = {name: wanted * size / total for name, size in sizes.items()}
     taken = {name: int(share) for name, share in exact.items()}
     by_remainder = sorted(exact, key=lambda name: (taken[name] - exact[name], name))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from random import Random
 from typing import TYPE_CHECKING, NamedTuple
 
+from revloop.evaluation.samples import proportional
 from revloop.rows import Row
 from revloop.values import json_text
 
@@ -67,7 +68,7 @@ def draw(
             held[place] = row
     drawn = [
         row
-        for stratum, number in _shares(counts, size).items()
+        for stratum, number in proportional(counts, size).items()
         for row in random.sample(kept[stratum], number)
     ]
     drawn.sort(key=lambda row: row.number)
@@ -81,15 +82,3 @@ def _stratum(row: Row, by: str | None, values: set[str]) -> Stratum:
     if len(values) < _MOST_VALUES:
         values.add(text)
     return text if text in values else "(others)", len(row.draft.response).bit_length()
-
-
-def _shares(counts: dict[Stratum, int], size: int) -> dict[Stratum, int]:
-    """Rows to draw from each stratum: in proportion, by largest remainders."""
-    total = sum(counts.values())
-    wanted = min(size, total)
-    exact = {stratum: wanted * count / total for stratum, count in counts.items()}
-    shares = {stratum: int(share) for stratum, share in exact.items()}
-    by_remainder = sorted(exact, key=lambda one: (shares[one] - exact[one], one))
-    for stratum in by_remainder[: wanted - sum(shares.values())]:
-        shares[stratum] += 1
-    return shares

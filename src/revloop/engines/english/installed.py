@@ -59,7 +59,7 @@ def installed() -> Folders:
         ModelConfigError: They are not there.
     """
     folder = cache_folder()
-    if not is_installed():
+    if not folder.is_dir():
         raise ModelConfigError(
             "The model 'english' is not installed yet: revloop critic install (it downloads 93 MB "
             f"and keeps 540 MB in {folder})."
