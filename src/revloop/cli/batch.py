@@ -13,7 +13,6 @@ import anyio
 import typer
 
 from revloop.batch import Batch, BatchOutcome, Budget, Ending, InputSource, Progress
-from revloop.checks import checkers_of
 from revloop.cli import exit_codes, output
 from revloop.cli.batch_display import follow, tell
 from revloop.cli.batch_ray import not_on_ray, one_server, run_on_ray
@@ -26,7 +25,7 @@ from revloop.cli.spending import no_budget_on_ray, tell_spending
 from revloop.cli.stores import tell_if_in_two_files
 from revloop.engines.retry import RetryPolicy
 from revloop.errors import EngineError, InputError
-from revloop.evaluation import judge_openers, selector_opener
+from revloop.evaluation import reviser_keywords
 from revloop.files.descriptors import descriptor, is_device
 from revloop.files.endings import check_trajectories
 from revloop.files.paths import Kind, Writes, check_paths
@@ -117,14 +116,9 @@ def batch(
     reviser = AsyncReviser(  # before any work: an unusable option ends it at once
         engine=engine,
         loop=loop,
-        prompts=loop.prompts,
-        judge=judge_openers(loop, retries=retries),
-        selector=selector_opener(loop, retries=retries),
-        checks=checkers_of(loop),
-        **loop.editor_keywords,
+        **reviser_keywords(loop, retries=retries),
         store=store_file,
         new_run=store.new_run,
-        retries=retries,
     )
     check_paths(_written(output_file, store_file, force=force), read, data=source)
     tell_if_in_two_files(context, store.store)

@@ -8,7 +8,6 @@ from typing import Annotated
 
 import typer
 
-from revloop.checks import checkers_of
 from revloop.cli import output
 from revloop.cli.checks import checks_line
 from revloop.cli.files import paths_read
@@ -17,7 +16,7 @@ from revloop.cli.stores import tell_if_in_two_files
 from revloop.cli.versions import totals, version_teller
 from revloop.engines.factory import refuse_jobs
 from revloop.errors import EngineError, InputError
-from revloop.evaluation import judge_openers, selector_opener
+from revloop.evaluation import reviser_keywords
 from revloop.files.compression import STANDARD_INPUT
 from revloop.files.paths import Kind, Writes, check_paths, standard_output
 from revloop.files.text import read_text
@@ -60,11 +59,7 @@ def revise(
     reviser = Reviser(  # before anything is read: an unusable option ends it at once
         engine=engine,
         loop=loop,
-        prompts=loop.prompts,
-        judge=judge_openers(loop),
-        selector=selector_opener(loop),
-        checks=checkers_of(loop),
-        **loop.editor_keywords,
+        **reviser_keywords(loop),
         store=store.store,
         new_run=store.new_run,
     )

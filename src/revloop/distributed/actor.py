@@ -12,12 +12,11 @@ import anyio
 from revloop.batch import Progress
 from revloop.batch.lockstep import HaltedError
 from revloop.batch.workers import Workers
-from revloop.checks import checkers_of
 from revloop.concurrency import task_group
 from revloop.distributed.folder import ShardFolder
 from revloop.engines.retry import RetryPolicy
 from revloop.errors import EngineError, RevloopError
-from revloop.evaluation import judge_openers, selector_opener
+from revloop.evaluation import reviser_keywords
 from revloop.options import BatchOptions, EngineOptions, RunOptions
 from revloop.reviser import AsyncReviser
 from revloop.trajectory import Draft
@@ -147,12 +146,7 @@ class Actor:
         return AsyncReviser(
             engine=engine,
             loop=loop,
-            prompts=loop.prompts,
-            judge=judge_openers(loop, retries=retries),
-            selector=selector_opener(loop, retries=retries),
-            retries=retries,
-            checks=checkers_of(loop),
-            **loop.editor_keywords,
+            **reviser_keywords(loop, retries=retries),
         )
 
     async def _keep_running(self, workers: Workers, is_running: asyncio.Event) -> None:

@@ -9,7 +9,7 @@ from revloop.evaluation.collecting import (
     count_questions,
 )
 from revloop.evaluation.evaluating import count_store, evaluate, stored_judges
-from revloop.evaluation.factory import judge_openers, open_judge, selector_opener
+from revloop.evaluation.factory import judge_openers, open_judge, reviser_keywords, selector_opener
 from revloop.evaluation.functions import FunctionJudge, demo_judge, load_function
 from revloop.evaluation.models import ModelJudge
 from revloop.evaluation.options import ComparedWith, EvaluationOptions, comparisons
@@ -50,6 +50,7 @@ __all__ = [
     "open_judge",
     "outcomes",
     "pairs_of",
+    "reviser_keywords",
     "selector_opener",
     "stored_judges",
 ]

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import anyio.to_thread
 from pydantic import SecretStr
 
+from revloop.checks import checkers_of
 from revloop.engines import HttpEngine, Request, open_local_engine
 from revloop.errors import InputError
 from revloop.evaluation.functions import demo_judge, load_function
@@ -71,6 +72,26 @@ async def open_judge(
     if is_function_name(spec):
         return load_function(spec)
     raise InputError(f"'{spec}' names no judge. Name {HOW_TO_NAME_A_JUDGE}.")
+
+
+def reviser_keywords(loop: RunOptions, *, retries: RetryPolicy | None = None) -> dict[str, Any]:
+    """What the options name beside the critic, as keywords of a reviser.
+
+    Prompt set, judges, selector, checks and editor; ``loop`` itself, the engine and the store are
+    not among them.
+
+    Raises:
+        InputError: A check cannot be loaded.
+        MissingExtraError: A check needs a package that is not installed.
+    """
+    return {
+        "prompts": loop.prompts,
+        "judge": judge_openers(loop, retries=retries),
+        "selector": selector_opener(loop, retries=retries),
+        "checks": checkers_of(loop),
+        "retries": retries,
+        **loop.editor_keywords,
+    }
 
 
 def judge_openers(

@@ -5,8 +5,7 @@ from __future__ import annotations
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING
 
-from revloop.checks import checkers_of
-from revloop.evaluation import judge_openers, selector_opener
+from revloop.evaluation import reviser_keywords
 from revloop.gateway.asked import MOST_ROUNDS, ServedDefaults
 from revloop.gateway.revising import Revisers
 from revloop.gateway.server import Gateway
@@ -63,11 +62,7 @@ async def open_gateway(
         revisers = Revisers(
             loop,
             engine=gateway.critic_engine,
-            prompts=loop.prompts,
-            judge=judge_openers(loop),
-            selector=selector_opener(loop),
-            checks=checkers_of(loop),
-            **loop.editor_keywords,
+            **reviser_keywords(loop),
             store=store.store,
             new_run=store.new_run,
         )
