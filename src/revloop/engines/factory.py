@@ -50,7 +50,8 @@ PROOFREADS = (
 def with_default(options: EngineOptions) -> EngineOptions:
     """The options, with the proofreader where nothing is named and it is installed.
 
-    No other model is ever a default: the proofreader alone is safe on any text.
+    No other model is ever a default: the proofreader alone was made for texts of any kind, and its
+    harm to them is measured (docs/evidence.md).
 
     Raises:
         InputError: Nothing is named, and the proofreader is not installed or cannot be meant.
