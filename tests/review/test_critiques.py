@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from revloop import revise
+from revloop.errors import InputError
 from revloop.export import ExportOptions, export
 from revloop.records import (
     Finding,
@@ -138,16 +139,45 @@ def test_markup_in_feedback_is_shown_as_text(address: str) -> None:
     assert "<script>0" not in anna.get("/critique/1/1")
 
 
+@pytest.mark.parametrize("prefer", [{}, {"prefer": "scores"}], ids=["judges", "scores"])
 def test_export_as_critic_takes_what_people_wrote_without_a_judge(
-    address: str, store: Path, tmp_path: Path
+    address: str, store: Path, tmp_path: Path, prefer: dict[str, Any]
 ) -> None:
     Reviewer(address, name="anna").post("/critique/1/1", **FORM)
     out = tmp_path / "critic.jsonl"
-    export(store, out, ExportOptions(form="critic", prefer="scores"))
+    counts = export(store, out, ExportOptions(form="critic", **prefer))
     (row,) = [json.loads(line) for line in out.read_text("utf-8").splitlines()]
     assert row["revision"] == "A better\ntext."
     (entry,) = read_records(out)
     assert not isinstance(entry, Finding)
+    assert counts.left_out["pairs that nobody compared"] == 4
+
+
+def test_export_as_critic_takes_what_people_wrote_on_unfinished_and_failed_trajectories(
+    tmp_path: Path,
+) -> None:
+    texts = [["one", "two"]] * 3
+    reasons = [None, StopReason.ENGINE_FAILED, StopReason.ROUNDS_DONE]
+    store = store_of(tmp_path / "s.sqlite", texts, reasons=reasons)
+    given = PersonFeedback(round=1, author="anna", given_at=NOW, negative="Too short.")
+    with Feedback.open(store) as feedback:
+        for key in (1, 2, 3):
+            feedback.add(key, given)
+    counts = export(store, tmp_path / "critic.jsonl", ExportOptions(form="critic"))
+    assert counts.rows == 3
+    assert counts.left_out["unfinished trajectories"] == 1
+
+
+def test_export_as_critic_with_neither_verdicts_nor_feedback_says_how_to_get_some(
+    address: str, store: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "critic.jsonl"
+    with pytest.raises(InputError, match="has no verdicts"):
+        export(store, out, ExportOptions(form="critic"))
+    Reviewer(address, name="anna").post("/critique/1/1", **FORM)
+    with pytest.raises(InputError, match="has no verdicts"):
+        export(store, out, ExportOptions(form="critic", judge=("ben",)))
+    assert not out.exists()
 
 
 async def test_records_import_has_peoples_feedback_alone_or_with_the_rounds(

@@ -21,7 +21,7 @@ from revloop.rows.writing import open_output
 from revloop.store import Feedback, Store
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from revloop.export.options import ExportOptions
@@ -176,20 +176,25 @@ class _Rows:
                 counts.failed += trajectory.failed
                 yield from self._rows_of(trajectory, context)
 
-    def _rows_of(self, trajectory: Trajectory, context: FormContext) -> Iterable[Any]:
+    def _rows_of(self, trajectory: Trajectory, context: FormContext) -> Iterator[Any]:
         name = self._options.form
         if name == _WHOLE:
-            return (trajectory,)
+            yield trajectory
+            return
         if name in BENCHMARKS:
-            return (answer_row(name, trajectory, self._options.round, self._model_name),)
+            yield answer_row(name, trajectory, self._options.round, self._model_name)
+            return
+        form = FORMS[name]
+        if form.make_of_people is not None:
+            yield from form.make_of_people(trajectory, context)
         if name != "versions":
             if trajectory.end is None or trajectory.failed:
                 context.left_out[UNFINISHED if trajectory.end is None else FAILED] += 1
-                return ()
+                return
             if not trajectory.draft.conversation:
                 context.left_out[NO_PROMPT] += 1
-                return ()
-        return FORMS[name].make(trajectory, context)
+                return
+        yield from form.make(trajectory, context)
 
     def _feedback(self) -> dict[str, list[PersonFeedback]]:
         run = self._store.newest_run() if self._run is None else self._run
@@ -203,7 +208,10 @@ class _Rows:
             return None
         if options.prefer == "scores":
             return CriticScores()
-        judged = judged_preferences(self._store, self._verdicts, options, self._run)
+        has_other_rows = form.make_of_people is not None and bool(self._feedback())
+        judged = judged_preferences(
+            *(self._store, self._verdicts, options, self._run), needs_judges=not has_other_rows
+        )
         self.judges = judged.judges
         return judged
 

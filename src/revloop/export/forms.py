@@ -68,6 +68,7 @@ class TrainingForm:
         compares: Whether it needs to know which of two versions is better; None: if an option of
             preferences is given.
         is_jsonl: Whether only JSONL is written.
+        make_of_people: From any trajectory to the rows of what people wrote on it.
     """
 
     make: MakeRows
@@ -76,6 +77,7 @@ class TrainingForm:
     options: frozenset[str]
     compares: bool | None = True
     is_jsonl: bool = False
+    make_of_people: MakeRows | None = None
 
     def columns(self, options: ExportOptions) -> Columns:
         """Its columns, as the options choose."""
@@ -168,11 +170,8 @@ def _steps(trajectory: Trajectory, context: FormContext) -> Iterator[Row]:
         }
 
 
-def _critic(trajectory: Trajectory, context: FormContext) -> Iterator[Row]:
-    """The rounds whose revision is preferred to the version that it revises, as records.
-
-    What people wrote on the versions is taken without a judge.
-    """
+def _of_people(trajectory: Trajectory, context: FormContext) -> Iterator[Row]:
+    """What people wrote on the versions, as records."""
     of_people = list(records_of_people([trajectory], context.of_people))
     context.of_people.pop(trajectory.id, None)
     for entry in of_people:
@@ -180,6 +179,10 @@ def _critic(trajectory: Trajectory, context: FormContext) -> Iterator[Row]:
             context.left_out[NO_RECORD] += 1
         else:
             yield entry.record.model_dump(mode="json", exclude_defaults=True)
+
+
+def _critic(trajectory: Trajectory, context: FormContext) -> Iterator[Row]:
+    """The rounds whose revision is preferred to the version that it revises, as records."""
     for version in trajectory.versions[1:]:
         verdict = _verdict(trajectory, version, context)
         if verdict != "better":
@@ -289,6 +292,13 @@ FORMS: dict[str, TrainingForm] = {
         _STEPS,
         frozenset({*_FILTERS, *_PREFERENCE}),
     ),
-    "critic": TrainingForm(_critic, {}, {}, frozenset({*_FILTERS, *_PREFERENCE}), is_jsonl=True),
+    "critic": TrainingForm(
+        _critic,
+        {},
+        {},
+        frozenset({*_FILTERS, *_PREFERENCE}),
+        is_jsonl=True,
+        make_of_people=_of_people,
+    ),
 }
 """The forms by name."""

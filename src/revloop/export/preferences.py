@@ -125,7 +125,12 @@ class JudgedPreferences:
 
 
 def judged_preferences(
-    store: Store, verdicts: Verdicts, options: ExportOptions, run: int | None
+    store: Store,
+    verdicts: Verdicts,
+    options: ExportOptions,
+    run: int | None,
+    *,
+    needs_judges: bool = True,
 ) -> JudgedPreferences:
     """The preferences of the judges that the options name, or of all that a store knows.
 
@@ -134,6 +139,7 @@ def judged_preferences(
         verdicts: The store's verdicts.
         options: Which judges, and by which rules.
         run: The run that is read; None: the newest with a trajectory.
+        needs_judges: Whether it is an error if there is no judge at all and none is named.
 
     Raises:
         InputError: The store has no verdict of a judge, or none at all.
@@ -143,6 +149,8 @@ def judged_preferences(
     known = verdicts.judges()
     stored = {judge.digest for judge in known}
     known += [judge for judge in of_loop if judge.digest not in stored]
+    if not (known or needs_judges or options.judge):
+        return JudgedPreferences(verdicts.get, (), options)
     judges = _judges_named(known, options.judge, store.path)
     return JudgedPreferences(verdicts.get, judges, options, of_loop=of_loop)
 
