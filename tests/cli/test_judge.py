@@ -61,6 +61,40 @@ async def test_a_table_says_who_has_not_judged_yet(folder: Path) -> None:
     assert "Round 1: 12 of 12 records are not judged yet, so no figures." in told.out
 
 
+async def test_a_partial_sheet_of_a_sample_gives_figures(folder: Path) -> None:
+    await judge(folder, "--human", "full.csv", "--round", "1")
+    wrote = await judge(folder, "--human", "sheet.csv", "--round", "2", "--sample", "11")
+    assert wrote.out == "sheet.csv: 11 pairs to judge\n"
+    fill_in(folder / "sheet.csv", later_wins=7)
+    for sheet in ("full.csv", "sheet.csv"):
+        text = (folder / sheet).read_text(encoding="utf-8-sig")
+        rows = list(csv.reader(io.StringIO(text)))[: 1 + 10]
+        with (folder / sheet).open("w", newline="") as file:
+            csv.writer(file).writerows(rows)
+    fill_in(folder / "full.csv", later_wins=7)
+    for sheet in ("full.csv", "sheet.csv"):
+        read = await judge(folder, "--read", sheet, "--name", "anna")
+        assert read.out == "s.sqlite: 10 verdicts of anna\n"
+    told = await revloop("evaluate", "s.sqlite", "--judge", "anna", "--json", folder=folder)
+    first, second = Evaluation.model_validate_json(told.out).judges[0].rounds
+    assert (first.unjudged, first.win_rate) == (2, None)
+    assert (second.unjudged, second.counted, second.win_rate) == (1, 10, 0.7)
+    assert second.win_rate_low is not None
+
+
+async def test_a_sample_is_of_each_round_and_in_proportion_to_a_field(tmp_path: Path) -> None:
+    rows = [[f"{n} old", f"{n} new", f"{n} newest"] for n in range(12)]
+    fields = [{"kind": "mail" if n < 4 else "note"} for n in range(12)]
+    store_of(tmp_path / "s.sqlite", rows, fields=fields)
+    wrote = await judge(tmp_path, "--human", "s.csv", "--sample", "6", "--by", "kind")
+    assert wrote.out == "s.csv: 12 pairs to judge\n"
+    text = (tmp_path / "s.csv").read_text(encoding="utf-8-sig")
+    asked = [(row["text_a"], row["text_b"]) for row in csv.DictReader(io.StringIO(text))]
+    newest = [pair for pair in asked if any("newest" in one for one in pair)]
+    assert len(newest) == 6
+    assert sum(int(one.split()[0]) < 4 for one, _ in newest) == 2
+
+
 async def test_rows_that_cannot_be_used_are_told_and_cost_no_other(folder: Path) -> None:
     await judge(folder, "--human", "sheet.csv", "--round", "1")
     fill_in(folder / "sheet.csv", later_wins=12)
@@ -85,6 +119,9 @@ async def test_a_sheet_may_be_jsonl(folder: Path) -> None:
         (("--human", "a.csv", "--read", "b.csv"), "--human"),
         (("--read", "none.csv"), "cannot be read"),
         (("--human", "a.csv", "--round", "7"), "no changed text"),
+        (("--human", "a.csv", "--round", "7", "--sample", "3"), "no changed text"),
+        (("--human", "a.csv", "--by", "kind"), "--by needs --sample"),
+        (("--human", "a.csv", "--sample", "3", "--by", "nothing"), "has a field 'nothing'"),
         (("--read", "empty.csv"), "no usable verdict"),
         (("--read", "empty.csv", "--name", " "), "blank"),
         (("--human", "empty.csv"), "--force"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, NamedTuple
 
 import typer
 
@@ -12,6 +12,7 @@ from revloop.cli.files import Force, new_file
 from revloop.cli.stores import StoreToRead
 from revloop.errors import InputError
 from revloop.evaluation import ComparedWith, Verdicts, comparisons, count_store
+from revloop.evaluation.drawing import sample_pairs
 from revloop.evaluation.sheets import (
     UnusableSheetRow,
     human_judge,
@@ -47,38 +48,68 @@ def judge(
         int | None,
         typer.Option("--round", min=1, help="With --human: only this round. Default: all."),
     ] = None,
+    sample: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="With --human: only so many pairs of each round, a stratified random sample, "
+            "which the store remembers. Default: all.",
+            metavar="N",
+        ),
+    ] = None,
+    by: Annotated[
+        str | None,
+        typer.Option(
+            help="With --sample: draw in proportion to this field of the drafts, besides the stop "
+            "reason.",
+            metavar="FIELD",
+        ),
+    ] = None,
     seed: Annotated[int, typer.Option(min=0, help="With --human: random seed.")] = 0,
     force: Force = False,
 ) -> None:
     """Let people compare versions: write a sheet, or read a completed one.
 
     A sheet has the columns id, prompt, text_a, text_b, verdict (A, B or tie) and reason. Texts and
-    rows are in random order. `revloop evaluate` then reports the figures.
+    rows are in random order. `revloop evaluate` then reports the figures, once all pairs are
+    judged, or ten of a sample.
     """
     if (human is None) == (read is None):
         raise InputError("Name a sheet: --human to write one, --read to read one.")
     if human is not None:
         check_paths([Writes(human, "the sheet", may_replace=force)], {"the store": store})
-        _write(store, human, against, only_round, seed, force=force)
+        wanted = _WantedPairs(against, only_round, sample, by, seed)
+        _write(store, human, wanted, force=force)
     elif read is not None:
         _read(store, read, name)
 
 
-def _write(
-    store: Path,
-    sheet: Path,
-    against: ComparedWith,
-    only_round: int | None,
-    seed: int,
-    *,
-    force: bool,
-) -> None:
-    most = count_store(store).rounds
-    rounds = range(1, most + 1) if only_round is None else range(only_round, only_round + 1)
-    with Store.open_to_read(store) as opened, new_file(sheet, force=force) as file:
-        questions = questions_for_people(
-            opened.contents(), rounds=rounds, against=comparisons(against), seed=seed
-        )
+class _WantedPairs(NamedTuple):
+    """What a sheet asks about."""
+
+    against: ComparedWith
+    round: int | None
+    sample: int | None
+    by: str | None
+    seed: int
+
+
+def _write(store: Path, sheet: Path, wanted: _WantedPairs, *, force: bool) -> None:
+    if wanted.by is not None and wanted.sample is None:
+        raise InputError("--by needs --sample: a sheet of all pairs is the same with any field.")
+    most = count_store(store, by=wanted.by).rounds
+    rounds = range(1, most + 1) if wanted.round is None else range(wanted.round, wanted.round + 1)
+    pairs: dict[str, Any] = {
+        "rounds": rounds,
+        "against": comparisons(wanted.against),
+        "seed": wanted.seed,
+    }
+    with new_file(sheet, force=force) as file:
+        only = None
+        if wanted.sample is not None:
+            only = sample_pairs(store, **pairs, size=wanted.sample, by=wanted.by)
+        with Store.open_to_read(store) as opened:
+            questions = questions_for_people(opened.contents(), **pairs, only=only)
         if not questions:
             raise InputError(f"{store} holds no changed text in these rounds.")
         write_sheet(file, questions, as_csv=sheet.suffix != ".jsonl")

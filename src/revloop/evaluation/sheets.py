@@ -79,6 +79,7 @@ def questions_for_people(
     rounds: range,
     against: frozenset[Against],
     seed: int = 0,
+    only: frozenset[str] | None = None,
 ) -> list[Question]:
     """The pairs to judge, shuffled, each in a random order.
 
@@ -87,12 +88,15 @@ def questions_for_people(
         rounds: The rounds to judge.
         against: What each round is compared with.
         seed: Seed of the order.
+        only: The pairs to take, by the digest with the earlier text first; None: all.
     """
     random = Random(f"sheet {seed}")
     known: dict[str, Question] = {}
     for trajectory in trajectories:
         for pair in pairs_of(trajectory, rounds.stop - 1, against):
             if pair.is_unchanged or pair.round not in rounds:
+                continue
+            if only is not None and pair.question.digest not in only:
                 continue
             if not any(question.digest in known for question in pair.question.orders):
                 shown = random.choice(pair.question.orders)

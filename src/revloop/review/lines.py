@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple, Self
 
 from revloop.evaluation import ORIGINAL, Question, pairs_of
+from revloop.evaluation.drawing import stratum_of
 from revloop.evaluation.outcomes import group_of
 from revloop.report.aggregates import RESULTS, UNFINISHED, preview_of, result_of
-from revloop.values import json_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -78,13 +78,7 @@ def _deciding(trajectory: Trajectory, source: ReportSource) -> Iterator[str]:
 
 
 def _texts(key: int, trajectory: Trajectory, by: str | None) -> Iterator[Row]:
-    end = trajectory.end
-    stratum = json_text(
-        [
-            UNFINISHED if end is None else end.reason.value,
-            None if by is None else group_of(trajectory, by),
-        ]
-    )
+    end, stratum = trajectory.end, stratum_of(trajectory, by)
     for pair in pairs_of(trajectory, trajectory.rounds, ORIGINAL):
         if pair.is_unchanged:
             continue
