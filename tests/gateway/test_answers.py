@@ -115,6 +115,11 @@ async def test_usage_counts_all_calls_with_the_parts_beside_it(up: Running) -> N
         ({"finish_reason": "length"}, {}, "length"),
         ({"finish_reason": "content_filter"}, {}, "content_filter"),
         ({}, {"response_format": {"type": "json_object"}}, "json"),
+        ({}, {"structured_outputs": {"json": {"type": "object"}}}, "json"),
+        ({}, {"guided_json": {"type": "object"}}, "json"),
+        ({}, {"structured_outputs": {"regex": "[a-z]+"}}, "form"),
+        ({}, {"guided_choice": ["yes", "no"]}, "form"),
+        ({}, {"response_format": {"type": "structural_tag"}}, "form"),
     ],
 )
 async def test_what_is_no_finished_text_is_returned_as_it_is(
@@ -158,10 +163,29 @@ async def test_json_is_revised_under_its_schema_if_the_gateway_is_told_so(tmp_pa
             reply["revloop"]["choices"][0] | {"version": 2, "rounds": 3}
             == (reply["revloop"]["choices"][0])
         )
+        shown = [received.body["prompt"] for received in up.critic.asked(COMPLETIONS)]
+        mark = '[response format] JSON that fits this schema: {"type":"object","required":["name"]}'
+        assert all(f"How are you?\n\n{mark}" in prompt for prompt in shown)
+        (asked,) = up.upstream.asked(CHAT)
+        assert asked.body["messages"] == QUESTION
         error_ = await up.refused(
             400, response_format={**form, "json_schema": {"schema": {"type": 5}}}
         )
         assert error_["param"] == "response_format"
+
+
+@pytest.mark.parametrize("revises", [True, False])
+@pytest.mark.parametrize("kind", ["chat/completions", "completions"])
+async def test_the_critic_is_told_of_json_if_it_is_to_revise_it(
+    tmp_path: Path, kind: str, revises: bool
+) -> None:
+    own = {"prompt": "Hi."} if kind == "completions" else {"messages": QUESTION}
+    body = {"model": MODEL, "response_format": {"type": "json_object"}, **own}
+    async with running(tmp_path, revise_json=revises) as up:
+        async with up.post(f"/v1/{kind}", json=body) as response:
+            assert response.status == 200
+        (stored,) = up.stored()
+        assert ("\n\n[response format] JSON" in stored.draft.prompt_text) == revises
 
 
 async def test_each_of_several_choices_is_a_trajectory(up: Running) -> None:

@@ -15,7 +15,6 @@ from revloop.gateway.choices import (
     answer_in,
     answered_round,
     draft_of,
-    usable_json,
     why_unrevised,
     with_text,
 )
@@ -43,6 +42,7 @@ _WHY_UNREVISED = {
     "content_filter": "A content filter ended it.",
     "empty": "It has no text.",
     "json": "It is JSON that the client asked for.",
+    "form": "It has a form that the client asked for.",
     "not_asked": "No round was asked for.",
 }
 
@@ -136,8 +136,9 @@ class Answering:
             RefusedRequestError: The client asks for something that cannot be done.
             RevloopError: There is no draft, or a version could not be stored.
         """
-        asked, form = under_way.asked, under_way.asked.json_form
-        is_usable = usable_json(form) if form is not None and self._revise_json else None
+        asked, form = under_way.asked, under_way.asked.form
+        is_revised_json = form is not None and form.is_json and self._revise_json
+        is_usable = form.checker() if form is not None and is_revised_json else None
         reply = await self._upstream.draft(asked.kind, asked.body, key)
         under_way.tell("The draft is written.")
         drafts = reply["choices"]
@@ -166,7 +167,7 @@ class Answering:
             return AnsweredChoice(dict(choice), about | _ended(why, _WHY_UNREVISED[why]))
         ends_at_s = None if asked.deadline_s is None else under_way.arrived_at_s + asked.deadline_s
         revised = await self._revisers.revise(
-            draft_of(choice, asked, name, self._upstream.model),
+            draft_of(choice, asked, name, self._upstream.model, shows_form=is_usable is not None),
             0 if why else asked.iterations,
             gate=asked.gate,
             ends_at_s=ends_at_s,

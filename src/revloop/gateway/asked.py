@@ -10,6 +10,7 @@ from pydantic import Field, ValidationError
 from pydantic_core import from_json
 
 from revloop.gateway.conversation import messages_of
+from revloop.gateway.forms import AskedForm
 from revloop.gateway.refusals import RefusedRequestError, invalid
 from revloop.values import Frozen, explain
 
@@ -67,6 +68,7 @@ class AskedAnswer:
         streams: Whether the answer is to be streamed.
         includes_usage: Whether the stream ends with the usage.
         tells_progress: Whether the stream tells what is being done.
+        form: The form that the answer is to have; None: any text.
     """
 
     kind: Kind
@@ -80,13 +82,7 @@ class AskedAnswer:
     streams: bool
     includes_usage: bool
     tells_progress: bool
-
-    @property
-    def json_form(self) -> Mapping[str, Any] | None:
-        """The form of JSON that is asked for; None if a text is."""
-        form = self.body.get("response_format")
-        is_text = not isinstance(form, Mapping) or form.get("type") in {None, "text"}
-        return None if is_text else form
+    form: AskedForm | None
 
 
 def read_request(raw: bytes, kind: Kind, defaults: ServedDefaults) -> AskedAnswer:
@@ -121,6 +117,7 @@ def read_request(raw: bytes, kind: Kind, defaults: ServedDefaults) -> AskedAnswe
         streams=body.get("stream") is True,
         includes_usage=isinstance(options, Mapping) and options.get("include_usage") is True,
         tells_progress=ours.progress,
+        form=AskedForm.of(body),
     )
 
 

@@ -7,11 +7,8 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
-from pydantic_core import from_json
 
-from revloop.checks.builtin.json_schema import json_validator
 from revloop.errors import BadReplyError
-from revloop.gateway.refusals import invalid
 from revloop.prompts.parsing import UnusableError, without_thoughts
 from revloop.trajectory import Draft
 from revloop.values import explain
@@ -20,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from revloop.gateway.asked import AskedAnswer
-    from revloop.trajectory import Trajectory
+    from revloop.trajectory import Message, Trajectory
 
 _CALLS = ("tool_calls", "function_call")
 
@@ -53,8 +50,8 @@ def why_unrevised(choice: Mapping[str, Any], asked: AskedAnswer, *, revise_json:
         return str(reason)
     if not answer_in(choice).strip():
         return "empty"
-    if asked.json_form is not None and not revise_json:
-        return "json"
+    if asked.form is not None and not (asked.form.is_json and revise_json):
+        return "json" if asked.form.is_json else "form"
     return "" if asked.iterations else "not_asked"
 
 
@@ -69,7 +66,9 @@ def with_text(choice: Mapping[str, Any], text: str) -> dict[str, Any]:
     return {name: value for name, value in changed.items() if name != "token_ids"}
 
 
-def draft_of(choice: Mapping[str, Any], asked: AskedAnswer, name: str, model: str) -> Draft:
+def draft_of(
+    choice: Mapping[str, Any], asked: AskedAnswer, name: str, model: str, *, shows_form: bool
+) -> Draft:
     """The draft that a choice is.
 
     Args:
@@ -77,41 +76,33 @@ def draft_of(choice: Mapping[str, Any], asked: AskedAnswer, name: str, model: st
         asked: The request.
         name: The draft's id.
         model: The model that wrote it.
+        shows_form: Whether the critic is told the form that the client asks for.
 
     Raises:
         BadReplyError: The text cannot be stored.
     """
-    fields = {"prompt": asked.prompt, "messages": asked.messages, "response": answer_in(choice)}
+    prompt, messages = asked.prompt, asked.messages
+    if shows_form and asked.form is not None:
+        prompt, messages = _with_mark(asked.form.mark, prompt, messages)
+    fields = {"prompt": prompt, "messages": messages, "response": answer_in(choice)}
     try:
         return Draft.model_validate({**fields, "id": name, "extra": {"draft_model": model}})
     except ValidationError as exc:
         raise BadReplyError(f"The draft cannot be used: {explain(exc)}.") from exc
 
 
-def usable_json(form: Mapping[str, Any]) -> Callable[[str], bool]:
-    """Tells whether a text is JSON of the form that a client asks for.
-
-    Raises:
-        RefusedRequestError: The form is not known, or is no schema.
-        MissingExtraError: A schema needs the package jsonschema.
-    """
-    asked = form.get("json_schema")
-    schema = asked.get("schema") if isinstance(asked, Mapping) else None
-    validator = None
-    if schema is not None:
-        try:
-            validator = json_validator(schema)
-        except ValueError as exc:
-            raise invalid(f"'response_format' has no schema: {exc}.", "response_format") from exc
-
-    def is_usable(text: str) -> bool:
-        try:
-            value = from_json(text, allow_inf_nan=False)
-        except ValueError:
-            return False
-        return validator is None or bool(validator.is_valid(value))
-
-    return is_usable
+def _with_mark(
+    mark: str, prompt: str | None, messages: tuple[Message, ...] | None
+) -> tuple[str | None, tuple[Message, ...] | None]:
+    """The prompt, or the conversation, with a mark at the end of the user's last turn."""
+    if messages is None:
+        return f"{prompt}\n\n{mark}", None
+    of_user = [number for number, turn in enumerate(messages) if turn.role == "user"]
+    last = of_user[-1] if of_user else 0
+    turns = list(messages)
+    text = f"{turns[last].content}\n\n{mark}"
+    turns[last] = turns[last].model_copy(update={"content": text})
+    return None, tuple(turns)
 
 
 def answered_round(trajectory: Trajectory, is_usable: Callable[[str], bool] | None) -> int:

@@ -73,8 +73,9 @@ class GatewayOptions(Options):
     )
     revise_json: bool = Field(
         default=False,
-        description="Revise answers for which the client asks in JSON, too; a version that is not "
-        "valid is not answered. By default such answers are returned as they are.",
+        description="Revise answers for which the client asks in JSON, too: the critic is shown "
+        "the schema, and a version that does not fit it is not answered. By default such answers "
+        "are returned as they are.",
     )
     host: Annotated[str, Flag(metavar="ADDRESS")] = Field(
         default="127.0.0.1",
