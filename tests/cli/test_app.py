@@ -78,6 +78,16 @@ async def test_the_last_version_goes_to_stdout_and_the_progress_to_stderr() -> N
     assert "All rounds are done (2)." in finished.err
 
 
+async def test_a_terminal_shows_what_is_waited_for() -> None:
+    async with stub("Better.") as server:
+        finished = await revloop(
+            *("revise", "Good.", "-n", "1", "--base-url", server.base_url),
+            environment={"FORCE_COLOR": "1", "TERM": "xterm"},
+        )
+    assert (finished.code, finished.out) == (0, "Better.\n")
+    assert "opening the critic: 0.0 s so far" in finished.err
+
+
 @pytest.mark.parametrize("before", [True, False])
 async def test_progress_is_told_as_json_where_it_is_asked_for(before: bool) -> None:
     words = ("revise", "Good.", "-n", "2", "--base-url")

@@ -11,7 +11,7 @@ from rich.console import Console
 
 from revloop.cli import counting as module
 from revloop.cli import output
-from revloop.cli.counting import counting
+from revloop.cli.counting import counting, waiting
 
 
 def test_without_a_terminal_a_line_comes_every_while_even_if_nothing_does(
@@ -72,3 +72,24 @@ def test_a_count_that_fails_ends_its_line(monkeypatch: pytest.MonkeyPatch) -> No
     with pytest.raises(KeyError), counting("verdicts of rule", 2):
         raise KeyError("gone")
     assert not any(thread.name == "revloop-counting" for thread in threading.enumerate())
+
+
+def test_without_a_terminal_a_line_says_every_while_what_is_waited_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(module, "LINE_EVERY_S", 0.01)
+    lines: list[str] = []
+    has_come = threading.Semaphore(0)
+
+    def say(line: str) -> None:
+        lines.append(line)
+        has_come.release()
+
+    monkeypatch.setattr(output, "say", say)
+    with waiting("opening the critic") as wait_for:
+        assert has_come.acquire(timeout=60)
+        wait_for("revising")
+        while not lines[-1].startswith("revising: "):
+            assert has_come.acquire(timeout=60)
+    assert lines[0].startswith("opening the critic: ")
+    assert lines[0].endswith(" s so far")

@@ -43,6 +43,9 @@ def _kept(before: str, after: str) -> str:
         ("It costed alot.", "It cost a lot."),
         ("I know there house.", "I know their house."),
         ("He came , and left", "He came, and left."),
+        ("He run `x` and it costed $5, not $4.", "He ran `x` and it cost $5, not $4."),
+        ("It is (wich helps) [a note] here.", "It is (which helps) [a note] here."),
+        ("If a < b than stop, if c > d go.", "If a < b then stop, if c > d go."),
     ],
 )
 def test_a_corrected_word_and_a_swapped_small_word_are_small_changes(
@@ -64,9 +67,22 @@ def test_a_corrected_word_and_a_swapped_small_word_are_small_changes(
         ("They did not come.", "They did come."),
         ("Read Dune by Herbert.", "Read Dunes by Herbert."),
         ("The old man left.", "The man left."),
+        ("Run `git recieve pack` now.", "Run `git receive pack` now."),
+        ("Run ``a ` recieve`` now.", "Run ``a ` receive`` now."),
+        ("See host.org/teh-page now.", "See host.org/the-page now."),
+        ("See https://host.org/teh now.", "See https://host.org/the now."),
+        ("See [it](widgt one (frist)) now.", "See [it](widget one (first)) now."),
+        ("See [it][frist] now.", "See [it][first] now."),
+        ("Write to jonh@host.org now.", "Write to john@host.org now."),
+        ("It is in docs/frist_page.md now.", "It is in docs/first_page.md now."),
+        ('Put <p clas="x"> there.', 'Put <p class="x"> there.'),
+        ("Add --versoin to it.", "Add --version to it."),
+        ("Ask @jonh or #teh people.", "Ask @john or #the people."),
+        ("Here $a_frist+b$ holds.", "Here $a_first+b$ holds."),
+        (r"Write \secton here.", r"Write \section here."),
     ],
 )
-def test_numbers_markup_names_negations_and_other_words_stay(before: str, after: str) -> None:
+def test_numbers_markup_code_names_negations_and_other_words_stay(before: str, after: str) -> None:
     assert _kept(before, after) == before
 
 
@@ -95,6 +111,30 @@ def test_only_prose_is_read() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    "code",
+    [
+        "````\nsome words of code here\n```\nsome words of code here\n```\n````",
+        "~~~\nsome words of code here\n```\nsome words of code here\n~~~",
+        "> ```\n> some words of code here\n> ```",
+        "- ```\n  some words of code here\n  ```",
+    ],
+)
+def test_a_block_of_code_ends_with_a_fence_like_its_own(code: str) -> None:
+    answer = f"Here are the words before.\n{code}\nHere are the words after."
+
+    assert [answer[start:end] for start, end in passages(answer)] == [
+        "Here are the words before.",
+        "Here are the words after.",
+    ]
+
+
+def test_a_line_that_begins_with_code_opens_no_block() -> None:
+    answer = "```a = b``` is the first line of code.\nHere are the words after."
+
+    assert len(list(passages(answer))) == 2
+
+
 def test_a_long_line_is_read_a_few_sentences_at_a_time() -> None:
     line = " ".join(f"Sentence {number} has only a few words." for number in range(40))
 
@@ -116,6 +156,7 @@ def test_a_word_that_no_vocabulary_has_may_stand_for_those_one_slip_away() -> No
     [
         "We met Hause there.",
         "Type `hoise` or **hoise** or hoise.py or x_hoise.",
+        "Type `is hoise of` or <p hoise of> or [is](is hoise of).",
         "The centre of colour is organised.",
         "The house's isn't hou.",
     ],
@@ -221,6 +262,21 @@ async def test_critique_and_revision_can_come_in_one_reply() -> None:
         trajectory = await reviser.revise(TEXT, iterations=1)
     assert "first" in trajectory.final
     assert len(critic.asked) == len(CORRECTED)  # each passage once
+
+
+async def test_a_passage_that_stays_is_read_in_the_first_round_alone() -> None:
+    critic = _Critic(CORRECTED)
+
+    async with AsyncReviser(engine=_engine(critic), prompts=ENGLISH) as reviser:
+        trajectory = await reviser.revise(f"{TEXT}\nThe words of the house are here.")
+    assert trajectory.rounds == 2
+    assert sorted(critic.asked) == [
+        "It was here for hours.",
+        "It were here for hours.",
+        "The first line is of some words.",  # as corrected before the model reads it
+        "The first line is of some words.",
+        "The words of the house are here.",
+    ]
 
 
 async def test_the_tokens_of_a_reading_count_once() -> None:

@@ -27,6 +27,7 @@ FLOORS = {
     "values": 0,
     "files": 1,
     "functions": 0,
+    "markdown": 0,
     "models": 1,
     "prompts": 1,
     "tracing": 1,

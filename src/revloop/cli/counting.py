@@ -85,6 +85,41 @@ def counting(what: str, total: int) -> Iterator[Callable[..., None]]:
         yield count.tell
 
 
+class _Wait:
+    """What is waited for, and since when."""
+
+    def __init__(self, what: str) -> None:
+        self.tell(what)
+
+    def tell(self, what: str) -> None:
+        """Set what is waited for from now on."""
+        self._what, self._started = what, time.monotonic()
+
+    def values(self) -> dict[str, Any]:
+        """What is waited for, and how long already."""
+        return {"what": self._what, "elapsed_s": time.monotonic() - self._started}
+
+    def line(self) -> str:
+        """The same as a line."""
+        found = self.values()
+        return f"{found['what']}: {duration(found['elapsed_s'])} so far"
+
+
+@contextmanager
+def waiting(what: str) -> Iterator[Callable[[str], None]]:
+    """Show what is waited for while the block runs.
+
+    Args:
+        what: It, at first.
+
+    Yields:
+        A function that takes what is waited for next.
+    """
+    wait = _Wait(what)
+    with showing(wait.line, wait.values):
+        yield wait.tell
+
+
 @contextmanager
 def repeating(tell: Callable[[], None], every_s: float) -> Iterator[None]:
     """Call a function repeatedly while the block runs, from a thread of its own.

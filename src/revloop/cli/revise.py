@@ -10,6 +10,7 @@ import typer
 
 from revloop.cli import output
 from revloop.cli.checks import checks_line
+from revloop.cli.counting import waiting
 from revloop.cli.files import paths_read
 from revloop.cli.generated import with_options
 from revloop.cli.stores import tell_if_in_two_files
@@ -72,7 +73,8 @@ def revise(
     )
     tell_if_in_two_files(context, store.store)
     draft = _draft(_read_response(response, file), prompt, draft_id)
-    with reviser:
+    with waiting("opening the critic") as wait_for, reviser:
+        wait_for("revising")
         tell = version_teller(loop.iterations)
         trajectory = reviser.revise(draft, iterations=loop.iterations, on_version=tell)
     _print(trajectory, as_json=as_json)

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from revloop.checks import Markdown
-from revloop.checks.builtin.fences import fences, without_fences
+from revloop.markdown.fences import fences, without_fences
 from tests.helpers.built_in import says, shows
 
 PARTS = {

@@ -13,8 +13,8 @@ from pydantic import Field
 from pydantic_core import from_json
 
 from revloop.checks.builtin.base import BuiltInCheck, Flaw
-from revloop.checks.builtin.fences import fences
 from revloop.errors import failure_line
+from revloop.markdown.fences import fences
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

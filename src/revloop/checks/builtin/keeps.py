@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import BeforeValidator, Field
 
 from revloop.checks.builtin.base import BuiltInCheck, Flaw, listed, one_or_more
-from revloop.checks.builtin.fences import fences
 from revloop.checks.builtin.links import inline_code, links, without_code
 from revloop.checks.builtin.names import is_kept, name_forms, names
 from revloop.checks.builtin.numbers import numbers, numbers_in_words
 from revloop.checks.builtin.words import folded
+from revloop.markdown.fences import fences
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

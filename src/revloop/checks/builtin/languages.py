@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import AfterValidator, BeforeValidator, Field
 
 from revloop.checks.builtin.base import BuiltInCheck, Flaw, listed, one_or_more
-from revloop.checks.builtin.fences import without_fences
+from revloop.markdown.fences import without_fences
 from revloop.records import LanguageDetector
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from pydantic import Field
 
 from revloop.checks.builtin.base import BuiltInCheck, Flaw, listed
-from revloop.checks.builtin.fences import fences
+from revloop.markdown.fences import fences
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

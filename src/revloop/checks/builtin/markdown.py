@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 from pydantic import Field
 
 from revloop.checks.builtin.base import BuiltInCheck, Flaw, Phrases, listed
-from revloop.checks.builtin.fences import fences
 from revloop.checks.builtin.words import folded
+from revloop.markdown.fences import fences
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

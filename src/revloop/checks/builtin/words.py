@@ -8,7 +8,7 @@ from functools import cache
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-from revloop.checks.builtin.fences import fences, text_lines
+from revloop.markdown.fences import fences, text_lines
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

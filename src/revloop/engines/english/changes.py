@@ -9,6 +9,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING, NamedTuple
 
 from revloop.edits import matching_words
+from revloop.engines.english.fixed import is_fixed
 from revloop.engines.english.words import CONFUSED, FORMS, SMALL
 
 if TYPE_CHECKING:
@@ -65,13 +66,15 @@ def changed(text: str, changes: Iterable[WordChange]) -> str:
 def is_small(text: str, change: WordChange) -> bool:
     """Whether a change corrects a word, or puts, takes away or swaps small words.
 
-    It may take away a doubled word. Numbers, markup, colons and quotation marks stay, as do names,
-    negations, and capitals that only become small letters.
+    It may take away a doubled word. Numbers, markup, colons and quotation marks stay, as do code,
+    addresses, names, negations, and capitals that only become small letters.
 
     Args:
         text: The text before.
         change: One of its changes.
     """
+    if is_fixed(text, change.start, change.end):
+        return False
     passage = text[change.start : change.end]
     if Counter(_UNTOUCHED.findall(passage)) != Counter(_UNTOUCHED.findall(change.new)):
         return False

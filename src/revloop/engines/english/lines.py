@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
+from revloop.markdown.fences import fences
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_FENCE = re.compile(r"\s*(?:```|~~~)")
 _MARK = re.compile(r"\s*(?:>\s*)*(?:[-*+\u2022]\s+|\d+[.)]\s+|#+\s+)?")
 _WORD = re.compile(r"[a-z]{3}")
 _SENTENCE_END = re.compile(r"(?<=[.!?])\s+(?=[A-Z])")
@@ -26,12 +27,14 @@ class Passage(NamedTuple):
 
 def passages(text: str) -> Iterator[Passage]:
     """The passages to proofread, in their order."""
-    is_code = False
+    code = iter(fences(text))
+    block = next(code, None)
     at = 0
     for line in text.splitlines(keepends=True):
-        if _FENCE.match(line):
-            is_code = not is_code
-        elif not is_code and "|" not in line and not line.startswith(("    ", "\t")):
+        while block is not None and block.end <= at:
+            block = next(code, None)
+        is_code = block is not None and block.start <= at
+        if not is_code and "|" not in line and not line.startswith(("    ", "\t")):
             mark = _MARK.match(line)
             begin = at + (mark.end() if mark else 0)
             end = at + len(line.rstrip())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from typing import TYPE_CHECKING, NamedTuple
 
 import anyio.to_thread
@@ -23,6 +24,8 @@ _ASKED = "Correct this:\n{}\n\nFaults:\n"
 _BRIDGE = "\n\nCorrected:\n"
 _MOST_TOKENS = 420
 _GREEDY = Sampling(temperature=0.0)
+_KEPT_PASSAGES = 4096
+_NO_TOKENS = Usage(prompt_tokens=0, generated_tokens=0)
 
 SPELLING_NATS = 6.0
 """Log-probability that a respelt word must bring."""
@@ -55,9 +58,10 @@ class Reader:
     def __init__(self, critic: Engine, likelihood: Likelihood, vocabulary: Collection[str]) -> None:
         self._critic, self._likelihood, self._vocabulary = critic, likelihood, vocabulary
         self._scoring = anyio.Lock()
+        self._known: OrderedDict[str, list[WordChange]] = OrderedDict()
 
     async def read(self, text: str) -> Reading:
-        """Proofread a text."""
+        """Proofread a text; what was read before, as most of it was in a second round, is known."""
         found: dict[Passage, tuple[list[WordChange], Usage]] = {}
 
         async def proofread(passage: Passage) -> None:
@@ -81,6 +85,16 @@ class Reader:
         )
 
     async def _proofread(self, passage: str) -> tuple[list[WordChange], Usage]:
+        if passage in self._known:
+            self._known.move_to_end(passage)
+            return self._known[passage], _NO_TOKENS
+        found, usage = await self._proofread_anew(passage)
+        self._known[passage] = found
+        while len(self._known) > _KEPT_PASSAGES:
+            self._known.popitem(last=False)
+        return found, usage
+
+    async def _proofread_anew(self, passage: str) -> tuple[list[WordChange], Usage]:
         spelt = await self._spelt(passage)
         reply = await self._critic.generate(
             Request(prompt=_ASKED.format(spelt), sampling=_GREEDY, max_tokens=_MOST_TOKENS)

@@ -6,6 +6,8 @@ import re
 from string import ascii_lowercase
 from typing import TYPE_CHECKING, NamedTuple
 
+from revloop.engines.english.fixed import is_fixed
+
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator
 
@@ -41,7 +43,7 @@ def vocabulary_of(tokens: Iterable[str]) -> frozenset[str]:
 def misspellings(text: str, vocabulary: Collection[str]) -> Iterator[Misspelling]:
     """The unknown words of a text that a single slip makes of known ones.
 
-    Names, words in marks and other spellings of English are left out.
+    Names, words in marks, code, addresses and other spellings of English are left out.
 
     Args:
         text: A passage of prose.
@@ -55,7 +57,7 @@ def misspellings(text: str, vocabulary: Collection[str]) -> Iterator[Misspelling
             one for one in _one_slip_away(word) if one in vocabulary and not _is_variant(word, one)
         )
         found = tuple(sorted(one.capitalize() if match[0] != word else one for one in words))
-        if found:
+        if found and not is_fixed(text, *match.span()):
             yield Misspelling(*match.span(), found)
 
 

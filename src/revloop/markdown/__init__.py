@@ -1,0 +1,1 @@
+"""Markdown: the parts of a text that are code."""
