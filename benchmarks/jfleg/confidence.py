@@ -26,8 +26,12 @@ WEIGHT = 10.0
 MARGIN = 2.0
 """Least sum, in nats, of a change that is kept."""
 
-CAREFUL_MARGIN = 2.5
-"""The same for the critic alone."""
+CAREFUL_WEIGHT = 2.0
+CAREFUL_MARGIN = 2.0
+"""The same for a gate that spares good sentences."""
+
+_accepted: dict[tuple[str, str, float, float], str] = {}
+"""Why each change was accepted: text, revision, weight and margin."""
 
 _PROMPTS = Path(__file__).parent / "prompts" / "rewrite"
 
@@ -38,8 +42,8 @@ def judge(_prompt: str, first: str, second: str) -> tuple[str, str]:
 
 
 def careful_judge(_prompt: str, first: str, second: str) -> tuple[str, str]:
-    """The same by the critic alone, whose margin spares good sentences."""
-    return _verdict(first, second, 0.0, CAREFUL_MARGIN)
+    """The same with the weight and margin that spare good sentences."""
+    return _verdict(first, second, CAREFUL_WEIGHT, CAREFUL_MARGIN)
 
 
 def gain(text: str, revision: str) -> float:
@@ -48,14 +52,24 @@ def gain(text: str, revision: str) -> float:
 
 
 def _verdict(first: str, second: str, weight: float, margin: float) -> tuple[str, str]:
+    """A gate asks in both orders; the way back from an accepted change is not computed."""
     with fluency.LOCK:
-        likelier = weight * (fluency.score(second) - fluency.score(first)) if weight else 0.0
-        gains = gain(second, first) - likelier, gain(first, second) + likelier
-    reason = f"gain {gains[0]:.2f} and {gains[1]:.2f} nats"
-    best = max(gains)
-    if best <= margin:
-        return "tie", reason
-    return ("first" if best == gains[0] else "second"), reason
+        known = _accepted.get((second, first, weight, margin))
+        if known is not None:
+            return "first", known
+        sums = []
+        for text, revision, preference in ((first, second, "second"), (second, first, "first")):
+            sums.append(_sum(text, revision, weight))
+            reason = f"{sums[-1]:.2f} nats"
+            if sums[-1] > margin:
+                _accepted[text, revision, weight, margin] = reason
+                return preference, reason
+    return "tie", f"{sums[0]:.2f} and {sums[1]:.2f} nats"
+
+
+def _sum(text: str, revision: str, weight: float) -> float:
+    likelier = fluency.score(revision) - fluency.score(text) if weight else 0.0
+    return gain(text, revision) + weight * likelier
 
 
 @cache

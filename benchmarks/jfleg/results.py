@@ -35,7 +35,7 @@ WAYS = {
     "gate-0": "gate: likelihood",
     "gate": "gate: likelihood, two candidates",
     "sure": "gate: sure and likely",
-    "careful": "gate: sure",
+    "careful": "gate: careful",
     "good": "records of good texts",
 }
 """What docs/evidence.md calls recipes and variants."""

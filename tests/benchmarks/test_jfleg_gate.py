@@ -30,6 +30,7 @@ def sure_of(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
         gains = {(SOURCE, BETTER): nats, (BETTER, SOURCE): -9.0}
         monkeypatch.setattr(confidence, "gain", lambda text, revision: gains[text, revision])
         monkeypatch.setattr(fluency, "score", {SOURCE: -4.0, BETTER: -3.8}.__getitem__)
+        monkeypatch.setattr(confidence, "_accepted", {})
 
     return be
 
@@ -37,9 +38,18 @@ def sure_of(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
 def test_a_change_that_the_critic_is_sure_of_wins_in_both_orders(
     sure_of: Callable[[float], None],
 ) -> None:
-    sure_of(confidence.CAREFUL_MARGIN + 0.5)
-    assert confidence.careful_judge("", SOURCE, BETTER)[0] == "second"
-    assert confidence.careful_judge("", BETTER, SOURCE)[0] == "first"
+    for texts, preference in (((SOURCE, BETTER), "second"), ((BETTER, SOURCE), "first")):
+        sure_of(confidence.CAREFUL_MARGIN + 0.1)
+        assert confidence.careful_judge("", *texts)[0] == preference
+
+
+def test_the_way_back_from_an_accepted_change_is_not_computed(
+    sure_of: Callable[[float], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sure_of(9.0)
+    assert confidence.judge("", SOURCE, BETTER)[0] == "second"
+    monkeypatch.delattr(confidence, "gain")
+    assert confidence.judge("", BETTER, SOURCE)[0] == "first"
 
 
 def test_a_change_within_the_margin_ties_so_the_gate_keeps_the_text(
