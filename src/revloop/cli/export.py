@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import shutil
 import tempfile
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -26,9 +28,13 @@ from revloop.export import (
     told,
 )
 from revloop.export import export as export_store
+from revloop.files.atomic import atomic_file
 from revloop.files.paths import Writes, check_paths
 from revloop.rows import STANDARD_OUTPUT
 from revloop.store import Losses, Store, salvage
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
 
 EXAMPLE = (
     "Example: `revloop export versions.sqlite versions.jsonl`, or as training data: "
@@ -65,7 +71,8 @@ def export(
         bool,
         typer.Option(
             "--salvage",
-            help="Read what is left of a damaged store, and report what is lost.",
+            help="Read what is left of a damaged store, and report what is lost. An OUTPUT that "
+            "ends in .sqlite becomes a store.",
         ),
     ] = False,
     force: Force = False,
@@ -79,7 +86,9 @@ def export(
     if folder is not None:
         check_folder(export, folder)
         output_file, card = folder / ROWS_NAME, card or folder / CARD_NAME
-    check_paths(_written(output_file, card, export, folder, force=force), what_is_read(store))
+    is_store = salvage_damaged and _may_be_store(output_file, export, final_only=final_only)
+    check = _any_ending if is_store else check_ending_for(export)
+    check_paths(_written(output_file, card, check, folder, force=force), what_is_read(store))
     store = store_in(store)
     if folder is not None:
         make_folder(folder)
@@ -88,26 +97,56 @@ def export(
         if card is not None:
             _write_card(card, card_of(store, export, counts, run=run), force=force)
         return
+    with _salvaged(store) as salvaged:
+        if is_store:
+            _copy(salvaged, output_file)
+        else:
+            _write(salvaged, output_file, export, run, final_only=final_only)
+
+
+@contextmanager
+def _salvaged(store: Path) -> Iterator[Path]:
+    """A store with what is left of a damaged one; afterwards, what is lost is told."""
     with tempfile.TemporaryDirectory(prefix="revloop-salvage-") as temporary:
         salvaged = Path(temporary) / store.name
         losses = salvage(store, salvaged)
-        _write(salvaged, output_file, export, run, final_only=final_only)
+        yield salvaged
     _tell_losses(store, losses)
     if losses:
         raise typer.Exit(exit_codes.LOST)
 
 
+def _copy(store: Path, output_file: Path) -> None:
+    with atomic_file(output_file) as made, store.open("rb") as file:
+        shutil.copyfileobj(file, made)
+    output.results.print(output.printable(f"{output_file}: what is left of {store.name}"))
+
+
 def _written(
-    rows: Path, card: Path | None, options: ExportOptions, folder: Path | None, *, force: bool
+    rows: Path,
+    card: Path | None,
+    check: Callable[[Path], None],
+    folder: Path | None,
+    *,
+    force: bool,
 ) -> list[Writes]:
     """What an export writes; the folder of a data set is created."""
-    check = check_ending_for(options)
     is_inside = folder is not None
     written = [Writes(rows, may_replace=force, makes_parents=is_inside, check_ending=check)]
     if card is not None:
         is_inside = card.parent == folder
         written.append(Writes(card, "the card", may_replace=force, makes_parents=is_inside))
     return written
+
+
+def _may_be_store(path: Path, options: ExportOptions, *, final_only: bool) -> bool:
+    """Whether what is salvaged is to be a store: all of it, in a file with that ending."""
+    is_whole = not final_only and not {name for name, value in options.given.items() if value != ()}
+    return is_whole and path.suffix.lower() == ".sqlite"
+
+
+def _any_ending(_path: Path) -> None:
+    """A store's name may end in anything."""
 
 
 def _write(
@@ -150,6 +189,13 @@ def _tell_losses(store: Path, losses: Losses) -> None:
         output.say(f"  lost: {line}")
     if losses.rebuilt:
         output.say(f"  rebuilt from the draft: {losses.rebuilt} versions 0")
+    if losses.feedback:
+        output.say(f"  lost with its version: {losses.feedback} times feedback of people")
+    if losses.judges:
+        output.say(
+            f"  the names of {losses.judges} judges: their verdicts count again once they give "
+            "another one"
+        )
 
 
 def _tell(path: Path, counts: ExportCounts, *, is_whole: bool) -> None:

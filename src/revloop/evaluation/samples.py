@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from random import Random
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
-from revloop.store import StoreTables
+from revloop.store import SAMPLES, StoreTables
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -22,21 +22,6 @@ if TYPE_CHECKING:
 Stratum = TypeVar("Stratum", bound=Any)
 """A stratum's name; names are put in order."""
 
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS samples (
-    id INTEGER PRIMARY KEY,
-    against TEXT NOT NULL,
-    round INTEGER NOT NULL,
-    size INTEGER,           -- NULL: all pairs of the round
-    seed INTEGER NOT NULL,
-    declared_at TEXT NOT NULL
-) STRICT;
-CREATE TABLE IF NOT EXISTS sampled (
-    sample INTEGER NOT NULL REFERENCES samples (id),
-    question TEXT NOT NULL,
-    PRIMARY KEY (sample, question)
-) STRICT, WITHOUT ROWID;
-"""
 _SAME = "SELECT id FROM samples WHERE against = ? AND round = ? AND size IS ? AND seed = ?"
 _ADD = "INSERT INTO samples (against, round, size, seed, declared_at) VALUES (?, ?, ?, ?, ?)"
 _ADD_PAIRS = "INSERT OR IGNORE INTO sampled VALUES {rows}"
@@ -69,7 +54,7 @@ class DeclaredSample(NamedTuple):
 class Samples(StoreTables):
     """The declared samples of a store."""
 
-    schema = _SCHEMA
+    schema = SAMPLES
 
     def declare(
         self, key: SampleKey, size: int | None, seed: int, strata: Mapping[str, str]

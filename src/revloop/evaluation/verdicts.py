@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from pydantic import ValidationError
 
 from revloop.errors import StoreError
-from revloop.store import StoreTables
+from revloop.store import VERDICTS, StoreTables
 from revloop.trajectory import JudgeInfo, Verdict
 from revloop.values import digest_of, explain, json_text
 
@@ -25,19 +25,6 @@ if TYPE_CHECKING:
 
 _DIGEST_DIGITS = 32
 _NO_FIELDS: Mapping[str, Any] = MappingProxyType({})
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS judges (
-    digest TEXT PRIMARY KEY,
-    info TEXT NOT NULL
-) STRICT;
-CREATE TABLE IF NOT EXISTS verdicts (
-    judge TEXT NOT NULL REFERENCES judges (digest),
-    question TEXT NOT NULL,
-    verdict TEXT NOT NULL,
-    given_at TEXT NOT NULL,
-    PRIMARY KEY (judge, question)
-) STRICT, WITHOUT ROWID;
-"""
 
 
 class Question(NamedTuple):
@@ -91,7 +78,7 @@ class GivenVerdict(NamedTuple):
 class Verdicts(StoreTables):
     """The verdicts of a store; thread-safe. Make one with :meth:`open`."""
 
-    schema = _SCHEMA
+    schema = VERDICTS
 
     def judges(self) -> list[JudgeInfo]:
         """The judges of all verdicts, in the order of their first verdict."""

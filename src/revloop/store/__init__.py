@@ -14,11 +14,14 @@ from revloop.store.following import StoreFollower
 from revloop.store.people import add_version_of_person
 from revloop.store.rows import InputState, RunRows
 from revloop.store.salvage import Losses, salvage
+from revloop.store.schema import SAMPLES, VERDICTS
 from revloop.store.store import Run, Store
 from revloop.store.stored_trajectory import StoredTrajectory
 from revloop.store.tables import StoreTables
 
 __all__ = [
+    "SAMPLES",
+    "VERDICTS",
     "Feedback",
     "InputState",
     "Losses",

@@ -6,19 +6,9 @@ from datetime import UTC, datetime
 
 from revloop.records.people import PersonFeedback
 from revloop.store.file import readable
+from revloop.store.schema import FEEDBACK
 from revloop.store.tables import StoreTables
 
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS feedback (
-    trajectory INTEGER NOT NULL REFERENCES trajectories (key),
-    round INTEGER NOT NULL,
-    author TEXT NOT NULL,
-    edition INTEGER NOT NULL,  -- earlier ones are kept
-    given TEXT NOT NULL,
-    given_at TEXT NOT NULL,
-    PRIMARY KEY (trajectory, round, author, edition)
-) STRICT, WITHOUT ROWID;
-"""
 _LAST_EDITION = (
     "SELECT coalesce(max(edition), 0) FROM feedback "
     "WHERE trajectory = ? AND round = ? AND author = ?"
@@ -39,7 +29,7 @@ _OF_RUN = (
 class Feedback(StoreTables):
     """The feedback of people in a store. Safe to use from several threads."""
 
-    schema = _SCHEMA
+    schema = FEEDBACK
 
     def add(self, key: int, given: PersonFeedback) -> PersonFeedback:
         """Commit feedback to disk as the author's newest on that version.

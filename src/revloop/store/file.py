@@ -18,6 +18,7 @@ from revloop.files.store_files import (
     has_link_elsewhere,
     write_ahead_log,
 )
+from revloop.store.schema import VERSIONS
 from revloop.values import explain
 
 if TYPE_CHECKING:
@@ -30,58 +31,6 @@ SCHEMA_VERSION = 4
 _BUSY_TIMEOUT_S = 30.0
 _CHECKPOINT_TIMEOUT_MS = 2000  # wait for a reader; if it takes longer, it checkpoints on closing
 _ROWS_A_STATEMENT = (64, 8, 1)  # few sizes, so that SQLite's statement cache works
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS runs (
-    id INTEGER PRIMARY KEY,
-    digest TEXT NOT NULL,
-    settings TEXT NOT NULL,
-    started_at TEXT NOT NULL
-) STRICT;
-CREATE TABLE IF NOT EXISTS trajectories (
-    key INTEGER PRIMARY KEY,
-    run INTEGER NOT NULL REFERENCES runs (id),
-    draft_id TEXT NOT NULL,  -- as JSON: 1 and "1" are two ids
-    id TEXT NOT NULL,
-    draft TEXT NOT NULL,
-    content TEXT NOT NULL,  -- digest of prompt and response, and one of fields that the run sees
-    ending TEXT,
-    reason TEXT,            -- the ending's reason again, for queries
-    rounds INTEGER,         -- rounds done when it ended
-    UNIQUE (run, draft_id)
-) STRICT;
-CREATE INDEX IF NOT EXISTS trajectories_by_content ON trajectories (run, content);
-CREATE INDEX IF NOT EXISTS trajectories_by_end ON trajectories (run, reason, rounds);
-CREATE TABLE IF NOT EXISTS versions (
-    trajectory INTEGER NOT NULL REFERENCES trajectories (key),
-    round INTEGER NOT NULL,
-    version TEXT NOT NULL,
-    UNIQUE (trajectory, round)
-) STRICT;
-CREATE TABLE IF NOT EXISTS inputs (
-    run INTEGER PRIMARY KEY REFERENCES runs (id),
-    name TEXT NOT NULL,
-    fingerprint TEXT,       -- NULL: a stream, which cannot be read twice
-    last INTEGER,           -- number of the last row that was begun or rejected
-    end_offset INTEGER,     -- where that row ends; NULL: unknown
-    is_whole INTEGER NOT NULL
-) STRICT;
-CREATE TABLE IF NOT EXISTS rows (
-    run INTEGER NOT NULL REFERENCES runs (id),
-    number INTEGER NOT NULL,
-    trajectory INTEGER NOT NULL REFERENCES trajectories (key),
-    draft_id TEXT NOT NULL,
-    rest TEXT NOT NULL,     -- the row's other fields
-    PRIMARY KEY (run, number)
-) STRICT, WITHOUT ROWID;
-CREATE INDEX IF NOT EXISTS rows_by_id ON rows (run, draft_id);
-CREATE TABLE IF NOT EXISTS rejects (
-    run INTEGER NOT NULL REFERENCES runs (id),
-    number INTEGER NOT NULL,
-    reason TEXT NOT NULL,
-    raw TEXT NOT NULL,
-    UNIQUE (run, number)
-) STRICT;
-"""
 
 _ACTING_PARTS = """
 SELECT 1 FROM sqlite_schema
@@ -265,7 +214,7 @@ class StoreFile:
                     raise
                 time.sleep(0.01)
         self._connection.executescript(
-            f"BEGIN IMMEDIATE; {_SCHEMA}"
+            f"BEGIN IMMEDIATE; {VERSIONS}"
             f"PRAGMA application_id = {STORE_APPLICATION_ID};"
             f"PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;"
         )

@@ -9,27 +9,15 @@ from revloop.errors import StoreError
 from revloop.files.store_files import canonical_path
 from revloop.store.file import StoreFile, check_identity
 from revloop.store.pages import Pages
-from revloop.trajectory import Draft, End, Version
-from revloop.values import read_json
+from revloop.store.salvaged_rows import INSERT, row_of
+from revloop.store.schema import FEEDBACK, SAMPLES, VERDICTS
+from revloop.trajectory import Draft, Version
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from revloop.store.pages import SqliteRecord, Value
-
 _NAMED = 20
-_INSERT = {
-    "runs": "INSERT OR IGNORE INTO runs VALUES (?, ?, ?, ?)",
-    # an unused page may contain an older copy
-    "trajectories": "INSERT INTO trajectories VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) "
-    "ON CONFLICT DO UPDATE SET ending = excluded.ending, reason = excluded.reason, "
-    "rounds = excluded.rounds WHERE excluded.rounds > coalesce(trajectories.rounds, -1)",
-    "versions": "INSERT OR IGNORE INTO versions (rowid, trajectory, round, version) "
-    "VALUES (?, ?, ?, ?)",
-    "inputs": "INSERT OR REPLACE INTO inputs VALUES (?, ?, ?, ?, ?, ?)",
-    "rows": "INSERT OR IGNORE INTO rows VALUES (?, ?, ?, ?, ?)",
-}
 # missing rounds, by the highest round that was read and by the rounds in the ending
 _MISSING = """
 SELECT s.trajectory, t.draft_id, max(s.last, coalesce(t.rounds, 0)) + 1 - s.number
@@ -69,6 +57,18 @@ _ENDED_WITHOUT_VERSIONS = """
 SELECT key FROM trajectories
 WHERE rounds IS NOT NULL AND NOT EXISTS (SELECT 1 FROM versions WHERE trajectory = key)
 """
+_FEEDBACK_WITHOUT_VERSION = """
+DELETE FROM feedback WHERE NOT EXISTS (
+    SELECT 1 FROM versions v WHERE v.trajectory = feedback.trajectory AND v.round = feedback.round
+)
+"""
+_EMPTY_SAMPLES = """
+DELETE FROM samples
+WHERE size IS NOT NULL AND NOT EXISTS (SELECT 1 FROM sampled WHERE sample = samples.id)
+"""
+_NAMELESS_JUDGES = """
+SELECT count(DISTINCT judge) FROM verdicts WHERE judge NOT IN (SELECT digest FROM judges)
+"""
 
 
 class Losses(NamedTuple):
@@ -80,6 +80,8 @@ class Losses(NamedTuple):
         after_a_gap: Versions left out because an earlier one of their trajectory is missing.
         rebuilt: Versions 0 that were missing and restored from the draft.
         which: What is known about the first of them, one line each.
+        feedback: Editions of people's feedback on versions that are missing.
+        judges: Judges whose names are missing. Their verdicts count when they give another one.
     """
 
     trajectories: int
@@ -87,17 +89,20 @@ class Losses(NamedTuple):
     after_a_gap: int
     rebuilt: int
     which: tuple[str, ...]
+    feedback: int = 0
+    judges: int = 0
 
     def __bool__(self) -> bool:
         """Whether anything was lost."""
-        return bool(self.trajectories or self.versions)
+        return any((self.trajectories, self.versions, self.feedback, self.judges))
 
 
 def salvage(path: Path, into: Path) -> Losses:
     """Copy what is readable of a store into a new one.
 
     A trajectory is copied up to its first missing round; its end is copied only if no round is
-    missing. The damaged store is not changed. Verdicts are not copied.
+    missing. Feedback is copied with its version, verdicts and samples as far as they can be read;
+    how many of these are lost cannot be told. The damaged store is not changed.
 
     Args:
         path: The store, damaged or not; nothing may write to it meanwhile.
@@ -110,14 +115,14 @@ def salvage(path: Path, into: Path) -> Losses:
         pages = Pages(canonical_path(path))
     except OSError as exc:
         raise StoreError(f"{path} cannot be read: {exc.strerror}.") from exc
-    with pages, closing(StoreFile.open(into)) as new:
+    with pages, closing(_new_store(into)) as new:
         if pages.header.is_sqlite:  # else the header is damaged, and the pages may be readable
             check_identity(path, pages.header.application, pages.header.version)
         with new.transaction():
             for record in pages.records():
-                if (found := _row_of(record)) is not None:
+                if (found := row_of(record)) is not None:
                     table, row = found
-                    new.write(_INSERT[table], row)
+                    new.write(INSERT[table], row)
             if not new.rows("SELECT 1 FROM trajectories LIMIT 1"):
                 raise StoreError(
                     f"Nothing in {path} can be read as a trajectory: it is not a revloop store, or "
@@ -126,45 +131,14 @@ def salvage(path: Path, into: Path) -> Losses:
             new.write(
                 "INSERT OR IGNORE INTO runs SELECT DISTINCT run, '', '{}', '' FROM trajectories", ()
             )
-            return _make_whole(new)
+            losses = _make_whole(new)
+            return _people_made_whole(new, losses)
 
 
-def _row_of(record: SqliteRecord) -> tuple[str, tuple[Value, ...]] | None:
-    """A record's table and row; None if it is not from a store's table, or is damaged.
-
-    The column types identify the table.
-    """
-    values = record.values
-    try:
-        match values:
-            case (int(), int(round_), str(text)) if record.rowid is not None:
-                is_good = Version.model_validate_json(text).round == round_
-                return ("versions", (record.rowid, *values)) if is_good else None
-            case (None, int(), str(), str(), str(draft), str(content), *end) if len(end) == 3:
-                is_good = Draft.from_json(draft).content_digest == content.partition("+")[0]
-                row = (record.rowid, *values[1:6], *_checked_end(*end))
-                return ("trajectories", row) if is_good else None
-            case (int(), int(), int(), str(draft_id), str(rest)) if record.rowid is None:
-                is_good = isinstance(read_json(rest), dict) and read_json(draft_id) is not None
-                return ("rows", values) if is_good else None
-            case (None, str(), str(), str()):
-                return "runs", (record.rowid, *values[1:])
-            case (None, str(), str() | None, int() | None, int() | None, int()):
-                return "inputs", (record.rowid, *values[1:])
-    except ValueError:
-        pass
-    return None
-
-
-def _checked_end(ending: Value, reason: Value, rounds: Value) -> tuple[Value, Value, Value]:
-    """A trajectory's end; if it is unreadable, only its number of rounds."""
-    if not isinstance(rounds, int):
-        return None, None, None
-    try:
-        is_good = End.model_validate_json(str(ending)).reason.value == reason
-    except ValueError:
-        is_good = False
-    return (ending, reason, rounds) if is_good else (None, None, rounds)
+def _new_store(path: Path) -> StoreFile:
+    """A new store with the tables of people and judges."""
+    StoreFile.open(path).close()
+    return StoreFile.open(path, more_tables=FEEDBACK + VERDICTS + SAMPLES)
 
 
 def _make_whole(new: StoreFile) -> Losses:
@@ -191,6 +165,18 @@ def _make_whole(new: StoreFile) -> Losses:
         after_a_gap=before - _number(new, "SELECT count(*) FROM versions"),
         rebuilt=rebuilt,
         which=tuple(which[:_NAMED]),
+    )
+
+
+def _people_made_whole(new: StoreFile, losses: Losses) -> Losses:
+    """Delete feedback on missing versions, and samples without their pairs or the reverse."""
+    before = _number(new, "SELECT count(*) FROM feedback")
+    new.write(_FEEDBACK_WITHOUT_VERSION, ())
+    new.write("DELETE FROM sampled WHERE sample NOT IN (SELECT id FROM samples)", ())
+    new.write(_EMPTY_SAMPLES, ())  # declared again, it is drawn again
+    return losses._replace(
+        feedback=before - _number(new, "SELECT count(*) FROM feedback"),
+        judges=_number(new, _NAMELESS_JUDGES),
     )
 
 
