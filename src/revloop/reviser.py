@@ -1,9 +1,9 @@
-"""The Python API: ``revise``, ``arevise``, and revisers that stay open."""
+"""The reviser that stays open, for an event loop of the caller's."""
 
 from __future__ import annotations
 
 import os
-from contextlib import AsyncExitStack, ExitStack
+from contextlib import AsyncExitStack
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, Unpack
@@ -12,7 +12,7 @@ from anyio import CancelScope, to_thread
 from pydantic import ValidationError
 
 from revloop.checks import CheckSuite, as_checkers
-from revloop.concurrency import LoopThread, check_process
+from revloop.concurrency import check_process
 from revloop.demo import CRITIC_FOLDER
 from revloop.engines.batch_api.engine import BatchApiEngine
 from revloop.engines.english import load_prompts
@@ -32,12 +32,10 @@ from revloop.options import (
 )
 from revloop.store import Run, Store
 from revloop.trajectory import Draft, Judge, Message, OpenTrajectory, Trajectory, Version, as_draft
-from revloop.trajectory.warning import warn_if_failed
 from revloop.values import digest_of, explain
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
-    from types import TracebackType
 
     from revloop.checks.opening import CheckSource
     from revloop.engines.base import Engine
@@ -287,114 +285,3 @@ class AsyncReviser:
         engines = [self.engine] if self._editor is None else [self.engine, self._editor.engine]
         infos = (engine.info.model_dump() for engine in engines)
         return digest_of(draft.id, content_digest, self._settings.digest, *infos)
-
-
-class Reviser:
-    """Revises responses with one engine that stays open; a context manager.
-
-    Its event loop runs in a separate thread, so it also works in a notebook, where one is already
-    running.
-
-    Raises:
-        InputError: An option is unknown or invalid, or no server, model or engine is given.
-    """
-
-    def __init__(self, **options: Unpack[ReviserOptions]) -> None:
-        self._reviser = AsyncReviser(**options)
-        self._resources = ExitStack()
-        self._loop: LoopThread | None = None
-
-    def __enter__(self) -> Self:
-        with ExitStack() as opened:
-            loop = opened.enter_context(LoopThread())
-            opened.enter_context(loop.hold(self._reviser))
-            self._loop = loop
-            self._resources = opened.pop_all()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        # on an error (Ctrl-C, say), the loop cancels what is under way instead of waiting
-        self._resources.__exit__(kind, error, trace)
-
-    @property
-    def settings(self) -> RunSettings:
-        """The settings in use, including the prompt set's defaults."""
-        return self._reviser.settings
-
-    def revise(
-        self,
-        response: DraftLike,
-        *,
-        prompt: Prompt = None,
-        iterations: int = DEFAULT_ITERATIONS,
-        on_version: OnVersion | None = None,
-    ) -> Trajectory:
-        """Revise one response: see :meth:`AsyncReviser.revise`."""
-        if self._loop is None:
-            raise InputError("The reviser is not open: use it in a 'with' statement.")
-        call = partial(
-            self._reviser.revise,
-            response,
-            prompt=prompt,
-            iterations=iterations,
-            on_version=on_version,
-        )
-        return self._loop.call(call)
-
-
-def revise(
-    response: DraftLike,
-    *,
-    prompt: Prompt = None,
-    iterations: int = DEFAULT_ITERATIONS,
-    on_version: OnVersion | None = None,
-    **options: Unpack[ReviserOptions],
-) -> Trajectory:
-    """Improve a response by rounds of critique and revision.
-
-    A server or a model must be given, here or in ``REVLOOP_BASE_URL`` or ``REVLOOP_MODEL``. The
-    model ``demo`` is the toy critic that ships with revloop.
-
-    Args:
-        response: The text, or a draft (a mapping or a model with ``response`` and optionally
-            ``id``, ``prompt`` or ``messages``).
-        prompt: What a bare response answers: a text or chat messages. None: unknown.
-        iterations: Rounds of critique and revision, at least 1.
-        on_version: Called with each new version.
-        options: See :class:`ReviserOptions`.
-
-    Returns:
-        All versions (0 is the original), the final text, and why the rounds ended; a
-        ``RevloopWarning`` is issued if rounds are missing.
-
-    Raises:
-        RevloopError: The input, an option, the engine or the store cannot be used.
-    """
-    rounds = checked_iterations(iterations)
-    with Reviser(**options) as reviser:
-        trajectory = reviser.revise(
-            response, prompt=prompt, iterations=rounds, on_version=on_version
-        )
-    return warn_if_failed(trajectory)
-
-
-async def arevise(
-    response: DraftLike,
-    *,
-    prompt: Prompt = None,
-    iterations: int = DEFAULT_ITERATIONS,
-    on_version: OnVersion | None = None,
-    **options: Unpack[ReviserOptions],
-) -> Trajectory:
-    """The asynchronous form of :func:`revise`, with the same arguments."""
-    rounds = checked_iterations(iterations)
-    async with AsyncReviser(**options) as reviser:
-        trajectory = await reviser.revise(
-            response, prompt=prompt, iterations=rounds, on_version=on_version
-        )
-    return warn_if_failed(trajectory)

@@ -40,6 +40,7 @@ FLOORS = {
     "planning": 3,
     "store": 3,
     "loop": 4,
+    "api": 5,
     "demo": 5,
     "finetune": 5,
     "reviser": 5,
