@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 from aiohttp import BodyPartReader, web
 
-from revloop.engines.transport import Deadlines, Transport
+from revloop.engines.deadlines import Deadlines
+from revloop.engines.transport import Transport
 from revloop.engines.wire import Upload
 from revloop.errors import BadReplyError, ModelNotServedError
 from tests.helpers.http_engines import AT_ONCE

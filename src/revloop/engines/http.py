@@ -18,6 +18,7 @@ from revloop.engines.base import (
     room_for_answer,
 )
 from revloop.engines.bodies import body_of, small_body, with_extra
+from revloop.engines.deadlines import Deadlines
 from revloop.engines.discovery import ask_version, find_model
 from revloop.engines.exact_tokens import find_tokenizer
 from revloop.engines.metrics import Counters, ServerLoad, read_counters, read_load
@@ -25,7 +26,7 @@ from revloop.engines.parameters import Parameters
 from revloop.engines.replies import ServedModel, read_completion
 from revloop.engines.retry import RetryPolicy
 from revloop.engines.traced import traced
-from revloop.engines.transport import Deadlines, Transport
+from revloop.engines.transport import Transport
 from revloop.errors import (
     BadReplyError,
     EngineError,

@@ -18,6 +18,7 @@ from yarl import URL
 
 from revloop.engines.address import Address
 from revloop.engines.blame import Blame, Health
+from revloop.engines.headers import Headers
 from revloop.engines.metering import Meter
 from revloop.engines.outage import Faults, Outage, Waiting
 from revloop.engines.rate_limiter import RateLimiter
@@ -33,7 +34,6 @@ from revloop.engines.wire import (
 from revloop.errors import (
     BadReplyError,
     EngineError,
-    InputError,
     OverloadedError,
     TransientError,
     UnreachableError,
@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from pydantic import SecretStr
 
     from revloop.engines.blame import Probe
+    from revloop.engines.deadlines import Deadlines
     from revloop.engines.rate_limit import RateLimits, Spent
     from revloop.engines.retry import RetryPolicy
 
@@ -54,9 +55,6 @@ Reader = Callable[[Mapping[str, Any], str], Read]
 ReadBody = Callable[[aiohttp.ClientResponse, str], Awaitable[bytes]]
 """Reads the body of a response; the second argument names the server for messages."""
 
-_UPLOAD_BYTES_PER_S = 2**16
-"""A slower upload is given up."""
-_UNCOMPRESSED = {"Accept-Encoding": "identity"}
 _TURNED_AWAY = {408, 429, 503}
 _METRICS_TIMEOUT = aiohttp.ClientTimeout(total=5.0)
 _IDLE_CONNECTION_S = 4.0
@@ -65,33 +63,6 @@ connection: a request sent at that moment would fail."""
 _SMALL_REQUEST_TOKENS = 1
 """A request for no more is a trial: its answer is no proof that a run's requests are answered."""
 _NO_CONNECTION_LIMIT = 0  # the caller limits the number of requests in flight
-
-
-@dataclass(frozen=True, slots=True)
-class Deadlines:
-    """How long a request may take before it is given up and tried again.
-
-    They limit the complete answer, so a server cannot evade them by sending single bytes. By
-    default a request for 512 tokens has 376 seconds.
-
-    Attributes:
-        connect_s: Seconds to connect.
-        answer_s: Seconds to the complete answer, apart from generating it.
-        token_s: Additional seconds per requested token: a busy server is slow, not dead.
-    """
-
-    connect_s: float = 10.0
-    answer_s: float = 120.0
-    token_s: float = 0.5
-
-    def timeout(self, max_tokens: int = 0, upload_bytes: int = 0) -> aiohttp.ClientTimeout:
-        """The limits for a request for up to ``max_tokens``, or that uploads a file."""
-        total_s = self.answer_s + self.token_s * max_tokens + upload_bytes / _UPLOAD_BYTES_PER_S
-        return aiohttp.ClientTimeout(total=total_s, sock_connect=self.connect_s)
-
-    def download(self) -> aiohttp.ClientTimeout:
-        """The limits for a file of any size: each part of it has its own."""
-        return aiohttp.ClientTimeout(sock_connect=self.connect_s, sock_read=self.answer_s)
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,15 +121,10 @@ class Transport:
         self.root = self.roots[0]
         self._health = Health()
         self._deadlines = deadlines
-        self._key = "" if api_key is None else _usable(api_key, "API key")
-        added = {
-            name: _usable(value, f"value of the header {name}")
-            for name, value in (headers or {}).items()
-        }
-        self.added_headers = tuple(sorted(map(str.lower, added)))
-        self._secrets = {**dict.fromkeys(added.values(), b"(a header)"), self._key: b"(the key)"}
+        self._headers = Headers.of(api_key, headers or {}, self._address)
+        self.added_headers = self._headers.added
         self._session = aiohttp.ClientSession(
-            headers=self._headers(added),
+            headers=self._headers.sent,
             connector=aiohttp.TCPConnector(
                 limit=_NO_CONNECTION_LIMIT, keepalive_timeout=_IDLE_CONNECTION_S
             ),
@@ -302,11 +268,11 @@ class Transport:
         where = self.address + call.path
         most_bytes = largest_reply_bytes(call.max_tokens)
         raw = await self._send(call, partial(read_bounded, most_bytes=most_bytes), spent)
-        reply = json_object(raw, where, quoted=self._without_key)
+        reply = json_object(raw, where, quoted=self._headers.without_secrets)
         if spent is not None:
             self.limiter.note_usage(spent, reply.get("usage"))
             self.meter.note(usage_in(reply))
-        check_reply(reply, where, model=_model_in(call), quoted=self._without_key)
+        check_reply(reply, where, model=_model_in(call), quoted=self._headers.without_secrets)
         answer = read(reply, where)
         self.outage.note_answer()
         return answer
@@ -327,7 +293,7 @@ class Transport:
             self.limiter.note_headers(spent, response.headers)
         self.outage.note_status(response.status)
         self.refused += response.status in _TURNED_AWAY
-        model, quoted = _model_in(call), self._without_key
+        model, quoted = _model_in(call), self._headers.without_secrets
         check_status(response.status, response.headers, raw, where, model=model, quoted=quoted)
         return raw
 
@@ -362,38 +328,13 @@ class Transport:
             return URL(f"{where}{'&' if '?' in where else '?'}{query}")
         return URL(where)
 
-    def _headers(self, added: Mapping[str, str]) -> dict[str, str]:
-        """The headers of each request: the user's replace the key's."""
-        headers = dict(_UNCOMPRESSED)
-        if self._key:
-            headers["Authorization"] = f"Bearer {self._key}"
-        if self._key and self._address.needs_azure_header:
-            headers["api-key"] = self._key
-        ours = {
-            name: value for name, value in headers.items() if name.lower() not in self.added_headers
-        }
-        return {**ours, **added}
-
     def _note_retry(self, longest_wait_s: float, error: BaseException) -> None:
         if isinstance(error, OverloadedError) and error.retry_after_s:
             self.limiter.hold(min(error.retry_after_s, longest_wait_s))
         before = 0 if self.faults is None else self.faults.retries
         self.faults = Faults(before + 1, str(error), time.monotonic())
 
-    def _without_key(self, body: bytes) -> bytes:
-        """A server's words without the key and the headers, which some servers repeat."""
-        for secret in sorted(filter(None, self._secrets), key=len, reverse=True):
-            body = body.replace(secret.encode(), self._secrets[secret])
-        return body
-
 
 def _model_in(call: _Call) -> str:
     """The model that a request names; may be empty."""
     return "" if call.body is None or isinstance(call.body, Upload) else call.body.get("model", "")
-
-
-def _usable(secret: SecretStr, what: str) -> str:
-    value = secret.get_secret_value().strip()
-    if not value.isascii() or not value.isprintable():
-        raise InputError(f"The {what} contains characters that an HTTP header cannot carry.")
-    return value

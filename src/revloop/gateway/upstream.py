@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any, Self
 
 from anyio import CancelScope
 
+from revloop.engines.deadlines import Deadlines
 from revloop.engines.discovery import find_model
 from revloop.engines.retry import RetryPolicy
-from revloop.engines.transport import Deadlines, Transport
+from revloop.engines.transport import Transport
 from revloop.errors import BadReplyError
 
 if TYPE_CHECKING:

@@ -6,12 +6,13 @@ import logging
 from functools import partial
 from typing import TYPE_CHECKING, Any, Self
 
+from revloop.engines.deadlines import Deadlines
 from revloop.engines.discovery import ask_version, find_model
 from revloop.engines.replies import ServedModel
 from revloop.engines.retry import RetryPolicy
 from revloop.engines.rewards.batching import Answered
 from revloop.engines.rewards.endpoints import ENDPOINTS
-from revloop.engines.transport import Deadlines, Transport
+from revloop.engines.transport import Transport
 from revloop.errors import (
     AuthenticationError,
     BadReplyError,
