@@ -5,14 +5,12 @@ from __future__ import annotations
 import logging
 import time
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Self
 
 from revloop.engines.base import (
     Completion,
     Request,
-    cut_after_stop,
     prompt_chars,
     refuse_too_long,
     room_for_answer,
@@ -23,15 +21,14 @@ from revloop.engines.discovery import ask_version, find_model
 from revloop.engines.exact_tokens import find_tokenizer
 from revloop.engines.metrics import Counters, ServerLoad, read_counters, read_load
 from revloop.engines.parameters import Parameters
+from revloop.engines.prepared import Prepared
 from revloop.engines.replies import ServedModel, read_completion
 from revloop.engines.retry import RetryPolicy
 from revloop.engines.traced import traced
 from revloop.engines.transport import Transport
+from revloop.engines.vllm_server import reset_prefix_cache
 from revloop.errors import (
-    BadReplyError,
     EngineError,
-    ModelNotServedError,
-    RejectedError,
     SettingRefusedError,
 )
 from revloop.trajectory import EngineInfo
@@ -48,7 +45,7 @@ if TYPE_CHECKING:
     from revloop.engines.replies import Answer
     from revloop.engines.tokens import PromptTokenizer
     from revloop.engines.transport import Read, Reader
-    from revloop.trajectory import FinishReason, Spending, Usage
+    from revloop.trajectory import Spending
 
 logger = logging.getLogger("revloop.engines")
 
@@ -57,23 +54,6 @@ _LONGEST_TOKEN_CHARS = 256
 _SENT_ONCE_CHARS = 2**22
 """Longer prompts are not retried: a server that fails on megabytes will fail again."""
 _ONCE = RetryPolicy(attempts=1)
-
-
-@dataclass(frozen=True, slots=True)
-class Prepared:
-    """What is sent for a request.
-
-    Attributes:
-        kind: What is asked for, as in the path: ``completions`` or ``chat/completions``.
-        body: The body.
-        limit_tokens: Token limit of the answer.
-        prompt_ids: The tokens of the prompt; None if its text is sent.
-    """
-
-    kind: str
-    body: dict[str, Any]
-    limit_tokens: int
-    prompt_ids: list[int] | None = None
 
 
 class HttpEngine:
@@ -230,25 +210,11 @@ class HttpEngine:
         retries: int,
     ) -> Completion:
         """The completion of a request from the server's answer."""
-        text, prefix, prompt_ids = answer.text, None, prepared.prompt_ids
-        if prompt_ids is not None and isinstance(request.prompt, str):
-            if request.keep_prefix and self._tokenizer is not None:
-                prefix = self._tokenizer.prefix(request.prompt, prompt_ids, text, answer.token_ids)
-            text = _without_stop(text, request.stop, answer.stop_text)
-        limit = prepared.limit_tokens
-        finish_reason = answer.finish_reason or _likely_reason(answer.usage, limit)
-        if "stop" in self._parameters.unsent:
-            text, stop = cut_after_stop(text, request.stop)
-            text, finish_reason = text.removesuffix(stop), "stop" if stop else finish_reason
-        return Completion(
-            text=text,
-            finish_reason=finish_reason,
-            limit_tokens=limit,
-            usage=answer.usage,
+        return prepared.completion(
+            *(request, answer, self._tokenizer),
+            unsent=self._parameters.unsent,
             latency_s=latency_s,
-            prefix=prefix,
             retries=retries,
-            thoughts=answer.thoughts,
         )
 
     async def negotiate(self, sample: Request) -> None:
@@ -286,18 +252,7 @@ class HttpEngine:
             RejectedError: The server does not offer it, or running requests use the cache.
             EngineError: The server cannot be reached, or refuses the key.
         """
-        transport = self._transport
-        try:
-            done, _ = await transport.ask("POST", "/reset_prefix_cache", _succeeded, self._retries)
-        except (ModelNotServedError, BadReplyError) as exc:
-            raise RejectedError(
-                f"{transport.address} cannot empty its prefix cache on request. vLLM can if "
-                "started with VLLM_SERVER_DEV_MODE=1 in its environment."
-            ) from exc
-        if not done:
-            raise RejectedError(
-                f"{transport.address} did not empty its prefix cache: running requests use it."
-            )
+        await reset_prefix_cache(self._transport, self._retries)
 
     def waiting(self) -> Waiting | None:
         """The current wait for the server; None while it answers, or without a wait limit."""
@@ -381,21 +336,3 @@ class HttpEngine:
         least = prompt_chars(request) // _LONGEST_TOKEN_CHARS
         refuse_too_long(least, request, self.context_tokens)
         return None
-
-
-def _succeeded(reply: Mapping[str, Any], where: str) -> bool:
-    """Reads vLLM's reply to ``/reset_prefix_cache``."""
-    success = reply.get("success")
-    if not isinstance(success, bool):
-        raise BadReplyError(f"{where} did not report whether it succeeded.")
-    return success
-
-
-def _likely_reason(usage: Usage, limit_tokens: int) -> FinishReason:
-    """The finish reason if not reported: the limit, if the answer has that many tokens."""
-    return "length" if usage.generated_tokens >= limit_tokens else "stop"
-
-
-def _without_stop(text: str, stops: tuple[str, ...], stop_text: str | None) -> str:
-    """The text without the stop text, which was kept for its tokens."""
-    return text.removesuffix(stop_text) if stop_text is not None and stop_text in stops else text

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from revloop.engines.base import Request
-    from revloop.engines.http import Prepared
+    from revloop.engines.prepared import Prepared
     from revloop.engines.replies import Answer
     from revloop.errors import RevloopError
 

@@ -34,8 +34,9 @@ if TYPE_CHECKING:
 
     from revloop.engines.base import Completion, Request
     from revloop.engines.batch_api.job import JobState
-    from revloop.engines.http import HttpEngine, Prepared
+    from revloop.engines.http import HttpEngine
     from revloop.engines.outage import Faults, Waiting
+    from revloop.engines.prepared import Prepared
     from revloop.engines.replies import Answer
     from revloop.engines.retry import RetryPolicy
     from revloop.trajectory import EngineInfo
