@@ -27,7 +27,7 @@ from revloop.options import (
 )
 from revloop.prompts import PromptSet
 from revloop.prompts.guards import GuardName
-from revloop.reviser_options import ReviserOptions
+from revloop.reviser.options import ReviserOptions
 from revloop.trajectory import EngineInfo, JudgeInfo, Sampling, SamplingDefaults
 from revloop.values import digest_of
 

@@ -6,7 +6,6 @@
 """
 
 from revloop._version import __version__
-from revloop.api import Reviser, arevise, revise
 from revloop.batch import arevise_many, revise_many
 from revloop.errors import (
     ContextFullError,
@@ -20,7 +19,7 @@ from revloop.errors import (
     TrainingError,
 )
 from revloop.prompts import PromptSet
-from revloop.reviser import AsyncReviser
+from revloop.reviser import AsyncReviser, Reviser, arevise, revise
 from revloop.store import Store
 from revloop.trajectory import Critique, Draft, End, Message, StopReason, Trajectory, Usage, Version
 

@@ -25,7 +25,7 @@ from benchmarks.ifeval.gains import by_instruction, compared, difference
 from benchmarks.ifeval.showing import gains_table, rounds_table, table
 from benchmarks.saving import FOLDER
 from revloop import Draft, PromptSet
-from revloop.reviser_options import ReviserOptions
+from revloop.reviser.options import ReviserOptions
 from tests.helpers.repository import REPOSITORY
 
 YES, NO = (True,), (False,)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from revloop.api import Reviser
+from revloop.reviser import Reviser
 from revloop.trajectory import Check
 from tests.helpers.report_samples import HOSTILE
 from tests.helpers.scripted_engine import ScriptedEngine

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from revloop.api import Reviser
 from revloop.edits import Edit, write_edits
+from revloop.reviser import Reviser
 from tests.helpers.scripted_engine import ScriptedEngine, cnr_critique, plain
 
 if TYPE_CHECKING:

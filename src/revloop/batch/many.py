@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from anyio.streams.memory import MemoryObjectSendStream
 
     from revloop.batch.workers import OnVersion
-    from revloop.reviser import DraftLike
-    from revloop.reviser_options import ReviserOptions
+    from revloop.reviser.asynchronous import DraftLike
+    from revloop.reviser.options import ReviserOptions
 
     Drafts = Iterable[DraftLike] | AsyncIterable[DraftLike]
 
@@ -55,7 +55,7 @@ async def arevise_many(
         max_concurrency: Most concurrent requests.
         on_version: Called with the draft and each of its new versions, once stored. Equal drafts
             under way at the same time are revised once, under the first one.
-        options: See :class:`~revloop.reviser_options.ReviserOptions`.
+        options: See :class:`~revloop.reviser.options.ReviserOptions`.
 
     Yields:
         A trajectory that ended, one for each draft.

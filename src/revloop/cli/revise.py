@@ -8,7 +8,6 @@ from typing import Annotated
 
 import typer
 
-from revloop.api import Reviser
 from revloop.cli import output
 from revloop.cli.checks import checks_line
 from revloop.cli.counting import waiting
@@ -23,6 +22,7 @@ from revloop.files.compression import STANDARD_INPUT
 from revloop.files.paths import Kind, Writes, check_paths, standard_output
 from revloop.files.text import read_text
 from revloop.options import EngineOptions, RunOptions, StoreOptions
+from revloop.reviser import Reviser
 from revloop.trajectory import Draft, Trajectory, as_draft
 
 EXAMPLE = (

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from revloop.checks.opening import CheckSource
     from revloop.engines.base import Engine
     from revloop.engines.retry import RetryPolicy
-    from revloop.reviser_options import ReviserOptions
+    from revloop.reviser.options import ReviserOptions
 
     DraftLike = str | Mapping[str, Any] | Draft
     Prompt = str | Sequence[Message | Mapping[str, str]] | None

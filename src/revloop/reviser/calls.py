@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Self, Unpack
 from revloop.concurrency import LoopThread
 from revloop.errors import InputError
 from revloop.options import DEFAULT_ITERATIONS, checked_iterations
-from revloop.reviser import AsyncReviser
+from revloop.reviser.asynchronous import AsyncReviser
 from revloop.trajectory.warning import warn_if_failed
 
 if TYPE_CHECKING:
     from types import TracebackType
 
     from revloop.options import RunSettings
-    from revloop.reviser import DraftLike, OnVersion, Prompt
-    from revloop.reviser_options import ReviserOptions
+    from revloop.reviser.asynchronous import DraftLike, OnVersion, Prompt
+    from revloop.reviser.options import ReviserOptions
     from revloop.trajectory import Trajectory
 
 
