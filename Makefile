@@ -84,8 +84,25 @@ PROOFREADING := $(BIN)/python -m benchmarks.proofreading --data $(DATA) --model 
 evidence: evidence-jfleg evidence-ifeval evidence-proofreading  ## Measure on real text (docs/evidence.md), in three stages
 
 .PHONY: evidence-jfleg
-evidence-jfleg: $(SMOLLM2)/model.safetensors  ## Stage 1: learn human revisions, and revise JFLEG's test set (three to four hours)
-	$(JFLEG) --keep build/evidence/jfleg
+evidence-jfleg: evidence-jfleg-records evidence-jfleg-gates evidence-jfleg-edits  ## Stage 1: learn human revisions, and revise JFLEG's test set (three to four hours)
+
+KEPT := build/evidence/jfleg
+
+.PHONY: evidence-jfleg-records
+evidence-jfleg-records: $(SMOLLM2)/model.safetensors  ## Stage 1a: critics of 0 to 1000 records (two hours)
+	$(JFLEG) --keep $(KEPT) --forms rewrite
+
+.PHONY: evidence-jfleg-gates
+evidence-jfleg-gates: $(SMOLLM2)/model.safetensors  ## Stage 1b: gates that choose between versions (an hour, after 1a)
+	$(JFLEG) --keep $(KEPT) --forms rewrite --records 300 --seeds 0 --part dev
+	$(BIN)/python -m benchmarks.jfleg.choosing $(KEPT)/rewrite-300-0/revised-dev.jsonl --data $(DATA) \
+		--critic $(KEPT)/rewrite-300-0/run/model --model $(SMOLLM2)
+	$(JFLEG) --keep $(KEPT) --forms rewrite --records 1000 --seeds 0 --variants gate-0 gate
+	$(JFLEG) --keep $(KEPT) --forms rewrite --records 1000 --variants sure careful
+
+.PHONY: evidence-jfleg-edits
+evidence-jfleg-edits: $(SMOLLM2)/model.safetensors  ## Stage 1c: a critic that writes edits (half an hour)
+	$(JFLEG) --keep $(KEPT) --forms edits --records 1000 --seeds 0
 
 .PHONY: evidence-ifeval
 evidence-ifeval: $(SMOLLM2)/model.safetensors $(PUNKT)  ## Stage 2: follow IFEval's instructions, with its verifiers as checks (an hour)

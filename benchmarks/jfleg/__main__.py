@@ -24,7 +24,7 @@ from benchmarks.jfleg.feedback import CRITIQUES, MORE
 from benchmarks.jfleg.figures import figures
 from benchmarks.jfleg.plot import plot
 from benchmarks.jfleg.results import RESULTS, add_result, gleu_table, harm_table, known_runs
-from benchmarks.jfleg.stages import STAGES, USUAL, Run
+from benchmarks.jfleg.stages import STAGES, USUAL, VARIANTS, Run
 
 if TYPE_CHECKING:
     import argparse
@@ -40,8 +40,10 @@ TRAINING = (
 
 def runs(arguments: argparse.Namespace) -> Iterator[Run]:
     """The runs that the command line names."""
-    chosen = product(arguments.forms, arguments.seeds, arguments.records)
-    for form, seed, records in chosen:
+    chosen = product(arguments.forms, arguments.seeds, arguments.records, arguments.variants)
+    for form, seed, records, variant in chosen:
+        if not records and seed != arguments.seeds[0]:
+            continue  # nothing is drawn
         yield Run(
             keep=arguments.keep.resolve(),
             data=(arguments.data / "jfleg").resolve(),
@@ -54,9 +56,8 @@ def runs(arguments: argparse.Namespace) -> Iterator[Run]:
             sentences=arguments.sentences,
             critique=arguments.critique,
             more=arguments.more,
-            variant=arguments.variant,
+            variant=variant,
             training=tuple(shlex.split(arguments.training)),
-            revising=tuple(shlex.split(arguments.revising)),
         )
 
 
@@ -85,8 +86,8 @@ def evaluated(evaluation: dict[str, Any]) -> list[dict[str, Any]]:
     return [{name: row[name] for name in names} for one in judges for row in one["rounds"]]
 
 
-def main() -> None:
-    """Do the stages of the runs that the command line names."""
+def parser_of_command() -> argparse.ArgumentParser:
+    """Reads the command line."""
     parser = command_parser(__doc__)
     add_data_option(parser, "the folder jfleg")
     parser.add_argument("--model", type=Path, required=True, help="folder of the base model")
@@ -104,10 +105,16 @@ def main() -> None:
         "--more", choices=MORE, default=USUAL[1], help="records beyond one for each sentence"
     )
     parser.add_argument("--training", default=TRAINING, help="options of revloop finetune")
-    parser.add_argument("--variant", default="", help="name of a way to revise")
-    parser.add_argument("--revising", default="", help="options of revloop batch for it")
+    parser.add_argument(
+        "--variants", nargs="+", default=("",), choices=VARIANTS, help="other ways to revise"
+    )
     parser.add_argument("--stages", nargs="+", default=STAGES, choices=STAGES)
-    arguments = parser.parse_args()
+    return parser
+
+
+def main() -> None:
+    """Do the stages of the runs that the command line names."""
+    arguments = parser_of_command().parse_args()
     for run in runs(arguments):
         run.do(arguments.stages)
         if run.output("evaluation.json").exists():

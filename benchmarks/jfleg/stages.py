@@ -25,6 +25,22 @@ PROMPTS = Path(__file__).parent / "prompts"
 UNTRAINED = {"rewrite": "chat-plain", "edits": "chat-edits"}
 """Prompt sets for the base model as it is, by form."""
 
+UNTRAINED_OPTIONS = ("--temperature", "0", "--tries", "3", "--revision-max-tokens", "160")
+"""Of `revloop batch` for that: greedy as the others, and without long replies that run away."""
+
+_GATE = ("--keep", "gate", "--judge")
+VARIANTS = {
+    "": (),
+    "gate-0": (*_GATE, "benchmarks.jfleg.fluency:judge"),
+    "gate": (
+        *(*_GATE, "benchmarks.jfleg.fluency:judge"),
+        *("--candidates", "2", "--edit-temperature", "0.5"),
+    ),
+    "sure": (*_GATE, "benchmarks.jfleg.confidence:judge"),
+    "careful": (*_GATE, "benchmarks.jfleg.confidence:careful_judge"),
+}
+"""Ways to revise, with their options of `revloop batch`."""
+
 CONTEXT_TOKENS = 1024
 
 USUAL = ("kinds", "second")
@@ -49,9 +65,8 @@ class Run:
         sentences: How many sentences, from the first on; None: all.
         critique: The form of the critiques.
         more: What the records beyond the first one of each sentence are.
-        variant: Names a way to revise; its files have the name in theirs.
+        variant: A key of :data:`VARIANTS`; its files have the name in theirs.
         training: Options of `revloop finetune`.
-        revising: Options of `revloop batch`.
     """
 
     keep: Path
@@ -67,7 +82,6 @@ class Run:
     more: str
     variant: str
     training: tuple[str, ...]
-    revising: tuple[str, ...]
 
     @property
     def folder(self) -> Path:
@@ -79,6 +93,11 @@ class Run:
     def prompts(self) -> str:
         """The prompt set that the critic is trained with and asked with."""
         return str(PROMPTS / self.form) if self.records else UNTRAINED[self.form]
+
+    @property
+    def revising(self) -> tuple[str, ...]:
+        """Options of `revloop batch`."""
+        return (*(() if self.records else UNTRAINED_OPTIONS), *VARIANTS[self.variant])
 
     @property
     def recipe(self) -> str:

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import math
 import random
+import shlex
 from typing import TYPE_CHECKING
 
 import pytest
 
 from benchmarks.jfleg import fluency
+from benchmarks.jfleg.__main__ import parser_of_command, runs
 from benchmarks.jfleg.faults import changes, kinds_critique, partly_revised, walk_critique
 from benchmarks.jfleg.feedback import CRITIQUES, MORE, closest_first, make_records
 from benchmarks.jfleg.figures import round_figures, win_rate
 from benchmarks.jfleg.gleu import corpus_gleu, sentence_gleu
 from benchmarks.jfleg.judging import FOLDER, TIE_MARGIN, compare, judge
-from benchmarks.jfleg.results import RESULTS, known_runs, tables
+from benchmarks.jfleg.results import KEYS, RESULTS, known_runs, tables
 from benchmarks.jfleg.sentences import Sentence, read_sentences
 from benchmarks.jfleg.stages import PROMPTS
 from revloop.prompts import PromptSet
@@ -202,6 +204,33 @@ def test_the_results_hold_figures_alone() -> None:
         assert {row.pop("verdict") for row in run["sample"]} <= {"first", "second", "tie"}
         assert {type(value) for row in run["sample"] for value in row.values()} <= {int, list}
         assert {type(value) for row in run["sample"] for value in row["gleu"]} == {float}
+
+
+def test_make_evidence_does_every_run_of_the_results(tmp_path: Path) -> None:
+    lines = (RESULTS.parents[2] / "Makefile").read_text(encoding="utf-8").splitlines()
+    given = [line.split("$(KEPT)")[1] for line in lines if "$(JFLEG) --keep $(KEPT)" in line]
+    assert given
+    parser = parser_of_command()
+    done = {
+        (
+            run.records,
+            run.form,
+            run.seed if run.records else None,
+            run.recipe,
+            run.variant,
+        ): shlex.join(run.revising)
+        for line in given
+        for run in runs(parser.parse_args(["--model=.", f"--keep={tmp_path}", *line.split()]))
+        if run.part == "test"
+    }
+    known = {tuple(one[name] for name in KEYS): one["revising"] for one in known_runs()}
+    assert {key: done.get(key) for key in known} == known
+
+
+def test_the_untrained_model_revises_once_whatever_the_seeds(tmp_path: Path) -> None:
+    arguments = ["--model=.", f"--keep={tmp_path}", "--forms", "rewrite", "--records", "0", "100"]
+    found = list(runs(parser_of_command().parse_args(arguments)))
+    assert [(run.records, run.seed) for run in found] == [(0, 0), (100, 0), (100, 1)]
 
 
 def test_the_page_has_the_tables_of_the_results() -> None:
