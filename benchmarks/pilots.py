@@ -22,7 +22,7 @@ from benchmarks.product import revloop
 from benchmarks.saving import save
 from revloop.demo import demo_drafts
 from revloop.evaluation import stored_judges
-from revloop.pilot import effect_of, policy_toml, recommend, records_of, rounds_for
+from revloop.pilot import Planned, effect_of, planned, policy_toml, recommend, records_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -73,8 +73,7 @@ def revised(drafts: Sequence[Draft], folder: Path, name: str, *options: str) -> 
 
 def records_in(store: Path) -> list[PilotRecord]:
     """The judged drafts of a store."""
-    (judge,) = stored_judges(store)
-    return records_of(store, judge, ROUNDS, "strength").records
+    return records_of(store, stored_judges(store), ROUNDS, "strength").records
 
 
 def figures(effect: Effect) -> dict[str, Any]:
@@ -97,10 +96,10 @@ def one_pilot(records: Sequence[PilotRecord], sample: int, seed: int) -> dict[st
     drawn = [records[number] for number in numbers]
     rest = [one for number, one in enumerate(records) if number not in set(numbers)]
     found = recommend(drawn, ROUNDS)
-    policy = effect_of([(one, min(ROUNDS, rounds_for(one, found.policy))) for one in rest])
-    everything = effect_of([(one, ROUNDS) for one in rest])
-    strong = [one for one in rest if one.value == "strong"]
-    left = effect_of([(one, min(ROUNDS, rounds_for(one, found.policy))) for one in strong])
+    obeyed = [planned(one, found.policy, ROUNDS) for one in rest]
+    policy = effect_of(obeyed)
+    everything = effect_of([Planned(one, ROUNDS) for one in rest])
+    left = effect_of([one for one in obeyed if one.record.value == "strong"])
     interval, harm = found.all_rounds.win_rate_interval, found.all_rounds.broken_interval
     share = everything.broken / everything.records
     return {
@@ -138,8 +137,12 @@ def run(options: Any, folder: Path) -> dict[str, Any]:
         "seeds": options.seeds,
         "foretold_win_rate": sum(one["foretold_win_rate"] for one in pilots.values()),
         "foretold_harm": sum(one["foretold_harm"] for one in pilots.values()),
-        "revloop batch --policy, first seed": figures(effect_of([(one, ROUNDS) for one in obeyed])),
-        "all rounds, the same drafts": figures(effect_of([(one, ROUNDS) for one in recorded])),
+        "revloop batch --policy, first seed": figures(
+            effect_of([Planned(one, ROUNDS) for one in obeyed])
+        ),
+        "all rounds, the same drafts": figures(
+            effect_of([Planned(one, ROUNDS) for one in recorded])
+        ),
         "pilots": pilots,
     }
 

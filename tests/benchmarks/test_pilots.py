@@ -11,7 +11,7 @@ import pytest
 from benchmarks.pilots import mixed_drafts, one_pilot, write_drafts
 from revloop.demo.judge import judge
 from revloop.evaluation import Outcome
-from revloop.pilot import PilotRecord
+from revloop.pilot import Outlay, PilotRecord
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -24,7 +24,8 @@ def record(number: int, strength: str, score: float, sign: float) -> PilotRecord
         Outcome(number, strength, "original", round_, (sign, sign), 0, True, False, (1, 1))
         for round_ in range(1, 6)
     )
-    return PilotRecord(str(number), score, strength, outcomes, (0, 10, 20, 30, 40, 50), 5)
+    taken = tuple(Outlay(10 * round_) for round_ in range(6))
+    return PilotRecord(str(number), score, strength, outcomes, taken, Outlay(5))
 
 
 def test_a_third_of_the_drafts_is_of_each_strength(tmp_path: Path) -> None:

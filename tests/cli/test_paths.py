@@ -230,6 +230,13 @@ def test_every_path_that_a_model_says_is_read_is_kept(folder: Path) -> None:
         assert_refused(Command(words), "key", folder, "key", "itself")
 
 
+@pytest.mark.parametrize("name", [n for n in GIVEN_TO if f"{n} policy" in READ])
+def test_the_policy_is_kept(folder: Path, name: str) -> None:
+    (folder / "policy.toml").write_text("rounds = 1\n", encoding="utf-8")
+    words = f"{WRITTEN[GIVEN_TO[name]].words} --policy policy.toml"
+    assert_refused(Command(words), "policy.toml", folder, "policy.toml", "itself")
+
+
 @ALL
 def test_nothing_that_is_read_is_overwritten(folder: Path, command: Command) -> None:
     if command.reads is None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from typing import TYPE_CHECKING
 
 import pytest
@@ -25,6 +26,18 @@ JUDGE = """
 def higher(prompt, first, second):
     left, right = (int(text.split()[0]) for text in (first, second))
     return "tie" if left == right else "first" if left > right else "second"
+
+def also(prompt, first, second):
+    return higher(prompt, first, second)
+
+def lower(prompt, first, second):
+    return higher(prompt, second, first)
+"""
+PRICES = """
+currency = "EUR"
+[models."critic"]
+input = 1_000_000
+output = 0
 """
 
 
@@ -66,24 +79,59 @@ async def pilot(folder: Path, server: StubServer, *options: str) -> Finished:
 
 
 async def test_a_sample_says_who_gains_and_a_batch_obeys(server: StubServer, folder: Path) -> None:
-    finished = await pilot(folder, server, "--judge", "mine:higher", "--sample", "60")
+    (folder / "prices.toml").write_text(PRICES, encoding="utf-8")
+    options = ("--judge", "mine:higher", "--sample", "60", "--prices", "prices.toml")
+    finished = await pilot(folder, server, *options)
     assert finished.code == 0, finished.err
+    rows = [line.split() for line in finished.out.splitlines() if line.endswith(" EUR")]
+    assert [row[-4:-3] + row[-2:] for row in rows] == [
+        ["20", "14.000000", "EUR"],
+        ["15", "10.500000", "EUR"],
+    ], "a round is two requests of 7 and 3 tokens, and half of the drafts get only the first"
     assert "60 of 80 rows are drawn" in finished.err
     told = " ".join(finished.out.split())
     assert "1 round where the first score is at most 2; no rounds above" in told
     policy = read_policy(folder / "policy.toml")
-    assert policy == Policy(rounds=0, bands=(ScoreBand(score_at_most=2, rounds=1),))
+    bands = (ScoreBand(score_at_most=2, rounds=1),)
+    assert policy == Policy(rounds=0, bands=bands, prompts="chat", keep="last", candidates=1)
     assert max(map(len, finished.out.splitlines())) <= 80
     asked = len(server.asked(CHAT))
-    again = await pilot(folder, server, "--judge", "mine:higher", "--sample", "60", "--force")
+    again = await pilot(folder, server, *options, "--force")
     assert (again.code, again.out) == (0, finished.out)
     assert len(server.asked(CHAT)) == asked, "what is in the store is not asked again"
+    batch = ("batch", "drafts.jsonl", "out.jsonl", "--policy", "policy.toml", "-n", "1")
+    obeyed = await revloop(*batch, "--base-url", server.base_url, folder=folder)
+    assert obeyed.code == 0, obeyed.err
+    out = (folder / "out.jsonl").read_text(encoding="utf-8").splitlines()
+    texts = [json.loads(line)["versions"][-1]["text"] for line in out]
+    assert Counter(texts) == {"3 points": 40, "8 points": 40}
+
+
+async def test_what_the_rounds_are_measured_with_is_in_the_policy(
+    server: StubServer, folder: Path
+) -> None:
+    judges = [word for name in ("higher", "lower", "also") for word in ("--judge", f"mine:{name}")]
+    finished = await pilot(folder, server, *judges, "--sample", "60", "--keep", "gate")
+    assert finished.code == 0, finished.err
+    policy = read_policy(folder / "policy.toml")
+    assert isinstance(policy, Policy)
+    assert policy.choices == {
+        "prompts": "chat",
+        "keep": "gate",
+        "candidates": 1,
+        "judge": ("mine:higher", "mine:lower", "mine:also"),
+    }
+    told = " ".join(finished.out.split())
+    assert "1 round where the first score is at most 2" in told, "the majority decides"
+    assert "no rounds above; --keep gate." in told
+    assert "Expected harm: 0.0%" in told, "the gate keeps what would be broken"
+    assert "The 3 judges agree on 0.0% of 60 verdicts" in told
 
 
 @pytest.mark.parametrize(
     ("options", "says"),
     [
-        ((), "Name one judge"),
+        ((), "Name a judge"),
         (("--judge", "mine:higher", "--by", "topic"), "has a field 'topic'"),
         (("--judge", "mine:nothing"), "mine"),
     ],

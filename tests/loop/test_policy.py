@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from pydantic import ValidationError
 
-from revloop import Draft, InputError, revise
+from revloop import Draft, InputError, Reviser, revise
 from revloop.errors import RunMismatchError
-from revloop.options import LoopOptions, Policy, RunSettings
+from revloop.options import LoopOptions, Policy, RunOptions, RunSettings
 from revloop.trajectory import EngineInfo, StopReason
 from tests.helpers.scripted_engine import ScriptedEngine, cnr_critique, cnr_rounds
 from tests.helpers.scripted_loop import CNR, DRAFT, both, run, texts
@@ -96,6 +96,27 @@ def test_a_file_is_a_policy_and_what_it_chooses_gives_way_to_the_user(tmp_path: 
     options = LoopOptions.model_validate({"policy": file, "candidates": 1})
     assert options.policy == Policy(rounds=2, keep="gate", candidates=3)
     assert (options.keep, options.candidates) == ("gate", 1)
+
+
+def test_a_command_takes_prompts_and_judges_of_the_policy_where_they_are_not_given(
+    tmp_path: Path,
+) -> None:
+    file = tmp_path / "policy.toml"
+    content = 'rounds = 2\nprompts = "chat-edits"\nkeep = "gate"\njudge = ["demo"]\n'
+    file.write_text(content, encoding="utf-8")
+    options = RunOptions.model_validate({"policy": file})
+    assert (options.prompts, options.keep, options.judge) == ("chat-edits", "gate", ("demo",))
+    own = RunOptions.model_validate({"policy": file, "prompts": "chat", "judge": "mine:own"})
+    assert (own.prompts, own.judge) == ("chat", ("mine:own",))
+
+
+def test_python_takes_the_prompts_of_the_policy_where_none_are_given() -> None:
+    policy = Policy(rounds=1, prompts="chat")
+    engine = ScriptedEngine(cnr_rounds("b"))
+    with Reviser(engine=engine, policy=policy) as reviser:
+        assert reviser.settings.prompt_set == "chat"
+    with Reviser(engine=engine, policy=policy, prompts="cnr") as reviser:
+        assert reviser.settings.prompt_set == "cnr"
 
 
 @pytest.mark.parametrize(

@@ -30,7 +30,7 @@ from revloop.evaluation.tables import (
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from revloop.evaluation import CheckFigures, Evaluation, JudgeFigures, RoundFigures
+    from revloop.evaluation import Agreement, CheckFigures, Evaluation, JudgeFigures, RoundFigures
 
 
 def print_evaluation(evaluation: Evaluation) -> None:
@@ -54,7 +54,7 @@ def print_evaluation(evaluation: Evaluation) -> None:
             output.results.print(f"{rounds}: {absent}.")
     _print_spending(evaluation)
     output.results.print()
-    _print_agreement(evaluation)
+    print_agreement(evaluation.agreement)
     output.results.print(
         f"Trajectories: {evaluation.trajectories}; failed: {evaluation.failed}; "
         f"not finished: {evaluation.unfinished}."
@@ -106,8 +106,8 @@ def _grouped(rows: Sequence[CheckFigures]) -> Iterator[tuple[str, str]]:
         yield f"{'Round' if len(rounds) == 1 else 'Rounds'} {', '.join(rounds)}", absent
 
 
-def _print_agreement(evaluation: Evaluation) -> None:
-    found = evaluation.agreement
+def print_agreement(found: Agreement | None) -> None:
+    """Print how far several judges agree; nothing with one."""
     if found is None:
         return
     kappa = "undefined" if found.kappa is None else f"{found.kappa:.2f}"

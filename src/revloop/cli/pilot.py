@@ -3,35 +3,40 @@
 from __future__ import annotations
 
 import textwrap
+from itertools import chain
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import anyio
 import typer
 
 from revloop.batch import InputSource, arevise_many
-from revloop.checks import checkers_of
 from revloop.cli import output
 from revloop.cli.batch import Input
 from revloop.cli.counting import counting
 from revloop.cli.evaluate import ask_all
+from revloop.cli.figures import print_agreement
 from revloop.cli.files import Force, new_file, paths_read
 from revloop.cli.generated import with_options
 from revloop.cli.tables import print_heading, print_table
 from revloop.engines.factory import with_default
 from revloop.errors import InputError
-from revloop.evaluation import EvaluationOptions
+from revloop.evaluation import EvaluationOptions, reviser_keywords
 from revloop.files.paths import Kind, Writes, check_paths
 from revloop.options import EngineOptions, RowOptions, RunOptions, StoreOptions
 from revloop.pilot import (
+    COST_COLUMN,
+    OUTLAY_COLUMNS,
     PART_COLUMNS,
     ROUND_COLUMNS,
     PilotOptions,
+    PilotRecords,
     Recommendation,
     Sample,
     check_libraries,
     draw,
-    part_cells,
+    outlay_rows,
+    part_rows,
     policy_toml,
     recommend,
     records_of,
@@ -53,7 +58,7 @@ EXAMPLE = (
     store=StoreOptions,
     loop=RunOptions,
     engine=EngineOptions,
-    leave_out=("keep", "critiques", "candidates", "selector", "self_judge", "policy"),
+    leave_out=("critiques", "selector", "self_judge", "policy"),
 )
 def pilot(
     rows: RowOptions,
@@ -72,28 +77,45 @@ def pilot(
     The versions and verdicts stay in the store: the same command resumes where it ended.
     """
     engine = with_default(engine)
-    if len(loop.judge) != 1:
-        raise InputError("Name one judge (--judge JUDGE): it says what is fixed and what broken.")
+    if not loop.judge:
+        raise InputError("Name a judge (--judge JUDGE): it says what is fixed and what broken.")
     check_libraries()
     store_file = store.store or policy_file.with_name(f"{policy_file.name}.sqlite")
-    read = paths_read(rows, engine, loop, judges=loop.judge)
+    read = paths_read(rows, pilot, engine, loop, judges=loop.judge)
     policy = Writes(policy_file, "the policy", may_replace=force, check_ending=_check_ending)
     check_paths([Writes(store_file, "the store", Kind.STORE), policy], read, data=source)
     to_read = InputSource(source, form=rows.format, fields=rows.fields(), questions=rows.questions)
     to_read.check_there()
+    prices = pilot.read_prices()
     sample = draw(to_read.rows(None), pilot.sample, by=pilot.by, seed=pilot.sample_seed)
     _tell_sample(sample, pilot.by)
-    anyio.run(_revise, sample.drafts, engine, loop, store_file, store.new_run)
+    of_rounds = _judged_by_need(loop)
+    anyio.run(_revise, sample.drafts, engine, of_rounds, store_file, store.new_run)
     asked = EvaluationOptions(judge=loop.judge, judge_prompts=loop.judge_prompts)
-    (judge,) = anyio.run(ask_all, store_file, asked, loop.iterations)
-    measured = records_of(store_file, judge, loop.iterations, pilot.by)
+    judges = anyio.run(ask_all, store_file, asked, loop.iterations)
+    measured = records_of(store_file, judges, loop.iterations, pilot.by, prices)
     if not measured.records:
         raise InputError(f"{store_file} holds no draft with {loop.iterations} judged rounds.")
-    found = recommend(measured.records, loop.iterations, pilot.by)
-    _tell(found, measured.failed, pilot.by)
+    found = recommend(measured.records, loop.iterations, pilot.by, pilot.max_harm)
+    found = found._replace(policy=found.policy.model_copy(update=_choices(of_rounds)))
+    _tell(found, measured, pilot.by, None if prices is None else prices.currency)
+    told = list(sentences(found, pilot.max_harm))
+    for sentence in told:
+        output.results.print(textwrap.fill(output.printable(sentence), output.width()))
     with new_file(policy_file, force=force) as file:
-        file.write(policy_toml(found.policy, list(sentences(found))))
+        file.write(policy_toml(found.policy, told))
     output.results.print(output.printable(f"The policy is in {policy_file}."))
+
+
+def _judged_by_need(loop: RunOptions) -> RunOptions:
+    """The options of the rounds: with the judges only if versions or candidates are chosen."""
+    needs_judges = loop.keep != "last" or loop.candidates > 1
+    return loop if needs_judges else loop.model_copy(update={"judge": ()})
+
+
+def _choices(loop: RunOptions) -> dict[str, Any]:
+    """What the policy says of the settings that its figures hold for."""
+    return {name: getattr(loop, name) for name in ("prompts", "keep", "candidates", "judge")}
 
 
 async def _revise(
@@ -103,10 +125,8 @@ async def _revise(
         drafts,
         iterations=loop.iterations,
         engine=engine,
-        loop=loop.model_copy(update={"judge": ()}),
-        prompts=loop.prompts,
-        checks=checkers_of(loop),
-        **loop.editor_keywords,
+        loop=loop,
+        **reviser_keywords(loop),
         store=store,
         new_run=new_run,
     )
@@ -131,16 +151,20 @@ def _tell_sample(sample: Sample, by: str | None) -> None:
     output.say(f"{len(sample.drafts)} of {sample.rows} rows are drawn{rejected}.")
 
 
-def _tell(found: Recommendation, failed: int, by: str | None) -> None:
-    print_heading("All drafts, by round")
+def _tell(
+    found: Recommendation, measured: PilotRecords, by: str | None, currency: str | None
+) -> None:
+    print_heading("All drafts, by rounds")
     print_table(ROUND_COLUMNS, (round_cells(n, one) for n, one in enumerate(found.by_round, 1)))
-    print_heading("By the first score")
-    print_table(PART_COLUMNS, map(part_cells, found.by_score), left=1)
+    print_heading("By the first score; *: recommended")
+    print_table(PART_COLUMNS, chain.from_iterable(map(part_rows, found.by_score)), left=1)
     if found.by_value:
-        print_heading(f"By {by}")
-        print_table(PART_COLUMNS, map(part_cells, found.by_value), left=1)
+        print_heading(f"By {by}; *: recommended")
+        print_table(PART_COLUMNS, chain.from_iterable(map(part_rows, found.by_value)), left=1)
+    print_heading("What a draft takes")
+    columns = (*OUTLAY_COLUMNS, *(() if currency is None else (COST_COLUMN,)))
+    print_table(columns, outlay_rows(found, currency), left=1)
     output.results.print()
-    if failed:
-        output.say(f"{failed} drafts are left out: they failed, or a verdict is missing.")
-    for sentence in sentences(found):
-        output.results.print(textwrap.fill(output.printable(sentence), output.width()))
+    print_agreement(measured.agreement)
+    if measured.failed:
+        output.say(f"{measured.failed} drafts are left out: they failed, or a verdict is missing.")

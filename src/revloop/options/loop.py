@@ -6,7 +6,7 @@ import operator
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self, SupportsIndex
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Field, ModelWrapValidatorHandler, PrivateAttr, model_validator
 
 from revloop.errors import InputError
 from revloop.options.base import Flag, Options
@@ -207,13 +207,20 @@ class LoopOptions(SettledOptions):
         "tends to prefer its own. By default that is refused.",
     )
 
-    @model_validator(mode="before")
+    _policy_file: Path | None = PrivateAttr(default=None)
+
+    @model_validator(mode="wrap")
     @classmethod
-    def _choices_of_the_policy(cls, data: Any) -> Any:
-        if not isinstance(data, dict) or data.get("policy") is None:
-            return data
-        policy = Policy.model_validate(read_policy(data["policy"]))
-        return {**policy.choices, **data, "policy": policy}
+    def _choices_of_the_policy(cls, data: Any, build: ModelWrapValidatorHandler[Self]) -> Self:
+        source = data.get("policy") if isinstance(data, dict) else None
+        if source is None:
+            return build(data)
+        policy = Policy.model_validate(read_policy(source))
+        known = {name: one for name, one in policy.choices.items() if name in cls.model_fields}
+        made = build({**known, **data, "policy": policy})
+        if not isinstance(source, Policy | dict):
+            made._policy_file = Path(source)  # noqa: SLF001 - its own
+        return made
 
     @model_validator(mode="after")
     def _temperatures_of_one_reply(self) -> Self:
@@ -223,6 +230,15 @@ class LoopOptions(SettledOptions):
                 "requests: leave --single-pass out"
             )
         return self
+
+    @property
+    def prompts_of_policy(self) -> str:
+        """The prompt set where none is given: the policy's, or the default."""
+        return (self.policy and self.policy.prompts) or DEFAULT_PROMPTS
+
+    def paths_read(self) -> dict[str, str | Path | None]:
+        """The paths that are read, by what they name."""
+        return {**super().paths_read(), "the policy": self._policy_file}
 
     def refuse_editor(self) -> None:
         """Refuse an editor beside the critic where one model writes all.

@@ -46,9 +46,13 @@ class Policy(Frozen):
     values: dict[str, int] = Field(
         default_factory=dict, description="Rounds by the value of this field, as text."
     )
-    keep: Keep | None = Field(default=None, description="As ``--keep``, where that is not given.")
-    candidates: int | None = Field(
-        default=None, ge=1, le=64, description="As ``--candidates``, where that is not given."
+    prompts: str | None = Field(
+        default=None, description="As ``--prompts``, where that is not given; so are those below."
+    )
+    keep: Keep | None = None
+    candidates: int | None = Field(default=None, ge=1, le=64)
+    judge: tuple[str, ...] = Field(
+        default=(), description="By their names on the command line, if the rounds need judges."
     )
 
     @model_validator(mode="after")
@@ -64,8 +68,15 @@ class Policy(Frozen):
 
     @property
     def choices(self) -> dict[str, object]:
-        """What it chooses of the loop's options."""
-        return self.model_dump(include={"keep", "candidates"}, exclude_none=True)
+        """What it chooses of the loop's options: the settings that its figures hold for."""
+        names = {"prompts", "keep", "candidates", "judge"}
+        return self.model_dump(include=names, exclude_defaults=True)
+
+    @property
+    def most_rounds(self) -> int:
+        """The most rounds that it gives any draft."""
+        bands = [band.rounds for band in self.bands]
+        return max(self.rounds, self.unscored or 0, *bands, *self.values.values())
 
     def by_field(self, fields: Mapping[str, object]) -> int | None:
         """Rounds by the value of the field; None if it does not decide."""

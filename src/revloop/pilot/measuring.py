@@ -1,36 +1,40 @@
-"""What each round did to the drafts of a pilot, and whether it pays."""
+"""What each round did to the drafts of a pilot, and what it took."""
 
 from __future__ import annotations
 
-import math
-from statistics import fmean
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from itertools import accumulate
+from typing import TYPE_CHECKING, NamedTuple
 
-from revloop.evaluation import ORIGINAL, Outcome, Verdicts, outcomes
-from revloop.evaluation.figures import Interval, wilson_interval, win_rate_interval
-from revloop.evaluation.libraries import library
+from revloop.evaluation import ORIGINAL, Agreement, Outcome, Verdicts, outcomes
+from revloop.evaluation.agreement import agreement
 from revloop.store import Store
+from revloop.trajectory import spent_on_steps, summed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from revloop.trajectory import JudgeInfo, Trajectory
-
-_POWER = 0.8
-_SIGNIFICANCE = 0.05
-
-BreakEven = Literal["met", "not met", "nothing changed", "too few to tell"]
+    from revloop.options import Prices
+    from revloop.trajectory import JudgeInfo, Spending, Trajectory, Version
 
 
-def check_libraries() -> None:
-    """Check that the libraries of the figures are there, before anything is paid for.
+class Outlay(NamedTuple):
+    """What revising a draft takes.
 
-    Raises:
-        MissingExtraError: One is not installed.
+    Attributes:
+        tokens: Of all models, judges within the rounds included.
+        seconds: From sending the requests of critic and editor to their replies.
+        cost: In the currency of the prices; None without prices.
     """
-    for name in ("numpy", "scipy.stats", "statsmodels.stats.power"):
-        library(name)
+
+    tokens: int = 0
+    seconds: float = 0.0
+    cost: float | None = None
+
+    def plus(self, other: Outlay) -> Outlay:
+        """Both together."""
+        cost = None if other.cost is None else (self.cost or 0.0) + other.cost
+        return Outlay(self.tokens + other.tokens, self.seconds + other.seconds, cost)
 
 
 class PilotRecord(NamedTuple):
@@ -40,25 +44,21 @@ class PilotRecord(NamedTuple):
         name: The draft's id.
         score: The first critique's; None: it has none.
         value: Of the field that the pilot splits by.
-        outcomes: Of the rounds from 1 on, against the original.
-        tokens: Spent up to each round, from round 0 on.
-        critique_tokens: Spent on the first critique.
+        outcomes: Of the rounds from 1 on, against the original; by the majority of several judges.
+        taken: Up to each round, from round 0 on.
+        critique: By the first critique alone.
     """
 
     name: str
     score: float | None
     value: str
     outcomes: tuple[Outcome, ...]
-    tokens: tuple[int, ...]
-    critique_tokens: int
+    taken: tuple[Outlay, ...]
+    critique: Outlay
 
     def gain(self, round_: int) -> int:
         """1: fixed, the judge prefers the round's text in both orders; -1: broken; 0: neither."""
-        if not round_:
-            return 0
-        return {(1.0, 1.0): 1, (0.0, 0.0): -1}.get(
-            self.outcomes[round_ - 1].in_both_orders or (0.5, 0.5), 0
-        )
+        return _gain(self.outcomes[round_ - 1]) if round_ else 0
 
     def outcome(self, round_: int) -> Outcome:
         """The outcome of a round; round 0 is the original itself."""
@@ -67,138 +67,106 @@ class PilotRecord(NamedTuple):
         return self.outcomes[0]._replace(scores=(0.5, 0.5), unparseable=0, is_unchanged=True)
 
 
+class Planned(NamedTuple):
+    """A record, and what it gets.
+
+    Attributes:
+        record: The record.
+        rounds: How many rounds.
+        is_critiqued: Whether it gets its first critique at least.
+    """
+
+    record: PilotRecord
+    rounds: int
+    is_critiqued: bool = True
+
+    @property
+    def outlay(self) -> Outlay:
+        """What it takes."""
+        if self.rounds:
+            return self.record.taken[self.rounds]
+        return self.record.critique if self.is_critiqued else self.record.taken[0]
+
+
 class PilotRecords(NamedTuple):
     """The records of a pilot.
 
     Attributes:
         records: Those with all rounds.
         failed: Number of trajectories without some round.
+        agreement: How far several judges agree; None with one.
     """
 
     records: list[PilotRecord]
     failed: int
+    agreement: Agreement | None
 
 
-def records_of(store: Path, judge: JudgeInfo, rounds: int, by: str | None) -> PilotRecords:
+def records_of(
+    store: Path,
+    judges: Sequence[JudgeInfo],
+    rounds: int,
+    by: str | None,
+    prices: Prices | None = None,
+) -> PilotRecords:
     """Read the records of a judged store.
 
     Raises:
         StoreError: The store cannot be read.
+        InputError: A model has no price.
     """
+    how = {"rounds": rounds, "against": ORIGINAL, "by": by}
     with Store.open_to_read(store) as opened, Verdicts.open_to_read(store) as verdicts:
         trajectories = list(opened.contents())
-        found: list[list[Outcome]] = [[] for _ in trajectories]
-        how = {"rounds": rounds, "against": ORIGINAL}
-        for one in outcomes(trajectories, verdicts, judge, by=by, **how):  # type: ignore[arg-type]
-            found[one.record].append(one)
+        said = [list(outcomes(trajectories, verdicts, one, **how)) for one in judges]  # type: ignore[arg-type]
+    found: list[list[Outcome]] = [[] for _ in trajectories]
+    for votes in zip(*said, strict=True):
+        found[votes[0].record].append(majority(votes))
     records = [
-        _record(trajectory, made, rounds)
+        _record(trajectory, made, prices)
         for trajectory, made in zip(trajectories, found, strict=True)
         if len(made) == rounds and all(one.readable for one in made)
     ]
-    return PilotRecords(records, len(trajectories) - len(records))
+    named = [(judge.name, one) for judge, one in zip(judges, said, strict=True)]
+    agreed = agreement(named) if len(judges) > 1 else None
+    return PilotRecords(records, len(trajectories) - len(records), agreed)
 
 
-def _record(trajectory: Trajectory, made: Sequence[Outcome], rounds: int) -> PilotRecord:
-    versions = trajectory.versions
-    spent = [sum(v.spending.tokens for v in versions[: n + 1]) for n in range(rounds + 1)]
-    first = versions[1].steps if len(versions) > 1 else ()
-    critiques = [step.usage for step in first if step.kind in {"critique", "both"}]
+def _gain(outcome: Outcome) -> int:
+    return {(1.0, 1.0): 1, (0.0, 0.0): -1}.get(outcome.in_both_orders or (0.5, 0.5), 0)
+
+
+def majority(votes: Sequence[Outcome]) -> Outcome:
+    """What most of all judges say, each in both orders; a tie if neither side has most."""
+    if len(votes) == 1 or not any(one.readable for one in votes):
+        return votes[0]
+    gains = [_gain(one) for one in votes]
+    wins, losses = (2 * gains.count(sign) > len(gains) for sign in (1, -1))
+    score = 0.5 + (wins - losses) / 2
+    return votes[0]._replace(scores=(score, score))
+
+
+def _record(trajectory: Trajectory, made: Sequence[Outcome], prices: Prices | None) -> PilotRecord:
+    rounds, nothing = len(made), Outlay(cost=None if prices is None else 0.0)
+    versions = trajectory.versions[: rounds + 1]
+    parts = [_outlay(v.spending, v.latency_s, prices) for v in versions]
+    taken = [nothing, *accumulate(parts[1:], Outlay.plus)]
     return PilotRecord(
         name=trajectory.draft.name,
         score=trajectory.score_of(0),
         value=made[0].group,
         outcomes=tuple(made),
-        tokens=tuple(spent),
-        critique_tokens=sum(one.prompt_tokens + one.generated_tokens for one in critiques),
+        taken=(*taken, *[taken[-1]] * (rounds + 1 - len(taken))),
+        critique=_first_critique(versions[1], prices) if len(versions) > 1 else nothing,
     )
 
 
-class Effect(NamedTuple):
-    """What a number of rounds did to some records.
-
-    Attributes:
-        records: Number of records.
-        fixed: Whose text got better by the judge, in both orders.
-        broken: Whose text got worse, in both orders.
-        win_rate: Against the original.
-        win_rate_interval: 95%; None: too few, or all the same.
-        tokens: Mean tokens a draft.
-    """
-
-    records: int
-    fixed: int
-    broken: int
-    win_rate: float
-    win_rate_interval: Interval | None
-    tokens: float
-
-    @property
-    def fixed_interval(self) -> Interval:
-        """95% interval of the share that is fixed."""
-        return wilson_interval(self.fixed, self.records)
-
-    @property
-    def broken_interval(self) -> Interval:
-        """95% interval of the share that is broken."""
-        return wilson_interval(self.broken, self.records)
-
-    @property
-    def balance(self) -> Interval | None:
-        """95% interval of the fixed among the changed; None if none changed.
-
-        Errors fixed / errors introduced exceeds accuracy / (1 - accuracy) (arXiv 2604.22273)
-        exactly where this share exceeds one half: with both rates multiplied by how many texts they
-        apply to, the condition compares the two counts.
-        """
-        changed = self.fixed + self.broken
-        return wilson_interval(self.fixed, changed) if changed else None
-
-    @property
-    def break_even(self) -> BreakEven:
-        """Whether more is fixed than broken."""
-        balance = self.balance
-        if balance is None:
-            return "nothing changed"
-        if balance.low > 0.5:
-            return "met"
-        return "not met" if balance.high < 0.5 else "too few to tell"
-
-    @property
-    def needed(self) -> int | None:
-        """Records that would tell, if fixed and broken stay in proportion; None: no number would.
-
-        Those that a two-sided test at 5% needs to find the share of the fixed among the changed
-        different from one half with a power of 80%.
-        """
-        changed = self.fixed + self.broken
-        if not changed or self.fixed == self.broken:
-            return None
-        proportion = library("statsmodels.stats.proportion")
-        power = library("statsmodels.stats.power")
-        effect = proportion.proportion_effectsize(self.fixed / changed, 0.5)
-        found = power.NormalIndPower().solve_power(
-            effect_size=abs(effect), alpha=_SIGNIFICANCE, power=_POWER, ratio=0
-        )
-        return math.ceil(float(found) * self.records / changed)
+def _first_critique(version: Version, prices: Prices | None) -> Outlay:
+    steps = [step for step in version.steps if step.kind in {"critique", "both"}]
+    critic = None if version.engine is None else version.engine.model
+    spent = summed(spent_on_steps(steps, critic, None))
+    return _outlay(spent, sum(step.latency_s for step in steps), prices)
 
 
-def effect_of(chosen: Sequence[tuple[PilotRecord, int]]) -> Effect:
-    """The effect of giving each of some records a number of rounds.
-
-    Args:
-        chosen: At least one; where a record gets no round, it costs its first critique.
-    """
-    gains = [record.gain(rounds) for record, rounds in chosen]
-    ended = [record.outcome(rounds) for record, rounds in chosen]
-    return Effect(
-        records=len(chosen),
-        fixed=gains.count(1),
-        broken=gains.count(-1),
-        win_rate=sum(score for one in ended for score in one.readable)
-        / sum(len(one.readable) for one in ended),
-        win_rate_interval=win_rate_interval(ended),
-        tokens=fmean(
-            record.tokens[rounds] if rounds else record.critique_tokens for record, rounds in chosen
-        ),
-    )
+def _outlay(spent: Spending, seconds: float, prices: Prices | None) -> Outlay:
+    return Outlay(spent.tokens, seconds, None if prices is None else prices.cost_of(spent))

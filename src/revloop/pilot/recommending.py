@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from revloop.evaluation.figures import sign_test
 from revloop.evaluation.outcomes import NO_VALUE
 from revloop.options import Policy, ScoreBand
-from revloop.pilot.measuring import Effect, effect_of
+from revloop.pilot.effects import Effect, effect_of
+from revloop.pilot.measuring import Planned
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -27,18 +28,23 @@ class Part(NamedTuple):
     """Some records of a pilot, and the rounds that they are worth.
 
     Attributes:
-        name: For people, such as "score at most 6".
-        records: The records.
+        name: For people, such as "score to 6".
         score_at_most: Upper end of a band of scores; None: no band.
-        effect: Of the rounds that they are worth; of the first round if that is none.
-        rounds: How many.
+        effects: Of each number of rounds, from 1 on.
+        rounds: How many they are worth.
+        is_too_harmful: Whether they get none for the harm of all drafts.
     """
 
     name: str
-    records: Sequence[PilotRecord]
     score_at_most: float | None
-    effect: Effect
+    effects: tuple[Effect, ...]
     rounds: int
+    is_too_harmful: bool = False
+
+    @property
+    def effect(self) -> Effect:
+        """Of the rounds that they are worth; of the first round if that is none."""
+        return self.effects[max(self.rounds, 1) - 1]
 
     @property
     def is_undecided(self) -> bool:
@@ -70,43 +76,61 @@ class Recommendation(NamedTuple):
 
 
 def recommend(
-    records: Sequence[PilotRecord], rounds: int, field: str | None = None
+    records: Sequence[PilotRecord],
+    rounds: int,
+    field: str | None = None,
+    max_harm: float | None = None,
 ) -> Recommendation:
     """The rounds that each band of scores, and each value of the field, is worth.
 
-    A part is worth the fewest rounds that fix more than they break (with 95% confidence) and that
-    no later round beats (sign test at 5%); none if no number of rounds does.
+    A part is worth rounds that fix more than they break (with 95% confidence) and that no later
+    round beats (sign test at 5%): of these numbers the one that breaks the fewest records, and of
+    equal ones the smallest; none if no number of rounds does.
 
     Args:
         records: At least one.
         rounds: How many each has.
         field: By which they are split; None: by none.
+        max_harm: Share of all records that may be broken, with 95% confidence; where more may be,
+            the part of which most are broken gets none, then the next one.
     """
     by_score = tuple(_part(name, top, found, rounds) for name, top, found in _bands(records))
     by_value = () if field is None else tuple(_by_value(records, rounds))
-    policy = _policy(by_score, field, by_value)
-    planned = [(one, min(rounds, rounds_for(one, policy))) for one in records]
-    return Recommendation(
-        policy,
-        by_score,
-        by_value,
-        tuple(effect_of([(one, n) for one in records]) for n in range(1, rounds + 1)),
-        effect_of(planned),
+    while True:
+        policy = _policy(by_score, field, by_value)
+        expected = effect_of([planned(one, policy, rounds) for one in records])
+        if max_harm is None or expected.broken_interval.high <= max_harm or not policy.most_rounds:
+            break
+        by_score = _without_the_worst(by_score)
+    all_to = (effect_of([Planned(one, n) for one in records]) for n in range(1, rounds + 1))
+    return Recommendation(policy, by_score, by_value, tuple(all_to), expected)
+
+
+def _without_the_worst(parts: tuple[Part, ...]) -> tuple[Part, ...]:
+    """The parts, of which the one with the largest share of broken records gets no rounds."""
+    worst = max(
+        (number for number, part in enumerate(parts) if part.rounds),
+        key=lambda number: (parts[number].effect.broken_share, -parts[number].effect.fixed_share),
     )
+    left = parts[worst]._replace(rounds=0, is_too_harmful=True)
+    return (*parts[:worst], left, *parts[worst + 1 :])
 
 
-def rounds_for(record: PilotRecord, policy: Policy) -> int:
-    """The rounds that a policy gives a record."""
+def planned(record: PilotRecord, policy: Policy, rounds: int) -> Planned:
+    """What a policy gives a record, of at most so many rounds."""
     fields = {} if policy.field is None else {policy.field: record.value}
-    decided = policy.by_field(fields)
-    return policy.by_score(record.score) if decided is None else decided
+    by_field = policy.by_field(fields)
+    number = policy.by_score(record.score) if by_field is None else by_field
+    return Planned(record, min(rounds, number), is_critiqued=by_field is None)
 
 
 def _part(name: str, top: float | None, records: Sequence[PilotRecord], rounds: int) -> Part:
-    effects = [effect_of([(one, n) for one in records]) for n in range(rounds + 1)]
-    paying = [n for n in range(1, rounds + 1) if effects[n].break_even == "met"]
-    best = next((n for n in paying if not _is_beaten(records, n, rounds)), 0)
-    return Part(name, records, top, effects[best or 1], best)
+    numbers = range(1, rounds + 1)
+    effects = {n: effect_of([Planned(one, n) for one in records]) for n in numbers}
+    paying = (n for n in numbers if effects[n].break_even == "met")
+    good = (n for n in paying if not _is_beaten(records, n, rounds))
+    best = min(good, key=lambda n: (effects[n].broken, n), default=0)
+    return Part(name, top, tuple(effects.values()), best)
 
 
 def _is_beaten(records: Sequence[PilotRecord], round_: int, rounds: int) -> bool:

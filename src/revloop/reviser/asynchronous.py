@@ -24,7 +24,6 @@ from revloop.loop.judges import Judges, JudgeSources
 from revloop.loop.roles import EditorSource, Role
 from revloop.options import (
     DEFAULT_ITERATIONS,
-    DEFAULT_PROMPTS,
     EngineOptions,
     LoopOptions,
     RunSettings,
@@ -62,7 +61,7 @@ class AsyncReviser:
         chosen = engine if isinstance(engine, EngineOptions) else None
         self._engine: Engine | None = None if chosen else engine
         self._retries: RetryPolicy | None = rest.pop("retries", None)
-        self._prompts_source = rest.pop("prompts", None) or DEFAULT_PROMPTS
+        prompts = rest.pop("prompts", None)
         self._store_path = rest.pop("store", None)
         self._wants_new_run = bool(rest.pop("new_run", False))
         judges = (rest.pop("judge", None), rest.pop("selector", None))
@@ -79,6 +78,7 @@ class AsyncReviser:
             self._loop_options = loop or LoopOptions.model_validate(rest)
         except ValidationError as exc:
             raise InputError(f"An option cannot be used: {explain(exc)}.") from exc
+        self._prompts_source = prompts or self._loop_options.prompts_of_policy
         limit_s = self._loop_options.check_timeout_s
         self._checkers = as_checkers(checks, timeout_s=limit_s)
         if self._engine is None:

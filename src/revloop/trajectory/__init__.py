@@ -13,7 +13,7 @@ from revloop.trajectory.comparisons import (
 from revloop.trajectory.draft import Draft, Message, as_draft, near_miss, text_of
 from revloop.trajectory.open_trajectory import OpenTrajectory
 from revloop.trajectory.sampling import Sampling, SamplingDefaults, SentSampling
-from revloop.trajectory.spending import ModelUsage, Spending, merged, summed
+from revloop.trajectory.spending import ModelUsage, Spending, merged, spent_on_steps, summed
 from revloop.trajectory.steps import (
     REVISION_KINDS,
     FinishReason,
@@ -88,6 +88,7 @@ __all__ = [
     "merged",
     "near_miss",
     "results_of",
+    "spent_on_steps",
     "summed",
     "text_of",
     "told",
