@@ -28,6 +28,7 @@ from benchmarks.arguments import add_data_option, command_parser
 from benchmarks.ifeval.arms import ARMS, COMMON, LOOP, file_name, message
 from benchmarks.ifeval.drafting import FurtherDrafts, Pool, first_drafts, sampling_of
 from benchmarks.ifeval.prompts import chosen_rows
+from benchmarks.ifeval.resuming import unfinished
 from benchmarks.ifeval.stored import count, drawn_name, finished, refuse_without_loop, show
 from benchmarks.ifeval.verifying import checks
 from benchmarks.serving import MOST_REQUESTS, served
@@ -46,7 +47,9 @@ CONTEXT_TOKENS = 4096
 async def revise(drafts: list[Draft], arm: str, **options: Any) -> None:
     """Revise the drafts in one way, into a store."""
     settings = {"checks": checks(message(arm)), **COMMON, **ARMS[arm], **options}
-    done = arevise_many(drafts, max_concurrency=MOST_REQUESTS, **settings)
+    # what ended stays as it is: a resumed run would try unusable replies again
+    left = await anyio.to_thread.run_sync(unfinished, drafts, settings["store"])
+    done = arevise_many(left, max_concurrency=MOST_REQUESTS, **settings)
     async for _ in done:
         pass
 

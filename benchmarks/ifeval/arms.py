@@ -37,6 +37,7 @@ LOOP = "checks, anew"
 
 ARMS: dict[str, dict[str, Any]] = {
     LOOP: _ANEW,
+    "checks, anew, gate": {**_ANEW, "keep": "gate"},
     "checks, anew, 2 candidates": {**_ANEW, "candidates": 2},
     "checks, rewritten": {"critique": "checks"},
     "checks, rewritten, gate": {"critique": "checks", "keep": "gate"},

@@ -36,6 +36,19 @@ class Drawn(NamedTuple):
     followed: Followed
 
 
+def refused_if_cut(pool: Sequence[Drawn], limit: int) -> list[Drawn]:
+    """The drafts of a prompt, where those that ran to the token limit follow nothing.
+
+    The first one stays as it is: every way starts from it.
+    """
+    first, *others = pool
+    nothing = tuple(False for _ in first.followed)
+    return [
+        first,
+        *(one._replace(followed=nothing) if one.tokens >= limit else one for one in others),
+    ]
+
+
 def share(part: int, whole: int) -> dict[str, float]:
     """A share with its 95% interval (Wilson)."""
     interval = wilson_interval(part, whole)

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 _LEFT_OUT = "best of N, verifiers"
 _ALL_SPENT = 0.95
+_GAINS = ("over_draft", "over_best_of_n", "over_best_of_n_uncut")
 _COLUMNS = (
     "way",
     "seed",
@@ -67,11 +68,11 @@ def _row(name: str, seed: str, found: Mapping[str, Any]) -> str:
 def gains_table(gains: Mapping[str, Any]) -> str:
     """Points gained over the drafts and over the best of N, all seeds together."""
     lines = [
-        "| way | points over its drafts | points over the best of N |",
-        "| --- | ---: | ---: |",
+        "| way | points over its drafts | over the best of N | over it, cut drafts refused |",
+        "| --- | ---: | ---: | ---: |",
     ]
     for way, found in gains.items():
-        cells = [_points(found[name]) for name in ("over_draft", "over_best_of_n")]
+        cells = [_points(found[name]) for name in _GAINS]
         lines.append(f"| {way} | {' | '.join(cells)} |")
     return "\n".join(lines)
 

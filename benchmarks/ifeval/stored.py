@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from benchmarks.arguments import add_data_option, command_parser
-from benchmarks.ifeval.arms import ARMS, LOOP, file_name
+from benchmarks.ifeval.arms import ARMS, LOOP, TOKEN_LIMIT, file_name
 from benchmarks.ifeval.counting import (
     Answers,
     Drawn,
@@ -24,6 +24,7 @@ from benchmarks.ifeval.counting import (
     by_consensus,
     by_verifiers,
     figures,
+    refused_if_cut,
     share,
     spent_by_round,
 )
@@ -47,11 +48,19 @@ Drafts = dict[tuple[str, int], tuple[str, int]]
 
 
 class Finished(NamedTuple):
-    """A trajectory that ended: its draft, its answers, and why it ended."""
+    """A trajectory that ended.
+
+    Attributes:
+        draft: Its draft.
+        answers: Its answers.
+        reason: Why it ended.
+        cut_tokens: Tokens of replies that were refused because they reached their limit.
+    """
 
     draft: Draft
     answers: Answers
     reason: str
+    cut_tokens: int
 
 
 def finished(folder: Path, arm: str, seed: int, iterations: int) -> dict[str, Finished]:
@@ -59,7 +68,9 @@ def finished(folder: Path, arm: str, seed: int, iterations: int) -> dict[str, Fi
     with Store.open_to_read(folder / file_name(arm, seed)) as store:
         ended = [(one, one.end) for one in store.contents() if one.end is not None]
     return {
-        str(one.draft.id): Finished(one.draft, answers_of(one, iterations), end.reason.value)
+        str(one.draft.id): Finished(
+            one.draft, answers_of(one, iterations), end.reason.value, _cut_tokens(one)
+        )
         for one, end in ended
     }
 
@@ -76,6 +87,16 @@ def answers_of(trajectory: Trajectory, iterations: int) -> Answers:
     steps += [() if trajectory.end is None else trajectory.end.steps, *[()] * iterations]
     tokens = [sum(step.usage.generated_tokens for step in some) for some in steps]
     return Answers(tuple(known[text] for text in texts), tuple(tokens[: iterations + 1]))
+
+
+def _cut_tokens(trajectory: Trajectory) -> int:
+    steps = [step for version in trajectory.versions for step in version.steps]
+    steps += [] if trajectory.end is None else trajectory.end.steps
+    return sum(
+        step.usage.generated_tokens
+        for step in steps
+        if step.refusal is not None and step.finish_reason == "length"
+    )
 
 
 def count(
@@ -125,11 +146,13 @@ class OneSeed(NamedTuple):
         ended: What it finished.
         pools: The drafts of each prompt.
         rival: The best of them, chosen by the verifiers.
+        strict_rival: The same, where drafts that ran to the limit are refused, as a way's are.
     """
 
     ended: list[Finished]
     pools: list[list[Drawn]]
     rival: list[Answers]
+    strict_rival: list[Answers]
 
     @property
     def answers(self) -> list[Answers]:
@@ -146,8 +169,11 @@ def _with_seeds(
         ended = [by_prompt[prompt] for prompt in common]
         pools = pools_of([one.draft for one in ended], drawn[seed])
         budgets = spent_by_round([one.answers for one in ended])
-        rival = best_of(pools, budgets, by_verifiers, stop_verified=True)
-        seeds.append(OneSeed(ended, pools, rival))
+        whole = [refused_if_cut(pool, TOKEN_LIMIT) for pool in pools]
+        rivals = [
+            best_of(some, budgets, by_verifiers, stop_verified=True) for some in (pools, whole)
+        ]
+        seeds.append(OneSeed(ended, pools, *rivals))
     return seeds
 
 
@@ -160,7 +186,9 @@ def _figures(one: OneSeed) -> dict[str, Any]:
         **compared(solved, _solved(one.answers)),
     }
     reasons = Counter(ended.reason for ended in one.ended)
-    return {**figures(one.answers), "ends": dict(reasons), "best_of_n": rival}
+    cut_tokens = sum(ended.cut_tokens for ended in one.ended)
+    found = {**figures(one.answers), "cut_tokens": cut_tokens}
+    return {**found, "ends": dict(reasons), "best_of_n": rival}
 
 
 def _gains(seeds: Sequence[OneSeed]) -> dict[str, Any]:
@@ -169,6 +197,7 @@ def _gains(seeds: Sequence[OneSeed]) -> dict[str, Any]:
     return {
         "over_draft": difference([_solved(one.answers, 0) for one in seeds], ended),
         "over_best_of_n": difference([_solved(one.rival) for one in seeds], ended),
+        "over_best_of_n_uncut": difference([_solved(one.strict_rival) for one in seeds], ended),
     }
 
 

@@ -16,6 +16,7 @@ from benchmarks.ifeval.counting import (
     by_consensus,
     by_verifiers,
     figures,
+    refused_if_cut,
     share,
     spent_by_round,
     tokens_each,
@@ -112,6 +113,12 @@ def test_the_best_of_n_has_the_tokens_of_each_round() -> None:
     assert [row.tokens for row in rows] == [(0, 10, 10), (0, 0, 20)]
 
 
+def test_drafts_that_ran_to_the_limit_are_refused_but_the_first_is_not() -> None:
+    pool = [drawn(True, tokens=0), drawn(True, tokens=448), drawn(True, tokens=447)]
+    assert [one.followed for one in refused_if_cut(pool, 448)] == [YES, NO, YES]
+    assert [one.tokens for one in refused_if_cut(pool, 448)] == [0, 448, 447]
+
+
 def test_a_draft_at_random_follows_as_many_as_the_mean() -> None:
     assert at_random([FIRST_FAILS, NEVER], 40) == pytest.approx((2 / 3 + 0) / 2)
 
@@ -122,8 +129,9 @@ def test_every_way_has_options_that_exist_and_a_store_of_its_own() -> None:
     assert len({file_name(arm, seed) for arm in ARMS for seed in (0, 1)}) == 2 * len(ARMS)
 
 
-def test_the_gate_differs_from_rewriting_in_what_is_kept_only() -> None:
-    assert ARMS["checks, rewritten, gate"] == {**ARMS["checks, rewritten"], "keep": "gate"}
+def test_both_gates_differ_from_their_way_in_what_is_kept_only() -> None:
+    for way in (LOOP, "checks, rewritten"):
+        assert ARMS[f"{way}, gate"] == {**ARMS[way], "keep": "gate"}
 
 
 def test_the_candidates_differ_from_the_loop_in_their_number_only() -> None:
@@ -203,8 +211,10 @@ def test_tables_have_a_row_for_each_seed_and_for_each_round() -> None:
 def test_the_gains_of_a_way_stand_with_their_intervals() -> None:
     points = {"points": 12.5, "low": 6.0, "high": 19.0}
     less = {"points": -1.0, "low": -5.0, "high": 3.0}
-    rows = gains_table({LOOP: {"over_draft": points, "over_best_of_n": less}}).splitlines()
-    assert rows[2] == f"| {LOOP} | +12.5 (+6.0 to +19.0) | -1.0 (-5.0 to +3.0) |"
+    found = {"over_draft": points, "over_best_of_n": less, "over_best_of_n_uncut": points}
+    rows = gains_table({LOOP: found}).splitlines()
+    gained = "+12.5 (+6.0 to +19.0)"
+    assert rows[2] == f"| {LOOP} | {gained} | -1.0 (-5.0 to +3.0) | {gained} |"
 
 
 def test_the_page_of_evidence_has_the_results() -> None:
