@@ -12,8 +12,9 @@ of `verdicts.toml`.
 
 In the form `walk` the critique is a copy of the text with each mistake in brackets, and the
 revision is edits; in the form `kinds` the critique names the kinds of mistakes, and the revision is
-the whole text. The figures go to `benchmarks/results/proofreading.json`. A stage whose output is
-there is skipped.
+the whole text. The figures go to `benchmarks/results/proofreading.json`, with the version of the
+adapter and whether it is the one that ships; those of another seed than 0 stand by themselves. A
+stage whose output is there is skipped.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ from benchmarks.proofreading.reading import read_figures, verdicts
 from benchmarks.proofreading.stages import Measurement
 from benchmarks.proofreading.versions import Versions
 from benchmarks.saving import FOLDER, save
+from revloop.engines.english.installed import adapter_version
 
 NAME = "proofreading"
 RESULTS = FOLDER / f"{NAME}.json"
@@ -80,8 +82,9 @@ def main() -> None:
     parser.add_argument("--variant", default="", help="name for another way of revising")
     parser.add_argument("--revising", default="", help="its further options of revloop batch")
     given = parser.parse_args()
+    name = given.form if given.seed == 0 else f"{given.form}, seed {given.seed}"
     measurement = Measurement(
-        folder=(given.keep / given.form).resolve(),
+        folder=(given.keep / name).resolve(),
         data=given.data.resolve(),
         base=given.model.resolve(),
         form=given.form,
@@ -104,13 +107,14 @@ def main() -> None:
     known = json.loads(RESULTS.read_bytes())["forms"] if RESULTS.exists() else {}
     found = {
         **settings,
+        "adapter": measurement.adapter_version,
+        "ships": measurement.adapter_version == adapter_version(),
         "ways": ways,
         "by_margin": versions.by_margin(),
         "answers_read": read_figures(versions.changes(), len(measurement.answers), verdicts()),
         "ends_on_jfleg": dict(reasons),
     }
-    form = ", ".join(filter(None, (given.form, given.variant)))
-    save(NAME, {"forms": {**known, form: found}})
+    save(NAME, {"forms": {**known, ", ".join(filter(None, (name, given.variant))): found}})
     print(table(ways))
 
 

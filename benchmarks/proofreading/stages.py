@@ -18,7 +18,7 @@ from benchmarks.proofreading.wording import as_written
 from benchmarks.serving import served
 from revloop.concurrency import task_group
 from revloop.engines.english.changes import changed
-from revloop.engines.english.installed import merge
+from revloop.engines.english.installed import adapter_version, merge
 from revloop.engines.english.likelihood import Likelihood
 from revloop.engines.english.lines import passages
 from revloop.engines.english.reader import Reader
@@ -73,6 +73,11 @@ class Measurement:
     def results(self) -> Path:
         """What is revised with these options."""
         return self.folder / self.variant
+
+    @property
+    def adapter_version(self) -> str:
+        """Of the adapter as it would ship."""
+        return adapter_version(self.folder / "adapter")
 
     def examples(self, part: Part) -> list[Example]:
         """Texts with mistakes, from passages that no record comes from."""

@@ -37,6 +37,7 @@ from benchmarks.proofreading.teaching import lessons, records, stretches
 from benchmarks.proofreading.wording import as_written, divided, revised
 from benchmarks.proofreading.writing import good_lines
 from revloop.engines.english.changes import changed
+from revloop.engines.english.installed import adapter_version
 from revloop.prompts import PromptSet
 from revloop.records import training_texts
 
@@ -249,6 +250,7 @@ def test_a_smaller_adapter_is_the_nearest_of_its_rank(tmp_path: Path) -> None:
     )
 
     shrink(before, after, rank=1)
+    assert adapter_version(after) != adapter_version(before)
     smaller = load_file(after / "adapter_model.safetensors")
     product = smaller["x.lora_B.weight"].float() @ smaller["x.lora_A.weight"].float()
     settings = json.loads((after / "adapter_config.json").read_text())

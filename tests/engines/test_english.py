@@ -80,6 +80,8 @@ def test_a_corrected_word_and_a_swapped_small_word_are_small_changes(
         ("Ask @jonh or #teh people.", "Ask @john or #the people."),
         ("Here $a_frist+b$ holds.", "Here $a_first+b$ holds."),
         (r"Write \secton here.", r"Write \section here."),
+        ("A zero\u200bwidht space.", "A zero width space."),
+        ("The soft\u00adwear is here.", "The software is here."),
     ],
 )
 def test_numbers_markup_code_names_negations_and_other_words_stay(before: str, after: str) -> None:
@@ -93,9 +95,17 @@ def test_of_two_changes_side_by_side_only_the_small_one_is_kept() -> None:
 
 
 def test_all_changes_of_a_text_make_the_other() -> None:
-    before, after = "He  go to , school every days", "Yes, he goes to the school, every day."
+    before, after = "He go to , school every days", "Yes, he goes to the school, every day."
 
     assert changed(before, changes_between(before, after)) == after
+
+
+@pytest.mark.parametrize("blank", ["  ", "\t", "\u00a0", "\u202f", " \t "])
+def test_blanks_stay_as_they_are(blank: str) -> None:
+    before = f"She go{blank}to the cinema{blank}of the town{blank}on Monday."
+
+    after = "She goes to the cinemas of the town on Monday."
+    assert _kept(before, after) == before.replace("go", "goes").replace("cinema", "cinemas")
 
 
 def test_only_prose_is_read() -> None:

@@ -18,9 +18,10 @@ if TYPE_CHECKING:
 _PIECES = re.compile(r"\w+(?:[^\w\s]\w+)*|\s+|[^\w\s]")
 _WORD = re.compile(r"\w+(?:['\u2019]\w+)?")
 _UNTOUCHED = re.compile(
-    r"[\d*_`$\[\]{}#|<>=~:\"\u201c\u201d\n]|(?<!\w)[+-]|(?<!\w)['\u2018]|['\u2019](?!\w)"
+    r"[\d*_`$\[\]{}#|<>=~:\"\u201c\u201d\u00ad\u200b-\u200f\u2060\ufeff]|[^\S ]"
+    r"|(?<!\w)[+-]|(?<!\w)['\u2018]|['\u2019](?!\w)"
 )
-"""Numbers, markup, colons, quotation marks and line breaks."""
+"""Numbers, markup, colons, quotation marks, line breaks, and blanks of any width but one."""
 
 _SENTENCE_ENDS = '.!?:*"\u201c('
 _NEGATIONS = frozenset({"no", "not"})
@@ -43,7 +44,10 @@ class WordChange(NamedTuple):
 
 
 def changes_between(before: str, after: str) -> list[WordChange]:
-    """The changes that make one text of another; those with only a blank between them are one."""
+    """The changes that make one text of another; those with only a blank between them are one.
+
+    Where both texts have blanks, those of the text before stay.
+    """
     old, new = _PIECES.findall(before), _PIECES.findall(after)
     starts = [0]
     for piece in old:
@@ -95,7 +99,8 @@ def is_small(text: str, change: WordChange) -> bool:
 
 def _differences(old: Sequence[str], new: Sequence[str]) -> Iterator[tuple[int, int, int, int]]:
     at = new_at = 0
-    for place, new_place in [*matching_words(old, new), (len(old), len(new))]:
+    both = ([" " if piece.isspace() else piece for piece in pieces] for pieces in (old, new))
+    for place, new_place in [*matching_words(*both), (len(old), len(new))]:
         if (place, new_place) != (at, new_at):
             yield at, place, new_at, new_place
         at, new_at = place + 1, new_place + 1

@@ -36,9 +36,9 @@ class Folders(NamedTuple):
     critic: Path
 
 
-def adapter_version() -> str:
-    """Tells the adapter from any other."""
-    return sha256((ADAPTER / _WEIGHTS).read_bytes()).hexdigest()[:12]
+def adapter_version(adapter: Path = ADAPTER) -> str:
+    """Tells an adapter from any other."""
+    return sha256((adapter / _WEIGHTS).read_bytes()).hexdigest()[:12]
 
 
 def cache_folder() -> Path:
