@@ -122,7 +122,7 @@ def test_python_takes_the_prompts_of_the_policy_where_none_are_given() -> None:
 @pytest.mark.parametrize(
     ("content", "says"),
     [
-        ("rounds = ", "is no TOML"),
+        ("rounds = ", "is not TOML"),
         ("rounds = -1", "is no policy: rounds"),
         ("roundz = 1", "is no policy"),
         ('rounds = 1\nfield = "topic"', "belong together"),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from os import environ
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from revloop.checks.builtin import CHECK_TABLE
 from revloop.errors import InputError
-from revloop.files.text import read_text
+from revloop.files.text import read_toml
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -54,10 +53,7 @@ def read_config() -> ConfigFile:
     path = _named or Path(environ.get(VARIABLE) or NAME)
     if path == NAME and _named is None and not path.exists():
         return ConfigFile()
-    try:
-        tables = tomllib.loads(read_text(path))
-    except tomllib.TOMLDecodeError as exc:
-        raise InputError(f"{path} is not TOML: {exc}.") from exc
+    tables = read_toml(path)
     has_checks = tables.pop(CHECK_TABLE, None) is not None
     for name, table in tables.items():
         check_known(name, TABLES, f"{path}: there is no table [{name}]")

@@ -1,9 +1,10 @@
-"""Text files, and text on standard input."""
+"""Text files, TOML files, and text on standard input."""
 
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING
+import tomllib
+from typing import TYPE_CHECKING, Any
 
 from revloop.errors import InputError
 
@@ -28,3 +29,15 @@ def read_text(path: Path | None) -> str:
             f"{name} is not UTF-8: byte {exc.start} is 0x{raw[exc.start]:02x}. Convert it first, "
             "with iconv for example."
         ) from exc
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """The tables of a TOML file.
+
+    Raises:
+        InputError: It cannot be read, is not UTF-8, or is not TOML.
+    """
+    try:
+        return tomllib.loads(read_text(path))
+    except tomllib.TOMLDecodeError as exc:
+        raise InputError(f"{path} is not TOML: {exc}.") from exc

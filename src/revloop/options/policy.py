@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Self
 
 from pydantic import Field, ValidationError, model_validator
 
 from revloop.errors import InputError
-from revloop.files.text import read_text
+from revloop.files.text import read_toml
 from revloop.values import Frozen, explain
 
 if TYPE_CHECKING:
@@ -107,8 +106,6 @@ def read_policy(source: object) -> object:
     if not isinstance(source, str | Path):
         return source
     try:
-        return Policy.model_validate(tomllib.loads(read_text(Path(source))))
-    except tomllib.TOMLDecodeError as exc:
-        raise InputError(f"{source} is no TOML: {exc}.") from exc
+        return Policy.model_validate(read_toml(Path(source)))
     except ValidationError as exc:
         raise InputError(f"{source} is no policy: {explain(exc)}.") from exc

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import tomllib
 from typing import TYPE_CHECKING, Annotated, Self
 
 from pydantic import Field, ValidationError
 
 from revloop.errors import InputError
-from revloop.files.text import read_text
+from revloop.files.text import read_toml
 from revloop.values import Frozen, explain
 
 if TYPE_CHECKING:
@@ -54,9 +53,7 @@ class Prices(Frozen):
             InputError: It cannot be read, or is not a table of prices.
         """
         try:
-            return cls.model_validate(tomllib.loads(read_text(path)))
-        except tomllib.TOMLDecodeError as exc:
-            raise InputError(f"{path} is not TOML: {exc}.") from exc
+            return cls.model_validate(read_toml(path))
         except ValidationError as exc:
             raise InputError(f"{path} holds no prices: {explain(exc)}.") from exc
 

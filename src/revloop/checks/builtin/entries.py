@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -20,7 +19,7 @@ from revloop.checks.builtin.markdown import Markdown
 from revloop.checks.builtin.mentions import Mentions
 from revloop.checks.builtin.patterns import Regex
 from revloop.errors import InputError, RevloopError
-from revloop.files.text import read_text
+from revloop.files.text import read_toml
 from revloop.values import AnyText, Frozen, Text, explain
 
 CHECK_TABLE = "check"
@@ -77,10 +76,7 @@ def load_checks(file: str | Path) -> tuple[CheckEntry, ...]:
         MissingExtraError: A check needs a package that is not installed.
     """
     path = Path(file)
-    try:
-        tables = tomllib.loads(read_text(path))
-    except tomllib.TOMLDecodeError as exc:
-        raise InputError(f"{path} is not TOML: {exc}.") from exc
+    tables = read_toml(path)
     for name, table in tables.items():
         if name != CHECK_TABLE and (name in kinds() or not isinstance(table, dict)):
             raise InputError(
