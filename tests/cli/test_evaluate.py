@@ -144,6 +144,26 @@ async def test_a_model_judges_over_a_server(folder: Path) -> None:
     assert read(finished).judges[0].judge.kind == "model"
 
 
+async def test_each_judges_server_gets_its_own_key_and_no_others(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("REVLOOP_JUDGE_API_KEY", "the first one's")
+    monkeypatch.setenv("REVLOOP_JUDGE_3_API_KEY", "the third one's")
+    async with (
+        StubServer(models=("one",)) as one,
+        StubServer(models=("two",)) as two,
+        StubServer(models=("three",)) as three,
+    ):
+        servers = (one, two, three)
+        for server in servers:
+            server.on(CHAT, chat_completion("Verdict: A"))
+        judges = [option for server in servers for option in ("--judge", server.base_url)]
+        finished = await evaluate(folder, *judges, "--rounds", "1")
+        keys = [{asked.headers.get("Authorization") for asked in each.requests} for each in servers]
+    assert finished.code == 0, finished.err
+    assert keys == [{"Bearer the first one's"}, {None}, {"Bearer the third one's"}]
+
+
 async def test_verdicts_that_cannot_be_read_are_counted_and_told(folder: Path) -> None:
     async with StubServer() as server:
         server.on(CHAT, chat_completion("I would rather not say."))

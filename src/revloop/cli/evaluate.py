@@ -23,6 +23,7 @@ from revloop.evaluation import (
     count_questions,
     count_store,
     evaluate,
+    judge_key_variable,
     open_judge,
     stored_judges,
 )
@@ -87,17 +88,19 @@ async def ask_all(store: Path, options: EvaluationOptions, rounds: int) -> list[
     if not options.judge:
         return stored
     judges: list[JudgeInfo] = []
-    for spec in dict.fromkeys(options.judge):
+    for number, spec in enumerate(dict.fromkeys(options.judge), start=1):
         people = [info for info in stored if info.kind == "people" and info.name == spec]
-        judges += people or [await _ask(store, spec, options, rounds)]
+        judges += people or [await _ask(store, spec, options, rounds, judge_key_variable(number))]
     return judges
 
 
-async def _ask(store: Path, spec: str, options: EvaluationOptions, rounds: int) -> JudgeInfo:
+async def _ask(
+    store: Path, spec: str, options: EvaluationOptions, rounds: int, key_variable: str
+) -> JudgeInfo:
     against = comparisons(options.against)
     total = count_questions(store, rounds=rounds, against=against)
     with counting(f"verdicts of {spec}", total) as tell:
-        judge = await open_judge(spec, prompts=options.judge_prompts)
+        judge = await open_judge(spec, prompts=options.judge_prompts, key_variable=key_variable)
         try:
             asked = await ask_judge(
                 store,

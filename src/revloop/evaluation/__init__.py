@@ -9,7 +9,13 @@ from revloop.evaluation.collecting import (
     count_questions,
 )
 from revloop.evaluation.evaluating import count_store, evaluate, stored_judges
-from revloop.evaluation.factory import judge_openers, open_judge, reviser_keywords, selector_opener
+from revloop.evaluation.factory import (
+    judge_key_variable,
+    judge_openers,
+    open_judge,
+    reviser_keywords,
+    selector_opener,
+)
 from revloop.evaluation.functions import FunctionJudge, demo_judge, load_function
 from revloop.evaluation.models import ModelJudge
 from revloop.evaluation.options import ComparedWith, EvaluationOptions, comparisons
@@ -45,6 +51,7 @@ __all__ = [
     "count_store",
     "demo_judge",
     "evaluate",
+    "judge_key_variable",
     "judge_openers",
     "load_function",
     "open_judge",

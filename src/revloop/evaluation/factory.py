@@ -94,20 +94,25 @@ def reviser_keywords(loop: RunOptions, *, retries: RetryPolicy | None = None) ->
     }
 
 
-def judge_openers(
-    loop: RunOptions, *, retries: RetryPolicy | None = None
-) -> list[Callable[[], Awaitable[Judge]]]:
-    """What opens the judges that the options name, in the event loop that will use them.
+def judge_key_variable(number: int) -> str:
+    """The environment variable with the key of the nth judge's server, counted from 1.
 
     Each server gets a key of its own: no key is sent to another judge's.
     """
+    return KEY_VARIABLE if number == 1 else NTH_KEY_VARIABLE.replace("_N_", f"_{number}_")
+
+
+def judge_openers(
+    loop: RunOptions, *, retries: RetryPolicy | None = None
+) -> list[Callable[[], Awaitable[Judge]]]:
+    """What opens the judges that the options name, in the event loop that will use them."""
     return [
         partial(
             open_judge,
             spec,
             prompts=loop.judge_prompts,
             retries=retries,
-            key_variable=_variable(number),
+            key_variable=judge_key_variable(number),
         )
         for number, spec in enumerate(loop.judge, start=1)
     ]
@@ -126,10 +131,6 @@ def selector_opener(
         retries=retries,
         key_variable=SELECTOR_KEY_VARIABLE,
     )
-
-
-def _variable(number: int) -> str:
-    return KEY_VARIABLE if number == 1 else NTH_KEY_VARIABLE.replace("_N_", f"_{number}_")
 
 
 def _key(variable: str) -> SecretStr | None:
