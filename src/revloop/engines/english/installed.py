@@ -36,9 +36,9 @@ class Folders(NamedTuple):
     critic: Path
 
 
-def adapter_version(adapter: Path = ADAPTER) -> str:
-    """Tells an adapter from any other."""
-    return sha256((adapter / _WEIGHTS).read_bytes()).hexdigest()[:12]
+def adapter_version(adapter: Path | None = None) -> str:
+    """Tells an adapter, by default the one that ships, from any other."""
+    return sha256(((adapter or ADAPTER) / _WEIGHTS).read_bytes()).hexdigest()[:12]
 
 
 def cache_folder() -> Path:
