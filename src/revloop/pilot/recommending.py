@@ -83,9 +83,8 @@ def recommend(
 ) -> Recommendation:
     """The rounds that each band of scores, and each value of the field, is worth.
 
-    A part is worth rounds that fix more than they break (with 95% confidence) and that no later
-    round beats (sign test at 5%): of these numbers the one that breaks the fewest records, and of
-    equal ones the smallest; none if no number of rounds does.
+    A part is worth the fewest rounds that fix more than they break (with 95% confidence) and that
+    no later round beats (sign test at 5%); none if no number of rounds does.
 
     Args:
         records: At least one.
@@ -128,8 +127,7 @@ def _part(name: str, top: float | None, records: Sequence[PilotRecord], rounds: 
     numbers = range(1, rounds + 1)
     effects = {n: effect_of([Planned(one, n) for one in records]) for n in numbers}
     paying = (n for n in numbers if effects[n].break_even == "met")
-    good = (n for n in paying if not _is_beaten(records, n, rounds))
-    best = min(good, key=lambda n: (effects[n].broken, n), default=0)
+    best = next((n for n in paying if not _is_beaten(records, n, rounds)), 0)
     return Part(name, top, tuple(effects.values()), best)
 
 
