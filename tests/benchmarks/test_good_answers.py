@@ -38,7 +38,7 @@ def test_two_sets_are_compared_answer_by_answer() -> None:
 
 def test_the_shortest_answers_that_follow_are_taken_at_most_two_of_a_prompt(tmp_path: Path) -> None:
     (tmp_path / "ifeval").mkdir()
-    rows = [
+    rows: list[dict[str, object]] = [
         {
             "key": key,
             "prompt": "Use no commas.",
