@@ -99,6 +99,7 @@ evidence-jfleg-gates: $(SMOLLM2)/model.safetensors  ## Stage 1b: gates that choo
 		--critic $(KEPT)/rewrite-300-0/run/model --model $(SMOLLM2)
 	$(JFLEG) --keep $(KEPT) --forms rewrite --records 1000 --seeds 0 --variants gate-0 gate
 	$(JFLEG) --keep $(KEPT) --forms rewrite --records 1000 --variants sure careful
+	$(JFLEG) --keep $(KEPT) --forms rewrite --records 700 --seeds 0 --variants careful
 
 .PHONY: evidence-jfleg-edits
 evidence-jfleg-edits: $(SMOLLM2)/model.safetensors  ## Stage 1c: a critic that writes edits (half an hour)

@@ -17,16 +17,16 @@ _MARKERS = {"rewrite": "o", "edits": "s"}
 
 
 def plot(runs: Sequence[dict[str, Any]], path: Path) -> None:
-    """Draw the runs: GLEU after the last round over records, and GLEU over rounds."""
-    with saved_figure(path, 10, 4) as figure:
+    """Draw the runs: GLEU after the last round over records, and GLEU over rounds of seed 0."""
+    with saved_figure(path, 12, 4) as figure:
         over_records, over_rounds = figure.subplots(1, 2)
         for form, marker in _MARKERS.items():
             chosen = [one for one in runs if one["form"] == form]
             last = [(one["records"], one["rounds"][-1]) for one in chosen if is_usual(one)]
             _points(over_records, form, marker, last)
-            for one in chosen:
+            for one in (one for one in chosen if not one["seed"]):
                 rows = one["rounds"]
-                label = f"{form}, {one['records']}, seed {one['seed']}, {way_of(one)}"
+                label = f"{form}, {one['records']} records, {way_of(one)}"
                 over_rounds.plot(
                     [row["round"] for row in rows],
                     [row["gleu"] for row in rows],
@@ -35,6 +35,7 @@ def plot(runs: Sequence[dict[str, Any]], path: Path) -> None:
                 )
         _label(over_records, "records", "GLEU after the last round")
         _label(over_rounds, "rounds", "GLEU")
+        over_rounds.legend(fontsize=7, loc="upper left", bbox_to_anchor=(1.02, 1))
 
 
 def is_usual(run: dict[str, Any]) -> bool:
@@ -61,4 +62,4 @@ def _label(axes: Axes, across: str, up: str) -> None:
     axes.set_ylabel(up)
     axes.grid(visible=True, alpha=0.3)
     if axes.get_legend_handles_labels()[0]:
-        axes.legend(fontsize=6)
+        axes.legend(fontsize=7)
