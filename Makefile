@@ -110,7 +110,7 @@ evidence-ifeval: $(SMOLLM2)/model.safetensors $(PUNKT)  ## Stage 2: follow IFEva
 	$(IFEVAL) --prompts 60 --keep build/evidence/ifeval
 
 .PHONY: evidence-proofreading
-evidence-proofreading: $(SMOLLM2)/model.safetensors  ## Stage 3: proofread anyone's English (twenty minutes)
+evidence-proofreading: $(SMOLLM2)/model.safetensors  ## Stage 3: proofread anyone's English (an hour)
 	$(PROOFREADING) --keep build/evidence/proofreading
 
 .PHONY: evidence-trial

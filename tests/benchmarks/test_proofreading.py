@@ -36,6 +36,7 @@ from benchmarks.proofreading.stages import PROMPTS, Measurement
 from benchmarks.proofreading.teaching import lessons, records, stretches
 from benchmarks.proofreading.wording import as_written, divided, revised
 from benchmarks.proofreading.writing import good_lines
+from benchmarks.saving import FOLDER as RESULTS
 from revloop.engines.english.changes import changed
 from revloop.engines.english.installed import adapter_version
 from revloop.prompts import PromptSet
@@ -238,6 +239,16 @@ def test_an_answer_with_a_wrong_change_counts_once_and_unread_changes_are_listed
 
 def test_each_verdict_is_one_of_three() -> None:
     assert set(verdicts().values()) <= {"wrong", "preference", "right"}
+
+
+def test_the_figures_are_of_the_adapter_that_ships_and_each_change_was_read() -> None:
+    found = json.loads((RESULTS / "proofreading.json").read_bytes())["forms"]["kinds"]
+
+    assert found["adapter"] == adapter_version()
+    read = found["answers_read"]
+    changes = [Changed(*one) for *one, _ in read["changes"]]
+    assert read == read_figures(changes, 240, verdicts())
+    assert "unread" not in read["verdicts"]
 
 
 def test_a_smaller_adapter_is_the_nearest_of_its_rank(tmp_path: Path) -> None:
