@@ -37,6 +37,7 @@ WAYS = {
     "sure": "gate: sure and likely",
     "careful": "gate: careful",
     "good": "records of good texts",
+    "good careful": "records of good texts, gate: careful",
 }
 """What docs/evidence.md calls recipes and variants."""
 

@@ -25,8 +25,11 @@ PROMPTS = Path(__file__).parent / "prompts"
 UNTRAINED = {"rewrite": "chat-plain", "edits": "chat-edits"}
 """Prompt sets for the base model as it is, by form."""
 
+FORM_OPTIONS = {"rewrite": (), "edits": ("--on-bad-edits", "fail")}
+"""Of `revloop batch`, by form: a rewrite in place of bad edits would hide them."""
+
 UNTRAINED_OPTIONS = ("--temperature", "0", "--tries", "3", "--revision-max-tokens", "160")
-"""Of `revloop batch` for that: greedy as the others, and without long replies that run away."""
+"""Of `revloop batch` for the untrained model: greedy as the others, and without long replies."""
 
 _GATE = ("--keep", "gate", "--judge")
 VARIANTS = {
@@ -97,7 +100,8 @@ class Run:
     @property
     def revising(self) -> tuple[str, ...]:
         """Options of `revloop batch`."""
-        return (*(() if self.records else UNTRAINED_OPTIONS), *VARIANTS[self.variant])
+        untrained = () if self.records else UNTRAINED_OPTIONS
+        return (*FORM_OPTIONS[self.form], *untrained, *VARIANTS[self.variant])
 
     @property
     def recipe(self) -> str:
