@@ -119,7 +119,7 @@ evidence-trial: export REVLOOP_RESULTS = build/trial/results
 evidence-trial: $(SMOLLM2)/model.safetensors $(PUNKT)  ## Run the three stages in miniature, to see that they work (ten minutes)
 	$(JFLEG) --keep build/trial/jfleg --forms rewrite --records 16 --seeds 0 --sentences 16
 	$(IFEVAL) --keep build/trial/ifeval --prompts 2 --seeds 0 --iterations 1
-	$(PROOFREADING) --keep build/trial/proofreading --records 16 --texts 8 --every 240
+	$(PROOFREADING) --keep build/trial/proofreading --records 16 --texts 8 --every 240 --sentences 40
 
 .PHONY: faults
 faults: $(INSTALLED)  ## Inject server faults and Ctrl-C into every kind of round, print what was lost (5 minutes)

@@ -78,6 +78,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--texts", type=int, default=200, help="texts with known mistakes")
     parser.add_argument("--every", type=int, default=1, help="read one of so many answers")
+    parser.add_argument("--sentences", type=int, help="only the first so many of JFLEG")
     parser.add_argument("--training", default=TRAINING, help="options of revloop finetune")
     parser.add_argument("--variant", default="", help="name for another way of revising")
     parser.add_argument("--revising", default="", help="its further options of revloop batch")
@@ -95,6 +96,7 @@ def main() -> None:
         training=tuple(shlex.split(given.training)),
         revising=tuple(shlex.split(given.revising)),
         variant=given.variant,
+        most_sentences=given.sentences,
     )
     measurement.do()
     versions = Versions(measurement)
@@ -102,7 +104,7 @@ def main() -> None:
     reasons = Counter(
         one.end.reason.value for one in measurement.trajectories("jfleg") if one.end is not None
     )
-    names = ("records", "seed", "texts", "every", "training", "revising")
+    names = ("records", "seed", "texts", "every", "sentences", "training", "revising")
     settings = {name: getattr(given, name) for name in names}
     known = json.loads(RESULTS.read_bytes())["forms"] if RESULTS.exists() else {}
     found = {

@@ -53,7 +53,9 @@ def answers_figures(lines: Sequence[tuple[str, str]], texts: Sequence[str]) -> d
 
 
 def share(part: int, whole: int) -> dict[str, float]:
-    """A share with its 95% interval (Wilson)."""
+    """A share with its 95% interval (Wilson); of nothing, nothing is known."""
+    if not whole:
+        return {"of": 0, "share": 0.0, "low": 0.0, "high": 1.0}
     interval = wilson_interval(part, whole)
     values = {"share": part / whole, "low": interval.low, "high": interval.high}
     return {"of": whole, **{name: round(value, 4) for name, value in values.items()}}

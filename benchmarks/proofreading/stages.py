@@ -55,6 +55,7 @@ class Measurement:
         training: Options of `revloop finetune`.
         revising: Further options of `revloop batch`.
         variant: Name of the folder in `folder` for what is revised with them; empty for `folder`.
+        most_sentences: At most so many of JFLEG's test sentences are read; None: all.
     """
 
     folder: Path
@@ -68,6 +69,7 @@ class Measurement:
     training: tuple[str, ...]
     revising: tuple[str, ...] = ()
     variant: str = ""
+    most_sentences: int | None = None
 
     @property
     def results(self) -> Path:
@@ -86,7 +88,7 @@ class Measurement:
     @property
     def sentences(self) -> list[Sentence]:
         """JFLEG's test sentences."""
-        return read_sentences(self.data / "jfleg", "test")
+        return read_sentences(self.data / "jfleg", "test")[: self.most_sentences]
 
     @property
     def answers(self) -> list[tuple[str, str]]:

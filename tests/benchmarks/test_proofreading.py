@@ -313,6 +313,13 @@ def test_jfleg_counts_good_sentences_that_changed() -> None:
     assert jfleg_figures([good, bad], ["This is good.", "This is bad."])["gleu"] > found["gleu"]
 
 
+def test_of_nothing_the_share_is_not_known() -> None:
+    bad = Sentence("This are bad .", ("This is bad .",) * 4)
+
+    found = jfleg_figures([bad], ["This is bad."])
+    assert found["good_sentences_changed"] == {"of": 0, "share": 0.0, "low": 0.0, "high": 1.0}
+
+
 def test_an_answer_is_changed_if_one_of_its_lines_is() -> None:
     lines = [("one", "First."), ("one", "Second."), ("two", "Third.")]
 
