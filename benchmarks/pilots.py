@@ -7,7 +7,8 @@ revises all of them for five rounds, and the exact judge compares each round wit
 for each seed, a pilot is drawn from these recorded trajectories: its policy is applied to all
 others, and what the pilot says of all rounds (win rate, harm, with their 95% intervals) is compared
 with what all rounds did to the others. At last the first seed's policy runs for real: `revloop
-batch --policy` on some drafts outside its pilot. Writes `benchmarks/results/pilots.json`.
+batch --policy` on some drafts outside its pilot. Writes `benchmarks/results/pilots.json`, and
+`pilots-records.csv` beside it, from which the same pilots are drawn in seconds (`--recorded`).
 """
 
 from __future__ import annotations
@@ -18,8 +19,9 @@ from random import Random
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.arguments import command_parser
+from benchmarks.pilot_records import read_records, write_records
 from benchmarks.product import revloop
-from benchmarks.saving import save
+from benchmarks.saving import FOLDER, save
 from revloop.demo import demo_drafts
 from revloop.evaluation import stored_judges
 from revloop.pilot import Planned, effect_of, planned, policy_toml, recommend, records_of
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
     from revloop.pilot import Effect, PilotRecord
 
 NAME = "pilots"
+RECORDS = "pilots-records.csv"
 ROUNDS = 5
 STRENGTHS = {"strong": (0, 0), "middling": (1, 2), "weak": (4, 5)}
 _SEED = 4
@@ -119,10 +122,36 @@ def one_pilot(records: Sequence[PilotRecord], sample: int, seed: int) -> dict[st
 def run(options: Any, folder: Path) -> dict[str, Any]:
     """The figures of all pilots, and of the first one's policy run for real."""
     made = mixed_drafts(options.drafts)
-    records = records_in(options.recorded or revised(made, folder, "all"))
+    first = {draft.name for draft in made[: options.first]}
+    if options.recorded is not None and options.recorded.suffix == ".csv":
+        records = read_records(options.recorded)
+    else:
+        recorded = records_in(options.recorded or revised(made, folder, "all"))
+        records = [one for one in recorded if one.name in first]
+        write_records(FOLDER / RECORDS, records)
     sample = options.sample
     pilots = {str(seed): one_pilot(records, sample, seed) for seed in range(options.seeds)}
-    numbers = set(Random("pilot 0").sample(range(len(records)), sample))
+    return {
+        "drafts": len(records),
+        "sample": sample,
+        "rounds": ROUNDS,
+        "seeds": options.seeds,
+        "foretold_win_rate": sum(one["foretold_win_rate"] for one in pilots.values()),
+        "foretold_harm": sum(one["foretold_harm"] for one in pilots.values()),
+        "by_round": {
+            number: figures(effect_of([Planned(one, number) for one in records]))
+            for number in range(1, ROUNDS + 1)
+        },
+        **(obeying(made, records, options, folder) if options.obeyed else {}),
+        "pilots": pilots,
+    }
+
+
+def obeying(
+    made: Sequence[Draft], records: Sequence[PilotRecord], options: Any, folder: Path
+) -> dict[str, Any]:
+    """The first seed's policy, run for real on some of the drafts outside its pilot."""
+    numbers = set(Random("pilot 0").sample(range(len(records)), options.sample))
     policy = recommend([records[number] for number in numbers], ROUNDS).policy
     (folder / "policy.toml").write_text(policy_toml(policy, []), encoding="utf-8")
     others = [one for number, one in enumerate(records) if number not in numbers]
@@ -131,19 +160,12 @@ def run(options: Any, folder: Path) -> dict[str, Any]:
     obeyed = records_in(revised(drafts, folder, "rest", "--policy", str(folder / "policy.toml")))
     recorded = [one for one in records if one.name in {each.name for each in obeyed}]
     return {
-        "drafts": len(records),
-        "sample": sample,
-        "rounds": ROUNDS,
-        "seeds": options.seeds,
-        "foretold_win_rate": sum(one["foretold_win_rate"] for one in pilots.values()),
-        "foretold_harm": sum(one["foretold_harm"] for one in pilots.values()),
         "revloop batch --policy, first seed": figures(
             effect_of([Planned(one, ROUNDS) for one in obeyed])
         ),
         "all rounds, the same drafts": figures(
             effect_of([Planned(one, ROUNDS) for one in recorded])
         ),
-        "pilots": pilots,
     }
 
 
@@ -153,8 +175,15 @@ def main() -> None:
     parser.add_argument("--drafts", type=int, default=240)
     parser.add_argument("--sample", type=int, default=80, help="drafts of a pilot")
     parser.add_argument("--seeds", type=int, default=10)
-    parser.add_argument("--obeyed", type=int, default=60, help="drafts of the run with a policy")
-    parser.add_argument("--recorded", type=Path, help="judged store of all rounds for all drafts")
+    parser.add_argument(
+        "--obeyed", type=int, default=60, help="drafts of the run with a policy; 0: no run"
+    )
+    parser.add_argument(
+        "--recorded",
+        type=Path,
+        help="judged store of all rounds for all drafts, or pilots-records.csv",
+    )
+    parser.add_argument("--first", type=int, help="drafts of it to use, from the first on")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="revloop-pilots-") as folder:
         save(NAME, run(options, Path(folder)))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from benchmarks.pilot_records import read_records, write_records
 from benchmarks.pilots import mixed_drafts, one_pilot, write_drafts
 from revloop.demo.judge import judge
 from revloop.evaluation import Outcome
@@ -56,3 +57,10 @@ def test_a_pilot_foretells_what_is_the_same_everywhere() -> None:
     assert found["the others, policy"]["win_rate"] == found["the others, all rounds"]["win_rate"]
     assert found["strong drafts, policy"]["harmed"] == 0
     assert found["share_of_tokens"] < 0.2
+
+
+def test_records_in_a_table_are_the_same_to_a_pilot(tmp_path: Path) -> None:
+    signs = (1.0, 0.5, 0.0)
+    records = [record(n, "weak" if n % 2 else "strong", n % 7, signs[n % 3]) for n in range(60)]
+    write_records(tmp_path / "records.csv", records)
+    assert one_pilot(read_records(tmp_path / "records.csv"), 30, 1) == one_pilot(records, 30, 1)

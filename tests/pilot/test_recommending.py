@@ -58,6 +58,8 @@ def test_only_what_wins_in_both_orders_is_fixed() -> None:
     ("fixed", "broken", "says"),
     [
         (12, 2, "met"),
+        (6, 0, "met"),
+        (5, 0, "too few to tell"),
         (2, 12, "not met"),
         (4, 2, "too few to tell"),
         (0, 0, "nothing changed"),

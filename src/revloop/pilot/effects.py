@@ -76,14 +76,19 @@ class Effect(NamedTuple):
 
     @property
     def balance(self) -> Interval | None:
-        """95% interval of the fixed among the changed; None if none changed.
+        """Exact 95% interval of the fixed among the changed; None if none changed.
 
         Errors fixed / errors introduced exceeds accuracy / (1 - accuracy) (arXiv 2604.22273)
         exactly where this share exceeds one half: with both rates multiplied by how many texts they
-        apply to, the condition compares the two counts.
+        apply to, the condition compares the two counts. The interval is that of C. J. Clopper and
+        E. S. Pearson (Biometrika 26, 1934): Wilson's calls 4 of 4 changed drafts enough.
         """
         changed = self.fixed + self.broken
-        return wilson_interval(self.fixed, changed) if changed else None
+        if not changed:
+            return None
+        proportion = library("statsmodels.stats.proportion")
+        low, high = proportion.proportion_confint(self.fixed, changed, _SIGNIFICANCE, method="beta")
+        return Interval(float(low), float(high))
 
     @property
     def break_even(self) -> BreakEven:
