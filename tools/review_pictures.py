@@ -29,7 +29,7 @@ def main(store: Path) -> None:
         copy = Path(shutil.copy(store, folder)).rename(Path(folder) / "demo.sqlite")
         with serving(copy, sample=20) as address, chromium() as browser:
             reviewer = Reviewer(address)
-            until(lambda: _is_listed(reviewer))
+            until(lambda: reviewer.json("/progress")["pairs_known"])
             visited = Visited(browser, address, viewport={"width": WIDTH, "height": HEIGHT})
             page = visited.page
             _take(page, "list")
@@ -48,11 +48,6 @@ def main(store: Path) -> None:
             page.fill("[name=negative]", "The closing is too casual for the rest.")
             _take(page, "critique")
             visited.close()
-
-
-def _is_listed(reviewer: Reviewer) -> bool:
-    progress = reviewer.json("/progress")
-    return bool(progress["listed"] == progress["trajectories"])
 
 
 def _take(page: Page, name: str) -> None:

@@ -51,6 +51,10 @@ class Frozen(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="constants")
 
 
+# ASCII-only, so that lone surrogates can be hashed too
+_CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"))
+
+
 def digest_of(*parts: object, length: int = 16) -> str:
     """The first ``length`` hexadecimal digits of the SHA-256 of some values' canonical JSON.
 
@@ -58,8 +62,7 @@ def digest_of(*parts: object, length: int = 16) -> str:
         parts: Values that :func:`json.dumps` accepts. The key order of mappings does not matter.
         length: Number of hexadecimal digits, at most 64.
     """
-    # ASCII-only, so that lone surrogates can be hashed too
-    text = json.dumps(parts, sort_keys=True, separators=(",", ":"))
+    text = _CANONICAL.encode(parts)
     return hashlib.sha256(text.encode("ascii")).hexdigest()[:length]
 
 

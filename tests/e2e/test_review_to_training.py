@@ -25,7 +25,7 @@ async def test_people_vote_correct_and_train_a_critic_on_that(tmp_path: Path) ->
     rows = [[draft.response, f"{draft.response}\nThank you."] for draft in demo_drafts(DRAFTS)]
     store = store_of(tmp_path / "s.sqlite", rows)
     with serving(store, sample=20) as address:
-        until(lambda: Reviewer(address).json("/progress")["listed"] == DRAFTS)
+        until(lambda: Reviewer(address).json("/progress")["pairs_known"])
         anna = Reviewer(address, name="anna")
         for number in range(20):
             pair = re.search(r'name="pair" value="(\w+)"', anna.get("/vote"))

@@ -57,6 +57,46 @@ def test_the_list_is_filtered_and_sorted(
     assert ids(reviewer.get("/", **query)) == expected
 
 
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        *(("ärger", ["d1"]), ("ÄRGER", ["d1"]), ("Ä", ["d1"]), ("über", ["d1"])),
+        *(("ПРИВЕТ", ["d2"]), ("привет", ["d2"]), ("МИР", ["d2"]), ("ẞ", ["d3"])),
+        *(
+            ("ΛΌΓΟΣ", ["d4"]),
+            ("日本", ["d4"]),
+            ("%Ä", []),
+            ("_rger", []),
+            ("Öl", []),
+            ("\\", ["d4"]),
+        ),
+    ],
+)
+def test_the_search_finds_letters_of_any_script_in_either_case(
+    tmp_path: Path, text: str, expected: list[str]
+) -> None:
+    rows = [
+        *(["Ärger", "ÜBER 1"], ["Привет, мир!", "a"], ["Straße", "b"]),
+        ["λόγος in 日本", 'a "c\\d"'],
+    ]
+    path = store_of(tmp_path / "s.sqlite", rows)
+    with StoreFollower.open(path) as follower, Verdicts.open_to_read(path) as verdicts:
+        listing = Listing(follower, verdicts)
+        listing.update()
+        found = listing.page(Wanted(text=text, sort="order")).lines
+        assert [line.id for line in found] == expected
+        listing.close()
+
+
+def test_a_field_is_filtered_by_letters_in_either_case(tmp_path: Path) -> None:
+    path = store_of(tmp_path / "s.sqlite", [["a", "b"]] * 2, fields=[{"ort": "KÖLN"}, {}])
+    with StoreFollower.open(path) as follower, Verdicts.open_to_read(path) as verdicts:
+        listing = Listing(follower, verdicts)
+        listing.update()
+        assert listing.page(Wanted(field="ort", value="köl")).found == 1
+        listing.close()
+
+
 @pytest.mark.parametrize("query", [{"sort": "nonsense"}, {"page": "-1"}, {"page": "9" * 50}])
 def test_an_unknown_order_or_page_is_the_first(reviewer: Reviewer, query: dict[str, str]) -> None:
     assert len(ids(reviewer.get("/", **query))) == 12

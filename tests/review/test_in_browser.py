@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import threading
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
@@ -14,8 +15,8 @@ from revloop.demo import demo_drafts
 from revloop.errors import StoreError
 from revloop.evaluation import Verdicts
 from revloop.evaluation.sheets import human_judge
-from revloop.store import Store
-from revloop.trajectory import Draft, Version
+from revloop.store import Store, StoreFollower
+from revloop.trajectory import Draft, Trajectory, Version
 from tests.helpers.browser import Visited, chromium, needs_chromium
 from tests.helpers.judges import NOW, store_of
 from tests.helpers.record_samples import write_jsonl
@@ -24,7 +25,7 @@ from tests.helpers.review_server import Reviewer, serving, until
 from tests.helpers.stored import append
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
     from playwright.sync_api import Browser, Page
@@ -74,7 +75,7 @@ def texts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     fields = [{}, {}, *({text: text} for text in HOSTILE)]
     path = store_of(tmp_path_factory.mktemp("texts") / "s.sqlite", rows, fields=fields)
     with serving(path) as found:
-        until(lambda: Reviewer(found).json("/progress")["listed"] == len(rows))
+        until(lambda: Reviewer(found).json("/progress")["pairs_known"])
         yield found
 
 
@@ -195,6 +196,33 @@ def test_new_trajectories_appear_without_a_reload(
         page.locator("#v1").wait_for()
 
 
+def test_the_list_shows_how_far_it_is_while_a_store_is_read(
+    visit: Callable[..., Visited], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("revloop.review.listing._AT_ONCE", 1)
+    may_read, read = threading.Semaphore(0), StoreFollower.outlines
+
+    def slowly(follower: StoreFollower, keys: Sequence[int]) -> dict[int, Trajectory]:
+        may_read.acquire()
+        return read(follower, keys)
+
+    monkeypatch.setattr(StoreFollower, "outlines", slowly)
+    path = store_of(tmp_path / "s.sqlite", [["one", f"two {n}"] for n in range(3)])
+    with serving(path) as address:
+        page = visit(address).page
+        for number in (0, 1, 2):
+            page.locator(".count", has_text=f"reading {number} of 3").wait_for()
+            may_read.release()
+        page.locator(".count", has_text="3 trajectories").wait_for()
+        assert "reading" not in (page.locator(".count").text_content() or "")
+        page = visit(address).open("/vote")
+        page.fill("main [name=name]", "anna")
+        page.keyboard.press("Enter")
+        page.locator("main", has_text="The store is still being read").wait_for()
+        may_read.release(3)
+        page.locator("#done", has_text="0 of 3").wait_for()
+
+
 def has_begun(path: Path) -> bool:
     """Whether a batch has made its store and begun its run."""
     with suppress(StoreError), Store.open_to_read(path) as store:
@@ -236,7 +264,7 @@ def test_thirty_pairs_are_voted_on_by_keyboard(
     rows = [[f"old text {n}", f"new text {n}"] for n in range(31)]
     path = store_of(tmp_path / "s.sqlite", rows)
     with serving(path) as address:
-        until(lambda: Reviewer(address).json("/progress")["listed"] == 31)
+        until(lambda: Reviewer(address).json("/progress")["pairs_known"])
         page = visit(address).open("/vote")
         page.fill("main [name=name]", "anna")
         page.keyboard.press("Enter")

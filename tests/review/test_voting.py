@@ -39,7 +39,7 @@ def store(tmp_path: Path) -> Path:
 def voting(store: Path) -> Iterator[str]:
     """Its pages."""
     with serving(store) as address:
-        until(lambda: Reviewer(address).json("/progress")["listed"] == PAIRS + 3)
+        until(lambda: Reviewer(address).json("/progress")["pairs_known"])
         yield address
 
 
@@ -174,7 +174,7 @@ def test_agreement_is_shown_on_the_pairs_that_both_judged(voting: str) -> None:
 
 def test_a_sample_asks_for_fewer_votes_and_evaluate_has_figures(store: Path) -> None:
     with serving(store, sample=10, seed=3) as address:
-        until(lambda: Reviewer(address).json("/progress")["listed"] == PAIRS + 3)
+        until(lambda: Reviewer(address).json("/progress")["pairs_known"])
         anna = Reviewer(address, name="anna")
         assert "0 of 10" in anna.get("/vote")
         for _ in range(10):
@@ -193,7 +193,7 @@ def test_a_killed_server_loses_no_vote_that_it_acknowledged(store: Path) -> None
         assert process.stdout is not None
         address = process.stdout.readline().strip()
         anna = Reviewer(address, name="anna")
-        until(lambda: anna.json("/progress")["listed"] == PAIRS + 3)
+        until(lambda: anna.json("/progress")["pairs_known"])
         for _ in range(3):
             vote(anna, "a")
         process.send_signal(signal.SIGKILL)

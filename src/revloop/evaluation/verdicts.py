@@ -20,7 +20,7 @@ from revloop.trajectory import JudgeInfo, Verdict
 from revloop.values import digest_of, explain, json_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
 _DIGEST_DIGITS = 32
@@ -90,12 +90,19 @@ class Verdicts(StoreTables):
 
     def get(self, judge: JudgeInfo, question: Question) -> Verdict | None:
         """A judge's verdict on a question; None if it gave none."""
+        digest = question.digest_for(judge)
+        return self.given_on(judge, [digest]).get(digest)
+
+    def given_on(self, judge: JudgeInfo, questions: Sequence[str]) -> dict[str, Verdict]:
+        """A judge's verdicts on some questions, by their digests."""
         if not self._has("verdicts"):
-            return None
-        sql = "SELECT verdict FROM verdicts WHERE judge = ? AND question = ?"
-        rows = self._file.rows(sql, (judge.digest, question.digest_for(judge)))
+            return {}
+        sql = (
+            "SELECT question, verdict FROM verdicts WHERE judge = ? AND question IN (VALUES {rows})"
+        )
+        rows = self._file.rows_for(sql, judge.digest, questions)
         with _readable(self._file.path):
-            return Verdict.model_validate_json(rows[0][0]) if rows else None
+            return {question: Verdict.model_validate_json(text) for question, text in rows}
 
     def add(self, judge: JudgeInfo, given: Iterable[tuple[Question, Verdict]]) -> None:
         """Commit verdicts to disk, replacing earlier ones on the same questions."""

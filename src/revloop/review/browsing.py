@@ -122,6 +122,7 @@ def _progress(site: Site) -> dict[str, Any]:
         "rejected": contents.rejected,
         "is_running": contents.is_reading or contents.ended < contents.trajectories,
         "listed": read,
+        "pairs_known": site.listing.pairs_mark > 0,
         "judge": None if site.listing.judge is None else site.listing.judge.name,
     }
 

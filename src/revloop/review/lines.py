@@ -10,10 +10,10 @@ from revloop.evaluation.outcomes import group_of
 from revloop.report.aggregates import RESULTS, UNFINISHED, preview_of, result_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from revloop.report.source import ReportSource
-    from revloop.trajectory import Trajectory
+    from revloop.trajectory import JudgeInfo, Trajectory
 
     Row = tuple[object, ...]
 
@@ -30,26 +30,29 @@ class ListedRows(NamedTuple):
         line: Its line.
         questions: The questions whose verdicts decide its result.
         fields: Its draft's fields.
-        texts: The changed texts after its rounds, to vote on.
     """
 
     line: Row
     questions: tuple[Row, ...]
     fields: tuple[Row, ...]
-    texts: tuple[Row, ...]
 
     @classmethod
     def of(
-        cls, key: int, trajectory: Trajectory, version: int, source: ReportSource, by: str | None
+        cls,
+        key: int,
+        trajectory: Trajectory,
+        version: int,
+        source: ReportSource,
+        questions: Iterable[str],
     ) -> Self:
         """The rows of a trajectory.
 
         Args:
             key: The trajectory's key.
-            trajectory: The trajectory.
+            trajectory: The trajectory, or its outline.
             version: Number of the newest version that was read.
             source: Decides its result.
-            by: A field of the drafts that the strata of samples are split by.
+            questions: Digests of the questions that decide it.
         """
         draft, end = trajectory.draft, trajectory.end
         return cls(
@@ -61,23 +64,31 @@ class ListedRows(NamedTuple):
                 len(trajectory.kept_text) / max(1, len(trajectory.original)),
                 preview_of(trajectory),
             ),
-            questions=tuple((digest, key) for digest in _deciding(trajectory, source)),
+            questions=tuple((digest, key) for digest in questions),
             fields=tuple(
-                (name, group_of(trajectory, name)[:_VALUE_CHARACTERS], key) for name in draft.extra
+                (name, group_of(trajectory, name)[:_VALUE_CHARACTERS].casefold(), key)
+                for name in draft.extra
             ),
-            texts=tuple(_texts(key, trajectory, by)),
         )
 
 
-def _deciding(trajectory: Trajectory, source: ReportSource) -> Iterator[str]:
-    """Digests of the questions whose verdicts decide the result."""
+def deciding(trajectory: Trajectory, judge: JudgeInfo | None) -> dict[Question, str]:
+    """The questions whose verdicts decide the result, with their digests."""
     original, kept, draft = trajectory.original, trajectory.kept_text, trajectory.draft
-    if source.judge is not None and original != kept:
-        for question in Question(draft.prompt_text, original, kept, draft.extra).orders:
-            yield question.digest_for(source.judge)
+    if judge is None or original == kept:
+        return {}
+    question = Question(draft.prompt_text, original, kept, draft.extra)
+    return {one: one.digest_for(judge) for one in question.orders}
 
 
-def _texts(key: int, trajectory: Trajectory, by: str | None) -> Iterator[Row]:
+def rows_of_texts(key: int, trajectory: Trajectory, by: str | None) -> Iterator[Row]:
+    """The changed texts after a trajectory's rounds, to vote on.
+
+    Args:
+        key: The trajectory's key.
+        trajectory: The trajectory, or its outline.
+        by: A field of the drafts that the strata of samples are split by.
+    """
     end, stratum = trajectory.end, stratum_of(trajectory, by)
     for pair in pairs_of(trajectory, trajectory.rounds, ORIGINAL):
         if pair.is_unchanged:

@@ -1,8 +1,9 @@
 """A list of a run's trajectories with results, kept up to date while a batch writes.
 
-What the list sorts and filters by takes a whole trajectory to know: the kept version, and the
+What the list sorts and filters by takes all versions of a trajectory to know: the kept one, and the
 verdicts on it. So each is read once, and again when it changes, and a line for it is kept in a
-temporary SQLite database, which does not grow in memory.
+temporary SQLite database, which does not grow in memory. The texts to vote on come after all lines:
+their digests take longer.
 """
 
 from __future__ import annotations
@@ -14,18 +15,20 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from revloop.report.aggregates import UNFINISHED
 from revloop.report.source import ReportSource
-from revloop.review.lines import ListedRows
+from revloop.review.lines import ListedRows, deciding, rows_of_texts
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from revloop.evaluation import Verdicts
     from revloop.store import StoreFollower
     from revloop.trajectory import JudgeInfo
 
+    Row = tuple[object, ...]
+
 SortedBy = Literal["harm", "order", "newest", "score", "length"]
 PAGE = 50
-_AT_ONCE = 100
+_AT_ONCE = 200
 _SORTS: dict[SortedBy, str] = {
     "harm": "rank, key",
     "order": "key",
@@ -58,7 +61,7 @@ CREATE INDEX fields_by_key ON fields (key);
 _PASSING = """
 (:result = '' OR result = :result) AND (:reason = '' OR reason = :reason)
 AND (:field = '' OR key IN (
-    SELECT key FROM fields WHERE name = :field AND instr(lower(value), :value)
+    SELECT key FROM fields WHERE name = :field AND instr(value, :value)
 ))
 AND (:keys IS NULL OR key IN (SELECT value FROM json_each(:keys)))
 """
@@ -72,7 +75,7 @@ _BESIDE = (
     "(SELECT rank, key FROM lines WHERE key = ?) ORDER BY rank {way}, key {way} LIMIT 1"
 )
 _COUNTS = "SELECT {column}, count(*) FROM lines GROUP BY 1 ORDER BY 2 DESC"
-_FORGET = "DELETE FROM {table} WHERE key = ?"
+_FORGET = "DELETE FROM {table} WHERE key IN (SELECT value FROM json_each(?))"
 _REMEMBER = "INSERT INTO {table} VALUES ({places})"
 
 
@@ -152,6 +155,11 @@ class Listing:
         judge: Name of the judge that decides the results; None: the one with most verdicts that is
             not a person, so that nobody sees a person's votes in the list.
         by: A field of the drafts that the strata of samples are split by.
+
+    Attributes:
+        judge: The judge, once it has given a verdict.
+        mark: Changes whenever lines have changed; 0 until all trajectories were read once.
+        pairs_mark: The mark up to which the pairs are known.
     """
 
     def __init__(
@@ -164,6 +172,7 @@ class Listing:
     ) -> None:
         self.judge: JudgeInfo | None = None
         self.mark = 0
+        self.pairs_mark = 0
         self._follower = follower
         self._verdicts = verdicts
         self._judge_name = judge
@@ -176,6 +185,7 @@ class Listing:
         self._updating = threading.Lock()
         self._database = sqlite3.connect("", check_same_thread=False, isolation_level=None)
         self._database.executescript(_TABLES)
+        self._database.execute("PRAGMA synchronous = OFF")
 
     def update(self) -> bool:
         """Read what has changed since the last call; returns whether anything has."""
@@ -184,10 +194,13 @@ class Listing:
             if now == self._seen or self._follower.run is None:
                 return False
             changed = self._changed()
-            for start in range(0, len(changed), _AT_ONCE):
-                self._read(changed[start : start + _AT_ONCE])
+            for keys in _parts(changed):
+                self._read(keys)
             self._seen = now
             self.mark += bool(changed)
+            for keys in _parts(changed):
+                self._read_texts(keys)
+            self.pairs_mark = self.mark
             return bool(changed)
 
     def page(self, wanted: Wanted) -> Listed:
@@ -288,33 +301,47 @@ class Listing:
         return max(known, key=lambda judge: counts[judge], default=None)
 
     def _read(self, keys: Sequence[int]) -> None:
-        """Read trajectories and write their lines, in one transaction."""
-        found = [(key, self._follower.trajectory(key)) for key in keys]
+        """Read trajectories and write their lines."""
+        found = self._follower.outlines(keys)
+        judge = self.judge
+        asked = {key: deciding(one, judge) for key, one in found.items()}
+        digests = {
+            question: digest for of_one in asked.values() for question, digest in of_one.items()
+        }
+        given = {} if judge is None else self._verdicts.given_on(judge, list(digests.values()))
+        source = ReportSource(
+            *("", lambda: (), () if judge is None else (judge,)),
+            lambda _, question: given.get(digests[question]),
+        )
         lines = [
-            ListedRows.of(key, one, self._last, self.source(), self._by)
-            for key, one in found
-            if one is not None
+            ListedRows.of(key, one, self._last, source, asked[key].values())
+            for key, one in found.items()
         ]
+        rows = {
+            "lines": [made.line for made in lines],
+            "questions": [row for made in lines for row in made.questions],
+            "fields": [row for made in lines for row in made.fields],
+        }
+        self._replace(keys, rows)
+
+    def _read_texts(self, keys: Sequence[int]) -> None:
+        """Read trajectories and write their texts."""
+        found = self._follower.outlines(keys)
+        rows = [row for key, one in found.items() for row in rows_of_texts(key, one, self._by)]
+        self._replace(keys, {"texts": rows})
+
+    def _replace(self, keys: Sequence[int], rows: Mapping[str, Sequence[Row]]) -> None:
+        """Replace the rows of trajectories in some tables, in one transaction."""
+        wanted = json.dumps(list(keys))
         with self._lock:
             self._database.execute("BEGIN")
-            for table in ("lines", "questions", "fields", "texts"):
-                self._database.executemany(_FORGET.format(table=table), [(key,) for key in keys])
-            self._insert("lines", [made.line for made in lines])
-            self._insert("questions", (row for made in lines for row in made.questions))
-            self._insert("fields", (row for made in lines for row in made.fields))
-            self._insert("texts", (row for made in lines for row in made.texts))
+            for table, made in rows.items():
+                self._database.execute(_FORGET.format(table=table), [wanted])
+                if made:
+                    places = ", ".join("?" * len(made[0]))
+                    insert = _REMEMBER.format(table=table, places=places)
+                    self._database.executemany(insert, made)
             self._database.execute("COMMIT")
-
-    def _insert(self, table: str, rows: Iterable[tuple[object, ...]]) -> None:
-        known = list(rows)
-        if known:
-            places = ", ".join("?" * len(known[0]))
-            self._database.executemany(_REMEMBER.format(table=table, places=places), known)
-
-    def source(self) -> ReportSource:
-        """What decides the result of a trajectory."""
-        judges = [] if self.judge is None else [self.judge]
-        return ReportSource("", lambda: (), judges, self._verdicts.get)
 
     def _values(self, wanted: Wanted) -> dict[str, object]:
         text = wanted.text.strip()
@@ -322,7 +349,7 @@ class Listing:
             "result": wanted.result,
             "reason": wanted.reason,
             "field": wanted.field,
-            "value": wanted.value.lower(),
+            "value": wanted.value.casefold(),
             "keys": self._search(text) if text else None,
         }
 
@@ -333,3 +360,8 @@ class Listing:
             keys = json.dumps(self._follower.holding(text))
             self._searches = {**dict(list(self._searches.items())[-3:]), wanted: keys}
         return self._searches[wanted]
+
+
+def _parts(keys: Sequence[int]) -> Iterator[Sequence[int]]:
+    for start in range(0, len(keys), _AT_ONCE):
+        yield keys[start : start + _AT_ONCE]

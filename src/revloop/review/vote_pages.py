@@ -65,5 +65,5 @@ def _values(site: Site, name: str, wanted: str) -> dict[str, Any]:
         "minutes": None if ballot.left_s is None else max(1, round(ballot.left_s / 60)),
         "others": site.voting.agreement(name) if pair is None else [],
         "round": site.voting.key.round,
-        "is_read": site.listing.mark > 0,
+        "is_read": site.listing.pairs_mark > 0,
     }

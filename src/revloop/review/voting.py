@@ -89,7 +89,7 @@ class Voting:
     round: int | None = None
     _sample: DeclaredSample | None = None
     _writer: Verdicts | None = None
-    _mark: int = 0  # the list has been read once when its mark is 1
+    _mark: int = 0  # the pairs have been read once when their mark is 1
     _asked: list[ChangedPair] = field(default_factory=list)
     _orders: dict[str, list[ChangedPair]] = field(default_factory=dict)
     _skipped: dict[str, dict[str, datetime]] = field(default_factory=dict)
@@ -181,7 +181,7 @@ class Voting:
     def key(self) -> SampleKey:
         """What is voted on."""
         with self._lock:
-            if self.round is None and self.listing.mark:
+            if self.round is None and self.listing.pairs_mark:
                 self.round = max(1, self.listing.most_rounds())
             return SampleKey("original", self.round or 1)
 
@@ -205,7 +205,7 @@ class Voting:
 
     def _pairs(self) -> list[ChangedPair]:
         """The pairs that people are asked about; the first call declares them in the store."""
-        mark = self.listing.mark
+        mark = self.listing.pairs_mark
         with self._lock:
             if mark != self._mark:
                 known = self.listing.pairs(self.key.round)

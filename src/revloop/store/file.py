@@ -22,7 +22,7 @@ from revloop.store.schema import VERSIONS
 from revloop.values import explain
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     Parameters = Sequence[object] | Mapping[str, object]
@@ -169,6 +169,10 @@ class StoreFile:
                 yield
             finally:
                 self._connection.execute("ROLLBACK")
+
+    def define(self, name: str, function: Callable[..., bool]) -> None:
+        """Make a pure function of two arguments usable in queries."""
+        self._connection.create_function(name, 2, function, deterministic=True)
 
     def pragma(self, name: str) -> int:
         """The value of one of SQLite's own settings."""

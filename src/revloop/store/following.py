@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, NamedTuple, Self
 
 from revloop.errors import InputError
 from revloop.store.file import StoreFile, readable
+from revloop.store.outlines import outlines_of
 from revloop.store.stored_trajectory import end_in, versions_of
 from revloop.store.tables import StoreConnection
 from revloop.trajectory import Draft, Trajectory
 from revloop.values import json_text, read_json
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Sequence
 
 _NEWEST_RUN = "SELECT run FROM trajectories ORDER BY run DESC LIMIT 1"
 _CHANGED = (
@@ -31,14 +32,14 @@ _HOLDING = r"""
 SELECT key FROM trajectories
 WHERE run = :run AND (id = :text OR draft_id IN (:text, :quoted)
 OR (draft LIKE :in_json ESCAPE '\' AND (
-    json_extract(draft, '$.prompt') LIKE :in_text ESCAPE '\'
-    OR json_extract(draft, '$.messages') LIKE :in_json ESCAPE '\'
+    holds(json_extract(draft, '$.prompt'), :folded)
+    OR holds(json_extract(draft, '$.messages'), :folded_json)
 )))
 UNION
 SELECT v.trajectory FROM versions v JOIN trajectories t ON t.key = v.trajectory
 WHERE t.run = :run AND v.version LIKE :in_json ESCAPE '\' AND (
-    json_extract(v.version, '$.text') LIKE :in_text ESCAPE '\'
-    OR json_extract(v.version, '$.critique.raw') LIKE :in_text ESCAPE '\'
+    holds(json_extract(v.version, '$.text'), :folded)
+    OR holds(json_extract(v.version, '$.critique.raw'), :folded)
 )
 """
 
@@ -70,6 +71,7 @@ class StoreFollower(StoreConnection):
     def __init__(self, file: StoreFile, run: int | None = None) -> None:
         super().__init__(file)
         self._run = run
+        file.define("holds", _holds)
 
     @classmethod
     def open(cls, path: str | Path, *, run: int | None = None) -> Self:
@@ -124,6 +126,10 @@ class StoreFollower(StoreConnection):
             )
             return trajectory.with_extra(read_json(row[0][0])) if row else trajectory
 
+    def outlines(self, keys: Sequence[int]) -> dict[int, Trajectory]:
+        """Trajectories of the run by key, with outlines of their versions: what lists need."""
+        return outlines_of(self._file, self.run, keys)
+
     def changes_of(self, key: int) -> int:
         """The number of a trajectory's versions, and 1 more once it has ended."""
         sql = (
@@ -136,15 +142,16 @@ class StoreFollower(StoreConnection):
     def holding(self, text: str) -> list[int]:
         """Keys of the trajectories with a text in their ids, prompts, versions or critiques.
 
-        ASCII letters match in either case.
+        Letters match in either case, but in ids.
         """
         quoted = json_text(text)
         values = {
             "run": self.run,
             "text": text,
             "quoted": quoted,
-            "in_text": f"%{_literally(text)}%",
-            "in_json": f"%{_literally(quoted[1:-1])}%",
+            "folded": text.casefold(),
+            "folded_json": quoted[1:-1].casefold(),
+            "in_json": f"%{''.join(map(_in_either_case, quoted[1:-1]))}%",
         }
         return [key for (key,) in self._file.rows(_HOLDING, values)]
 
@@ -158,6 +165,13 @@ class StoreFollower(StoreConnection):
         return Contents(begun, ended, bool(whole) and not whole[0][0], rejected)
 
 
-def _literally(text: str) -> str:
-    """A text as a pattern of LIKE that matches only itself."""
-    return text.replace("\\", "\\\\").replace("%", r"\%").replace("_", r"\_")
+def _in_either_case(letter: str) -> str:
+    """A pattern of LIKE, which ignores the case of ASCII letters only, for a letter."""
+    if letter in r"\%_":
+        return f"\\{letter}"
+    return letter if letter.isascii() or letter.lower() == letter.upper() else "_"
+
+
+def _holds(text: str | None, folded: str) -> bool:
+    """Whether a text holds another one, which is folded."""
+    return text is not None and folded in text.casefold()

@@ -205,7 +205,9 @@ class Draft(WrittenExactly):
 
         A single user turn is used as it is; several turns are prefixed with their roles.
         """
-        turns = self.conversation
+        if self.messages is None:
+            return self.prompt or ""
+        turns = self.messages
         if len(turns) == 1 and turns[0].role == "user":
             return turns[0].content
         return "\n\n".join(f"{turn.role.capitalize()}: {turn.content}" for turn in turns)

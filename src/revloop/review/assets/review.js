@@ -2,6 +2,7 @@
 // The pages work without this file. It adds keys, the choice of view, and news of a running batch.
 
 const POLL_MS = 3000;
+const POLL_WHILE_READING_MS = 500;
 const byId = (id) => document.getElementById(id);
 const kind = document.body.dataset.page;
 
@@ -78,29 +79,32 @@ async function replaceLines() {
   if (focused?.startsWith("line-")) byId(focused)?.focus({ preventScroll: true });
 }
 
+// returns whether the server is still reading the store
 async function look() {
   const news = byId("news"), progress = byId("progress");
   const about = news ? `?key=${news.dataset.key}` : "";
   const answer = await fetch(`/progress${about}`);
-  if (!answer.ok) return;
+  if (!answer.ok) return false;
   const now = await answer.json();
   if (news) news.hidden = String(now.trajectory) === news.dataset.mark;
-  if (!progress) return;
+  if (!progress) return false;
   byId("bar").max = Math.max(1, now.trajectories);
   byId("bar").value = now.ended;
   byId("bar").hidden = !now.is_running;
   byId("progress-text").textContent = `${now.ended} of ${now.trajectories} ended`;
-  if (String(now.mark) !== progress.dataset.mark) {
-    progress.dataset.mark = now.mark;
+  const mark = `${now.mark} ${now.listed}`;
+  if (mark !== progress.dataset.mark) {
+    progress.dataset.mark = mark;
     await replaceLines();
   }
+  return now.listed < now.trajectories;
 }
 
 async function keepLooking() {
-  for (;;) {
-    await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+  for (let isReading = true;;) {
+    await new Promise((resolve) => setTimeout(resolve, isReading ? POLL_WHILE_READING_MS : POLL_MS));
     if (document.hidden) continue;
-    try { await look(); } catch { /* the server has stopped, or is being restarted */ }
+    try { isReading = await look(); } catch { /* the server has stopped, or is being restarted */ }
   }
 }
 
