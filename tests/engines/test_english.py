@@ -10,7 +10,7 @@ from revloop import AsyncReviser
 from revloop.engines.base import Completion, Request
 from revloop.engines.english.changes import changed, changes_between, is_small
 from revloop.engines.english.engine import ENGLISH, ProofreadingEngine
-from revloop.engines.english.likelihood import Likelihood
+from revloop.engines.english.likelihood import Likelihood, batches
 from revloop.engines.english.lines import MOST_WORDS, passages
 from revloop.engines.english.opening import load_prompts
 from revloop.engines.english.reader import Reader
@@ -152,6 +152,25 @@ def test_a_long_line_is_read_a_few_sentences_at_a_time() -> None:
     assert " ".join(read) == line
     assert all(len(one.split()) <= MOST_WORDS for one in read)
     assert all(one.endswith(".") for one in read)
+
+
+def test_a_sentence_that_is_too_long_is_not_read_and_those_beside_it_are() -> None:
+    long = " ".join(["It goes on and on"] * 200)
+    answer = f"It were short at first. {long}. It were short at last."
+
+    assert [answer[start:end] for start, end in passages(answer)] == [
+        "It were short at first.",
+        "It were short at last.",
+    ]
+
+
+def test_long_texts_are_scored_a_few_at_a_time() -> None:
+    texts = ["a" * 100] * 20 + ["b" * 2000] * 7 + ["c" * 30_000]
+
+    divided = list(batches(texts))
+    assert [text for batch in divided for text in batch] == texts
+    assert [len(batch) for batch in divided] == [16, 5, 5, 1, 1]
+    assert list(batches([])) == []
 
 
 def test_a_word_that_no_vocabulary_has_may_stand_for_those_one_slip_away() -> None:

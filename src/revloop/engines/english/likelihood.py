@@ -8,10 +8,12 @@ from revloop.engines.accelerator import on_accelerator
 from revloop.engines.failures import not_loaded
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
-_BATCH = 16
+_MOST_TEXTS = 16
+_MOST_CHARACTERS = 10_000
+"""In a batch: each token takes 200 kB, a number for each token of the vocabulary."""
 
 
 class Likelihood:
@@ -52,8 +54,7 @@ class Likelihood:
         """The total log-probability of each text after a line break."""
         found = dict.fromkeys(texts, 0.0)
         by_length = sorted(found, key=len)
-        for at in range(0, len(by_length), _BATCH):
-            batch = by_length[at : at + _BATCH]
+        for batch in batches(by_length):
             found |= dict(zip(batch, self._totals(batch), strict=True))
         return [found[text] for text in texts]
 
@@ -72,3 +73,16 @@ class Likelihood:
         each_token = logits.log_softmax(-1).gather(-1, following).squeeze(-1)
         totals: list[float] = (each_token * mask[:, 1:]).sum(-1).tolist()
         return totals
+
+
+def batches(texts: Iterable[str]) -> Iterator[list[str]]:
+    """Texts, the shortest first, divided so that each batch fits into the memory."""
+    batch: list[str] = []
+    for text in texts:
+        is_full = len(batch) == _MOST_TEXTS or (len(batch) + 1) * len(text) > _MOST_CHARACTERS
+        if batch and is_full:
+            yield batch
+            batch = []
+        batch.append(text)
+    if batch:
+        yield batch

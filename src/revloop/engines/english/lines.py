@@ -16,6 +16,8 @@ _SENTENCE_END = re.compile(r"(?<=[.!?])\s+(?=[A-Z])")
 _FEWEST_WORDS = 5
 MOST_WORDS = 90
 """Longer lines are read a few sentences at a time: the records were not longer."""
+MOST_CHARACTERS = 2000
+"""A longer sentence is not read: the model could not write it in full."""
 
 
 class Passage(NamedTuple):
@@ -44,7 +46,11 @@ def passages(text: str) -> Iterator[Passage]:
 
 def _is_prose(text: str, passage: Passage) -> bool:
     prose = text[passage.start : passage.end]
-    return len(prose.split()) >= _FEWEST_WORDS and _WORD.search(prose) is not None
+    return (
+        len(prose) <= MOST_CHARACTERS
+        and len(prose.split()) >= _FEWEST_WORDS
+        and _WORD.search(prose) is not None
+    )
 
 
 def _parts(text: str, start: int, end: int) -> Iterator[Passage]:
