@@ -93,7 +93,7 @@ evidence-jfleg-records: $(SMOLLM2)/model.safetensors  ## Stage 1a: critics of 0 
 	$(JFLEG) --keep $(KEPT) --forms rewrite
 
 .PHONY: evidence-jfleg-gates
-evidence-jfleg-gates: $(SMOLLM2)/model.safetensors  ## Stage 1b: gates that choose between versions (an hour, after 1a)
+evidence-jfleg-gates: $(SMOLLM2)/model.safetensors  ## Stage 1b: gates that choose between versions (an hour and a half, after 1a)
 	$(JFLEG) --keep $(KEPT) --forms rewrite --records 300 --seeds 0 --part dev
 	$(BIN)/python -m benchmarks.jfleg.choosing $(KEPT)/rewrite-300-0/revised-dev.jsonl --data $(DATA) \
 		--critic $(KEPT)/rewrite-300-0/run/model --model $(SMOLLM2)
@@ -103,7 +103,7 @@ evidence-jfleg-gates: $(SMOLLM2)/model.safetensors  ## Stage 1b: gates that choo
 	$(JFLEG) --keep $(KEPT) --forms rewrite --records 1000 --seeds 0 --more good --variants careful
 
 .PHONY: evidence-jfleg-edits
-evidence-jfleg-edits: $(SMOLLM2)/model.safetensors  ## Stage 1c: a critic that writes edits (half an hour)
+evidence-jfleg-edits: $(SMOLLM2)/model.safetensors  ## Stage 1c: a critic that writes edits (a quarter of an hour)
 	$(JFLEG) --keep $(KEPT) --forms edits --records 300 --seeds 0
 
 .PHONY: evidence-ifeval

@@ -17,15 +17,15 @@ _MARKERS = {"rewrite": "o", "edits": "s"}
 
 
 def plot(runs: Sequence[dict[str, Any]], path: Path) -> None:
-    """Draw the runs: GLEU after the last round over records, and GLEU over rounds of seed 0."""
+    """Draw GLEU after the last round over records, and over rounds for trained critics, seed 0."""
     with saved_figure(path, 12, 4) as figure:
         over_records, over_rounds = figure.subplots(1, 2)
         for form, marker in _MARKERS.items():
             chosen = [one for one in runs if one["form"] == form]
             last = [(one["records"], one["rounds"][-1]) for one in chosen if is_usual(one)]
             _points(over_records, form, marker, last)
-            for one in (one for one in chosen if not one["seed"]):
-                rows = one["rounds"]
+            for one in (one for one in chosen if one["seed"] == 0):
+                rows = one["rounds"][1:]
                 label = f"{form}, {one['records']} records, {way_of(one)}"
                 over_rounds.plot(
                     [row["round"] for row in rows],
@@ -35,6 +35,7 @@ def plot(runs: Sequence[dict[str, Any]], path: Path) -> None:
                 )
         _label(over_records, "records", "GLEU after the last round")
         _label(over_rounds, "rounds", "GLEU")
+        over_rounds.xaxis.get_major_locator().set_params(integer=True)
         over_rounds.legend(fontsize=7, loc="upper left", bbox_to_anchor=(1.02, 1))
 
 

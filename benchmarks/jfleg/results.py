@@ -84,7 +84,7 @@ def gleu_table(runs: Iterable[dict[str, Any]]) -> str:
         last, judged = one["rounds"][-1], one["evaluation"][-1]
         low, high = (f"{judged[f'win_rate_{end}']:.1%}" for end in ("low", "high"))
         gleu = (_gleu(one["rounds"][number]) for number in (1, 2, 5))
-        win_rate = f"{last['win_rate']:.1%} ({low} to {high})"
+        win_rate = f"{judged['win_rate']:.1%} ({low} to {high})"
         edits = f"{last['edits_a_sentence']:.1f}"
         rows.append((*_named(one), *gleu, win_rate, str(last["lost"]), edits))
     heads = ("round 1", "round 2", "round 5", "win rate", "lost", "edits")
