@@ -111,6 +111,9 @@ def test_rounds_that_may_harm_too_many_are_left_out_worst_first() -> None:
     )
     assert (found.expected.broken, found.expected.broken_interval.high < 0.05) == (0, True)
     told = " ".join(sentences(found, 0.05))
+    assert (
+        "no rounds where the first score is at most 5; 1 round above; at most 5.00% harm." in told
+    )
     assert "None for score to 5, where 5 of 100 are broken" in told
     assert "cannot show" not in told
 

@@ -63,7 +63,8 @@ def sentences(found: Recommendation, max_harm: float | None = None) -> Iterator[
         max_harm: The harm that it was to stay within.
     """
     expected, everything = found.expected, found.all_rounds
-    yield f"Recommended: {_words(found.policy)}."
+    bound = "" if max_harm is None else f"; at most {max_harm:.2%} harm"
+    yield f"Recommended: {_words(found.policy)}{bound}."
     for part in found.by_score:
         if part.is_undecided:
             yield _too_few(part, expected.records)
