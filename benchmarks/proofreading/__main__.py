@@ -13,8 +13,8 @@ of `verdicts.toml`.
 In the form `walk` the critique is a copy of the text with each mistake in brackets, and the
 revision is edits; in the form `kinds` the critique names the kinds of mistakes, and the revision is
 the whole text. The figures go to `benchmarks/results/proofreading.json`, with the version of the
-adapter and whether it is the one that ships; those of another seed than 0 stand by themselves. A
-stage whose output is there is skipped.
+adapter and whether it is the one that ships; those of another seed than 0 stand by themselves, and
+so do those of `--shipped`. A stage whose output is there is skipped.
 """
 
 from __future__ import annotations
@@ -74,6 +74,9 @@ def main() -> None:
     parser.add_argument("--model", type=Path, required=True, help="folder of the base model")
     parser.add_argument("--keep", type=Path, required=True, help="folder for the files")
     parser.add_argument("--form", default="kinds", choices=CRITIQUES)
+    parser.add_argument(
+        "--shipped", action="store_true", help="measure the adapter that ships; train none"
+    )
     parser.add_argument("--records", type=int, default=1000)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--texts", type=int, default=200, help="texts with known mistakes")
@@ -83,7 +86,8 @@ def main() -> None:
     parser.add_argument("--variant", default="", help="name for another way of revising")
     parser.add_argument("--revising", default="", help="its further options of revloop batch")
     given = parser.parse_args()
-    name = given.form if given.seed == 0 else f"{given.form}, seed {given.seed}"
+    seed, shipped = f"seed {given.seed}" if given.seed else "", "shipped" if given.shipped else ""
+    name = ", ".join(filter(None, (given.form, seed, shipped)))
     measurement = Measurement(
         folder=(given.keep / name).resolve(),
         data=given.data.resolve(),
@@ -97,6 +101,7 @@ def main() -> None:
         revising=tuple(shlex.split(given.revising)),
         variant=given.variant,
         most_sentences=given.sentences,
+        is_shipped=given.shipped,
     )
     measurement.do()
     versions = Versions(measurement)

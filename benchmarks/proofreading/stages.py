@@ -6,6 +6,7 @@ import asyncio
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from shutil import copytree
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.jfleg.sentences import Sentence, read_sentences
@@ -18,7 +19,7 @@ from benchmarks.proofreading.wording import as_written
 from benchmarks.serving import served
 from revloop.concurrency import task_group
 from revloop.engines.english.changes import changed
-from revloop.engines.english.installed import adapter_version, merge
+from revloop.engines.english.installed import ADAPTER, adapter_version, merge
 from revloop.engines.english.likelihood import Likelihood
 from revloop.engines.english.lines import passages
 from revloop.engines.english.reader import Reader
@@ -56,6 +57,7 @@ class Measurement:
         revising: Further options of `revloop batch`.
         variant: Name of the folder in `folder` for what is revised with them; empty for `folder`.
         most_sentences: At most so many of JFLEG's test sentences are read; None: all.
+        is_shipped: Measure the adapter that ships instead of training one.
     """
 
     folder: Path
@@ -70,6 +72,7 @@ class Measurement:
     revising: tuple[str, ...] = ()
     variant: str = ""
     most_sentences: int | None = None
+    is_shipped: bool = False
 
     @property
     def results(self) -> Path:
@@ -106,10 +109,8 @@ class Measurement:
         """Train and proofread."""
         self.results.mkdir(parents=True, exist_ok=True)
         model = self.folder / "critic"
-        if not (self.folder / "run" / "model").exists():
-            self._finetune()
         if not model.exists():
-            shrink(self.folder / "run" / "adapter", self.folder / "adapter")
+            self._make_adapter()
             merge(self.base, self.folder / "adapter", model)
         sources = {
             "choosing": [example.text for example in self.examples("choosing")],
@@ -144,6 +145,14 @@ class Measurement:
 
     def _revised(self, name: str) -> Path:
         return self.results / f"{name}-revised.jsonl"
+
+    def _make_adapter(self) -> None:
+        if self.is_shipped:
+            copytree(ADAPTER, self.folder / "adapter", dirs_exist_ok=True)
+            return
+        if not (self.folder / "run" / "model").exists():
+            self._finetune()
+        shrink(self.folder / "run" / "adapter", self.folder / "adapter")
 
     def _finetune(self) -> None:
         rows, run = self.folder / "records.jsonl", self.folder / "run"
