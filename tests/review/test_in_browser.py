@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import shlex
 import subprocess
 import sys
 import threading
@@ -172,6 +174,55 @@ def test_markup_in_texts_is_shown_as_text(visit: Callable[..., Visited], texts: 
         assert text in page.locator(".fields dd").all_text_contents()
         assert page.title() == f"d{number} · revloop review"
         assert page.locator("main img, main svg, main script").count() == 0
+
+
+def test_a_very_long_text_is_shown_as_its_source(
+    visit: Callable[..., Visited], tmp_path: Path
+) -> None:
+    long = "# A title\n\n" + "A *word*. " * 7000
+    path = store_of(tmp_path / "s.sqlite", [[long, f"{long} more"]])
+    with serving(path) as address:
+        page = visit(address).open("/trajectory/1")
+        shown = page.locator("#v0 .card .text")
+        assert shown.locator(".rendered").count() == 0
+        assert shown.locator(".source").is_visible()
+        assert shown.locator(".source").text_content() == long
+
+
+@pytest.mark.parametrize("text", HOSTILE, ids=range(len(HOSTILE)))
+def test_markup_in_names_notes_fields_and_file_names_is_shown_as_text(
+    visit: Callable[..., Visited], tmp_path: Path, text: str
+) -> None:
+    file = f"{text.replace('/', '')}.sqlite"
+    rows = [["one", f"two {number}"] for number in range(2)]
+    path = store_of(tmp_path / file, rows, fields=[{text: text}] * 2, prompt=text)
+    with serving(path, by=text, sample=2) as address:
+        until(lambda: Reviewer(address).json("/progress")["pairs_known"])
+        name = " ".join(text.split())[:80].strip()
+        said = dict.fromkeys(("positive", "negative", "revision"), text)
+        for who in (f"{text} 2", text):
+            reviewer = Reviewer(address, name=who)
+            for _ in rows:
+                pair = re.search(r'name="pair" value="(\w+)"', reviewer.get("/vote"))
+                assert pair is not None
+                reviewer.post("/vote", choice="a", pair=pair[1], note=text)
+            reviewer.post("/critique/1/1", **said)
+        visited = visit(address)
+        page = visited.open("/vote")
+        page.fill("main [name=name]", name)
+        page.keyboard.press("Enter")
+        page.locator("#agreement").wait_for()
+        assert page.locator("td").first.text_content() == " ".join(f"{text} 2".split())[:80].strip()
+        command = page.locator("main code").text_content() or ""
+        assert shlex.split(command)[2:] == [file, "--judge", name]
+        assert page.locator(".brand").text_content() == file
+        page = visited.open("/trajectory/1")
+        assert page.locator("#verdicts + div td[dir=auto]").first.text_content() == text
+        assert page.locator(".critique.person h3").first.is_visible()
+        assert page.locator("main img, main svg, main script").count() == 0
+        page = visited.open("/?text=two")
+        assert page.title() == f"{file} · revloop review"
+        assert visited.open("/critique/1/1").locator("[name=negative]").input_value() == text
 
 
 def test_new_trajectories_appear_without_a_reload(

@@ -17,7 +17,7 @@ from revloop.evaluation.sheets import human_judge
 from revloop.export import ExportOptions, judged_preferences
 from revloop.review.listing import Listing
 from revloop.review.voting import Voting
-from revloop.store import Store, StoreFollower
+from revloop.store import Feedback, Store, StoreFollower
 from tests.helpers.judges import store_of
 from tests.helpers.review_server import Reviewer, serving, until
 
@@ -187,7 +187,7 @@ def test_a_sample_asks_for_fewer_votes_and_evaluate_has_figures(store: Path) -> 
     assert row.unjudged == 0
 
 
-def test_a_killed_server_loses_no_vote_that_it_acknowledged(store: Path) -> None:
+def test_a_killed_server_loses_nothing_that_it_acknowledged(store: Path) -> None:
     command = (sys.executable, "-m", "revloop", "review", str(store), "--port", "0", "--no-open")
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
@@ -196,8 +196,13 @@ def test_a_killed_server_loses_no_vote_that_it_acknowledged(store: Path) -> None
         until(lambda: anna.json("/progress")["pairs_known"])
         for _ in range(3):
             vote(anna, "a")
+        corrected = anna.post("/critique/1/1", negative="Too short.", revision="new 1", next="yes")
+        assert "Written by anna" in corrected.text
         process.send_signal(signal.SIGKILL)
     assert votes_of(store, "anna") == 3
+    with Feedback.open_to_read(store) as feedback, Store.open_to_read(store) as read:
+        assert [one.negative for one in feedback.on_trajectory(1)] == ["Too short."]
+        assert next(read.contents()).final == "new 1"
 
 
 def test_no_sample_is_drawn_before_the_whole_store_is_read(store: Path) -> None:

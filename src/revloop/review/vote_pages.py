@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
@@ -66,4 +67,5 @@ def _values(site: Site, name: str, wanted: str) -> dict[str, Any]:
         "others": site.voting.agreement(name) if pair is None else [],
         "round": site.voting.key.round,
         "is_read": site.listing.pairs_mark > 0,
+        "figures": shlex.join(["revloop", "evaluate", site.path.name, "--judge", name]),
     }
