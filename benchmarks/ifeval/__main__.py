@@ -3,15 +3,15 @@ r"""IFEval: how many prompts are followed, by round, and at how many tokens.
     python -m benchmarks.ifeval --data FOLDER --model FOLDER [--prompts N] [--keep FOLDER]
 
 A model answers the prompts of IFEval and improves its answers, in each of these ways: it answers
-anew, told which instructions its last answer did not follow (and the same with two candidates a
-round); it rewrites its answer, told so (and the same behind a gate of checks); it rewrites after a
-critique of its own that is told so; and after one without checks. Against them: the best of N
-drafts, at the tokens that a way spent, chosen by the verifiers, by the words that the drafts share,
-or at random. All have the first draft, the sampling and the token limit in common, and run at the
-same time, which keeps the server busy. Accuracy is strict, by the verifiers of the package
-`lm-eval` (`pip install 'lm-eval[ifeval]'`). Writes `benchmarks/results/ifeval.json` and a plot,
-and prints the tables. With --keep, drafts and stores stay in a folder, and the same command
-resumes, also with more prompts.
+anew, told which instructions its last answer did not follow (and the same asked for a short answer,
+behind a gate of checks, or with two candidates a round); it rewrites its answer, told so (and the
+same behind a gate); it rewrites after a critique of its own that is told so; and after one without
+checks. Against them: the best of N drafts, at the tokens that a way spent, chosen by the verifiers,
+by the words that the drafts share, or at random. All have the first draft, the sampling and the
+token limit in common, and run at the same time, which keeps the server busy. Accuracy is strict, by
+the verifiers of the package `lm-eval` (`pip install 'lm-eval[ifeval]'`). Writes
+`benchmarks/results/ifeval.json` and a plot, and prints the tables. With --keep, drafts and stores
+stay in a folder, and the same command resumes, also with more prompts.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ from typing import TYPE_CHECKING, Any
 import anyio
 
 from benchmarks.arguments import add_data_option, command_parser
-from benchmarks.ifeval.arms import ARMS, COMMON, LOOP, file_name, message
+from benchmarks.ifeval.arms import ARMS, COMMON, LOOP, RIVALS, drawn_name, file_name, message
 from benchmarks.ifeval.drafting import FurtherDrafts, Pool, first_drafts, sampling_of
 from benchmarks.ifeval.prompts import chosen_rows
 from benchmarks.ifeval.resuming import unfinished
-from benchmarks.ifeval.stored import count, drawn_name, finished, refuse_without_loop, show
+from benchmarks.ifeval.stored import count, finished, refuse_without_loop, show
 from benchmarks.ifeval.verifying import checks
 from benchmarks.serving import MOST_REQUESTS, served
 from revloop.batch import arevise_many
@@ -82,22 +82,25 @@ async def measure(arguments: Any, address: str, folder: Path) -> dict[str, Any]:
 async def _one_seed(
     rows: list[dict[str, Any]], seed: int, engine: HttpEngine, arguments: Any, folder: Path
 ) -> None:
-    pool = Pool(folder / drawn_name(seed), engine)
+    pool = Pool(folder / drawn_name(LOOP, seed), engine)
     drafts = await first_drafts(rows, pool, sampling_of(seed, 0))
     options = {"iterations": arguments.iterations, "seed": seed, "engine": engine}
     stores = {arm: folder / file_name(arm, seed) for arm in arguments.ways}
 
-    async def loop_and_its_rival() -> None:
-        await revise(drafts, LOOP, store=stores[LOOP], **options)
-        counted = (folder, LOOP, seed, arguments.iterations)
+    async def loop_and_its_rival(arm: str) -> None:
+        await revise(drafts, arm, store=stores[arm], **options)
+        counted = (folder, arm, seed, arguments.iterations)
         ended = await anyio.to_thread.run_sync(finished, *counted)
         spent = [sum(ended[str(one.id)].answers.tokens) for one in drafts if str(one.id) in ended]
-        await FurtherDrafts(drafts, pool, seed).until_spent(sum(spent))
+        drawn = pool if arm == LOOP else Pool(folder / drawn_name(arm, seed), engine)
+        await FurtherDrafts(drafts, drawn, seed, RIVALS[arm]).until_spent(sum(spent))
 
     async with task_group() as tasks:
-        tasks.start_soon(loop_and_its_rival)
-        for arm in stores.keys() - {LOOP}:
-            tasks.start_soon(partial(revise, drafts, arm, store=stores[arm], **options))
+        for arm, store in stores.items():
+            if arm in RIVALS:
+                tasks.start_soon(loop_and_its_rival, arm)
+            else:
+                tasks.start_soon(partial(revise, drafts, arm, store=store, **options))
 
 
 def main() -> None:

@@ -32,11 +32,18 @@ _ANEW: dict[str, Any] = {
     "early_stop": False,  # the same answer twice says nothing about the next
 }
 
+SHORT_ANEW = Path(__file__).with_name("short")
+"""The same, which asks for a short answer."""
+
 LOOP = "checks, anew"
-"""The way whose tokens the best of N may spend."""
+SHORT = "checks, anew, short"
+
+RIVALS = {LOOP: "{}", SHORT: "{}\n\nKeep the answer short."}
+"""The ways whose tokens a best of N may spend, and how its drafts are asked for."""
 
 ARMS: dict[str, dict[str, Any]] = {
     LOOP: _ANEW,
+    SHORT: {**_ANEW, "prompts": SHORT_ANEW},
     "checks, anew, gate": {**_ANEW, "keep": "gate"},
     "checks, anew, 2 candidates": {**_ANEW, "candidates": 2},
     "checks, rewritten": {"critique": "checks"},
@@ -49,9 +56,18 @@ ARMS: dict[str, dict[str, Any]] = {
 
 def message(arm: str) -> str:
     """What a way is told of an instruction that is not followed, which stands for `{}`."""
-    return "{}" if ARMS[arm].get("prompts") == ANEW else "This instruction is not followed: {}"
+    return (
+        "{}"
+        if ARMS[arm].get("prompts") in (ANEW, SHORT_ANEW)
+        else "This instruction is not followed: {}"
+    )
 
 
 def file_name(arm: str, seed: int) -> str:
     """The name of a way's store."""
     return f"{arm.replace(', ', '-').replace(' ', '-')}-seed{seed}.sqlite"
+
+
+def drawn_name(arm: str, seed: int) -> str:
+    """The name of the file with the drafts of a way's rival; the first ones are in the loop's."""
+    return f"drawn-{'short-' if arm == SHORT else ''}seed{seed}.jsonl"

@@ -102,12 +102,14 @@ class FurtherDrafts:
         drafts: The first draft of every prompt.
         pool: Where they are kept.
         seed: Other seeds give other drafts.
+        asking: How they are asked for, with `{}` for the prompt.
     """
 
-    def __init__(self, drafts: Sequence[Draft], pool: Pool, seed: int) -> None:
+    def __init__(self, drafts: Sequence[Draft], pool: Pool, seed: int, asking: str = "{}") -> None:
         self._drafts = drafts
         self._pool = pool
         self._seed = seed
+        self._asking = asking
 
     async def until_spent(self, budget: int) -> None:
         """Draw until a budget is spent, with and without stopping once a prompt is followed."""
@@ -120,7 +122,9 @@ class FurtherDrafts:
                 pools[place].append(judged(self._drafts[place], text, tokens))
 
     async def _draw(self, number: int, places: Sequence[int]) -> list[tuple[str, int]]:
-        prompts = [(str(self._drafts[at].id), self._drafts[at].prompt_text) for at in places]
+        drafts = [self._drafts[at] for at in places]
+        # a prompt may hold braces itself
+        prompts = [(str(one.id), self._asking.replace("{}", one.prompt_text)) for one in drafts]
         return await self._pool.draw(prompts, number, sampling_of(self._seed, number), TOKEN_LIMIT)
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from benchmarks.arguments import add_data_option, command_parser
-from benchmarks.ifeval.arms import ARMS, LOOP, TOKEN_LIMIT, file_name
+from benchmarks.ifeval.arms import ARMS, LOOP, SHORT, TOKEN_LIMIT, drawn_name, file_name
 from benchmarks.ifeval.counting import (
     Answers,
     Drawn,
@@ -118,13 +118,9 @@ def count(
         iterations: Rounds.
         among: The ids of the prompts to count; the folder may hold others.
     """
-    drawn = {seed: read_drawn(folder / drawn_name(seed)) for seed in seeds}
-    found = {
-        way: _with_seeds(
-            {seed: finished(folder, way, seed, iterations) for seed in seeds}, drawn, among
-        )
-        for way in ways
-    }
+    ended = {way: {seed: finished(folder, way, seed, iterations) for seed in seeds} for way in ways}
+    drawn = {seed: read_drawn(folder / drawn_name(LOOP, seed)) for seed in seeds}
+    found = {way: _with_seeds(several, drawn, among) for way, several in ended.items()}
     by_seed = {
         str(seed): {
             **{way: _figures(both[place]) for way, both in found.items()},
@@ -132,11 +128,14 @@ def count(
         }
         for place, seed in enumerate(seeds)
     }
-    return {
-        "gains": {way: _gains(both) for way, both in found.items()},
-        "instructions": _instructions(found[LOOP]),
-        "seeds": by_seed,
-    }
+    gains = {way: _gains(both) for way, both in found.items()}
+    if SHORT in ways:
+        short = {seed: read_drawn(folder / drawn_name(SHORT, seed)) for seed in seeds}
+        both = _with_seeds(ended[SHORT], short, among)
+        gains[f"{SHORT}, against short drafts"] = _gains(both)
+        for one, figures_of in zip(both, by_seed.values(), strict=True):
+            figures_of["best of N, short, verifiers, stopped"] = figures(one.rival)
+    return {"gains": gains, "instructions": _instructions(found[LOOP]), "seeds": by_seed}
 
 
 class OneSeed(NamedTuple):
@@ -226,13 +225,10 @@ def _best_of_n(one: OneSeed) -> dict[str, Any]:
     return found
 
 
-def drawn_name(seed: int) -> str:
-    """The name of the file with a seed's further drafts."""
-    return f"drawn-seed{seed}.jsonl"
-
-
 def read_drawn(file: Path) -> Drafts:
-    """The drafts in a file."""
+    """The drafts in a file; none if nothing was drawn."""
+    if not file.exists():
+        return {}
     rows = [json.loads(line) for line in file.read_text("utf-8").splitlines()]
     return {(str(row["id"]), row["number"]): (row["text"], row["tokens"]) for row in rows}
 

@@ -7,7 +7,17 @@ from typing import Any
 
 import pytest
 
-from benchmarks.ifeval.arms import ARMS, COMMON, LOOP, file_name, message
+from benchmarks.ifeval.arms import (
+    ARMS,
+    COMMON,
+    LOOP,
+    RIVALS,
+    SHORT,
+    SHORT_ANEW,
+    drawn_name,
+    file_name,
+    message,
+)
 from benchmarks.ifeval.counting import (
     Answers,
     Drawn,
@@ -127,6 +137,7 @@ def test_every_way_has_options_that_exist_and_a_store_of_its_own() -> None:
     for options in (COMMON, *ARMS.values()):
         assert options.keys() <= ReviserOptions.__annotations__.keys()
     assert len({file_name(arm, seed) for arm in ARMS for seed in (0, 1)}) == 2 * len(ARMS)
+    assert len({drawn_name(arm, seed) for arm in RIVALS for seed in (0, 1)}) == 2 * len(RIVALS)
 
 
 def test_both_gates_differ_from_their_way_in_what_is_kept_only() -> None:
@@ -143,8 +154,9 @@ def test_a_new_answer_is_told_the_instruction_and_a_rewritten_one_what_is_wrong(
     assert "not followed: Use no" in message("checks, rewritten").format("Use no comma.")
 
 
-def test_a_new_answer_is_asked_for_without_the_last_one() -> None:
-    prompts = PromptSet.load(ARMS[LOOP]["prompts"])
+@pytest.mark.parametrize("way", RIVALS)
+def test_a_new_answer_is_asked_for_without_the_last_one(way: str) -> None:
+    prompts = PromptSet.load(ARMS[way]["prompts"])
     asked = prompts.revision_prompt_of(
         Draft(prompt="Name a tree.", response="An oak, perhaps."), "An oak, perhaps.", "No comma."
     )
@@ -152,6 +164,15 @@ def test_a_new_answer_is_asked_for_without_the_last_one() -> None:
     assert "Name a tree." in words
     assert "No comma." in words
     assert "oak" not in words
+
+
+def test_a_short_answer_is_asked_for_in_the_words_of_its_rival() -> None:
+    draft = Draft(prompt="Name a tree.", response="An oak.")
+    prompts = PromptSet.load(ARMS[SHORT]["prompts"])
+    words = str(prompts.revision_prompt_of(draft, draft.response, "No comma."))
+    assert repr(RIVALS[SHORT].format("Name a tree."))[1:-1] in words
+    assert ARMS[SHORT] == {**ARMS[LOOP], "prompts": SHORT_ANEW}
+    assert message(SHORT) == message(LOOP)
 
 
 def test_tokens_by_round_leave_the_draft_out() -> None:
