@@ -13,16 +13,11 @@ if TYPE_CHECKING:
     Seeds = Mapping[str, Mapping[str, Any]]
 
 _LEFT_OUT = "best of N, verifiers"
-_ALL_SPENT = 0.95
 _GAINS = ("over_draft", "over_best_of_n", "over_best_of_n_uncut")
 _COLUMNS = (
     "way",
-    "seed",
     "prompts",
     "followed (95%)",
-    "best of N at its tokens",
-    "more, fewer",
-    "p",
     "fixed, broken",
     "instructions followed",
     "tokens",
@@ -31,38 +26,25 @@ _COLUMNS = (
 
 
 def table(seeds: Seeds) -> str:
-    """The last round of every way, for each seed, as a Markdown table."""
+    """The last round of every way, all seeds in one row, as a Markdown table."""
     lines = [f"| {' | '.join(_COLUMNS)} |", "| --- |" + " --- |" * (len(_COLUMNS) - 1)]
-    names = dict.fromkeys(name for ways in seeds.values() for name in ways)
-    for name in names:
-        lines += [_row(name, seed, ways[name]) for seed, ways in seeds.items() if name in ways]
+    for name in dict.fromkeys(name for ways in seeds.values() for name in ways):
+        rows = [_cells(ways[name]) for ways in seeds.values() if name in ways]
+        cells = ["; ".join(dict.fromkeys(some)) for some in zip(*rows, strict=True)]
+        lines.append(f"| {name} | {' | '.join(cells)} |")
     return "\n".join(lines)
 
 
-def _row(name: str, seed: str, found: Mapping[str, Any]) -> str:
-    last, rival = found["rounds"][-1], found.get("best_of_n")
-    each = found["tokens_a_solved_prompt"]
-    against = ["", "", ""]
-    if rival is not None:
-        # with fewer tokens than the way had, the best of N would have found at least as many
-        mark = "" if rival["generated_tokens"] >= _ALL_SPENT * found["generated_tokens"] else "≥ "
-        against = [
-            f"{mark}{rival['prompts']['share']:.1%}",
-            f"{rival['more']}, {rival['fewer']}",
-            f"{rival['mcnemar_p']:.2g}",
-        ]
-    cells = [
-        name,
-        seed,
+def _cells(found: Mapping[str, Any]) -> list[str]:
+    last, each = found["rounds"][-1], found["tokens_a_solved_prompt"]
+    return [
         str(found["prompts"]),
         interval(last["prompts"]),
-        *against,
         f"{last['fixed']}, {last['broken']}",
         f"{last['instructions']['share']:.1%}",
         f"{found['generated_tokens']:,}",
-        "" if each is None else f"{each:,}",
+        "none" if each is None else f"{each:,}",
     ]
-    return f"| {' | '.join(cells)} |"
 
 
 def gains_table(gains: Mapping[str, Any]) -> str:
@@ -86,12 +68,20 @@ def interval(share: Mapping[str, float]) -> str:
     return f"{share['share']:.1%} ({share['low']:.1%} to {share['high']:.1%})"
 
 
-def rounds_table(ways: Mapping[str, Any]) -> str:
-    """Prompts followed by round, for one seed, as a Markdown table."""
-    lines = [f"| round | {' | '.join(ways)} |", "| ---: |" + " ---: |" * len(ways)]
-    for rows in zip(*(one["rounds"] for one in ways.values()), strict=True):
-        cells = [f"{row['prompts']['share']:.1%}" for row in rows]
-        lines.append(f"| {rows[0]['round']} | {' | '.join(cells)} |")
+def rounds_table(seeds: Seeds) -> str:
+    """Prompts that every way follows after each round, with every seed, as a Markdown table."""
+    names = dict.fromkeys(name for ways in seeds.values() for name in ways)
+    lines = list[str]()
+    for name in names:
+        by_seed = [ways[name]["rounds"] for ways in seeds.values() if name in ways]
+        cells = [
+            ", ".join(f"{row['prompts']['share']:.1%}" for row in rows)
+            for rows in zip(*by_seed, strict=True)
+        ]
+        if not lines:
+            lines += [f"| way | {' | '.join(f'round {number}' for number in range(len(cells)))} |"]
+            lines += ["| --- |" + " --- |" * len(cells)]
+        lines.append(f"| {name} | {' | '.join(cells)} |")
     return "\n".join(lines)
 
 

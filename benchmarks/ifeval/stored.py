@@ -248,9 +248,8 @@ def show(found: dict[str, Any]) -> None:
     """Write the results and the plot, and print the tables."""
     save(NAME, found)
     plot(found["seeds"], FOLDER / f"{NAME}.png")
-    print(gains_table(found["gains"]), table(found["seeds"]), sep="\n\n")
-    for seed, ways in found["seeds"].items():
-        print(f"\nseed {seed}\n{rounds_table(ways)}")
+    seeds = found["seeds"]
+    print(gains_table(found["gains"]), table(seeds), rounds_table(seeds), sep="\n\n")
 
 
 def refuse_without_loop(parser: ArgumentParser, ways: Sequence[str]) -> None:

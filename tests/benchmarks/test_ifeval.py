@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from typing import Any
 
 import pytest
 
@@ -27,7 +26,6 @@ from benchmarks.ifeval.counting import (
     by_verifiers,
     figures,
     refused_if_cut,
-    share,
     spent_by_round,
     tokens_each,
     until_spent,
@@ -212,21 +210,16 @@ def test_instructions_are_counted_by_kind() -> None:
     }
 
 
-def counted_row(rival_tokens: int) -> dict[str, Any]:
-    found = figures([Answers((NO, YES), (0, 1000)), Answers((NO, NO), (0, 1000))])
-    rival = {"prompts": share(1, 2), "generated_tokens": rival_tokens}
-    return {**found, "best_of_n": {**rival, "more": 0, "fewer": 0, "mcnemar_p": 1.0}}
-
-
-def test_tables_have_a_row_for_each_seed_and_for_each_round() -> None:
-    rows = table({"0": {LOOP: counted_row(2000)}, "1": {LOOP: counted_row(900)}}).splitlines()[2:]
-    ends = "| 0, 0 | 1 | 1, 0 | 50.0% | 2,000 | 2,000 |"
-    assert rows == [
-        f"| {LOOP} | 0 | 2 | 50.0% (9.4% to 90.5%) | 50.0% {ends}",
-        f"| {LOOP} | 1 | 2 | 50.0% (9.4% to 90.5%) | ≥ 50.0% {ends}",
-    ]
-    by_round = rounds_table({LOOP: counted_row(2000)}).splitlines()[2:]
-    assert by_round == ["| 0 | 0.0% |", "| 1 | 50.0% |"]
+def test_tables_have_a_row_for_each_way() -> None:
+    one = figures([Answers((NO, YES), (0, 1000)), Answers((NO, NO), (0, 1000))])
+    other = figures([Answers((NO, NO), (0, 900)), Answers((NO, NO), (0, 900))])
+    seeds = {"0": {LOOP: one}, "1": {LOOP: other}}
+    followed = "50.0% (9.4% to 90.5%); 0.0% (0.0% to 65.8%)"
+    ends = "1, 0; 0, 0 | 50.0%; 0.0% | 2,000; 1,800 | 2,000; none |"
+    assert table(seeds).splitlines()[2:] == [f"| {LOOP} | 2 | {followed} | {ends}"]
+    by_round = rounds_table(seeds).splitlines()
+    assert by_round[0] == "| way | round 0 | round 1 |"
+    assert by_round[2:] == [f"| {LOOP} | 0.0%, 0.0% | 50.0%, 0.0% |"]
 
 
 def test_the_gains_of_a_way_stand_with_their_intervals() -> None:
@@ -242,4 +235,5 @@ def test_the_page_of_evidence_has_the_results() -> None:
     found = json.loads((FOLDER / "ifeval.json").read_bytes())
     page = (REPOSITORY / "docs" / "evidence.md").read_text(encoding="utf-8")
     assert table(found["seeds"]) in page
+    assert rounds_table(found["seeds"]) in page
     assert gains_table(found["gains"]) in page
