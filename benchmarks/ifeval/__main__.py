@@ -34,7 +34,7 @@ from benchmarks.ifeval.verifying import checks
 from benchmarks.serving import MOST_REQUESTS, served
 from revloop.batch import arevise_many
 from revloop.concurrency import task_group
-from revloop.engines import HttpEngine
+from revloop.engines import Deadlines, HttpEngine
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -42,6 +42,9 @@ if TYPE_CHECKING:
     from revloop import Draft
 
 CONTEXT_TOKENS = 4096
+
+_DEADLINES = Deadlines(answer_s=3600)
+"""All ways ask at once, so an answer takes long; one that is given up would be generated twice."""
 
 
 async def revise(drafts: list[Draft], arm: str, **options: Any) -> None:
@@ -67,7 +70,7 @@ def model_address(arguments: Any) -> Iterator[str]:
 async def measure(arguments: Any, address: str, folder: Path) -> dict[str, Any]:
     """Draft, revise in each way, and draw, with each seed."""
     rows = await anyio.to_thread.run_sync(chosen_rows, arguments.data, arguments.prompts)
-    engine = await HttpEngine.connect(address)
+    engine = await HttpEngine.connect(address, deadlines=_DEADLINES)
     try:
         async with task_group() as tasks:
             for seed in arguments.seeds:
