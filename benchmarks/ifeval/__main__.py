@@ -4,14 +4,14 @@ r"""IFEval: how many prompts are followed, by round, and at how many tokens.
 
 A model answers the prompts of IFEval and improves its answers, in each of these ways: it answers
 anew, told which instructions its last answer did not follow (and the same asked for a short answer,
-behind a gate of checks, or with two candidates a round); it rewrites its answer, told so (and the
-same behind a gate); it rewrites after a critique of its own that is told so; and after one without
-checks. Against them: the best of N drafts, at the tokens that a way spent, chosen by the verifiers,
-by the words that the drafts share, or at random. All have the first draft, the sampling and the
-token limit in common, and run at the same time, which keeps the server busy. Accuracy is strict, by
-the verifiers of the package `lm-eval` (`pip install 'lm-eval[ifeval]'`). Writes
-`benchmarks/results/ifeval.json` and a plot, and prints the tables. With --keep, drafts and stores
-stay in a folder, and the same command resumes, also with more prompts.
+or behind a gate of checks); it rewrites its answer, told so (and the same behind a gate); it
+rewrites after a critique of its own that is told so; and after one without checks. Against them:
+the best of N drafts, at the tokens that a way spent, chosen by the verifiers, by the words that the
+drafts share, or at random. All have the first draft, the sampling and the token limit in common,
+and run at the same time, which keeps the server busy. Accuracy is strict, by the verifiers of the
+package `lm-eval` (`pip install 'lm-eval[ifeval]'`). Writes `benchmarks/results/ifeval.json` and a
+plot, and prints the tables. With --keep, drafts and stores stay in a folder, and the same command
+resumes, also with more prompts.
 """
 
 from __future__ import annotations

@@ -45,7 +45,6 @@ ARMS: dict[str, dict[str, Any]] = {
     LOOP: _ANEW,
     SHORT: {**_ANEW, "prompts": SHORT_ANEW},
     "checks, anew, gate": {**_ANEW, "keep": "gate"},
-    "checks, anew, 2 candidates": {**_ANEW, "candidates": 2},
     "checks, rewritten": {"critique": "checks"},
     "checks, rewritten, gate": {"critique": "checks", "keep": "gate"},
     "own critique, told": {},

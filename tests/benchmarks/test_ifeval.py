@@ -143,10 +143,6 @@ def test_both_gates_differ_from_their_way_in_what_is_kept_only() -> None:
         assert ARMS[f"{way}, gate"] == {**ARMS[way], "keep": "gate"}
 
 
-def test_the_candidates_differ_from_the_loop_in_their_number_only() -> None:
-    assert ARMS["checks, anew, 2 candidates"] == {**ARMS[LOOP], "candidates": 2}
-
-
 def test_a_new_answer_is_told_the_instruction_and_a_rewritten_one_what_is_wrong() -> None:
     assert message(LOOP).format("Use no comma.") == "Use no comma."
     assert "not followed: Use no" in message("checks, rewritten").format("Use no comma.")
