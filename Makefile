@@ -107,7 +107,7 @@ evidence-jfleg-edits: $(SMOLLM2)/model.safetensors  ## Stage 1c: a critic that w
 	$(JFLEG) --keep $(KEPT) --forms edits --records 300 --seeds 0
 
 .PHONY: evidence-ifeval
-evidence-ifeval: $(SMOLLM2)/model.safetensors $(PUNKT)  ## Stage 2: follow IFEval's instructions, with its verifiers as checks (an hour)
+evidence-ifeval: $(SMOLLM2)/model.safetensors $(PUNKT)  ## Stage 2: follow IFEval's instructions, with its verifiers as checks (two hours)
 	$(IFEVAL) --prompts 60 --keep build/evidence/ifeval
 
 .PHONY: evidence-proofreading

@@ -30,7 +30,7 @@ from benchmarks.ifeval.counting import (
 )
 from benchmarks.ifeval.gains import by_instruction, compared, difference
 from benchmarks.ifeval.prompts import chosen_rows
-from benchmarks.ifeval.showing import gains_table, plot, rounds_table, table
+from benchmarks.ifeval.showing import ahead_table, gains_table, plot, rounds_table, table
 from benchmarks.ifeval.verifying import IDS, judged, verified
 from benchmarks.saving import FOLDER, save
 from revloop import Store
@@ -129,8 +129,9 @@ def count(
         for place, seed in enumerate(seeds)
     }
     gains = {way: _gains(both) for way, both in found.items()}
-    if SHORT in ways:
-        short = {seed: read_drawn(folder / drawn_name(SHORT, seed)) for seed in seeds}
+    files = {seed: folder / drawn_name(SHORT, seed) for seed in seeds}
+    if SHORT in ways and all(file.exists() for file in files.values()):
+        short = {seed: read_drawn(file) for seed, file in files.items()}
         both = _with_seeds(ended[SHORT], short, among)
         gains[f"{SHORT}, against short drafts"] = _gains(both)
         for one, figures_of in zip(both, by_seed.values(), strict=True):
@@ -193,10 +194,18 @@ def _figures(one: OneSeed) -> dict[str, Any]:
 def _gains(seeds: Sequence[OneSeed]) -> dict[str, Any]:
     """How many prompts more a way solves than its drafts, and than the best of N."""
     ended = [_solved(one.answers) for one in seeds]
+    rounds = range(1, len(seeds[0].ended[0].answers.followed))
     return {
         "over_draft": difference([_solved(one.answers, 0) for one in seeds], ended),
         "over_best_of_n": difference([_solved(one.rival) for one in seeds], ended),
         "over_best_of_n_uncut": difference([_solved(one.strict_rival) for one in seeds], ended),
+        "over_best_of_n_by_round": [
+            difference(
+                [_solved(one.rival, number) for one in seeds],
+                [_solved(one.answers, number) for one in seeds],
+            )
+            for number in rounds
+        ],
     }
 
 
@@ -226,9 +235,7 @@ def _best_of_n(one: OneSeed) -> dict[str, Any]:
 
 
 def read_drawn(file: Path) -> Drafts:
-    """The drafts in a file; none if nothing was drawn."""
-    if not file.exists():
-        return {}
+    """The drafts in a file."""
     rows = [json.loads(line) for line in file.read_text("utf-8").splitlines()]
     return {(str(row["id"]), row["number"]): (row["text"], row["tokens"]) for row in rows}
 
@@ -249,7 +256,8 @@ def show(found: dict[str, Any]) -> None:
     save(NAME, found)
     plot(found["seeds"], FOLDER / f"{NAME}.png")
     seeds = found["seeds"]
-    print(gains_table(found["gains"]), table(seeds), rounds_table(seeds), sep="\n\n")
+    tables = (gains_table(found["gains"]), ahead_table(found["gains"]))
+    print(*tables, table(seeds), rounds_table(seeds), sep="\n\n")
 
 
 def refuse_without_loop(parser: ArgumentParser, ways: Sequence[str]) -> None:
