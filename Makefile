@@ -84,7 +84,7 @@ PROOFREADING := $(BIN)/python -m benchmarks.proofreading --data $(DATA) --model 
 evidence: evidence-jfleg evidence-ifeval evidence-proofreading  ## Measure on real text (docs/evidence.md), in three stages
 
 .PHONY: evidence-jfleg
-evidence-jfleg: evidence-jfleg-records evidence-jfleg-gates evidence-jfleg-edits  ## Stage 1: learn human revisions, and revise JFLEG's test set (three to four hours)
+evidence-jfleg: evidence-jfleg-records evidence-jfleg-gates evidence-jfleg-edits  ## Stage 1: learn human revisions, and revise JFLEG's test set (about four hours)
 
 KEPT := build/evidence/jfleg
 
@@ -93,13 +93,14 @@ evidence-jfleg-records: $(SMOLLM2)/model.safetensors  ## Stage 1a: critics of 0 
 	$(JFLEG) --keep $(KEPT) --forms rewrite
 
 .PHONY: evidence-jfleg-gates
-evidence-jfleg-gates: $(SMOLLM2)/model.safetensors  ## Stage 1b: gates that choose between versions (an hour and a half, after 1a)
+evidence-jfleg-gates: $(SMOLLM2)/model.safetensors  ## Stage 1b: gates that choose between versions (two hours, after 1a)
 	$(JFLEG) --keep $(KEPT) --forms rewrite --records 300 --seeds 0 --part dev
 	$(BIN)/python -m benchmarks.jfleg.choosing $(KEPT)/rewrite-300-0/revised-dev.jsonl --data $(DATA) \
 		--critic $(KEPT)/rewrite-300-0/run/model --model $(SMOLLM2)
 	$(JFLEG) --keep $(KEPT) --forms rewrite --records 1000 --seeds 0 --variants gate-0 gate
 	$(JFLEG) --keep $(KEPT) --forms rewrite --records 1000 --variants sure careful
 	$(JFLEG) --keep $(KEPT) --forms rewrite --records 700 --seeds 0 --variants careful
+	$(JFLEG) --keep $(KEPT) --forms rewrite --records 1000 --seeds 0 --more good
 	$(JFLEG) --keep $(KEPT) --forms rewrite --records 1000 --seeds 0 --more good --variants careful
 
 .PHONY: evidence-jfleg-edits
