@@ -59,18 +59,6 @@ def gains_table(gains: Mapping[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def ahead_table(gains: Mapping[str, Any]) -> str:
-    """Points over the best of N at the tokens of each round, all seeds together."""
-    rows = {
-        way: [_points(one) for one in found["over_best_of_n_by_round"]]
-        for way, found in gains.items()
-    }
-    numbers = range(1, 1 + max(map(len, rows.values())))
-    lines = [f"| way | {' | '.join(f'round {number}' for number in numbers)} |"]
-    lines.append("| --- |" + " ---: |" * len(numbers))
-    return "\n".join([*lines, *(f"| {way} | {' | '.join(row)} |" for way, row in rows.items())])
-
-
 def _points(found: Mapping[str, float]) -> str:
     return f"{found['points']:+.1f} ({found['low']:+.1f} to {found['high']:+.1f})"
 

@@ -30,7 +30,7 @@ from benchmarks.ifeval.counting import (
 )
 from benchmarks.ifeval.gains import by_instruction, compared, difference
 from benchmarks.ifeval.prompts import chosen_rows
-from benchmarks.ifeval.showing import ahead_table, gains_table, plot, rounds_table, table
+from benchmarks.ifeval.showing import gains_table, plot, rounds_table, table
 from benchmarks.ifeval.verifying import IDS, judged, verified
 from benchmarks.saving import FOLDER, save
 from revloop import Store
@@ -256,8 +256,7 @@ def show(found: dict[str, Any]) -> None:
     save(NAME, found)
     plot(found["seeds"], FOLDER / f"{NAME}.png")
     seeds = found["seeds"]
-    tables = (gains_table(found["gains"]), ahead_table(found["gains"]))
-    print(*tables, table(seeds), rounds_table(seeds), sep="\n\n")
+    print(gains_table(found["gains"]), table(seeds), rounds_table(seeds), sep="\n\n")
 
 
 def refuse_without_loop(parser: ArgumentParser, ways: Sequence[str]) -> None:

@@ -31,7 +31,7 @@ from benchmarks.ifeval.counting import (
     until_spent,
 )
 from benchmarks.ifeval.gains import by_instruction, compared, difference
-from benchmarks.ifeval.showing import ahead_table, gains_table, rounds_table, table
+from benchmarks.ifeval.showing import gains_table, rounds_table, table
 from benchmarks.saving import FOLDER
 from revloop import Draft, PromptSet
 from revloop.reviser.options import ReviserOptions
@@ -227,20 +227,12 @@ def test_the_gains_of_a_way_stand_with_their_intervals() -> None:
     assert rows[2] == f"| {LOOP} | {gained} | -1.0 (-5.0 to +3.0) | {gained} |"
 
 
-def test_a_way_is_compared_with_the_best_of_n_after_each_round() -> None:
-    points = {"points": 12.5, "low": 6.0, "high": 19.0}
-    rows = ahead_table({LOOP: {"over_best_of_n_by_round": [points, points]}}).splitlines()
-    gained = "+12.5 (+6.0 to +19.0)"
-    assert rows[::2] == ["| way | round 1 | round 2 |", f"| {LOOP} | {gained} | {gained} |"]
-
-
 def test_the_page_of_evidence_has_the_results() -> None:
     found = json.loads((FOLDER / "ifeval.json").read_bytes())
     page = (REPOSITORY / "docs" / "evidence.md").read_text(encoding="utf-8")
     assert table(found["seeds"]) in page
     assert rounds_table(found["seeds"]) in page
     assert gains_table(found["gains"]) in page
-    assert ahead_table(found["gains"]) in page
 
 
 def test_the_page_of_checks_has_the_rounds_of_the_results() -> None:
