@@ -87,7 +87,7 @@ def rounds_table(seeds: Seeds) -> str:
 
 def plot(seeds: Seeds, path: Path) -> None:
     """Prompts followed against tokens a prompt, one panel for each seed."""
-    with saved_figure(path, 5.2 * len(seeds), 4.6) as figure:
+    with saved_figure(path, 5.2 * len(seeds), 5.0) as figure:
         panels = figure.subplots(1, len(seeds), sharey=True, squeeze=False)[0]
         for panel, (seed, ways) in zip(panels, seeds.items(), strict=True):
             for name, found in ways.items():
@@ -105,4 +105,5 @@ def plot(seeds: Seeds, path: Path) -> None:
             panel.set(title=f"seed {seed}", xlabel="generated tokens a prompt")
             panel.grid(alpha=0.3)
         panels[0].set_ylabel("prompts followed (%)")
-        panels[-1].legend(fontsize=7)
+        handles = panels[0].get_legend_handles_labels()
+        figure.legend(*handles, fontsize=7, loc="outside lower center", ncols=4)
