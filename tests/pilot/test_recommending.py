@@ -96,6 +96,19 @@ def test_a_frequent_score_is_a_band_of_its_own() -> None:
     assert sizes(fewer) == [39]
 
 
+def test_the_more_bands_there_are_the_more_each_of_them_must_show() -> None:
+    gains = [*many(6, "+", 9), *many(54, "=", 9)]  # 6 of 6: enough at 5%, not at 5% / 3
+    alone, beside = (
+        recommend(gains, 1),
+        recommend([*many(60, "+", 3), *many(60, "+", 6), *gains], 1),
+    )
+    assert (alone.policy.rounds, beside.policy.rounds) == (1, 0)
+    assert beside.by_score[-1].effect.break_even == "too few to tell"
+    needed = alone.by_score[-1].effect.needed
+    assert needed is not None
+    assert (beside.by_score[-1].effect.needed or 0) > needed
+
+
 def test_a_later_round_is_paid_for_only_if_it_wins_more() -> None:
     same, better = many(30, "+++"), [*many(15, "+++"), *many(15, "=++")]
     assert recommend(same, 3).policy.rounds == 1

@@ -43,6 +43,7 @@ class Effect(NamedTuple):
         tokens: Mean tokens a draft.
         seconds: Mean seconds a draft.
         cost: Mean cost a draft; None without prices.
+        parts: How many parts of the records are judged side by side, this one among them.
     """
 
     records: int
@@ -53,6 +54,7 @@ class Effect(NamedTuple):
     tokens: float
     seconds: float
     cost: float | None
+    parts: int = 1
 
     @property
     def fixed_share(self) -> float:
@@ -76,7 +78,10 @@ class Effect(NamedTuple):
 
     @property
     def balance(self) -> Interval | None:
-        """Exact 95% interval of the fixed among the changed; None if none changed.
+        """Exact interval of the fixed among the changed; None if none changed.
+
+        Of 95% for all parts together: each has its share of the 5% (Bonferroni), or chance would
+        give rounds to a part that gains nothing about as often as there are parts.
 
         Errors fixed / errors introduced exceeds accuracy / (1 - accuracy) (arXiv 2604.22273)
         exactly where this share exceeds one half: with both rates multiplied by how many texts they
@@ -87,7 +92,7 @@ class Effect(NamedTuple):
         if not changed:
             return None
         proportion = library("statsmodels.stats.proportion")
-        low, high = proportion.proportion_confint(self.fixed, changed, _SIGNIFICANCE, method="beta")
+        low, high = proportion.proportion_confint(self.fixed, changed, self._level, method="beta")
         return Interval(float(low), float(high))
 
     @property
@@ -104,8 +109,8 @@ class Effect(NamedTuple):
     def needed(self) -> int | None:
         """Records that would tell, if fixed and broken stay in proportion; None: no number would.
 
-        Those that a two-sided test at 5% needs to find the share of the fixed among the changed
-        different from one half with a power of 80%.
+        Those that a two-sided test at 5%, divided by the parts, needs to find the share of the
+        fixed among the changed different from one half with a power of 80%.
         """
         changed = self.fixed + self.broken
         if not changed or self.fixed == self.broken:
@@ -114,9 +119,13 @@ class Effect(NamedTuple):
         power = library("statsmodels.stats.power")
         effect = proportion.proportion_effectsize(self.fixed / changed, 0.5)
         found = power.NormalIndPower().solve_power(
-            effect_size=abs(effect), alpha=_SIGNIFICANCE, power=_POWER, ratio=0
+            effect_size=abs(effect), alpha=self._level, power=_POWER, ratio=0
         )
         return math.ceil(float(found) * self.records / changed)
+
+    @property
+    def _level(self) -> float:
+        return _SIGNIFICANCE / self.parts
 
 
 def records_to_bound(share: float) -> int:
@@ -124,8 +133,13 @@ def records_to_bound(share: float) -> int:
     return math.ceil(_NORMAL_QUANTILE**2 * (1 - share) / share)
 
 
-def effect_of(chosen: Sequence[Planned]) -> Effect:
-    """The effect of what some records get; at least one."""
+def effect_of(chosen: Sequence[Planned], parts: int = 1) -> Effect:
+    """The effect of what some records get; at least one.
+
+    Args:
+        chosen: The records.
+        parts: How many parts are judged side by side.
+    """
     gains = [one.record.gain(one.rounds) for one in chosen]
     ended = [one.record.outcome(one.rounds) for one in chosen]
     outlays = [one.outlay for one in chosen]
@@ -140,4 +154,5 @@ def effect_of(chosen: Sequence[Planned]) -> Effect:
         tokens=fmean(one.tokens for one in outlays),
         seconds=fmean(one.seconds for one in outlays),
         cost=fmean(costs) if costs else None,
+        parts=parts,
     )

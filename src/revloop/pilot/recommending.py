@@ -83,8 +83,9 @@ def recommend(
 ) -> Recommendation:
     """The rounds that each band of scores, and each value of the field, is worth.
 
-    A part is worth the fewest rounds that fix more than they break (with 95% confidence) and that
-    no later round beats (sign test at 5%); none if no number of rounds does.
+    A part is worth the fewest rounds that fix more than they break (with 95% confidence for all
+    bands, or all values, together) and that no later round beats (sign test at 5%); none if no
+    number of rounds does.
 
     Args:
         records: At least one.
@@ -93,7 +94,8 @@ def recommend(
         max_harm: Share of all records that may be broken, with 95% confidence; where more may be,
             the part of which most are broken gets none, then the next one.
     """
-    by_score = tuple(_part(name, top, found, rounds) for name, top, found in _bands(records))
+    bands = list(_bands(records))
+    by_score = tuple(_part(name, top, found, rounds, len(bands)) for name, top, found in bands)
     by_value = () if field is None else tuple(_by_value(records, rounds))
     while True:
         policy = _policy(by_score, field, by_value)
@@ -123,9 +125,11 @@ def planned(record: PilotRecord, policy: Policy, rounds: int) -> Planned:
     return Planned(record, min(rounds, number), is_critiqued=by_field is None)
 
 
-def _part(name: str, top: float | None, records: Sequence[PilotRecord], rounds: int) -> Part:
+def _part(
+    name: str, top: float | None, records: Sequence[PilotRecord], rounds: int, parts: int
+) -> Part:
     numbers = range(1, rounds + 1)
-    effects = {n: effect_of([Planned(one, n) for one in records]) for n in numbers}
+    effects = {n: effect_of([Planned(one, n) for one in records], parts) for n in numbers}
     paying = (n for n in numbers if effects[n].break_even == "met")
     best = next((n for n in paying if not _is_beaten(records, n, rounds)), 0)
     return Part(name, top, tuple(effects.values()), best)
@@ -180,10 +184,10 @@ def _score(record: PilotRecord) -> float:
 
 def _by_value(records: Sequence[PilotRecord], rounds: int) -> Iterator[Part]:
     ordered = sorted(records, key=lambda one: one.value)
-    for value, same in groupby(ordered, key=lambda one: one.value):
-        found = list(same)
-        if value != NO_VALUE and len(found) >= FEWEST_RECORDS:
-            yield _part(value, None, found, rounds)
+    grouped = [(value, list(same)) for value, same in groupby(ordered, key=lambda one: one.value)]
+    large = [one for one in grouped if one[0] != NO_VALUE and len(one[1]) >= FEWEST_RECORDS]
+    for value, found in large:
+        yield _part(value, None, found, rounds, len(large))
 
 
 def _policy(by_score: Sequence[Part], field: str | None, by_value: Sequence[Part]) -> Policy:
