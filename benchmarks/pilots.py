@@ -1,14 +1,15 @@
 """A policy from a pilot against all rounds for all, on strong, middling and weak demo drafts.
 
-    python -m benchmarks.pilots [--drafts 2200 --sample 200]
+    python -m benchmarks.pilots                                                  half an hour
+    python -m benchmarks.pilots --recorded benchmarks/results/pilots-records.csv      seconds
 
 A third of the drafts have no fault, a third one or two, a third four or five. The demo's critic
 revises all of them for five rounds, and the exact judge compares each round with the draft. Then,
 for each seed, a pilot is drawn from these recorded trajectories: its policy is applied to all
 others, and what the pilot says of all rounds (win rate, harm, with their 95% intervals) is compared
-with what all rounds did to the others. At last the first seed's policy runs for real: `revloop
-batch --policy` on some drafts outside its pilot. Writes `benchmarks/results/pilots.json`, and
-`pilots-records.csv` beside it, from which the same pilots are drawn in seconds (`--recorded`).
+with what all rounds did to the others. With `--obeyed`, the first seed's policy then runs for real:
+`revloop batch --policy` on some drafts outside its pilot. Writes `benchmarks/results/pilots.json`,
+and the recorded trajectories beside it.
 """
 
 from __future__ import annotations
@@ -172,11 +173,11 @@ def obeying(
 def main() -> None:
     """The command line."""
     parser = command_parser(__doc__)
-    parser.add_argument("--drafts", type=int, default=240)
-    parser.add_argument("--sample", type=int, default=80, help="drafts of a pilot")
+    parser.add_argument("--drafts", type=int, default=2200)
+    parser.add_argument("--sample", type=int, default=200, help="drafts of a pilot")
     parser.add_argument("--seeds", type=int, default=10)
     parser.add_argument(
-        "--obeyed", type=int, default=60, help="drafts of the run with a policy; 0: no run"
+        "--obeyed", type=int, default=0, help="drafts of the run with a policy; 0: no run"
     )
     parser.add_argument(
         "--recorded",
