@@ -164,11 +164,14 @@ class _Rows:
         self._store, self._verdicts, self._options = store, verdicts, options
         self._run, self._model_name = run, model_name
         self._filters = filters_of(options.where)
+        self._form = FORMS.get(options.form)
+        self._of_people = self._feedback()
         self._preferences = self._chosen_preferences()
 
     def of(self, counts: ExportCounts) -> Iterator[Any]:
         """The rows; counts what is read and what is left out."""
-        context = FormContext(self._options, self._preferences, counts.left_out, self._feedback())
+        of_people = dict(self._of_people)  # a form takes out what it has made rows of
+        context = FormContext(self._options, self._preferences, counts.left_out, of_people)
         for trajectory in self._store.contents(self._run):
             if accepted(trajectory, self._filters):
                 counts.trajectories += 1
@@ -197,20 +200,20 @@ class _Rows:
         yield from form.make(trajectory, context)
 
     def _feedback(self) -> dict[str, list[PersonFeedback]]:
+        if self._form is None or self._form.make_of_people is None:
+            return {}
         run = self._store.newest_run() if self._run is None else self._run
         with Feedback.open_to_read(self._store.path) as feedback:
             return feedback.of_run(run)
 
     def _chosen_preferences(self) -> Preferences | None:
-        options = self._options
-        form = FORMS.get(options.form)
+        options, form = self._options, self._form
         if form is None or not form.needs_preferences(options):
             return None
         if options.prefer == "scores":
             return CriticScores()
-        has_other_rows = form.make_of_people is not None and bool(self._feedback())
         judged = judged_preferences(
-            *(self._store, self._verdicts, options, self._run), needs_judges=not has_other_rows
+            *(self._store, self._verdicts, options, self._run), needs_judges=not self._of_people
         )
         self.judges = judged.judges
         return judged
