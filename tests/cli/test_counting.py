@@ -13,10 +13,12 @@ from revloop.cli import counting as module
 from revloop.cli import output
 from revloop.cli.counting import counting, waiting
 
+Told = tuple[list[str], threading.Semaphore]
 
-def test_without_a_terminal_a_line_comes_every_while_even_if_nothing_does(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+
+@pytest.fixture
+def told(monkeypatch: pytest.MonkeyPatch) -> Told:
+    """The lines that are told, as fast as they come, and what is released by each."""
     monkeypatch.setattr(module, "LINE_EVERY_S", 0.01)
     lines: list[str] = []
     has_come = threading.Semaphore(0)
@@ -26,6 +28,11 @@ def test_without_a_terminal_a_line_comes_every_while_even_if_nothing_does(
         has_come.release()
 
     monkeypatch.setattr(output, "say", say)
+    return lines, has_come
+
+
+def test_without_a_terminal_a_line_comes_every_while_even_if_nothing_does(told: Told) -> None:
+    lines, has_come = told
     with counting("verdicts of rule", 160) as tell:
         assert has_come.acquire(timeout=60)
         assert lines[0].endswith(": verdicts of rule: 0 of 160")
@@ -74,18 +81,8 @@ def test_a_count_that_fails_ends_its_line(monkeypatch: pytest.MonkeyPatch) -> No
     assert not any(thread.name == "revloop-counting" for thread in threading.enumerate())
 
 
-def test_without_a_terminal_a_line_says_every_while_what_is_waited_for(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(module, "LINE_EVERY_S", 0.01)
-    lines: list[str] = []
-    has_come = threading.Semaphore(0)
-
-    def say(line: str) -> None:
-        lines.append(line)
-        has_come.release()
-
-    monkeypatch.setattr(output, "say", say)
+def test_without_a_terminal_a_line_says_every_while_what_is_waited_for(told: Told) -> None:
+    lines, has_come = told
     with waiting("opening the critic") as wait_for:
         assert has_come.acquire(timeout=60)
         wait_for("revising")
