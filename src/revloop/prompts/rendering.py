@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from revloop.prompts.evidence import listed, messages_of_failed
 from revloop.prompts.fields import Fields
-from revloop.prompts.templates import PromptTemplate, placeholders
 from revloop.trajectory import Message
 
 if TYPE_CHECKING:
@@ -67,11 +66,6 @@ class Rendering(NamedTuple):
             MissingFieldError: The draft lacks a field that the template names.
         """
         return Fields.of(draft, self.settings.fields).fill(self.templates[template], **values)
-
-    def fixed_text(self, template: str) -> str:
-        """A template with nothing in place of its placeholders."""
-        text = self.templates[template]
-        return PromptTemplate(text).substitute(dict.fromkeys(placeholders(text), ""))
 
     def _conversation(self, messages: Sequence[Message]) -> str:
         """A single user turn as it is; several turns each under its role's name."""

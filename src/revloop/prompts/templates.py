@@ -36,6 +36,11 @@ def placeholders(text: str) -> frozenset[str]:
     return frozenset(PromptTemplate(text).get_identifiers())
 
 
+def without_placeholders(text: str) -> str:
+    """A template's text with nothing in place of its placeholders."""
+    return PromptTemplate(text).substitute(dict.fromkeys(placeholders(text), ""))
+
+
 def shipped_folder() -> Path:
     """The folder of the shipped sets: in an installed package, or in the source checkout."""
     installed = Path(__file__).parents[1] / "prompt_sets"
