@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import os
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar
 
 from pydantic import field_validator
@@ -57,7 +58,8 @@ class Options(Frozen):
         return checked
 
     @classmethod
-    def flags(cls) -> dict[str, Flag]:
+    @cache
+    def flags(cls) -> Mapping[str, Flag]:
         """The flag of each field; a model's own fields come before those that it inherits."""
         names = [name for base in cls.__mro__ for name in inspect.get_annotations(base)]
         return {
