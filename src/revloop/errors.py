@@ -32,6 +32,7 @@ translated once, where they enter revloop, with the original as ``__cause__``.
         │   └── WrongAddressError          the address is not an OpenAI-compatible server
         └── TransientError             temporary: the same request may succeed if sent again
             ├── UnreachableError           no connection, or a broken one
+            │   └── LateReplyError             no reply by the deadline
             ├── OverloadedError            the server is busy or not ready (408, 409, 429, 503, ...)
             ├── ServerFaultError           the server failed (500), possibly due to this request
             └── BadReplyError              the reply breaks the protocol
@@ -233,6 +234,10 @@ class TransientError(EngineError):
 
 class UnreachableError(TransientError):
     """The server cannot be connected to, or the connection broke before the reply was complete."""
+
+
+class LateReplyError(UnreachableError):
+    """The server took the request, but did not answer it by the deadline."""
 
 
 class OverloadedError(TransientError):

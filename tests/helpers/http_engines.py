@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from revloop.trajectory import Message
+    from tests.helpers.slow_server import SlowServer
     from tests.helpers.stub_server import Behaviour
 
 KEY = "sk-nobody-may-see-this"
@@ -30,7 +31,7 @@ MODEL = {"id": "critic", "object": "model"}
 
 
 @asynccontextmanager
-async def connected(server: StubServer, **options: Any) -> AsyncIterator[HttpEngine]:
+async def connected(server: StubServer | SlowServer, **options: Any) -> AsyncIterator[HttpEngine]:
     engine = await HttpEngine.connect(server.base_url, **({"retries": AT_ONCE} | options))
     try:
         yield engine

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Self
 
@@ -239,7 +240,12 @@ class HttpEngine:
 
     async def load(self) -> ServerLoad:
         """The server's load: by vLLM's metrics, and by the requests it turned away."""
-        return read_load(await self._metrics() or "", self._transport.refused)
+        transport = self._transport
+        load = read_load(await self._metrics() or "", transport.refused)
+        if not (held_back := transport.crowding.waiting):
+            return load
+        running = transport.crowding.open if load.running is None else load.running
+        return replace(load, running=running, waiting=(load.waiting or 0) + held_back)
 
     async def counters(self) -> Counters | None:
         """The counters of vLLM's metrics; None if not reported."""

@@ -9,7 +9,7 @@ from pydantic import Field
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, wait_random_exponential
 
 from revloop.engines.outage import Outage
-from revloop.errors import EngineGoneError, TransientError
+from revloop.errors import EngineGoneError, LateReplyError, TransientError
 from revloop.values import Frozen
 
 if TYPE_CHECKING:
@@ -135,9 +135,10 @@ class _StopCondition:
         away_s = self._outage.away_s or 0.0
         if since is not None and away_s >= limit_s:
             error = _error_of(state)
+            is_late = isinstance(error, LateReplyError)
             raise EngineGoneError(
-                f"The server was unreachable for {away_s:.0f} s, past the wait limit of "
-                f"{limit_s:g} s: {error}"
+                f"The server {'answered nothing' if is_late else 'was unreachable'} for "
+                f"{away_s:.0f} s, past the wait limit of {limit_s:g} s: {error}"
             ) from error
         if same_outage:
             return False

@@ -7,6 +7,7 @@ The client is aiohttp: with 256 requests in flight it takes 0.3 ms of CPU per re
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
@@ -18,6 +19,7 @@ from yarl import URL
 
 from revloop.engines.address import Address
 from revloop.engines.blame import Blame, Health
+from revloop.engines.crowding import Crowding
 from revloop.engines.headers import Headers
 from revloop.engines.metering import Meter
 from revloop.engines.outage import Faults, Outage, Waiting
@@ -34,6 +36,8 @@ from revloop.engines.wire import (
 from revloop.errors import (
     BadReplyError,
     EngineError,
+    EngineGoneError,
+    LateReplyError,
     OverloadedError,
     TransientError,
     UnreachableError,
@@ -92,6 +96,7 @@ class Transport:
         refused: Requests turned away or timed out.
         outage: How long the server has been unreachable.
         limiter: Holds requests for answers back to obey rate limits.
+        crowding: Holds requests for answers back that the server would answer too late.
         meter: Counts the requests for answers, and their tokens.
         faults: The faults after which requests were sent again; None without any.
         address: The server's address, without ``/v1``.
@@ -119,6 +124,7 @@ class Transport:
         self._address = Address.read(base_url)
         self.address, self.roots = self._address.server, self._address.roots
         self.root = self.roots[0]
+        self.crowding = Crowding(self.address)
         self._health = Health()
         self._deadlines = deadlines
         self._headers = Headers.of(api_key, headers or {}, self._address)
@@ -233,11 +239,15 @@ class Transport:
         except TransientError as exc:
             failed = exc  # tenacity is used only now: it costs as much as the request itself
         note = partial(self._note_retry, retries.longest_wait_s)
-        async for attempt in retries.retrying(self.outage, note):
-            with attempt:
-                if attempt.retry_state.attempt_number == 1:
-                    raise failed
-                answer = await once()
+        try:
+            async for attempt in retries.retrying(self.outage, note):
+                with attempt:
+                    if attempt.retry_state.attempt_number == 1:
+                        raise failed
+                    answer = await once()
+        except EngineGoneError:
+            self.crowding.lift()  # else those held back would wait for it one after another
+            raise
         return answer, attempt.retry_state.attempt_number - 1
 
     async def _try(self, call: _Call, read: Reader[Read], blame: Blame) -> Read:
@@ -254,8 +264,14 @@ class Transport:
     async def _read_once(self, call: _Call, read: Reader[Read]) -> Read:
         if not call.max_tokens or not isinstance(call.body, Mapping):
             return await self._read_reply(call, read)
+        if call.max_tokens <= _SMALL_REQUEST_TOKENS:
+            return await self._read_metered(call, call.body, read)
+        async with self.crowding.place(call.timeout.total or math.inf):
+            return await self._read_metered(call, call.body, read)
+
+    async def _read_metered(self, call: _Call, body: Mapping[str, Any], read: Reader[Read]) -> Read:
         # before the deadline begins: waiting for a rate limit is no fault of the server
-        spent = await self.limiter.enter(call.body, call.max_tokens)
+        spent = await self.limiter.enter(body, call.max_tokens)
         try:
             return await self._read_reply(call, read, spent)
         finally:
@@ -315,7 +331,9 @@ class Transport:
                     return response, await read_body(response, where)
         except TimeoutError as exc:
             limit_s = timeout.total or timeout.sock_read or 0.0
-            raise UnreachableError(f"{where} did not answer within {limit_s:g} s.") from exc
+            is_connected = not isinstance(exc, aiohttp.ConnectionTimeoutError)
+            kind = LateReplyError if is_connected else UnreachableError
+            raise kind(f"{where} did not answer within {limit_s:g} s.") from exc
         except aiohttp.ClientPayloadError as exc:
             raise BadReplyError(f"{where} broke off in the middle of its reply.") from exc
         except (aiohttp.ClientError, ConnectionError, asyncio.IncompleteReadError) as exc:
