@@ -104,8 +104,8 @@ evidence-jfleg-gates: $(SMOLLM2)/model.safetensors  ## Stage 1b: gates that choo
 	$(JFLEG) --keep $(KEPT) --forms rewrite --records 1000 --seeds 0 --more good --variants careful
 
 .PHONY: evidence-jfleg-edits
-evidence-jfleg-edits: $(SMOLLM2)/model.safetensors  ## Stage 1c: a critic that writes edits (a quarter of an hour)
-	$(JFLEG) --keep $(KEPT) --forms edits --records 300 --seeds 0
+evidence-jfleg-edits: $(SMOLLM2)/model.safetensors  ## Stage 1c: critics that write edits (half an hour)
+	$(JFLEG) --keep $(KEPT) --forms edits --records 300 1000 --seeds 0
 
 .PHONY: evidence-ifeval
 evidence-ifeval: $(SMOLLM2)/model.safetensors $(PUNKT)  ## Stage 2: follow IFEval's instructions, with its verifiers as checks (two hours)

@@ -21,22 +21,29 @@ def plot(runs: Sequence[dict[str, Any]], path: Path) -> None:
     with saved_figure(path, 12, 4) as figure:
         over_records, over_rounds = figure.subplots(1, 2)
         for form, marker in _MARKERS.items():
-            chosen = [one for one in runs if one["form"] == form]
-            last = [(one["records"], one["rounds"][-1]) for one in chosen if is_usual(one)]
+            usual = [one for one in runs if one["form"] == form and is_usual(one)]
+            last = [(one["records"], one["rounds"][-1]) for one in usual]
             _points(over_records, form, marker, last)
-            for one in (one for one in chosen if one["seed"] == 0):
-                rows = one["rounds"][1:]
-                label = f"{form}, {one['records']} records, {way_of(one)}"
-                over_rounds.plot(
-                    [row["round"] for row in rows],
-                    [row["gleu"] for row in rows],
-                    marker=marker,
-                    label=label,
-                )
+        _lines(over_rounds, [one for one in runs if one["seed"] == 0])
         _label(over_records, "records", "GLEU after the last round")
         _label(over_rounds, "rounds", "GLEU")
         over_rounds.xaxis.get_major_locator().set_params(integer=True)
         over_rounds.legend(fontsize=7, loc="upper left", bbox_to_anchor=(1.02, 1))
+
+
+def _lines(axes: Axes, runs: Sequence[dict[str, Any]]) -> None:
+    """A line for each run; the legend is in the order of their ends."""
+    from matplotlib import colormaps
+
+    axes.set_prop_cycle(color=colormaps["tab20"](range(20)))
+    for one in sorted(runs, key=lambda run: run["rounds"][-1]["gleu"], reverse=True):
+        rows = one["rounds"][1:]
+        axes.plot(
+            [row["round"] for row in rows],
+            [row["gleu"] for row in rows],
+            marker=_MARKERS[one["form"]],
+            label=f"{one['form']}, {one['records']} records, {way_of(one)}",
+        )
 
 
 def is_usual(run: dict[str, Any]) -> bool:
