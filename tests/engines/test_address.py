@@ -172,6 +172,11 @@ async def test_a_wildcard_alone_is_no_model() -> None:
             await text_from(server.base_url)
 
 
+async def test_a_model_that_is_listed_twice_is_one() -> None:
+    async with StubServer(models=["critic", "critic"]) as server:
+        assert await text_from(server.base_url) == TEXT
+
+
 async def test_a_page_in_place_of_the_list_is_told_where_no_model_is_named(
     server: StubServer,
 ) -> None:

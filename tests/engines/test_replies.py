@@ -216,14 +216,15 @@ def status_error(status: int, body: bytes = b"", **headers: str) -> EngineError:
     return caught.value
 
 
-def test_status_200_is_no_error() -> None:
-    check_status(200, {}, b"", WHERE, model="critic")
+@pytest.mark.parametrize("status", [200, 201])
+def test_a_good_status_is_no_error(status: int) -> None:
+    check_status(status, {}, b"", WHERE, model="critic")
 
 
 @pytest.mark.parametrize(
     ("status", "kind"),
     [
-        (201, RejectedError),
+        (202, RejectedError),
         (301, WrongAddressError),
         (307, BadReplyError),
         (400, RejectedError),
@@ -295,7 +296,7 @@ def test_a_400_that_speaks_of_the_context_means_that_it_is_full(message: str) ->
     assert str(fault).endswith(message)
 
 
-@given(st.integers(201, 599), bodies, any_text)
+@given(st.integers(202, 599), bodies, any_text)
 def test_every_other_status_is_an_engine_error_on_one_line(
     status: int, body: bytes, header: str
 ) -> None:
@@ -444,7 +445,9 @@ def test_what_may_be_absent_may_be_null() -> None:
     [
         ({"text": 3}, "text: "),
         ({"text": "\ud83d"}, r"text: contains a lone surrogate \(U\+D83D"),
-        ({"finish_reason": "abort"}, "finish_reason: "),
+        ({"finish_reason": "abort"}, "finish_reason: 'abort' is not known"),
+        ({"finish_reason": 3}, "finish_reason: a value is not known"),
+        ({"finish_reason": "sk-12345678"}, "finish_reason: a value is not known"),
         ({"token_ids": ["a"]}, r"token_ids\.0: "),
         ({"token_ids": [-1]}, r"token_ids\.0: "),
         ({"token_ids": [2**32]}, r"token_ids\.0: "),
@@ -468,6 +471,29 @@ def test_a_part_of_a_completion_that_is_out_of_form_is_named(
 def test_a_completion_without_its_parts_is_a_bad_reply(reply: dict[str, Any]) -> None:
     with pytest.raises(BadReplyError, match="sent a malformed reply"):
         read_completion(reply, WHERE)
+
+
+@pytest.mark.parametrize(
+    ("reply", "lack"),
+    [
+        ({"model": "m", "done": True}, "it has no choices, but these fields: model, done"),
+        ({"choices": []}, "it has no choices, but these fields: choices"),
+        ({"choices": [{"delta": {}}]}, "neither a message nor a text, but these fields: delta"),
+        ({"choices": [{"message": {"text": "x"}}]}, "no text that can be read, .* fields: text"),
+    ],
+)
+def test_what_a_malformed_reply_lacks_is_told_in_words(reply: dict[str, Any], lack: str) -> None:
+    with pytest.raises(BadReplyError, match=f"sent a malformed reply: .*{lack}"):
+        read_completion(reply, WHERE)
+
+
+def test_a_part_without_a_type_is_text() -> None:
+    reply = {"choices": [{"message": {"content": [{"text": "Good "}, {"text": "day."}]}}]}
+    assert read_completion(reply, WHERE).text == "Good day."
+
+
+def test_an_empty_finish_reason_is_none() -> None:
+    assert read_completion(completion(finish_reason=""), WHERE).finish_reason is None
 
 
 SAID_STOP = ["stop", "eos", "eos_token", "end_turn", "stop_sequence", "STOP", "COMPLETE"]

@@ -215,7 +215,19 @@ async def test_a_fault_is_raised_from_the_librarys_own(server: StubServer) -> No
 # permanent faults
 
 
-@pytest.mark.parametrize("status", [400, 422, 201, 204])
+async def test_an_answer_may_have_been_created(server: StubServer) -> None:
+    server.on(COMPLETIONS, answer(TEXT_ANSWER, 201))
+    async with connected(server) as engine:
+        assert (await engine.generate(ask())).text == TEXT
+
+
+async def test_what_is_no_http_is_told_on_one_line(server: StubServer) -> None:
+    fault = await failure(server, raw(b"SSH-2.0-OpenSSH_9.9\r\n"), retries=ONCE)
+    assert isinstance(fault, UnreachableError)
+    assert str(fault).endswith("does not answer in HTTP (Bad status line). Is it the right port?")
+
+
+@pytest.mark.parametrize("status", [400, 422, 202, 204])
 async def test_a_refusal_is_final(server: StubServer, status: int) -> None:
     fault = await failure(server, error(status, "seed: must be even"))
     assert isinstance(fault, RejectedError)

@@ -83,7 +83,7 @@ def _select_model(models: list[ServedModel], requested: str | None, address: str
     by_name = {model.id: model for model in models}
     names = one_line(", ".join(by_name)) or "none"
     if requested is None:
-        if len(models) != 1 or "*" in models[0].id:
+        if len(by_name) != 1 or "*" in models[0].id:
             raise InputError(f"{address} serves these models: {names}. Name the one to use.")
         return models[0]
     # Ollama adds a tag, Gemini a folder

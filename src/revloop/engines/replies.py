@@ -55,6 +55,10 @@ _CONTEXT_LENGTHS = (
 
 vLLM and SGLang; LM Studio; llama.cpp (in ``meta``); OpenRouter and Together; Groq; Mistral."""
 _PARTS_OF_TEXT = {"text", "output_text"}
+_A_WORD = re.compile(r"[A-Za-z_ :-]{1,40}")
+"""What of a server's words may be quoted: no key looks like this."""
+_GOOD = {200, 201}
+"""Frameworks answer a POST with 201 by default (NestJS), and so do servers made with them."""
 
 _SET_THE_KEY = "Set the server's key in REVLOOP_API_KEY."
 _BY_A_PROXY = "A proxy or a firewall in front of the server refuses the request."
@@ -150,9 +154,25 @@ def read_completion(reply: Mapping[str, Any], where: str) -> Answer:
             usage=usage_in(reply),
         )
     except (KeyError, IndexError, TypeError, AttributeError) as exc:
-        raise BadReplyError(f"{where} sent a malformed reply: {exc!r}.") from exc
+        raise BadReplyError(f"{where} sent a malformed reply: {_lack_of(reply)}.") from exc
     except ValidationError as exc:
         raise BadReplyError(f"{where} sent a malformed reply: {explain(exc)}") from exc
+
+
+def _lack_of(reply: Mapping[str, Any]) -> str:
+    """What a reply lacks that cannot be read: only names of fields are told, no values."""
+    choices = reply.get("choices")
+    first = choices[0] if isinstance(choices, list) and choices else None
+    if not isinstance(first, dict):
+        return f"it has no choices, but these fields: {_fields(reply)}"
+    message = first.get("message")
+    if isinstance(message, dict):
+        return f"its message has no text that can be read, but these fields: {_fields(message)}"
+    return f"its choice has neither a message nor a text, but these fields: {_fields(first)}"
+
+
+def _fields(value: Mapping[str, Any]) -> str:
+    return one_line(", ".join(value)) or "none"
 
 
 def _text_of(choice: Mapping[str, Any]) -> Any:
@@ -170,7 +190,7 @@ def _part(part: Any) -> str:
     """The text of one part of a message; empty for a thought or a refusal."""
     if isinstance(part, str):
         return part
-    if part["type"] not in _PARTS_OF_TEXT:
+    if part.get("type", "text") not in _PARTS_OF_TEXT:
         return ""
     text: str = part["text"]
     return text
@@ -196,12 +216,16 @@ def _finish_reason(
         return "tool_calls"
     if not has_text and _refusal_of(choice):
         return "refusal"
-    if said is None:
+    if said is None or said == "":
         return None
     # Gemini adds details after a colon
-    reason = _FINISH_REASON.get(said.lower().partition(":")[0])
+    reason = _FINISH_REASON.get(str(said).lower().partition(":")[0])
     if reason is None:
-        raise BadReplyError(f"{where} sent a malformed reply: finish_reason: an unknown value.")
+        shown = f"'{said}'" if _A_WORD.fullmatch(str(said)) else "a value"
+        raise BadReplyError(
+            f"{where} sent a malformed reply: finish_reason: {shown} is not known, so the reply "
+            "may be incomplete."
+        )
     return "stop" if reason == "tool_calls" and has_text else reason
 
 
@@ -218,7 +242,7 @@ def check_status(
     model: str,
     quoted: Quoted = _unchanged,
 ) -> None:
-    """Raise the error that an HTTP status other than 200 means. No redirect is followed.
+    """Raise the error that an HTTP status other than 200 or 201 means. No redirect is followed.
 
     Args:
         status: The status.
@@ -232,7 +256,7 @@ def check_status(
         EngineError: The class says what it concerns (:mod:`revloop.engines.classify`). A temporary
             redirect (302, 303, 307) is a BadReplyError, a permanent one a WrongAddressError.
     """
-    if status == 200:
+    if status in _GOOD:
         return
     if 300 <= status < 400:
         location = headers.get("Location", "").encode("utf-8", "surrogateescape")
@@ -247,7 +271,7 @@ def check_status(
 def check_reply(
     reply: Mapping[str, Any], where: str, *, model: str, quoted: Quoted = _unchanged
 ) -> None:
-    """Raise the error in a reply whose HTTP status is 200, if there is one.
+    """Raise the error in a reply whose HTTP status is good, if there is one.
 
     Raises:
         EngineError: There is one; the class says what it concerns.

@@ -336,6 +336,10 @@ class Transport:
             raise kind(f"{where} did not answer within {limit_s:g} s.") from exc
         except aiohttp.ClientPayloadError as exc:
             raise BadReplyError(f"{where} broke off in the middle of its reply.") from exc
+        except aiohttp.ClientResponseError as exc:
+            raise UnreachableError(
+                f"{where} does not answer in HTTP ({reason_of(exc)}). Is it the right port?"
+            ) from exc
         except (aiohttp.ClientError, ConnectionError, asyncio.IncompleteReadError) as exc:
             raise UnreachableError(
                 f"{where} cannot be reached: {reason_of(exc)}. Is the server running?"

@@ -85,6 +85,8 @@ def reason_of(exc: BaseException) -> str:
     """Why a connection failed, in a few words."""
     if isinstance(exc, aiohttp.ServerDisconnectedError):
         return "it closed the connection"
+    if isinstance(exc, aiohttp.ClientResponseError):
+        return one_line(exc.message.splitlines()[0].partition(": b'")[0].rstrip(":"))
     if isinstance(exc, OSError) and exc.strerror:
         return exc.strerror
     return str(exc) or type(exc).__name__
