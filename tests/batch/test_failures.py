@@ -105,6 +105,22 @@ async def test_a_fault_of_one_row_never_ends_the_batch(
     assert finished.code == 4, finished.err
     assert batch.reasons() == [reason] * bad + ["rounds_done"] * 2
     assert f"{bad} trajectories ended before all rounds were done" in finished.err
+    assert "The first, r0: Round 1: " in " ".join(finished.err.split())
+
+
+async def test_the_cause_of_the_first_failure_is_told_in_full(
+    server: StubServer, tmp_path: Path
+) -> None:
+    said = "A cause of many words that would not fit into a line of eighty columns at all."
+    server.on(COMPLETIONS, critic(error(400, said)))
+    batch = Batch(tmp_path, server, [GOOD, BAD])
+    for _ in range(2):  # the second run only writes the output
+        finished = await batch.run()
+        assert finished.code == 4, finished.err
+        told = " ".join(finished.err.split())
+        assert "1 trajectory ended before all rounds were done; --retry-failed tries it" in told
+        assert "The first, r1: Round 1: " in told
+        assert said in told
 
 
 @pytest.mark.parametrize("case", OF_THE_RUN.values(), ids=OF_THE_RUN.keys())

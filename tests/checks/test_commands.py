@@ -75,7 +75,7 @@ class TestWhatItReads:
         assert (await check("true", timeout_s=float("inf"))).passed
 
     async def test_no_shell_reads_the_command(self) -> None:
-        result = await check("echo $HOME; exit 1 | cat")
+        result = await check("echo $HOME; exit 1 '|' cat")
         assert result.passed
 
     async def test_a_shell_reads_it_on_request(self) -> None:

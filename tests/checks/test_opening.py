@@ -115,3 +115,32 @@ def test_another_message_is_another_check(folder: Path) -> None:
         checks = checkers_of(RunOptions(checks=folder / "checks.toml"))
         digests.add(checks[1].info.digest)
     assert len(digests) == 2
+
+
+@pytest.mark.parametrize(
+    ("options", "what"),
+    [
+        ({"check_cmd": ("",)}, "--check-cmd is empty"),
+        ({"check_cmd": (" ",)}, "--check-cmd is empty"),
+        ({"check": ("",)}, "'' names no check"),
+    ],
+)
+def test_a_blank_check_is_refused_in_words(options: dict[str, tuple[str]], what: str) -> None:
+    with pytest.raises(InputError, match=what):
+        checkers_of(RunOptions.model_validate(options))
+
+
+@pytest.mark.parametrize(
+    ("command", "word"),
+    [("cat | grep x", "|"), ("true && cat", "&&"), ("cat > out", ">"), ("cat 2>&1", "2>&1")],
+)
+def test_the_words_of_a_shell_need_a_shell(command: str, word: str) -> None:
+    with pytest.raises(InputError, match="--check-shell") as caught:
+        checkers_of(RunOptions(check_cmd=(command,)))
+    assert f"'{word}' would be an argument" in str(caught.value)
+    assert checkers_of(RunOptions(check_cmd=(command,), check_shell=True))
+
+
+@pytest.mark.parametrize("command", ["grep '|'", 'grep "&&"', r"grep \|", "find . -exec cat {} ;"])
+def test_quoted_they_are_arguments(command: str) -> None:
+    assert checkers_of(RunOptions(check_cmd=(command,)))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from revloop.loop import first_rounds
 from revloop.rows import open_output, open_rejects
@@ -14,6 +14,31 @@ if TYPE_CHECKING:
 
     from revloop.options import RunSettings
     from revloop.store import RunRows
+    from revloop.trajectory import Trajectory
+
+
+class FirstFailure(NamedTuple):
+    """The first of the trajectories written that lack rounds.
+
+    Attributes:
+        draft_id: Its draft's id.
+        detail: Why its rounds ended.
+    """
+
+    draft_id: str | int | float
+    detail: str
+
+
+class Written(NamedTuple):
+    """How the writing of an output ended.
+
+    Attributes:
+        is_complete: Whether it was written.
+        first_failure: The first trajectory that lacks rounds, if any.
+    """
+
+    is_complete: bool
+    first_failure: FirstFailure | None
 
 
 class _CancelledError(Exception):
@@ -28,7 +53,7 @@ def write_output(
     iterations: int,
     final_only: bool = False,
     is_wanted: Callable[[], bool] = lambda: True,
-) -> bool:
+) -> Written:
     """Write the trajectories of a run's rows in input order, completely or not at all.
 
     Args:
@@ -39,20 +64,24 @@ def write_output(
         final_only: As for :func:`~revloop.rows.open_output`.
         is_wanted: Called before each row; False cancels.
 
-    Returns:
-        Whether it was written.
-
     Raises:
         InputError: It cannot be written.
     """
-    is_complete = False
+    is_complete, first_failure = False, None
     with suppress(_CancelledError), open_output(output, final_only=final_only) as writer:
         for trajectory in rows.trajectories():
             if not is_wanted():
                 raise _CancelledError
-            writer.write(first_rounds(trajectory, settings, iterations))
+            wanted = first_rounds(trajectory, settings, iterations)
+            writer.write(wanted)
+            first_failure = first_failure or _failure_of(wanted)
         is_complete = True
-    return is_complete
+    return Written(is_complete, first_failure)
+
+
+def _failure_of(trajectory: Trajectory) -> FirstFailure | None:
+    failure = trajectory.failure
+    return None if failure is None else FirstFailure(trajectory.draft.id, failure.detail)
 
 
 def write_rejects(rows: RunRows, output: Path) -> None:

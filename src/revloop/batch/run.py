@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
 
+    from revloop.batch.output import FirstFailure
     from revloop.batch.progress import Progress
     from revloop.batch.source import InputSource
     from revloop.options import BatchOptions
@@ -57,6 +58,7 @@ class BatchOutcome:
         rejected: Unusable rows.
         failed: Trajectories that ended before all rounds.
         first_reject: The first unusable row, if any.
+        first_failure: The first of the failed trajectories, if the output was written.
     """
 
     ending: Ending
@@ -65,6 +67,7 @@ class BatchOutcome:
     rejected: int
     failed: int
     first_reject: Rejected | None = None
+    first_failure: FirstFailure | None = None
 
 
 class Batch:
@@ -156,8 +159,7 @@ class Batch:
         await to_thread.run_sync(write_rejects, self._rows, self._output)
         if self._budget.is_told and self._is_resumed:
             self._budget.in_store = await to_thread.run_sync(self._rows.spending)
-        if self._ending is None:
-            await self._write_output()
+        first_failure = await self._write_output() if self._ending is None else None
         return BatchOutcome(
             self._ending or Ending.DONE,
             self._detail,
@@ -165,6 +167,7 @@ class Batch:
             self._progress.rejected,
             self._progress.failed,
             next(self._rows.rejects(), None),
+            first_failure,
         )
 
     @asynccontextmanager
@@ -268,7 +271,7 @@ class Batch:
         how = self._engine.how_to_cancel() if isinstance(self._engine, BatchApiEngine) else ""
         return f" {how}" if how else ""
 
-    async def _write_output(self) -> None:
+    async def _write_output(self) -> FirstFailure | None:
         def is_wanted() -> bool:
             return self._ending is None
 
@@ -282,5 +285,6 @@ class Batch:
                 is_wanted=is_wanted,
             )
         )
-        if not written:
+        if not written.is_complete:
             self._detail = "Interrupted while writing the output: everything is stored."
+        return written.first_failure

@@ -9,6 +9,7 @@ import shlex
 import shutil
 import signal
 import tempfile
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from revloop.trajectory import Draft
 
 _PLACEHOLDER = re.compile(r"\{(?:draft|file(?P<suffix>(?:\.[A-Za-z0-9]+)*))\}")
+_SHELL_WORD = re.compile(r"\|{1,2}|&{1,2}|<|\d?>{1,2}|\d?>&\d")
 _TEXT, _DRAFT = "text", "draft.json"
 _PASSED_ON = ("PATH", "LANG", "LANGUAGE", "LC_ALL", "LC_CTYPE", "TZ")
 _BY_SHELL = 128
@@ -68,6 +70,8 @@ class CommandChecker:
         self._folder = Path.cwd()
         self._command = command
         self._words = _words(command)
+        if not self._options.check_shell:
+            _refuse_shell(command)
         self._sandbox: Sandbox | None = None
         self._find_program(command)
         self.info = CheckInfo(name=name or command, digest=self._digest())
@@ -182,6 +186,17 @@ def _words(command: str) -> list[str]:
     if not words:
         raise InputError("--check-cmd is empty: name a command.")
     return words
+
+
+def _refuse_shell(command: str) -> None:
+    """Refuse a command that would be given the words of a shell as arguments, such as a pipe."""
+    with suppress(ValueError):
+        bare = [word for word in shlex.split(command, posix=False) if _SHELL_WORD.fullmatch(word)]
+        if bare:
+            raise InputError(
+                f"--check-cmd {command!r}: no shell runs the command, so '{bare[0]}' would be an "
+                "argument of it. --check-shell runs it with a shell; in quotes it is an argument."
+            )
 
 
 def _filled(word: str, folder: Path) -> str:

@@ -30,12 +30,11 @@ def checkers_of(options: RunOptions) -> list[Checker]:
         MissingExtraError: One needs a package that is not installed.
     """
     entries = () if options.checks is None else load_checks(options.checks)
-    functions = [FunctionEntry(function=spec) for spec in options.check]
-    commands = [CommandEntry(command=command) for command in options.check_cmd]
     limit_s = options.check_timeout_s
-    return as_checkers(
-        _opened(entry, limit_s, options) for entry in (*entries, *functions, *commands)
-    )
+    listed = [_opened(entry, limit_s, options) for entry in entries]
+    functions = [_function(spec, limit_s) for spec in options.check]
+    commands = [CommandChecker(one, options, timeout_s=limit_s) for one in options.check_cmd]
+    return as_checkers((*listed, *functions, *commands))
 
 
 def as_checkers(sources: Iterable[CheckSource], *, timeout_s: float = 10.0) -> list[Checker]:

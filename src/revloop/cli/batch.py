@@ -173,11 +173,14 @@ def _tell_outcome(outcome: BatchOutcome | None, output_file: Path, store: Path) 
         where = "" if rejects is None else f": see {rejects}"
         first = outcome.first_reject
         why = "" if first is None else f" The first, row {first.number}: {first.reason}."
-        output.complain(f"{outcome.rejected} rows were rejected{where}.{why}")
+        rejected = "1 row was" if outcome.rejected == 1 else f"{outcome.rejected} rows were"
+        output.complain(f"{rejected} rejected{where}.{why}")
     if outcome.failed:
+        failed, them = output.trajectories(outcome.failed), "it" if outcome.failed == 1 else "them"
+        first = outcome.first_failure
+        why = "" if first is None else f" The first, {first.draft_id}: {first.detail}"
         output.complain(
-            f"{outcome.failed} trajectories ended before all rounds were done; --retry-failed "
-            "tries them again."
+            f"{failed} ended before all rounds were done; --retry-failed tries {them} again.{why}"
         )
     if output_file != STANDARD_OUTPUT:
         what = output.trajectories(outcome.rows)
