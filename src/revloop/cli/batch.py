@@ -177,8 +177,8 @@ def _tell_outcome(outcome: BatchOutcome | None, output_file: Path, store: Path) 
         output.complain(f"{rejected} rejected{where}.{why}")
     if outcome.failed:
         failed, them = output.trajectories(outcome.failed), "it" if outcome.failed == 1 else "them"
-        first = outcome.first_failure
-        why = "" if first is None else f" The first, {first.draft_id}: {first.detail}"
+        failure = outcome.first_failure
+        why = "" if failure is None else f" The first, {failure.draft_id}: {failure.detail}"
         output.complain(
             f"{failed} ended before all rounds were done; --retry-failed tries {them} again.{why}"
         )
