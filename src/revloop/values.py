@@ -96,9 +96,17 @@ def read_json(text: str | bytes) -> Any:
     """
     raw = text.encode() if isinstance(text, str) else text
     data = from_json(raw)
-    if _MAY_DIFFER.search(raw) is None:
-        return data
-    return json.loads(raw, parse_float=_float, parse_int=_int)
+    return data if _MAY_DIFFER.search(raw) is None else read_any_json(raw.decode())
+
+
+def read_any_json(text: str) -> Any:
+    """Parse JSON like :func:`read_json`, but with lone surrogates in its strings.
+
+    Raises:
+        ValueError: The text is not JSON, or has an integer of more than 4,300 digits.
+        RecursionError: It is nested too deeply.
+    """
+    return json.loads(text, parse_float=_float, parse_int=_int)
 
 
 def json_text(value: Any) -> str:

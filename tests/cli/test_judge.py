@@ -125,6 +125,11 @@ async def test_a_sheet_may_be_jsonl(folder: Path) -> None:
         (("--read", "empty.csv"), "no usable verdict"),
         (("--read", "empty.csv", "--name", " "), "blank"),
         (("--human", "empty.csv"), "--force"),
+        (("--human", "a.csv", "--name", "anna"), "--name needs --read"),
+        (("--read", "empty.csv", "--sample", "3"), "--sample needs --human"),
+        (("--read", "empty.csv", "--seed", "0"), "--seed needs --human"),
+        (("--read", "empty.csv", "--force"), "--force needs --human"),
+        (("--human", "a.json"), "ends in .csv or .jsonl"),
     ],
 )
 async def test_what_cannot_be_done_is_told(

@@ -281,6 +281,19 @@ class TestOutput:
         command = ("records", "render", str(records), "--output", str(records.parent), "--force")
         assert_failed(await revloop(*command), 3, "is a folder")
 
+    @pytest.mark.parametrize("command", [("validate",), ("split",)])
+    async def test_numbers_keep_their_digits(self, tmp_path: Path, command: tuple[str]) -> None:
+        numbers = '"cost": 2.50, "limit": 1e400, "id": 12345678901234567890, "zero": -0'
+        path = tmp_path / "records.jsonl"
+        path.write_text(
+            f'{{"response": "a", "critique": "b", "score": 5.0, "extra": {{{numbers}}}}}\n'
+        )
+        out = tmp_path / ("out.jsonl" if command == ("validate",) else "out")
+        finished = await revloop("records", *command, str(path), "--output", str(out))
+        assert finished.code == 0, finished.err
+        written = out.read_text() if out.is_file() else (out / "train.jsonl").read_text()
+        assert numbers.replace(" ", "") in written
+
 
 class TestGenerate:
     async def test_records_of_the_demo_are_written(self, tmp_path: Path) -> None:

@@ -60,6 +60,35 @@ def test_a_sample_is_declared_once_and_stays(tmp_path: Path) -> None:
         assert samples.latest() == {ROUND_1: everything}
 
 
+def test_a_sample_by_another_field_is_another_sample(tmp_path: Path) -> None:
+    path = store_of(tmp_path / "s.sqlite", [["1", "2"]])
+    with Samples.open(path) as samples:
+        first = samples.declare(ROUND_1, 10, 0, STRATA)
+        halves = {item: str(number % 2) for number, item in enumerate(STRATA)}
+        by_topic = samples.declare(ROUND_1, 10, 0, halves, by="topic")
+        assert Counter(halves[item] for item in by_topic.pairs) == {"0": 5, "1": 5}
+        assert by_topic != first
+        assert samples.declare(ROUND_1, 10, 0, halves, by="length") != first
+        assert samples.declare(ROUND_1, 10, 0, halves, by="topic") == by_topic
+
+
+def test_the_sample_that_was_asked_for_last_is_the_latest(tmp_path: Path) -> None:
+    path = store_of(tmp_path / "s.sqlite", [["1", "2"]])
+    with Samples.open(path) as samples:
+        first = samples.declare(ROUND_1, 10, 0, STRATA)
+        other = samples.declare(ROUND_1, 10, 1, STRATA)
+        assert samples.latest() == {ROUND_1: other}
+        assert samples.declare(ROUND_1, 10, 0, STRATA) == first
+        assert samples.latest() == {ROUND_1: first}
+
+
+def test_a_sample_of_too_few_pairs_is_drawn_again_when_there_are_more(tmp_path: Path) -> None:
+    path = store_of(tmp_path / "s.sqlite", [["1", "2"]])
+    with Samples.open(path) as samples:
+        assert len(samples.declare(ROUND_1, 10, 0, {"a0": "a", "a1": "a"}).pairs) == 2
+        assert len(samples.declare(ROUND_1, 10, 0, STRATA).pairs) == 10
+
+
 def changed_store(path: Path) -> list[Question]:
     """Twenty changed texts of which every other one is better, and 20 unchanged ones."""
     rows = [["5 one", f"{(3, 7)[n % 2]} two {n}"] for n in range(20)]

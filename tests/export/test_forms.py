@@ -12,6 +12,7 @@ from revloop.export import ExportOptions, check_ending_for, check_form
 from revloop.export.forms import FORMS
 from revloop.records import Record
 from revloop.trajectory import Comparison, OtherCandidate, Selection, Verdict, Veto
+from revloop.values import Number
 from tests.helpers.export_samples import (
     changed,
     counted,
@@ -123,6 +124,15 @@ def test_a_critic_learns_from_the_rounds_that_won(store: Path) -> None:
     ]
     counts = counted(store, "b.jsonl", form="critic")
     assert counts.left_out == {"rounds whose revision did not win": 1}
+
+
+def test_numbers_in_records_keep_their_digits(tmp_path: Path) -> None:
+    fields = {"cost": Number("2.50"), "limit": Number("1e400")}
+    draft = BETTER.draft.model_copy(update={"extra": fields})
+    made = BETTER.model_copy(update={"draft": draft})
+    path = judge_all_pairs(store_trajectories(tmp_path / "s.sqlite", made))
+    assert counted(path, "b.jsonl", form="critic").rows == 2
+    assert '"cost":2.50,"limit":1e400' in (tmp_path / "b.jsonl").read_text()
 
 
 def test_a_score_gain_is_demanded_of_the_better_text(store: Path) -> None:

@@ -62,6 +62,7 @@ def test_a_blank_critique_is_none() -> None:
         ({"messages": TURNS}, "not both"),
         ({"prompt": None, "messages": []}, "messages"),
         ({"score": "good"}, "score"),
+        ({"score": True}, "is true, not a number"),
         ({"score": float("nan")}, "score"),
         ({"score": float("inf")}, "score"),
         ({"negatve": "Dull."}, "negatve"),

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 import signal
+import sqlite3
 import subprocess
 import sys
 import threading
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -15,7 +17,9 @@ from revloop.evaluation import Verdicts, evaluate
 from revloop.evaluation.samples import SampleKey, Samples
 from revloop.evaluation.sheets import human_judge
 from revloop.export import ExportOptions, judged_preferences
+from revloop.review import ReviewOptions
 from revloop.review.listing import Listing
+from revloop.review.site import Site
 from revloop.review.voting import Voting
 from revloop.store import Feedback, Store, StoreFollower
 from tests.helpers.judges import store_of
@@ -216,6 +220,17 @@ def test_no_sample_is_drawn_before_the_whole_store_is_read(store: Path) -> None:
         listing.close()
     with Samples.open_to_read(store) as samples:
         assert samples.latest().keys() == {SampleKey("original", 1)}
+
+
+def test_a_sample_by_a_field_is_not_the_one_without(store: Path) -> None:
+    for by in (None, "topic"):
+        site = Site.open(store, ReviewOptions(sample=5, by=by))
+        site.listing.update()
+        assert len(site.voting.ballot("anna").pairs) == 5
+        site.close()
+    with closing(sqlite3.connect(store)) as connection:
+        assert connection.execute("SELECT count(*) FROM samples").fetchone() == (2,)
+        assert connection.execute("SELECT field FROM sample_fields").fetchall() == [("topic",)]
 
 
 def test_the_time_left_is_told_from_the_last_votes(voting: str) -> None:

@@ -62,7 +62,7 @@ def voted(whole: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         pairs = [next(pairs_of(one, 1, ORIGINAL)).question for one in store.contents()]
     with Samples.open(path) as samples:
         key = SampleKey("original", 1)
-        drawn = samples.declare(key, 60, 0, {pair.digest: "" for pair in pairs})
+        drawn = samples.declare(key, 60, 0, {pair.digest: "" for pair in pairs}, by="topic")
     asked = [pair for pair in pairs if drawn.has(pair.digest)]
     with Verdicts.open(path) as verdicts, Feedback.open(path) as feedback:
         for name in PEOPLE:
@@ -85,6 +85,8 @@ def path(voted: Path, tmp_path: Path) -> Path:
 def test_of_a_whole_store_all_of_it_is_given_back(voted: Path, path: Path) -> None:
     assert salvaged(path)[1] == Losses(0, 0, 0, 0, ())
     assert what_people_did(path.with_name("salvaged.sqlite")) == what_people_did(voted)
+    with closing(sqlite3.connect(path.with_name("salvaged.sqlite"))) as connection:
+        assert connection.execute("SELECT * FROM sample_fields").fetchall() == [(1, "topic")]
 
 
 @pytest.mark.parametrize("seed", range(12))

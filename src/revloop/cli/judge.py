@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
@@ -24,11 +24,16 @@ from revloop.evaluation.sheets import (
 from revloop.files.paths import Writes, check_paths
 from revloop.store import Store
 
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
 EXAMPLE = (
     "Example: `revloop judge versions.sqlite --human sheet.csv`, then `revloop judge "
     "versions.sqlite --read sheet.csv --name anna`"
 )
 _SHOWN = 20
+_DEFAULT_NAME = "people"
+_DEFAULT_AGAINST: ComparedWith = "original"
 
 
 def judge(
@@ -40,10 +45,17 @@ def judge(
     read: Annotated[
         Path | None, typer.Option(help="Read a completed sheet.", metavar="SHEET")
     ] = None,
-    name: Annotated[str, typer.Option(help="With --read: name of the judge.")] = "people",
+    name: Annotated[
+        str | None,
+        typer.Option(help="With --read: name of the judge.", show_default=_DEFAULT_NAME),
+    ] = None,
     against: Annotated[
-        ComparedWith, typer.Option(help="With --human: version to compare each round with.")
-    ] = "original",
+        ComparedWith | None,
+        typer.Option(
+            help="With --human: version to compare each round with.",
+            show_default=_DEFAULT_AGAINST,
+        ),
+    ] = None,
     only_round: Annotated[
         int | None,
         typer.Option("--round", min=1, help="With --human: only this round. Default: all."),
@@ -65,7 +77,9 @@ def judge(
             metavar="FIELD",
         ),
     ] = None,
-    seed: Annotated[int, typer.Option(min=0, help="With --human: random seed.")] = 0,
+    seed: Annotated[
+        int | None, typer.Option(min=0, help="With --human: random seed.", show_default="0")
+    ] = None,
     force: Force = False,
 ) -> None:
     """Let people compare versions: write a sheet, or read a completed one.
@@ -76,22 +90,39 @@ def judge(
     """
     if (human is None) == (read is None):
         raise InputError("Name a sheet: --human to write one, --read to read one.")
+    wanted = _WantedPairs(against, only_round, sample, by, seed)
     if human is not None:
+        _refuse("--read", {"--name": name})
         check_paths([Writes(human, "the sheet", may_replace=force)], {"the store": store})
-        wanted = _WantedPairs(against, only_round, sample, by, seed)
         _write(store, human, wanted, force=force)
     elif read is not None:
-        _read(store, read, name)
+        _refuse("--human", {**wanted.by_flag(), "--force": force or None})
+        _read(store, read, _DEFAULT_NAME if name is None else name)
+
+
+def _refuse(needed: str, options: Mapping[str, object]) -> None:
+    """Refuse options that would have no effect.
+
+    Raises:
+        InputError: One of them is given.
+    """
+    for flag, value in options.items():
+        if value is not None:
+            raise InputError(f"{flag} needs {needed}.")
 
 
 class _WantedPairs(NamedTuple):
-    """What a sheet asks about."""
+    """What a sheet asks about; None: the default."""
 
-    against: ComparedWith
+    against: ComparedWith | None
     round: int | None
     sample: int | None
     by: str | None
-    seed: int
+    seed: int | None
+
+    def by_flag(self) -> dict[str, object]:
+        """What was chosen, by the option's name."""
+        return {f"--{name}": value for name, value in self._asdict().items()}
 
 
 def _write(store: Path, sheet: Path, wanted: _WantedPairs, *, force: bool) -> None:
@@ -101,9 +132,11 @@ def _write(store: Path, sheet: Path, wanted: _WantedPairs, *, force: bool) -> No
     rounds = range(1, most + 1) if wanted.round is None else range(wanted.round, wanted.round + 1)
     pairs: dict[str, Any] = {
         "rounds": rounds,
-        "against": comparisons(wanted.against),
-        "seed": wanted.seed,
+        "against": comparisons(wanted.against or _DEFAULT_AGAINST),
+        "seed": wanted.seed or 0,
     }
+    if sheet.suffix.lower() not in {"", ".csv", ".jsonl"}:
+        raise InputError(f"{sheet}: a sheet's name ends in .csv or .jsonl.")
     with new_file(sheet, force=force) as file:
         only = None
         if wanted.sample is not None:
@@ -112,7 +145,7 @@ def _write(store: Path, sheet: Path, wanted: _WantedPairs, *, force: bool) -> No
             questions = questions_for_people(opened.contents(), **pairs, only=only)
         if not questions:
             raise InputError(f"{store} holds no changed text in these rounds.")
-        write_sheet(file, questions, as_csv=sheet.suffix != ".jsonl")
+        write_sheet(file, questions, as_csv=sheet.suffix.lower() != ".jsonl")
     output.results.print(output.printable(f"{sheet}: {len(questions)} pairs to judge"))
 
 

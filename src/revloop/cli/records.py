@@ -50,6 +50,7 @@ from revloop.records import (
 )
 from revloop.rows.unusable import Defect, refuse_if_all_unusable
 from revloop.store import Feedback, Store
+from revloop.values import json_text
 
 Prompts = Annotated[
     str, typer.Option(help=RunOptions.model_fields["prompts"].description, metavar="NAME|DIR")
@@ -295,7 +296,7 @@ def _write(values: Iterable[BaseModel], out: TextIO | None) -> int:
     """Write values as JSON lines; returns their number."""
     count = 0
     for value in values:
-        line = value.model_dump_json(exclude_defaults=True)
+        line = json_text(value.model_dump(exclude_defaults=True))
         if out is None:
             output.print_json(line)
         else:

@@ -50,7 +50,7 @@ def sample_pairs(
                     of_round = strata.setdefault(SampleKey(pair.against, pair.round), {})
                     of_round.setdefault(pair.question.digest, stratum_of(trajectory, by))
     with Samples.open(path) as samples:
-        drawn = [samples.declare(key, size, seed, known) for key, known in strata.items()]
+        drawn = [samples.declare(key, size, seed, known, by=by) for key, known in strata.items()]
     return frozenset(pair for sample in drawn for pair in sample.pairs)
 
 

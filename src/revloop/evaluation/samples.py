@@ -22,10 +22,17 @@ if TYPE_CHECKING:
 Stratum = TypeVar("Stratum", bound=Any)
 """A stratum's name; names are put in order."""
 
-_SAME = "SELECT id FROM samples WHERE against = ? AND round = ? AND size IS ? AND seed = ?"
+_SAME = """
+SELECT id FROM samples LEFT JOIN sample_fields ON sample = id
+WHERE against = ? AND round = ? AND size IS ? AND seed = ? AND field IS ?
+ORDER BY id DESC LIMIT 1
+"""
+_AGAIN = "UPDATE samples SET declared_at = ? WHERE id = ?"
 _ADD = "INSERT INTO samples (against, round, size, seed, declared_at) VALUES (?, ?, ?, ?, ?)"
+_ADD_FIELD = "INSERT INTO sample_fields (sample, field) VALUES (?, ?)"
 _ADD_PAIRS = "INSERT OR IGNORE INTO sampled VALUES {rows}"
 _PAIRS = "SELECT question FROM sampled WHERE sample = ?"
+_IN_ORDER = "SELECT against, round, size, id FROM samples ORDER BY declared_at, id"
 
 
 class SampleKey(NamedTuple):
@@ -57,32 +64,44 @@ class Samples(StoreTables):
     schema = SAMPLES
 
     def declare(
-        self, key: SampleKey, size: int | None, seed: int, strata: Mapping[str, str]
+        self,
+        key: SampleKey,
+        size: int | None,
+        seed: int,
+        strata: Mapping[str, str],
+        *,
+        by: str | None = None,
     ) -> DeclaredSample:
-        """Declare a sample, or find it if it was declared before.
+        """Declare a sample, or find it if it was declared before; either way it is the latest.
+
+        A sample that was drawn when there were fewer pairs than wanted is drawn anew.
 
         Args:
             key: The round.
             size: Number of pairs; None: all.
             seed: Random seed.
             strata: The stratum of each pair, by the digest of its question.
+            by: The field of the drafts that the strata are split by, if any.
         """
+        now = datetime.now(UTC).isoformat()
         with self._file.transaction():
-            found = self._file.rows(_SAME, (*key, size, seed))
-            if found:
-                (id_,) = found[0]
-            else:
-                now = datetime.now(UTC).isoformat()
-                id_ = self._file.write(_ADD, (*key, size, seed, now))
-                drawn = [] if size is None else draw(strata, size, seed)
-                self._file.write_many(_ADD_PAIRS, [(id_, pair) for pair in drawn])
-        return DeclaredSample(size, self._pairs(id_))
+            for (id_,) in self._file.rows(_SAME, (*key, size, seed, by)):
+                found = DeclaredSample(size, self._pairs(id_))
+                if size is None or len(found.pairs) >= min(size, len(strata)):
+                    self._file.write(_AGAIN, (now, id_))
+                    return found
+            id_ = self._file.write(_ADD, (*key, size, seed, now))
+            if by is not None:
+                self._file.write(_ADD_FIELD, (id_, by))
+            drawn = [] if size is None else draw(strata, size, seed)
+            self._file.write_many(_ADD_PAIRS, [(id_, pair) for pair in drawn])
+        return DeclaredSample(size, frozenset(drawn))
 
     def latest(self) -> dict[SampleKey, DeclaredSample]:
         """The last declared sample of each round."""
         if not self._has("samples"):
             return {}
-        rows = self._file.rows("SELECT against, round, size, id FROM samples ORDER BY id")
+        rows = self._file.rows(_IN_ORDER)
         newest = {SampleKey(against, round_): (size, id_) for against, round_, size, id_ in rows}
         return {key: DeclaredSample(size, self._pairs(id_)) for key, (size, id_) in newest.items()}
 

@@ -125,7 +125,7 @@ def read_sheet(path: Path) -> Iterator[FilledRow | UnusableSheetRow]:
         InputError: The file cannot be read.
     """
     text = read_text(path)
-    rows = _jsonl_rows(text) if path.suffix == ".jsonl" else _csv_rows(text, path)
+    rows = _jsonl_rows(text) if path.suffix.lower() == ".jsonl" else _csv_rows(text, path)
     for line, row in rows:
         if isinstance(row, str):
             yield UnusableSheetRow(line, row)

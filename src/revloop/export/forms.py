@@ -178,7 +178,7 @@ def _of_people(trajectory: Trajectory, context: FormContext) -> Iterator[Row]:
         if isinstance(entry, Finding):
             context.left_out[NO_RECORD] += 1
         else:
-            yield entry.record.model_dump(mode="json", exclude_defaults=True)
+            yield entry.record.model_dump(exclude_defaults=True)
 
 
 def _critic(trajectory: Trajectory, context: FormContext) -> Iterator[Row]:
@@ -192,7 +192,7 @@ def _critic(trajectory: Trajectory, context: FormContext) -> Iterator[Row]:
         if isinstance(entry, Finding) or not entry.record.has_critique:
             context.left_out[NO_RECORD] += 1
             continue
-        yield entry.record.model_dump(mode="json", exclude_defaults=True)
+        yield entry.record.model_dump(exclude_defaults=True)
 
 
 def _verdict(trajectory: Trajectory, version: Version, context: FormContext) -> str | None:

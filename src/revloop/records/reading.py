@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
@@ -14,7 +13,7 @@ from revloop.rows.layout import FileLayout, layout_of
 from revloop.rows.lines import lines_of
 from revloop.rows.parsing import json_fault
 from revloop.rows.row import DEFAULT_ROW_BYTES
-from revloop.values import Frozen, explain
+from revloop.values import Frozen, explain, read_any_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -161,7 +160,7 @@ def _row(line: RawRow) -> RecordRow | Finding:
         return _unreadable(line.number, line.fault)
     try:
         # not read_json, which refuses the whole line for what is wrong in one field
-        data = json.loads(raw.decode())
+        data = read_any_json(raw.decode())
     except (ValueError, RecursionError) as exc:
         return _unreadable(line.number, json_fault(raw, exc))
     if not isinstance(data, dict):

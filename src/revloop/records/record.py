@@ -10,7 +10,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 from pydantic_core import PydanticCustomError, PydanticSerializationError, to_json
 
 from revloop.trajectory import Draft, Message
@@ -28,6 +28,12 @@ def _writable(fields: dict[str, Any]) -> dict[str, Any]:
     except (PydanticSerializationError, ValueError) as exc:
         raise ValueError(f"cannot be written as JSON ({exc})") from exc
     return fields
+
+
+def _no_truth(score: object) -> object:
+    if isinstance(score, bool):
+        raise ValueError(f"is {str(score).lower()}, not a number")  # noqa: TRY004 - as pydantic needs
+    return score
 
 
 class Lesson(StrEnum):
@@ -51,7 +57,7 @@ class Record(Frozen):
         default=None, description="A conversation, oldest turn first, without the response."
     )
     response: Text = Field(description="The text that was criticised; never blank.")
-    score: float | None = Field(
+    score: Annotated[float | None, BeforeValidator(_no_truth)] = Field(
         default=None,
         allow_inf_nan=False,
         description="Overall score, on the scale of the prompt set that renders it.",

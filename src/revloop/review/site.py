@@ -57,7 +57,7 @@ class Site:
         self.feedback = Feedback.open_to_read(path)
         self.voting = Voting(
             *(path, follower, verdicts, self.listing),
-            *(options.sample, options.seed, options.vote_round),
+            *(options.sample, options.seed, options.by, options.vote_round),
         )
 
     @classmethod

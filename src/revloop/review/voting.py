@@ -76,6 +76,7 @@ class Voting:
         listing: Knows the pairs.
         size: Number of pairs in the sample; None: all.
         seed: Random seed of the sample and of the order.
+        by: The field of the drafts that the strata of the sample are split by, if any.
         round: The round whose texts are compared with the originals; None: the last one there is
             when the first person votes.
     """
@@ -86,6 +87,7 @@ class Voting:
     listing: Listing
     size: int | None = None
     seed: int = 0
+    by: str | None = None
     round: int | None = None
     _sample: DeclaredSample | None = None
     _writer: Verdicts | None = None
@@ -212,7 +214,9 @@ class Voting:
                 if self._sample is None and known:
                     strata = {pair.digest: pair.stratum for pair in known}
                     with Samples.open(self.path) as samples:
-                        self._sample = samples.declare(self.key, self.size, self.seed, strata)
+                        self._sample = samples.declare(
+                            self.key, self.size, self.seed, strata, by=self.by
+                        )
                 sample = self._sample
                 self._asked = [one for one in known if sample is None or sample.has(one.digest)]
                 self._orders.clear()

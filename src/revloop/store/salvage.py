@@ -174,6 +174,7 @@ def _people_made_whole(new: StoreFile, losses: Losses) -> Losses:
     new.write(_FEEDBACK_WITHOUT_VERSION, ())
     new.write("DELETE FROM sampled WHERE sample NOT IN (SELECT id FROM samples)", ())
     new.write(_EMPTY_SAMPLES, ())  # declared again, it is drawn again
+    new.write("DELETE FROM sample_fields WHERE sample NOT IN (SELECT id FROM samples)", ())
     return losses._replace(
         feedback=before - _number(new, "SELECT count(*) FROM feedback"),
         judges=_number(new, _NAMELESS_JUDGES),

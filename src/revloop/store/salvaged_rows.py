@@ -32,6 +32,7 @@ INSERT = {
     "verdict = excluded.verdict, given_at = excluded.given_at WHERE excluded.given_at > given_at",
     "samples": "INSERT OR IGNORE INTO samples VALUES (?, ?, ?, ?, ?, ?)",
     "sampled": "INSERT OR IGNORE INTO sampled VALUES (?, ?)",
+    "sample_fields": "INSERT OR IGNORE INTO sample_fields VALUES (?, ?)",
 }
 """How the rows of each table are inserted."""
 
@@ -44,7 +45,7 @@ def row_of(record: SqliteRecord) -> tuple[str, Row] | None:
     The column types identify the table.
     """
     try:
-        return _of_rounds(record) or _of_run(record) or _of_people(record)
+        return _of_rounds(record) or _of_run(record) or _of_people(record) or _of_samples(record)
     except ValueError:
         return None
 
@@ -94,9 +95,18 @@ def _of_people(record: SqliteRecord) -> tuple[str, Row] | None:
             Verdict.model_validate_json(verdict)
             datetime.fromisoformat(given_at)
             return ("verdicts", values) if _QUESTION.fullmatch(question) else None
+    return None
+
+
+def _of_samples(record: SqliteRecord) -> tuple[str, Row] | None:
+    """A row of what people were asked about."""
+    values = record.values
+    match values:
         case (None, "original" | "previous", int(), int() | None, int(), str(declared_at)):
             datetime.fromisoformat(declared_at)
             return "samples", (record.rowid, *values[1:])
+        case (None, str()):
+            return "sample_fields", (record.rowid, *values[1:])
         case (int(), str(question)) if record.rowid is None:
             return ("sampled", values) if _QUESTION.fullmatch(question) else None
     return None

@@ -89,12 +89,16 @@ CREATE TABLE IF NOT EXISTS samples (
     round INTEGER NOT NULL,
     size INTEGER,           -- NULL: all pairs of the round
     seed INTEGER NOT NULL,
-    declared_at TEXT NOT NULL
+    declared_at TEXT NOT NULL  -- the last time
 ) STRICT;
 CREATE TABLE IF NOT EXISTS sampled (
     sample INTEGER NOT NULL REFERENCES samples (id),
     question TEXT NOT NULL,
     PRIMARY KEY (sample, question)
 ) STRICT, WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS sample_fields (
+    sample INTEGER PRIMARY KEY REFERENCES samples (id),
+    field TEXT NOT NULL     -- it was drawn in proportion to this field of the drafts
+) STRICT;
 """
 """Of what people were asked to judge."""
