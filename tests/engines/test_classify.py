@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from revloop.engines.classify import ServerError
-from revloop.engines.replies import check_reply, check_status
+from revloop.engines.refusals import check_reply, check_status
 from revloop.errors import (
     AuthenticationError,
     ContentFilterError,

@@ -1,4 +1,4 @@
-"""Reading any reply of a server: `revloop.engines.replies`."""
+"""Reading any reply of a server: `revloop.engines.replies` and `revloop.engines.refusals`."""
 
 from __future__ import annotations
 
@@ -13,12 +13,8 @@ from hypothesis import strategies as st
 
 from revloop.engines.classify import ServerError
 from revloop.engines.rate_headers import retry_after_s
-from revloop.engines.replies import (
-    check_status,
-    json_object,
-    read_completion,
-    served,
-)
+from revloop.engines.refusals import check_status, json_object
+from revloop.engines.replies import read_completion, served
 from revloop.errors import (
     AuthenticationError,
     BadReplyError,

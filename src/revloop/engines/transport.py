@@ -24,7 +24,8 @@ from revloop.engines.headers import Headers
 from revloop.engines.metering import Meter
 from revloop.engines.outage import Faults, Outage, Waiting
 from revloop.engines.rate_limiter import RateLimiter
-from revloop.engines.replies import check_reply, check_status, json_object, usage_in
+from revloop.engines.refusals import check_reply, check_status, json_object
+from revloop.engines.replies import usage_in
 from revloop.engines.wire import (
     Upload,
     largest_reply_bytes,

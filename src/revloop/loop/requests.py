@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from copy import copy
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
-import anyio.to_thread
-
-from revloop.engines.base import LONG_CHARS
 from revloop.engines.room import generate_within
 from revloop.errors import EngineError
-from revloop.loop.greeting import begins_in_thought
+from revloop.loop.reply import NO_ANSWER, ReadReply, read_reply, usage_of, why_incomplete
 from revloop.loop.room import Leeway, leeway_after, leeway_of, thoughts_left_no_answer
-from revloop.prompts.parsing import UNFINISHED, UnfinishedThoughtError, UnusableError
+from revloop.prompts.parsing import UnusableError
 from revloop.tracing import asking
 from revloop.trajectory import End, Refusal, Step, StopReason
 from revloop.values import digest_of
@@ -22,19 +19,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from revloop.engines.base import Completion, Request
-    from revloop.loop.roles import Role, Roles
+    from revloop.loop.roles import Roles
     from revloop.options import RunSettings
     from revloop.prompts import Kind
-    from revloop.trajectory import Draft, FinishReason, Sampling, Usage
+    from revloop.trajectory import Draft, Sampling
 
 Parsed = TypeVar("Parsed")
-
-_NO_ANSWER: dict[FinishReason, tuple[StopReason, str]] = {
-    "content_filter": (StopReason.CONTENT_FILTERED, "the server's content filter cut it off"),
-    "refusal": (StopReason.REFUSED, "the model refuses to write it"),
-    "tool_calls": (StopReason.TOOL_CALLED, "it is a call of a tool, and none was offered"),
-}
-"""Ends after which no other try is worth its cost."""
 
 REPLY_CHARACTERS = 4_000
 """Characters kept of an unusable reply."""
@@ -46,23 +36,6 @@ class RoundFailedError(Exception):
     def __init__(self, end: End) -> None:
         super().__init__(end.detail)
         self.end = end
-
-
-@dataclass(frozen=True, slots=True)
-class _ReadReply:
-    """A completion without its thoughts.
-
-    Attributes:
-        completion: As the engine returned it.
-        text: The answer; None if there is none, for the reason ``why``.
-        thoughts: All thoughts, those that the server sent apart included.
-        why: Why there is no answer.
-    """
-
-    completion: Completion
-    text: str | None
-    thoughts: str
-    why: str = ""
 
 
 class RoundRequests:
@@ -151,9 +124,11 @@ class RoundRequests:
             asked = replace(request, sampling=sampling, stop=stops)
             with asking(kind):
                 completion = await generate_within(engine, asked, room)
-            reply = await self._read(kind, request, completion, given, sent_stops=bool(stops))
+            reply = await read_reply(
+                self._roles.of(kind), kind, request, completion, given, sent_stops=bool(stops)
+            )
             completion = reply.completion
-            cut, why = _cut(reply, request)
+            cut, why = why_incomplete(reply, request)
             stop, guard = cut or StopReason.UNPARSEABLE, None
             if reply.text is not None and (
                 not cut or (allow_cut and cut is StopReason.TOKEN_LIMIT)
@@ -169,7 +144,7 @@ class RoundRequests:
             await self._record(
                 kind, attempt, asked, reply, UnusableError(why, guard), sent_stops=sends
             )
-            if completion.finish_reason in _NO_ANSWER:
+            if completion.finish_reason in NO_ANSWER:
                 raise self.failed(stop, f"{_what(kind)} could not be used: {why}.")
             leeway = leeway_after(self.steps[-1], request, engine.context_tokens)
         often = "in 1 try" if tries == 1 else f"in {tries} tries"
@@ -226,64 +201,6 @@ class RoundRequests:
                     return leeway_after(step, request, context_tokens)
         return Leeway(request.max_tokens)
 
-    async def _read(
-        self,
-        kind: Kind,
-        request: Request,
-        completion: Completion,
-        given: Sequence[str],
-        *,
-        sent_stops: bool,
-    ) -> _ReadReply:
-        """Tell the thoughts in a completion from its answer."""
-        if completion.finish_reason in _NO_ANSWER:
-            return _ReadReply(completion, None, completion.thoughts)
-        sent, is_cut = completion.thoughts, completion.finish_reason == "length"
-        role = self._roles.of(kind)
-        try:
-            prompts = role.prompts.rewriting if kind == "rewrite" else role.prompts
-            text, inside = prompts.without_thoughts(
-                kind, completion.text, given, lead=request.prefill, is_cut=is_cut
-            )
-        except UnfinishedThoughtError as exc:
-            return _ReadReply(completion, None, _joined(sent, exc.thoughts), exc.reason)
-        except UnusableError as exc:
-            return _ReadReply(completion, None, sent, exc.reason)
-        thoughts = _joined(sent, inside)
-        may_be_thought = text.strip() and not thoughts and (is_cut or sent_stops)
-        if may_be_thought and await self._begins_in_thought(role, request, is_cut=is_cut):
-            return _ReadReply(completion, None, text, UNFINISHED)
-        if not sent_stops and (end := _first_of(request.stop, text)) is not None:
-            completion = replace(completion, finish_reason="stop", prefix=None)
-            text = text[:end]
-        return _ReadReply(completion, text, thoughts)
-
-    async def _begins_in_thought(self, role: Role, request: Request, *, is_cut: bool) -> bool:
-        """Whether a reply without marks is a thought whose opening mark is in the prompt.
-
-        A reply that was cut is taken for one if the greeting does not tell.
-        """
-        if isinstance(request.prompt, str) or request.prefill:
-            return False
-        begins = await begins_in_thought(*role, thinking=request.thinking)
-        return is_cut if begins is None else begins
-
-    async def _usage(self, kind: Kind, reply: _ReadReply) -> Usage:
-        """The tokens of a reply; those of its thoughts are counted if they were not reported."""
-        usage, thoughts = reply.completion.usage, reply.thoughts
-        if usage.thinking_tokens is not None or not thoughts:
-            return usage
-        count = self._roles.of(kind).engine.count_tokens
-        if len(thoughts) > LONG_CHARS:
-            counted = await anyio.to_thread.run_sync(count, thoughts, abandon_on_cancel=True)
-        else:
-            counted = count(thoughts)
-        if counted is None:
-            return usage
-        return usage.model_copy(
-            update={"thinking_tokens": min(counted, usage.generated_tokens or counted)}
-        )
-
     def _sampling(self, kind: Kind, attempt: int) -> Sampling:
         """The sampling of one request, with its own seed.
 
@@ -305,7 +222,7 @@ class RoundRequests:
         kind: Kind,
         attempt: int,
         asked: Request,
-        reply: _ReadReply,
+        reply: ReadReply,
         refused: UnusableError | None = None,
         *,
         sent_stops: bool,
@@ -328,7 +245,7 @@ class RoundRequests:
                 kind=kind,
                 attempt=attempt,
                 finish_reason=completion.finish_reason,
-                usage=await self._usage(kind, reply),
+                usage=await usage_of(reply, self._roles.of(kind).engine),
                 latency_s=completion.latency_s,
                 retries=completion.retries,
                 sampling=asked.sampling,
@@ -352,33 +269,8 @@ def _hint(guard: str | None, last: Step) -> str:
     return ""
 
 
-def _first_of(stops: Sequence[str], text: str) -> int | None:
-    """Where the first stop text in a text begins; None without one."""
-    return min((at for stop in stops if (at := text.find(stop)) >= 0), default=None)
-
-
-def _joined(*thoughts: str) -> str:
-    return "\n\n".join(filter(None, thoughts))
-
-
 def _without_reply(step: Step) -> Step:
     if step.refusal is None or step.refusal.reply is None:
         return step
     refusal = step.refusal.model_copy(update={"reply": None})
     return step.model_copy(update={"refusal": refusal, "thoughts": None})
-
-
-def _cut(reply: _ReadReply, request: Request) -> tuple[StopReason | None, str]:
-    """Why a reply is no complete answer, whatever it says; None if it may be one."""
-    completion = reply.completion
-    if completion.finish_reason in _NO_ANSWER:
-        return _NO_ANSWER[completion.finish_reason]
-    if completion.finish_reason != "length":
-        is_unfinished = reply.text is None and reply.why == UNFINISHED
-        return (StopReason.TOKEN_LIMIT if is_unfinished else None), reply.why
-    limit = completion.limit_tokens
-    if limit < request.max_tokens:
-        return StopReason.CONTEXT_FULL, f"it filled the {limit} tokens that were left"
-    if reply.text is None or not reply.text.strip():
-        return StopReason.TOKEN_LIMIT, f"its thoughts filled its limit of {limit} tokens"
-    return StopReason.TOKEN_LIMIT, f"it reached its limit of {limit} tokens"

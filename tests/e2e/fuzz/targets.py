@@ -10,12 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from revloop.engines.rate_headers import retry_after_s
-from revloop.engines.replies import (
-    check_status,
-    json_object,
-    read_completion,
-    served,
-)
+from revloop.engines.refusals import check_status, json_object
+from revloop.engines.replies import read_completion, served
 from revloop.errors import EngineError, InputError, PromptSetError
 from revloop.prompts import PromptSet
 from revloop.prompts.parsing import UnusableError

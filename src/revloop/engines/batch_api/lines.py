@@ -6,7 +6,8 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from revloop.engines.replies import Answer, check_reply, check_status, json_object, read_completion
+from revloop.engines.refusals import check_reply, check_status, json_object
+from revloop.engines.replies import Answer, read_completion
 from revloop.errors import BadReplyError, OverloadedError
 
 if TYPE_CHECKING:
