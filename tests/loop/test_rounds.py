@@ -17,7 +17,15 @@ from hypothesis import strategies as st
 from revloop.engines.base import Engine, Request
 from revloop.errors import RejectedError, StoreError, UnreachableError
 from revloop.loop import SHORTEST_CRITIQUE_TOKENS
-from revloop.trajectory import Draft, End, OpenTrajectory, Refusal, StopReason, Version
+from revloop.trajectory import (
+    Draft,
+    End,
+    EngineInfo,
+    OpenTrajectory,
+    Refusal,
+    StopReason,
+    Version,
+)
 from tests.helpers.scripted_engine import (
     LATENCY_S,
     Answer,
@@ -281,6 +289,31 @@ class TestSampling:
         assert first.seed != second.seed
         assert (first.temperature, second.temperature) == (0, 0.9)
         assert revision.temperature == 0
+
+    async def test_no_try_is_repeated_that_would_give_the_same_reply(self) -> None:
+        engine = ScriptedEngine(lambda _: Answer(SAID, "length"))
+        _, end = await run(engine, retry_temperature=0)
+        assert len(engine.requests) == 1
+        assert end.detail == (
+            "Round 1: the critique could not be used in 1 try (another at temperature 0 would be "
+            "the same, see --retry-temperature): it reached its limit of 384 tokens."
+        )
+
+    async def test_above_temperature_0_every_try_is_made(self) -> None:
+        engine = ScriptedEngine(lambda _: Answer(SAID, "length"))
+        await run(engine, temperature=0.5, retry_temperature=0)
+        assert len(engine.requests) == 3
+
+    async def test_a_server_that_takes_no_temperature_is_asked_again(self) -> None:
+        info = EngineInfo(kind="scripted", model="script", unsent=("temperature",))
+        engine = ScriptedEngine(lambda _: Answer(SAID, "length"), info=info)
+        await run(engine, retry_temperature=0)
+        assert len(engine.requests) == 3
+
+    async def test_a_try_with_more_room_for_thoughts_is_made_at_temperature_0(self) -> None:
+        engine = ScriptedEngine([Answer("", "length"), SAID, "b"])
+        await run(engine, iterations=1, retry_temperature=0)
+        assert len(engine.requests) == 3
 
     async def test_a_new_try_is_never_cooler(self) -> None:
         engine = ScriptedEngine(["no form", SAID, "b"])

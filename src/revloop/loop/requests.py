@@ -99,7 +99,7 @@ class RoundRequests:
         """Send a request until the reply is complete and parses, each time with another seed.
 
         If thoughts took the room of a reply, the next try has twice as much; if a stop text ended
-        them, the next try is sent without.
+        them, the next try is sent without. A try that would give the same reply is left out.
 
         Args:
             kind: What is requested.
@@ -146,8 +146,13 @@ class RoundRequests:
             )
             if completion.finish_reason in NO_ANSWER:
                 raise self.failed(stop, f"{_what(kind)} could not be used: {why}.")
-            leeway = leeway_after(self.steps[-1], request, engine.context_tokens)
-        often = "in 1 try" if tries == 1 else f"in {tries} tries"
+            before, leeway = leeway, leeway_after(self.steps[-1], request, engine.context_tokens)
+            if leeway == before and self._would_repeat(kind, attempt):
+                break
+        tried = attempt - first + 1
+        often = "in 1 try" if tried == 1 else f"in {tried} tries"
+        if tried < tries:
+            often += " (another at temperature 0 would be the same, see --retry-temperature)"
         hint = _hint(guard, self.steps[-1]) or self._hint_at_rewrite(kind)
         raise self.failed(stop, f"{_what(kind)} could not be used {often}: {why}{hint}.")
 
@@ -216,6 +221,14 @@ class RoundRequests:
             int(name, 16) >> 1,
             temperature=warmest if attempt > 1 or self.candidate else base.temperature,
         )
+
+    def _would_repeat(self, kind: Kind, attempt: int) -> bool:
+        """Whether the try after this one would give the same reply if it is sent the same prompt.
+
+        At temperature 0 the seed changes nothing. A server that takes no temperature uses its own.
+        """
+        both = (self._sampling(kind, number).temperature for number in (attempt, attempt + 1))
+        return not any(both) and "temperature" not in self._roles.of(kind).engine.info.unsent
 
     async def _record(
         self,

@@ -191,8 +191,8 @@ class LoopOptions(SettledOptions):
         default=None,
         ge=0,
         le=10,
-        description="Lowest temperature from the second try on; at 0, every try would give the "
-        "same text.",
+        description="Lowest temperature from the second try on. At 0 there is no second try after "
+        "one at temperature 0, since it would give the same text.",
     )
     seed: Annotated[int, Flag(metavar="N", panel="Sampling")] = Field(
         default=0,
