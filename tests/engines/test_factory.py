@@ -15,10 +15,11 @@ import pytest
 from revloop import AsyncReviser, InputError, Reviser, arevise, arevise_many, revise, revise_many
 from revloop.cli.app import app
 from revloop.demo import demo_drafts
-from revloop.engines.english import ENGLISH
+from revloop.engines.english import ENGLISH, load_prompts
 from revloop.engines.english.installed import cache_folder
 from revloop.engines.factory import PROOFREADS, with_default
-from revloop.options import EngineOptions
+from revloop.evaluation import reviser_keywords
+from revloop.options import EngineOptions, Policy, RunOptions
 from tests.helpers.command_line import Finished, revloop, start
 from tests.helpers.repository import DATA, TINY_CRITIC
 
@@ -130,11 +131,27 @@ def test_options_of_a_server_do_not_mean_the_proofreader(options: EngineOptions)
         with_default(options)
 
 
-def test_the_proofreader_refuses_another_prompt_set(caplog: pytest.LogCaptureFixture) -> None:
+@pytest.mark.parametrize("prompts", ["chat", "cnr"])  # cnr is other models' default
+def test_the_proofreader_refuses_another_prompt_set(
+    prompts: str, caplog: pytest.LogCaptureFixture
+) -> None:
     cache_folder().mkdir(parents=True)
-    with pytest.raises(InputError, match="leave --prompts chat out"):
-        revise("Good.", prompts="chat")
+    with pytest.raises(InputError, match=f"leave --prompts {prompts} out"):
+        revise("Good.", prompts=prompts)
     assert caplog.messages == [PROOFREADS]
+
+
+def test_the_proofreader_needs_no_choice_of_a_prompt_set() -> None:
+    of_the_critic, own = EngineOptions(model="demo"), EngineOptions(model=ENGLISH)
+    assert load_prompts(None, of_the_critic).name == "cnr"
+    assert load_prompts(None, own).name == load_prompts(ENGLISH, own).name == ENGLISH
+
+
+def test_a_prompt_set_counts_as_chosen_if_an_option_or_a_policy_names_it() -> None:
+    policy = Policy(rounds=1, prompts="cnr")
+    for chosen in (RunOptions(prompts="cnr"), RunOptions.model_validate({"policy": policy})):
+        assert reviser_keywords(chosen)["prompts"] == "cnr"
+    assert reviser_keywords(RunOptions())["prompts"] is None
 
 
 def test_an_empty_name_in_the_environment_names_nothing(monkeypatch: pytest.MonkeyPatch) -> None:

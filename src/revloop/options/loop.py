@@ -232,9 +232,9 @@ class LoopOptions(SettledOptions):
         return self
 
     @property
-    def prompts_of_policy(self) -> str:
-        """The prompt set where none is given: the policy's, or the default."""
-        return (self.policy and self.policy.prompts) or DEFAULT_PROMPTS
+    def prompts_of_policy(self) -> str | None:
+        """The policy's prompt set, for where none is given."""
+        return None if self.policy is None else self.policy.prompts
 
     def paths_read(self) -> dict[str, str | Path | None]:
         """The paths that are read, by what they name."""

@@ -2,6 +2,13 @@
 
 from revloop.engines.english.engine import ENGLISH
 from revloop.engines.english.installed import install, is_installed
-from revloop.engines.english.opening import load_prompts, open_proofreader
+from revloop.engines.english.opening import is_proofreader, load_prompts, open_proofreader
 
-__all__ = ["ENGLISH", "install", "is_installed", "load_prompts", "open_proofreader"]
+__all__ = [
+    "ENGLISH",
+    "install",
+    "is_installed",
+    "is_proofreader",
+    "load_prompts",
+    "open_proofreader",
+]

@@ -34,22 +34,28 @@ def open_proofreader() -> ProofreadingEngine:
     return ProofreadingEngine(reader, critic, version=adapter_version())
 
 
-def load_prompts(prompts: str | Path, options: EngineOptions) -> PromptSet:
+def is_proofreader(options: EngineOptions) -> bool:
+    """Whether the options name the model in this process, not one of that name at a server."""
+    return options.base_url is None and options.model == ENGLISH
+
+
+def load_prompts(prompts: str | Path | None, options: EngineOptions) -> PromptSet:
     """The prompt set for a model: the proofreader answers its own alone.
 
     Args:
-        prompts: The user's choice of a prompt set, or the default.
+        prompts: The user's choice of a prompt set; None: the model's default.
         options: The user's choice of a model.
 
     Raises:
         PromptSetError: There is no such set, or it cannot be used.
         InputError: Another set than its own is chosen for the proofreader.
     """
-    if options.base_url is not None or options.model != ENGLISH:
-        return PromptSet.load(prompts)
-    if str(prompts) not in {DEFAULT_PROMPTS, ENGLISH}:
+    if not is_proofreader(options):
+        return PromptSet.load(prompts or DEFAULT_PROMPTS)
+    if prompts is not None and str(prompts) != ENGLISH:
         raise InputError(
             f"The model {ENGLISH} answers its own prompt set alone: leave --prompts {prompts} out "
-            "(in Python prompts=), or name a server or another model."
+            "(in Python prompts=; it may stand in revloop.toml or the policy too), or name a "
+            "server or another model."
         )
     return PromptSet.load(ENGLISH)
