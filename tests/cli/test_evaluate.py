@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from revloop import StopReason
+from revloop import StopReason, arevise
 from revloop.evaluation import Evaluation, Question, Verdicts, stored_judges
 from revloop.evaluation.tables import COLUMNS
 from revloop.trajectory import JudgeInfo, Verdict
 from tests.helpers.command_line import Finished, revloop
 from tests.helpers.judges import store_of
+from tests.helpers.scripted_engine import ScriptedEngine, cnr_rounds
 from tests.helpers.stub_server import CHAT, StubServer, chat_completion, error
 
 if TYPE_CHECKING:
@@ -68,6 +69,17 @@ async def test_progress_can_be_json(folder: Path) -> None:
     assert read(finished).trajectories == 12
     told = {"judge": "mine:higher", "new": 48, "stored": 0, "unreadable": 0}
     assert json.loads(finished.err) == told
+
+
+async def test_a_model_without_a_price_is_told_before_a_judge_is_asked(folder: Path) -> None:
+    engine = ScriptedEngine(cnr_rounds("Four."))
+    await arevise("Five.", iterations=1, engine=engine, store=folder / "own.sqlite")
+    prices = '[models."other"]\ninput = 1\noutput = 1\n'
+    (folder / "prices.toml").write_text(f'currency = "EUR"\n{prices}', encoding="utf-8")
+    options = ("--judge", "mine:first", "--prices", "prices.toml")
+    finished = await evaluate(folder, *options, store="own.sqlite")
+    assert_failed(finished, 3, "No price is known for script: add")
+    assert stored_judges(folder / "own.sqlite") == []
 
 
 async def test_it_prints_a_table_of_the_rounds(folder: Path) -> None:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from revloop.options import Policy, ScoreBand
+from revloop.cli.pilot import policy_choices
+from revloop.options import EngineOptions, Policy, RunOptions, ScoreBand
 from revloop.options.policy import read_policy
 from tests.helpers.command_line import Finished, revloop
 from tests.helpers.stub_server import CHAT, StubServer, chat_completion
@@ -126,6 +127,29 @@ async def test_what_the_rounds_are_measured_with_is_in_the_policy(
     assert "no rounds above; --keep gate." in told
     assert "Expected harm: 0.0%" in told, "the gate keeps what would be broken"
     assert "The 3 judges agree on 0.0% of 60 verdicts" in told
+
+
+@pytest.mark.parametrize("options", [(), ("--judge", "SERVER", "--keep", "gate")])
+async def test_a_model_without_a_price_is_told_before_anything_is_asked(
+    server: StubServer, folder: Path, options: tuple[str, ...]
+) -> None:
+    unpriced = "critic" if not options else "judge"
+    prices = PRICES.replace("critic", "judge") if not options else PRICES
+    (folder / "prices.toml").write_text(prices, encoding="utf-8")
+    async with StubServer(models=("judge",)) as judge:
+        named = [judge.base_url if word == "SERVER" else word for word in options]
+        options = ("--judge", "mine:higher", *named, "--prices", "prices.toml")
+        finished = await pilot(folder, server, *options)
+        assert not judge.asked(CHAT)
+    assert finished.code == 3
+    assert f"No price is known for {unpriced}" in finished.err
+    assert not server.asked(CHAT)
+
+
+def test_a_policy_names_no_prompt_set_for_the_proofreader_which_brings_its_own() -> None:
+    proofreader, critic = EngineOptions(model="english"), EngineOptions(model="demo")
+    assert "prompts" not in policy_choices(RunOptions(), proofreader)
+    assert policy_choices(RunOptions(), critic)["prompts"] == "cnr"
 
 
 @pytest.mark.parametrize(

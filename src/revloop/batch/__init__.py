@@ -1,7 +1,7 @@
 """Revises many drafts concurrently: from a file of any size, or from any iterable."""
 
 from revloop.batch.budget import Budget
-from revloop.batch.many import arevise_many, revise_many
+from revloop.batch.many import arevise_many, revise_many, trajectories_of
 from revloop.batch.output import write_output, write_rejects
 from revloop.batch.progress import Progress, Snapshot
 from revloop.batch.run import Batch, BatchOutcome, Ending
@@ -17,6 +17,7 @@ __all__ = [
     "Snapshot",
     "arevise_many",
     "revise_many",
+    "trajectories_of",
     "write_output",
     "write_rejects",
 ]

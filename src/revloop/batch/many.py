@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Iterable, Iterator
+from contextlib import aclosing
 from typing import TYPE_CHECKING, Unpack
 
 import anyio
@@ -66,26 +67,54 @@ async def arevise_many(
     """
     rounds = checked_iterations(iterations)
     bounds = Concurrency(min_concurrency, max_concurrency)
-    async with AsyncReviser(**options) as reviser:
-        workers = Workers(
-            reviser,
-            iterations=rounds,
-            bounds=bounds,
-            progress=Progress(),
-            on_version=on_version,
-        )
-        send, receive = anyio.create_memory_object_stream[Trajectory]()
-        # a separate task: a task group must not be open in a generator that yields
-        work = asyncio.create_task(_revise_all(drafts, reviser, workers, send))
-        async with receive:
-            try:
-                async for trajectory in receive:
-                    yield trajectory
-                await work
-            finally:
-                work.cancel()
-                with anyio.CancelScope(shield=True):  # the reviser must outlive it
-                    await asyncio.wait([work])
+    async with (
+        AsyncReviser(**options) as reviser,
+        aclosing(
+            trajectories_of(
+                drafts, reviser, iterations=rounds, bounds=bounds, on_version=on_version
+            )
+        ) as trajectories,
+    ):
+        async for trajectory in trajectories:
+            yield trajectory
+
+
+async def trajectories_of(
+    drafts: Drafts,
+    reviser: AsyncReviser,
+    *,
+    iterations: int,
+    bounds: Concurrency,
+    on_version: OnVersion | None = None,
+) -> AsyncGenerator[Trajectory, None]:
+    """What :func:`arevise_many` does, with a reviser that is open.
+
+    Args:
+        drafts: Read as needed.
+        reviser: An open reviser.
+        iterations: Rounds for each.
+        bounds: Least and most requests under way.
+        on_version: Called with each new version and its draft, once it is stored.
+    """
+    workers = Workers(
+        reviser,
+        iterations=iterations,
+        bounds=bounds,
+        progress=Progress(),
+        on_version=on_version,
+    )
+    send, receive = anyio.create_memory_object_stream[Trajectory]()
+    # a separate task: a task group must not be open in a generator that yields
+    work = asyncio.create_task(_revise_all(drafts, reviser, workers, send))
+    async with receive:
+        try:
+            async for trajectory in receive:
+                yield trajectory
+            await work
+        finally:
+            work.cancel()
+            with anyio.CancelScope(shield=True):  # the reviser must outlive it
+                await asyncio.wait([work])
 
 
 def revise_many(

@@ -28,8 +28,10 @@ from revloop.evaluation import (
     stored_judges,
 )
 from revloop.evaluation.tables import write_figures
+from revloop.evaluation.worth import require_prices
 from revloop.files.paths import Writes, check_paths, standard_output
 from revloop.options import HOW_TO_NAME_A_JUDGE
+from revloop.store import Store
 
 if TYPE_CHECKING:
     from revloop.trajectory import JudgeInfo
@@ -87,6 +89,9 @@ async def ask_all(store: Path, options: EvaluationOptions, rounds: int) -> list[
     stored = stored_judges(store)
     if not options.judge:
         return stored
+    if (prices := options.read_prices()) is not None:  # before anything is asked
+        with Store.open_to_read(store) as opened:
+            require_prices(opened.contents(), rounds, prices)
     judges: list[JudgeInfo] = []
     for number, spec in enumerate(dict.fromkeys(options.judge), start=1):
         people = [info for info in stored if info.kind == "people" and info.name == spec]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import textwrap
+from contextlib import aclosing
 from itertools import chain
 from pathlib import Path
 from typing import Annotated, Any
@@ -10,7 +11,7 @@ from typing import Annotated, Any
 import anyio
 import typer
 
-from revloop.batch import InputSource, arevise_many
+from revloop.batch import InputSource, trajectories_of
 from revloop.cli import output
 from revloop.cli.batch import Input
 from revloop.cli.counting import counting
@@ -19,11 +20,19 @@ from revloop.cli.figures import print_agreement
 from revloop.cli.files import Force, new_file, paths_read
 from revloop.cli.generated import with_options
 from revloop.cli.tables import print_heading, print_table
+from revloop.engines.english import is_proofreader
 from revloop.engines.factory import with_default
 from revloop.errors import InputError
 from revloop.evaluation import EvaluationOptions, reviser_keywords
 from revloop.files.paths import Kind, Writes, check_paths
-from revloop.options import EngineOptions, RowOptions, RunOptions, StoreOptions
+from revloop.options import (
+    Concurrency,
+    EngineOptions,
+    Prices,
+    RowOptions,
+    RunOptions,
+    StoreOptions,
+)
 from revloop.pilot import (
     COST_COLUMN,
     OUTLAY_COLUMNS,
@@ -43,6 +52,7 @@ from revloop.pilot import (
     round_cells,
     sentences,
 )
+from revloop.reviser import AsyncReviser
 from revloop.trajectory import Draft
 
 EXAMPLE = (
@@ -90,14 +100,21 @@ def pilot(
     sample = draw(to_read.rows(None), pilot.sample, by=pilot.by, seed=pilot.sample_seed)
     _tell_sample(sample, pilot.by)
     of_rounds = _judged_by_need(loop)
-    anyio.run(_revise, sample.drafts, engine, of_rounds, store_file, store.new_run)
+    reviser = AsyncReviser(
+        engine=engine,
+        loop=of_rounds,
+        **reviser_keywords(of_rounds),
+        store=store_file,
+        new_run=store.new_run,
+    )
+    anyio.run(_revise, sample.drafts, reviser, loop.iterations, prices)
     asked = EvaluationOptions(judge=loop.judge, judge_prompts=loop.judge_prompts)
     judges = anyio.run(ask_all, store_file, asked, loop.iterations)
     measured = records_of(store_file, judges, loop.iterations, pilot.by, prices)
     if not measured.records:
         raise InputError(f"{store_file} holds no draft with {loop.iterations} judged rounds.")
     found = recommend(measured.records, loop.iterations, pilot.by, pilot.max_harm)
-    found = found._replace(policy=found.policy.model_copy(update=_choices(of_rounds)))
+    found = found._replace(policy=found.policy.model_copy(update=policy_choices(of_rounds, engine)))
     _tell(found, measured, pilot.by, None if prices is None else prices.currency)
     told = list(sentences(found, pilot.max_harm))
     for sentence in told:
@@ -113,28 +130,25 @@ def _judged_by_need(loop: RunOptions) -> RunOptions:
     return loop if needs_judges else loop.model_copy(update={"judge": ()})
 
 
-def _choices(loop: RunOptions) -> dict[str, Any]:
+def policy_choices(loop: RunOptions, engine: EngineOptions) -> dict[str, Any]:
     """What the policy says of the settings that its figures hold for."""
-    return {name: getattr(loop, name) for name in ("prompts", "keep", "candidates", "judge")}
+    names = ("keep", "candidates", "judge", *(() if is_proofreader(engine) else ("prompts",)))
+    return {name: getattr(loop, name) for name in names}
 
 
 async def _revise(
-    drafts: list[Draft], engine: EngineOptions, loop: RunOptions, store: Path, new_run: bool
+    drafts: list[Draft], reviser: AsyncReviser, iterations: int, prices: Prices | None
 ) -> None:
-    revised = arevise_many(
-        drafts,
-        iterations=loop.iterations,
-        engine=engine,
-        loop=loop,
-        **reviser_keywords(loop),
-        store=store,
-        new_run=new_run,
-    )
-    with counting("drafts", len(drafts)) as tell:
-        done = 0
-        async for _ in revised:
-            done += 1
-            tell(done, 0)
+    async with reviser:
+        if prices is not None:  # before anything is asked
+            prices.require(reviser.models)
+        revised = trajectories_of(drafts, reviser, iterations=iterations, bounds=Concurrency())
+        with counting("drafts", len(drafts)) as tell:
+            async with aclosing(revised):
+                done = 0
+                async for _ in revised:
+                    done += 1
+                    tell(done, 0)
 
 
 def _check_ending(path: Path) -> None:

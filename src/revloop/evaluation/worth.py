@@ -36,9 +36,7 @@ def spending_figures(
     Raises:
         InputError: A model has no price.
     """
-    taken: dict[int, Spending] = {}
-    for trajectory in trajectories:
-        taken = merged(taken, trajectory.spending_by_round)
+    taken = _taken(trajectories)
     if not any(spent.requests for spent in taken.values()):
         return ()
     by_round = [taken.get(round_, Spending()) for round_ in range(1, rounds + 1)]
@@ -56,6 +54,24 @@ def spending_figures(
         )
         for index, spent in enumerate(by_round)
     )
+
+
+def require_prices(trajectories: Iterable[Trajectory], rounds: int, prices: Prices) -> None:
+    """Refuse prices that lack a model of the rounds.
+
+    Raises:
+        InputError: A model has no price.
+    """
+    taken = _taken(trajectories)
+    for round_ in range(1, rounds + 1):
+        prices.require(taken.get(round_, Spending()).by_model)
+
+
+def _taken(trajectories: Iterable[Trajectory]) -> dict[int, Spending]:
+    taken: dict[int, Spending] = {}
+    for trajectory in trajectories:
+        taken = merged(taken, trajectory.spending_by_round)
+    return taken
 
 
 def _worths(of_judge: JudgeFigures, tokens: Sequence[int]) -> list[TokensWorth]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from contextlib import AsyncExitStack
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, Unpack
 
@@ -17,6 +18,7 @@ from revloop.demo import CRITIC_FOLDER
 from revloop.engines.batch_api.engine import BatchApiEngine
 from revloop.engines.english import load_prompts
 from revloop.engines.factory import open_engine, refuse_jobs, require_store, with_default
+from revloop.engines.metering import spending_of
 from revloop.errors import InputError
 from revloop.files.paths import Kind, Writes, check_paths
 from revloop.loop import Rounds, first_rounds, negotiate
@@ -173,6 +175,13 @@ class AsyncReviser:
     def judges(self) -> tuple[Judge, ...]:
         """The open judges and the open selector, if any."""
         return self._judges.all
+
+    @property
+    def models(self) -> list[str]:
+        """The models whose tokens rounds take, as a store names them; judges' only at servers."""
+        engines = [self.engine, *([] if self.editor is None else [self.editor])]
+        of_judges = [spending_of(judge).by_model for judge in self.judges]
+        return [*(engine.info.model for engine in engines), *chain.from_iterable(of_judges)]
 
     @property
     def store(self) -> Store | None:
