@@ -145,9 +145,17 @@ def test_fewer_than_one_round_are_refused(iterations: int) -> None:
         revise("Because.", iterations=iterations, engine=ScriptedEngine(counting()))
 
 
-def test_an_unknown_option_is_refused_by_name() -> None:
-    with pytest.raises(InputError, match="temprature"):
-        revise("Because.", temprature=0.5)  # type: ignore[call-arg] # the very mistake
+@pytest.mark.parametrize(
+    ("given", "meant"), [("temprature", "temperature"), ("itrations", "iterations")]
+)
+def test_an_unknown_option_is_refused_with_the_one_that_is_meant(given: str, meant: str) -> None:
+    with pytest.raises(InputError, match=f"no option '{given}'. Did you mean '{meant}'"):
+        revise("Because.", **{given: 1})  # type: ignore[arg-type] # the very mistake
+
+
+def test_an_option_of_a_call_is_no_option_of_a_reviser() -> None:
+    with pytest.raises(InputError, match=r"'iterations' .* give it to its revise\(\)"):
+        Reviser(iterations=2)  # type: ignore[call-arg] # the very mistake
 
 
 def test_an_option_out_of_range_is_refused_by_name() -> None:

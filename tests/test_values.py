@@ -50,8 +50,28 @@ def test_an_error_lists_every_field_by_the_name_it_is_shown_under() -> None:
         Note.model_validate({"text": "a\ud800", "more": 1})
     assert explain(caught.value, {"text": "--text"}) == (
         "--text: contains a lone surrogate (U+D800 at character 1), which UTF-8 cannot encode; "
-        "more: Extra inputs are not permitted"
+        "more: is not known"
     )
+
+
+class Sheet(Frozen):
+    note: Note
+    title: Text = ""
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ({"titel": "", "note": {"text": ""}}, "titel: is not known (did you mean 'title'?)"),
+        ({"note": {"text": "", "txt": 1}}, "note.txt: is not known (did you mean 'text'?)"),
+        ({"note": {"text": "", "xyzzy": 1}}, "note.xyzzy: is not known"),
+        ({"note": 3}, "note: must be an object of names and values"),
+    ],
+)
+def test_an_unknown_field_is_told_with_the_nearest(given: dict[str, object], told: str) -> None:
+    with pytest.raises(ValidationError) as caught:
+        Sheet.model_validate(given)
+    assert explain(caught.value, model=Sheet) == told
 
 
 def test_a_message_may_quote_what_utf8_cannot_encode() -> None:

@@ -6,12 +6,15 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
+from difflib import get_close_matches
 from typing import TYPE_CHECKING, Annotated, Any, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict
 from pydantic_core import from_json, to_json
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from pydantic import ValidationError
 
 _MAY_DIFFER = re.compile(rb"\d[.eE]|-0(?![.\d])")
@@ -178,12 +181,23 @@ def duration(seconds: float) -> str:
     return f"{seconds:.1f} s"
 
 
-def explain(exc: ValidationError, names: Mapping[str, str] | None = None) -> str:
+def nearest_name(name: str, known: Iterable[str]) -> str | None:
+    """The known name that a misspelt one probably means; None if none is near."""
+    return next(iter(get_close_matches(name, list(known), n=1)), None)
+
+
+def explain(
+    exc: ValidationError,
+    names: Mapping[str, str] | None = None,
+    *,
+    model: type[BaseModel] | None = None,
+) -> str:
     """A validation error on one line: each field with what is wrong with it.
 
     Args:
         exc: The error.
         names: Names to show for some fields.
+        model: What was validated: the nearest of its fields is told in place of an unknown one.
     """
     problems = []
     for error in exc.errors(include_url=False):
@@ -196,5 +210,20 @@ def explain(exc: ValidationError, names: Mapping[str, str] | None = None) -> str
             is_bytes = isinstance(error["input"], bytes | bytearray)
             half = "contains a lone surrogate, which UTF-8 cannot encode"
             what = "contains bytes that are not UTF-8" if is_bytes else half
+        elif error["type"] == "extra_forbidden":
+            near = nearest_name(str(error["loc"][-1]), _fields_at(model, error["loc"][:-1]))
+            what = "is not known" if near is None else f"is not known (did you mean '{near}'?)"
+        elif error["type"] in {"model_type", "dict_type"}:
+            what = "must be an object of names and values"
         problems.append(f"{where}: {what}" if where else what)
     return "; ".join(problems)
+
+
+def _fields_at(model: object, where: tuple[int | str, ...]) -> Iterable[str]:
+    """The fields of a model, or of the one within it at a place; none if it is no model."""
+    for name in where:
+        if not (isinstance(model, type) and issubclass(model, BaseModel)):
+            return ()
+        field = model.model_fields.get(str(name))
+        model = None if field is None else field.annotation
+    return model.model_fields if isinstance(model, type) and issubclass(model, BaseModel) else ()

@@ -174,7 +174,7 @@ class TestChecks:
 
     def test_a_wrong_one_is_told_with_its_place(self, folder: Path) -> None:
         (folder / "revloop.toml").write_text(self.CHECK + "most = 3\n", encoding="utf-8")
-        assert "revloop.toml: [[check]] 1: most: Extra inputs" in refused("revise", "x")
+        assert "revloop.toml: [[check]] 1: most: is not known" in refused("revise", "x")
 
     def test_two_files_of_checks_are_refused(self, folder: Path) -> None:
         both = '[loop]\nchecks = "checks.toml"\n' + self.CHECK

@@ -9,9 +9,13 @@ import threading
 import pytest
 from rich.console import Console
 
+from revloop import AsyncReviser
 from revloop.cli import counting as module
 from revloop.cli import output
 from revloop.cli.counting import counting, waiting
+from revloop.cli.revise import trouble
+from tests.helpers.http_engines import AT_ONCE, ask
+from tests.helpers.stub_server import COMPLETIONS, StubServer, completion, error
 
 Told = tuple[list[str], threading.Semaphore]
 
@@ -90,3 +94,22 @@ def test_without_a_terminal_a_line_says_every_while_what_is_waited_for(told: Tol
             assert has_come.acquire(timeout=60)
     assert lines[0].startswith("opening the critic: ")
     assert lines[0].endswith(" s so far")
+
+
+def test_what_is_waited_for_is_told_with_the_cause(told: Told) -> None:
+    lines, has_come = told
+    with waiting("revising", lambda: "held back by the rate limit"):
+        assert has_come.acquire(timeout=60)
+    assert lines[0].startswith("revising: ")
+    assert lines[0].endswith(" so far, held back by the rate limit")
+
+
+async def test_the_cause_is_what_the_server_said_last() -> None:
+    async with StubServer() as server:
+        server.on(COMPLETIONS, error(503, "Loading."), error(429, "Slow down."), completion())
+        async with AsyncReviser(base_url=server.base_url, retries=AT_ONCE) as reviser:
+            assert trouble(reviser.engines) == ""
+            await reviser.engine.generate(ask())
+            told = trouble(reviser.engines)
+    assert told.startswith("sent again 2x, last: http://127.0.0.1:")
+    assert told.endswith(" answers 429: Slow down.")

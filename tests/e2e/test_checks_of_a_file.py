@@ -84,4 +84,4 @@ async def test_a_wrong_check_is_told_before_any_request(work: Work) -> None:
         refused = await work.run(server, *OPTIONS)
         assert server.asked(COMPLETIONS) == []
     assert refused.code == 3
-    assert "[[check]] 2: whatever: Extra inputs are not permitted." in " ".join(refused.err.split())
+    assert "[[check]] 2: whatever: is not known." in " ".join(refused.err.split())

@@ -139,6 +139,10 @@ FOREIGN = {
     ),
     "bzip2": (b"BZh91AY" + b"x" * 50, "compressed with bzip2: decompress it with bzip2 -dc"),
     "a spreadsheet": (b"PK\x03\x04" + b"x" * 50, r"save its sheet as \.csv"),
+    "Arrow": (b"ARROW1\0\0" + b"x" * 50, "is an Arrow or Feather file: save .* as Parquet"),
+    "an Arrow stream": (b"\xff" * 4 + b"x" * 50, "is an Arrow stream: save .* as Parquet"),
+    "Avro": (b"Obj\x01" + b"x" * 50, "is an Avro file: save its rows as JSONL"),
+    "a PDF": (b"%PDF-1.7" + b"x" * 50, "is a PDF: extract its text"),
     "a store": (b"SQLite format 3\x00" + b"x" * 50, "revloop export"),
 }
 

@@ -543,7 +543,7 @@ class TestExplain:
             Sampling.model_validate({"temperature": -1, "heat": 1})
         assert explain(caught.value) == (
             "temperature: Input should be greater than or equal to 0; "
-            "heat: Extra inputs are not permitted"
+            "heat: is not known"
         )
 
     def test_the_value_that_was_wrong_is_not_repeated(self) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from os import environ
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from revloop.checks.builtin import CHECK_TABLE
 from revloop.errors import InputError
 from revloop.files.text import read_toml
+from revloop.values import nearest_name
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -84,6 +84,6 @@ def check_known(name: str, known: Collection[str], problem: str) -> None:
     """
     if name in known:
         return
-    nearest = get_close_matches(name, known, n=1)
-    hint = f"Did you mean '{nearest[0]}'?" if nearest else f"Known: {', '.join(sorted(known))}."
+    near = nearest_name(name, known)
+    hint = f"Did you mean '{near}'?" if near else f"Known: {', '.join(sorted(known))}."
     raise InputError(f"{problem}. {hint}")

@@ -88,7 +88,8 @@ def counting(what: str, total: int) -> Iterator[Callable[..., None]]:
 class _Wait:
     """What is waited for, and since when."""
 
-    def __init__(self, what: str) -> None:
+    def __init__(self, what: str, trouble: Callable[[], str]) -> None:
+        self._trouble = trouble
         self.tell(what)
 
     def tell(self, what: str) -> None:
@@ -97,25 +98,28 @@ class _Wait:
 
     def values(self) -> dict[str, Any]:
         """What is waited for, and how long already."""
-        return {"what": self._what, "elapsed_s": time.monotonic() - self._started}
+        elapsed_s = time.monotonic() - self._started
+        return {"what": self._what, "elapsed_s": elapsed_s, "trouble": self._trouble()}
 
     def line(self) -> str:
         """The same as a line."""
         found = self.values()
-        return f"{found['what']}: {duration(found['elapsed_s'])} so far"
+        trouble = f", {found['trouble']}" if found["trouble"] else ""
+        return f"{found['what']}: {duration(found['elapsed_s'])} so far{trouble}"
 
 
 @contextmanager
-def waiting(what: str) -> Iterator[Callable[[str], None]]:
+def waiting(what: str, trouble: Callable[[], str] = lambda: "") -> Iterator[Callable[[str], None]]:
     """Show what is waited for while the block runs.
 
     Args:
         what: It, at first.
+        trouble: Tells why it takes long; empty if nothing is known.
 
     Yields:
         A function that takes what is waited for next.
     """
-    wait = _Wait(what)
+    wait = _Wait(what, trouble)
     with showing(wait.line, wait.values):
         yield wait.tell
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -16,6 +16,8 @@ from revloop.cli.generated import with_options
 from revloop.cli.stores import tell_if_in_two_files
 from revloop.cli.versions import totals, version_teller
 from revloop.engines.factory import refuse_jobs
+from revloop.engines.outage import ReportsFaults
+from revloop.engines.rate_limiter import ObeysRateLimits
 from revloop.errors import EngineError, InputError
 from revloop.evaluation import reviser_keywords
 from revloop.files.compression import STANDARD_INPUT
@@ -24,6 +26,9 @@ from revloop.files.text import read_text
 from revloop.options import EngineOptions, RunOptions, StoreOptions
 from revloop.reviser import Reviser
 from revloop.trajectory import Draft, Trajectory, as_draft
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 EXAMPLE = (
     'Example: `revloop revise "Thier answer." --prompt "The question?" --iterations 3 '
@@ -73,7 +78,7 @@ def revise(
     )
     tell_if_in_two_files(context, store.store)
     draft = _draft(_read_response(response, file), prompt, draft_id)
-    with waiting("opening the critic") as wait_for, reviser:
+    with waiting("opening the critic", lambda: trouble(reviser.engines)) as wait_for, reviser:
         wait_for("revising")
         tell = version_teller(loop.iterations)
         trajectory = reviser.revise(draft, iterations=loop.iterations, on_version=tell)
@@ -81,6 +86,18 @@ def revise(
     if trajectory.end is not None and trajectory.end.reason.is_failure:
         output.complain(f"Only {trajectory.rounds} of {loop.iterations} rounds were done.")
         raise typer.Exit(EngineError.exit_code)
+
+
+def trouble(engines: Sequence[object]) -> str:
+    """Why the requests to some engines take long; empty if nothing is known."""
+    held = sum(one.held_back() for one in engines if isinstance(one, ObeysRateLimits))
+    faults = [one.faults() for one in engines if isinstance(one, ReportsFaults)]
+    known = [found for found in faults if found is not None]
+    parts = ["held back by the rate limit"] if held else []
+    if known:
+        last = max(known, key=lambda found: found.last_at_s)
+        parts.append(f"sent again {sum(one.retries for one in known)}x, last: {last.last}")
+    return ", ".join(parts)
 
 
 def _print(trajectory: Trajectory, *, as_json: bool) -> None:

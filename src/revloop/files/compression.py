@@ -28,6 +28,10 @@ _UNSUPPORTED = {
     b"BZh": "is compressed with bzip2: decompress it with bzip2 -dc FILE > rows.jsonl",
     b"\xfd7zX": "is compressed with xz: decompress it with xz -dc FILE > rows.jsonl",
     b"PK\x03\x04": "is a ZIP archive or a spreadsheet: unzip it, or save its sheet as .csv",
+    b"ARRO": "is an Arrow or Feather file: save its table as Parquet",
+    b"\xff\xff\xff\xff": "is an Arrow stream: save its table as Parquet",
+    b"Obj\x01": "is an Avro file: save its rows as JSONL or Parquet",
+    b"%PDF": "is a PDF: extract its text first, with pdftotext for example",
     b"SQLi": "is an SQLite file: revloop export writes the contents of a store",
 }
 

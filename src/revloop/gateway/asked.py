@@ -127,7 +127,9 @@ def _fields(given: object) -> RevloopFields:
     except ValidationError as exc:
         first = exc.errors(include_url=False)[0]["loc"]
         where = ".".join(["revloop", *map(str, first)])
-        raise invalid(f"'revloop' cannot be used: {explain(exc)}.", where) from exc
+        raise invalid(
+            f"'revloop' cannot be used: {explain(exc, model=RevloopFields)}.", where
+        ) from exc
 
 
 def _rounds_named(model: object, defaults: ServedDefaults) -> tuple[str, int | None]:

@@ -108,4 +108,4 @@ def read_policy(source: object) -> object:
     try:
         return Policy.model_validate(read_toml(Path(source)))
     except ValidationError as exc:
-        raise InputError(f"{source} is no policy: {explain(exc)}.") from exc
+        raise InputError(f"{source} is no policy: {explain(exc, model=Policy)}.") from exc

@@ -54,7 +54,7 @@ def read_text(path: Path) -> str:
         PromptSetError: It is missing, unreadable or not UTF-8.
     """
     try:
-        return path.read_bytes().decode("utf-8")
+        return path.read_bytes().decode("utf-8-sig")
     except FileNotFoundError as exc:
         raise PromptSetError(f"{path} is missing.") from exc
     except OSError as exc:
@@ -74,7 +74,7 @@ def load_settings(path: Path, model: type[Settings]) -> Settings:
     except tomllib.TOMLDecodeError as exc:
         raise PromptSetError(f"{path} is not TOML: {exc}.") from exc
     except ValidationError as exc:
-        raise PromptSetError(f"{path}: {explain(exc)}.") from exc
+        raise PromptSetError(f"{path}: {explain(exc, model=model)}.") from exc
 
 
 def load_template(

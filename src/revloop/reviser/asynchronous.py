@@ -31,6 +31,7 @@ from revloop.options import (
     RunSettings,
     checked_iterations,
 )
+from revloop.reviser.options import refuse_unknown
 from revloop.store import Run, Store
 from revloop.trajectory import Draft, Judge, Message, OpenTrajectory, Trajectory, Version, as_draft
 from revloop.values import digest_of, explain
@@ -58,6 +59,7 @@ class AsyncReviser:
     """
 
     def __init__(self, **options: Unpack[ReviserOptions]) -> None:
+        refuse_unknown(options)
         rest: dict[str, Any] = dict(options)
         engine, loop = rest.pop("engine", None), rest.pop("loop", None)
         chosen = engine if isinstance(engine, EngineOptions) else None
@@ -170,6 +172,11 @@ class AsyncReviser:
         """The editor's open engine, if it is not the critic's."""
         editor = self._editor
         return None if editor is None or editor.engine is self._engine else editor.engine
+
+    @property
+    def engines(self) -> tuple[Engine, ...]:
+        """The engines that are open: the critic's, and the editor's if it is another."""
+        return tuple(one for one in (self._engine, self.editor) if one is not None)
 
     @property
     def judges(self) -> tuple[Judge, ...]:

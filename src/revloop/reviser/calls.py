@@ -15,6 +15,7 @@ from revloop.trajectory.warning import warn_if_failed
 if TYPE_CHECKING:
     from types import TracebackType
 
+    from revloop.engines.base import Engine
     from revloop.options import RunSettings
     from revloop.reviser.asynchronous import DraftLike, OnVersion, Prompt
     from revloop.reviser.options import ReviserOptions
@@ -57,6 +58,11 @@ class Reviser:
     def settings(self) -> RunSettings:
         """The settings in use, including the prompt set's defaults."""
         return self._reviser.settings
+
+    @property
+    def engines(self) -> tuple[Engine, ...]:
+        """The engines that are open: the critic's, and the editor's if it is another."""
+        return self._reviser.engines
 
     def revise(
         self,

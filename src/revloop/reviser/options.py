@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypedDict
 
+from revloop.errors import InputError
+from revloop.values import nearest_name
+
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
     from pathlib import Path
 
     from pydantic import SecretStr
@@ -105,3 +108,22 @@ class ReviserOptions(TypedDict, total=False):
     stop_verified: bool
     check_timeout_s: float
     no_guards: Sequence[GuardName]
+
+
+_OF_A_CALL = ("response", "prompt", "iterations", "on_version")
+
+
+def refuse_unknown(given: Iterable[str]) -> None:
+    """Make sure that options have known names.
+
+    Raises:
+        InputError: One has not; the error tells the nearest, or where it belongs.
+    """
+    known = ReviserOptions.__annotations__
+    for name in given:
+        if name in _OF_A_CALL:
+            raise InputError(f"'{name}' is no option of a reviser: give it to its revise().")
+        if name not in known:
+            near = nearest_name(name, [*known, *_OF_A_CALL])
+            hint = "" if near is None else f" Did you mean '{near}'?"
+            raise InputError(f"There is no option '{name}'.{hint}")

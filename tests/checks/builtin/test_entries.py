@@ -87,7 +87,7 @@ def test_files_are_relative_to_the_folder_of_the_file(tmp_path: Path) -> None:
         ('[[check]]\nkind = "lenght"', r"\[\[check\]\] 1: there is no kind 'lenght'\. Known: "),
         (
             '[[check]]\nkind = "links"\n[[check]]\nkind = "length"\nword_max = 3',
-            r"\[\[check\]\] 2: word_max: Extra inputs are not permitted",
+            r"\[\[check\]\] 2: word_max: is not known",
         ),
         (
             '[[check]]\nkind = "length"\nwords_max = "3"',
