@@ -542,8 +542,7 @@ class TestExplain:
         with pytest.raises(ValidationError) as caught:
             Sampling.model_validate({"temperature": -1, "heat": 1})
         assert explain(caught.value) == (
-            "temperature: Input should be greater than or equal to 0; "
-            "heat: is not known"
+            "temperature: Input should be greater than or equal to 0; heat: is not known"
         )
 
     def test_the_value_that_was_wrong_is_not_repeated(self) -> None:
