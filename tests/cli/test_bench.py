@@ -51,6 +51,14 @@ async def test_throughput_is_measured_against_the_oracle(
     assert compared.out.startswith("0 figures changed; ")
 
 
+async def test_that_an_editor_is_not_measured_is_told(tmp_path: Path) -> None:
+    (tmp_path / "revloop.toml").write_text('[loop]\neditor = "http://127.0.0.1:8001"\n')
+    options = ("--base-url", "http://127.0.0.1:8000", "--input", "missing.jsonl")
+    finished = await revloop("bench", "throughput", *options, folder=tmp_path)
+    assert finished.code == 3
+    assert "The editor in revloop.toml is left out: one engine is measured" in finished.err
+
+
 async def test_a_file_of_drafts_can_be_measured(vllm_server: Served, tmp_path: Path) -> None:
     (tmp_path / "mine.jsonl").write_text('{"response": "one"}\nnot json\n{"response": "two"}\n')
     finished = await revloop(

@@ -15,6 +15,7 @@ from revloop.batch import InputSource
 from revloop.bench import BenchResult, Workload, changes, different_settings, measure_throughput
 from revloop.bench.plots import check_plot, plot_throughput
 from revloop.cli import output
+from revloop.cli.config_file import read_config
 from revloop.cli.files import paths_read
 from revloop.cli.generated import with_options
 from revloop.cli.tables import print_table
@@ -88,6 +89,7 @@ def throughput(
     """
     require_engine(engine)
     refuse_jobs(engine, "a measurement")
+    _tell_of_an_editor()
     reads = paths_read(engine, loop, judges=(*loop.judge, loop.selector))
     check_paths(_written(result_file, plot), reads, data=bench.input)
     if bench.input is not None:
@@ -134,6 +136,17 @@ def compare(
     output.results.print(
         f"{len(found) - within} figures changed; {within} stayed within the noise."
     )
+
+
+def _tell_of_an_editor() -> None:
+    """Say that the editor of a file made for other commands is no part of the measurement."""
+    file = read_config()
+    if "editor" in file.tables.get("loop", {}):
+        output.say(
+            output.printable(
+                f"The editor in {file.path} is left out: one engine is measured, with all requests."
+            )
+        )
 
 
 def _written(result_file: Path | None, plot: Path | None) -> list[Writes]:
