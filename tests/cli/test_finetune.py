@@ -96,6 +96,9 @@ def test_a_plan_for_this_machine_needs_no_numbers(folder: Path) -> None:
     done = CliRunner().invoke(app, [*RUN.split(), "--dry-run"])
     assert done.exit_code == 0, done.output
     assert "1 left out: line 3: " in done.stdout
+    assert "Warning" not in done.stdout
+    done = CliRunner().invoke(app, [*RUN.split(), "--validation", "records.jsonl", "--dry-run"])
+    assert "2 validation records have prompts of training records" in done.stdout
 
 
 @pytest.mark.parametrize(

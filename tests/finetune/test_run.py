@@ -332,6 +332,15 @@ def test_a_plan_writes_nothing(base: str, records: Path, tmp_path: Path) -> None
     assert list(tmp_path.iterdir()) == []
 
 
+def test_held_out_records_with_prompts_of_training_records_are_counted(
+    base: str, records: Path, tmp_path: Path
+) -> None:
+    held_out = write_records(tmp_path / "held_out.jsonl", [feedback("Al"), feedback("Xenia")])
+    seen = write_records(tmp_path / "seen.jsonl", [feedback("Al")])
+    assert plan(seen, base, QUICK, validation=held_out).job.validation.known == 1
+    assert plan(records, base, QUICK).job.validation.known == 0
+
+
 def refuse(
     match: str, error: type[Exception], records: Path, base: str, output: Path, **options: Any
 ) -> None:

@@ -37,7 +37,10 @@ from revloop.finetune.launch import (
 from revloop.options import Flag, Options
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from revloop.finetune import TrainingPlan
+    from revloop.finetune.examples import Examples
 
 EXAMPLE = (
     "Example: `revloop finetune records.jsonl --recipe falcon-40b-instruct --output critic-run "
@@ -193,10 +196,21 @@ def _tell_plan(planned: TrainingPlan) -> None:
         left_out = f"{len(side.left_out)} left out{summary(side.left_out)}"
         note = f" ({left_out})" if side.left_out else ""
         output.say(f"{name}: {side.records} records, {side.target_tokens:,} target tokens{note}")
+    for known in _known_prompts(job.validation):
+        output.say(f"warning: {known}")
     output.say(
         f"precision: {job.settings.precision}; memory: {planned.estimate.total_gib:.1f} GiB "
         f"estimated; steps: {job.steps}"
     )
+
+
+def _known_prompts(held_out: Examples) -> Iterator[str]:
+    """A warning that the validation loss says less than it seems to, if it does."""
+    if held_out.known:
+        yield (
+            f"{held_out.known} validation records have prompts of training records, so their loss "
+            "tells little about other prompts. `revloop records split` keeps prompts apart."
+        )
 
 
 def _show(planned: TrainingPlan) -> None:
@@ -207,6 +221,7 @@ def _show(planned: TrainingPlan) -> None:
         ("Base", f"{job.base.model}, {job.base.anatomy.parameters:,} parameters"),
         ("Training records", _described(job.training.records, job.training.left_out)),
         ("Validation records", _described(job.validation.records, job.validation.left_out)),
+        *(("Warning", known) for known in _known_prompts(job.validation)),
         ("Longest example", f"{job.training.longest_tokens:,} tokens"),
         ("Steps", f"{job.steps:,} of {job.settings.batch_size} records"),
         ("Precision", str(job.settings.precision)),

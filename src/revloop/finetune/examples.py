@@ -65,11 +65,13 @@ class Examples:
         sequences: The examples, in the order of the file.
         records: Number of records behind them.
         left_out: For each record left out, the reason.
+        known: Held-out records whose prompt a training record has, too.
     """
 
     sequences: tuple[TrainingExample, ...]
     records: int
     left_out: tuple[str, ...]
+    known: int = 0
 
     @property
     def digest(self) -> str:

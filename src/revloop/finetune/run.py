@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,6 +18,7 @@ from revloop.finetune.run_folder import Identity, RunFile, TrainingFolder, versi
 from revloop.finetune.settings import FinetuneSettings, with_changes
 from revloop.finetune.training import TrainingJob, check_launch, check_libraries, train
 from revloop.prompts import PromptSet
+from revloop.records import prompt_key
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -222,7 +223,9 @@ def _examples(
         if not side.sequences and path is not None:
             why = summary(side.left_out)
             raise InputError(f"{path} holds no usable record{why}.")
-    return sides
+    prompts = {prompt_key(record) for record in training}
+    known = sum(prompt_key(record) in prompts for record in held_out)
+    return sides[0], replace(sides[1], known=known)
 
 
 def _prepare(folder: TrainingFolder, planned: TrainingPlan, *, resume: bool) -> None:
