@@ -35,6 +35,8 @@ def test_letters_digits_and_marks_are_printed_as_they_are(text: str) -> None:
         ("user\u202etxt.exe", "user<U+202E>txt.exe"),
         ("\u200f", "<U+200F>"),
         ("one\ntwo\tthree", "one\ntwo\tthree"),
+        ("a \U0001f469\u200d\U0001f52c", "a \U0001f469\u200d\U0001f52c"),
+        ("\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645",) * 2,
     ],
 )
 def test_what_could_act_on_a_terminal_becomes_a_picture_of_itself(text: str, shown: str) -> None:

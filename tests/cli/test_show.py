@@ -138,7 +138,8 @@ async def test_a_stop_reason_that_there_is_not_is_told(judged: Path) -> None:
 async def test_harm_needs_verdicts(store: Path) -> None:
     shown = await revloop("show", store.name, "--harmed", folder=store.parent)
     assert shown.code == 3
-    assert "has no verdicts" in shown.err
+    told = " ".join(shown.err.split())
+    assert f"Compare them (revloop evaluate {store.name} --judge JUDGE)." in told
 
 
 async def test_the_critics_first_and_last_scores_are_listed_and_sorted(tmp_path: Path) -> None:

@@ -41,6 +41,8 @@ class ProgressMode:
 mode = ProgressMode()
 
 # bidirectional controls, which can make a text look like another one
+_JOINERS = "\u200c\u200d"
+"""Joiners within emoji, and letters of Persian and of languages of India: they do no harm."""
 _REORDERING = "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
 
 
@@ -148,7 +150,12 @@ def _write(text: str) -> None:
 
 def _shown(letter: str) -> str:
     code, is_space = ord(letter), unicodedata.category(letter).startswith("Z")
-    if letter in "\n\t" or is_space or (letter.isprintable() and letter not in _REORDERING):
+    if (
+        letter in "\n\t"
+        or is_space
+        or letter in _JOINERS
+        or (letter.isprintable() and letter not in _REORDERING)
+    ):
         return letter
     if code < 0x20:
         return chr(0x2400 + code)

@@ -110,7 +110,7 @@ def show(
         preferences = None
         if harmed:
             verdicts = opened.enter_context(Verdicts.open_to_read(store))
-            preferences = judged_preferences(read, verdicts, ExportOptions(), run)
+            preferences = judged_preferences(read, verdicts, ExportOptions(), run, or_scores=False)
         wanted = _Filter(filters_of(where or ()), _checked_reasons(reason or ()), preferences)
         contents = read.contents(run, name=draft_id)
         if draft_id is not None:

@@ -131,6 +131,7 @@ def judged_preferences(
     run: int | None,
     *,
     needs_judges: bool = True,
+    or_scores: bool = True,
 ) -> JudgedPreferences:
     """The preferences of the judges that the options name, or of all that a store knows.
 
@@ -140,6 +141,7 @@ def judged_preferences(
         options: Which judges, and by which rules.
         run: The run that is read; None: the newest with a trajectory.
         needs_judges: Whether it is an error if there is no judge at all and none is named.
+        or_scores: Whether the caller could take the critic's scores in their place.
 
     Raises:
         InputError: The store has no verdict of a judge, or none at all.
@@ -151,6 +153,12 @@ def judged_preferences(
     known += [judge for judge in of_loop if judge.digest not in stored]
     if not (known or needs_judges or options.judge):
         return JudgedPreferences(verdicts.get, (), options)
+    if not known:
+        scores = ", or take the critic's scores (--prefer scores)" if or_scores else ""
+        raise InputError(
+            f"{store.path} has no verdicts, so nothing says which version is better. Compare them "
+            f"(revloop evaluate {store.path} --judge JUDGE){scores}."
+        )
     judges = _judges_named(known, options.judge, store.path)
     return JudgedPreferences(verdicts.get, judges, options, of_loop=of_loop)
 
@@ -169,13 +177,8 @@ def _judges_named(
     """The judges with some names; all, if none is named.
 
     Raises:
-        InputError: The store has no verdict of one, or none at all.
+        InputError: The store has no verdict of one.
     """
-    if not known:
-        raise InputError(
-            f"{store} has no verdicts, so nothing says which version is better. Compare them "
-            "(revloop evaluate STORE --judge JUDGE), or take the critic's scores (--prefer scores)."
-        )
     for name in names:
         if all(judge.name != name for judge in known):
             there = ", ".join(dict.fromkeys(f"'{judge.name}'" for judge in known))
