@@ -153,6 +153,32 @@ def test_an_unknown_option_is_refused_with_the_one_that_is_meant(given: str, mea
         revise("Because.", **{given: 1})  # type: ignore[arg-type] # the very mistake
 
 
+@pytest.mark.parametrize("name", ["engine", "editor"])
+def test_an_address_in_place_of_an_engine_is_told(name: str) -> None:
+    options = {"engine": ScriptedEngine(counting()), name: "http://127.0.0.1:9"}
+    with pytest.raises(InputError, match=f"{name} is a str, not an engine: .* base_url="):
+        revise("Because.", **options)  # type: ignore[arg-type] # the very mistake
+
+
+def test_a_function_in_place_of_a_judge_is_told() -> None:
+    def longer(_draft: Draft, first: str, second: str) -> str:
+        return max(first, second, key=len)
+
+    for judge in (longer, lambda: 5):
+        with pytest.raises(InputError, match=r"is no judge, .* partial\(open_judge, "):
+            revise(
+                "Because.",
+                engine=ScriptedEngine(counting()),
+                keep="gate",
+                judge=judge,  # type: ignore[arg-type] # the very mistake
+            )
+
+
+def test_no_checks_may_be_none() -> None:
+    engine = ScriptedEngine(counting())
+    assert revise("Because.", iterations=1, engine=engine, checks=None).rounds  # type: ignore[arg-type]
+
+
 def test_an_option_of_a_call_is_no_option_of_a_reviser() -> None:
     with pytest.raises(InputError, match=r"'iterations' .* give it to its revise\(\)"):
         Reviser(iterations=2)  # type: ignore[call-arg] # the very mistake

@@ -213,6 +213,8 @@ def explain(
         elif error["type"] == "extra_forbidden":
             near = nearest_name(str(error["loc"][-1]), _fields_at(model, error["loc"][:-1]))
             what = "is not known" if near is None else f"is not known (did you mean '{near}'?)"
+        elif error["type"] in {"tuple_type", "list_type"}:
+            what = "must be a list"
         elif error["type"] in {"model_type", "dict_type"}:
             what = "must be an object of names and values"
         problems.append(f"{where}: {what}" if where else what)

@@ -45,6 +45,19 @@ def test_every_draft_gives_a_trajectory() -> None:
     assert all(t.final == f"{t.original}!!" for t in found.values())
 
 
+@pytest.mark.parametrize("one", ["Draft 1", {"response": "Draft 1"}, b"Draft 1"])
+def test_one_draft_in_place_of_many_is_refused(one: Any) -> None:
+    with pytest.raises(InputError, match="Many drafts are revised here"):
+        list(revise_many(one, engine=engine()))
+
+
+def test_a_table_in_place_of_its_rows_is_refused() -> None:
+    table = pytest.importorskip("pyarrow").table({"response": ["Draft 1"]})
+    with pytest.raises(InputError, match=r"give its rows, .* to_pylist\(\)"):
+        list(revise_many(table, engine=engine()))
+    assert list(revise_many(table.to_pylist(), iterations=1, engine=engine()))
+
+
 async def test_arevise_many_takes_an_asynchronous_source() -> None:
     async def source() -> AsyncIterator[str]:
         for n in range(10):

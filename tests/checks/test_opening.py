@@ -73,6 +73,12 @@ async def test_a_file_names_built_in_checks_functions_and_commands(folder: Path)
     ]
 
 
+@pytest.mark.parametrize("given", ["mine:short", lambda _draft, _text: True])
+def test_one_check_in_place_of_a_list_is_told(given: object) -> None:
+    with pytest.raises(InputError, match=r"Checks are a list, not one (str|function)"):
+        as_checkers(given)  # type: ignore[arg-type] # the very mistake
+
+
 async def test_the_file_goes_first_then_functions_then_commands(folder: Path) -> None:
     options = RunOptions(
         checks=folder / "checks.toml",

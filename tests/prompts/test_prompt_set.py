@@ -592,7 +592,7 @@ class TestFoldersThatCannotBeUsed:
             ("max_tokens = 384", 'max_tokens = "lots"', r"critique\.max_tokens: .*integer"),
             ("max_tokens = 384", "max_tokens = 0", r"critique\.max_tokens: .*equal to 1"),
             (r"scale = \[1, 10\]", "scale = [10, 1]", r"critique\.labels: the scale's lowest"),
-            (r"scale = \[1, 10\]", "scale = 10", r"critique\.labels\.scale: .*valid tuple"),
+            (r"scale = \[1, 10\]", "scale = 10", r"critique\.labels\.scale: must be a list"),
             ('score = "Overall score:"', 'score = ""', r"critique\.labels\.score: .*1 character"),
             (r"system = ", "sytem = ", r"conversation\.roles"),
             (r', assistant = "Assistant"', "", r"conversation\.roles.*assistant"),

@@ -83,6 +83,11 @@ def test_the_contents_are_a_table(store: Store) -> None:
     assert (row["id"], len(row["versions"])) == ("a", 2)
 
 
+def test_rows_that_a_table_cannot_have_are_refused(store: Store) -> None:
+    with pytest.raises(InputError, match="'versions' or 'trajectories' as rows, not 'round'"):
+        store.frame("round")  # type: ignore[arg-type] # the very mistake
+
+
 def test_a_run_without_a_trajectory_yet_is_passed_over(store: Store) -> None:
     one = store.begin_run(run_settings())
     append(store.begin(one, "t-1", Draft(response="Good.")), version(0))

@@ -209,7 +209,7 @@ class TestDraft:
             ({"response": "a", "id": ""}, "id: String should have at least 1 character"),
             ({"response": "a", "prompt": ["p"]}, "prompt: Input should be a valid string"),
             ({"response": "a", "messages": []}, "messages: Tuple should have at least 1 item"),
-            ({"response": "a", "messages": "Hi"}, "messages: Input should be a valid tuple"),
+            ({"response": "a", "messages": "Hi"}, "messages: must be a list"),
             (
                 {"response": "a", "messages": [{"role": "bot", "content": "Hi"}]},
                 r"messages\.0\.role: Input should be 'system', 'user' or 'assistant'",

@@ -3,7 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Iterable, Iterator
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterable,
+    AsyncIterator,
+    Iterable,
+    Iterator,
+    Mapping,
+)
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Unpack
 
@@ -13,6 +20,7 @@ from revloop.batch.intake import in_thread
 from revloop.batch.progress import Progress
 from revloop.batch.workers import Workers
 from revloop.concurrency import LoopThread
+from revloop.errors import InputError
 from revloop.options import (
     DEFAULT_ITERATIONS,
     DEFAULT_MAX_CONCURRENCY,
@@ -21,7 +29,7 @@ from revloop.options import (
     checked_iterations,
 )
 from revloop.reviser import AsyncReviser
-from revloop.trajectory import Trajectory, as_draft
+from revloop.trajectory import Draft, Trajectory, as_draft
 
 if TYPE_CHECKING:
     from anyio.streams.memory import MemoryObjectSendStream
@@ -65,6 +73,7 @@ async def arevise_many(
         RevloopError: The input, an option, the engine or the store cannot be used; versions made
             before are in the store.
     """
+    _refuse_what_is_no_series(drafts)
     rounds = checked_iterations(iterations)
     bounds = Concurrency(min_concurrency, max_concurrency)
     async with (
@@ -152,6 +161,23 @@ def revise_many(
                 yield trajectory
         finally:
             loop.call(close)
+
+
+def _refuse_what_is_no_series(drafts: object) -> None:
+    """Refuse one draft, whose letters or keys would be revised, and a table, whose columns would.
+
+    Raises:
+        InputError: It is one of these.
+    """
+    if isinstance(drafts, str | bytes | Mapping | Draft):
+        raise InputError(
+            f"Many drafts are revised here, and a {type(drafts).__name__} is one: write [...]."
+        )
+    if hasattr(drafts, "columns"):
+        raise InputError(
+            "A table is not a series of drafts: give its rows, with to_dict('records') (pandas), "
+            "iter_rows(named=True) (polars) or to_pylist() (Arrow)."
+        )
 
 
 async def _revise_all(

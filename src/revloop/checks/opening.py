@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from revloop.checks.builtin import CommandEntry, FunctionEntry, load_checks
@@ -13,7 +14,7 @@ from revloop.functions import is_function_name
 from revloop.trajectory import Checker
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable
 
     from revloop.checks.builtin import CheckEntry
     from revloop.options import RunOptions
@@ -48,6 +49,8 @@ def as_checkers(sources: Iterable[CheckSource], *, timeout_s: float = 10.0) -> l
     Raises:
         InputError: One cannot be loaded, is no check, or has the name of another.
     """
+    if isinstance(sources, str) or not isinstance(sources, Iterable):
+        raise InputError(f"Checks are a list, not one {type(sources).__name__}: write [...].")
     checkers = [_as_checker(source, timeout_s) for source in sources]
     names = [checker.info.name for checker in checkers]
     if again := next((name for name in names if names.count(name) > 1), None):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from inspect import isawaitable
 from typing import TYPE_CHECKING, NamedTuple, Protocol, Self, runtime_checkable
 
 from revloop.engines.sameness import is_same_model
@@ -172,6 +173,21 @@ class JudgeSources(NamedTuple):
 async def _opened(source: JudgeSource, opened: AsyncExitStack) -> Judge:
     if isinstance(source, Judge):
         return source
-    judge = await source()
+    try:
+        opening = source()
+    except TypeError as exc:
+        raise _no_judge(source) from exc
+    if not isawaitable(opening):
+        raise _no_judge(source)
+    judge = await opening
     opened.push_async_callback(judge.aclose)
     return judge
+
+
+def _no_judge(source: object) -> InputError:
+    name = getattr(source, "__qualname__", type(source).__name__)
+    return InputError(
+        f"{name} is no judge, and no asynchronous function that opens one. A function that "
+        "compares two texts is opened by its name: partial(open_judge, 'module:function'), with "
+        "open_judge of revloop.evaluation."
+    )

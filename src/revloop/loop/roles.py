@@ -70,6 +70,19 @@ class Roles(NamedTuple):
             self.editor.prompts.require_fields(draft)
 
 
+def refuse_no_engine(given: object, name: str) -> None:
+    """Refuse what is given as an engine and is none, such as an address.
+
+    Raises:
+        InputError: It has no ``generate``.
+    """
+    if given is not None and not callable(getattr(given, "generate", None)):
+        raise InputError(
+            f"{name} is a {type(given).__name__}, not an engine: give an engine, or EngineOptions "
+            "of revloop.options with base_url= or model=."
+        )
+
+
 class EditorSource(NamedTuple):
     """Who is to revise.
 
@@ -102,6 +115,8 @@ class EditorSource(NamedTuple):
         if isinstance(self.engine, EngineOptions):
             require_engine(self.engine)
             refuse_jobs(self.engine, "an editor")
+        else:
+            refuse_no_engine(self.engine, "editor")
         loop.refuse_editor()
 
     async def open(

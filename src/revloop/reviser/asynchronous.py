@@ -23,7 +23,7 @@ from revloop.errors import InputError
 from revloop.files.paths import Kind, Writes, check_paths
 from revloop.loop import Rounds, first_rounds, negotiate
 from revloop.loop.judges import Judges, JudgeSources
-from revloop.loop.roles import EditorSource, Role
+from revloop.loop.roles import EditorSource, Role, refuse_no_engine
 from revloop.options import (
     DEFAULT_ITERATIONS,
     EngineOptions,
@@ -64,6 +64,7 @@ class AsyncReviser:
         engine, loop = rest.pop("engine", None), rest.pop("loop", None)
         chosen = engine if isinstance(engine, EngineOptions) else None
         self._engine: Engine | None = None if chosen else engine
+        refuse_no_engine(self._engine, "engine")
         self._retries: RetryPolicy | None = rest.pop("retries", None)
         prompts = rest.pop("prompts", None)
         self._store_path = rest.pop("store", None)
@@ -72,7 +73,7 @@ class AsyncReviser:
         self._judge_sources = JudgeSources.of(*judges)
         editor = (rest.pop("editor", None), rest.pop("editor_prompts", None))
         self._editor_source = EditorSource(*editor, bool(rest.pop("fresh_editor", False)))
-        checks: Sequence[CheckSource] = rest.pop("checks", ())
+        checks: Sequence[CheckSource] = rest.pop("checks", None) or ()
         own = {name: rest.pop(name) for name in EngineOptions.model_fields if name in rest}
         beside = [*(own if chosen else ()), *(rest if loop else ())]
         if beside:

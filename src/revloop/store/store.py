@@ -248,9 +248,11 @@ class Store:
             run: As for :meth:`contents`.
 
         Raises:
-            InputError: There is no such run.
+            InputError: There is no such run, or there are no such rows.
             MissingExtraError: pyarrow is not installed.
         """
+        if rows not in {"versions", "trajectories"}:
+            raise InputError(f"A table has 'versions' or 'trajectories' as rows, not {rows!r}.")
         found = self.contents(run)
         if rows == "versions":
             return table_of(VERSION_COLUMNS, (row for one in found for row in one.to_rows()))
