@@ -147,7 +147,8 @@ def _lack_of(reply: Mapping[str, Any]) -> str:
 
 
 def _fields(value: Mapping[str, Any]) -> str:
-    return one_line(", ".join(value)) or "none"
+    """Its names, without those that may repeat a key."""
+    return one_line(", ".join(filter(_A_WORD.fullmatch, value))) or "none with a plain name"
 
 
 def _text_of(choice: Mapping[str, Any]) -> Any:
