@@ -82,6 +82,19 @@ def test_the_number_that_would_tell_falls_with_the_share_that_changes() -> None:
     assert effect_of([Planned(record("+"), 1), Planned(record("-"), 1)]).needed is None
 
 
+@pytest.mark.parametrize("parts", [1, 5])
+def test_the_number_that_would_tell_is_one_at_which_the_test_can_tell(parts: int) -> None:
+    needed = effect_of([Planned(record("+"), 1)], parts).needed
+    assert needed is not None
+    told = effect_of([Planned(one, 1) for one in many(needed, "+")], parts)
+    assert told.break_even == "met"
+
+
+def test_no_harm_is_expected_where_nothing_is_revised() -> None:
+    told = " ".join(sentences(recommend(many(3, "-"), 1)))
+    assert "Expected harm: none, as nothing is revised; of all rounds for all: 100.0%" in told
+
+
 def test_bands_that_gain_get_rounds_and_bands_that_lose_get_none() -> None:
     records = [*many(30, "++", 3), *many(30, "--", 9)]
     policy = recommend(records, 2).policy

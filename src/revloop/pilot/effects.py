@@ -109,8 +109,8 @@ class Effect(NamedTuple):
     def needed(self) -> int | None:
         """Records that would tell, if fixed and broken stay in proportion; None: no number would.
 
-        Those that a two-sided test at 5%, divided by the parts, needs to find the share of the
-        fixed among the changed different from one half with a power of 80%.
+        Those with which the exact test at 5%, divided by the parts, finds the share of the fixed
+        among the changed different from one half with a power of 80%.
         """
         changed = self.fixed + self.broken
         if not changed or self.fixed == self.broken:
@@ -121,7 +121,17 @@ class Effect(NamedTuple):
         found = power.NormalIndPower().solve_power(
             effect_size=abs(effect), alpha=self._level, power=_POWER, ratio=0
         )
-        return math.ceil(float(found) * self.records / changed)
+        number = math.ceil(float(found))
+        while self._exact_power(number) < _POWER:  # the normal distribution needs a few less
+            number += max(1, number // 200)
+        return math.ceil(number * self.records / changed)
+
+    def _exact_power(self, changed: int) -> float:
+        """How likely so many changed records would be found to differ from one half."""
+        binomial = library("scipy.stats").binom
+        share = max(self.fixed, self.broken) / (self.fixed + self.broken)
+        fewest = binomial.isf(self._level / 2, changed, 0.5) + 1
+        return float(binomial.sf(fewest - 1, changed, share))
 
     @property
     def _level(self) -> float:

@@ -73,7 +73,8 @@ def sentences(found: Recommendation, max_harm: float | None = None) -> Iterator[
             yield f"Too few to tell for {part.name} as a whole, so its first scores decide."
     if max_harm is not None:
         yield from _harm(found, max_harm)
-    yield f"Expected harm: {_broken(expected)}; of all rounds for all: {_broken(everything)}."
+    harm = _broken(expected) if found.policy.most_rounds else "none, as nothing is revised"
+    yield f"Expected harm: {harm}; of all rounds for all: {_broken(everything)}."
     if expected.broken and found.policy.keep == "last":
         yield (
             f"With --keep gate and these judges, the {expected.broken} broken would stay as they "
