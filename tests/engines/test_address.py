@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+import ssl
+import subprocess
+from shutil import which
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -14,6 +18,7 @@ from revloop.errors import (
     BadReplyError,
     InputError,
     ModelNotServedError,
+    UnreachableError,
     WrongAddressError,
 )
 from tests.helpers.http_engines import AT_ONCE, KEY, MODEL, ask
@@ -29,6 +34,8 @@ from tests.helpers.stub_server import (
 )
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from aiohttp import web
 
     from tests.helpers.stub_server import Behaviour
@@ -69,6 +76,29 @@ async def test_an_api_need_not_be_under_v1(server: StubServer, root: str) -> Non
 async def test_v1_may_be_left_out_under_another_path(server: StubServer, root: str) -> None:
     only_under(server, root)
     assert await text_from(server.base_url + root.removesuffix("/v1")) == TEXT
+
+
+@pytest.mark.parametrize("end", ["/chat/completions", "/completions", "/chat/completions/"])
+@pytest.mark.parametrize("root", ["/v1", "/openai", "/api/v3"])
+async def test_the_address_of_a_request_leads_to_its_api(
+    server: StubServer, root: str, end: str
+) -> None:
+    only_under(server, root)
+    assert await text_from(server.base_url + root + end) == TEXT
+
+
+@pytest.mark.skipif(which("openssl") is None, reason="makes the certificate")
+async def test_what_to_do_about_a_certificate_of_ones_own_is_told(tmp_path: Path) -> None:
+    made = "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -subj /CN=localhost"
+    names = ("-keyout", "key.pem", "-out", "cert.pem")
+    subprocess.run(["openssl", *made.split(), *names], cwd=tmp_path, check=True, stderr=-3)  # noqa: ASYNC221
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(tmp_path / "cert.pem", tmp_path / "key.pem")
+    server = await asyncio.start_server(lambda *_: None, "127.0.0.1", 0, ssl=context)
+    async with server:
+        port = server.sockets[0].getsockname()[1]
+        with pytest.raises(UnreachableError, match=r"not trusted: .*self.signed.*SSL_CERT_FILE"):
+            await text_from(f"https://127.0.0.1:{port}")
 
 
 async def test_azures_deployments_are_found_by_a_path_and_a_query(server: StubServer) -> None:

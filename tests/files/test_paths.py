@@ -121,6 +121,10 @@ class TestStores:
     def test_a_store_may_be_a_store(self, store: Path) -> None:
         check_paths([Writes(store, "the store", Kind.STORE)])
 
+    def test_the_memory_of_sqlite_is_not_a_store(self) -> None:
+        with pytest.raises(StoreError, match="a store is a file; without a store, nothing is kept"):
+            check_paths([Writes(Path(":memory:"), "the store", Kind.STORE)])
+
     def test_a_device_is_not_a_store(self) -> None:
         with pytest.raises(StoreError, match="it is a device or a pipe"):
             check_paths([Writes(Path(os.devnull), "the store", Kind.STORE)])

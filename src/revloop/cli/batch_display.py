@@ -50,8 +50,8 @@ def tell(progress: Progress, *, since: Snapshot | None = None) -> Snapshot:
     snapshot = progress.snapshot()
     output.report(line(snapshot), **asdict(snapshot))
     if not output.mode.as_json:
-        for cause in _causes(snapshot, since):
-            output.say(cause)
+        for said in _causes(snapshot, since):
+            output.say(said)
     return snapshot
 
 
@@ -106,11 +106,11 @@ def table(snapshot: Snapshot) -> RenderableType:
     bad = Text(", ".join(_counts(snapshot)) or "none", "red" if _counts(snapshot) else "")
     shown.add_row("failures", bad)
     if snapshot.last_failure is not None:
-        said = _cause(snapshot.last_failure, snapshot.last_failure_age_s)
+        said = cause(snapshot.last_failure, snapshot.last_failure_age_s)
         shown.add_row("last failure", _one_line(said, "red"))
     if snapshot.last_fault is not None:
         shown.add_row("sent again", _retries(snapshot))
-        said = _cause(snapshot.last_fault, snapshot.last_fault_age_s)
+        said = cause(snapshot.last_fault, snapshot.last_fault_age_s)
         shown.add_row("last fault", _one_line(said, "yellow"))
     left = "not known yet" if snapshot.left_s is None else duration(snapshot.left_s)
     shown.add_row("time", f"{duration(snapshot.elapsed_s)} so far, {left} left")
@@ -195,14 +195,14 @@ def _causes(snapshot: Snapshot, since: Snapshot | None) -> list[str]:
     causes = []
     failure, fault = snapshot.last_failure, snapshot.last_fault
     if failure is not None and (since is None or failure != since.last_failure):
-        causes.append(f"last failure: {_cause(failure, snapshot.last_failure_age_s)}")
+        causes.append(f"last failure: {cause(failure, snapshot.last_failure_age_s)}")
     if fault is not None and (since is None or snapshot.retries != since.retries):
-        said = _cause(fault, snapshot.last_fault_age_s)
+        said = cause(fault, snapshot.last_fault_age_s)
         causes.append(f"{_retries(snapshot)} sent again, last: {said}")
-    return [cut(f"  {cause}", _LINE_COLUMNS) for cause in causes]
+    return [cut(f"  {told}", _LINE_COLUMNS) for told in causes]
 
 
-def _cause(said: str, age_s: float | None) -> str:
+def cause(said: str, age_s: float | None = None) -> str:
     """A failure and its age, without addresses: they fill the line, and there is one server."""
     ago = "" if age_s is None else f"{duration(age_s)} ago: "
     return output.printable(ago + " ".join(_ADDRESS.sub("the server", said).split()))

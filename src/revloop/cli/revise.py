@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from revloop.cli import output
+from revloop.cli.batch_display import cause
 from revloop.cli.checks import checks_line
 from revloop.cli.counting import waiting
 from revloop.cli.files import paths_read
@@ -96,7 +97,7 @@ def trouble(engines: Sequence[object]) -> str:
     parts = ["held back by the rate limit"] if held else []
     if known:
         last = max(known, key=lambda found: found.last_at_s)
-        parts.append(f"sent again {sum(one.retries for one in known)}x, last: {last.last}")
+        parts.append(f"sent again {sum(one.retries for one in known)}x: {cause(last.last)}")
     return ", ".join(parts)
 
 

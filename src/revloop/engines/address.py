@@ -12,6 +12,8 @@ from yarl import URL
 from revloop.errors import InputError
 
 _HAS_VERSION = re.compile(r"/v\d+[a-z0-9]*$")
+_ENDPOINT = re.compile(r"/(chat/)?completions$")
+"""Providers' pages show the address of a request; what is meant is the API's."""
 _AZURE_QUERY = "api-version"
 
 
@@ -44,7 +46,7 @@ class Address:
                 "messages and logs. Set the server's key in REVLOOP_API_KEY instead."
             )
         address, _, query = base_url.strip().partition("?")
-        address = address.rstrip("/")
+        address = _ENDPOINT.sub("", address.rstrip("/"))
         is_v1 = address.endswith("/v1")
         address = address.removesuffix("/v1")
         try:

@@ -341,6 +341,11 @@ class Transport:
             raise UnreachableError(
                 f"{where} does not answer in HTTP ({reason_of(exc)}). Is it the right port?"
             ) from exc
+        except aiohttp.ClientConnectorCertificateError as exc:
+            raise UnreachableError(
+                f"{where} has a certificate that is not trusted: {exc.certificate_error}. To trust "
+                "it, name the file of its certificate, or of its authority's, in SSL_CERT_FILE."
+            ) from exc
         except (aiohttp.ClientError, ConnectionError, asyncio.IncompleteReadError) as exc:
             raise UnreachableError(
                 f"{where} cannot be reached: {reason_of(exc)}. Is the server running?"

@@ -26,6 +26,8 @@ from revloop.files.store_files import JOURNAL_SUFFIXES, is_store, lock_file
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
+_IN_MEMORY = ":memory:"
+"""SQLite's name for a database that is not kept: here it would be a file that is found again."""
 _PART_ENDINGS = {
     *(".arrow", ".bin", ".json", ".md", ".model", ".parquet", ".pt", ".py", ".safetensors"),
     *(".toml", ".txt", ".yaml", ".yml"),
@@ -214,6 +216,8 @@ def _check_writable(write: Writes) -> None:
 def _check_file(write: Writes, *, exists: bool) -> None:
     path = write.path
     if write.kind is Kind.STORE:
+        if path.name == _IN_MEMORY:
+            raise write.refusal("a store is a file; without a store, nothing is kept")
         if exists and not os.access(path, os.W_OK):
             raise write.refusal("Permission denied")
         return
