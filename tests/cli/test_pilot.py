@@ -33,6 +33,9 @@ def also(prompt, first, second):
 
 def lower(prompt, first, second):
     return higher(prompt, second, first)
+
+def mute(prompt, first, second):
+    return "unparseable"
 """
 PRICES = """
 currency = "EUR"
@@ -127,6 +130,15 @@ async def test_what_the_rounds_are_measured_with_is_in_the_policy(
     assert "no rounds above; --keep gate." in told
     assert "Expected harm: 0.0%" in told, "the gate keeps what would be broken"
     assert "The 3 judges agree on 0.0% of 60 verdicts" in told
+
+
+async def test_a_judge_without_a_readable_verdict_makes_no_policy(
+    server: StubServer, folder: Path
+) -> None:
+    finished = await pilot(folder, server, "--judge", "mine:mute", "--sample", "8")
+    assert finished.code == 3
+    assert "No verdict on a changed draft could be read (8 drafts)" in finished.err
+    assert not (folder / "policy.toml").exists()
 
 
 @pytest.mark.parametrize("options", [(), ("--judge", "SERVER", "--keep", "gate")])

@@ -111,6 +111,11 @@ def pilot(
     asked = EvaluationOptions(judge=loop.judge, judge_prompts=loop.judge_prompts)
     judges = anyio.run(ask_all, store_file, asked, loop.iterations)
     measured = records_of(store_file, judges, loop.iterations, pilot.by, prices)
+    if measured.says_nothing:
+        raise InputError(
+            f"No verdict on a changed draft could be read ({measured.unreadable} drafts), so there "
+            "is no policy. Try another judge, or another prompt set (--judge-prompts)."
+        )
     if not measured.records:
         raise InputError(f"{store_file} holds no draft with {loop.iterations} judged rounds.")
     found = recommend(measured.records, loop.iterations, pilot.by, pilot.max_harm)
@@ -181,4 +186,6 @@ def _tell(
     output.results.print()
     print_agreement(measured.agreement)
     if measured.failed:
-        output.say(f"{measured.failed} drafts are left out: they failed, or a verdict is missing.")
+        output.say(f"{measured.failed} drafts are left out: they failed.")
+    if measured.unreadable:
+        output.say(f"{measured.unreadable} drafts are left out: a verdict could not be read.")

@@ -94,12 +94,20 @@ class PilotRecords(NamedTuple):
     Attributes:
         records: Those with all rounds.
         failed: Number of trajectories without some round.
+        unreadable: Number of those with all rounds, of which a verdict cannot be read.
         agreement: How far several judges agree; None with one.
     """
 
     records: list[PilotRecord]
     failed: int
+    unreadable: int
     agreement: Agreement | None
+
+    @property
+    def says_nothing(self) -> bool:
+        """Whether no changed draft has verdicts, though there are some."""
+        changed = (not one.is_unchanged for each in self.records for one in each.outcomes)
+        return bool(self.unreadable) and not any(changed)
 
 
 def records_of(
@@ -122,14 +130,16 @@ def records_of(
     found: list[list[Outcome]] = [[] for _ in trajectories]
     for votes in zip(*said, strict=True):
         found[votes[0].record].append(majority(votes))
+    whole = [one for one in zip(trajectories, found, strict=True) if len(one[1]) == rounds]
     records = [
         _record(trajectory, made, prices)
-        for trajectory, made in zip(trajectories, found, strict=True)
-        if len(made) == rounds and all(one.readable for one in made)
+        for trajectory, made in whole
+        if all(one.readable for one in made)
     ]
     named = [(judge.name, one) for judge, one in zip(judges, said, strict=True)]
     agreed = agreement(named) if len(judges) > 1 else None
-    return PilotRecords(records, len(trajectories) - len(records), agreed)
+    failed, unreadable = len(trajectories) - len(whole), len(whole) - len(records)
+    return PilotRecords(records, failed, unreadable, agreed)
 
 
 def _gain(outcome: Outcome) -> int:
