@@ -112,6 +112,11 @@ class TestRoom:
         await run(engine, prompts=CHAT, iterations=1, revision_max_tokens=100)
         assert limits(engine)[1:] == [100, 100]
 
+    async def test_many_tries_get_at_most_sixteen_times_the_room(self) -> None:
+        engine = ScriptedEngine(lambda _: Answer("", "length"))
+        await run(engine, prompts=CHAT, critique_max_tokens=100, tries=12)
+        assert limits(engine) == [100, 200, 400, 800, *([1600] * 8)]
+
     async def test_the_context_limits_it(self) -> None:
         words = len(plain(CHAT.critique_prompt(DRAFT, DRAFT.response)).split())
         engine = ScriptedEngine([CUT] * 3, context_tokens=words + 250, counts=False)

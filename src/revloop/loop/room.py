@@ -12,6 +12,10 @@ if TYPE_CHECKING:
     from revloop.trajectory import Step
 
 
+_MOST_TIMES = 16
+"""A model whose thoughts never end would fill any room: twelve tries doubled it to 2,048 times."""
+
+
 class Leeway(NamedTuple):
     """What a try may take.
 
@@ -41,7 +45,8 @@ def leeway_after(step: Step, request: Request, context_tokens: int | None) -> Le
     if step.finish_reason == "stop" and request.stop:
         sends_stops = False
     read = step.usage.prompt_tokens
-    return Leeway(doubled_room(room, read, request.reserve_tokens, context_tokens), sends_stops)
+    doubled = doubled_room(room, read, request.reserve_tokens, context_tokens)
+    return Leeway(min(doubled, max(room, _MOST_TIMES * request.max_tokens)), sends_stops)
 
 
 def thoughts_left_no_answer(step: Step) -> bool:
