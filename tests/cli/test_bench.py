@@ -8,7 +8,9 @@ import pytest
 
 from revloop.bench import HEADLINE, BenchResult
 from revloop.bench.plots import plot_throughput
+from revloop.cli.bench import with_own_prompts
 from revloop.errors import InputError
+from revloop.options import EngineOptions, RunOptions
 from tests.helpers.command_line import revloop
 
 if TYPE_CHECKING:
@@ -80,6 +82,14 @@ async def test_a_file_without_a_draft_is_refused(tmp_path: Path) -> None:
     )
     assert (finished.code, finished.out) == (3, "")
     assert "empty.jsonl holds no usable draft" in finished.err
+
+
+def test_the_proofreader_is_measured_with_its_own_prompts() -> None:
+    proofreader = EngineOptions(model="english")
+    assert with_own_prompts(RunOptions(), proofreader).prompts == "english"
+    assert with_own_prompts(RunOptions(), EngineOptions(model="demo")).prompts == "cnr"
+    with pytest.raises(InputError, match="leave --prompts chat out"):
+        with_own_prompts(RunOptions(prompts="chat"), proofreader)
 
 
 def test_a_picture_needs_a_name_that_tells_its_kind(tmp_path: Path) -> None:

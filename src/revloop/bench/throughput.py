@@ -19,10 +19,9 @@ from revloop.bench.occupancy import occupancy_figures, watched
 from revloop.bench.oracle import exact_requests, replay
 from revloop.bench.recording import Recording, RecordingEngine
 from revloop.bench.results import BenchResult, side_of
-from revloop.checks import checkers_of
 from revloop.engines.metrics import ReportsCounters
 from revloop.errors import EngineError, RevloopError
-from revloop.evaluation import judge_openers, selector_opener
+from revloop.evaluation import reviser_keywords
 from revloop.options import BatchOptions, Concurrency, RunOptions
 from revloop.reviser import AsyncReviser
 from revloop.store import Store
@@ -160,10 +159,7 @@ async def run_batch(engine: Engine, workload: Workload) -> Measurement:
             engine=recorder,
             store=store,
             loop=loop,
-            prompts=loop.prompts,
-            judge=judge_openers(loop),
-            selector=selector_opener(loop),
-            checks=checkers_of(loop),
+            **reviser_keywords(loop),
         ) as reviser:
             batch = Batch(
                 *(source, folder / "out.jsonl", reviser, options, Progress()),

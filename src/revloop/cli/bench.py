@@ -21,6 +21,7 @@ from revloop.cli.generated import with_options
 from revloop.cli.tables import print_table
 from revloop.demo import CRITIC_FOLDER, demo_drafts
 from revloop.engines import open_engine
+from revloop.engines.english import ENGLISH, is_proofreader, load_prompts
 from revloop.engines.factory import DEMO, SHIPPED_CRITIC, refuse_jobs, require_engine
 from revloop.errors import InputError
 from revloop.files.paths import Writes, check_paths, standard_output
@@ -95,7 +96,7 @@ def throughput(
     if bench.input is not None:
         InputSource(bench.input).check_there()
     drafts = _read(bench.input) if bench.input else demo_drafts(bench.drafts, seed=loop.seed)
-    workload = Workload(drafts, loop, batch.bounds)
+    workload = Workload(drafts, with_own_prompts(loop, engine), batch.bounds)
     with stopping_on_sigterm(), _reachable(engine) as reachable:
         measure = partial(_measure, reachable, workload, bench.repeats, with_oracle=bench.oracle)
         result = anyio.run(measure)
@@ -136,6 +137,19 @@ def compare(
     output.results.print(
         f"{len(found) - within} figures changed; {within} stayed within the noise."
     )
+
+
+def with_own_prompts(loop: RunOptions, engine: EngineOptions) -> RunOptions:
+    """The loop's options, which name the prompt set of a model that answers its own alone.
+
+    Raises:
+        InputError: Another set is chosen for it.
+    """
+    if not is_proofreader(engine):
+        return loop
+    chosen = loop.prompts if "prompts" in loop.model_fields_set else None
+    load_prompts(chosen, engine)
+    return loop.model_copy(update={"prompts": ENGLISH})
 
 
 def _tell_of_an_editor() -> None:
