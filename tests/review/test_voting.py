@@ -12,6 +12,7 @@ from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from pydantic import ValidationError
 
 from revloop.evaluation import Verdicts, evaluate
 from revloop.evaluation.samples import SampleKey, Samples
@@ -231,6 +232,11 @@ def test_a_sample_by_a_field_is_not_the_one_without(store: Path) -> None:
     with closing(sqlite3.connect(store)) as connection:
         assert connection.execute("SELECT count(*) FROM samples").fetchone() == (2,)
         assert connection.execute("SELECT field FROM sample_fields").fetchall() == [("topic",)]
+
+
+def test_a_field_without_a_sample_is_refused() -> None:
+    with pytest.raises(ValidationError, match="--by needs --sample"):
+        ReviewOptions(by="topic")
 
 
 def test_the_time_left_is_told_from_the_last_votes(voting: str) -> None:

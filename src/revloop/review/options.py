@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Self
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, model_validator
 
 from revloop.options import Flag, Options
 
@@ -54,3 +54,9 @@ class ReviewOptions(Options):
         description="Vote on this round's texts against the originals. Default: the last round "
         "there is at the start.",
     )
+
+    @model_validator(mode="after")
+    def _needs_a_sample(self) -> Self:
+        if self.by is not None and self.sample is None:
+            raise ValueError("--by needs --sample: without one, all pairs are asked about")
+        return self
