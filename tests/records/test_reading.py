@@ -65,14 +65,15 @@ def test_a_file_with_the_name_of_standard_input_is_a_file(
 @pytest.mark.parametrize(
     ("line", "words"),
     [
-        (b"{", "not JSON"),
+        (b'{"response": "x"', "not JSON: Expecting ',' delimiter at its end"),
+        (b'{"response": oops}', "not JSON: Expecting value at character 14"),
         (b'{"response": "\xe9"}', "not UTF-8: byte 14"),
         (b"17", "not a JSON object"),
         (b'"text"', "not a JSON object"),
         (b"[" * 100_000, "not JSON"),
         (b'{"score": ' + b"9" * 5_000 + b"}", "4300 digits"),
     ],
-    ids=["half", "latin-1", "number", "string", "deep", "digits"],
+    ids=["half", "word", "latin-1", "number", "string", "deep", "digits"],
 )
 def test_a_bad_line_costs_only_itself(tmp_path: Path, line: bytes, words: str) -> None:
     path = file_of(tmp_path, GOOD, line, GOOD)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -36,7 +37,11 @@ def json_fault(raw: bytes, exc: Exception) -> str:
         raw.decode()
     except UnicodeDecodeError as wrong:
         return f"not UTF-8: byte {wrong.start} of the line is invalid"
-    what = str(exc).replace(" line 2 column 0", " its end").replace(" line 1 column", " byte")
+    if isinstance(exc, json.JSONDecodeError):
+        is_end = exc.pos >= len(exc.doc.rstrip())
+        what = f"{exc.msg} at {'its end' if is_end else f'character {exc.pos + 1}'}"
+    else:
+        what = str(exc).replace(" line 2 column 0", " its end").replace(" line 1 column", " byte")
     if "hex escape" in what:
         what = f"a lone surrogate, which cannot be encoded, or half an escape: {what}"
     return f"not JSON: {what}"
