@@ -87,6 +87,8 @@ evidence: evidence-jfleg evidence-ifeval evidence-proofreading  ## Measure on re
 evidence-jfleg: evidence-jfleg-records evidence-jfleg-gates evidence-jfleg-edits  ## Stage 1: learn human revisions, and revise JFLEG's test set (about four hours)
 
 KEPT := build/evidence/jfleg
+CHOOSING := $(BIN)/python -m benchmarks.jfleg.choosing --data $(DATA) --model $(SMOLLM2)
+critic = $(KEPT)/rewrite-$(1)/run/model
 
 .PHONY: evidence-jfleg-records
 evidence-jfleg-records: $(SMOLLM2)/model.safetensors  ## Stage 1a: critics of 0 to 1000 records (two hours)
@@ -95,11 +97,17 @@ evidence-jfleg-records: $(SMOLLM2)/model.safetensors  ## Stage 1a: critics of 0 
 .PHONY: evidence-jfleg-gates
 evidence-jfleg-gates: $(SMOLLM2)/model.safetensors  ## Stage 1b: gates that choose between versions (two hours, after 1a)
 	$(JFLEG) --keep $(KEPT) --forms rewrite --records 300 --seeds 0 --part dev
-	$(BIN)/python -m benchmarks.jfleg.choosing $(KEPT)/rewrite-300-0/revised-dev.jsonl --data $(DATA) \
-		--critic $(KEPT)/rewrite-300-0/run/model --model $(SMOLLM2)
+	$(CHOOSING) $(KEPT)/rewrite-300-0/revised-dev.jsonl --critic $(call critic,300-0)
+	$(CHOOSING) $(KEPT)/rewrite-300-0/revised-dev.jsonl --critic $(call critic,300-0) $(call critic,300-1)
 	$(JFLEG) --keep $(KEPT) --forms rewrite --records 1000 --seeds 0 --variants gate-0 gate
 	$(JFLEG) --keep $(KEPT) --forms rewrite --records 1000 --variants sure careful
 	$(JFLEG) --keep $(KEPT) --forms rewrite --records 700 --seeds 0 --variants careful
+	$(CHOOSING) $(KEPT)/rewrite-1000-0/revised.jsonl --refuse 2 0.226 --refuse 10 0.144 --critic $(call critic,1000-0)
+	$(CHOOSING) $(KEPT)/rewrite-1000-1/revised.jsonl --refuse 2 0.226 --refuse 10 0.144 --critic $(call critic,1000-1)
+	$(CHOOSING) $(KEPT)/rewrite-1000-0/revised.jsonl --refuse 2 0.244 --refuse 20 0.154 \
+		--critic $(call critic,1000-0) $(call critic,1000-1)
+	$(CHOOSING) $(KEPT)/rewrite-1000-1/revised.jsonl --refuse 2 0.244 --refuse 20 0.154 \
+		--critic $(call critic,1000-1) $(call critic,1000-0)
 	$(JFLEG) --keep $(KEPT) --forms rewrite --records 1000 --seeds 0 --more good
 	$(JFLEG) --keep $(KEPT) --forms rewrite --records 1000 --seeds 0 --more good --variants careful
 

@@ -3,7 +3,8 @@
 For `revloop batch --keep gate --judge benchmarks.jfleg.confidence:judge`. A critic that rewrites a
 text as another has a probability for that, and one for leaving it as it was; the change must be
 the likelier one by a margin, after what the untrained model says of both texts is added.
-`REVLOOP_JFLEG_CRITIC` and `REVLOOP_JFLEG_BASE` name the models' folders. Critics of errors are
+`REVLOOP_JFLEG_CRITIC` and `REVLOOP_JFLEG_BASE` name the models' folders, and the first may name
+several critics, as `PATH` names folders: what counts is their mean. Critics of errors are
 tuned in the same way elsewhere (GECToR's confidence bias: K. Omelianchuk et al., arXiv 2005.12592).
 """
 
@@ -12,6 +13,7 @@ from __future__ import annotations
 import os
 from functools import cache
 from pathlib import Path
+from statistics import fmean
 
 from benchmarks.jfleg import fluency
 from revloop.prompts import PromptSet
@@ -47,8 +49,12 @@ def careful_judge(_prompt: str, first: str, second: str) -> tuple[str, str]:
 
 
 def gain(text: str, revision: str) -> float:
-    """By how many nats the critic prefers a change to leaving a text alone."""
-    return log_probability(text, revision) - log_probability(text, text)
+    """By how many nats the critics prefer a change to leaving a text alone, on average."""
+    critics = os.environ[FOLDER].split(os.pathsep)
+    return fmean(
+        log_probability(text, revision, critic) - log_probability(text, text, critic)
+        for critic in critics
+    )
 
 
 def _verdict(first: str, second: str, weight: float, margin: float) -> tuple[str, str]:
@@ -73,13 +79,13 @@ def _sum(text: str, revision: str, weight: float) -> float:
 
 
 @cache
-def log_probability(text: str, revision: str) -> float:
-    """Of the critic's whole reply to a text, with the usual critique and this revision."""
+def log_probability(text: str, revision: str, critic: str) -> float:
+    """Of a critic's whole reply to a text, with the usual critique and this revision."""
     import torch
 
     record = Record(id="pair", response=text, critique=CRITIQUE, revision=revision)
     (whole,) = training_texts(record, _prompts())
-    tokenizer, model = fluency.loaded(os.environ[FOLDER])
+    tokenizer, model = fluency.loaded(critic)
     asked, reply = (
         tokenizer(part, add_special_tokens=False).input_ids for part in (whole.prompt, whole.target)
     )

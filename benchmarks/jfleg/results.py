@@ -123,6 +123,22 @@ def gate_table(grids: Iterable[dict[str, Any]]) -> str:
     return _markdown(heads, rows, texts=1)
 
 
+def share_table(grids: Iterable[dict[str, Any]]) -> str:
+    """What margins that refuse a share of the first changes give, as a Markdown table."""
+    rows = []
+    for one in grids:
+        for row in (row for row in one["grid"] if "share" in row):
+            harmed = (
+                f"{row[f'{name}_changed']} of {one[name]}"
+                for name in ("good_sentences", "mostly_good_sentences")
+            )
+            share, margin = f"{row['share']:.1%}", f"{row['margin']:.1f}"
+            weight, gleu = f"{row['weight']:g}", f"{row['gleu']:.2f}"
+            rows.append((one["critic"], weight, share, margin, gleu, str(row["lost"]), *harmed))
+    heads = ("weight", "refused", "margin", "GLEU", "lost", "four of four", "three or four")
+    return _markdown(("critic", *heads), rows, texts=1)
+
+
 def sample_table(run: dict[str, Any]) -> str:
     """Some trajectories of a run, one by one, as a Markdown table."""
     rows = []
@@ -158,9 +174,13 @@ def _markdown(heads: Sequence[str], rows: Iterable[Sequence[str]], texts: int = 
 
 def tables() -> list[str]:
     """The tables of docs/evidence.md."""
-    runs = known_runs()
+    runs, grids = known_runs(), known_grids()
     (shown,) = (one for one in runs if [one[name] for name in KEYS] == SHOWN)
-    return [gleu_table(runs), harm_table(runs), sample_table(shown), gate_table(known_grids())]
+    chosen_by = [one for one in grids if one["part"] == "dev"]
+    return [
+        *(gleu_table(runs), harm_table(runs), sample_table(shown)),
+        *(gate_table(chosen_by), share_table(grids)),
+    ]
 
 
 def main() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import os
 from typing import TYPE_CHECKING
 
 import pytest
@@ -9,12 +11,13 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from benchmarks.jfleg import confidence, fluency
-from benchmarks.jfleg.choosing import Step, kept, row
+from benchmarks.jfleg.choosing import Step, kept, refusing, responses, row
 from benchmarks.jfleg.sentences import Sentence
 from tests.helpers.repository import TINY_CRITIC
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
 SOURCE = "he see two cat ."
 BETTER = "he sees two cats ."
@@ -68,8 +71,7 @@ def test_likelihood_adds_to_what_the_critic_is_sure_of(sure_of: Callable[[float]
     assert confidence.judge("", SOURCE, BETTER)[0] == "tie"
 
 
-def test_the_probability_is_that_of_the_whole_reply(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(confidence.FOLDER, str(TINY_CRITIC))
+def test_the_probability_is_that_of_the_whole_reply() -> None:
     tokenizer = AutoTokenizer.from_pretrained(TINY_CRITIC)
     model = AutoModelForCausalLM.from_pretrained(TINY_CRITIC, dtype=torch.bfloat16).eval()
     asked = tokenizer(f"Correct this:\n{SOURCE}\n\nFaults:\n").input_ids
@@ -80,7 +82,18 @@ def test_the_probability_is_that_of_the_whole_reply(monkeypatch: pytest.MonkeyPa
     with torch.inference_mode():
         loss = float(model(input_ids=ids, labels=labels).loss)
     expected = -loss * (len(reply) + 1)
-    assert confidence.log_probability(SOURCE, BETTER) == pytest.approx(expected, rel=0.02)
+    critic = str(TINY_CRITIC)
+    assert confidence.log_probability(SOURCE, BETTER, critic) == pytest.approx(expected, rel=0.02)
+
+
+def test_of_several_critics_the_mean_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(confidence.FOLDER, os.pathsep.join(("first", "second")))
+    known = {("first", BETTER): -2.0, ("first", SOURCE): -5.0}
+    known |= {("second", BETTER): -3.0, ("second", SOURCE): -2.0}
+    monkeypatch.setattr(
+        confidence, "log_probability", lambda _text, revision, critic: known[critic, revision]
+    )
+    assert confidence.gain(SOURCE, BETTER) == 1.0
 
 
 def test_what_the_gate_refuses_ends_the_rounds() -> None:
@@ -97,3 +110,17 @@ def test_a_row_counts_losses_and_changes_of_good_sentences() -> None:
     assert (loose["lost"], loose["good_sentences_changed"]) == (1, 1)
     assert (strict["lost"], strict["good_sentences_changed"]) == (0, 0)
     assert strict["gleu"] > loose["gleu"]
+
+
+def test_a_margin_refuses_a_share_of_the_first_changes() -> None:
+    steps = [[Step(BEST, gain, 0.0), Step(SOURCE, -9.0, 0.0)] for gain in (1.0, 2.0, 3.0, 4.0)]
+    steps.append([])
+    margin = refusing(steps, 0.0, 0.25)
+    sentences = [Sentence(SOURCE, (BEST,) * 4)] * 5
+    assert 1.0 < margin < 2.0
+    assert row(sentences, steps, 0.0, margin)["refused"] == 1
+
+
+def test_the_sentences_of_a_critics_records_are_known(tmp_path: Path) -> None:
+    (tmp_path / "records.jsonl").write_text(json.dumps({"response": SOURCE}) + "\n")
+    assert responses(tmp_path / "run" / "model") == {SOURCE}
