@@ -311,6 +311,10 @@ class TestPythonsKeywords:
         with pytest.raises(InputError, match="beside a model: model"):
             reviser.AsyncReviser(engine=EngineOptions(model="demo"), model="demo")
 
+    def test_an_empty_name_is_no_model(self) -> None:
+        with pytest.raises(InputError, match=r"^An option cannot be used: model: is empty\.$"):
+            reviser.AsyncReviser(model="")
+
 
 def kinds(annotation: Any) -> set[Any]:
     """The types of a union, or the only one."""

@@ -13,9 +13,10 @@ from pydantic import AfterValidator, BaseModel, ConfigDict
 from pydantic_core import from_json, to_json
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from pydantic import ValidationError
+    from pydantic_core import ErrorDetails
 
 _MAY_DIFFER = re.compile(rb"\d[.eE]|-0(?![.\d])")
 """Numbers that Python may write differently from how they were read."""
@@ -200,8 +201,9 @@ def explain(
         model: What was validated: the nearest of its fields is told in place of an unknown one.
     """
     problems = []
-    for error in exc.errors(include_url=False):
-        if error["type"] == "default_factory_not_called":
+    errors = exc.errors(include_url=False)
+    for error in errors:
+        if error["type"] == "default_factory_not_called" or _lacks_bad_items(error, errors):
             continue  # a consequence of another error in the list
         first, *rest = [str(part) for part in error["loc"]] or [""]
         where = ".".join([(names or {}).get(first, first), *rest])
@@ -213,12 +215,21 @@ def explain(
         elif error["type"] == "extra_forbidden":
             near = nearest_name(str(error["loc"][-1]), _fields_at(model, error["loc"][:-1]))
             what = "is not known" if near is None else f"is not known (did you mean '{near}'?)"
+        elif error["type"] in {"string_too_short", "too_short"} and not error["input"]:
+            what = "is empty"
         elif error["type"] in {"tuple_type", "list_type"}:
             what = "must be a list"
         elif error["type"] in {"model_type", "dict_type"}:
             what = "must be an object of names and values"
         problems.append(f"{where}: {what}" if where else what)
     return "; ".join(problems)
+
+
+def _lacks_bad_items(error: ErrorDetails, errors: Sequence[ErrorDetails]) -> bool:
+    """Whether a list counts as too short because items of it could not be used."""
+    where = error["loc"]
+    within = (one for one in errors if len(one["loc"]) > len(where))
+    return error["type"] == "too_short" and any(one["loc"][: len(where)] == where for one in within)
 
 
 def _fields_at(model: object, where: tuple[int | str, ...]) -> Iterable[str]:

@@ -220,7 +220,7 @@ async def test_more_failures_than_allowed_end_the_run(server: Server, tmp_path: 
         file.write("{\n" * 3)
     stopped = await work.run(server, "--max-failures", "2")
     assert stopped.code == 9, stopped.err
-    assert "3 rows were rejected: more than --max-failures allows" in stopped.err
+    assert "rejected rows: 3. This is more than --max-failures allows" in stopped.err
     assert (await work.run(server, "--max-failures", "3")).code == 8
 
 

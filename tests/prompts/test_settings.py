@@ -86,7 +86,7 @@ class TestStopTexts:
         assert prompts.critique_stops() == ("\n\n\n", "END")
 
     def test_an_empty_one_is_refused(self, tmp_path: Path) -> None:
-        with pytest.raises(PromptSetError, match=r"critique\.stop\.0: .*at least 1 character"):
+        with pytest.raises(PromptSetError, match=r"critique\.stop\.0: is empty"):
             prompt_set(tmp_path, critique='stop = [""]')
 
 

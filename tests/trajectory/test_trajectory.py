@@ -206,13 +206,13 @@ class TestDraft:
             ({"prompt": "p"}, "response: Field required"),
             ({"response": None}, "response: Input should be a valid string"),
             ({"response": 3}, "response: Input should be a valid string"),
-            ({"response": "a", "id": ""}, "id: String should have at least 1 character"),
+            ({"response": "a", "id": ""}, "id: is empty"),
             ({"response": "a", "prompt": ["p"]}, "prompt: Input should be a valid string"),
-            ({"response": "a", "messages": []}, "messages: Tuple should have at least 1 item"),
+            ({"response": "a", "messages": []}, "messages: is empty"),
             ({"response": "a", "messages": "Hi"}, "messages: must be a list"),
             (
                 {"response": "a", "messages": [{"role": "bot", "content": "Hi"}]},
-                r"messages\.0\.role: Input should be 'system', 'user' or 'assistant'",
+                r"messages\.0\.role: Input should be 'system', 'user' or 'assistant'\.$",
             ),
             (
                 {"response": "a", "messages": [{"role": "user"}]},

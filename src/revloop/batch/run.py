@@ -257,8 +257,8 @@ class Batch:
         if not self._options.tolerates(failed, progress.done + progress.rejected):
             self._stop(
                 Ending.STOPPED,
-                f"{progress.failed} trajectories failed and {progress.rejected} rows "
-                "were rejected: more than --max-failures allows.",
+                f"Failed trajectories: {progress.failed}, rejected rows: {progress.rejected}. "
+                "This is more than --max-failures allows.",
             )
 
     def _stop(self, ending: Ending, detail: str) -> None:

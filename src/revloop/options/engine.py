@@ -35,6 +35,7 @@ class EngineOptions(Options):
         str | None, Flag(metavar="NAME|DIR", reads="the model", variable="REVLOOP_MODEL")
     ] = Field(
         default=None,
+        min_length=1,
         description="With a server: the model it serves; by default its only one. Without: a model "
         "folder or hub id to run in this process; english proofreads (after revloop critic "
         "install), demo is the toy critic that ships with revloop.",

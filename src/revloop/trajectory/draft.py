@@ -130,7 +130,7 @@ def _id(value: object) -> int | float | str:
         raise ValueError("Input should be a valid string or number, not NaN or infinity")
     if isinstance(value, str):
         if not value:
-            raise ValueError("String should have at least 1 character")
+            raise ValueError("is empty")
         encodable(value)
     return value
 
