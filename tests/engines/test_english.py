@@ -339,4 +339,4 @@ async def test_other_prompts_are_refused() -> None:
     ],
 )
 def test_the_proofreader_brings_its_prompt_set(options: dict[str, str], name: str) -> None:
-    assert load_prompts("cnr", EngineOptions.model_validate(options)).name == name
+    assert load_prompts(None, EngineOptions.model_validate(options)).name == name

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, TypedDict
 
 from revloop.errors import InputError
+from revloop.options import EngineOptions, LoopOptions
 from revloop.values import nearest_name
 
 if TYPE_CHECKING:
@@ -19,9 +20,7 @@ if TYPE_CHECKING:
     from revloop.options import (
         CritiqueSource,
         EngineKind,
-        EngineOptions,
         Keep,
-        LoopOptions,
         OnBadEdits,
         Policy,
     )
@@ -119,7 +118,11 @@ def refuse_unknown(given: Iterable[str]) -> None:
     Raises:
         InputError: One has not; the error tells the nearest, or where it belongs.
     """
-    known = ReviserOptions.__annotations__
+    known = {
+        *ReviserOptions.__annotations__,
+        *EngineOptions.model_fields,
+        *LoopOptions.model_fields,
+    }
     for name in given:
         if name in _OF_A_CALL:
             raise InputError(f"'{name}' is no option of a reviser: give it to its revise().")
