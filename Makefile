@@ -116,7 +116,7 @@ evidence-jfleg-edits: $(SMOLLM2)/model.safetensors  ## Stage 1c: critics that wr
 	$(JFLEG) --keep $(KEPT) --forms edits --records 300 1000 --seeds 0
 
 .PHONY: evidence-ifeval
-evidence-ifeval: $(SMOLLM2)/model.safetensors $(PUNKT)  ## Stage 2: follow IFEval's instructions, with its verifiers as checks (two hours)
+evidence-ifeval: $(SMOLLM2)/model.safetensors $(PUNKT)  ## Stage 2: follow IFEval's instructions, with its verifiers as checks (an hour)
 	$(IFEVAL) --prompts 60 --keep build/evidence/ifeval
 
 .PHONY: evidence-proofreading
