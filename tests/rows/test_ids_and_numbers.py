@@ -91,7 +91,7 @@ def test_ids_of_a_table_keep_their_type(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("id_", [True, [1], {}, float("nan"), float("inf"), ""])
 def test_what_is_not_a_name_is_not_an_id(id_: object) -> None:
-    with pytest.raises(InputError, match=r"id: .* (number|character)"):
+    with pytest.raises(InputError, match=r"id: .* (number|empty)"):
         as_draft({"id": id_, "response": "So."})
 
 
