@@ -36,6 +36,17 @@ def encodable(text: str) -> str:
     return text
 
 
+def no_truth(value: object) -> object:
+    """The value itself, unless it is a truth, which Python takes for 0 or 1.
+
+    Raises:
+        ValueError: It is true or false.
+    """
+    if isinstance(value, bool):
+        raise ValueError(f"is {str(value).lower()}, not a number")  # noqa: TRY004 - as pydantic needs
+    return value
+
+
 Text = Annotated[str, AfterValidator(encodable)]
 """A text that UTF-8 can encode: all of Unicode except lone surrogates."""
 

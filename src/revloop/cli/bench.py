@@ -21,7 +21,7 @@ from revloop.cli.generated import with_options
 from revloop.cli.tables import print_table
 from revloop.demo import CRITIC_FOLDER, demo_drafts
 from revloop.engines import open_engine
-from revloop.engines.english import ENGLISH, is_proofreader, load_prompts
+from revloop.engines.english import is_proofreader, load_prompts
 from revloop.engines.factory import DEMO, SHIPPED_CRITIC, refuse_jobs, require_engine
 from revloop.errors import InputError
 from revloop.files.paths import Writes, check_paths, standard_output
@@ -147,9 +147,8 @@ def with_own_prompts(loop: RunOptions, engine: EngineOptions) -> RunOptions:
     """
     if not is_proofreader(engine):
         return loop
-    chosen = loop.prompts if "prompts" in loop.model_fields_set else None
-    load_prompts(chosen, engine)
-    return loop.model_copy(update={"prompts": ENGLISH})
+    own = load_prompts(loop.chosen_prompts, engine)
+    return loop.model_copy(update={"prompts": own.name})
 
 
 def _tell_of_an_editor() -> None:

@@ -85,7 +85,7 @@ def reviser_keywords(loop: RunOptions, *, retries: RetryPolicy | None = None) ->
         MissingExtraError: A check needs a package that is not installed.
     """
     return {
-        "prompts": loop.prompts if "prompts" in loop.model_fields_set else None,
+        "prompts": loop.chosen_prompts,
         "judge": judge_openers(loop, retries=retries),
         "selector": selector_opener(loop, retries=retries),
         "checks": checkers_of(loop),

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar
 
 from pydantic import field_validator
 
-from revloop.values import Frozen
+from revloop.values import Frozen, no_truth
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -53,8 +53,8 @@ class Options(Frozen):
     @classmethod
     def _no_truth_as_a_number(cls, value: object, check: ValidatorFunctionWrapHandler) -> object:
         checked = check(value)
-        if isinstance(value, bool) and not isinstance(checked, bool):
-            raise ValueError(f"is {str(value).lower()}, not a number")  # noqa: TRY004 - as pydantic needs
+        if not isinstance(checked, bool):
+            no_truth(value)
         return checked
 
     @classmethod

@@ -307,6 +307,11 @@ class RunOptions(LoopOptions, CommandOptions, EditorOptions):
         str, Flag(metavar="NAME|DIR", reads="the judges' prompts", panel="Selection")
     ] = Field(default=DEFAULT_JUDGE_PROMPTS, description="Prompt set of a model that judges.")
 
+    @property
+    def chosen_prompts(self) -> str | None:
+        """The prompt set, if the user named one: a policy or a model may bring its own."""
+        return self.prompts if "prompts" in self.model_fields_set else None
+
 
 class StoreOptions(Options):
     """Where versions are kept."""

@@ -14,7 +14,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 from pydantic_core import PydanticCustomError, PydanticSerializationError, to_json
 
 from revloop.trajectory import Draft, Message
-from revloop.values import Frozen, Text, digest_of
+from revloop.values import Frozen, Text, digest_of, no_truth
 
 _CONTENT = (
     *("prompt", "messages", "response"),
@@ -28,12 +28,6 @@ def _writable(fields: dict[str, Any]) -> dict[str, Any]:
     except (PydanticSerializationError, ValueError) as exc:
         raise ValueError(f"cannot be written as JSON ({exc})") from exc
     return fields
-
-
-def _no_truth(score: object) -> object:
-    if isinstance(score, bool):
-        raise ValueError(f"is {str(score).lower()}, not a number")  # noqa: TRY004 - as pydantic needs
-    return score
 
 
 class Lesson(StrEnum):
@@ -57,7 +51,7 @@ class Record(Frozen):
         default=None, description="A conversation, oldest turn first, without the response."
     )
     response: Text = Field(description="The text that was criticised; never blank.")
-    score: Annotated[float | None, BeforeValidator(_no_truth)] = Field(
+    score: Annotated[float | None, BeforeValidator(no_truth)] = Field(
         default=None,
         allow_inf_nan=False,
         description="Overall score, on the scale of the prompt set that renders it.",
